@@ -1,0 +1,44 @@
+# Every target makes .venv first when it is missing; nothing but make and Python 3.11+ with venv is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo serve test check lock bench-setup clean
+
+help: ## Show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+setup: $(READY) ## Make .venv with the pinned requirements
+
+$(READY): requirements/lock.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/lock.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: $(READY) ## Clone a voice and speak with it (SAMPLE=me.wav TEXT="...")
+	@$(BIN)/voxport demo $(if $(SAMPLE),--sample "$(SAMPLE)") $(if $(TEXT),--text "$(TEXT)")
+
+serve: $(READY) ## Start the gateway on port 8000 (ARGS="--port 9000")
+	$(BIN)/voxport serve $(ARGS)
+
+test: $(READY) ## Run the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## ruff, mypy --strict and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Pin again what pyproject.toml asks for (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+		--group dev pyproject.toml -o requirements/lock.txt
+
+bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker encoder)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench-nodeps.txt
+
+clean: ## Remove .venv and what was built
+	rm -rf $(VENV) build dist out

@@ -1,0 +1,38 @@
+"""Writes docs/settings.md from the settings' own descriptions: `python scripts/write_settings_doc.py`.
+
+A test fails when the file differs from what this makes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from voxport.settings import Settings
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
+
+_HEAD = """\
+# Settings
+
+Environment variables, or lines of a `.env` file in the folder where `voxport` is started. Written by
+`scripts/write_settings_doc.py`.
+
+| variable | default | what it does |
+|---|---|---|
+"""
+
+
+def settings_doc() -> str:
+    """The page, in Markdown."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, PydanticUndefined, frozenset()) else f"`{default}`"
+        rows.append(f"| `VOXPORT_{name.upper()}` | {shown} | {field.description} |")
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(settings_doc(), "utf-8")

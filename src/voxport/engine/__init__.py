@@ -1,0 +1,39 @@
+"""The local cloning engine. It knows nothing of the gateway around it, and importing it loads no network.
+
+    from voxport.engine import Engine
+    engine = Engine.load()
+    voice = engine.enrol(recording)                                          # float32 mono, 24 kHz
+    audio = [engine.speak(chunk, voice) for chunk in engine.plan("Hello.", "en-us")]
+
+`docs/engine.md` says how it works.
+"""
+
+from voxport.engine.chunk import Chunk
+from voxport.engine.engine import Engine
+from voxport.engine.errors import (
+    EngineError,
+    EngineUnavailable,
+    SampleNotEnrollable,
+    TextNotSpeakable,
+    VoiceFileError,
+)
+from voxport.engine.languages import LANGUAGES, SAMPLE_RATE
+from voxport.engine.process import EngineProcess
+from voxport.engine.stock import StockVoice, stock_voice_list
+from voxport.engine.voice import Voice
+
+__all__ = [
+    "LANGUAGES",
+    "SAMPLE_RATE",
+    "Chunk",
+    "Engine",
+    "EngineError",
+    "EngineProcess",
+    "EngineUnavailable",
+    "SampleNotEnrollable",
+    "StockVoice",
+    "TextNotSpeakable",
+    "Voice",
+    "VoiceFileError",
+    "stock_voice_list",
+]

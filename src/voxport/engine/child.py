@@ -1,0 +1,114 @@
+"""The engine's process: `python -m voxport.engine.child`, spoken to over its standard input and output.
+
+It says `{"kind": "ready"}` when it is loaded, then answers one request after the other. It ends as soon as its
+standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxport.engine.chunk import Chunk
+from voxport.engine.engine import Engine
+from voxport.engine.errors import EngineError
+from voxport.engine.protocol import Header, pack, unpack
+from voxport.engine.voice import Voice
+
+Send = Callable[[Header, bytes], None]
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.nice(arguments.niceness)
+    answers = os.dup(1)
+    os.dup2(2, 1)  # nothing else may write between the frames, whatever library prints
+    requests: queue.Queue[tuple[Header, bytes]] = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+
+    def send(header: Header, body: bytes = b"") -> None:
+        content = memoryview(pack(header, body))
+        while content:
+            content = content[os.write(answers, content) :]
+
+    try:
+        engine = Engine.load(model_path=arguments.model, threads=arguments.threads)
+    except EngineError as error:
+        send({"kind": "error", "type": type(error).__name__, "message": str(error)})
+        return
+    send({"kind": "ready"})
+    while True:
+        header, body = requests.get()
+        try:
+            _answer(engine, header, body, send)
+        except EngineError as error:
+            language = getattr(error, "language", None)
+            send({"kind": "error", "type": type(error).__name__, "message": str(error), "language": language})
+        except Exception:  # the caller hears a bland sentence, standard error the whole story
+            traceback.print_exc()
+            send({"kind": "error", "type": "EngineError", "message": "The engine failed on this call."})
+
+
+def _answer(engine: Engine, header: Header, body: bytes, send: Send) -> None:
+    match header["call"]:
+        case "plan":
+            chunks = engine.plan(header["text"], header["language"])
+            send({"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b"")
+        case "speak":
+            audio = engine.speak(Chunk.from_json(header["chunk"]), _voice(engine, header, body), header["speed"])
+            send({"kind": "answer"}, audio.astype("<f4").tobytes())
+        case "enrol":
+
+            def tell(progress: float) -> None:
+                send({"kind": "progress", "progress": progress}, b"")
+
+            voice = engine.enrol(np.frombuffer(body, "<f4"), quick=header["quick"], progress=tell)
+            send({"kind": "answer"}, voice.to_bytes())
+        case "embed":
+            send({"kind": "answer"}, engine.embed(np.frombuffer(body, "<f4")).astype("<f4").tobytes())
+        case unknown:
+            raise EngineError(f"The engine knows no call {unknown!r}.")
+
+
+def _voice(engine: Engine, header: Header, body: bytes) -> Voice:
+    stock: Any = header["stock"]
+    return engine.voice(body) if stock is None else engine.stock(stock)
+
+
+def _read(requests: queue.Queue[tuple[Header, bytes]]) -> None:
+    """Requests as they come; the end of the process as soon as there can be no more."""
+    try:
+        while True:
+            requests.put(unpack(_exactly))
+    finally:
+        os._exit(0)
+
+
+def _exactly(size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(0, min(1 << 20, size - len(parts)))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="voxport.engine.child")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--niceness", type=int, default=10)
+    parser.add_argument("--model", type=Path, default=None)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""A chunk: the piece of text that is synthesised in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+MAX_TOKENS: Final = 510
+"""Kokoro's context is 512 tokens, of which the first and the last are the boundary token 0."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`text` for people, `tokens` for the network (without boundary tokens, 1 to 510 of them), and
+    `pause_after`, the seconds of silence that belong between this chunk and the next."""
+
+    text: str
+    tokens: tuple[int, ...]
+    pause_after: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": self.text, "tokens": list(self.tokens), "pause_after": self.pause_after}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Chunk:
+        return cls(str(data["text"]), tuple(int(t) for t in data["tokens"]), float(data["pause_after"]))

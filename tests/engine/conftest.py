@@ -1,0 +1,52 @@
+"""The engine, loaded once for all its tests, and real recordings where there are some."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from voxport.engine import SAMPLE_RATE, Engine, EngineProcess
+from voxport.engine.arrays import Floats
+from voxport.engine.phonemizer import Phonemizer
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    engine = Engine.load()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def phonemizer() -> Iterator[Phonemizer]:
+    phonemizer = Phonemizer()
+    yield phonemizer
+    phonemizer.close()
+
+
+@pytest.fixture
+def process() -> Iterator[EngineProcess]:
+    process = EngineProcess()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def recording() -> Callable[[str], Floats]:
+    """A real recording by its name in the speech folder, float32 mono at 24 kHz; skips where there is no folder."""
+    folder = Path(os.environ.get("VOXPORT_SPEECH_DIR") or Path(__file__).parents[3] / "shared" / "speech")
+    if not (folder / "PAIRS.tsv").is_file():
+        pytest.skip("no real recordings here: set VOXPORT_SPEECH_DIR to the folder of real speech")
+
+    def load(name: str) -> Floats:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(folder / name)]
+        command += ["-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "-"]
+        return np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, "<f4")
+
+    return load

@@ -1,0 +1,130 @@
+"""From a recording to a voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, SampleNotEnrollable, Voice
+from voxport.engine.arrays import Floats
+from voxport.engine.mixing import nearest_mix, stock_embeddings
+from voxport.engine.pitch import median_f0
+from voxport.engine.stock import stock_packs
+
+SPOKEN = "It was a bright cold day, and the clocks were striking. Nobody in the street looked up at the tower."
+SAID_BY_CLONES = [
+    "Every morning the baker opens his shop before the sun is up.",
+    "The two brothers never agreed about the price of the house.",
+]
+
+
+def speech(engine: Engine, voice: Voice, texts: list[str]) -> Floats:
+    chunks = [chunk for text in texts for chunk in engine.plan(text, "en-us")]
+    return np.concatenate([engine.speak(chunk, voice) for chunk in chunks])
+
+
+@pytest.fixture(scope="module")
+def stranger(engine: Engine) -> Floats:
+    """A synthetic speaker that is no stock voice: a mix of four, at a pitch that none of them has."""
+    packs = stock_packs()
+    weights = np.zeros(len(packs.ids))
+    weights[[packs.ids.index(name) for name in ("am_onyx", "bm_george", "am_puck", "em_alex")]] = 0.35, 0.3, 0.2, 0.15
+    voice = packs.mix(weights, weights, "en-us")
+    return speech(engine, engine.at_pitch(voice, 128.0, chunks=engine.plan(SPOKEN, "en-us")), [SPOKEN])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_clone_is_nearer_to_an_unknown_speaker_than_any_stock_voice(
+    engine: Engine, stranger: Floats, quick: bool
+) -> None:
+    target = engine.embed(stranger)
+    clone = engine.enrol(stranger, quick=quick)
+    nearest = max(
+        float(engine.embed(speech(engine, engine.stock(voice_id), SAID_BY_CLONES)) @ target)
+        for voice_id in ("am_onyx", "bm_george", "am_puck", "em_alex")
+    )
+    assert float(engine.embed(speech(engine, clone, SAID_BY_CLONES)) @ target) > nearest
+
+
+@pytest.mark.slow
+def test_a_clone_has_the_speaker_s_pitch_also_in_other_sentences(engine: Engine, stranger: Floats) -> None:
+    clone = engine.enrol(stranger, quick=True)
+    own = median_f0(stranger, SAMPLE_RATE)
+    heard = median_f0(speech(engine, clone, SAID_BY_CLONES), SAMPLE_RATE)
+    assert own is not None and heard is not None
+    assert clone.median_f0 == pytest.approx(own)
+    assert abs(12 * np.log2(heard / own)) < 1.0
+
+
+@pytest.mark.slow
+def test_progress_rises_from_0_to_1_and_enrolling_twice_gives_the_same_voice(engine: Engine, stranger: Floats) -> None:
+    heard: list[float] = []
+    first = engine.enrol(stranger, quick=True, progress=heard.append)
+    assert heard == sorted(heard)
+    assert 0.0 < heard[0] < heard[-1] == 1.0
+    assert engine.enrol(stranger, quick=True).to_bytes() == first.to_bytes()
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        np.zeros(SAMPLE_RATE, np.float32),
+        np.zeros(0, np.float32),
+        np.random.default_rng(3).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32),
+        np.full(3 * SAMPLE_RATE, np.nan, np.float32),
+        np.zeros((2, SAMPLE_RATE), np.float32),
+    ],
+    ids=["silence", "nothing", "noise", "not numbers", "two channels"],
+)
+def test_audio_without_a_speaker_is_refused(engine: Engine, audio: Floats) -> None:
+    with pytest.raises(SampleNotEnrollable):
+        engine.enrol(audio)
+
+
+@pytest.mark.slow
+def test_the_process_enrols_and_a_caller_may_give_up_on_it(process: EngineProcess, stranger: Floats) -> None:
+    heard: list[float] = []
+    file = process.enrol(stranger, quick=True, progress=heard.append)
+    assert Voice.from_bytes(file, asset=stock_packs().identity).median_f0
+    assert heard[-1] == 1.0
+
+    def cancel(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        process.enrol(stranger, progress=cancel)
+    (chunk,) = process.plan("The next one is served.", "en-us")
+    assert process.speak(chunk, file).size
+
+
+@pytest.mark.slow
+def test_a_real_speaker_s_clone_is_nearer_than_a_stock_voice_and_at_the_right_pitch(
+    engine: Engine, recording: Callable[[str], Floats]
+) -> None:
+    reference = recording("en_libri_2033/2033-164914-0000.flac")
+    target = engine.embed(reference)
+    clone = engine.enrol(reference, quick=True)
+    said = speech(engine, clone, SAID_BY_CLONES)
+    nearest = stock_packs().ids[int(np.argmax(stock_embeddings().at(clone.median_f0 or 0.0) @ target))]
+    assert engine.embed(said) @ target > engine.embed(speech(engine, engine.stock(nearest), SAID_BY_CLONES)) @ target
+    own, heard = median_f0(reference, SAMPLE_RATE), median_f0(said, SAMPLE_RATE)
+    assert own is not None and heard is not None
+    assert abs(12 * np.log2(heard / own)) < 1.0
+
+
+def test_the_nearest_mix_finds_the_weights_that_a_mix_was_made_with() -> None:
+    table = np.abs(np.random.default_rng(5).normal(size=(20, 64)))
+    made = np.zeros(20)
+    made[[2, 7, 11]] = 0.5, 0.3, 0.2
+    np.testing.assert_allclose(nearest_mix(made @ table, table), made, atol=1e-3)
+
+
+def test_a_mix_has_few_voices_and_its_weights_sum_to_one() -> None:
+    generator = np.random.default_rng(6)
+    weights = nearest_mix(generator.normal(size=64), generator.normal(size=(30, 64)))
+    assert np.count_nonzero(weights) <= 6
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights.min() >= 0.0
