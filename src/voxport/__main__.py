@@ -1,0 +1,3 @@
+from voxport.cli.main import main
+
+main()

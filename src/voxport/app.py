@@ -1,0 +1,76 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+import voxport
+from voxport.billing.endpoints import router as billing
+from voxport.cloning.endpoints import router as cloning
+from voxport.gateway import Gateway, open_gateway
+from voxport.jobs.endpoints import router as jobs
+from voxport.media.endpoints import blobs, uploads
+from voxport.media.signing import PATH as BLOBS_PATH
+from voxport.settings import Settings
+from voxport.speech.endpoints import router as speech
+from voxport.voices.endpoints import router as voices
+from voxport.web.error_handlers import add_error_handlers
+from voxport.web.gate import Gate
+from voxport.web.health import router as health
+from voxport.web.requests import BodyLimitMiddleware, RequestMiddleware
+from voxport.web.schemas import ErrorBody, ValidationErrorBody
+
+_DESCRIPTION = """
+Upload a recording, clone its voice, speak any text in it.
+
+1. `POST /v1/proxy/upload-media` gives an `upload_url` and a `public_url`; PUT the file to the first.
+2. `POST /v1/proxy/core-voice-clone` with the `public_url` as `audioUrl` queues a job; `GET /v2/jobs/{id}` follows it
+   until it tells the `voice_id`.
+3. `POST /v1/proxy/core-tts` speaks with that `voice_id`.
+
+Every call needs a key: `Authorization: Bearer vxp_…`.
+"""
+
+
+def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI:
+    """The application, with everything that it needs. `gateway` is given where the caller has opened one; else it
+    is opened here, and closed when the application ends."""
+    gateway = gateway or open_gateway(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        gateway.providers.start()
+        yield
+        gateway.close()
+
+    # The page of /docs comes with its scripts: it works without the internet, and tells nobody that it was opened.
+    app = FastAPIOffline(
+        redoc_url=None,
+        # A redirect would send the caller to the host that the request named.
+        redirect_slashes=False,
+        title="Voxport",
+        version=voxport.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        responses={
+            "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
+            422: {"model": ValidationErrorBody, "description": "The shape of the request is wrong"},
+        },
+    )
+    app.state.gateway = gateway
+    app.state.gate = Gate(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
+    app.state.readiness = {
+        "database": gateway.database.ping,
+        "storage": gateway.storage.check,
+        "engine": gateway.local.is_ready,
+    }
+    for router in (health, uploads, blobs, cloning, speech, voices, jobs, billing):
+        app.include_router(router)
+    add_error_handlers(app)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
+    app.add_middleware(RequestMiddleware)
+    return app

@@ -1,0 +1,1 @@
+"""Credits: the ledger, holds and what a call costs."""

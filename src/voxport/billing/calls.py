@@ -1,0 +1,109 @@
+"""A call that is paid when it is done: held before, captured after, released when anything goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from voxport.billing.service import AlreadySettled, Billing
+from voxport.catalog import ServiceName
+from voxport.db.lease import Leases
+from voxport.db.session import Database
+from voxport.errors import ProviderTimeout
+from voxport.ids import new_id
+
+
+@dataclass(frozen=True)
+class Call:
+    profile_id: str
+    service: ServiceName
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a call cost and what is left, in micro-tokens."""
+
+    cost: int
+    balance: int
+
+
+class Calls:
+    """`leases` tell which processes live: the holds of one that died in a call are given back."""
+
+    def __init__(self, database: Database, billing: Billing, leases: Leases) -> None:
+        self._database = database
+        self._billing = billing
+        self._leases = leases
+        self._owner: str | None = None
+        self._guard = threading.Lock()
+
+    @contextlib.contextmanager
+    def hold(self, call: Call, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Iterator[OpenCall]:
+        """Hold the price of `units`, with whatever `also` records in the same transaction. A block that ends without
+        `capture` gives the hold back. Raises InsufficientCredits."""
+        with self._database.transaction() as tx:
+            hold_id = self._billing.hold(
+                tx,
+                profile_id=call.profile_id,
+                service=call.service,
+                amount=self._billing.price(call.service, units),
+                request_id=call.request_id,
+                owner=self._own_lease(),
+            )
+            if also is not None:
+                also(tx)
+        open_call = OpenCall(self._database, self._billing, call, hold_id)
+        try:
+            yield open_call
+        finally:
+            if not open_call.is_captured:
+                with self._database.transaction() as tx:
+                    self._billing.release(tx, hold_id)
+
+    def release_abandoned(self) -> int:
+        """Release the holds of calls whose process died; how many there were."""
+        released = 0
+        for owner in self._billing.owners_of_open_holds():
+            lease = None if owner == self._owner else self._leases.take(owner)
+            if lease is not None:
+                released += self._billing.release_all_of(owner)
+                self._leases.retire(owner, lease)
+        return released
+
+    def _own_lease(self) -> str:
+        """The name under which this process lives, held until it ends, in whatever way."""
+        with self._guard:
+            if self._owner is None:
+                name = new_id("calls")
+                self._lease = self._leases.take(name)
+                self._owner = name
+            return self._owner
+
+
+class OpenCall:
+    def __init__(self, database: Database, billing: Billing, call: Call, hold_id: str) -> None:
+        self._database = database
+        self._billing = billing
+        self._call = call
+        self._hold_id = hold_id
+        self.is_captured = False
+
+    def capture(self, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Settled:
+        """Charge what was used, with whatever `also` records in the same transaction. Raises ProviderTimeout where
+        the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
+        try:
+            with self._database.transaction() as tx:
+                cost = self._billing.capture(tx, self._hold_id, units=units)
+                if also is not None:
+                    also(tx)
+                balance = self._billing.funds(tx, self._call.profile_id).balance
+        except AlreadySettled:
+            raise ProviderTimeout("The call took too long and was given up. Nothing was charged.") from None
+        self.is_captured = True
+        return Settled(cost, balance)

@@ -1,0 +1,74 @@
+"""GET /v2/billing/balance, /v2/billing/ledger and /v1/catalog."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+
+from voxport.billing.models import LedgerTransaction
+from voxport.billing.money import MICRO, json_number, to_micro
+from voxport.billing.schemas import (
+    BalanceBody,
+    BalanceData,
+    CatalogBody,
+    CatalogData,
+    LedgerBody,
+    LedgerRow,
+    ServiceRow,
+)
+from voxport.billing.service import Billing
+from voxport.catalog import Catalog
+from voxport.clock import iso
+from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.web.params import Cursor, Limit
+from voxport.web.parts import part
+
+router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+
+
+BillingDep = Annotated[Billing, part("billing")]
+
+
+@router.get("/v2/billing/balance", summary="What is left to spend")
+def balance(caller: Caller, billing: BillingDep) -> BalanceBody:
+    funds = billing.read_funds(caller.profile_id)
+    data = BalanceData(
+        balance=json_number(funds.balance), credits=json_number(funds.credits), held=json_number(funds.held)
+    )
+    return BalanceBody(data=data)
+
+
+@router.get("/v2/billing/ledger", summary="Every movement of credits, newest first")
+def ledger(caller: Caller, billing: BillingDep, limit: Limit = 50, cursor: Cursor = None) -> LedgerBody:
+    page = billing.ledger(caller.profile_id, limit=limit, cursor=cursor)
+    return LedgerBody(data=[_row(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.get("/v1/catalog", summary="Services, prices and limits")
+def catalog(catalog: Annotated[Catalog, part("catalog")]) -> CatalogBody:
+    services = [
+        ServiceRow(
+            service=name,
+            unit_type=service.unit_type,
+            unit_price=json_number(to_micro(service.unit_price)),
+            description=service.description,
+            limits=catalog.limits_of(name),
+        )
+        for name, service in catalog.services.items()
+    ]
+    return CatalogBody(data=CatalogData(services=services))
+
+
+def _row(row: LedgerTransaction) -> LedgerRow:
+    return LedgerRow(
+        id=row.id,
+        created_at=iso(row.created_at),
+        kind=row.kind,  # type: ignore[arg-type]  # the column holds no other
+        service=row.service,
+        request_id=row.request_id,
+        job_id=row.job_id,
+        units=None if row.micro_units is None else row.micro_units / MICRO,
+        tokens=json_number(row.tokens),
+        balance_after=json_number(row.balance_after),
+    )

@@ -1,0 +1,85 @@
+"""Tables of the money. All amounts are whole micro-tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voxport.db.base import Base, Sequence, UtcDateTime
+
+
+class Balance(Base):
+    """What the ledger and the open holds sum up to, kept beside them so that one guarded UPDATE can reserve."""
+
+    __tablename__ = "balances"
+    __table_args__ = (
+        CheckConstraint("held >= 0", name="held_not_negative"),
+        CheckConstraint("credits >= held", name="never_below_zero"),
+    )
+
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), primary_key=True)
+    credits: Mapped[int] = mapped_column(BigInteger, default=0)
+    held: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Hold(Base):
+    """A reservation, settled once: `open` → `captured` or `released`."""
+
+    __tablename__ = "holds"
+    __table_args__ = (
+        CheckConstraint("amount >= 0", name="amount_not_negative"),
+        CheckConstraint("captured >= 0 AND captured <= amount", name="captured_within_amount"),
+        Index("ix_holds_state_owner", "state", "owner"),
+    )
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    service: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str | None] = mapped_column(String(64))
+    # The lease of the process that serves the call; a job's hold has none.
+    owner: Mapped[str | None] = mapped_column(String(64))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    captured: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LedgerTransaction(Base):
+    """One movement of a profile's credits. Append-only: triggers refuse UPDATE and DELETE."""
+
+    __tablename__ = "ledger_transactions"
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(String(16))
+    service: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    job_id: Mapped[str | None] = mapped_column(String(64))
+    # The database itself refuses a second charge of one hold.
+    hold_id: Mapped[str | None] = mapped_column(ForeignKey("holds.id"), unique=True)
+    micro_units: Mapped[int | None] = mapped_column(BigInteger)
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    balance_after: Mapped[int] = mapped_column(BigInteger)
+    note: Mapped[str | None] = mapped_column(String(500))
+
+
+class LedgerEntry(Base):
+    """One side of a movement; the entries of a transaction sum to zero. Append-only.
+
+    Accounts: `customer:prof_…` (what the customer has), `issued` (credits that the operator gave out),
+    `revenue` (what was charged).
+    """
+
+    __tablename__ = "ledger_entries"
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    transaction_id: Mapped[str] = mapped_column(ForeignKey("ledger_transactions.id"), index=True)
+    account: Mapped[str] = mapped_column(String(128), index=True)
+    amount: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,43 @@
+"""Tokens. Whole micro-tokens (integers) are stored, `Decimal` is computed with, and rounding happens here."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+MICRO = 1_000_000
+MAX_TOKENS = 100_000_000  # so that no sum of a profile loses a digit as a JSON number (2^53 micro-tokens)
+_AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]+)(\.(?P<places>[0-9]+))?")
+
+
+def to_micro(tokens: Decimal) -> int:
+    """Whole micro-tokens, half up."""
+    return int((tokens * MICRO).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def to_tokens(micro: int) -> Decimal:
+    return Decimal(micro) / MICRO
+
+
+def json_number(micro: int) -> float:
+    """The amount as a JSON number. A float has 15 exact digits and an amount within MAX_TOKENS at most 15, so what
+    `json` writes of it is the amount, digit by digit; nothing is computed with it."""
+    return float(to_tokens(micro))
+
+
+def header(micro: int) -> str:
+    """Six places, as in `X-Gateway-Token-Cost`."""
+    return f"{to_tokens(micro):.6f}"
+
+
+def parse_tokens(text: str) -> int:
+    """Micro-tokens of an amount that a person typed. Raises ValueError, with a sentence."""
+    parts = _AMOUNT.fullmatch(text.strip())
+    if parts is None:
+        raise ValueError(f"{text[:40]!r} is not an amount: write tokens such as 100 or 2.5")
+    whole, places = parts["whole"].lstrip("0"), (parts["places"] or "").rstrip("0")
+    if len(places) > 6:
+        raise ValueError("an amount has at most six places")
+    if len(whole) > 9 or to_micro(Decimal(f"{whole or 0}.{places or 0}")) > MAX_TOKENS * MICRO:
+        raise ValueError(f"an amount is at most {MAX_TOKENS:,} tokens")
+    return to_micro(Decimal(f"{parts['sign']}{whole or 0}.{places or 0}"))

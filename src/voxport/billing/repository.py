@@ -1,0 +1,154 @@
+"""SQL of the money. Every change of a balance is one guarded UPDATE."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from voxport.billing.models import Balance, Hold, LedgerEntry, LedgerTransaction
+from voxport.db.session import changed
+
+
+def balance(tx: Session, profile_id: str) -> Balance | None:
+    return tx.scalar(select(Balance).where(Balance.profile_id == profile_id).execution_options(populate_existing=True))
+
+
+def ensure_balance(tx: Session, profile_id: str) -> None:
+    if balance(tx, profile_id) is None:
+        # Two first calls may come at once.
+        with contextlib.suppress(IntegrityError), tx.begin_nested():
+            tx.add(Balance(profile_id=profile_id, credits=0, held=0))
+
+
+def reserve(tx: Session, profile_id: str, amount: int) -> bool:
+    """Raise `held` by `amount` where the balance covers it."""
+    return changed(
+        tx,
+        update(Balance)
+        .where(Balance.profile_id == profile_id, Balance.credits - Balance.held >= amount)
+        .values(held=Balance.held + amount),
+    )
+
+
+def settle_hold(tx: Session, hold_id: str, state: str, captured: int, moment: datetime) -> bool:
+    """Close an open hold; False where it was settled before."""
+    return changed(
+        tx,
+        update(Hold)
+        .where(Hold.id == hold_id, Hold.state == "open")
+        .values(state=state, captured=captured, settled_at=moment),
+    )
+
+
+def move(tx: Session, profile_id: str, *, credits: int, held: int) -> int:
+    """Add to both numbers of the balance; returns the credits after it."""
+    after: int | None = tx.scalar(
+        update(Balance)
+        .where(Balance.profile_id == profile_id)
+        .values(credits=Balance.credits + credits, held=Balance.held + held)
+        .returning(Balance.credits)
+    )
+    if after is None:
+        raise LookupError(f"profile {profile_id} has no balance")
+    return after
+
+
+def hold(tx: Session, hold_id: str) -> Hold | None:
+    return tx.scalar(select(Hold).where(Hold.id == hold_id).execution_options(populate_existing=True))
+
+
+def owners_of_open_holds(tx: Session) -> Sequence[str]:
+    """The processes (by their lease) that have calls open, or died in them."""
+    query = select(Hold.owner).where(Hold.state == "open", Hold.owner.is_not(None)).distinct()
+    return [owner for owner in tx.scalars(query) if owner is not None]
+
+
+def open_holds_of(tx: Session, owner: str) -> Sequence[Hold]:
+    return tx.scalars(select(Hold).where(Hold.state == "open", Hold.owner == owner)).all()
+
+
+def ledger_page(tx: Session, profile_id: str, before: int | None, limit: int) -> Sequence[LedgerTransaction]:
+    query = select(LedgerTransaction).where(LedgerTransaction.profile_id == profile_id)
+    if before is not None:
+        query = query.where(LedgerTransaction.sequence < before)
+    return tx.scalars(query.order_by(LedgerTransaction.sequence.desc()).limit(limit)).all()
+
+
+def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
+    """Transactions whose entries don't sum to zero, or that have none."""
+    total = func.coalesce(func.sum(LedgerEntry.amount), 0)
+    count = func.count(LedgerEntry.sequence)
+    query = (
+        select(LedgerTransaction.id, total)
+        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id, isouter=True)
+        .group_by(LedgerTransaction.id)
+        .having((total != 0) | (count < 2))
+    )
+    return [(row[0], int(row[1])) for row in tx.execute(query)]
+
+
+def misbooked_transactions(tx: Session) -> Sequence[str]:
+    """Transactions with an entry that is not what their kind, profile and amount say."""
+    counterpart = case((LedgerTransaction.kind == "capture", "revenue"), else_="issued")
+    customer = "customer:" + LedgerTransaction.profile_id
+    right = ((LedgerEntry.account == customer) & (LedgerEntry.amount == LedgerTransaction.tokens)) | (
+        (LedgerEntry.account == counterpart) & (LedgerEntry.amount == -LedgerTransaction.tokens)
+    )
+    query = (
+        select(LedgerTransaction.id)
+        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
+        .where(~right)
+        .distinct()
+    )
+    return tx.scalars(query).all()
+
+
+def wrong_balances_after(tx: Session) -> Sequence[tuple[str, int, int]]:
+    """Transactions whose `balance_after` is not the sum up to them: (transaction, said, summed)."""
+    running = (
+        func.sum(LedgerTransaction.tokens)
+        .over(partition_by=LedgerTransaction.profile_id, order_by=LedgerTransaction.sequence)
+        .label("running")
+    )
+    rows = select(LedgerTransaction.id, LedgerTransaction.balance_after, running).subquery()
+    query = select(rows).where(rows.c.balance_after != rows.c.running)
+    return [(row[0], row[1], int(row[2])) for row in tx.execute(query)]
+
+
+def account_totals(tx: Session) -> dict[str, int]:
+    query = select(LedgerEntry.account, func.sum(LedgerEntry.amount)).group_by(LedgerEntry.account)
+    return {account: int(total) for account, total in tx.execute(query)}
+
+
+def transaction_totals(tx: Session) -> dict[str, int]:
+    query = select(LedgerTransaction.profile_id, func.sum(LedgerTransaction.tokens)).group_by(
+        LedgerTransaction.profile_id
+    )
+    return {profile_id: int(total) for profile_id, total in tx.execute(query)}
+
+
+def open_hold_totals(tx: Session) -> dict[str, int]:
+    query = select(Hold.profile_id, func.sum(Hold.amount)).where(Hold.state == "open").group_by(Hold.profile_id)
+    return {profile_id: int(total) for profile_id, total in tx.execute(query)}
+
+
+def balances(tx: Session) -> Sequence[Balance]:
+    return tx.scalars(select(Balance)).all()
+
+
+def holds_that_disagree(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
+    """Settled holds whose charge in the ledger is not what they captured: (hold, state, captured, charged)."""
+    query = (
+        select(Hold.id, Hold.state, Hold.captured, LedgerTransaction.tokens)
+        .join(LedgerTransaction, LedgerTransaction.hold_id == Hold.id, isouter=True)
+        .where(
+            ((Hold.state == "captured") & (func.coalesce(LedgerTransaction.tokens, 1) != -Hold.captured))
+            | ((Hold.state != "captured") & LedgerTransaction.id.is_not(None))
+        )
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]

@@ -1,0 +1,194 @@
+"""Money: reserve a price before the work, settle it exactly once after it.
+
+A hold is made in the transaction that records the call or queues the job, and settled in the one that records the
+result. Each of these functions takes the caller's transaction; none commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from voxport.billing import money, repository
+from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
+from voxport.catalog import Catalog, ServiceName
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import InsufficientCredits, Invalid
+from voxport.ids import new_id
+from voxport.paging import Page, decode_cursor, page_of
+
+
+@dataclass(frozen=True)
+class Funds:
+    """A profile's money in micro-tokens; `balance` is what it can still spend."""
+
+    credits: int
+    held: int
+
+    @property
+    def balance(self) -> int:
+        return self.credits - self.held
+
+
+class Billing:
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        self._database = database
+        self._catalog = catalog
+
+    def price(self, service: ServiceName, units: Decimal) -> int:
+        """Micro-tokens of so many units, half up."""
+        return money.to_micro(self._catalog.price(service) * units)
+
+    def hold(
+        self,
+        tx: Session,
+        *,
+        profile_id: str,
+        service: ServiceName,
+        amount: int,
+        request_id: str,
+        job_id: str | None = None,
+        owner: str | None = None,
+    ) -> str:
+        """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
+        Raises InsufficientCredits, and nothing is reserved."""
+        repository.ensure_balance(tx, profile_id)
+        if not repository.reserve(tx, profile_id, amount):
+            balance = self.funds(tx, profile_id).balance
+            raise InsufficientCredits(
+                f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}.",
+                details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
+            )
+        hold = Hold(
+            id=new_id("hold"),
+            profile_id=profile_id,
+            service=service,
+            request_id=request_id,
+            job_id=job_id,
+            owner=owner,
+            amount=amount,
+            captured=0,
+            state="open",
+            created_at=now(),
+            settled_at=None,
+        )
+        tx.add(hold)
+        tx.flush()
+        return hold.id
+
+    def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> int:
+        """Charge what was used, never more than the hold; what was charged, in micro-tokens.
+
+        Raises AlreadySettled where the hold was captured or released before: the work must not be delivered then.
+        """
+        hold = self._require(tx, hold_id)
+        amount = min(self.price(_service(hold), units), hold.amount)
+        if not repository.settle_hold(tx, hold_id, "captured", amount, now()):
+            raise AlreadySettled(hold_id)
+        after = repository.move(tx, hold.profile_id, credits=-amount, held=-hold.amount)
+        self._record(
+            tx,
+            LedgerTransaction(
+                id=new_id("led"),
+                profile_id=hold.profile_id,
+                created_at=now(),
+                kind="capture",
+                service=hold.service,
+                request_id=hold.request_id,
+                job_id=hold.job_id,
+                hold_id=hold_id,
+                micro_units=int(units * money.MICRO),
+                tokens=-amount,
+                balance_after=after,
+                note=None,
+            ),
+            counterpart="revenue",
+        )
+        return amount
+
+    def release(self, tx: Session, hold_id: str) -> bool:
+        """Give a hold back; False where it was settled before."""
+        hold = self._require(tx, hold_id)
+        if not repository.settle_hold(tx, hold_id, "released", 0, now()):
+            return False
+        repository.move(tx, hold.profile_id, credits=0, held=-hold.amount)
+        return True
+
+    def owners_of_open_holds(self) -> list[str]:
+        """The processes that have calls open, or died in them."""
+        with self._database.snapshot() as tx:
+            return list(repository.owners_of_open_holds(tx))
+
+    def release_all_of(self, owner: str) -> int:
+        """Release the holds of a process that is dead; how many there were."""
+        with self._database.transaction() as tx:
+            return sum(self.release(tx, hold.id) for hold in repository.open_holds_of(tx, owner))
+
+    def add_credits(self, tx: Session, profile_id: str, amount: int, *, note: str | None = None) -> int:
+        """Give a profile `amount` > 0 micro-tokens; its credits after it. Raises Invalid."""
+        if amount <= 0:
+            raise Invalid("An amount of credits is more than zero.")
+        repository.ensure_balance(tx, profile_id)
+        if self.funds(tx, profile_id).credits + amount > money.to_micro(Decimal(money.MAX_TOKENS)):
+            raise Invalid(f"A profile holds at most {money.MAX_TOKENS:,} tokens.")
+        after = repository.move(tx, profile_id, credits=amount, held=0)
+        self._record(
+            tx,
+            LedgerTransaction(
+                id=new_id("led"),
+                profile_id=profile_id,
+                created_at=now(),
+                kind="credit",
+                service=None,
+                request_id=None,
+                job_id=None,
+                hold_id=None,
+                micro_units=None,
+                tokens=amount,
+                balance_after=after,
+                note=note,
+            ),
+            counterpart="issued",
+        )
+        return after
+
+    def funds(self, tx: Session, profile_id: str) -> Funds:
+        row = repository.balance(tx, profile_id)
+        return Funds(row.credits, row.held) if row else Funds(0, 0)
+
+    def read_funds(self, profile_id: str) -> Funds:
+        with self._database.snapshot() as tx:
+            return self.funds(tx, profile_id)
+
+    def ledger(self, profile_id: str, *, limit: int, cursor: str | None) -> Page[LedgerTransaction]:
+        """The profile's movements, newest first."""
+        with self._database.snapshot() as tx:
+            rows = repository.ledger_page(tx, profile_id, decode_cursor(cursor), limit + 1)
+        return page_of(list(rows), limit, lambda row: row.sequence)
+
+    def _require(self, tx: Session, hold_id: str) -> Hold:
+        hold = repository.hold(tx, hold_id)
+        if hold is None:
+            raise LookupError(f"hold {hold_id} is not there")
+        return hold
+
+    def _record(self, tx: Session, transaction: LedgerTransaction, *, counterpart: str) -> None:
+        tx.add(transaction)
+        tx.flush()
+        for account, amount in (
+            (f"customer:{transaction.profile_id}", transaction.tokens),
+            (counterpart, -transaction.tokens),
+        ):
+            tx.add(LedgerEntry(transaction_id=transaction.id, account=account, amount=amount))
+        tx.flush()
+
+
+class AlreadySettled(Exception):
+    """A hold was settled before. The result of the call must not be handed out as if it had been paid."""
+
+
+def _service(hold: Hold) -> ServiceName:
+    return hold.service  # type: ignore[return-value]  # written from a ServiceName

@@ -1,0 +1,57 @@
+"""What the commands share: the data folder, the gateway, and tables that survive a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from voxport.gateway import Gateway, open_gateway
+from voxport.settings import Settings
+
+_FOR_TESTS = {"VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"}
+
+
+def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of the database and the files. Default: VOXPORT_DATA_DIR, else ./data",
+    )(command)
+
+
+def load_settings(data_dir: Path | None, **values: Any) -> Settings:
+    """The settings of the environment; what was given on the command line goes before."""
+    _warn_of_unknown()
+    given = {name: value for name, value in values.items() if value is not None}
+    if data_dir is not None:
+        given["data_dir"] = data_dir
+    return Settings(**given)
+
+
+@contextlib.contextmanager
+def opened(data_dir: Path | None) -> Iterator[Gateway]:
+    gateway = open_gateway(load_settings(data_dir))
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell: nothing is cut, coloured or wrapped, on a terminal or in a pipe."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _warn_of_unknown() -> None:
+    """A mistyped variable would be ignored silently otherwise."""
+    known = {f"VOXPORT_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith("VOXPORT_") and name not in known and name not in _FOR_TESTS:
+            click.echo(f"Warning: {name} is not a setting of this version; docs/settings.md lists them.", err=True)

@@ -1,0 +1,62 @@
+"""`voxport`: serve, worker, profiles, keys, credits, ledger, demo."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+from pydantic import ValidationError
+
+import voxport
+from voxport.cli import accounts, demo, money, serve
+from voxport.errors import VoxportError
+from voxport.gateway import ConfigError
+
+
+class Group(click.Group):
+    """A refusal is a sentence on standard error and exit code 1, never a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except VoxportError as error:
+            _fail(error.message)
+        except ConfigError as error:
+            _fail(str(error))
+        except ValidationError as error:
+            _fail("\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors()))
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(voxport.__version__, prog_name="voxport")
+def main() -> None:
+    """A self-hosted gateway for cloned voices.
+
+    \b
+    Five minutes to a first voice:
+      voxport demo                      clone a voice and hear it, start to end
+      voxport serve                     start the gateway; prints an API key the first time
+      open http://127.0.0.1:8000/docs   try every call in the browser
+
+    Settings are VOXPORT_… environment variables or a .env file; docs/settings.md lists them.
+    """
+
+
+main.add_command(serve.serve)
+main.add_command(serve.worker)
+main.add_command(accounts.profiles)
+main.add_command(accounts.keys)
+main.add_command(money.credits)
+main.add_command(money.ledger)
+main.add_command(demo.demo)
+
+
+def _setting_error(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"VOXPORT_{str(location[0]).upper()}: {message}" if location else message
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(1)

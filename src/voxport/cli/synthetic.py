@@ -1,0 +1,39 @@
+"""A speaker that does not exist, for a demo without a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from voxport.engine import Engine
+from voxport.engine.stock import stock_packs
+from voxport.media.encode import to_pcm16, wav_bytes
+
+# Timbre from three voices, one of them turned away from: outside of what any mix of stock voices can be.
+_TIMBRE = {"am_michael": 0.8, "bm_george": 0.5, "am_onyx": -0.3}
+_PROSODY = {"am_michael": 0.5, "am_puck": 0.5}
+_PITCH_STEP = -0.06  # log Hz, about a semitone down
+_LANGUAGE = "en-us"
+_TEXT = (
+    "Every morning I walk along the harbour before the town wakes up. The fishermen are already there, mending "
+    "their nets and talking quietly about the weather. I buy a cup of coffee from the little shop at the corner, "
+    "and then I sit down on the wall and watch the boats go out, one after another, until the sun is high."
+)
+
+
+def write_speaker(path: Path) -> None:
+    """About 20 s of a synthetic speaker, whose style is none of the stock voices, as WAV."""
+    engine = Engine.load()
+    try:
+        packs = stock_packs()
+        voice = packs.mix(_weights(packs.ids, _TIMBRE), _weights(packs.ids, _PROSODY), _LANGUAGE)
+        voice = voice.with_f0(offset=_PITCH_STEP, slope=1.0, median=None)
+        pieces = [engine.speak(chunk, voice) for chunk in engine.plan(_TEXT, _LANGUAGE)]
+    finally:
+        engine.close()
+    path.write_bytes(wav_bytes(to_pcm16(np.concatenate(pieces))))
+
+
+def _weights(ids: tuple[str, ...], chosen: dict[str, float]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.array([chosen.get(voice_id, 0.0) for voice_id in ids], np.float32)

@@ -1,0 +1,1 @@
+"""Cloning: the persistent voice as a job, and the instant clone."""

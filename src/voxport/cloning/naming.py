@@ -1,0 +1,9 @@
+"""Where the files of a cloned voice lie in storage."""
+
+
+def sample_key(voice_id: str) -> str:
+    return f"samples/{voice_id}/sample.flac"
+
+
+def voice_key(voice_id: str, provider: str) -> str:
+    return f"voices/{voice_id}/{provider}.voice"

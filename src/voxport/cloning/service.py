@@ -1,0 +1,57 @@
+"""core-voice-clone: a persistent voice, as a job. Here it is asked for; `handler.py` does the work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from voxport.accounts.service import Principal
+from voxport.billing.service import Billing
+from voxport.catalog import ServiceName
+from voxport.jobs.models import Job
+from voxport.jobs.service import Jobs, NewJob
+from voxport.media.samples import Samples
+from voxport.providers.registry import Registry
+from voxport.voices.service import Voices
+
+SERVICE: ServiceName = "core-voice-clone"
+ONE = Decimal(1)
+
+
+@dataclass(frozen=True)
+class CloneRequest:
+    audio_url: str
+    provider: str | None
+    name: str
+    description: str
+
+
+class Cloning:
+    def __init__(self, billing: Billing, jobs: Jobs, samples: Samples, providers: Registry, voices: Voices) -> None:
+        self._billing = billing
+        self._jobs = jobs
+        self._samples = samples
+        self._providers = providers
+        self._voices = voices
+
+    def submit(self, caller: Principal, request: CloneRequest, *, request_id: str) -> Job:
+        """Queue the clone. Raises what can be known at once: ProviderUnavailable, BadRequest, AudioUrlUnusable,
+        NotFound, InsufficientCredits."""
+        provider = request.provider or self._providers.default_name()
+        self._providers.require_cloning(provider, instant=False)
+        source = self._samples.locate(caller.profile_id, request.audio_url)
+        return self._jobs.submit(
+            NewJob(
+                profile_id=caller.profile_id,
+                service=SERVICE,
+                request={
+                    "source": asdict(source),
+                    "provider": provider,
+                    "name": request.name,
+                    "description": request.description,
+                },
+                subject=self._voices.new_voice_id(),
+                amount=self._billing.price(SERVICE, ONE),
+                request_id=request_id,
+            )
+        )

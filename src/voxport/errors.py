@@ -1,0 +1,162 @@
+"""Every error that a caller can see, as one tree.
+
+    VoxportError
+    ├── BadRequest 400            voice_provider_mismatch, provider_cannot_clone, ...
+    │   ├── SampleUnusable        the recording can't make a voice; says why and what would help
+    │   └── AudioUrlUnusable      one bland text, whatever the reason
+    ├── Unauthenticated 401       unauthenticated, key_revoked
+    ├── Forbidden 403             forbidden, bad_signature
+    ├── InsufficientCredits 402
+    ├── NotFound 404              voice_not_found, job_not_found, media_not_found
+    ├── Conflict 409              job_not_cancellable, already_uploaded
+    ├── TooLarge 413 / UnsupportedMedia 415
+    ├── Invalid 422               validation_failed, for what the schema can't express
+    └── ProviderError             what went wrong at a provider, sorted by what the caller can do
+        ├── ProviderBusy 429      try again after a while
+        ├── ProviderFailed 502
+        ├── ProviderUnavailable 503
+        └── ProviderTimeout 504
+
+A message is a sentence for the caller: it says what is wrong and what to do. It never holds a secret, a path of
+the machine, or whether an internal host exists.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class VoxportError(Exception):
+    """Something that the caller is told. `status` is the HTTP status, `code` the machine-readable reason."""
+
+    status: ClassVar[int] = 500
+    code: str = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+        self.headers: dict[str, str] = {}
+        if code is not None:
+            self.code = code
+
+    def as_body(self, request_id: str | None) -> dict[str, Any]:
+        """The `error` object of SPEC.md section 3."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "request_id": request_id,
+            "details": self.details,
+        }
+
+
+class BadRequest(VoxportError):
+    status = 400
+    code = "bad_request"
+
+
+class SampleUnusable(BadRequest):
+    """The recording can't make a voice. The message holds the reason and the advice."""
+
+    code = "sample_unusable"
+
+
+class AudioUrlUnusable(BadRequest):
+    """`audioUrl` may not or can't be fetched. The text is the same for every reason, so that it tells nothing
+    about hosts that only the gateway can reach."""
+
+    code = "audio_url_unusable"
+    TEXT: ClassVar[str] = (
+        "The audioUrl could not be fetched. Give a public http(s) URL of an audio or video file, "
+        "or upload the file with upload-media and use its public_url."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(self.TEXT)
+
+
+class Unauthenticated(VoxportError):
+    status = 401
+    code = "unauthenticated"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.headers["WWW-Authenticate"] = 'Bearer realm="voxport"'
+
+
+class InsufficientCredits(VoxportError):
+    status = 402
+    code = "insufficient_credits"
+
+
+class Forbidden(VoxportError):
+    status = 403
+    code = "forbidden"
+
+
+class BadSignature(Forbidden):
+    """A signed URL that is malformed, forged or expired."""
+
+    code = "bad_signature"
+
+
+class NotFound(VoxportError):
+    status = 404
+    code = "not_found"
+
+
+class Conflict(VoxportError):
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(VoxportError):
+    status = 413
+    code = "media_too_large"
+
+
+class UnsupportedMedia(VoxportError):
+    status = 415
+    code = "unsupported_media"
+
+
+class Invalid(VoxportError):
+    """The shape of the request is wrong in a way that its schema can't express."""
+
+    status = 422
+    code = "validation_failed"
+
+    def __init__(
+        self, message: str, *, location: tuple[str, ...] = ("body",), details: dict[str, Any] | None = None
+    ) -> None:
+        """`location` is where it is wrong, as in FastAPI's `loc`: `("body", "text")`."""
+        super().__init__(message, details=details)
+        self.location = location
+
+
+class ProviderError(VoxportError):
+    status = 502
+    code = "provider_failed"
+
+
+class ProviderFailed(ProviderError):
+    pass
+
+
+class ProviderBusy(ProviderError):
+    status = 429
+    code = "provider_busy"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message, details={"retry_after": retry_after_seconds})
+        self.headers["Retry-After"] = str(retry_after_seconds)
+
+
+class ProviderUnavailable(ProviderError):
+    status = 503
+    code = "provider_unavailable"
+
+
+class ProviderTimeout(ProviderError):
+    status = 504
+    code = "provider_timeout"

@@ -1,0 +1,148 @@
+"""The job engine's running side: takes jobs from the queue, checkpoints each step, and takes over from the dead.
+
+DBOS itself never notices that a worker died; here each one leases a name, and whoever can take a lease knows that its
+owner is gone and recovers its jobs. See docs/decisions/0002.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+
+from voxport.db.lease import Leases
+from voxport.db.session import Database
+from voxport.jobs.dbos_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, jobs_engine
+from voxport.jobs.port import Json
+from voxport.jobs.runner import Runner
+
+# A job that killed its worker so often will kill the next one too.
+MAX_RECOVERIES = 20
+_REAP_SECONDS = 2.0
+_STRAY_ROUNDS = 5  # of _REAP_SECONDS: a workflow that is just being started or ended is not a stray
+_log = logging.getLogger("voxport.worker")
+T = TypeVar("T")
+
+
+class DbosWorker:
+    """Runs jobs in threads of this process until `stop`. One in a process: DBOS keeps global state."""
+
+    def __init__(self, database: Database, runner: Runner, *, concurrency: int, poll_seconds: float) -> None:
+        self._leases = Leases(database.url)
+        self._executor_id, self._lease = self._leases.take_slot("worker")
+        self._concurrency = concurrency
+        self._poll_seconds = poll_seconds
+        self._running: set[str] = set()
+        self._stray: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._reaper = threading.Thread(target=self._reap_until_stopped, name="reaper", daemon=True)
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_engine": jobs_engine(database),
+                "system_database_url": database.url,
+                "run_migrations": False,
+                "serializer": DBOSPortableJSONSerializer(),
+                "executor_id": self._executor_id,
+                "application_version": VERSION,
+                "enable_otlp": False,
+                "log_level": "WARNING",
+            }
+        )
+        self._register(runner)
+
+    def start(self) -> None:
+        _quiet_logs()
+        DBOS.launch()
+        DBOS.set_latest_application_version(VERSION)
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=self._poll_seconds,
+            on_conflict="always_update",
+        )
+        self._reaper.start()
+        _log.info("worker started", extra={"executor": self._executor_id})
+
+    def stop(self) -> None:
+        """Take no more jobs. A job that is being worked on goes on where it stopped when a worker starts again; the
+        lease goes with the process, since a step may run until then."""
+        self._stopping.set()
+        self._reaper.join(timeout=10)
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _reap_until_stopped(self) -> None:
+        while not self._stopping.wait(_REAP_SECONDS):
+            try:
+                self._reap()
+            except Exception:
+                _log.exception("looking for the jobs of dead workers failed")
+
+    def _reap(self) -> None:
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        self._look_for_strays({row.workflow_id for row in pending if row.executor_id == self._executor_id})
+        for owner in sorted({str(row.executor_id) for row in pending} - {self._executor_id}):
+            lease = self._leases.take(owner)
+            if lease is None:
+                continue
+            try:
+                recovered = DBOS._recover_pending_workflows([owner])
+                _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": len(recovered)})
+            finally:
+                lease.give_back()
+
+    def _look_for_strays(self, mine: set[str]) -> None:
+        """A workflow whose last checkpoint could not be written (the disk was full) stays pending under an executor
+        that lives, and DBOS never looks at it again. Only a new process takes it up."""
+        self._stray = {job_id: self._stray.get(job_id, 0) + 1 for job_id in mine - self._running}
+        if any(rounds >= _STRAY_ROUNDS for rounds in self._stray.values()):
+            _log.critical("jobs are pending and nobody runs them: this worker ends, to be started again")
+            os._exit(1)
+
+    def _register(self, runner: Runner) -> None:
+        def run_job(job_id: str) -> str:
+            self._running.add(job_id)
+            try:
+                return _run_steps(runner, job_id)
+            finally:
+                self._running.discard(job_id)
+
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_RECOVERIES)(run_job)
+
+
+def lost_jobs(job_ids: list[str]) -> list[str]:
+    """Those of the open jobs that the engine will not run any more."""
+    if not job_ids:
+        return []
+    rows = DBOS.list_workflows(workflow_ids=job_ids, load_input=False, load_output=False)
+    alive = {row.workflow_id for row in rows if row.status in ("PENDING", "ENQUEUED", "DELAYED")}
+    return [job_id for job_id in job_ids if job_id not in alive]
+
+
+def _run_steps(runner: Runner, job_id: str) -> str:
+    service = _step("begin", lambda: runner.begin(job_id))
+    if service is None:
+        return "nothing to do"
+    results: dict[str, Json] = {}
+    for name in runner.step_names(service):
+        result = _step(name, lambda name=name: runner.run_step(job_id, name, results))  # type: ignore[misc]
+        if result is None:
+            return f"ended at {name}"
+        results[name] = result
+    return "done"
+
+
+def _step(name: str, work: Callable[[], T]) -> T:
+    return DBOS.run_step({"name": name}, work)
+
+
+def _quiet_logs() -> None:
+    """DBOS brings a console handler of its own; its lines belong with ours."""
+    logger = logging.getLogger("dbos")
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.WARNING)

@@ -1,0 +1,38 @@
+"""Table of the jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voxport.db.base import Base, Sequence, UtcDateTime
+
+
+class Job(Base):
+    """`status` is queued → processing → completed, failed or cancelled. `request` is what the customer asked for,
+    `subject` the id of what the job makes (chosen beforehand, so that a step that runs twice makes it once)."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_profile_id_sequence", "profile_id", "sequence"),)
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), unique=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    service: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    stage: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[float] = mapped_column(Float)
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    subject: Mapped[str] = mapped_column(String(64))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    micro_units: Mapped[int] = mapped_column(BigInteger)
+    token_cost: Mapped[int] = mapped_column(BigInteger)
+    hold_id: Mapped[str] = mapped_column(ForeignKey("holds.id"))
+    request_id: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,63 @@
+"""The port to the job engine: it runs a job's steps durably, and holds nothing that a customer sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+Json = dict[str, Any]
+
+
+class JobQueue(Protocol):
+    def enqueue(self, tx: Session, job_id: str) -> None:
+        """Queue the job in the caller's transaction: it runs when that commits, and never when it doesn't. The
+        same job enqueued twice runs once."""
+
+    def close(self) -> None: ...
+
+
+class JobRun(Protocol):
+    """What a step sees of its job."""
+
+    @property
+    def job_id(self) -> str: ...
+
+    @property
+    def profile_id(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def request(self) -> Json: ...
+
+    @property
+    def hold_id(self) -> str: ...
+
+    def result_of(self, step: str) -> Json:
+        """What an earlier step returned."""
+
+    def advance(self, stage: str, progress: float) -> None:
+        """Tell the customer how far it is. Raises JobGone where the job was cancelled."""
+
+
+Step = tuple[str, Callable[[JobRun], Json]]
+
+
+class JobHandler(Protocol):
+    """The work of one service's jobs. A step may run twice (the one that a kill hit runs again), so each writes under
+    names that follow from the job. The last step completes the job, in one transaction with what it makes."""
+
+    @property
+    def service(self) -> str: ...
+
+    def steps(self) -> Sequence[Step]: ...
+
+    def clean_up(self, run: JobRun) -> None:
+        """The job failed or was cancelled: remove what its steps left."""
+
+
+class JobGone(Exception):
+    """The job is no longer being processed: it was cancelled, or finished before."""

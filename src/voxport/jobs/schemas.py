@@ -1,0 +1,81 @@
+"""Bodies of the job endpoints."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from voxport.billing.money import MICRO, json_number
+from voxport.clock import iso
+from voxport.jobs.models import Job
+from voxport.web.schemas import ErrorObject
+
+Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
+Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "done"]
+
+
+class JobBody(BaseModel):
+    """A job as its owner sees it. `progress` is from 0 to 1; `error` is there when it failed."""
+
+    id: str
+    service: str
+    status: Status
+    stage: Stage
+    progress: float
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    result_data: dict[str, Any] | None
+    units_consumed: float
+    token_cost: float
+    error: ErrorObject | None = None
+
+
+class JobList(BaseModel):
+    status: Literal["success"] = "success"
+    data: list[JobBody]
+    next_cursor: str | None
+
+
+class AcceptedJob(BaseModel):
+    id: str
+    status: Status
+    service: str
+    created_at: str
+
+
+class AcceptedBody(BaseModel):
+    status: Literal["accepted"] = "accepted"
+    message: str = "Job queued for processing"
+    job: AcceptedJob
+
+
+def job_body(job: Job) -> JobBody:
+    values: dict[str, Any] = {
+        "id": job.id,
+        "service": job.service,
+        "status": job.status,
+        "stage": job.stage,
+        "progress": job.progress,
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at) if job.started_at else None,
+        "finished_at": iso(job.finished_at) if job.finished_at else None,
+        "result_data": job.result,
+        "units_consumed": job.micro_units / MICRO,
+        "token_cost": json_number(job.token_cost),
+    }
+    if job.status == "failed":
+        values["error"] = job.error
+    return JobBody(**values)
+
+
+def accepted_body(job: Job) -> AcceptedBody:
+    return AcceptedBody(
+        job=AcceptedJob(
+            id=job.id,
+            status="queued",
+            service=job.service,
+            created_at=iso(job.created_at),
+        )
+    )

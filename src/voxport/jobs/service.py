@@ -1,0 +1,159 @@
+"""The life of a job: queued → processing → completed, failed or cancelled."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from voxport.billing.money import MICRO
+from voxport.billing.service import AlreadySettled, Billing
+from voxport.catalog import ServiceName
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import Conflict, NotFound, VoxportError
+from voxport.jobs import repository
+from voxport.jobs.models import Job
+from voxport.jobs.port import JobGone, JobQueue, Json
+from voxport.paging import Page, decode_cursor, page_of
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What a job is queued with; `amount` is the hold, in micro-tokens."""
+
+    profile_id: str
+    service: ServiceName
+    request: Json
+    subject: str
+    amount: int
+    request_id: str
+
+
+class Jobs:
+    def __init__(self, database: Database, billing: Billing, queue: JobQueue) -> None:
+        self._database = database
+        self._billing = billing
+        self._queue = queue
+
+    def submit(self, new: NewJob) -> Job:
+        """Hold the price, write the job and queue it, in one transaction. Raises InsufficientCredits."""
+        job_id = str(uuid.uuid4())
+        with self._database.transaction() as tx:
+            hold_id = self._billing.hold(
+                tx,
+                profile_id=new.profile_id,
+                service=new.service,
+                amount=new.amount,
+                request_id=new.request_id,
+                job_id=job_id,
+            )
+            job = Job(
+                id=job_id,
+                profile_id=new.profile_id,
+                service=new.service,
+                status="queued",
+                stage="waiting",
+                progress=0.0,
+                request=new.request,
+                subject=new.subject,
+                result=None,
+                error=None,
+                micro_units=0,
+                token_cost=0,
+                hold_id=hold_id,
+                request_id=new.request_id,
+                created_at=now(),
+                started_at=None,
+                finished_at=None,
+            )
+            tx.add(job)
+            tx.flush()
+            self._queue.enqueue(tx, job_id)
+        return job
+
+    def get(self, profile_id: str, job_id: str) -> Job:
+        with self._database.snapshot() as tx:
+            job = repository.owned(tx, profile_id, job_id)
+        if job is None:
+            raise NotFound("There is no such job. GET /v2/jobs lists yours.", code="job_not_found")
+        return job
+
+    def list(
+        self, profile_id: str, *, status: str | None, service: str | None, limit: int, cursor: str | None
+    ) -> Page[Job]:
+        """The profile's jobs, newest first."""
+        before = decode_cursor(cursor)
+        with self._database.snapshot() as tx:
+            rows = repository.page(tx, profile_id, status=status, service=service, before=before, limit=limit + 1)
+        return page_of(list(rows), limit, lambda job: job.sequence)
+
+    def cancel(self, profile_id: str, job_id: str) -> Job:
+        """End a job that is not finished, and give its hold back. Raises NotFound, Conflict."""
+        job = self.get(profile_id, job_id)
+        with self._database.transaction() as tx:
+            if not self._finish(tx, job, "cancelled"):
+                raise Conflict("The job is finished already and can't be cancelled.", code="job_not_cancellable")
+        return self.get(profile_id, job_id)
+
+    def find(self, job_id: str) -> Job | None:
+        """Any profile's job, for the worker."""
+        with self._database.snapshot() as tx:
+            return repository.by_id(tx, job_id)
+
+    def open_before(self, moment: datetime) -> Sequence[Job]:
+        """Jobs that are not finished and were made before a moment, for the worker."""
+        with self._database.snapshot() as tx:
+            return repository.open_before(tx, moment)
+
+    def begin(self, job_id: str) -> None:
+        """queued → processing; one that is processing already goes on. Raises JobGone."""
+        with self._database.transaction() as tx:
+            started = repository.change(tx, job_id, was=("queued",), status="processing", started_at=now())
+            if not started and not repository.is_processing(tx, job_id):
+                raise JobGone(job_id)
+
+    def advance(self, job_id: str, stage: str, progress: float) -> None:
+        """Raises JobGone where the job is not being processed any more."""
+        with self._database.transaction() as tx:
+            if not repository.change(tx, job_id, was=("processing",), stage=stage, progress=progress):
+                raise JobGone(job_id)
+
+    def complete(self, job_id: str, hold_id: str, *, units: Decimal, make: Callable[[Session], dict[str, Any]]) -> None:
+        """In one transaction: `make` what the job promised, charge for it, and say so. Raises JobGone, and then
+        nothing of it happened."""
+        with self._database.transaction() as tx:
+            if not repository.change(tx, job_id, was=("processing",), status="completed"):
+                raise JobGone(job_id)
+            result = make(tx)
+            try:
+                charged = self._billing.capture(tx, hold_id, units=units)
+            except AlreadySettled:
+                raise JobGone(job_id) from None
+            repository.change(
+                tx,
+                job_id,
+                was=("completed",),
+                stage="done",
+                progress=1.0,
+                result=result,
+                micro_units=int(units * MICRO),
+                token_cost=charged,
+                finished_at=now(),
+            )
+
+    def fail(self, job: Job, error: VoxportError) -> bool:
+        """Say why, and give the hold back; False where the job was finished already."""
+        with self._database.transaction() as tx:
+            return self._finish(tx, job, "failed", error=error.as_body(job.request_id))
+
+    def _finish(self, tx: Session, job: Job, status: str, *, error: Json | None = None) -> bool:
+        if not repository.change(tx, job.id, was=repository.OPEN, status=status, error=error, finished_at=now()):
+            return False
+        self._billing.release(tx, job.hold_id)
+        return True

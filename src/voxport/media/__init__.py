@@ -1,0 +1,1 @@
+"""What comes in and goes out as audio: uploads, the safe fetch, decoding, the sample check, encoding."""

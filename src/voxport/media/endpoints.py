@@ -1,0 +1,136 @@
+"""POST /v1/proxy/upload-media, and the signed URLs of the embedded storage."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from voxport.errors import BadSignature, Invalid, NotFound
+from voxport.media.schemas import StoredBody, StoredData, UploadBody, UploadData, UploadRequest
+from voxport.media.service import MediaService, already_uploaded, check_size
+from voxport.media.signing import PATH, Grant, UrlSigner
+from voxport.media.storage import KeyTaken, LocalStorage
+from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.web.parts import part
+
+uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+blobs = APIRouter(tags=["media"])
+
+_WRITE_BYTES = 1 << 20
+_RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
+
+
+MediaDep = Annotated[MediaService, part("media")]
+StorageDep = Annotated[LocalStorage, part("storage")]
+SignerDep = Annotated[UrlSigner, part("signer")]
+
+
+@uploads.post("/v1/proxy/upload-media", summary="A URL to PUT a recording or a video to")
+def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> UploadBody:
+    place = media.prepare_upload(
+        caller.profile_id,
+        media_type=body.media_type,
+        filename=body.filename,
+        content_type=body.content_type,
+        size_bytes=body.size_bytes,
+    )
+    return UploadBody(
+        data=UploadData(
+            upload_url=place.upload_url,
+            object_key=place.object_key,
+            expires_in=place.expires_in,
+            public_url=place.public_url,
+        )
+    )
+
+
+@blobs.put(PATH + "{key:path}", summary="Upload to a signed URL")
+async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> StoredBody:
+    grant = signer.verify("put", key, request.url.query)
+    length = request.headers.get("content-length")
+    announced = int(length) if length is not None and length.isascii() and length.isdigit() else None
+    await run_in_threadpool(media.check_upload, grant, request.headers.get("content-type"), announced)
+    try:
+        size = await _receive(request, grant, storage)
+    except ClientDisconnect:
+        raise Invalid("The connection broke before the whole file was there. Send it again.") from None
+    except KeyTaken:
+        raise already_uploaded() from None
+    await run_in_threadpool(media.record_upload, key, size)
+    return StoredBody(data=StoredData(object_key=key, size_bytes=size))
+
+
+@blobs.get(PATH + "{key:path}", summary="Read from a signed URL")
+@blobs.head(PATH + "{key:path}", include_in_schema=False)
+def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> Response:
+    signer.verify("get", key, request.url.query)
+    size = _size(storage, key)
+    content_type = media.content_type(key)
+    if size is None or content_type is None:
+        raise NotFound("The file is not there: it was not uploaded yet, or was removed.", code="media_not_found")
+    wanted = request.headers.get("range")
+    if wanted is not None:
+        match = _RANGE.fullmatch(wanted.strip())
+        if match is None or not (match["first"] or match["last"]):
+            # Several ranges, or none that can be read: RFC 9110 lets a server send the whole file then.
+            request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
+        elif _is_unsatisfiable(match, size):
+            return _range_error(request, size)
+    return FileResponse(
+        storage.path(key),
+        media_type=content_type,
+        filename=key.rsplit("/", 1)[-1],
+        headers={
+            "Cache-Control": "private, max-age=3600",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int:
+    """Stream the body to storage; its bytes. Nothing stays of a body that is refused or broken off."""
+    size = 0
+    pending = bytearray()
+    upload = await run_in_threadpool(storage.create, grant.key)
+    with upload:
+        async for chunk in request.stream():
+            size += len(chunk)
+            check_size(grant, size, is_complete=False)
+            pending += chunk
+            if len(pending) >= _WRITE_BYTES:
+                await run_in_threadpool(upload.write, bytes(pending))
+                pending.clear()
+        check_size(grant, size, is_complete=True)
+        await run_in_threadpool(upload.write, bytes(pending))
+        await run_in_threadpool(upload.commit)
+    return size
+
+
+def _size(storage: LocalStorage, key: str) -> int | None:
+    try:
+        return storage.size(key)
+    except ValueError:
+        raise BadSignature("The signature of this URL is not valid. Ask for a new URL.") from None
+
+
+def _is_unsatisfiable(match: re.Match[str], size: int) -> bool:
+    first, last = match["first"], match["last"]
+    if not first:
+        return int(last) == 0
+    return int(first) >= size or (bool(last) and int(last) < int(first))
+
+
+def _range_error(request: Request, size: int) -> JSONResponse:
+    error = {
+        "code": "range_not_satisfiable",
+        "message": f"The file has {size:,} bytes; the range lies outside of it.",
+        "request_id": request.state.request_id,
+        "details": {"size_bytes": size},
+    }
+    return JSONResponse({"status": "error", "error": error}, 416, headers={"Content-Range": f"bytes */{size}"})

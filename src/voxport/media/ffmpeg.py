@@ -1,0 +1,125 @@
+"""ffmpeg, as a child process that a hostile file can't make much of."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import imageio_ffmpeg
+
+from voxport.media import limited
+
+# One thread, no questions on a terminal, no log but errors. 64 MiB for any one allocation.
+COMMON = (
+    *("-nostdin", "-hide_banner", "-loglevel", "error"),
+    *("-max_alloc", "67108864", "-threads", "1", "-filter_threads", "1"),
+)
+# The input arrives as standard input, opened by us. Through /dev/fd it can be sought in, which an index at
+# the end of the file needs, and no name of a user's ever reaches ffmpeg.
+INPUT = "file:/dev/fd/0"
+
+_MEMORY_BYTES = 2 * 1024**3
+_OPEN_FILES = 32
+_MESSAGE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use at most. One that wants more is killed."""
+
+    cpu_seconds: int
+    wall_seconds: float
+    stdout_bytes: int
+    file_bytes: int = 0
+    """Size of any file that it writes; 0 allows none."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    exit_code: int
+    """Negative: the signal that ended it, a kill for a broken limit included."""
+
+    stdout: bytes
+    messages: str
+    """What it said on standard error: to sort failures by, never to show."""
+
+    timed_out: bool
+
+
+def find_ffmpeg(setting: Path | None = None, *, search_path: str | None = None) -> Path:
+    """The ffmpeg program: the one that is set, else one on PATH (or `search_path`), else imageio-ffmpeg's.
+
+    Raises ValueError where the setting names no program.
+    """
+    if setting is None:
+        return Path(shutil.which("ffmpeg", path=search_path) or imageio_ffmpeg.get_ffmpeg_exe())
+    if not os.access(setting, os.X_OK) or setting.is_dir():
+        raise ValueError(f"The ffmpeg setting names {setting}, which is not a program that can be run.")
+    return setting.absolute()
+
+
+def run(ffmpeg: Path, arguments: Sequence[str], *, stdin: BinaryIO, limits: Limits) -> Finished:
+    """Runs ffmpeg in an empty folder and an empty environment, with `stdin` as its input.
+
+    Raises RuntimeError where it can't be started. All else is told by what it returns.
+    """
+    command = [sys.executable, "-I", "-S", limited.__file__]
+    command += map(str, (limits.cpu_seconds, _MEMORY_BYTES, limits.file_bytes, _OPEN_FILES))
+    command += [str(ffmpeg), *COMMON, *arguments]
+    with (
+        tempfile.TemporaryDirectory(prefix="voxport-") as folder,
+        subprocess.Popen(  # noqa: S603
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env={},
+            start_new_session=True,
+        ) as child,
+    ):
+        try:
+            finished = _watch(child, limits)
+        finally:
+            child.kill()
+    if finished.exit_code == limited.CANNOT_START:
+        raise RuntimeError(f"ffmpeg can't be started: {ffmpeg}")
+    return finished
+
+
+def _watch(child: subprocess.Popen[bytes], limits: Limits) -> Finished:
+    """Reads both pipes until they close, or until time or room is up."""
+    assert child.stdout is not None and child.stderr is not None
+    end = time.monotonic() + limits.wall_seconds
+    stdout, messages = bytearray(), bytearray()
+    with selectors.DefaultSelector() as pipes:
+        pipes.register(child.stdout, selectors.EVENT_READ, stdout)
+        pipes.register(child.stderr, selectors.EVENT_READ, messages)
+        while pipes.get_map() and len(stdout) <= limits.stdout_bytes and time.monotonic() < end:
+            for key, _ in pipes.select(max(0.0, end - time.monotonic())):
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    pipes.unregister(key.fileobj)
+                elif key.data is stdout or len(messages) < _MESSAGE_BYTES:
+                    key.data.extend(chunk)
+    if len(stdout) > limits.stdout_bytes:
+        child.kill()
+    try:
+        exit_code = child.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return Finished(child.wait(), b"", _text(messages), timed_out=True)
+    return Finished(exit_code, bytes(stdout), _text(messages), timed_out=False)
+
+
+def _text(messages: bytearray) -> str:
+    return messages.decode("utf-8", "replace")

@@ -1,0 +1,29 @@
+"""Table of the files that a profile owns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voxport.db.base import Base, Sequence, UtcDateTime
+
+
+class Media(Base):
+    """A file in storage, or (an upload whose `uploaded_at` is null) the place for one.
+
+    `kind` is `upload` or `speech`.
+    """
+
+    __tablename__ = "media"
+    __table_args__ = (Index("ix_media_kind_created_at", "kind", "created_at"),)
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    key: Mapped[str] = mapped_column(String(512), unique=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    content_type: Mapped[str] = mapped_column(String(255))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    uploaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,40 @@
+"""SQL of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from voxport.db.session import changed
+from voxport.media.models import Media
+
+
+def owned(tx: Session, profile_id: str, key: str) -> Media | None:
+    return tx.scalar(select(Media).where(Media.profile_id == profile_id, Media.key == key))
+
+
+def by_key(tx: Session, key: str) -> Media | None:
+    """For the bearer of a signed URL, which needs no profile."""
+    return tx.scalar(select(Media).where(Media.key == key))
+
+
+def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> bool:
+    """False where the row is gone."""
+    return changed(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
+
+
+def uploads_before(tx: Session, moment: datetime, limit: int) -> Sequence[Media]:
+    query = select(Media).where(Media.kind == "upload", Media.created_at < moment)
+    return tx.scalars(query.order_by(Media.sequence).limit(limit)).all()
+
+
+def unfinished_speech(tx: Session, before: datetime) -> Sequence[Media]:
+    query = select(Media).where(Media.kind == "speech", Media.uploaded_at.is_(None), Media.created_at < before)
+    return tx.scalars(query).all()
+
+
+def remove(tx: Session, key: str) -> None:
+    tx.execute(delete(Media).where(Media.key == key))

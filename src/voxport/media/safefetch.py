@@ -1,0 +1,158 @@
+"""The safe fetch of a URL that a stranger gave (against server-side request forgery).
+
+The HTTP layer is httpcore2's, with a network of our own beneath it (`guarded.py`). It knows no proxies,
+no cookies, no content decoding (a compressed body stays as it is, so none can blow up) and no automatic
+redirects.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import httpcore2
+import httpx2
+
+from voxport.errors import AudioUrlUnusable, TooLarge
+from voxport.media.fetchpolicy import FetchPolicy, RefusedError, allowed, port_of
+from voxport.media.guarded import Deadline, GuardedBackend
+
+__all__ = ["FetchPolicy", "Fetched", "fetch", "refuse_at_once"]
+
+MAX_REDIRECTS = 3
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = (
+    ("User-Agent", "voxport"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+)
+
+_log = logging.getLogger("voxport.media.safefetch")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    content_type: str | None
+    """As the server says it, with parameters."""
+
+    size: int
+    """Bytes written."""
+
+
+def refuse_at_once(url: str, policy: FetchPolicy) -> None:
+    """Raises AudioUrlUnusable for what can be known without the network: scheme, user information, literal
+    address, local name, port, length, control characters."""
+    with _told_blandly():
+        allowed(url, policy)
+
+
+def fetch(url: str, into: BinaryIO, policy: FetchPolicy) -> Fetched:
+    """Writes the body of `url` to `into`. Raises AudioUrlUnusable, or TooLarge over the policy's bytes;
+    `into` may then hold a part. The true reason of a refusal is only in the log."""
+    with _told_blandly():
+        return _follow(url, into, policy)
+
+
+def _follow(url: str, into: BinaryIO, policy: FetchPolicy) -> Fetched:
+    deadline = Deadline(policy.timeout_seconds)
+    for _ in range(1 + MAX_REDIRECTS):
+        target = allowed(url, policy)
+        with _get(target, policy, deadline) as response:
+            if response.status not in _REDIRECTS:
+                return _receive(response, into, policy)
+            url = _next_url(target, response)
+    raise RefusedError(f"more than {MAX_REDIRECTS} redirects")
+
+
+@contextmanager
+def _get(url: httpx2.URL, policy: FetchPolicy, deadline: Deadline) -> Iterator[httpcore2.Response]:
+    """The response, its body not yet read. A pool for each request: no connection is used twice."""
+    origin = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path or b"/")
+    headers: list[tuple[bytes | str, bytes | str]] = [(b"Host", url.netloc), *_HEADERS]
+    with ExitStack() as stack:
+        with _network_failures(url.host):
+            pool = stack.enter_context(
+                httpcore2.ConnectionPool(
+                    ssl_context=policy.ssl_context, network_backend=GuardedBackend(policy, deadline)
+                )
+            )
+            response = stack.enter_context(pool.stream("GET", origin, headers=headers))
+        yield response
+
+
+def _next_url(url: httpx2.URL, response: httpcore2.Response) -> str:
+    location = _header(response, b"location")
+    if not location:
+        raise RefusedError(f"{url.host}: a redirect to nowhere")
+    try:
+        joined = url.join(location)
+    except (httpx2.InvalidURL, ValueError) as exc:
+        raise RefusedError(f"{url.host}: a redirect that can't be parsed") from exc
+    if url.scheme == "https" and joined.scheme == "http":
+        raise RefusedError(f"{url.host}: a redirect from https to http")
+    return str(joined)
+
+
+def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) -> Fetched:
+    if response.status != 200:
+        raise RefusedError(f"the server answered {response.status}")
+    announced = _header(response, b"content-length") or ""
+    if announced.isdecimal() and int(announced) > policy.max_bytes:
+        raise _too_large(policy)
+    size = 0
+    chunks = response.iter_stream()
+    while True:
+        # Only the network's failures are the URL's fault: a disk that is full is ours and raised as it is.
+        with _network_failures("the body"):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return Fetched(content_type=_header(response, b"content-type"), size=size)
+        size += len(chunk)
+        if size > policy.max_bytes:
+            raise _too_large(policy)
+        into.write(chunk)
+
+
+def _header(response: httpcore2.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
+
+
+def _too_large(policy: FetchPolicy) -> TooLarge:
+    limit = policy.max_bytes / 1_000_000
+    return TooLarge(
+        f"The file behind audioUrl is larger than {limit:g} MB. Give a shorter recording: 60 seconds are enough.",
+        details={"max_bytes": policy.max_bytes},
+    )
+
+
+@contextmanager
+def _network_failures(where: str) -> Iterator[None]:
+    """Makes the many ways in which a network fails one."""
+    try:
+        yield
+    except (
+        OSError,  # also name resolution, TLS and time
+        UnicodeError,  # a name that the resolver can't encode
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+        httpcore2.TimeoutException,
+        httpcore2.UnsupportedProtocol,
+    ) as exc:
+        raise RefusedError(f"{where}: {type(exc).__name__}: {exc}") from exc
+    except RefusedError as exc:
+        raise RefusedError(f"{where}: {exc}") from exc
+
+
+@contextmanager
+def _told_blandly() -> Iterator[None]:
+    """One text for the caller, whatever the reason, which goes to the log."""
+    try:
+        yield
+    except RefusedError as exc:
+        _log.info("audioUrl refused: %s", exc)
+        raise AudioUrlUnusable from None

@@ -1,0 +1,113 @@
+"""From an audioUrl to a checked recording: own upload or public URL, decoded and judged."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.catalog import Catalog
+from voxport.errors import NotFound
+from voxport.media.decode import SAMPLE_RATE, decode
+from voxport.media.encode import encode, to_pcm16
+from voxport.media.safefetch import FetchPolicy, fetch, refuse_at_once
+from voxport.media.sample import SampleReport, check
+from voxport.media.service import MediaService
+from voxport.media.signing import UrlSigner
+from voxport.media.storage import LocalStorage
+from voxport.settings import Settings
+
+Audio = NDArray[np.float32]
+Embed = Callable[[Audio], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A recording that can make a voice: mono at 24,000 Hz, at most the catalogue's seconds of it."""
+
+    audio: Audio
+    report: SampleReport
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a recording lies: under a key of the gateway's own storage, or behind a public URL."""
+
+    key: str | None = None
+    url: str | None = None
+
+
+class Samples:
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        storage: LocalStorage,
+        media: MediaService,
+        signer: UrlSigner,
+        ffmpeg: Path,
+        embed: Embed,
+        policy: FetchPolicy | None = None,
+    ) -> None:
+        """`embed` gives a unit vector that is near for two recordings of one speaker."""
+        self._limits = catalog.limits
+        self._storage = storage
+        self._media = media
+        self._signer = signer
+        self._embed = embed
+        self._ffmpeg = ffmpeg
+        self._policy = policy or FetchPolicy(
+            max_bytes=catalog.limits.upload_video_bytes,
+            timeout_seconds=settings.fetch_timeout,
+            private_hosts=settings.private_hosts,
+        )
+
+    def locate(self, profile_id: str, url: str) -> Source:
+        """Where the recording of an audioUrl lies, with what can be known of it at once. Raises NotFound (an upload
+        that is not the profile's, or not there yet), BadSignature (an own URL that has expired), AudioUrlUnusable."""
+        grant = self._signer.recognise(url)
+        if grant is None:
+            refuse_at_once(url, self._policy)
+            return Source(url=url)
+        self._media.require_owned(profile_id, grant.key)
+        return Source(key=grant.key)
+
+    def obtain(self, profile_id: str, source: Source) -> Audio:
+        """The recording, decoded. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable."""
+        if source.key is not None:
+            self._media.require_owned(profile_id, source.key)
+            return self.load(source.key)
+        with tempfile.TemporaryDirectory(prefix="voxport-fetch-") as folder:
+            path = Path(folder) / "sample"
+            with path.open("wb") as file:
+                fetch(source.url or "", file, self._policy)
+            return self._decode(path)
+
+    def check(self, audio: Audio) -> Sample:
+        """Judge a recording. Raises SampleUnusable, with the reason and the advice."""
+        report = check(
+            audio,
+            rate=SAMPLE_RATE,
+            embed=self._embed,
+            min_speech_seconds=self._limits.sample_min_speech_seconds,
+        )
+        return Sample(audio, report)
+
+    def keep(self, key: str, audio: Audio) -> None:
+        """Store a recording (as FLAC), so that its voice can be made again."""
+        self._storage.put(key, encode(to_pcm16(audio), "flac", ffmpeg=self._ffmpeg))
+
+    def load(self, key: str) -> Audio:
+        """A stored recording. Raises NotFound where it is gone, SampleUnusable where it can't be decoded."""
+        try:
+            with self._storage.local_copy(key) as path:
+                return self._decode(path)
+        except FileNotFoundError:
+            raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
+
+    def _decode(self, path: Path) -> Audio:
+        return decode(path, ffmpeg=self._ffmpeg, max_seconds=self._limits.sample_max_seconds)

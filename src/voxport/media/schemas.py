@@ -1,0 +1,40 @@
+"""Bodies of upload-media."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from voxport.web.schemas import RequestBody
+
+
+class UploadRequest(RequestBody):
+    media_type: Literal["audio", "video"]
+    filename: str = Field(min_length=1, examples=["speaker.wav"])
+    content_type: str = Field(min_length=1, examples=["audio/wav"])
+    size_bytes: int | None = Field(
+        default=None, ge=1, description="Where given, only a file of exactly this size is taken."
+    )
+
+
+class UploadData(BaseModel):
+    upload_url: str
+    object_key: str
+    expires_in: int
+    public_url: str
+
+
+class UploadBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: UploadData
+
+
+class StoredData(BaseModel):
+    object_key: str
+    size_bytes: int
+
+
+class StoredBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: StoredData

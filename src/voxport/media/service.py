@@ -1,0 +1,211 @@
+"""Files of a profile: a place to upload to, what was synthesised, and URLs to both."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from voxport.catalog import Catalog
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
+from voxport.ids import random_text
+from voxport.media import repository
+from voxport.media.models import Media
+from voxport.media.names import clean_filename, parse_content_type
+from voxport.media.signing import Grant, UrlSigner
+from voxport.media.storage import LocalStorage
+from voxport.settings import Settings
+
+MediaType = Literal["audio", "video"]
+_log = logging.getLogger("voxport.media")
+_SWEEP_BATCH = 200
+_DEAD_CALL = timedelta(days=1)  # no call lives that long
+
+
+@dataclass(frozen=True)
+class UploadPlace:
+    """Where a client PUTs its file, and where it is found afterwards. `expires_in` in seconds."""
+
+    upload_url: str
+    public_url: str
+    object_key: str
+    expires_in: int
+
+
+class MediaService:
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        database: Database,
+        storage: LocalStorage,
+        signer: UrlSigner,
+    ) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._database = database
+        self._storage = storage
+        self._signer = signer
+
+    def prepare_upload(
+        self,
+        profile_id: str,
+        *,
+        media_type: MediaType,
+        filename: str,
+        content_type: str,
+        size_bytes: int | None,
+    ) -> UploadPlace:
+        """Reserve a key and sign the two URLs. Raises UnsupportedMedia, TooLarge."""
+        parsed = parse_content_type(content_type)
+        if parsed is None or not parsed.is_readable:
+            raise UnsupportedMedia(
+                "This content_type can't be read. Send audio (mp3, wav, ogg, flac, m4a, webm) or "
+                "video (mp4, mov, webm, mkv)."
+            )
+        if parsed.kind != media_type:
+            raise UnsupportedMedia(f"The content_type {parsed} does not belong to the media_type {media_type}.")
+        max_bytes = self._max_bytes(media_type)
+        if size_bytes is not None and size_bytes > max_bytes:
+            raise too_large(max_bytes)
+        key = f"uploads/{profile_id}/{media_type}/{random_text(20)}/{clean_filename(filename)}"
+        with self._database.transaction() as tx:
+            tx.add(_row(profile_id, key, "upload", str(parsed)))
+        lifetime = self._settings.upload_expiry_seconds
+        expires = int(time.time()) + lifetime
+        put = Grant("put", key, expires, content_type=str(parsed), max_bytes=max_bytes, size_bytes=size_bytes)
+        return UploadPlace(
+            upload_url=self._signer.url(put),
+            public_url=self._signer.url(Grant("get", key, expires)),
+            object_key=key,
+            expires_in=lifetime,
+        )
+
+    def check_upload(self, grant: Grant, content_type: str | None, content_length: int | None) -> None:
+        """What can be refused before a byte of the file is read. Raises UnsupportedMedia, TooLarge, Invalid,
+        Conflict, NotFound."""
+        sent = parse_content_type(content_type or "")
+        if sent is None or str(sent) != grant.content_type:
+            raise UnsupportedMedia(f"Send the file with the header Content-Type: {grant.content_type}")
+        if content_length is not None:
+            check_size(grant, content_length, is_complete=True)
+        with self._database.snapshot() as tx:
+            if repository.by_key(tx, grant.key) is None:
+                raise _removed()
+        if self._storage.size(grant.key) is not None:
+            raise already_uploaded()
+
+    def record_upload(self, key: str, size_bytes: int) -> None:
+        """The file is in storage. Raises NotFound where its place was swept meanwhile."""
+        with self._database.transaction() as tx:
+            recorded = repository.mark_uploaded(tx, key, size_bytes, now())
+        if not recorded:
+            self._storage.delete(key)
+            raise _removed()
+
+    def new_speech_key(self, extension: str) -> str:
+        return f"audio/tts/{random_text(20)}/{random_text(12)}{extension}"
+
+    def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str) -> None:
+        """Write down audio that is about to be made. The row comes before the file, so that a file whose call died
+        is found and swept."""
+        tx.add(_row(profile_id, key, "speech", content_type))
+
+    def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
+        """The audio is in storage and belongs to its profile from now on."""
+        repository.mark_uploaded(tx, key, size_bytes, now())
+
+    def drop(self, key: str) -> None:
+        """Remove a file and its row; the file first, since a row without a file is found again."""
+        self._storage.delete(key)
+        with self._database.transaction() as tx:
+            repository.remove(tx, key)
+
+    def read_url(self, key: str) -> str:
+        """A signed URL to read a file with."""
+        expires = int(time.time()) + self._settings.media_url_expiry_seconds
+        return self._signer.url(Grant("get", key, expires))
+
+    def content_type(self, key: str) -> str | None:
+        with self._database.snapshot() as tx:
+            row = repository.by_key(tx, key)
+        return row.content_type if row else None
+
+    def require_owned(self, profile_id: str, key: str) -> None:
+        """Raises NotFound unless the file belongs to the profile and is there."""
+        with self._database.snapshot() as tx:
+            row = repository.owned(tx, profile_id, key)
+        if row is None:
+            raise NotFound("There is no such upload of yours.", code="media_not_found")
+        if self._storage.size(key) is None:
+            raise NotFound("The file was not uploaded yet. PUT it to the upload_url first.", code="media_not_found")
+
+    def sweep(self) -> int:
+        """Remove uploads older than the setting says (a voice keeps its own copy of its sample), and what calls
+        that died left of their audio. How many files."""
+        old = now() - timedelta(days=self._settings.upload_keep_days)
+        dead = now() - _DEAD_CALL
+        with self._database.snapshot() as tx:
+            rows = [
+                *repository.uploads_before(tx, old, _SWEEP_BATCH),
+                *repository.unfinished_speech(tx, dead),
+            ]
+        for row in rows:
+            try:
+                self.drop(row.key)
+            except OSError:
+                _log.exception("a file could not be swept", extra={"key": row.key})
+        return len(rows)
+
+    def _max_bytes(self, media_type: MediaType) -> int:
+        limits = self._catalog.limits
+        return limits.upload_audio_bytes if media_type == "audio" else limits.upload_video_bytes
+
+
+def check_size(grant: Grant, size_bytes: int, *, is_complete: bool) -> None:
+    """Raises TooLarge as soon as a file is over what its URL allows, Invalid where a complete one is shorter than
+    was announced."""
+    if grant.max_bytes is not None and size_bytes > grant.max_bytes:
+        raise too_large(grant.max_bytes)
+    if grant.size_bytes is None:
+        return
+    if size_bytes > grant.size_bytes:
+        raise TooLarge(f"The file is larger than the {grant.size_bytes:,} bytes that were announced.")
+    if is_complete and size_bytes < grant.size_bytes:
+        raise Invalid(f"The file has {size_bytes:,} bytes, and {grant.size_bytes:,} were announced. Send it again.")
+
+
+def too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(
+        f"The file is larger than {max_bytes:,} bytes. Cut it: only the first minute of speech is used.",
+        details={"max_bytes": max_bytes},
+    )
+
+
+def already_uploaded() -> Conflict:
+    return Conflict(
+        "The file was uploaded before. Ask upload-media for a new URL to send another.",
+        code="already_uploaded",
+    )
+
+
+def _removed() -> NotFound:
+    return NotFound("This upload was removed. Ask upload-media for a new URL.", code="media_not_found")
+
+
+def _row(profile_id: str, key: str, kind: str, content_type: str) -> Media:
+    return Media(
+        key=key,
+        profile_id=profile_id,
+        kind=kind,
+        content_type=content_type,
+        size_bytes=None,
+        created_at=now(),
+        uploaded_at=None,
+    )

@@ -1,0 +1,130 @@
+"""The embedded storage's signed URLs: `/v1/blobs/KEY?operation=…&expires=…&signature=…`.
+
+The signature (HMAC-SHA256, in hex, the URL's last parameter) covers the key and every other parameter. Whoever
+holds the URL may do what it says until it expires; nothing else is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from voxport.errors import BadSignature
+from voxport.secret import Secret
+
+PATH = "/v1/blobs/"
+Operation = Literal["get", "put"]
+_NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a signed URL allows. `content_type`, `max_bytes` and `size_bytes` (exact, or None) are an upload's."""
+
+    operation: Operation
+    key: str
+    expires: int
+    content_type: str | None = None
+    max_bytes: int | None = None
+    size_bytes: int | None = None
+
+    @property
+    def is_expired(self) -> bool:
+        return time.time() >= self.expires
+
+
+class UrlSigner:
+    def __init__(self, secret: Secret, public_url: str) -> None:
+        self._key = secret.key_for("signed-urls")
+        self._public_url = public_url
+
+    def url(self, grant: Grant) -> str:
+        """The grant as a URL under the gateway's public address."""
+        query = {name: str(value) for name, value in _parameters(grant).items() if value is not None}
+        path = quote(PATH + grant.key)
+        return f"{self._public_url}{path}?{urlencode(query)}&signature={self._signature(grant)}"
+
+    def verify(self, operation: Operation, key: str, query: str) -> Grant:
+        """The grant of a request. Raises BadSignature where it is malformed, forged, expired, or for another
+        operation."""
+        grant = self._authentic(key, query)
+        if grant is None or grant.operation != operation:
+            raise BadSignature("The signature of this URL is not valid. Ask for a new URL.")
+        if grant.is_expired:
+            raise BadSignature("This URL has expired. Ask for a new one.")
+        return grant
+
+    def recognise(self, url: str) -> Grant | None:
+        """The grant to read a file, where `url` is one of the gateway's own; None for any other URL.
+
+        It is told by its signature, not by its host: the gateway may be known under several names. Raises
+        BadSignature where it is an own one that has expired.
+        """
+        try:
+            parts = urlsplit(url)
+            _, found, key = unquote(parts.path, errors="strict").partition(PATH)
+        except ValueError:
+            return None
+        grant = self._authentic(key, parts.query) if found else None
+        if grant is None or grant.operation != "get":
+            return None
+        if grant.is_expired:
+            raise BadSignature("The audioUrl has expired. Ask upload-media for a new one and upload again.")
+        return grant
+
+    def _authentic(self, key: str, query: str) -> Grant | None:
+        signed, found, signature = query.rpartition("&signature=")
+        grant = _parse(key, signed) if found else None
+        if grant is None or not hmac.compare_digest(self._signature(grant).encode(), signature.encode()):
+            return None
+        return grant
+
+    def _signature(self, grant: Grant) -> str:
+        message = json.dumps([grant.key, _parameters(grant)], sort_keys=True).encode()
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def _parameters(grant: Grant) -> dict[str, str | int | None]:
+    return {
+        "operation": grant.operation,
+        "content_type": grant.content_type,
+        "max_bytes": grant.max_bytes,
+        "size_bytes": grant.size_bytes,
+        "expires": grant.expires,
+    }
+
+
+def _parse(key: str, query: str) -> Grant | None:
+    """The grant that the parameters tell of, not yet proven; None where they are not as `url` writes them."""
+    try:
+        pairs = parse_qsl(query, strict_parsing=True, errors="strict", max_num_fields=8)
+    except ValueError:
+        return None
+    values = dict(pairs)
+    known = {"operation", "content_type", "max_bytes", "size_bytes", "expires"}
+    if len(values) != len(pairs) or not values.keys() <= known:
+        return None
+    operation = values.get("operation")
+    if operation not in ("get", "put") or not _is_number(values.get("expires")):
+        return None
+    for name in ("max_bytes", "size_bytes"):
+        if name in values and not _is_number(values[name]):
+            return None
+    return Grant(
+        operation="get" if operation == "get" else "put",
+        key=key,
+        expires=int(values["expires"]),
+        content_type=values.get("content_type"),
+        max_bytes=int(values["max_bytes"]) if "max_bytes" in values else None,
+        size_bytes=int(values["size_bytes"]) if "size_bytes" in values else None,
+    )
+
+
+def _is_number(value: str | None) -> bool:
+    return value is not None and bool(_NUMBER.fullmatch(value))

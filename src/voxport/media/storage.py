@@ -1,0 +1,198 @@
+"""Object storage: files under keys. The embedded one keeps them in a folder.
+
+A file is there whole or not at all: it is written under another name, synced, and then linked to its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+_ABANDONED_SECONDS = 2 * 86_400
+
+
+class KeyTaken(Exception):
+    """There is a file under the key already."""
+
+
+class Upload(Protocol):
+    """A file that is being written. Leaving its `with` block without `commit` drops it."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def commit(self) -> None:
+        """Make the file visible. Raises KeyTaken where another one was first; that one stays."""
+
+    def __enter__(self) -> Upload: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Storage(Protocol):
+    def create(self, key: str) -> Upload:
+        """Begin a file under a key that is free."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write a whole file, in place of one that may be there."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the file, or None where there is none."""
+
+    def read(self, key: str) -> bytes:
+        """The whole file. Raises FileNotFoundError."""
+
+    def local_copy(self, key: str) -> contextlib.AbstractContextManager[Path]:
+        """A path on this machine to read the file from. Raises FileNotFoundError."""
+
+    def delete(self, key: str) -> None:
+        """Remove the file, if it is there."""
+
+    def check(self) -> None:
+        """Raises OSError where storage can't be written."""
+
+
+class LocalStorage:
+    """Files in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._temporary = root / ".incoming"
+        self._temporary.mkdir(parents=True, exist_ok=True)
+
+    def create(self, key: str) -> Upload:
+        return _LocalUpload(self.path(key), self._new_temporary())
+
+    def put(self, key: str, data: bytes) -> None:
+        path = self.path(key)
+        with _LocalUpload(path, self._new_temporary()) as upload:
+            upload.write(data)
+            upload.commit(replace=True)
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def read(self, key: str) -> bytes:
+        return self.path(key).read_bytes()
+
+    @contextlib.contextmanager
+    def local_copy(self, key: str) -> Iterator[Path]:
+        path = self.path(key)
+        if not path.is_file():
+            raise FileNotFoundError(key)
+        yield path
+
+    def delete(self, key: str) -> None:
+        path = self.path(key)
+        path.unlink(missing_ok=True)
+        # Only the file's own folder, whose name is random: one that is shared may be about to get another file.
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+    def check(self) -> None:
+        with _LocalUpload(self._root / "unused", self._new_temporary()) as upload:
+            upload.write(b"ready")
+
+    def sweep_abandoned(self) -> int:
+        """Remove what interrupted writes left behind; how many files."""
+        swept = 0
+        for path in self._temporary.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
+                    swept += 1
+        return swept
+
+    def path(self, key: str) -> Path:
+        """Where the file of a key lies. Raises ValueError for a key that could leave the folder."""
+        parts = key.split("/")
+        if len(parts) > 16 or not all(_PART.fullmatch(part) for part in parts):
+            raise ValueError("not a storage key")
+        return self._root.joinpath(*parts)
+
+    def _new_temporary(self) -> Path:
+        return self._temporary / secrets.token_hex(16)
+
+
+class _LocalUpload:
+    def __init__(self, path: Path, temporary: Path) -> None:
+        self._path = path
+        self._temporary = temporary
+        self._file = temporary.open("xb")
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def commit(self, *, replace: bool = False) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        _make_folder(self._path.parent)
+        try:
+            self._give_name(replace)
+        except FileNotFoundError:
+            # A deletion removed the folder in between.
+            _make_folder(self._path.parent)
+            self._give_name(replace)
+        _sync_folder(self._path.parent)
+
+    def _give_name(self, replace: bool) -> None:
+        if replace:
+            self._temporary.replace(self._path)
+            return
+        try:
+            os.link(self._temporary, self._path)
+        except FileExistsError:
+            raise KeyTaken from None
+
+    def __enter__(self) -> _LocalUpload:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+class StorageError(Exception):
+    """The storage that the settings name can't be used; a sentence for the operator."""
+
+
+def open_storage(url: str) -> LocalStorage:
+    """The storage of a `file:///folder` URL. Raises StorageError."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise StorageError(f"VOXPORT_STORAGE_URL is {url!r}: give file:///an/absolute/folder")
+    return LocalStorage(Path(unquote(parts.path)))
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder and those above it, each of them surely there after a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name survives a power cut only when its folder is synced too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Who does the work: the protocol, the registry, and the built-in providers."""

@@ -1,0 +1,99 @@
+"""What a provider is: it clones a voice from a sample, and speaks text with a voice.
+
+A provider knows nothing of HTTP, money or the database. It raises `voxport.errors.ProviderError`s, sorted by what
+the caller can do, and `Invalid` for a text that it can't speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 24_000
+"""Hz of all audio that passes between the gateway and a provider; mono."""
+
+Audio = NDArray[np.float32]
+"""Mono samples at SAMPLE_RATE, full scale at ±1."""
+
+Progress = Callable[[float], None]
+"""Told how far the work is, from 0 to 1. It may raise to stop the work."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What clients check before they send a request. Lengths in characters, sample lengths in seconds."""
+
+    supports_voice_cloning: bool
+    supports_instant_clone: bool
+    supports_streaming: bool
+    languages: tuple[str, ...]
+    clone_language: str
+    """The language of a clone, until the caller can choose one."""
+    max_text_length: int
+    voice_settings: tuple[str, ...] = ()
+    sample_min_seconds: int = 3
+    sample_max_seconds: int = 60
+
+
+@dataclass(frozen=True)
+class StockVoice:
+    """A voice that the provider brings along, for every profile."""
+
+    voice_id: str
+    name: str
+    language: str
+    gender: str | None
+
+
+@dataclass(frozen=True)
+class VoiceRef:
+    """A voice to speak with. `file` is what the provider gave for a clone that it doesn't keep itself."""
+
+    provider_voice_id: str
+    language: str
+    file: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ClonedVoice:
+    """What cloning gave. `file` is kept by the gateway and handed back with every `speak`."""
+
+    provider_voice_id: str
+    language: str
+    file: bytes | None = field(default=None, repr=False)
+
+
+class Provider(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def capabilities(self) -> Capabilities: ...
+
+    def unavailable_reason(self) -> str | None:
+        """Why the provider can't be asked now; None where it can."""
+
+    def list_voices(self) -> list[StockVoice]:
+        """The stock voices."""
+
+    def check_text(self, text: str, language: str) -> None:
+        """Raises Invalid where the text can't be spoken in the language. Costs no synthesis."""
+
+    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
+        """A voice from a sample. `quick` is for a single use, where the caller waits. `voice_id` is the gateway's id
+        of the voice: called again with the same one, the provider makes no second voice."""
+
+    def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
+        """The text in the voice, in pieces that join without gap or click."""
+
+    def delete(self, voice: VoiceRef) -> None:
+        """Remove a clone at the provider; one that is gone already is no error."""
+
+    def start(self) -> None:
+        """Get warm, without waiting."""
+
+    def close(self) -> None:
+        """Give back processes and connections."""

@@ -1,0 +1,133 @@
+"""The `local` provider: the engine on this machine, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.engine import (
+    LANGUAGES,
+    EngineError,
+    EngineProcess,
+    EngineUnavailable,
+    SampleNotEnrollable,
+    TextNotSpeakable,
+    VoiceFileError,
+    stock_voice_list,
+)
+from voxport.engine.text import check_alphabet, clean
+from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
+from voxport.providers.base import (
+    SAMPLE_RATE,
+    Audio,
+    Capabilities,
+    ClonedVoice,
+    Progress,
+    StockVoice,
+    VoiceRef,
+)
+
+T = TypeVar("T")
+
+CLONE_LANGUAGE = "en-us"
+_ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
+
+
+class LocalProvider:
+    name = "local"
+
+    def __init__(
+        self, engine: EngineProcess, *, max_text_length: int, sample_min_seconds: int, sample_max_seconds: int
+    ) -> None:
+        """Lengths in characters and seconds, as the catalogue has them."""
+        self._engine = engine
+        self._capabilities = Capabilities(
+            supports_voice_cloning=True,
+            supports_instant_clone=True,
+            supports_streaming=False,
+            languages=LANGUAGES,
+            clone_language=CLONE_LANGUAGE,
+            max_text_length=max_text_length,
+            sample_min_seconds=sample_min_seconds,
+            sample_max_seconds=sample_max_seconds,
+        )
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def unavailable_reason(self) -> str | None:
+        return None
+
+    def is_ready(self) -> bool:
+        """Whether the engine is loaded and answers at once. One that died while idle is started again: no call
+        would, where calls are sent only to what is ready."""
+        if self._engine.ready():
+            return True
+        if self._engine.pid is None:
+            self._engine.start()
+        return False
+
+    def list_voices(self) -> list[StockVoice]:
+        return [StockVoice(voice.id, voice.name, voice.language, voice.gender) for voice in stock_voice_list()]
+
+    def check_text(self, text: str, language: str) -> None:
+        try:
+            check_alphabet(clean(text), language)
+        except TextNotSpeakable as error:
+            raise _not_speakable(error) from error
+
+    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
+        file = self._ask(lambda: self._engine.enrol(sample, quick=quick, progress=progress))
+        return ClonedVoice(voice_id, CLONE_LANGUAGE, file)
+
+    def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
+        # The engine takes one chunk at a time from all who wait, so that a long text lets short ones pass.
+        chunks = self._ask(lambda: self._engine.plan(text, voice.language))
+        source = voice.file if voice.file is not None else voice.provider_voice_id
+        for number, chunk in enumerate(chunks, start=1):
+            yield self._ask(lambda chunk=chunk: self._engine.speak(chunk, source))  # type: ignore[misc]
+            if number < len(chunks):
+                yield np.zeros(round(chunk.pause_after * SAMPLE_RATE), np.float32)
+
+    def embed(self, audio: Audio) -> NDArray[np.float32]:
+        """A unit vector that is near for two recordings of one speaker: for the check of samples."""
+        return self._ask(lambda: self._engine.embed(audio))
+
+    def delete(self, voice: VoiceRef) -> None:
+        """The engine keeps nothing: a voice is the file that the gateway has."""
+
+    def start(self) -> None:
+        self._engine.start()
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return call()
+            except EngineUnavailable as error:
+                if attempt == _ATTEMPTS:
+                    raise ProviderUnavailable(
+                        "The local engine does not answer. Nothing was charged; try again in a minute."
+                    ) from error
+            except EngineError as error:
+                raise _as_ours(error) from error
+        raise AssertionError("unreachable")
+
+
+def _as_ours(error: EngineError) -> VoxportError:
+    if isinstance(error, TextNotSpeakable):
+        return _not_speakable(error)
+    if isinstance(error, SampleNotEnrollable):
+        return SampleUnusable(str(error), details={"reason": "no_speaker"})
+    if isinstance(error, VoiceFileError):
+        return ProviderFailed(f"{error} Clone the voice again.")
+    return ProviderFailed(str(error))
+
+
+def _not_speakable(error: TextNotSpeakable) -> Invalid:
+    return Invalid(str(error), location=("body", "text"), details={"spoken": list(error.spoken)})

@@ -1,0 +1,1 @@
+"""core-tts: text to speech."""

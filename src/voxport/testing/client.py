@@ -1,0 +1,112 @@
+"""The calls of the main job, as a client makes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+_TIMEOUT_SECONDS = 600.0
+_POLL_SECONDS = 0.3
+_AUDIO = {
+    **{".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".ogg": "audio/ogg", ".opus": "audio/ogg"},
+    **{".m4a": "audio/mp4", ".aac": "audio/aac", ".aiff": "audio/aiff"},
+}
+_VIDEO = {
+    **{".webm": "video/webm", ".mp4": "video/mp4", ".m4v": "video/x-m4v"},
+    **{".mov": "video/quicktime", ".mkv": "video/x-matroska"},
+}
+
+Json = dict[str, Any]
+
+
+class CallFailed(Exception):
+    """The gateway refused; the message is its own. `body` is the whole answer."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(body.get("error", {}).get("message", f"HTTP {status}"))
+        self.status = status
+        self.body = body
+
+
+class Client:
+    """A caller with a key. Every method raises CallFailed for an answer that is an error."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.http = httpx2.Client(
+            base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_SECONDS
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def upload(self, path: Path) -> str:
+        """Upload a file of audio or video; the URL to clone from."""
+        suffix = path.suffix.lower()
+        media_type = "video" if suffix in _VIDEO else "audio"
+        content_type = _VIDEO.get(suffix) or _AUDIO.get(suffix, "audio/wav")
+        body = {"media_type": media_type, "filename": path.name, "content_type": content_type}
+        place = self.call("POST", "/v1/proxy/upload-media", body)["data"]
+        with path.open("rb") as file:
+            put = httpx2.put(
+                place["upload_url"], content=file, headers={"Content-Type": content_type}, timeout=_TIMEOUT_SECONDS
+            )
+        _checked(put)
+        url: str = place["public_url"]
+        return url
+
+    def clone(self, audio_url: str, **fields: str) -> str:
+        """Queue a clone; the job's id."""
+        body = {"audioUrl": audio_url, "provider": "local", **fields}
+        job_id: str = self.call("POST", "/v1/proxy/core-voice-clone", body)["job"]["id"]
+        return job_id
+
+    def wait_until_started(self, job_id: str) -> None:
+        """Return as soon as a worker has taken the job."""
+        while self.call("GET", f"/v2/jobs/{job_id}")["status"] == "queued":
+            time.sleep(0.02)
+
+    def wait(self, job_id: str, watch: Callable[[Json], None] = lambda _: None) -> Json:
+        """The job when it has ended; `watch` sees it each time that it is asked for."""
+        while True:
+            job = self.call("GET", f"/v2/jobs/{job_id}")
+            watch(job)
+            if job["status"] not in ("queued", "processing"):
+                return job
+            time.sleep(_POLL_SECONDS)
+
+    def speak(self, text: str, voice_id: str, **fields: str) -> Json:
+        """core-tts: the whole answer."""
+        return self.call("POST", "/v1/proxy/core-tts", {"text": text, "voice_id": voice_id, **fields})
+
+    def instant(self, audio_url: str, text: str) -> httpx2.Response:
+        """core-instant-clone-tts: the response, whose content is the WAV file."""
+        body = {"audioUrl": audio_url, "text": text, "provider": "local"}
+        response = self.http.post("/v1/proxy/core-instant-clone-tts", json=body)
+        if response.is_error:
+            raise CallFailed(response.status_code, response.json())
+        return response
+
+    def download(self, url: str) -> bytes:
+        """The file behind a signed URL."""
+        return httpx2.get(url, timeout=_TIMEOUT_SECONDS).raise_for_status().content
+
+    def balance(self) -> Json:
+        data: Json = self.call("GET", "/v2/billing/balance")["data"]
+        return data
+
+    def call(self, method: str, path: str, body: Json | None = None) -> Json:
+        return _checked(self.http.request(method, path, json=body))
+
+
+def _checked(response: httpx2.Response) -> Json:
+    body: Json = response.json()
+    if response.is_error:
+        raise CallFailed(response.status_code, body)
+    return body

@@ -1,0 +1,1 @@
+"""The voice library: stock voices and a profile's own clones."""

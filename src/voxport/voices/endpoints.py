@@ -1,0 +1,95 @@
+"""GET /v1/proxy/core-tts-voices, and GET, PATCH and DELETE /v1/voices/{voice_id}."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from voxport.clock import iso
+from voxport.providers.base import Provider
+from voxport.providers.registry import Registry
+from voxport.settings import ProviderName
+from voxport.voices.schemas import (
+    DeletedBody,
+    DeletedData,
+    ProviderBody,
+    SampleLimits,
+    VoiceBody,
+    VoiceDetail,
+    VoiceDetailBody,
+    VoicePatch,
+    VoicesBody,
+    VoicesData,
+)
+from voxport.voices.service import VoiceChange, VoiceEntry, Voices
+from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.web.parts import part
+
+router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+
+
+VoicesDep = Annotated[Voices, part("voices")]
+
+
+@router.get("/v1/proxy/core-tts-voices", summary="The voices, and what each provider can do")
+def list_voices(
+    caller: Caller,
+    voices: VoicesDep,
+    providers: Annotated[Registry, part("providers")],
+    provider: ProviderName | None = None,
+    language: Annotated[str | None, Query(max_length=16)] = None,
+    cloned: bool | None = None,
+) -> VoicesBody:
+    entries, warnings = voices.find(caller.profile_id, provider=provider, language=language, cloned=cloned)
+    default = providers.default_name()
+    return VoicesBody(
+        data=VoicesData(
+            providers=[_provider(one, is_default=one.name == default) for one in providers.all()],
+            voices=[VoiceBody(**_values(entry)) for entry in entries],
+            warnings=warnings,
+        )
+    )
+
+
+@router.get("/v1/voices/{voice_id}", summary="One voice")
+def get_voice(voice_id: str, caller: Caller, voices: VoicesDep) -> VoiceDetailBody:
+    return _detail(voices.get(caller.profile_id, voice_id))
+
+
+@router.patch("/v1/voices/{voice_id}", summary="Rename, describe or tag a clone")
+def change_voice(voice_id: str, body: VoicePatch, caller: Caller, voices: VoicesDep) -> VoiceDetailBody:
+    return _detail(voices.change(caller.profile_id, voice_id, VoiceChange(**body.model_dump())))
+
+
+@router.delete("/v1/voices/{voice_id}", summary="Delete a clone, here and at its provider")
+def delete_voice(voice_id: str, caller: Caller, voices: VoicesDep) -> DeletedBody:
+    return DeletedBody(data=DeletedData(voice_id=voice_id, left=voices.delete(caller.profile_id, voice_id)))
+
+
+def _provider(provider: Provider, *, is_default: bool) -> ProviderBody:
+    can = provider.capabilities()
+    reason = provider.unavailable_reason()
+    return ProviderBody(
+        provider=provider.name,
+        available=reason is None,
+        default=is_default,
+        reason=reason,
+        supports_voice_cloning=can.supports_voice_cloning,
+        supports_instant_clone=can.supports_instant_clone,
+        supports_streaming=can.supports_streaming,
+        languages=list(can.languages),
+        max_text_length=can.max_text_length,
+        voice_settings=list(can.voice_settings),
+        sample=SampleLimits(min_seconds=can.sample_min_seconds, max_seconds=can.sample_max_seconds),
+    )
+
+
+def _detail(entry: VoiceEntry) -> VoiceDetailBody:
+    return VoiceDetailBody(data=VoiceDetail(**_values(entry)))
+
+
+def _values(entry: VoiceEntry) -> dict[str, Any]:
+    created_at = iso(entry.created_at) if entry.created_at else None
+    return {**asdict(entry), "preview_url": None, "created_at": created_at}

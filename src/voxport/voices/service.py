@@ -1,0 +1,281 @@
+"""Which voices there are, which of them a profile can speak with, and its library of clones."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import BadRequest, Forbidden, NotFound, ProviderError, VoxportError
+from voxport.ids import random_text
+from voxport.media.storage import Storage
+from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
+from voxport.providers.registry import Registry
+from voxport.voices import repository
+from voxport.voices.models import Voice, VoiceBinding
+
+_log = logging.getLogger("voxport.voices")
+
+
+@dataclass(frozen=True)
+class VoiceEntry:
+    """A voice as a client sees it; `gender`, `created_at` are None where they are not known."""
+
+    voice_id: str
+    name: str
+    provider: str
+    language: str
+    gender: str | None
+    cloned: bool
+    created_at: datetime | None
+    description: str = ""
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A voice that the caller may speak with, at the provider that speaks it."""
+
+    provider: Provider
+    provider_voice_id: str
+    language: str
+    file_key: str | None
+
+
+@dataclass(frozen=True)
+class VoiceChange:
+    """What to change of a voice; None leaves it."""
+
+    name: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+
+
+class Voices:
+    def __init__(self, database: Database, storage: Storage, providers: Registry) -> None:
+        self._database = database
+        self._storage = storage
+        self._providers = providers
+
+    def new_voice_id(self) -> str:
+        """No prefix: clients treat it as opaque, as the hosted providers' are."""
+        return random_text(20)
+
+    def find(
+        self, profile_id: str, *, provider: str | None, language: str | None, cloned: bool | None
+    ) -> tuple[list[VoiceEntry], list[str]]:
+        """The voices that pass the filters, clones first, and a warning for each provider that could not be asked.
+        `language` may be a code (`en-us`) or its first part (`en`)."""
+        entries: list[VoiceEntry] = []
+        warnings: list[str] = []
+        if cloned is not False:
+            with self._database.snapshot() as tx:
+                entries += [entry for voice in repository.all_owned(tx, profile_id) for entry in _entries(voice)]
+        if cloned is not True:
+            for one in self._providers.all():
+                if one.unavailable_reason() is None and provider in (None, one.name):
+                    try:
+                        entries += [_stock_entry(one, voice) for voice in one.list_voices()]
+                    except ProviderError as error:
+                        warnings.append(f"The voices of {one.name} are missing: {error.message}")
+        kept = [entry for entry in entries if provider in (None, entry.provider) and _speaks(entry.language, language)]
+        return kept, warnings
+
+    def get(self, profile_id: str, voice_id: str) -> VoiceEntry:
+        """Raises NotFound."""
+        with self._database.snapshot() as tx:
+            voice = repository.owned(tx, profile_id, voice_id)
+            if voice is not None:
+                return _entries(voice)[0]
+        found = self._find_stock(voice_id)
+        if found is None:
+            raise _not_found()
+        return _stock_entry(*found)
+
+    def resolve(self, profile_id: str, voice_id: str, provider: str | None) -> Speaker:
+        """The voice at a provider, or at its own where none is named. Raises NotFound where the profile can't use
+        the voice, BadRequest where it is not bound to that provider."""
+        with self._database.snapshot() as tx:
+            voice = repository.owned(tx, profile_id, voice_id)
+            bindings = list(voice.bindings) if voice is not None else []
+        if voice is None:
+            return self._resolve_stock(voice_id, provider)
+        for binding in bindings:
+            if provider in (None, binding.provider):
+                return Speaker(
+                    self._providers.get(binding.provider),
+                    binding.provider_voice_id,
+                    voice.language,
+                    binding.file_key,
+                )
+        raise _mismatch(voice_id, provider, [binding.provider for binding in bindings])
+
+    def reference(self, speaker: Speaker) -> VoiceRef:
+        """What the provider needs to speak with it. Raises NotFound where the voice was deleted meanwhile."""
+        try:
+            file = self._storage.read(speaker.file_key) if speaker.file_key else None
+        except FileNotFoundError:
+            raise _not_found() from None
+        return VoiceRef(speaker.provider_voice_id, speaker.language, file)
+
+    def register(
+        self,
+        tx: Session,
+        *,
+        profile_id: str,
+        voice_id: str,
+        name: str,
+        description: str,
+        provider: str,
+        cloned: ClonedVoice,
+        file_key: str | None,
+        sample_key: str,
+    ) -> None:
+        """Add a clone to the library."""
+        voice = Voice(
+            id=voice_id,
+            profile_id=profile_id,
+            name=name,
+            description=description,
+            tags=[],
+            language=cloned.language,
+            sample_key=sample_key,
+            created_at=now(),
+            deleted_at=None,
+        )
+        voice.bindings.append(
+            VoiceBinding(
+                voice_id=voice_id,
+                provider=provider,
+                provider_voice_id=cloned.provider_voice_id,
+                file_key=file_key,
+            )
+        )
+        tx.add(voice)
+        tx.flush()
+
+    def change(self, profile_id: str, voice_id: str, change: VoiceChange) -> VoiceEntry:
+        """Raises NotFound, Forbidden (a stock voice)."""
+        with self._database.transaction() as tx:
+            voice = repository.owned(tx, profile_id, voice_id)
+            if voice is not None:
+                voice.name = voice.name if change.name is None else change.name
+                voice.description = voice.description if change.description is None else change.description
+                voice.tags = voice.tags if change.tags is None else change.tags
+        if voice is None:
+            raise self._not_own(voice_id)
+        return self.get(profile_id, voice_id)
+
+    def delete(self, profile_id: str, voice_id: str) -> list[str]:
+        """Delete a clone here and at its providers; what could not be removed. Raises NotFound, Forbidden."""
+        with self._database.transaction() as tx:
+            voice = repository.owned(tx, profile_id, voice_id)
+            if voice is not None:
+                repository.hide(tx, profile_id, voice_id, now())
+        if voice is None:
+            raise self._not_own(voice_id)
+        return self._erase(voice)
+
+    def sweep_hidden(self) -> int:
+        """Finish deletions that a kill or a provider's failure interrupted; how many were tried."""
+        with self._database.snapshot() as tx:
+            voices = list(repository.hidden(tx))
+        for voice in voices:
+            try:
+                self._erase(voice)
+            except (OSError, LookupError):
+                _log.exception("a deleted voice could not be erased", extra={"voice_id": voice.id})
+        return len(voices)
+
+    def _erase(self, voice: Voice) -> list[str]:
+        left = []
+        for binding in voice.bindings:
+            reference = VoiceRef(binding.provider_voice_id, voice.language)
+            try:
+                self._providers.get(binding.provider).delete(reference)
+            except ProviderError as error:
+                left.append(f"{binding.provider}: {error.message}")
+                continue
+            if binding.file_key is not None:
+                self._storage.delete(binding.file_key)
+        self._storage.delete(voice.sample_key)
+        if not left:
+            with self._database.transaction() as tx:
+                repository.remove(tx, voice.id)
+        return left
+
+    def _not_own(self, voice_id: str) -> VoxportError:
+        if self._find_stock(voice_id) is not None:
+            return Forbidden("This is a stock voice: it can be spoken with, not changed or deleted.")
+        return _not_found()
+
+    def _find_stock(self, voice_id: str) -> tuple[Provider, StockVoice] | None:
+        for provider in self._providers.all():
+            if provider.unavailable_reason() is not None:
+                continue
+            for voice in provider.list_voices():
+                if voice.voice_id == voice_id:
+                    return provider, voice
+        return None
+
+    def _resolve_stock(self, voice_id: str, provider: str | None) -> Speaker:
+        found = self._find_stock(voice_id)
+        if found is None:
+            raise _not_found()
+        owner, voice = found
+        if provider not in (None, owner.name):
+            raise _mismatch(voice_id, provider, [owner.name])
+        return Speaker(owner, voice.voice_id, voice.language, None)
+
+
+def _entries(voice: Voice) -> list[VoiceEntry]:
+    return [
+        VoiceEntry(
+            voice_id=voice.id,
+            name=voice.name,
+            provider=binding.provider,
+            language=voice.language,
+            gender=None,
+            cloned=True,
+            created_at=voice.created_at,
+            description=voice.description,
+            tags=voice.tags,
+        )
+        for binding in voice.bindings
+    ]
+
+
+def _stock_entry(provider: Provider, voice: StockVoice) -> VoiceEntry:
+    return VoiceEntry(
+        voice_id=voice.voice_id,
+        name=voice.name,
+        provider=provider.name,
+        language=voice.language,
+        gender=voice.gender,
+        cloned=False,
+        created_at=None,
+    )
+
+
+def _speaks(language: str, wanted: str | None) -> bool:
+    return wanted is None or language == wanted.lower() or language.split("-")[0] == wanted.lower()
+
+
+def _not_found() -> NotFound:
+    return NotFound(
+        "There is no such voice for you. GET /v1/proxy/core-tts-voices lists yours and the stock voices.",
+        code="voice_not_found",
+    )
+
+
+def _mismatch(voice_id: str, provider: str | None, has: list[str]) -> BadRequest:
+    names = " or ".join(has)
+    return BadRequest(
+        f"The voice {voice_id} is not at the provider {provider}: it is at {names}. Send provider: {names}.",
+        code="voice_provider_mismatch",
+        details={"providers": has},
+    )

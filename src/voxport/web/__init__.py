@@ -1,0 +1,1 @@
+"""HTTP machinery that no feature owns: request ids, authentication, limits, errors."""

@@ -1,0 +1,64 @@
+"""The check of the API key, before anything else of a request is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from voxport.accounts.service import Accounts, Principal
+from voxport.errors import Invalid, Unauthenticated
+
+
+class AuthenticatedRoute(APIRoute):
+    """A route that is for callers with a key. The key is checked before the body is read, so that a stranger learns
+    nothing of the shape of a request."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def authenticated(request: Request) -> Response:
+            accounts: Accounts = request.app.state.gateway.accounts
+            request.state.principal = await run_in_threadpool(accounts.authenticate, _key_of(request))
+            if "idempotency-key" in request.headers:
+                raise Invalid(
+                    "Idempotency-Key is not supported yet: a repeated call would be charged again. "
+                    "Leave the header out.",
+                    location=("header", "Idempotency-Key"),
+                )
+            return await handle(request)
+
+        return authenticated
+
+
+async def _principal(request: Request) -> Principal:
+    principal: Principal = request.state.principal
+    return principal
+
+
+async def _request_id(request: Request) -> str:
+    request_id: str = request.state.request_id
+    return request_id
+
+
+Caller = Annotated[Principal, Depends(_principal)]
+RequestId = Annotated[str, Depends(_request_id)]
+
+# For the OpenAPI document and the /docs page; the check itself is AuthenticatedRoute's.
+KEY_SCHEMES = [
+    Depends(HTTPBearer(auto_error=False, description="`Authorization: Bearer vxp_…`")),
+    Depends(APIKeyHeader(name="X-API-Key", auto_error=False)),
+]
+
+
+def _key_of(request: Request) -> str:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    # Another scheme may be for a proxy in front; the key is in the other header then.
+    key = value.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "").strip()
+    if not key:
+        raise Unauthenticated("Send an API key: `Authorization: Bearer vxp_…` or `X-API-Key: vxp_…`.")
+    return key

@@ -1,0 +1,115 @@
+"""Turns every exception into the one shape of errors."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from voxport.errors import Invalid, VoxportError
+
+_SHOWN_CHARACTERS = 200
+_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+_MESSAGES = {
+    404: "There is nothing at this path. GET /docs lists what there is.",
+    405: "This path does not take this method. GET /docs lists what there is.",
+    400: "The request can't be read: its body is not JSON that can be parsed.",
+}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(VoxportError, _voxport_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+async def _voxport_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, VoxportError)
+    body: dict[str, Any] = {"status": "error", "error": error.as_body(_request_id(request))}
+    if isinstance(error, Invalid):
+        loc = list(error.location)
+        body["detail"] = [{"type": "value_error", "loc": loc, "msg": error.message, "input": None}]
+    return JSONResponse(body, error.status, headers=error.headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    details = [_shown(item) for item in error.errors()]
+    message = _sentence(details, _field_names(request))
+    body = {
+        "status": "error",
+        "error": Invalid(message).as_body(_request_id(request)),
+        "detail": details,
+    }
+    return JSONResponse(body, 422)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "http_error")
+    message = _MESSAGES.get(error.status_code, str(error.detail))
+    body = VoxportError(message, code=code).as_body(_request_id(request))
+    return JSONResponse({"status": "error", "error": body}, error.status_code, headers=error.headers)
+
+
+def _request_id(request: Request) -> str | None:
+    found: str | None = request.scope.get("state", {}).get("request_id")
+    return found
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    """What is said of one mistake: where, what, and a short look at what was sent."""
+    return {
+        "type": item["type"],
+        "loc": [part if isinstance(part, int) else _plain(part) for part in item["loc"]],
+        "msg": _plain(item["msg"]),
+        "input": _short(item.get("input")),
+    }
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        return _plain(value[:_SHOWN_CHARACTERS])
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return value if abs(value) < 1e15 else str(value)[:_SHOWN_CHARACTERS]
+    return {} if isinstance(value, dict) else []
+
+
+def _plain(text: Any) -> str:
+    """Text that can be sent as UTF-8, whatever was in it."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _sentence(details: list[dict[str, Any]], known: list[str]) -> str:
+    for item in details:
+        if item["type"] == "extra_forbidden":
+            field = str(item["loc"][-1])
+            near = _nearest(field, known)
+            hint = f": did you mean `{near}`?" if near else ". It is not known here; leave it out."
+            return f"Unknown field `{field[:_SHOWN_CHARACTERS]}`{hint}"
+    first = details[0] if details else {"loc": [], "msg": "The request is not valid", "type": ""}
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
+    if first["type"] == "json_invalid":
+        return "The body is not valid JSON."
+    return f"`{where}`: {first['msg']}." if where else f"The request is not valid: {first['msg']}."
+
+
+def _nearest(field: str, known: list[str]) -> str | None:
+    """The known field that this one is a near miss of: other case, other separators, or a letter off."""
+    simple = {name.replace("_", "").lower(): name for name in known}
+    found = difflib.get_close_matches(field[:64].replace("_", "").replace("-", "").lower(), simple, 1, 0.75)
+    return simple[found[0]] if found else None
+
+
+def _field_names(request: Request) -> list[str]:
+    """The fields that the endpoint's body has."""
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    model = getattr(getattr(body_field, "field_info", None), "annotation", None)
+    fields = getattr(model, "model_fields", {})
+    return [info.alias or name for name, info in fields.items()]

@@ -1,0 +1,41 @@
+"""What all bodies share, and numbers of money and units as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+
+class RequestBody(BaseModel):
+    """A body that a client sends: an unknown field is an error, and no value is bent to another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """JSON can spell half of a character (a lone surrogate), which nothing after it can store or speak."""
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("holds half of a character (a lone surrogate)")
+        return value
+
+
+class ErrorObject(BaseModel):
+    code: str
+    message: str
+    request_id: str | None
+    details: dict[str, Any]
+
+
+class ErrorBody(BaseModel):
+    """The shape of every error."""
+
+    status: Literal["error"] = "error"
+    error: ErrorObject
+
+
+class ValidationErrorBody(ErrorBody):
+    """A 422: `detail` lists what is wrong, in the form that FastAPI gives."""
+
+    detail: list[dict[str, Any]]

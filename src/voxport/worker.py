@@ -1,0 +1,84 @@
+"""The worker: runs the jobs of the queue, and tidies up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from voxport.clock import now
+from voxport.gateway import Gateway, open_gateway
+from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
+from voxport.jobs.runner import Runner
+from voxport.settings import Settings
+
+_TIDY_SECONDS = 60.0
+# A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
+_SETTLED = timedelta(seconds=30)
+_NICENESS = 5
+_log = logging.getLogger("voxport.worker")
+
+
+def run_worker(settings: Settings, *, with_parent: bool) -> None:
+    """Work until SIGTERM or SIGINT, or, `with_parent`, until standard input ends: the parent process has died then,
+    in whatever way."""
+    os.nice(_NICENESS)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    if with_parent:
+        threading.Thread(target=_wait_for_parent, args=(stopping,), daemon=True).start()
+    gateway = open_gateway(settings)
+    runner = Runner(gateway.jobs, gateway.handlers)
+    worker = DbosWorker(
+        gateway.database,
+        runner,
+        concurrency=settings.worker_concurrency,
+        poll_seconds=settings.job_poll_seconds,
+    )
+    worker.start()
+    gateway.providers.start()
+    while not stopping.is_set():
+        _tidy(gateway, runner)
+        stopping.wait(_TIDY_SECONDS)
+    worker.stop()
+    # A step that is still running can't be interrupted: it goes with the process, and runs again at the next start.
+    # Nothing is closed before that: an engine that were gone first would fail the job. It ends with its input.
+    logging.shutdown()
+    os._exit(0)
+
+
+def _wait_for_parent(stopping: threading.Event) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    stopping.set()
+
+
+def _tidy(gateway: Gateway, runner: Runner) -> None:
+    """Mend what kills left behind. A task that fails keeps none of the others from its turn."""
+    tasks: dict[str, Callable[[], int]] = {
+        "jobs_given_up": lambda: _give_up_lost_jobs(gateway, runner),
+        "holds_released": gateway.calls.release_abandoned,
+        "files_swept": gateway.media.sweep,
+        "voices_erased": gateway.voices.sweep_hidden,
+        "writes_swept": gateway.storage.sweep_abandoned,
+    }
+    for name, task in tasks.items():
+        try:
+            count = task()
+        except Exception:
+            _log.exception("tidying up failed", extra={"task": name})
+        else:
+            if count:
+                _log.info("tidied up", extra={name: count})
+
+
+def _give_up_lost_jobs(gateway: Gateway, runner: Runner) -> int:
+    """End the jobs that the engine will not run any more; how many there were."""
+    open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _SETTLED)}
+    lost = lost_jobs(list(open_jobs))
+    return sum(runner.give_up(open_jobs[job_id]) for job_id in lost)

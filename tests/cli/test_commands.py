@@ -1,0 +1,244 @@
+"""The command line as an operator and a script use it: through pipes, with exit codes that mean something."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from tests.conftest import MakeGateway
+from tests.support.catalog import catalog_file
+from tests.support.server import run_cli
+from voxport.accounts.keys import is_well_formed
+from voxport.cli.main import main
+from voxport.db.session import Database
+from voxport.errors import Unauthenticated
+
+ANSI = re.compile(r"\x1b")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a command did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Made:
+    """The command in this process, in a folder without a .env file and without the machine's settings. One that ends
+    with an exception counts as a traceback."""
+    nothing: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOXPORT_")}
+    with contextlib.chdir(cwd):
+        result = CliRunner().invoke(main, arguments, env={**nothing, **(env or {})})
+    unexpected = result.exception is not None and not isinstance(result.exception, SystemExit)
+    return Made(result.exit_code, result.stdout, result.stderr + (f"Traceback {result.exception!r}" * unexpected))
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    made = command("profiles", "create", "Customer", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def refused(made: Made, *words: str) -> None:
+    """A sentence on standard error, and no traceback."""
+    assert made.returncode != 0
+    assert made.stdout == ""
+    assert "Traceback" not in made.stderr, made.stderr
+    for word in words:
+        assert word in made.stderr, made.stderr
+
+
+def test_a_profile_gets_a_key_and_credits_and_the_key_works(
+    tmp_path: Path, profile: str, make_gateway: MakeGateway
+) -> None:
+    assert re.fullmatch(r"prof_[0-9a-z]{16}", profile)
+    made = command("keys", "create", profile, "--name", "laptop", cwd=tmp_path)
+    assert made.returncode == 0
+    key = made.stdout.removesuffix("\n")
+    assert is_well_formed(key)
+    added = command("credits", "add", profile, "2.5", "--note", "a gift", cwd=tmp_path)
+    assert added.stdout == f"{profile} has 2.500000 tokens\n"
+    gateway = make_gateway(data_dir=tmp_path / "data")
+    assert gateway.accounts.authenticate(key).profile_id == profile
+    assert gateway.billing.read_funds(profile).balance == 2_500_000
+
+
+def test_a_key_is_listed_by_its_id_and_revoked_by_it(tmp_path: Path, profile: str, make_gateway: MakeGateway) -> None:
+    key = command("keys", "create", profile, cwd=tmp_path).stdout.strip()
+    listed = command("keys", "list", cwd=tmp_path).stdout
+    assert key not in listed
+    assert key[:8] in listed
+    found = re.search(r"^(key_\S+)", listed, re.MULTILINE)
+    assert found is not None
+    assert command("keys", "revoke", found[1], cwd=tmp_path).stdout == f"{found[1]} revoked\n"
+    assert command("keys", "revoke", found[1], cwd=tmp_path).stdout == f"{found[1]} was revoked before\n"
+    with pytest.raises(Unauthenticated, match="revoked"):
+        make_gateway(data_dir=tmp_path / "data").accounts.authenticate(key)
+
+
+@pytest.mark.slow
+def test_long_names_are_not_cut_or_coloured_in_a_pipe(tmp_path: Path) -> None:
+    names = ["x" * 200, "Müller & Söhne " * 10, "短い"]
+    for name in names:
+        assert command("profiles", "create", name.strip(), cwd=tmp_path).returncode == 0
+    listed = run_cli("profiles", "list", cwd=tmp_path, env={"COLUMNS": "20", "FORCE_COLOR": "1", "TERM": "xterm"})
+    assert listed.returncode == 0
+    for name in names:
+        assert name.strip() in listed.stdout
+    assert not ANSI.search(listed.stdout)
+    assert len(listed.stdout.splitlines()) == 1 + len(names)
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("1.0000001", ["six places"]),
+        ("0.0000001", ["six places"]),
+        ("nan", ["not an amount"]),
+        ("inf", ["amount"]),
+        ("ten", ["not an amount"]),
+        ("", ["not an amount"]),
+        ("0", ["more than zero"]),
+        ("-5", ["more than zero"]),
+        ("-0.5", ["more than zero"]),
+        ("100000001", ["100,000,000"]),
+        ("1e999999999", ["amount"]),
+    ],
+)
+def test_an_amount_that_is_none_is_refused_with_a_sentence(
+    tmp_path: Path, profile: str, amount: str, words: list[str]
+) -> None:
+    refused(command("credits", "add", profile, amount, cwd=tmp_path), *words)
+    assert command("ledger", "verify", cwd=tmp_path).stdout == "ledger clean\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["credits", "add", "prof_nobody", "5"], ["no profile prof_nobody"]),
+        (["keys", "create", "prof_nobody"], ["no profile prof_nobody"]),
+        (["keys", "list", "prof_nobody"], ["no profile prof_nobody"]),
+        (["keys", "revoke", "key_nobody"], ["no key key_nobody"]),
+        (["profiles", "create", "  "], ["1 to 200 characters"]),
+        (["profiles", "create", "x" * 201], ["1 to 200 characters"]),
+        (["profiles", "create"], ["NAME"]),
+        (["dance"], ["dance"]),
+        (["serve", "--port", "70000"], ["70000"]),
+        (["serve", "--host", "no.such.host.invalid", "--port", "0"], ["no.such.host.invalid"]),
+    ],
+    ids=lambda value: " ".join(value)[:40],
+)
+def test_a_command_that_cannot_be_done_says_why(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    refused(command(*arguments, cwd=tmp_path), *words)
+
+
+def test_the_ledger_is_verified_and_a_wrong_one_ends_with_1(tmp_path: Path, profile: str) -> None:
+    command("credits", "add", profile, "100", cwd=tmp_path)
+    clean = command("ledger", "verify", cwd=tmp_path)
+    assert (clean.returncode, clean.stdout) == (0, "ledger clean\n")
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'voxport.db'}")
+    with database.transaction() as tx:
+        tx.execute(text("UPDATE balances SET credits = credits + 1"))
+    database.close()
+    wrong = command("ledger", "verify", cwd=tmp_path)
+    assert wrong.returncode == 1
+    assert profile in wrong.stdout
+    assert "100.000001" in wrong.stdout
+
+
+def test_the_data_folder_comes_from_the_option_before_the_environment(tmp_path: Path) -> None:
+    env = {"VOXPORT_DATA_DIR": str(tmp_path / "one")}
+    assert command("profiles", "create", "One", cwd=tmp_path, env=env).returncode == 0
+    two = command("profiles", "create", "Two", "--data-dir", str(tmp_path / "two"), cwd=tmp_path, env=env)
+    assert two.returncode == 0
+    assert (tmp_path / "one" / "voxport.db").exists()
+    assert (tmp_path / "two" / "voxport.db").exists()
+    assert not (tmp_path / "data").exists()
+    listed = command("profiles", "list", cwd=tmp_path, env=env).stdout
+    assert "One" in listed
+    assert "Two" not in listed
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"VOXPORT_LOG_LEVEL": "loud"}, ["VOXPORT_LOG_LEVEL"]),
+        ({"VOXPORT_ENGINE_THREADS": "many"}, ["VOXPORT_ENGINE_THREADS"]),
+        ({"VOXPORT_SECRET_KEY": "short"}, ["VOXPORT_SECRET_KEY", "32"]),
+        ({"VOXPORT_PUBLIC_URL": "not a url"}, ["VOXPORT_PUBLIC_URL"]),
+        ({"VOXPORT_DEFAULT_PROVIDER": "openai"}, ["VOXPORT_DEFAULT_PROVIDER"]),
+        ({"VOXPORT_STORAGE_URL": "s3://bucket"}, ["VOXPORT_STORAGE_URL"]),
+        ({"VOXPORT_STORAGE_URL": "file:///proc/nowhere"}, ["/proc/nowhere"]),
+        ({"VOXPORT_CATALOG_FILE": "/nowhere/catalog.yaml"}, ["/nowhere/catalog.yaml"]),
+        ({"VOXPORT_FFMPEG": "/nowhere/ffmpeg"}, ["/nowhere/ffmpeg"]),
+        ({"VOXPORT_DATABASE_URL": "nonsense"}, ["VOXPORT_DATABASE_URL"]),
+        ({"VOXPORT_DATABASE_URL": "sqlite://"}, ["SQLite needs a file"]),
+        ({"VOXPORT_DATABASE_URL": "oracle://x/y"}, ["oracle"]),
+        ({"VOXPORT_DATA_DIR": "/proc/nowhere"}, ["/proc/nowhere"]),
+    ],
+    ids=lambda value: (
+        next(iter(value.items()))[0] + "=" + next(iter(value.values())) if isinstance(value, dict) else ""
+    ),
+)
+def test_a_bad_setting_is_named_in_a_sentence(tmp_path: Path, env: dict[str, str], words: list[str]) -> None:
+    refused(command("profiles", "list", cwd=tmp_path, env=env), *words)
+
+
+def test_a_bad_secret_is_not_repeated(tmp_path: Path) -> None:
+    made = command("profiles", "list", cwd=tmp_path, env={"VOXPORT_SECRET_KEY": "hunter2"})
+    assert "hunter2" not in made.stderr + made.stdout
+
+
+def test_a_broken_catalogue_is_told_with_its_field(tmp_path: Path) -> None:
+    path = catalog_file(tmp_path, text_characters=-1)
+    made = command("profiles", "list", cwd=tmp_path, env={"VOXPORT_CATALOG_FILE": str(path)})
+    refused(made, "text_characters")
+
+
+def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "voxport.db").write_bytes(b"this is not a database" * 100)
+    refused(command("profiles", "list", cwd=tmp_path))
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        made = run_cli("serve", "--port", port, cwd=tmp_path)
+        refused(Made(made.returncode, made.stdout, made.stderr), port)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["serve"], ["worker"], ["credits", "add"], ["keys"], ["ledger", "verify"]], ids=" ".join
+)
+def test_every_command_explains_itself(tmp_path: Path, arguments: list[str]) -> None:
+    shown = command(*arguments, "--help", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "Usage:" in shown.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_refusal_of_the_whole_program_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    made = run_cli("credits", "add", "prof_nobody", "5", cwd=tmp_path)
+    assert (made.returncode, made.stdout) == (1, "")
+    assert len(made.stderr.strip().splitlines()) == 1
+    assert made.stderr.startswith("Error: There is no profile prof_nobody")
+
+
+@pytest.mark.slow
+def test_a_bad_setting_of_the_whole_program_is_no_traceback(tmp_path: Path) -> None:
+    made = run_cli("serve", cwd=tmp_path, env={"VOXPORT_ENGINE_THREADS": "many"})
+    refused(Made(made.returncode, made.stdout, made.stderr), "VOXPORT_ENGINE_THREADS")

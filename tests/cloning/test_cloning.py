@@ -1,0 +1,234 @@
+"""Cloning with a provider that hums: the job from the queue to the voice, and the instant clone."""
+
+from __future__ import annotations
+
+import io
+import time
+import wave
+from typing import Any
+
+import pytest
+
+from tests.support.client import Client, error_of
+from tests.support.providers import Humming
+from tests.support.server import wait_until
+from voxport.billing.verify import verify
+from voxport.cloning.naming import sample_key, voice_key
+from voxport.errors import ProviderFailed, SampleUnusable
+from voxport.jobs.port import Json
+from voxport.jobs.runner import Runner
+from voxport.media.signing import Grant
+
+CLONE = "/v1/proxy/core-voice-clone"
+INSTANT = "/v1/proxy/core-instant-clone-tts"
+
+
+def queue(client: Client, **fields: Any) -> str:
+    answer = client.post(CLONE, {"audioUrl": client.upload()["public_url"], "provider": "local", **fields})
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["job"]["id"]
+    return job_id
+
+
+def work(humming: Humming, job_id: str, *, steps: int = 3, results: dict[str, Json] | None = None) -> dict[str, Json]:
+    """Run some steps of a job as the worker does; what they gave."""
+    runner = Runner(humming.gateway.jobs, humming.gateway.handlers)
+    done = {} if results is None else results
+    service = runner.begin(job_id)
+    assert service == "core-voice-clone"
+    for name in runner.step_names(service)[len(done) : len(done) + steps]:
+        result = runner.run_step(job_id, name, done)
+        if result is None:
+            break
+        done[name] = result
+    return done
+
+
+def voice_files(humming: Humming, voice_id: str) -> list[bool]:
+    storage = humming.gateway.storage
+    return [storage.size(key) is not None for key in (sample_key(voice_id), voice_key(voice_id, "local"))]
+
+
+def subject(client: Client, job_id: str) -> str:
+    return client.gateway.jobs.get(client.profile_id, job_id).subject
+
+
+def test_a_clone_job_makes_a_voice_that_speaks(singer: Client, humming: Humming) -> None:
+    humming.samples.warnings = ("It is a little noisy.",)
+    job_id = queue(singer, name="Spokesperson", description="For the news.")
+    work(humming, job_id)
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert job["status"] == "completed"
+    assert (job["units_consumed"], job["token_cost"]) == (1.0, 5.0)
+    result = job["result_data"]
+    assert result["message"] == "Voice cloned successfully with local"
+    assert result["warnings"] == ["It is a little noisy."]
+    voice = singer.get(f"/v1/voices/{result['voice_id']}").json()["data"]
+    assert (voice["name"], voice["description"], voice["cloned"]) == ("Spokesperson", "For the news.", True)
+    spoken = singer.post("/v1/proxy/core-tts", {"text": "Hello there, world.", "voice_id": result["voice_id"]})
+    assert spoken.status_code == 200
+    assert verify(singer.gateway.database) == []
+
+
+def test_two_clones_of_one_upload_are_two_voices(singer: Client, humming: Humming) -> None:
+    for _ in range(2):
+        work(humming, queue(singer))
+    ids = {voice["voice_id"] for voice in singer.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"]}
+    assert len(ids) == 2
+    assert singer.balance()["credits"] == 90
+
+
+@pytest.mark.parametrize("killed_after", [0, 1, 2])
+def test_a_step_that_a_kill_repeats_leaves_one_voice_and_one_charge(
+    singer: Client, humming: Humming, killed_after: int
+) -> None:
+    job_id = queue(singer)
+    kept = work(humming, job_id, steps=killed_after)
+    work(humming, job_id, steps=1, results=dict(kept))  # its result is lost with the worker
+    if killed_after < 2:
+        work(humming, job_id, results=kept)
+    else:
+        assert Runner(humming.gateway.jobs, humming.gateway.handlers).run_step(job_id, "register", kept) is None
+    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
+    assert len(singer.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"]) == 1
+    assert singer.balance() == {"balance": 95.0, "credits": 95.0, "held": 0.0, "currency": "token"}
+    assert voice_files(humming, subject(singer, job_id)) == [True, True]
+    assert verify(singer.gateway.database) == []
+
+
+def test_a_sample_that_is_no_good_fails_the_job_and_costs_nothing(singer: Client, humming: Humming) -> None:
+    humming.samples.failure = SampleUnusable("0.4 s of speech. Record more.", details={"speech_seconds": 0.4})
+    job_id = queue(singer)
+    work(humming, job_id)
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert job["status"] == "failed"
+    assert job["stage"] == "checking"
+    assert job["error"]["code"] == "sample_unusable"
+    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert voice_files(humming, subject(singer, job_id)) == [False, False]
+
+
+def test_a_provider_that_fails_leaves_nothing_of_the_clone(singer: Client, humming: Humming) -> None:
+    humming.provider.failure = ProviderFailed("It broke.")
+    job_id = queue(singer)
+    work(humming, job_id)
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["error"]["message"]) == ("failed", "It broke.")
+    assert voice_files(humming, subject(singer, job_id)) == [False, False]
+    assert singer.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"] == []
+    assert singer.balance()["balance"] == 100
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_cancel_after_any_step_leaves_no_voice_no_file_and_no_charge(
+    singer: Client, humming: Humming, steps: int
+) -> None:
+    job_id = queue(singer)
+    kept = work(humming, job_id, steps=steps)
+    assert singer.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
+    runner = Runner(humming.gateway.jobs, humming.gateway.handlers)
+    assert runner.run_step(job_id, ["sample", "clone", "register"][steps], kept) is None
+    assert voice_files(humming, subject(singer, job_id)) == [False, False]
+    assert singer.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"] == []
+    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert verify(singer.gateway.database) == []
+
+
+def test_an_upload_that_is_swept_before_its_job_fails_the_job_clearly(singer: Client, humming: Humming) -> None:
+    place = singer.upload()
+    job_id = singer.post(CLONE, {"audioUrl": place["public_url"], "provider": "local"}).json()["job"]["id"]
+    singer.gateway.media.drop(place["object_key"])
+    work(humming, job_id)
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["error"]["code"]) == ("failed", "media_not_found")
+    assert singer.balance()["balance"] == 100
+
+
+# The instant clone.
+
+
+def instant(client: Client, **fields: Any) -> Any:
+    body = {"audioUrl": client.upload()["public_url"], "text": "Hello, this is my cloned voice speaking.", **fields}
+    return client.post(INSTANT, body)
+
+
+def test_an_instant_clone_is_a_wav_with_everything_else_in_headers(singer: Client, humming: Humming) -> None:
+    answer = instant(singer, provider="local")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "audio/wav"
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    assert answer.headers["X-Provider"] == "local"
+    assert answer.headers["X-Used-Voice-Id"] == humming.provider.cloned[0]
+    assert answer.headers["X-Text-Length"] == "40"
+    assert answer.headers["X-Gateway-Units"] == "1.0"
+    assert answer.headers["X-Gateway-Token-Cost"] == "2.000000"
+    assert answer.headers["X-Gateway-Credit-Balance"] == "98.000000"
+    assert "X-Voxport-Warnings" not in answer.headers
+    with wave.open(io.BytesIO(answer.content)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()) == (
+            1,
+            2,
+            24_000,
+            24_000,
+        )
+    assert verify(singer.gateway.database) == []
+
+
+def test_no_voice_is_kept_of_an_instant_clone(singer: Client, humming: Humming) -> None:
+    assert instant(singer).status_code == 200
+    assert humming.provider.deleted == humming.provider.cloned
+    assert singer.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"] == []
+    used = humming.provider.cloned[0]
+    assert singer.post("/v1/proxy/core-tts", {"text": "Hi", "voice_id": used}).status_code == 404
+    assert voice_files(humming, used) == [False, False]
+
+
+@pytest.mark.parametrize(("text", "length"), [("Señor 😀!", 8), ("e\u0301t\u00e9", 4), ("  padded  ", 10)])
+def test_the_text_is_counted_in_unicode_characters_as_it_was_sent(singer: Client, text: str, length: int) -> None:
+    assert instant(singer, text=text).headers["X-Text-Length"] == str(length)
+
+
+def test_warnings_come_in_a_header_of_plain_letters(singer: Client, humming: Humming) -> None:
+    humming.samples.warnings = ("First: noisy.", "Second: naïve\r\nX-Evil: 1")
+    answer = instant(singer)
+    assert answer.status_code == 200
+    assert answer.headers["X-Voxport-Warnings"].startswith("First: noisy. Second:")
+    assert "X-Evil" not in answer.headers
+
+
+def test_an_instant_clone_that_fails_midway_costs_nothing_and_its_voice_is_deleted(
+    singer: Client, humming: Humming
+) -> None:
+    humming.provider.samples = 0
+    answer = instant(singer)
+    assert answer.status_code == 502
+    assert humming.provider.deleted == humming.provider.cloned != []
+    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+
+
+def test_a_bad_sample_of_an_instant_clone_is_400_and_costs_nothing(singer: Client, humming: Humming) -> None:
+    humming.samples.failure = SampleUnusable("No speech was found. Record a voice.", details={"speech_seconds": 0.0})
+    answer = instant(singer)
+    assert answer.status_code == 400
+    assert error_of(answer)["code"] == "sample_unusable"
+    assert singer.balance()["balance"] == 100
+
+
+def test_a_temporary_voice_that_cannot_be_deleted_is_either_paid_and_delivered_or_neither(
+    singer: Client, humming: Humming
+) -> None:
+    humming.provider.delete_failure = ProviderFailed("Try later.")
+    answer = instant(singer)
+    assert singer.balance()["balance"] == (98 if answer.status_code == 200 else 100)
+    assert singer.balance()["held"] == 0
+
+
+def test_an_own_upload_is_used_although_its_url_has_expired_while_the_job_waited(
+    singer: Client, humming: Humming
+) -> None:
+    place = singer.upload()
+    grant = Grant("get", place["object_key"], int(time.time()) + 1)
+    job_id = singer.post(CLONE, {"audioUrl": singer.gateway.signer.url(grant), "provider": "local"}).json()["job"]["id"]
+    wait_until(lambda: grant.is_expired, seconds=5, what="the end of the URL")
+    work(humming, job_id)
+    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"

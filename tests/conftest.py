@@ -1,0 +1,86 @@
+"""Gateways for the tests: in this process without an engine, and the real thing as a user runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.client import Client, open_client, settings_for
+from tests.support.providers import Humming, ToneProvider, hum
+from tests.support.server import Live, live_gateway
+from voxport.gateway import Gateway, open_gateway
+from voxport.media.safefetch import FetchPolicy
+
+MakeGateway = Callable[..., Gateway]
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture
+def make_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
+    """Opens gateways, each in a folder of its own unless `data_dir` says which; they end with the test."""
+    opened: list[Gateway] = []
+
+    def make(*, fetch_policy: FetchPolicy | None = None, **settings: Any) -> Gateway:
+        data_dir = settings.pop("data_dir", tmp_path / f"data-{len(opened)}")
+        opened.append(open_gateway(settings_for(data_dir, **settings), fetch_policy=fetch_policy))
+        return opened[-1]
+
+    yield make
+    for gateway in opened:
+        gateway.close()
+
+
+@pytest.fixture
+def make_client(make_gateway: MakeGateway) -> MakeClient:
+    """Makes a customer of a new gateway with these settings. The engine is not started."""
+
+    def make(credits: str = "100", **settings: Any) -> Client:
+        return open_client(make_gateway(**settings), credits)
+
+    return make
+
+
+@pytest.fixture
+def gateway(make_gateway: MakeGateway) -> Gateway:
+    return make_gateway()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """The first customer of a gateway that many tests share."""
+    opened = open_gateway(settings_for(tmp_path_factory.mktemp("shared")))
+    yield open_client(opened)
+    opened.close()
+
+
+@pytest.fixture
+def client(shared: Client) -> Client:
+    """A new customer of the shared gateway. A test that breaks something takes `make_client`."""
+    return shared.another()
+
+
+@pytest.fixture
+def tone() -> ToneProvider:
+    return ToneProvider()
+
+
+@pytest.fixture
+def humming(gateway: Gateway, tone: ToneProvider) -> Humming:
+    """A gateway that hums a tone instead of speaking, and finds every sample good."""
+    return hum(gateway, tone)
+
+
+@pytest.fixture
+def singer(humming: Humming) -> Client:
+    """A customer of the humming gateway."""
+    return open_client(humming.gateway)
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The whole gateway with worker and engine, started as a user does it; for slow tests."""
+    with live_gateway(tmp_path_factory.mktemp("live")) as running:
+        yield running

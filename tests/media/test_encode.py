@@ -1,0 +1,88 @@
+"""Encoding: lengths, headers, no traces."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from voxport.media.decode import decode
+from voxport.media.encode import FORMATS, SAMPLE_RATE, encode, to_pcm16, wav_bytes
+
+BEGINS = {"mp3": b"ID3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}
+
+
+def tone(samples: int) -> npt.NDArray[np.int16]:
+    return to_pcm16((0.5 * np.sin(np.arange(samples) * 2 * np.pi * 440 / SAMPLE_RATE)).astype(np.float32))
+
+
+@pytest.mark.parametrize("samples", [480, 24_000, 71_113])
+@pytest.mark.parametrize("name", ["mp3", "wav", "ogg", "flac"])
+def test_there_and_back_keeps_the_length(tmp_path: Path, ffmpeg: Path, name: str, samples: int) -> None:
+    pcm = tone(samples)
+    file = tmp_path / ("a" + FORMATS[name].extension)
+    file.write_bytes(encode(pcm, name, ffmpeg=ffmpeg))
+    assert file.read_bytes().startswith(BEGINS[name])
+    back = decode(file, ffmpeg=ffmpeg)
+    assert len(back) == samples
+    if name in ("wav", "flac"):
+        np.testing.assert_array_equal(np.rint(back * 32_768).astype(np.int16), pcm)
+    elif samples > 480:
+        assert float(np.corrcoef(back, pcm)[0, 1]) > 0.99
+
+
+def test_pcm_is_the_samples(ffmpeg: Path) -> None:
+    assert encode(np.array([1, -2] * 240, np.int16), "pcm", ffmpeg=ffmpeg) == b"\x01\x00\xfe\xff" * 240
+
+
+def test_wav_header() -> None:
+    pcm = tone(1_234)
+    whole = wav_bytes(pcm)
+    assert len(whole) == 44 + 2 * 1_234
+    with wave.open(io.BytesIO(whole)) as reader:
+        assert reader.getparams()[:4] == (1, 2, SAMPLE_RATE, 1_234)
+        assert reader.readframes(2_000) == pcm.tobytes()
+
+
+def test_flac_and_mp3_tell_their_length(ffmpeg: Path) -> None:
+    flac = encode(tone(71_113), "flac", ffmpeg=ffmpeg)
+    assert int.from_bytes(flac[21:26], "big") & 0xFFFFFFFFF == 71_113  # STREAMINFO's total samples
+    mp3 = encode(tone(71_113), "mp3", ffmpeg=ffmpeg)
+    assert b"Info" in mp3[:200]  # the header of a constant bit rate, with the padding to leave out
+    assert 0.9 < len(mp3) / (71_113 / SAMPLE_RATE * 128_000 / 8) < 1.1
+
+
+@pytest.mark.parametrize("name", ["mp3", "ogg", "flac"])
+def test_no_traces_and_the_same_bytes_again(ffmpeg: Path, name: str) -> None:
+    one = encode(tone(24_000), name, ffmpeg=ffmpeg)
+    assert encode(tone(24_000), name, ffmpeg=ffmpeg) == one
+    for trace in (b"/tmp", b"voxport", b"Lavf6", b"Lavf5", b"Lavc6", b"LAME3"):
+        assert trace not in one
+
+
+def test_16_bits_are_rounded_and_never_wrap() -> None:
+    audio = np.array([0, 1, -1, 1.5, -7, 0.5 / 32_767, 1.6 / 32_767], np.float32)
+    assert to_pcm16(audio).tolist() == [0, 32_767, -32_767, 32_767, -32_767, 0, 2]
+
+
+def test_formats_as_the_catalogue_names_them() -> None:
+    assert {each.name: (each.extension, each.content_type) for each in FORMATS.values()} == {
+        "mp3": (".mp3", "audio/mpeg"),
+        "wav": (".wav", "audio/wav"),
+        "ogg": (".ogg", "audio/ogg"),
+        "flac": (".flac", "audio/flac"),
+        "pcm": (".pcm", "audio/L16;rate=24000;channels=1"),
+    }
+
+
+def test_what_can_not_be_encoded(ffmpeg: Path) -> None:
+    with pytest.raises(KeyError):
+        encode(tone(480), "aiff", ffmpeg=ffmpeg)
+    with pytest.raises(ValueError, match="too few"):
+        encode(tone(100), "mp3", ffmpeg=ffmpeg)
+    with pytest.raises(RuntimeError, match="could not encode"):
+        encode(tone(480), "mp3", ffmpeg=Path("/bin/false"))

@@ -1,0 +1,226 @@
+"""core-tts with a provider that hums: the answer, its file, and its price."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import threading
+import wave
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from tests.support.client import PUBLIC_URL, Client, error_of, open_client
+from tests.support.providers import Humming
+from tests.support.server import serving
+from voxport.app import create_app
+from voxport.billing.verify import verify
+from voxport.errors import Invalid, ProviderBusy, ProviderFailed, ProviderTimeout, ProviderUnavailable, VoxportError
+
+TTS = "/v1/proxy/core-tts"
+BODY = {"text": "This is generated with my voice, and it is long enough to be held.", "voice_id": "hum"}
+
+
+def files(client: Client) -> list[str]:
+    root = client.gateway.settings.data_dir / "files"
+    return [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
+
+
+def test_the_answer_tells_where_the_audio_is_and_what_it_cost(singer: Client, humming: Humming) -> None:
+    humming.provider.samples = 50_400  # 2.1 s
+    answer = singer.post(TTS, {**BODY, "provider": "local", "folder_id": "fold_123"})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    data = body["data"]
+    assert (data["provider"], data["voice_id"], data["folder_id"]) == ("local", "hum", "fold_123")
+    assert data["cloned_voice_id"] is None
+    assert data["duration_seconds"] == 2.1
+    assert data["key"].startswith("audio/tts/")
+    assert data["key"].endswith(".mp3")
+    assert data["url"].startswith(f"{PUBLIC_URL}/v1/blobs/{data['key']}?")
+    assert body["usage"] == {"units": 2.1, "unit_type": "second"}
+    assert body["cost"] == {"units": 2.1, "unit_price": 0.01, "tokens": 0.021, "balance": 99.979}
+    assert singer.balance() == {"balance": 99.979, "credits": 99.979, "held": 0.0, "currency": "token"}
+    row = singer.get("/v2/billing/ledger").json()["data"][0]
+    assert row["request_id"] == answer.headers["X-Gateway-Request-ID"]
+    assert (row["service"], row["units"], row["tokens"], row["job_id"]) == ("core-tts", 2.1, -0.021, None)
+    assert verify(singer.gateway.database) == []
+
+
+def test_the_provider_and_the_label_may_be_left_out(singer: Client) -> None:
+    data = singer.post(TTS, BODY).json()["data"]
+    assert (data["provider"], data["folder_id"]) == ("local", None)
+
+
+@pytest.mark.parametrize(
+    ("output_format", "content_type", "extension", "magic"),
+    [
+        (None, "audio/mpeg", ".mp3", (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")),
+        ("mp3", "audio/mpeg", ".mp3", (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")),
+        ("wav", "audio/wav", ".wav", (b"RIFF",)),
+        ("ogg", "audio/ogg", ".ogg", (b"OggS",)),
+        ("flac", "audio/flac", ".flac", (b"fLaC",)),
+        ("pcm", "audio/L16", ".pcm", (b"",)),
+    ],
+)
+def test_the_file_has_the_format_that_was_asked_for(
+    singer: Client, output_format: str | None, content_type: str, extension: str, magic: tuple[bytes, ...]
+) -> None:
+    body = BODY if output_format is None else {**BODY, "output_format": output_format}
+    data = singer.post(TTS, body).json()["data"]
+    assert data["key"].endswith(extension)
+    read = singer.http.get(data["url"])
+    assert read.status_code == 200
+    assert read.headers["Content-Type"].lower().startswith(content_type.lower())
+    assert read.content.startswith(magic)
+    if output_format == "pcm":
+        assert len(read.content) == 48_000
+    if output_format == "wav":
+        with wave.open(io.BytesIO(read.content)) as file:
+            assert (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()) == (
+                1,
+                2,
+                24_000,
+                24_000,
+            )
+
+
+@pytest.mark.parametrize(
+    ("samples", "seconds", "tokens"),
+    [
+        (480, "0.1", "0.001"),
+        (3_599, "0.1", "0.001"),
+        (3_600, "0.2", "0.002"),
+        (25_200, "1.1", "0.011"),
+        (240_000, "10.0", "0.1"),
+    ],
+)
+def test_seconds_and_tokens_are_exact_to_the_last_digit(
+    singer: Client, humming: Humming, samples: int, seconds: str, tokens: str
+) -> None:
+    humming.provider.samples = samples
+    answer = json.loads(singer.post(TTS, {**BODY, "output_format": "wav"}).text, parse_float=Decimal)
+    assert answer["data"]["duration_seconds"] == answer["usage"]["units"] == answer["cost"]["units"] == Decimal(seconds)
+    assert answer["cost"]["tokens"] == Decimal(tokens)
+    assert answer["cost"]["balance"] == 100 - Decimal(tokens)
+
+
+def test_audio_longer_than_the_hold_costs_the_hold(singer: Client, humming: Humming) -> None:
+    humming.provider.samples = 24_000 * 60
+    body = singer.post(TTS, {**BODY, "text": "Hi", "output_format": "wav"}).json()
+    assert body["cost"]["units"] == 60
+    assert body["cost"]["tokens"] == 0.03
+    assert singer.balance()["credits"] == 99.97
+    assert verify(singer.gateway.database) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (ProviderFailed("It broke."), 502),
+        (ProviderUnavailable("It is down."), 503),
+        (ProviderTimeout("It is slow."), 504),
+        (ProviderBusy("It is busy.", retry_after_seconds=7), 429),
+        (Invalid("It can't be said.", location=("body", "text")), 422),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_failure_of_the_provider_is_told_and_costs_nothing_and_leaves_no_file(
+    singer: Client, humming: Humming, failure: VoxportError, status: int
+) -> None:
+    humming.provider.failure = failure
+    answer = singer.post(TTS, BODY)
+    assert answer.status_code == status
+    assert error_of(answer)["message"] == failure.message
+    assert (answer.headers.get("Retry-After") == "7") is (status == 429)
+    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert files(singer) == []
+    assert verify(singer.gateway.database) == []
+
+
+def test_silence_instead_of_audio_is_a_failure_that_costs_nothing(singer: Client, humming: Humming) -> None:
+    humming.provider.samples = 0
+    answer = singer.post(TTS, BODY)
+    assert answer.status_code == 502
+    assert error_of(answer)["code"] == "provider_failed"
+    assert singer.balance()["balance"] == 100
+    assert files(singer) == []
+
+
+def test_a_click_instead_of_audio_is_no_failure_of_our_own(singer: Client, humming: Humming) -> None:
+    humming.provider.samples = 100
+    answer = singer.post(TTS, {**BODY, "output_format": "wav"})
+    assert answer.status_code in (200, 502), answer.text
+    assert singer.balance()["held"] == 0
+
+
+def test_two_calls_give_two_files(singer: Client) -> None:
+    keys = {singer.post(TTS, BODY).json()["data"]["key"] for _ in range(3)}
+    assert len(keys) == 3
+    assert len(files(singer)) == 3
+
+
+def test_the_audio_of_one_profile_is_no_sample_for_another(singer: Client) -> None:
+    url = singer.post(TTS, BODY).json()["data"]["url"]
+    body = {"audioUrl": url, "provider": "local"}
+    assert singer.another().post("/v1/proxy/core-voice-clone", body).status_code == 404
+    assert singer.post("/v1/proxy/core-voice-clone", body).status_code == 202
+
+
+def test_the_urls_path_is_not_enough(singer: Client) -> None:
+    url = singer.post(TTS, BODY).json()["data"]["url"]
+    assert singer.http.get(urlsplit(url).path).status_code == 403
+
+
+def test_a_call_that_waits_too_long_for_its_turn_is_429(humming: Humming) -> None:
+    settings = humming.gateway.settings.model_copy(update={"speech_concurrency": 1, "speech_queue_seconds": 0.2})
+    gateway = dataclasses.replace(humming.gateway, settings=settings)
+    app = create_app(settings, gateway=gateway)
+    first = Client(gateway, app, "100")
+    second = Client(gateway, app, "100")
+    entered, leave = threading.Event(), threading.Event()
+
+    class Slow(type(humming.provider)):  # type: ignore[misc]
+        def speak(self, text: str, voice: Any) -> Any:
+            entered.set()
+            assert leave.wait(30)
+            return super().speak(text, voice)
+
+    humming.provider.__class__ = Slow
+    with first.http, second.http:
+        second.http.portal = first.http.portal  # one event loop, as behind one server
+        answers: list[int] = []
+        caller = threading.Thread(target=lambda: answers.append(first.post(TTS, BODY).status_code))
+        caller.start()
+        assert entered.wait(30)
+        busy = second.post(TTS, BODY)
+        assert first.get("/v2/billing/balance").status_code == 200
+        leave.set()
+        caller.join(30)
+    assert answers == [200]
+    assert busy.status_code == 429
+    assert error_of(busy)["code"] == "provider_busy"
+    assert int(busy.headers["Retry-After"]) >= 1
+
+
+def test_many_calls_at_once_are_all_answered_and_all_their_holds_end(humming: Humming) -> None:
+    client = open_client(humming.gateway)
+    statuses: list[int] = []
+    with serving(client) as port:
+
+        def ask() -> None:
+            answer = httpx2.post(f"http://127.0.0.1:{port}{TTS}", json=BODY, headers=client.headers, timeout=60)
+            statuses.append(answer.status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 40
+    assert client.balance() == {"balance": 99.6, "credits": 99.6, "held": 0.0, "currency": "token"}
+    assert verify(client.gateway.database) == []

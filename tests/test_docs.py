@@ -1,0 +1,42 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+from voxport.catalog import load_catalog
+from write_settings_doc import settings_doc
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_settings_page_is_written_from_the_settings() -> None:
+    written = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert written == settings_doc(), "run: python scripts/write_settings_doc.py"
+
+
+def test_the_readme_tells_the_prices_of_the_catalogue() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    catalog = load_catalog()
+    for service in ("core-voice-clone", "core-instant-clone-tts", "core-tts"):
+        row = re.search(rf"^\| `{service}` \| ([0-9.]+) per", readme, re.MULTILINE)
+        assert row is not None, service
+        assert float(row[1]) == float(catalog.price(service))
+
+
+def test_the_architecture_page_lists_every_contract_of_the_import_linter() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    names = [contracts[section]["name"] for section in contracts.sections() if ":contract:" in section]
+    assert names
+    missing = [name for name in names if f"| {name} |" not in page]
+    assert not missing
+
+
+def test_every_link_of_the_documents_leads_to_a_file() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

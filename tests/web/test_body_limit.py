@@ -1,0 +1,80 @@
+"""A JSON body has an end: what is larger is refused early, announced or not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.client import Client, error_of
+from tests.support.server import serving, talk
+
+LIMIT = 1_048_576
+PATHS = ["/v1/proxy/core-tts", "/v1/proxy/core-voice-clone", "/v1/proxy/upload-media", "/v2/jobs/x/cancel", "/nowhere"]
+
+
+def request_head(path: str, key: str, *headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: gateway", f"Authorization: Bearer {key}", "Content-Type: application/json"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode()
+
+
+def error_in(received: bytes) -> dict[str, object]:
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"x-gateway-request-id: req_" in head.lower()
+    error: dict[str, object] = json.loads(body)["error"]
+    return error
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_gigabyte_that_is_announced_is_refused_before_it_is_sent(client: Client, path: str) -> None:
+    with serving(client) as port:
+        received = talk(port, request_head(path, client.key, f"Content-Length: {1 << 30}") + b'{"text": "')
+    assert received.startswith(b"HTTP/1.1 413")
+    assert error_in(received)["code"] == "body_too_large"
+    assert error_in(received)["details"] == {"max_bytes": LIMIT}
+
+
+@pytest.mark.parametrize("path", PATHS[:3])
+def test_a_body_without_end_sent_in_chunks_is_refused_after_the_limit(client: Client, path: str) -> None:
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    chunks = 4 * LIMIT // 0x10000  # bounded: the server must not wait for the end, which never comes
+    with serving(client) as port:
+        received = talk(port, request_head(path, client.key, "Transfer-Encoding: chunked"), *[chunk] * chunks)
+    # A server that hangs up while it is still written to may lose its answer on the way; then nothing came at all.
+    if received:
+        assert received.startswith(b"HTTP/1.1 413")
+        assert error_in(received)["code"] == "body_too_large"
+    assert client.balance()["held"] == 0
+
+
+def test_a_body_just_over_the_limit_sent_in_chunks_hears_why(client: Client) -> None:
+    chunk = b"%x\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1) + b"\r\n"
+    with serving(client) as port:
+        received = talk(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), chunk)
+    assert received.startswith(b"HTTP/1.1 413")
+    assert error_in(received)["code"] == "body_too_large"
+
+
+def test_the_server_goes_on_after_a_flood(client: Client) -> None:
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with serving(client) as port:
+        talk(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), *[chunk] * 40)
+        head = f"GET /v2/billing/balance HTTP/1.1\r\nHost: g\r\nX-API-Key: {client.key}\r\n\r\n"
+        assert talk(port, head.encode()).startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_of_exactly_the_limit_is_read(client: Client) -> None:
+    body = json.dumps({"text": "", "voice_id": "x"}).encode()
+    answer = client.post_raw("/v1/proxy/core-tts", body + b" " * (LIMIT - len(body)))
+    assert answer.status_code == 422  # for its empty text
+    answer = client.post_raw("/v1/proxy/core-tts", body + b" " * (LIMIT - len(body) + 1))
+    assert answer.status_code == 413
+    assert error_of(answer)["code"] == "body_too_large"
+
+
+@pytest.mark.parametrize("length", ["-1", "abc", "1, 2", "0x10", "99999999999999999999999999"])
+def test_a_length_that_is_no_number_harms_nobody(client: Client, length: str) -> None:
+    with serving(client) as port:
+        received = talk(port, request_head(PATHS[0], client.key, f"Content-Length: {length}") + b"{}", seconds=5)
+        assert received[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 422", b""), received
+        assert talk(port, b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n").startswith(b"HTTP/1.1 200")

@@ -1,0 +1,152 @@
+"""One shape for all errors, and an id on every response."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import MakeClient
+from tests.support.client import Client, error_of
+
+REQUEST_ID = re.compile(r"req_[0-9a-z]{20}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v1", "/v1/proxy", "/v1/proxy/core-sts", "/v3/jobs", "/v2/jobs/x/y/z", "/../etc/passwd", "/%00", "/%ff%fe"],
+)
+def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert error_of(answer)["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v2/billing/usage"),
+        ("GET", "/v2/billing/requests/req_abc"),
+        ("POST", "/v1/estimate"),
+        ("GET", "/v1/media"),
+        ("GET", "/v1/media/audio/tts/a/b.mp3"),
+        ("DELETE", "/v1/media/audio/tts/a/b.mp3"),
+        ("GET", "/v2/jobs/00000000-0000-0000-0000-000000000000/events"),
+        ("POST", "/v1/voices/af_heart/bindings"),
+        ("POST", "/v1/watermark/detect"),
+    ],
+)
+def test_an_endpoint_of_a_later_part_is_not_there(client: Client, method: str, path: str) -> None:
+    answer = client.request(method, path, json={})
+    assert answer.status_code == 404
+    assert error_of(answer)["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/proxy/core-tts"),
+        ("DELETE", "/v1/proxy/core-voice-clone"),
+        ("POST", "/v2/jobs"),
+        ("PUT", "/v2/billing/balance"),
+        ("POST", "/v1/blobs/a/b"),
+        ("TRACE", "/v2/jobs"),
+        ("BREW", "/v2/jobs"),
+    ],
+)
+def test_a_wrong_method_is_405_in_the_one_shape(client: Client, method: str, path: str) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == 405
+    assert error_of(answer)["code"] == "method_not_allowed"
+    assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 503),
+        ("GET", "/docs", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/v2/billing/balance", 200),
+        ("GET", "/nowhere", 404),
+        ("DELETE", "/healthz", 405),
+        ("POST", "/v1/proxy/core-tts", 422),
+        ("PUT", "/v1/blobs/a/b", 403),
+        ("GET", "/v1/voices/nobody", 404),
+        ("POST", "/v2/jobs/none/cancel", 404),
+    ],
+)
+def test_every_response_has_an_id_of_its_own(client: Client, method: str, path: str, status: int) -> None:
+    ids = set()
+    for _ in range(2):
+        answer = client.request(method, path)
+        assert answer.status_code == status
+        assert REQUEST_ID.fullmatch(answer.headers["X-Gateway-Request-ID"])
+        ids.add(answer.headers["X-Gateway-Request-ID"])
+    assert len(ids) == 2
+
+
+def test_a_client_does_not_choose_the_request_id(client: Client) -> None:
+    answer = client.get("/healthz", headers={"X-Gateway-Request-ID": "req_chosen"})
+    assert REQUEST_ID.fullmatch(answer.headers["X-Gateway-Request-ID"])
+
+
+def test_a_failure_of_our_own_has_the_one_shape_and_an_id_and_no_inner_detail(
+    make_client: MakeClient,
+) -> None:
+    client = make_client()
+    with client.gateway.database.transaction() as tx:
+        tx.execute(text("ALTER TABLE balances RENAME TO gone"))
+    answer = client.get("/v2/billing/balance")
+    assert answer.status_code == 500
+    assert error_of(answer)["code"] == "internal_error"
+    for secret in ("balances", "sqlite", "SELECT", "Traceback", str(client.gateway.settings.data_dir)):
+        assert secret not in answer.text
+
+
+def test_the_host_header_is_nowhere_in_an_answer(client: Client) -> None:
+    spoofed = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    for path in ("/v2/jobs", "/v2/jobs/", "/nowhere/", "/v2/billing/balance/", "/v1/proxy/core-tts-voices"):
+        answer = client.get(path, headers=spoofed)
+        assert "evil.example" not in answer.text, path
+        assert "evil.example" not in str(answer.headers), path
+
+
+def test_readiness_names_what_is_not_ready(client: Client) -> None:
+    answer = client.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "not_ready",
+        "checks": {"database": "ok", "storage": "ok", "engine": "starting"},
+    }
+
+
+def test_readiness_says_that_storage_fails_and_keeps_the_reason_for_the_log(make_client: MakeClient) -> None:
+    client = make_client()
+    folder = client.gateway.settings.data_dir / "files"
+    (folder / ".incoming").rmdir()
+    (folder / ".incoming").write_text("in the way")
+    answer = client.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["storage"] == "failing"
+    assert str(folder) not in answer.text
+
+
+def test_the_openapi_document_names_every_endpoint_of_the_main_job(client: Client) -> None:
+    paths = client.http.get("/openapi.json").json()["paths"]
+    assert {
+        "/v1/proxy/upload-media",
+        "/v1/proxy/core-voice-clone",
+        "/v1/proxy/core-instant-clone-tts",
+        "/v1/proxy/core-tts",
+        "/v1/proxy/core-tts-voices",
+        "/v1/voices/{voice_id}",
+        "/v2/jobs",
+        "/v2/jobs/{job_id}",
+        "/v2/jobs/{job_id}/cancel",
+        "/v2/billing/balance",
+        "/v2/billing/ledger",
+        "/v1/catalog",
+    } <= set(paths)
