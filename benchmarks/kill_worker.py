@@ -22,7 +22,7 @@ from pathlib import Path
 
 from support import describe_machine
 from voxport.testing.client import Client
-from voxport.testing.live import command_process, running_gateway
+from voxport.testing.live import running_command, running_gateway
 
 JOBS = 10
 CREDITS = "100"
@@ -36,7 +36,7 @@ def main() -> int:
     print(describe_machine())
     with tempfile.TemporaryDirectory(prefix="voxport-kill-") as name:
         folder = Path(name)
-        with running_gateway(folder, worker=False) as live, Client(live.address, str(live.key)) as client:
+        with running_gateway(folder, "--no-worker") as live, Client(live.url, live.key) as client:
             audio_url = client.upload(sample)
             with worker(folder):
                 began = time.monotonic()
@@ -51,7 +51,7 @@ def main() -> int:
 @contextlib.contextmanager
 def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = ["worker", "--data-dir", str(folder / "data")]
-    with (folder / "worker.log").open("ab") as log, command_process(command, folder, log, {}) as process:
+    with running_command(command, folder, folder / "worker.out", folder / "worker.log") as process:
         yield process
 
 

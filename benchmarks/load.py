@@ -48,7 +48,7 @@ class Probe:
 
     def _run(self) -> None:
         headers = {"Authorization": f"Bearer {self._live.key}"}
-        with httpx2.Client(base_url=self._live.address, headers=headers, timeout=60) as client:
+        with httpx2.Client(base_url=self._live.url, headers=headers, timeout=60) as client:
             while not self._stop.wait(PROBE_SECONDS):
                 began = time.perf_counter()
                 self.errors += client.get(self.path).status_code != 200
@@ -63,7 +63,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="voxport-load-") as folder,
         running_gateway(Path(folder)) as live,
-        Client(live.address, str(live.key)) as client,
+        Client(live.url, live.key) as client,
     ):
         audio_url = client.upload(sample)
         client.speak("Warm up.", VOICE)

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.client import Client, open_client, settings_for
 from tests.support.providers import Humming, ToneProvider, hum
-from tests.support.server import Live, live_gateway
 from voxport.gateway import Gateway, open_gateway
 from voxport.media.safefetch import FetchPolicy
+from voxport.testing.live import Live, running_gateway
 
 MakeGateway = Callable[..., Gateway]
 MakeClient = Callable[..., Client]
@@ -82,5 +82,5 @@ def singer(humming: Humming) -> Client:
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The whole gateway with worker and engine, started as a user does it; for slow tests."""
-    with live_gateway(tmp_path_factory.mktemp("live")) as running:
+    with running_gateway(tmp_path_factory.mktemp("live")) as running:
         yield running

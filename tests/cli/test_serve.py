@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.server import live_gateway, run_cli, wait_until
+from tests.support.server import run_cli, wait_until
+from voxport.testing.live import running_gateway
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,7 @@ def alive(pid: int) -> bool:
 
 
 def test_the_key_is_printed_once_and_only_at_the_first_start(tmp_path: Path) -> None:
-    with live_gateway(tmp_path, "--no-worker", ready=False) as first:
+    with running_gateway(tmp_path, "--no-worker", ready=False) as first:
         assert re.fullmatch(r"API key: vxp_[0-9A-Za-z]{38}\n", first.stdout.read_text())
         answer = httpx2.get(f"{first.url}/v2/billing/balance", headers={"X-API-Key": first.key})
         assert answer.json()["data"]["balance"] == 100
@@ -39,7 +40,7 @@ def test_the_key_is_printed_once_and_only_at_the_first_start(tmp_path: Path) -> 
     logs = first.stderr.read_text()
     assert "vxp_" not in logs.replace("vxp_***", "")
 
-    with live_gateway(tmp_path, "--no-worker", ready=False) as second:
+    with running_gateway(tmp_path, "--no-worker", ready=False) as second:
         assert second.stdout.read_text() == ""
         answer = httpx2.get(f"{second.url}/v2/billing/balance", headers={"X-API-Key": key})
         assert answer.status_code == 200
@@ -48,7 +49,7 @@ def test_the_key_is_printed_once_and_only_at_the_first_start(tmp_path: Path) -> 
 
 def test_a_chosen_key_is_used_and_not_repeated(tmp_path: Path) -> None:
     key = "vxp_chosen-by-the-operator"
-    with live_gateway(tmp_path, "--no-worker", ready=False, VOXPORT_BOOTSTRAP_KEY=key) as running:
+    with running_gateway(tmp_path, "--no-worker", ready=False, VOXPORT_BOOTSTRAP_KEY=key) as running:
         answer = httpx2.get(f"{running.url}/v2/billing/balance", headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == 200
     assert running.stdout.read_text() == ""
@@ -67,7 +68,7 @@ def test_a_chosen_key_of_the_wrong_form_is_refused_and_nothing_is_made(tmp_path:
 
 
 def test_urls_follow_the_port_that_was_taken(tmp_path: Path) -> None:
-    with live_gateway(tmp_path, "--no-worker", ready=False) as running:
+    with running_gateway(tmp_path, "--no-worker", ready=False) as running:
         place = httpx2.post(
             f"{running.url}/v1/proxy/upload-media",
             json={"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"},
@@ -81,7 +82,7 @@ def test_urls_follow_the_port_that_was_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_stop_takes_worker_and_engine_along(tmp_path: Path, number: signal.Signals) -> None:
-    with live_gateway(tmp_path) as running:
+    with running_gateway(tmp_path) as running:
         children = children_of(running.process.pid)
         assert len(children) >= 2
         running.process.send_signal(number)
@@ -91,7 +92,7 @@ def test_a_stop_takes_worker_and_engine_along(tmp_path: Path, number: signal.Sig
 
 
 def test_a_kill_takes_worker_and_engine_along(tmp_path: Path) -> None:
-    with live_gateway(tmp_path) as running:
+    with running_gateway(tmp_path) as running:
         children = children_of(running.process.pid)
         running.process.kill()
         running.process.wait(30)
@@ -101,7 +102,7 @@ def test_a_kill_takes_worker_and_engine_along(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
     import os
 
-    with live_gateway(tmp_path) as running:
+    with running_gateway(tmp_path) as running:
 
         def workers() -> list[int]:
             return [

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import socket
+import threading
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tests.conftest import MakeClient, MakeGateway
 from tests.support.client import Client, error_of, open_client
+from voxport.media.encode import wav_bytes
 from voxport.media.safefetch import FetchPolicy
 
 CLONE = "/v1/proxy/core-voice-clone"
@@ -137,3 +143,66 @@ def test_a_host_that_the_operator_lists_may_be_private(make_client: MakeClient) 
 
 def test_an_empty_audio_url_is_of_the_wrong_shape(client: Client) -> None:
     assert client.post(CLONE, {"audioUrl": "", "provider": "local"}).status_code == 422
+
+
+@contextlib.contextmanager
+def answering(location: str | None, body: bytes = b"") -> Iterator[tuple[str, list[str]]]:
+    """A server on 127.0.0.1 that redirects `/a.wav` to `location`, or serves `body`; its address and what was asked."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if location is not None and self.path == "/a.wav":
+                self.send_response(302)
+                self.send_header("Location", location.replace("HERE", f"127.0.0.1:{self.server.server_port}"))  # type: ignore[attr-defined]
+                self.end_headers()
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return None
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://127.0.0.1:1/a.wav",
+        "http://[::ffff:127.0.0.1]/a.wav",
+        "http://10.0.0.1/a.wav",
+        "file:///etc/passwd",
+        "http://HERE/a.wav",
+    ],
+)
+def test_a_redirect_leads_no_further_than_the_url_itself_could(make_client: MakeClient, location: str) -> None:
+    with answering(location) as (host, asked):
+        client = make_client(private_hosts=host)
+        body = {"audioUrl": f"http://{host}/a.wav", "text": "Hi", "provider": "local"}
+        answer = client.post(INSTANT, body)
+    assert (answer.status_code, error_of(answer)["message"]) == (400, BLAND)
+    assert set(asked) == {"/a.wav"}
+    assert client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+
+
+def test_a_redirect_to_a_host_that_may_be_asked_is_followed(make_client: MakeClient) -> None:
+    silence = wav_bytes(np.zeros(24_000 * 4, np.int16))
+    with answering("http://HERE/b.wav", silence) as (host, asked):
+        client = make_client(private_hosts=host)
+        body = {"audioUrl": f"http://{host}/a.wav", "text": "Hi", "provider": "local"}
+        answer = client.post(INSTANT, body)
+    assert asked == ["/a.wav", "/b.wav"]
+    assert error_of(answer)["code"] == "sample_unusable", "it was fetched and decoded: four seconds of nothing"

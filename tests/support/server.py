@@ -5,24 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import uvicorn
 
 from tests.support.client import Client
-
-START_SECONDS = 180.0
-STOP_SECONDS = 30.0
 
 
 def environment(**values: str) -> dict[str, str]:
@@ -93,66 +87,3 @@ def _is_whole(received: bytes) -> bool:
     head, end, body = received.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     return bool(end) and length is not None and len(body) >= int(length[1])
-
-
-@dataclass
-class Live:
-    """A gateway as a user runs it."""
-
-    process: subprocess.Popen[str]
-    url: str
-    key: str
-    data_dir: Path
-    stdout: Path
-    stderr: Path
-
-    def client(self, timeout: float = 300) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=timeout)
-
-
-@contextlib.contextmanager
-def live_gateway(folder: Path, *arguments: str, ready: bool = True, **env: str) -> Iterator[Live]:
-    """`voxport serve --port 0` in a process of its own, until the end of the block. Its key is empty where none is
-    printed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
-    command = [sys.executable, "-m", "voxport", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
-    with stdout.open("w") as out, stderr.open("w") as err:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment(**env), stdout=out, stderr=err, stdin=subprocess.DEVNULL, text=True
-        )
-    try:
-        address = _find(process, stderr, r"Voxport listens on (http://\S+:\d+)", 60)
-        url = address[1]
-        key = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
-        live = Live(process, url, key[1] if key else "", data_dir, stdout, stderr)
-        wait_until(
-            lambda: _status(f"{url}/readyz" if ready else f"{url}/healthz") == 200, seconds=START_SECONDS, what="ready"
-        )
-        yield live
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _find(process: subprocess.Popen[str], file: Path, pattern: str, seconds: float) -> re.Match[str]:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = re.search(pattern, file.read_text())
-        if found:
-            return found
-        assert process.poll() is None, file.read_text()
-        time.sleep(0.05)
-    raise AssertionError(f"no {pattern!r} in: {file.read_text()}")
-
-
-def _status(url: str) -> int:
-    try:
-        return httpx2.get(url, timeout=10).status_code
-    except httpx2.TransportError:
-        return 0

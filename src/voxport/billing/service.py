@@ -89,24 +89,7 @@ class Billing:
         if not repository.settle_hold(tx, hold_id, "captured", amount, now()):
             raise AlreadySettled(hold_id)
         after = repository.move(tx, hold.profile_id, credits=-amount, held=-hold.amount)
-        self._record(
-            tx,
-            LedgerTransaction(
-                id=new_id("led"),
-                profile_id=hold.profile_id,
-                created_at=now(),
-                kind="capture",
-                service=hold.service,
-                request_id=hold.request_id,
-                job_id=hold.job_id,
-                hold_id=hold_id,
-                micro_units=int(units * money.MICRO),
-                tokens=-amount,
-                balance_after=after,
-                note=None,
-            ),
-            counterpart="revenue",
-        )
+        self._record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
         return amount
 
     def release(self, tx: Session, hold_id: str) -> bool:
@@ -135,24 +118,7 @@ class Billing:
         if self.funds(tx, profile_id).credits + amount > money.to_micro(Decimal(money.MAX_TOKENS)):
             raise Invalid(f"A profile holds at most {money.MAX_TOKENS:,} tokens.")
         after = repository.move(tx, profile_id, credits=amount, held=0)
-        self._record(
-            tx,
-            LedgerTransaction(
-                id=new_id("led"),
-                profile_id=profile_id,
-                created_at=now(),
-                kind="credit",
-                service=None,
-                request_id=None,
-                job_id=None,
-                hold_id=None,
-                micro_units=None,
-                tokens=amount,
-                balance_after=after,
-                note=note,
-            ),
-            counterpart="issued",
-        )
+        self._record(tx, profile_id, "credit", amount, after, note=note)
         return after
 
     def funds(self, tx: Session, profile_id: str) -> Funds:
@@ -175,13 +141,37 @@ class Billing:
             raise LookupError(f"hold {hold_id} is not there")
         return hold
 
-    def _record(self, tx: Session, transaction: LedgerTransaction, *, counterpart: str) -> None:
+    def _record(
+        self,
+        tx: Session,
+        profile_id: str,
+        kind: str,
+        tokens: int,
+        balance_after: int,
+        *,
+        hold: Hold | None = None,
+        units: Decimal | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Write a movement and its two sides, which sum to zero."""
+        transaction = LedgerTransaction(
+            id=new_id("led"),
+            profile_id=profile_id,
+            created_at=now(),
+            kind=kind,
+            service=hold.service if hold else None,
+            request_id=hold.request_id if hold else None,
+            job_id=hold.job_id if hold else None,
+            hold_id=hold.id if hold else None,
+            micro_units=None if units is None else int(units * money.MICRO),
+            tokens=tokens,
+            balance_after=balance_after,
+            note=note,
+        )
         tx.add(transaction)
         tx.flush()
-        for account, amount in (
-            (f"customer:{transaction.profile_id}", transaction.tokens),
-            (counterpart, -transaction.tokens),
-        ):
+        counterpart = "revenue" if kind == "capture" else "issued"
+        for account, amount in ((f"customer:{profile_id}", tokens), (counterpart, -tokens)):
             tx.add(LedgerEntry(transaction_id=transaction.id, account=account, amount=amount))
         tx.flush()
 

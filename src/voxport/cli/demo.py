@@ -58,8 +58,8 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     click.echo(f"Cloning the speaker of {sample}")
     try:
         with tempfile.TemporaryDirectory(prefix="voxport-demo-") as folder, running_gateway(Path(folder)) as live:
-            report.add("start the gateway", live.address)
-            with Client(live.address, str(live.key)) as client:
+            report.add("start the gateway", live.url)
+            with Client(live.url, live.key) as client:
                 _walk(client, sample, text, out, report)
     except (GatewayFailed, CallFailed) as error:
         raise click.ClickException(str(error)) from error

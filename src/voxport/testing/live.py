@@ -8,15 +8,14 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import httpx2
 
 _READY_SECONDS = 180.0
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 60.0
 
 
 class GatewayFailed(Exception):
@@ -25,46 +24,51 @@ class GatewayFailed(Exception):
 
 @dataclass(frozen=True)
 class Live:
-    """A running gateway. `key` is None where the data folder had a profile before."""
+    """A running gateway. `key` is empty where it printed none: its data folder had a profile before."""
 
-    address: str
-    key: str | None
-    pid: int
+    process: subprocess.Popen[bytes]
+    url: str
+    key: str
     data_dir: Path
-    log: Path
+    stdout: Path
+    stderr: Path
+
+    def client(self, timeout: float = 300) -> httpx2.Client:
+        """A client that sends the key; `timeout` in seconds."""
+        return httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=timeout)
 
 
 @contextlib.contextmanager
-def running_gateway(folder: Path, *, worker: bool = True, settings: Mapping[str, str] | None = None) -> Iterator[Live]:
-    """Start `voxport serve` with its data and its log under `folder`, wait until it is ready, and stop it at the end.
-    No `VOXPORT_…` variable of the environment gets in, only those of `settings`. Raises GatewayFailed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data_dir, log_path = folder / "data", folder / "gateway.log"
-    command = ["serve", "--port", "0", "--data-dir", str(data_dir), *([] if worker else ["--no-worker"])]
-    with log_path.open("wb") as log, command_process(command, folder, log, settings or {}) as process:
-        address = _wait_until_ready(process, log_path)
-        assert process.stdout is not None
-        # Ready means that whatever is printed at the start is in the pipe.
-        os.set_blocking(process.stdout.fileno(), False)
-        printed = (process.stdout.read() or b"").decode()
-        found = re.search(r"^API key: (vxp_\S+)$", printed, re.MULTILINE)
-        yield Live(address, found[1] if found else None, process.pid, data_dir, log_path)
+def running_gateway(folder: Path, *arguments: str, ready: bool = True, **settings: str) -> Iterator[Live]:
+    """`voxport serve` on a free port, with its data and what it prints under `folder`, until the end of the block.
+
+    Waits until it is ready, or (`ready` False) until it answers. No `VOXPORT_…` variable of the environment gets in,
+    only `settings`. Raises GatewayFailed.
+    """
+    data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
+    command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    with running_command(command, folder, stdout, stderr, **settings) as process:
+        url = _wait_for(process, stderr, "/readyz" if ready else "/healthz")
+        found = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
+        yield Live(process, url, found[1] if found else "", data_dir, stdout, stderr)
 
 
 @contextlib.contextmanager
-def command_process(
-    arguments: list[str], folder: Path, log: IO[bytes], settings: Mapping[str, str]
+def running_command(
+    arguments: list[str], folder: Path, stdout: Path, stderr: Path, **settings: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`voxport ARGUMENTS` as a process of its own, ended with SIGTERM when the block ends."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("VOXPORT_")}
-    process = subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", "voxport", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env={**environment, **settings},
-        cwd=folder,
-    )
+    """`voxport ARGUMENTS` in `folder`, as a process of its own, ended with SIGTERM when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOXPORT_")}
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        process = subprocess.Popen(  # noqa: S603  # our own program
+            [sys.executable, "-m", "voxport", *arguments],
+            cwd=folder,
+            env={**inherited, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
     try:
         yield process
     finally:
@@ -74,17 +78,16 @@ def command_process(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], log_path: Path) -> str:
+def _wait_for(process: subprocess.Popen[bytes], stderr: Path, path: str) -> str:
+    """The gateway's address, as soon as `path` answers 200."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(r"listens on (http://\S+)", log_path.read_text())
+        found = re.search(r"listens on (http://\S+)", stderr.read_text())
         if found is not None:
             with contextlib.suppress(httpx2.HTTPError):
-                if httpx2.get(f"{found[1]}/readyz", timeout=5).status_code == 200:
+                if httpx2.get(found[1] + path, timeout=10).status_code == 200:
                     return found[1]
-        time.sleep(0.1)
-    raise GatewayFailed(f"The gateway did not become ready. Its log:\n{log_path.read_text()}")
+        time.sleep(0.05)
+    raise GatewayFailed(f"The gateway did not start. It said:\n{stderr.read_text()}")

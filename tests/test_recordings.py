@@ -1,0 +1,88 @@
+"""Real recordings through the whole gateway: what can't be used is refused with a reason, what is poor is warned of."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from voxport.testing.client import CallFailed, Client
+from voxport.testing.live import Live
+
+pytestmark = pytest.mark.slow
+
+SPEECH = Path(os.environ.get("VOXPORT_SPEECH_DIR") or Path(__file__).resolve().parents[2] / "shared" / "speech")
+TEXT = "Good morning."
+REFUSED = [
+    "negatives/bad_empty.wav",
+    "negatives/bad_text_renamed.mp3",
+    "negatives/bad_truncated_header.m4a",
+    "negatives/silence_10s.wav",
+    "negatives/video_no_audio.mp4",
+    "media/very_short_0p5s.wav",
+    "media/music_only_brahms_hungarian_dance5.ogg",
+]
+WARNED = {
+    "media/clipped_hard.wav": "clipped",
+    "media/noisy_babble_5dB.wav": "nois",
+    "media/quiet_minus40dB.wav": "quiet",
+    "media/speech_telephone_8k_mulaw.wav": "telephone",
+    "media/two_speakers_M_then_F.flac": "more than one person",
+}
+
+
+@pytest.fixture
+def client(live: Live) -> Iterator[Client]:
+    if not SPEECH.is_dir():
+        pytest.skip("the folder of recordings is not here; set VOXPORT_SPEECH_DIR")
+    with Client(live.url, live.key) as client:
+        yield client
+
+
+def test_the_lists_here_are_those_of_the_manifest(client: Client) -> None:
+    with (SPEECH / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert sorted(row["path"] for row in rows if row["expect"] == "refuse") == sorted(REFUSED)
+    warned = {row["path"] for row in rows if row["expect"] == "warn"}
+    # Three seconds of file hold less than three of speech: warned or refused, by what is found.
+    assert warned == {*WARNED, "media/short_3s.wav"}
+
+
+@pytest.mark.parametrize("path", [*REFUSED, "media/short_3s.wav"])
+def test_a_recording_that_cannot_make_a_voice_is_refused_at_once_and_costs_nothing(client: Client, path: str) -> None:
+    audio_url = client.upload(SPEECH / path)
+    before = client.balance()
+    with pytest.raises(CallFailed) as refusal:
+        client.instant(audio_url, TEXT)
+    assert refusal.value.status == 400
+    error = refusal.value.body["error"]
+    assert error["code"] == "sample_unusable"
+    assert error["details"]["reason"]
+    assert error["message"].count(".") >= 2, "the reason, and what would help"
+    assert client.balance() == before
+
+
+def test_the_job_of_such_a_recording_fails_with_the_same_reason(client: Client) -> None:
+    audio_url = client.upload(SPEECH / "negatives/silence_10s.wav")
+    before = client.balance()
+    job = client.wait(client.clone(audio_url))
+    assert job["status"] == "failed"
+    assert job["error"]["code"] == "sample_unusable"
+    assert (job["token_cost"], job["result_data"]) == (0.0, None)
+    assert client.balance() == before
+
+
+@pytest.mark.parametrize("path", WARNED)
+def test_a_poor_recording_is_used_and_warned_of(client: Client, path: str) -> None:
+    response = client.instant(client.upload(SPEECH / path), TEXT)
+    assert WARNED[path] in response.headers["X-Voxport-Warnings"].lower()
+
+
+@pytest.mark.parametrize("path", ["media/video_still_speech.mp4", "media/speech_64k.m4a", "media/speech_24k.opus"])
+def test_sound_comes_from_videos_and_from_what_phones_record(client: Client, path: str) -> None:
+    response = client.instant(client.upload(SPEECH / path), TEXT)
+    assert response.content[:4] == b"RIFF"
+    assert "X-Voxport-Warnings" not in response.headers
