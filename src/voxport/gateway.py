@@ -34,6 +34,8 @@ from voxport.settings import Settings
 from voxport.speech.service import Speech
 from voxport.voices.service import Voices
 
+_FIT_STEPS_BACK = 5  # a fit, for which nobody waits, behind speech, for which somebody does
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -92,11 +94,12 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
     queue = DbosQueue(database)
     ffmpeg = find_ffmpeg(settings.ffmpeg)
 
-    engine = EngineProcess(
-        threads=settings.engine_threads, niceness=settings.engine_niceness, model_path=settings.engine_model
-    )
+    def engine(niceness: int) -> EngineProcess:
+        return EngineProcess(threads=settings.engine_threads, niceness=niceness, model_path=settings.engine_model)
+
     local = LocalProvider(
-        engine,
+        engine(settings.engine_niceness),
+        lambda: engine(min(19, settings.engine_niceness + _FIT_STEPS_BACK)),
         max_text_length=catalog.limits.text_characters,
         sample_min_seconds=catalog.limits.sample_min_speech_seconds,
         sample_max_seconds=catalog.limits.sample_max_seconds,

@@ -17,7 +17,7 @@ from voxport.gateway import Gateway
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.media.sample import SampleReport
 from voxport.media.samples import Audio, Sample, Samples
-from voxport.providers.base import SAMPLE_RATE, Capabilities, ClonedVoice, Progress, StockVoice, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Capabilities, ClonedVoice, Kept, Progress, StockVoice, VoiceRef
 from voxport.providers.base import Audio as Speech
 from voxport.providers.registry import Registry
 from voxport.providers.remote import elevenlabs, minimax
@@ -59,7 +59,9 @@ class ToneProvider:
         if self.text_failure is not None:
             raise self.text_failure
 
-    def clone(self, sample: Speech, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
+    def clone(
+        self, sample: Speech, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
         progress(0.5)
         self._fail()
         self.cloned.append(voice_id)

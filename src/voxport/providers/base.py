@@ -23,6 +23,14 @@ Progress = Callable[[float], None]
 """Told how far the work is, from 0 to 1. It may raise to stop the work."""
 
 
+class Kept(Protocol):
+    """Where work of minutes keeps its state, so that it goes on from there after a kill."""
+
+    def load(self) -> bytes | None: ...
+
+    def save(self, state: bytes) -> None: ...
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What clients check before they send a request. Lengths in characters, sample lengths in seconds."""
@@ -82,9 +90,12 @@ class Provider(Protocol):
     def check_text(self, text: str, language: str) -> None:
         """Raises Invalid where the text can't be spoken in the language. Costs no synthesis."""
 
-    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
         """A voice from a sample. `quick` is for a single use, where the caller waits. `voice_id` is the gateway's id
-        of the voice: called again with the same one, the provider makes no second voice."""
+        of the voice: called again with the same one, the provider makes no second voice. `progress` is called at
+        least twice a second by work that can be stopped."""
 
     def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
         """The text in the voice, in pieces that join without gap or click."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.util import find_spec
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +27,7 @@ from voxport.providers.base import (
     Audio,
     Capabilities,
     ClonedVoice,
+    Kept,
     Progress,
     StockVoice,
     VoiceRef,
@@ -40,12 +43,20 @@ class LocalProvider:
     name = "local"
 
     def __init__(
-        self, engine: EngineProcess, *, max_text_length: int, sample_min_seconds: int, sample_max_seconds: int
+        self,
+        engine: EngineProcess,
+        fitter: Callable[[], EngineProcess],
+        *,
+        max_text_length: int,
+        sample_min_seconds: int,
+        sample_max_seconds: int,
     ) -> None:
-        """Lengths in characters and seconds, as the catalogue has them."""
+        """`fitter` makes a process for one persistent clone: it takes long, and much memory, and ends with it.
+        Lengths in characters and seconds, as the catalogue has them."""
         self._engine = engine
+        self._fitter = fitter
         self._capabilities = Capabilities(
-            supports_voice_cloning=True,
+            supports_voice_cloning=find_spec("torch") is not None,
             supports_instant_clone=True,
             supports_streaming=False,
             languages=LANGUAGES,
@@ -79,9 +90,23 @@ class LocalProvider:
         except TextNotSpeakable as error:
             raise _not_speakable(error) from error
 
-    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
-        file = self._ask(lambda: self._engine.enrol(sample, quick=quick, progress=progress))
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
+        if quick:
+            file = self._ask(lambda: self._engine.enrol(sample, quick=True))
+        else:
+            file = self._ask(lambda: self._fit(sample, progress, kept))
         return ClonedVoice(voice_id, CLONE_LANGUAGE, file)
+
+    def _fit(self, sample: Audio, progress: Progress, kept: Kept | None) -> bytes:
+        def tell(done: float, state: bytes) -> None:
+            if state and kept is not None:
+                kept.save(state)
+            progress(done)
+
+        with closing(self._fitter()) as process:
+            return process.enrol(sample, tell=tell, saved=kept.load() if kept is not None else None)
 
     def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
         # The engine takes one chunk at a time from all who wait, so that a long text lets short ones pass.
