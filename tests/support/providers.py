@@ -113,6 +113,7 @@ class AnySample(Samples):
             clipped_share=0.0,
             snr_db=40.0,
             bandwidth_hz=11_000.0,
+            decay_seconds=0.25,
             several_speakers=False,
             warnings=self.warnings,
         )

@@ -22,6 +22,7 @@ from voxport.engine.languages import SAMPLE_RATE
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.pitch import log_f0, spread
 from voxport.engine.planner import plan
+from voxport.engine.sample import prepare
 from voxport.engine.speaker import SpeakerEncoder
 from voxport.engine.synthesizer import Synthesizer
 from voxport.engine.tuning import tuned
@@ -112,11 +113,14 @@ class Enrolment:
         samples = np.asarray(audio, np.float32)
         if samples.ndim != 1 or not np.isfinite(samples).all():
             raise SampleNotEnrollable("The recording is not one channel of finite samples.")
-        embedding = self._encoder.embed(samples)
-        values = log_f0(samples, SAMPLE_RATE)
+        ready = prepare(samples, self._encoder)
+        embedding = self._encoder.embed(ready.audio)
+        values = log_f0(ready.audio, SAMPLE_RATE)
         if not values.size:
             raise SampleNotEnrollable("The recording has no voice in it.")
-        return _Speaker(samples, embedding, float(np.exp(np.median(values))), spread(values), SAMPLE_RATE / 2)
+        return _Speaker(
+            ready.audio, embedding, float(np.exp(np.median(values))), spread(values), ready.bandwidth_hz
+        )
 
     def _guessed(self, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
         voice = first_guess(speaker.embedding, speaker.median, _LANGUAGE)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxport.media.vad import Span, padded
+from voxport.engine.reverberation import decay_seconds
+from voxport.engine.vad import Span, padded
 
 _FRAME = 512
 _HOP_SECONDS = 0.01
@@ -42,19 +43,31 @@ class Measures:
     bandwidth_hz: float
     """The highest frequency that speech reaches within 60 dB of its strongest."""
 
+    decay_seconds: float | None
+    """How long sounds take to die away (`reverberation.py`); None where that can't be told."""
+
 
 def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Measures:
     """`audio` is mono at `rate` Hz; `speech` holds at least one span, and all of them at least 0.1 s."""
     spoken = np.concatenate([audio[begin:end] for begin, end in speech])
     peak = float(np.abs(audio).max())
     around = padded(speech, round(_PAUSE_SECONDS * rate), len(audio))
+    surroundings = np.concatenate([audio[begin:end] for begin, end in around])
     return Measures(
         level_dbfs=float(10 * np.log10(np.mean(np.square(spoken, dtype=np.float64)) + 1e-12)),
         peak=peak,
         clipped_share=float(np.mean(np.abs(spoken) >= _CLIP_FLOOR * peak)),
-        snr_db=_snr_db(np.concatenate([audio[begin:end] for begin, end in around]), rate),
-        bandwidth_hz=_bandwidth_hz(spoken, rate),
+        snr_db=_snr_db(surroundings, rate),
+        bandwidth_hz=bandwidth_hz(spoken, rate),
+        decay_seconds=decay_seconds(surroundings, rate),
     )
+
+
+def bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
+    """The highest frequency (Hz) that `audio` reaches within 60 dB of its strongest."""
+    mean = np.convolve(_power(audio, rate).mean(axis=0), np.ones(5) / 5, mode="same")
+    reached = np.flatnonzero(mean > mean.max() * 10 ** (-_BAND_DEPTH_DB / 10))
+    return float(np.fft.rfftfreq(_FRAME, 1 / rate)[reached[-1]]) if len(reached) else 0.0
 
 
 def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
@@ -64,12 +77,6 @@ def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
     levels = 10 * np.log10(_power(audio, rate)[:, band].sum(axis=1) + 1e-9)
     soft, loud = np.percentile(levels, [10, 90])
     return float(np.clip(loud - soft - _RANGE_OFFSET_DB, 0.0, _MOST_SNR_DB))
-
-
-def _bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
-    mean = np.convolve(_power(audio, rate).mean(axis=0), np.ones(5) / 5, mode="same")
-    reached = np.flatnonzero(mean > mean.max() * 10 ** (-_BAND_DEPTH_DB / 10))
-    return float(np.fft.rfftfreq(_FRAME, 1 / rate)[reached[-1]]) if len(reached) else 0.0
 
 
 def _power(audio: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
