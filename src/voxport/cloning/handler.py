@@ -11,6 +11,7 @@ from voxport.cloning.naming import fit_key, sample_key, voice_key
 from voxport.cloning.service import ONE, SERVICE
 from voxport.jobs.port import JobRun, Json, Step
 from voxport.jobs.service import Jobs
+from voxport.media.quality import quality
 from voxport.media.samples import Samples, Source
 from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice
@@ -44,7 +45,7 @@ class CloneHandler:
         run.advance("checking", 0.1)
         sample = self._samples.check(audio)
         self._samples.keep(sample_key(run.subject), sample.audio)
-        return {"warnings": list(sample.report.warnings)}
+        return {"warnings": list(sample.report.warnings), "quality": quality(sample.report).model_dump()}
 
     def _clone(self, run: JobRun) -> Json:
         name = run.request["provider"]
@@ -90,6 +91,7 @@ class CloneHandler:
                 "provider": request["provider"],
                 "name": request["name"],
                 "warnings": run.result_of("sample")["warnings"],
+                "quality": run.result_of("sample")["quality"],
             }
 
         self._jobs.complete(run.job_id, run.hold_id, units=ONE, make=make)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
@@ -26,7 +26,11 @@ class JobBody(BaseModel):
     created_at: str
     started_at: str | None
     finished_at: str | None
-    result_data: dict[str, Any] | None
+    result_data: dict[str, Any] | None = Field(
+        description="What the job made. Of a clone: status, message, voice_id, provider, name, warnings and "
+        "quality (what was found in the recording: speech_seconds, snr_db, bandwidth_hz, clipped_share, speakers, "
+        "reverberation, verdict, summary, advice)."
+    )
     units_consumed: float
     token_cost: float
     error: ErrorObject | None = None
