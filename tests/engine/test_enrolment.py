@@ -55,7 +55,7 @@ def test_a_clone_has_the_speaker_s_pitch_also_in_other_sentences(engine: Engine,
     own = median_f0(stranger, SAMPLE_RATE)
     heard = median_f0(speech(engine, clone, SAID_BY_CLONES), SAMPLE_RATE)
     assert own is not None and heard is not None
-    assert clone.median_f0 == pytest.approx(own)
+    assert clone.median_f0 == pytest.approx(own, rel=0.01)
     assert abs(12 * np.log2(heard / own)) < 1.0
 
 
