@@ -88,6 +88,6 @@ def test_real_recordings_get_the_verdict_that_they_deserve(row: Recording, speec
     expected = VERDICTS.get(Path(row.path).stem)
     assert found.verdict == expected if expected else found.verdict in ("excellent", "good")
     assert found.speakers == (2 if "two_speakers" in row.path else 1)
-    assert (found.bandwidth_hz < 5_500) == ("telephone" in row.path)
+    assert (found.bandwidth_hz < 4_000) == ("telephone" in row.path)
     assert found.reverberation in ("low", None)
     assert np.isfinite(found.snr_db)

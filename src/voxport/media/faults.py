@@ -13,7 +13,7 @@ _FEW_SECONDS = 5.0
 _QUIET_DBFS = -35.0  # (-28 and more)
 _CLIPPED_SHARE = 0.002  # (0.0001 and less; 0.03 in one that is clipped at a quarter of its level)
 _NOISY_SNR_DB = 15.0  # (21 and more; 9 with five talkers 5 dB below the speaker)
-_NARROW_HZ = 5_500.0  # (7,300 and more; 4,400 over the telephone)
+_NARROW_HZ = 5_500.0  # (7,300 and more; 4,000 over the telephone)
 # Where cleaning no longer brings back the speaker's own voice.
 _LOST_SNR_DB = 10.0
 
