@@ -66,7 +66,7 @@ def main() -> None:
 def _answer(engine: Engine, header: Header, body: bytes, send: Send) -> None:
     match header["call"]:
         case "plan":
-            chunks = engine.plan(header["text"], header["language"])
+            chunks = engine.plan(header["text"], header["language"], first_short=header["first_short"])
             send({"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b"")
         case "speak":
             audio = engine.speak(Chunk.from_json(header["chunk"]), _voice(engine, header, body), header["speed"])

@@ -62,9 +62,10 @@ class Engine:
         """A voice file's voice. Raises VoiceFileError when it is damaged or of another engine or asset."""
         return Voice.from_bytes(file, asset=stock_packs().identity)
 
-    def plan(self, text: str, language: str) -> list[Chunk]:
-        """`text` in chunks of 1 to 400 tokens, in order. Raises TextNotSpeakable."""
-        return plan(text, language, self._phonemizer)
+    def plan(self, text: str, language: str, *, first_short: bool = False) -> list[Chunk]:
+        """`text` in chunks of 1 to 400 tokens, in order; with `first_short` the first is a few words only, for a
+        first sound soon. Raises TextNotSpeakable."""
+        return plan(text, language, self._phonemizer, first_short=first_short)
 
     def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0) -> Floats:
         """float32 mono at 24 kHz with clean edges. `speed` 2 is twice as fast; sensible from 0.5 to 2."""

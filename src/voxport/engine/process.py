@@ -85,8 +85,9 @@ class EngineProcess:
         connection = self._connection
         return connection.pid if connection is not None and connection.alive() else None
 
-    def plan(self, text: str, language: str) -> list[Chunk]:
-        header, _ = self._ask({"call": "plan", "text": text, "language": language})
+    def plan(self, text: str, language: str, *, first_short: bool = False) -> list[Chunk]:
+        """As `Engine.plan`."""
+        header, _ = self._ask({"call": "plan", "text": text, "language": language, "first_short": first_short})
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
 
     def speak(self, chunk: Chunk, voice: bytes | str, speed: float = 1.0) -> Floats:
