@@ -31,6 +31,7 @@ from voxport.providers.registry import Registry
 from voxport.providers.remote import elevenlabs, minimax
 from voxport.secret import load_secret
 from voxport.settings import Settings
+from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
 from voxport.voices.service import Voices
 
@@ -113,6 +114,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
     voices = Voices(database, storage, providers)
     jobs = Jobs(database, billing, queue)
+    speech = Speech(catalog, billing, calls, jobs, voices, providers, media, storage, ffmpeg)
     return Gateway(
         settings=settings,
         catalog=catalog,
@@ -130,6 +132,9 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices),
         instant=InstantCloning(catalog, calls, samples, providers, voices),
-        speech=Speech(catalog, calls, voices, providers, media, storage, ffmpeg),
-        handlers=[CloneHandler(jobs, samples, storage, providers, voices)],
+        speech=speech,
+        handlers=[
+            CloneHandler(jobs, samples, storage, providers, voices),
+            SpeechHandler(jobs, voices, providers, media, storage, ffmpeg),
+        ],
     )

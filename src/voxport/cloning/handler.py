@@ -34,7 +34,9 @@ class CloneHandler:
     def steps(self) -> Sequence[Step]:
         return (("sample", self._take_sample), ("clone", self._clone), ("register", self._register))
 
-    def clean_up(self, run: JobRun) -> None:
+    def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        if completed:
+            return
         voice_id, name = run.subject, run.request["provider"]
         for key in (sample_key(voice_id), fit_key(voice_id), voice_key(voice_id, name)):
             self._storage.delete(key)

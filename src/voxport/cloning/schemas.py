@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from voxport.settings import ProviderName
+from voxport.speech.schemas import VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
 
@@ -31,3 +32,4 @@ class InstantBody(RequestBody):
     audio_url: AudioUrl
     text: str
     provider: ProviderName | None = None
+    voice_settings: VoiceSettings | None = None

@@ -118,9 +118,7 @@ class Enrolment:
         values = log_f0(ready.audio, SAMPLE_RATE)
         if not values.size:
             raise SampleNotEnrollable("The recording has no voice in it.")
-        return _Speaker(
-            ready.audio, embedding, float(np.exp(np.median(values))), spread(values), ready.bandwidth_hz
-        )
+        return _Speaker(ready.audio, embedding, float(np.exp(np.median(values))), spread(values), ready.bandwidth_hz)
 
     def _guessed(self, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
         voice = first_guess(speaker.embedding, speaker.median, _LANGUAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -12,7 +13,7 @@ from voxport.jobs.models import Job
 from voxport.web.schemas import ErrorObject
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
-Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "done"]
+Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing", "done"]
 
 
 class JobBody(BaseModel):
@@ -55,7 +56,11 @@ class AcceptedBody(BaseModel):
     job: AcceptedJob
 
 
-def job_body(job: Job) -> JobBody:
+def job_body(job: Job, read_url: Callable[[str], str]) -> JobBody:
+    """`read_url` signs the URL of a file: that of a result is good for as long as one that was just made."""
+    result = job.result
+    if result is not None and "key" in result:
+        result = {"url": read_url(result["key"]), **result}
     values: dict[str, Any] = {
         "id": job.id,
         "service": job.service,
@@ -65,7 +70,7 @@ def job_body(job: Job) -> JobBody:
         "created_at": iso(job.created_at),
         "started_at": iso(job.started_at) if job.started_at else None,
         "finished_at": iso(job.finished_at) if job.finished_at else None,
-        "result_data": job.result,
+        "result_data": result,
         "units_consumed": job.micro_units / MICRO,
         "token_cost": json_number(job.token_cost),
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TypeVar
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from voxport.engine import (
     LANGUAGES,
+    Chunk,
     EngineError,
     EngineProcess,
     EngineUnavailable,
@@ -20,6 +24,7 @@ from voxport.engine import (
     VoiceFileError,
     stock_voice_list,
 )
+from voxport.engine.loudness import Leveller, Memory
 from voxport.engine.text import check_alphabet, clean
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
@@ -28,6 +33,9 @@ from voxport.providers.base import (
     Capabilities,
     ClonedVoice,
     Kept,
+    Piece,
+    Place,
+    PlaceLost,
     Progress,
     StockVoice,
     VoiceRef,
@@ -58,10 +66,11 @@ class LocalProvider:
         self._capabilities = Capabilities(
             supports_voice_cloning=find_spec("torch") is not None,
             supports_instant_clone=True,
-            supports_streaming=False,
+            supports_streaming=True,
             languages=LANGUAGES,
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
+            voice_settings=("speed",),
             sample_min_seconds=sample_min_seconds,
             sample_max_seconds=sample_max_seconds,
         )
@@ -108,14 +117,37 @@ class LocalProvider:
         with closing(self._fitter()) as process:
             return process.enrol(sample, tell=tell, saved=kept.load() if kept is not None else None)
 
-    def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        speed: float = 1.0,
+        early: bool = False,
+        after: Place | None = None,
+    ) -> Iterator[Piece]:
         # The engine takes one chunk at a time from all who wait, so that a long text lets short ones pass.
-        chunks = self._ask(lambda: self._engine.plan(text, voice.language))
+        chunks = self._plan(text, language, early=early)
+        plan = _fingerprint(chunks)
+        if after is not None and after["plan"] != plan:
+            raise PlaceLost
+        leveller = Leveller(Memory(after["energy"], after["blocks"]) if after is not None else None)
         source = voice.file if voice.file is not None else voice.provider_voice_id
-        for number, chunk in enumerate(chunks, start=1):
-            yield self._ask(lambda chunk=chunk: self._engine.speak(chunk, source))  # type: ignore[misc]
-            if number < len(chunks):
-                yield np.zeros(round(chunk.pause_after * SAMPLE_RATE), np.float32)
+        for number in range(after["next"] if after is not None else 0, len(chunks)):
+            chunk = chunks[number]
+            spoken = self._ask(lambda chunk=chunk: self._engine.speak(chunk, source, speed))  # type: ignore[misc]
+            pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
+            audio = np.concatenate([leveller.process(spoken), pause])
+            yield Piece(
+                audio,
+                share=(number + 1) / len(chunks),
+                place={"plan": plan, "next": number + 1, **asdict(leveller.memory)},
+            )
+
+    def _plan(self, text: str, language: str, *, early: bool) -> list[Chunk]:
+        # The one place where a short first chunk is asked for (`early`), once the engine's plan can make one.
+        return self._ask(lambda: self._engine.plan(text, language))
 
     def embed(self, audio: Audio) -> NDArray[np.float32]:
         """A unit vector that is near for two recordings of one speaker: for the check of samples."""
@@ -142,6 +174,12 @@ class LocalProvider:
             except EngineError as error:
                 raise _as_ours(error) from error
         raise AssertionError("unreachable")
+
+
+def _fingerprint(chunks: list[Chunk]) -> str:
+    """The same for the same chunks: another version of the engine may cut a text, or read its numbers, otherwise."""
+    content = json.dumps([chunk.to_json() for chunk in chunks])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _as_ours(error: EngineError) -> VoxportError:
