@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 SENTENCE = (
     "Chapter {}. The old lighthouse keeper climbed the winding stairs each evening to light the lamp above the bay. "
 )
-TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four", "five", "six", "seven", "eight"))
+TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four", "five"))
 LATER = {"Prefer": "respond-async"}
 
 
@@ -69,8 +69,6 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
         assert data_of(http.get("/v2/billing/balance"))["data"]["held"] == 0
         audio = httpx2.get(job["result_data"]["url"], timeout=60).content
         assert not parts(live, job_id)
-        whole = data_of(http.post(TTS, json=body))["data"]
-        assert job["result_data"]["duration_seconds"] == whole["duration_seconds"]
     assert run_cli("ledger", "verify", cwd=tmp_path).stdout == "ledger clean\n"
     with wave.open(io.BytesIO(audio)) as file:
         assert file.getnframes() / SAMPLE_RATE == pytest.approx(job["units_consumed"], abs=0.0501)
@@ -81,7 +79,7 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
 
 def test_clones_and_short_calls_pass_a_long_job(live: Live) -> None:
     with live.client() as http:
-        body = {"text": TEXT * 3, "voice_id": "af_heart"}
+        body = {"text": TEXT * 4, "voice_id": "af_heart"}
         job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
         wait_until(lambda: parts(live, job_id), seconds=240, what="the first part")
         clone = {"audioUrl": "https://127.0.0.1.invalid/a.wav", "provider": "local"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.types import Message
 
 from tests.support.client import Client, error_of
 from tests.support.providers import Humming
@@ -194,6 +196,36 @@ def test_an_error_in_the_middle_breaks_the_body_off_and_costs_nothing(
     settled(singer)
     assert singer.balance()["balance"] == 100
     assert verify(singer.gateway.database) == []
+
+
+def test_a_stop_of_the_gateway_cuts_the_stream_off_and_costs_nothing(singer: Client, five: Humming) -> None:
+    heard = threading.Event()
+    five.provider.heard = lambda number: _wait(heard) if number == 2 else None
+
+    async def stopped() -> None:
+        app_receive, app_send = asyncio.Event(), asyncio.Event()
+        body: list[Message] = [{"type": "http.request", "body": json.dumps({**BODY, "output_format": "wav"}).encode()}]
+
+        async def receive() -> Message:
+            if not body:
+                await app_receive.wait()
+            return body.pop()
+
+        async def send(message: Message) -> None:
+            if message.get("body"):
+                app_send.set()
+
+        headers = [(b"authorization", f"Bearer {singer.key}".encode()), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": TTS, "query_string": b"", "headers": headers}
+        call = asyncio.create_task(singer.app(scope, receive, send))
+        await app_send.wait()
+        call.cancel()
+        heard.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    asyncio.run(stopped())
+    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
 
 
 def test_a_stream_keeps_its_place_until_its_end_and_gives_it_back(humming: Humming, singer: Client) -> None:

@@ -27,7 +27,10 @@ router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=Authenticate
     summary="Text to speech, as a file in storage, as a job, or as a stream",
     response_model=SpokenBody | AcceptedBody,
     responses={
-        200: {"content": {"audio/mpeg": {}, "audio/ogg": {}, "audio/wav": {}}, "description": "`stream`: the audio"},
+        200: {
+            "content": {"audio/mpeg": {}, "audio/ogg": {}, "audio/wav": {}},
+            "description": "The file, or the stream",
+        },
         202: {"model": AcceptedBody, "description": "`Prefer: respond-async`: the job that speaks it"},
     },
 )

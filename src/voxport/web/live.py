@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Generator, Mapping
 from functools import partial
@@ -33,7 +34,8 @@ async def live_response(
 
 class LiveResponse(Response):
     """Sends what the generator gives. An error in its middle breaks the body off without an end, so that nobody takes
-    what came for the whole. The generator is closed when the client goes away, and its place given back."""
+    what came for the whole. The generator is closed when the client goes away, and stopped by an error when the
+    server does; its place is given back."""
 
     def __init__(
         self,
@@ -51,17 +53,18 @@ class LiveResponse(Response):
         self._gate = gate
         self._first = first
         self._chunks = chunks
+        self._is_left = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+                tasks.start_soon(self._watch, receive, tasks.cancel_scope)
                 await self._send(send)
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 try:
-                    await self._gate.in_thread(self._chunks.close)
+                    await self._gate.in_thread(self._end)
                 finally:
                     self._gate.leave()
 
@@ -76,14 +79,27 @@ class LiveResponse(Response):
         except VoxportError as error:
             _log.warning("a stream broke off", extra={"code": error.code})
         except TimeoutError:
+            self._is_left = True
             _log.info("a stream's reader takes nothing any more")
         except Exception:
             _log.exception("a stream broke off for a reason of our own")
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._is_left = True
+        scope.cancel()
 
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
+    def _end(self) -> None:
+        """Of a generator that is at its end already, nothing is left to do."""
+        if self._is_left:
+            self._chunks.close()
+        else:
+            with contextlib.suppress(_ServerStops):
+                self._chunks.throw(_ServerStops())
+
+
+class _ServerStops(Exception):
+    """The stream is cut off, and the client has no part in it."""
