@@ -22,10 +22,10 @@ from voxport.testing.live import Live, running_gateway
 
 pytestmark = pytest.mark.slow
 
-SENTENCE = (
-    "Chapter {}. The old lighthouse keeper climbed the winding stairs each evening to light the lamp above the bay. "
-)
+SENTENCE = "Chapter {}. The old keeper climbed the winding stairs to light the lamp above the bay.\n\n"
 TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four", "five"))
+"""A paragraph is a part of its own."""
+
 LATER = {"Prefer": "respond-async"}
 
 
@@ -61,9 +61,7 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
         assert {name: parts(live, job_id)[name] for name in kept} == kept
         job = finished(http, job_id)
         assert job["status"] == "completed", job
-        again = spoken_parts(live.stderr)
-        assert set(again) >= set(range(len(kept)))
-        assert set(again.values()) == {1}
+        assert set(spoken_parts(live.stderr).values()) == {1}
         rows = [row for row in data_of(http.get("/v2/billing/ledger"))["data"] if row["kind"] == "capture"]
         assert [(row["job_id"], row["units"]) for row in rows] == [(job_id, job["units_consumed"])]
         assert data_of(http.get("/v2/billing/balance"))["data"]["held"] == 0
@@ -79,7 +77,7 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
 
 def test_clones_and_short_calls_pass_a_long_job(live: Live) -> None:
     with live.client() as http:
-        body = {"text": TEXT * 4, "voice_id": "af_heart"}
+        body = {"text": TEXT * 6, "voice_id": "af_heart"}
         job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
         wait_until(lambda: parts(live, job_id), seconds=240, what="the first part")
         clone = {"audioUrl": "https://127.0.0.1.invalid/a.wav", "provider": "local"}
@@ -98,6 +96,6 @@ def test_a_stream_is_real_speech_and_is_charged_for_its_length(live: Live) -> No
         cost = data_of(http.get(f"/v2/billing/requests/{answer.headers['X-Gateway-Request-ID']}"))["data"]
     samples = np.frombuffer(answer.content[44:], "<i2")
     assert cost["units"] == pytest.approx(samples.size / SAMPLE_RATE, abs=0.0501)
-    assert 4 < cost["units"] < 15
+    assert 3 < cost["units"] < 15
     level = measure(samples.tobytes(), "-f", "s16le", "-ar", str(SAMPLE_RATE))
     assert level.integrated == pytest.approx(-18, abs=1)
