@@ -34,6 +34,7 @@ from voxport.settings import Settings
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
 from voxport.voices.service import Voices
+from voxport.watermark.service import Watermarks
 
 _FIT_STEPS_BACK = 5  # a fit, for which nobody waits, behind speech, for which somebody does
 
@@ -57,6 +58,7 @@ class Gateway:
     cloning: Cloning
     instant: InstantCloning
     speech: Speech
+    watermarks: Watermarks
     handlers: list[JobHandler]
 
     def close(self) -> None:
@@ -133,6 +135,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
         cloning=Cloning(billing, jobs, samples, providers, voices),
         instant=InstantCloning(catalog, calls, samples, providers, voices),
         speech=speech,
+        watermarks=Watermarks(samples),
         handlers=[
             CloneHandler(jobs, samples, storage, providers, voices),
             SpeechHandler(jobs, voices, providers, media, storage, ffmpeg),

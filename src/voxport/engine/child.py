@@ -69,7 +69,8 @@ def _answer(engine: Engine, header: Header, body: bytes, send: Send) -> None:
             chunks = engine.plan(header["text"], header["language"], first_short=header["first_short"])
             send({"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b"")
         case "speak":
-            audio = engine.speak(Chunk.from_json(header["chunk"]), _voice(engine, header, body), header["speed"])
+            chunk = Chunk.from_json(header["chunk"])
+            audio = engine.speak(chunk, _voice(engine, header, body), header["speed"], at=header["at"])
             send({"kind": "answer"}, audio.astype("<f4").tobytes())
         case "enrol":
             saved, samples = body[: header["saved"]], body[header["saved"] :]

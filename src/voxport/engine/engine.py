@@ -18,6 +18,7 @@ from voxport.engine.stock import StockVoice, stock_packs, stock_voice_list
 from voxport.engine.synthesizer import Synthesizer
 from voxport.engine.tuning import tuned
 from voxport.engine.voice import Voice
+from voxport.engine.watermark import Marker
 from voxport.engine.weights import load_halves
 
 
@@ -67,12 +68,13 @@ class Engine:
         first sound soon. Raises TextNotSpeakable."""
         return plan(text, language, self._phonemizer, first_short=first_short)
 
-    def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0) -> Floats:
-        """float32 mono at 24 kHz with clean edges. `speed` 2 is twice as fast; sensible from 0.5 to 2."""
+    def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0, *, at: int = 0) -> Floats:
+        """float32 mono at 24 kHz with clean edges, and with the mark. `speed` 2 is twice as fast; sensible from 0.5
+        to 2. `at` samples of the text were spoken before this chunk, pauses included: its mark goes on from there."""
         style = voice.style(len(chunk.tokens))
         prediction = self._synthesizer.predict(chunk.tokens, style, speed)
         audio = self._synthesizer.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
-        return with_clean_edges(audio)
+        return Marker(at).process(with_clean_edges(audio))
 
     def enrol(
         self, audio: Floats, *, quick: bool = False, tell: Tell | None = None, saved: bytes | None = None

@@ -90,10 +90,10 @@ class EngineProcess:
         header, _ = self._ask({"call": "plan", "text": text, "language": language, "first_short": first_short})
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
 
-    def speak(self, chunk: Chunk, voice: bytes | str, speed: float = 1.0) -> Floats:
-        """float32 mono, 24 kHz. `voice` is a voice file's bytes, or the id of a stock voice."""
+    def speak(self, chunk: Chunk, voice: bytes | str, speed: float = 1.0, *, at: int = 0) -> Floats:
+        """float32 mono, 24 kHz. `voice` is a voice file's bytes, or the id of a stock voice; `at` as for Engine."""
         stock, file = (voice, b"") if isinstance(voice, str) else (None, voice)
-        request = {"call": "speak", "chunk": chunk.to_json(), "speed": speed, "stock": stock}
+        request = {"call": "speak", "chunk": chunk.to_json(), "speed": speed, "at": at, "stock": stock}
         return np.frombuffer(self._ask(request, file)[1], "<f4")
 
     def enrol(

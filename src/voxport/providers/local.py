@@ -134,20 +134,21 @@ class LocalProvider:
             raise PlaceLost
         leveller = Leveller(Memory(after["energy"], after["blocks"]) if after is not None else None)
         source = voice.file if voice.file is not None else voice.provider_voice_id
+        spoken = after["samples"] if after is not None else 0
         for number in range(after["next"] if after is not None else 0, len(chunks)):
             chunk = chunks[number]
-            spoken = self._ask(lambda chunk=chunk: self._engine.speak(chunk, source, speed))  # type: ignore[misc]
+            made = self._ask(lambda chunk=chunk, at=spoken: self._engine.speak(chunk, source, speed, at=at))  # type: ignore[misc]
             pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
-            audio = np.concatenate([leveller.process(spoken), pause])
+            audio = np.concatenate([leveller.process(made), pause])
+            spoken += audio.size
             yield Piece(
                 audio,
                 share=(number + 1) / len(chunks),
-                place={"plan": plan, "next": number + 1, **asdict(leveller.memory)},
+                place={"plan": plan, "next": number + 1, "samples": spoken, **asdict(leveller.memory)},
             )
 
     def _plan(self, text: str, language: str, *, early: bool) -> list[Chunk]:
-        # The one place where a short first chunk is asked for (`early`), once the engine's plan can make one.
-        return self._ask(lambda: self._engine.plan(text, language))
+        return self._ask(lambda: self._engine.plan(text, language, first_short=early))
 
     def embed(self, audio: Audio) -> NDArray[np.float32]:
         """A unit vector that is near for two recordings of one speaker: for the check of samples."""
