@@ -24,7 +24,9 @@ large; a step of 0.002 is 54 dB under full scale."""
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[LocalProvider]:
-    provider = LocalProvider(EngineProcess(), max_text_length=5000, sample_min_seconds=3, sample_max_seconds=60)
+    provider = LocalProvider(
+        EngineProcess(), EngineProcess, max_text_length=5000, sample_min_seconds=3, sample_max_seconds=60
+    )
     yield provider
     provider.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.client import Client, error_of
 from tests.support.speechlike import speechlike
 from tests.test_recordings import SPEECH
 from voxport.engine.watermark import mark
-from voxport.media.encode import encode, to_pcm16
+from voxport.media.encode import encode_file, to_pcm16
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.testing.client import Client as LiveClient
 from voxport.testing.live import Live
@@ -22,7 +23,10 @@ DETECT = "/v1/watermark/detect"
 
 
 def uploaded(client: Client, audio: np.ndarray[Any, Any], output_format: str = "wav") -> str:
-    url: str = client.upload(encode(to_pcm16(audio), output_format, ffmpeg=find_ffmpeg()))["public_url"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spoken"
+        encode_file([to_pcm16(audio)], output_format, path, ffmpeg=find_ffmpeg())
+        url: str = client.upload(path.read_bytes())["public_url"]
     return url
 
 

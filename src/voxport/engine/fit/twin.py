@@ -20,6 +20,7 @@ _DILATIONS: Final = (1, 3, 5)
 _UPSAMPLING: Final = ((10, 5), (6, 3))  # (stride, padding) of the two stages
 _SOURCE: Final[tuple[dict[str, int], ...]] = ({"stride": 6, "padding": 3}, {})
 _BINS: Final = 11
+_HALF_POWER: Final[float] = 0.5**0.5
 _LEVEL: Final = 1.5
 """The exported graph adds the windows up without dividing by their sum, which is 1.5 for a Hann window squared at a
 quarter of its length. The twin is as loud as the graph."""
@@ -75,7 +76,7 @@ class Decoder:
             )  # fmt: skip
         x = self._conv(f"{name}.conv1", x, padding=1)
         x = functional.leaky_relu(self._adain(f"{name}.norm2", x, style), 0.2)
-        return (self._conv(f"{name}.conv2", x, padding=1) + aside) * 0.5**0.5
+        return (self._conv(f"{name}.conv2", x, padding=1) + aside) * _HALF_POWER
 
     def _residual(self, name: str, x: Tensor, style: Tensor) -> Tensor:
         for i, dilation in enumerate(_DILATIONS):
