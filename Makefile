@@ -11,10 +11,9 @@ help: ## Show this help
 
 setup: $(READY) ## Make .venv with the pinned requirements
 
-$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml
+$(READY): requirements/lock.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/lock.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 

@@ -37,8 +37,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     worker = DbosWorker(
         gateway.database,
         runner,
-        clones=settings.worker_concurrency,
-        speech=settings.worker_speech_concurrency,
+        concurrency=settings.worker_concurrency,
         poll_seconds=settings.job_poll_seconds,
     )
     worker.start()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from voxport.media.schemas import AudioUrl
+from typing import Annotated
+
+from pydantic import Field
+
 from voxport.settings import ProviderName
-from voxport.speech.schemas import VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
+
+AudioUrl = Annotated[
+    str,
+    Field(
+        alias="audioUrl",
+        min_length=1,
+        description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
+    ),
+]
 
 
 class CloneBody(RequestBody):
@@ -20,4 +31,3 @@ class InstantBody(RequestBody):
     audio_url: AudioUrl
     text: str
     provider: ProviderName | None = None
-    voice_settings: VoiceSettings | None = None

@@ -43,7 +43,7 @@ def load_halves(model_path: Path | None = None, cache_dir: Path | None = None) -
         return _at(directory)
     from voxport.engine.cut import cut
 
-    predictor, decoder = cut(model_bytes(model_path))
+    predictor, decoder = cut(_joined(model_path))
     if _keep(directory, predictor, decoder):
         return _at(directory)
     return Halves(predictor, decoder)
@@ -70,8 +70,7 @@ def _identity(model_path: Path | None) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def model_bytes(model_path: Path | None) -> bytes:
-    """Kokoro's whole ONNX file: `model_path`, else the four wheels' parts joined. Raises EngineUnavailable."""
+def _joined(model_path: Path | None) -> bytes:
     if model_path is not None:
         return model_path.read_bytes()
     parts = []

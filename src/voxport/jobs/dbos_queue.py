@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from voxport.db.session import Database, sqlite_engine
 
-CLONES = "voxport-jobs"
-SPEECH = "voxport-speech"
+QUEUE = "voxport-jobs"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
 # Bumped only when the order of a workflow's steps changes: rows of another version would wait for ever.
@@ -26,11 +25,11 @@ class DbosQueue:
             lazy=True,
         )
 
-    def enqueue(self, tx: Session, job_id: str, service: str) -> None:
+    def enqueue(self, tx: Session, job_id: str) -> None:
         self._client.enqueue_in_transaction(
             tx,
             {
-                "queue_name": SPEECH if service == "core-tts" else CLONES,
+                "queue_name": QUEUE,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,
                 "app_version": VERSION,

@@ -1,1 +1,0 @@
-"""The fit: a speaker's timbre by gradient descent through the network. The only part that needs PyTorch."""

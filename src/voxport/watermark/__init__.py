@@ -1,1 +1,0 @@
-"""Whether a recording carries the mark of the local engine."""
