@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeClient
+from tests.support.catalog import catalog_file
+from tests.support.client import Client
 from voxport.errors import AudioUrlUnusable
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.media.safefetch import Fetched, FetchPolicy, fetch
@@ -161,3 +164,15 @@ def speech() -> Path:
     if folder is None:
         pytest.skip("the folder of real recordings is absent (set VOXPORT_SPEECH_DIR)")
     return folder
+
+
+@pytest.fixture
+def alone(make_client: MakeClient) -> Client:
+    """The only customer of a gateway: what lies in its storage is the test's."""
+    return make_client()
+
+
+@pytest.fixture
+def small(make_client: MakeClient, tmp_path: Path) -> Client:
+    """A customer whose uploads have at most 100,000 bytes of audio and 200,000 of video."""
+    return make_client(catalog_file=catalog_file(tmp_path, upload_audio_bytes=100_000, upload_video_bytes=200_000))
