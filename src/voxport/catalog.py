@@ -33,6 +33,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text_characters: int = Field(ge=1)
+    text_characters_async: int = Field(ge=1)
     upload_audio_bytes: int = Field(ge=1)
     upload_video_bytes: int = Field(ge=1)
     sample_min_speech_seconds: int = Field(ge=1)
@@ -63,7 +64,7 @@ class Catalog(BaseModel):
         per_service: dict[ServiceName, dict[str, int]] = {
             "core-voice-clone": {**sample},
             "core-instant-clone-tts": {**text, **sample},
-            "core-tts": {**text},
+            "core-tts": {**text, "text_characters_async": limits.text_characters_async},
             "core-tts-voices": {},
             "upload-media": {
                 "upload_audio_bytes": limits.upload_audio_bytes,

@@ -31,8 +31,12 @@ from voxport.providers.registry import Registry
 from voxport.providers.remote import elevenlabs, minimax
 from voxport.secret import load_secret
 from voxport.settings import Settings
+from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
 from voxport.voices.service import Voices
+from voxport.watermark.service import Watermarks
+
+_FIT_STEPS_BACK = 5  # a fit, for which nobody waits, behind speech, for which somebody does
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Gateway:
     cloning: Cloning
     instant: InstantCloning
     speech: Speech
+    watermarks: Watermarks
     handlers: list[JobHandler]
 
     def close(self) -> None:
@@ -92,11 +97,12 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
     queue = DbosQueue(database)
     ffmpeg = find_ffmpeg(settings.ffmpeg)
 
-    engine = EngineProcess(
-        threads=settings.engine_threads, niceness=settings.engine_niceness, model_path=settings.engine_model
-    )
+    def engine(niceness: int) -> EngineProcess:
+        return EngineProcess(threads=settings.engine_threads, niceness=niceness, model_path=settings.engine_model)
+
     local = LocalProvider(
-        engine,
+        engine(settings.engine_niceness),
+        lambda: engine(min(19, settings.engine_niceness + _FIT_STEPS_BACK)),
         max_text_length=catalog.limits.text_characters,
         sample_min_seconds=catalog.limits.sample_min_speech_seconds,
         sample_max_seconds=catalog.limits.sample_max_seconds,
@@ -110,6 +116,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
     voices = Voices(database, storage, providers)
     jobs = Jobs(database, billing, queue)
+    speech = Speech(catalog, billing, calls, jobs, voices, providers, media, storage, ffmpeg)
     return Gateway(
         settings=settings,
         catalog=catalog,
@@ -127,6 +134,10 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices),
         instant=InstantCloning(catalog, calls, samples, providers, voices),
-        speech=Speech(catalog, calls, voices, providers, media, storage, ffmpeg),
-        handlers=[CloneHandler(jobs, samples, storage, providers, voices)],
+        speech=speech,
+        watermarks=Watermarks(samples),
+        handlers=[
+            CloneHandler(jobs, samples, storage, providers, voices),
+            SpeechHandler(jobs, voices, providers, media, storage, ffmpeg),
+        ],
     )

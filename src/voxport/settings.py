@@ -81,7 +81,14 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="Seconds that a call waits for its turn before it gets 429."
     )
     worker_concurrency: int = Field(
-        default=1, ge=1, le=64, description="Jobs that one worker runs at once; the same for all workers."
+        default=1, ge=1, le=64, description="Clone jobs that one worker runs at once; the same for all workers."
+    )
+    worker_speech_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="core-tts jobs that one worker runs at once; they take turns at the engine, piece by piece. "
+        "The same for all workers.",
     )
     job_poll_seconds: float = Field(
         default=0.2, gt=0, le=60, description="Seconds between two looks of a worker for new jobs."

@@ -37,7 +37,8 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     worker = DbosWorker(
         gateway.database,
         runner,
-        concurrency=settings.worker_concurrency,
+        clones=settings.worker_concurrency,
+        speech=settings.worker_speech_concurrency,
         poll_seconds=settings.job_poll_seconds,
     )
     worker.start()

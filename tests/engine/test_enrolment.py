@@ -55,17 +55,13 @@ def test_a_clone_has_the_speaker_s_pitch_also_in_other_sentences(engine: Engine,
     own = median_f0(stranger, SAMPLE_RATE)
     heard = median_f0(speech(engine, clone, SAID_BY_CLONES), SAMPLE_RATE)
     assert own is not None and heard is not None
-    assert clone.median_f0 == pytest.approx(own)
+    assert clone.median_f0 == pytest.approx(own, rel=0.01)
     assert abs(12 * np.log2(heard / own)) < 1.0
 
 
 @pytest.mark.slow
-def test_progress_rises_from_0_to_1_and_enrolling_twice_gives_the_same_voice(engine: Engine, stranger: Floats) -> None:
-    heard: list[float] = []
-    first = engine.enrol(stranger, quick=True, progress=heard.append)
-    assert heard == sorted(heard)
-    assert 0.0 < heard[0] < heard[-1] == 1.0
-    assert engine.enrol(stranger, quick=True).to_bytes() == first.to_bytes()
+def test_enrolling_twice_gives_the_same_voice(engine: Engine, stranger: Floats) -> None:
+    assert engine.enrol(stranger, quick=True).to_bytes() == engine.enrol(stranger, quick=True).to_bytes()
 
 
 @pytest.mark.parametrize(
@@ -85,17 +81,20 @@ def test_audio_without_a_speaker_is_refused(engine: Engine, audio: Floats) -> No
 
 
 @pytest.mark.slow
-def test_the_process_enrols_and_a_caller_may_give_up_on_it(process: EngineProcess, stranger: Floats) -> None:
+def test_the_process_enrols_tells_how_far_it_is_and_a_caller_may_give_up_on_it(
+    process: EngineProcess, stranger: Floats
+) -> None:
     heard: list[float] = []
-    file = process.enrol(stranger, quick=True, progress=heard.append)
+    file = process.enrol(stranger, tell=lambda done, _: heard.append(done))
     assert Voice.from_bytes(file, asset=stock_packs().identity).median_f0
-    assert heard[-1] == 1.0
+    assert heard == sorted(heard)
+    assert 0.0 <= heard[0] < heard[-1] == 1.0
 
-    def cancel(_: float) -> None:
+    def cancel(done: float, state: bytes) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        process.enrol(stranger, progress=cancel)
+        process.enrol(stranger, tell=cancel)
     (chunk,) = process.plan("The next one is served.", "en-us")
     assert process.speak(chunk, file).size
 

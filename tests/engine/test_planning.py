@@ -6,9 +6,16 @@ import pytest
 
 from voxport.engine import LANGUAGES, Chunk, TextNotSpeakable
 from voxport.engine.chunk import MAX_TOKENS
+from voxport.engine.normalise import spoken
 from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.prosody import symbols_of
+from voxport.engine.planner import plan, plan_stream
+from voxport.engine.prosody import symbols_of as symbols_of_all
+
+
+def symbols_of(sentence: str, language: str, phonemizer: Phonemizer) -> str:
+    (symbols,) = symbols_of_all([spoken(sentence, language)], language, phonemizer)
+    return symbols
+
 
 SENTENCE = "The rain fell softly on the roof of the little house by the river."
 
@@ -56,6 +63,56 @@ def test_one_word_of_6000_letters_still_fits_the_network(phonemizer: Phonemizer)
     assert all(0 < len(chunk.tokens) <= MAX_TOKENS for chunk in chunks)
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (
+            "When the sun came up over the quiet village, nobody was awake, not even the dogs.",
+            "When the sun came up over the quiet village,",
+        ),
+        (f"She said that the meeting of the whole committee would take place here. {SENTENCE}", None),
+        ("Yes. And then we all went home, because it was late. It rained.", None),
+        (f"{SENTENCE} {SENTENCE}", SENTENCE),
+    ],
+)
+def test_the_first_chunk_of_a_stream_is_a_few_words(text: str, first: str | None, phonemizer: Phonemizer) -> None:
+    chunks = plan(text, "en-us", phonemizer, first_short=True)
+    assert 15 <= len(chunks[0].tokens) <= 75
+    assert first in (None, chunks[0].text)
+    assert " ".join(chunk.text for chunk in chunks) == text
+    assert chunks[-1].pause_after == 0.0
+
+
+def test_a_stream_gives_its_first_chunk_before_the_rest_is_phonemised(phonemizer: Phonemizer) -> None:
+    asked: list[str] = []
+
+    class Listening(Phonemizer):
+        def symbols(self, texts: list[str], language: str) -> list[str]:
+            asked.extend(texts)
+            return phonemizer.symbols(texts, language)
+
+    stream = plan_stream(" ".join([SENTENCE] * 500), "en-us", Listening())
+    next(stream)
+    assert len(asked) < 100
+    assert len(list(stream)) > 50
+    assert len(asked) >= 500
+
+
+def test_the_same_text_gives_the_same_chunks_however_it_is_asked_for(phonemizer: Phonemizer) -> None:
+    text = f"{SENTENCE} Mr. Hill paid $3.50, and left.\n\n{SENTENCE} " * 20
+    assert plan(text, "en-us", phonemizer) == list(plan_stream(text, "en-us", phonemizer, first_short=False))
+    short = [plan(text, "en-us", phonemizer, first_short=True) for _ in range(2)]
+    assert short[0] == short[1]
+
+
+@pytest.mark.parametrize("piece", ["a.", "1,", "(", "a/", "111 ", "I ", "a, "])
+def test_hostile_text_is_planned_within_the_network(piece: str, phonemizer: Phonemizer) -> None:
+    text = piece * (2_000 // len(piece)) + "a"
+    chunks = plan(text, "en-us", phonemizer)
+    assert "".join("".join(chunk.text.split()) for chunk in chunks)[-1] == "a"
+    assert all(0 < len(chunk.tokens) <= MAX_TOKENS for chunk in chunks)
+
+
 @pytest.mark.parametrize("text", ["?!...", "😀", "\0\0", "Привет всем"])
 def test_what_cannot_be_spoken_is_refused(text: str, phonemizer: Phonemizer) -> None:
     with pytest.raises(TextNotSpeakable):
@@ -68,7 +125,7 @@ def test_punctuation_reaches_the_network_where_it_stood(phonemizer: Phonemizer) 
 
 
 def test_marks_inside_a_number_are_left_to_the_reading_of_the_number(phonemizer: Phonemizer) -> None:
-    assert symbols_of("3.5 and 1,000", "en-us", phonemizer) == "θɹˈi pYnt fˈIv ænd wˈʌn θˈWzənd"
+    assert symbols_of("3.5 and 1,000", "en-us", phonemizer) == "θɹˈi pˈYnt fˈIv ænd wˈʌn θˈWzənd"
 
 
 def test_an_abbreviation_is_read_in_full(phonemizer: Phonemizer) -> None:

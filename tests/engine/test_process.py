@@ -64,6 +64,8 @@ def test_it_starts_in_the_background_and_says_when_it_is_ready(process: EnginePr
 def test_it_answers_as_the_engine_itself_does(process: EngineProcess, engine: Engine) -> None:
     chunks = process.plan("Hello there. Good evening!", "en-us")
     assert chunks == engine.plan("Hello there. Good evening!", "en-us")
+    long = "When the sun came up over the quiet village, nobody was awake, not even the dogs of the miller."
+    assert len(process.plan(long, "en-us", first_short=True)) == 2
     voice = engine.stock("am_adam").with_f0(offset=0.1, slope=0.9, median=None)
     audio = process.speak(chunks[0], voice.to_bytes(), 1.2)
     expected = engine.speak(chunks[0], Voice.from_bytes(voice.to_bytes()), 1.2)

@@ -12,7 +12,7 @@ import pytest
 from voxport.engine import LANGUAGES, SAMPLE_RATE, Engine, EngineError, EngineUnavailable
 from voxport.engine.edges import with_clean_edges
 from voxport.engine.synthesizer import Synthesizer
-from voxport.engine.weights import _joined, load_halves
+from voxport.engine.weights import load_halves, model_bytes
 
 TEXTS = {
     "en-us": "The weather is lovely today.",
@@ -29,7 +29,7 @@ TEXTS = {
 def test_the_two_halves_make_the_same_audio_as_the_whole_network(engine: Engine) -> None:
     (chunk,) = engine.plan("The two halves say what the whole says.", "en-us")
     style = engine.stock("af_heart").style(len(chunk.tokens))
-    whole = onnxruntime.InferenceSession(_joined(None), providers=["CPUExecutionProvider"])
+    whole = onnxruntime.InferenceSession(model_bytes(None), providers=["CPUExecutionProvider"])
     tokens = np.array([[0, *chunk.tokens, 0]], np.int64)
     given = {"tokens": tokens, "style": style[None], "speed": np.ones(1, np.float32)}
     halves = Synthesizer(load_halves(), threads=2)

@@ -22,12 +22,12 @@ def test_look_alike_letters_become_plain_ones_and_decomposed_ones_are_composed()
 
 
 def test_a_sentence_ends_at_its_mark_and_takes_the_closing_quote_along() -> None:
-    assert sentences('He said "no." She left! Why?') == ['He said "no."', "She left!", "Why?"]
+    assert sentences('He said "no." She left! Why?', "en-us") == ['He said "no."', "She left!", "Why?"]
 
 
 def test_a_dot_inside_a_number_an_abbreviation_or_behind_an_initial_ends_no_sentence() -> None:
     text = "Dr. Smith paid $3.50 to J. Doe at 5 p.m. on example.com."
-    assert sentences(text) == [text]
+    assert sentences(text, "en-us") == [text]
 
 
 def test_clauses_keep_the_mark_that_ends_them() -> None:
@@ -75,3 +75,13 @@ def test_a_few_foreign_letters_are_left_out_and_greek_is_read_by_name() -> None:
 def test_hindi_takes_devanagari_and_latin_alike() -> None:
     check_alphabet("नमस्ते world", "hi")
     check_alphabet("hello world", "hi")
+
+
+def test_an_abbreviation_that_can_stand_last_ends_a_sentence_before_a_capital() -> None:
+    assert sentences("Figs, nuts, etc. Then we left.", "en-us") == ["Figs, nuts, etc.", "Then we left."]
+    assert sentences("He said no. Five left; see No. 5.", "en-us") == ["He said no.", "Five left; see No. 5."]
+
+
+def test_the_abbreviations_of_one_language_are_words_in_another() -> None:
+    assert sentences("Il est. Tu es.", "fr-fr") == ["Il est.", "Tu es."]
+    assert sentences("El Sr. Gil, p. ej. aquí.", "es") == ["El Sr. Gil, p. ej. aquí."]

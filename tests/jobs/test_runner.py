@@ -31,14 +31,15 @@ class Baker:
     before_first: Callable[[], None] = lambda: None
     ran: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
+    tidied: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     service: str = "core-voice-clone"
 
     def steps(self) -> Sequence[Step]:
         return (("knead", self._knead), ("bake", self._bake))
 
-    def clean_up(self, run: JobRun) -> None:
-        self.cleaned.append(run.subject)
+    def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        (self.tidied if completed else self.cleaned).append(run.subject)
 
     def _knead(self, run: JobRun) -> Json:
         self.ran.append("knead")

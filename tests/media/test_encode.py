@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import wave
 from pathlib import Path
 
@@ -11,9 +12,18 @@ import numpy.typing as npt
 import pytest
 
 from voxport.media.decode import decode
-from voxport.media.encode import FORMATS, SAMPLE_RATE, encode, to_pcm16, wav_bytes
+from voxport.media.encode import FORMATS, encode_file, to_pcm16, wav_bytes
+from voxport.media.feed import SAMPLE_RATE
 
 BEGINS = {"mp3": b"ID3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}
+
+
+def encode(pcm: npt.NDArray[np.int16], fmt: str, *, ffmpeg: Path) -> bytes:
+    """The file of samples that come in pieces of all sizes."""
+    pieces = np.split(pcm, [len(pcm) // 3, len(pcm) // 3 + 1, len(pcm) // 2])
+    with tempfile.NamedTemporaryFile() as file:
+        assert encode_file(iter(pieces), fmt, Path(file.name), ffmpeg=ffmpeg) == len(pcm)
+        return Path(file.name).read_bytes()
 
 
 def tone(samples: int) -> npt.NDArray[np.int16]:

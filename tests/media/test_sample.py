@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from voxport.engine.measure import measure
+from voxport.engine.turns import several_speakers
+from voxport.engine.vad import padded, speech_spans
 from voxport.errors import SampleUnusable
-from voxport.media.measure import measure
 from voxport.media.sample import SampleReport, check, usable_part
-from voxport.media.speakers import several_speakers
-from voxport.media.vad import padded, speech_spans
 
 RATE = 24_000
 Audio = npt.NDArray[np.float32]
@@ -118,6 +118,7 @@ def report(**changes: object) -> SampleReport:
         "clipped_share": 0.0,
         "snr_db": 40.0,
         "bandwidth_hz": 12_000.0,
+        "decay_seconds": 0.25,
         "several_speakers": False,
         "warnings": ("One.", "Two."),
     }

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from voxport.engine.speaker import SpeakerEncoder
+from voxport.engine.turns import Embed
 from voxport.errors import SampleUnusable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.sample import SampleReport, check, usable_part
-from voxport.media.speakers import Embed
 
 from .conftest import Recording, manifest
 

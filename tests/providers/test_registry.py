@@ -47,13 +47,13 @@ def test_a_provider_that_does_not_clone_says_where_to_look(instant: bool) -> Non
 @pytest.mark.parametrize("provider", [elevenlabs(), minimax()], ids=lambda one: one.name)
 def test_whatever_a_closed_provider_is_asked_it_is_unavailable(provider: object) -> None:
     one = registry().get(getattr(provider, "name", ""))
-    voice = VoiceRef("x", "en")
+    voice = VoiceRef("x")
     with pytest.raises(ProviderUnavailable):
         one.check_text("Hi", "en")
     with pytest.raises(ProviderUnavailable):
         one.clone(np.zeros(1, np.float32), voice_id="x", quick=True, progress=lambda _: None)
     with pytest.raises(ProviderUnavailable):
-        list(one.speak("Hi", voice))
+        list(one.speak("Hi", voice, language="en"))
     with pytest.raises(ProviderUnavailable):
         one.delete(voice)
     assert one.list_voices() == []

@@ -65,8 +65,8 @@ def test_all_three_providers_are_listed_with_their_flags(client: Client) -> None
 
 def test_what_is_not_built_yet_is_not_promised(client: Client) -> None:
     local = client.get(VOICES).json()["data"]["providers"][2]
-    assert local["supports_streaming"] is False
-    assert local["voice_settings"] == []
+    assert local["supports_streaming"] is True
+    assert local["voice_settings"] == ["speed"]
 
 
 def test_an_operators_default_provider_is_marked(make_client: Any) -> None:

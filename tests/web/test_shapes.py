@@ -82,10 +82,10 @@ def test_a_field_that_is_like_no_other_is_refused_without_a_guess(client: Client
 @pytest.mark.parametrize(
     ("path", "field", "value"),
     [
-        (TTS, "voice_settings", {"speed": 1.0}),
-        (TTS, "language", "en-us"),
-        (TTS, "stream", True),
-        (INSTANT, "voice_settings", {"speed": 1.0}),
+        (TTS, "consent", {"granted": True, "speaker": "me"}),
+        (TTS, "webhook_url", "https://example.com/hook"),
+        (INSTANT, "language", "en-us"),
+        (INSTANT, "stream", True),
         (INSTANT, "consent", {"granted": True, "speaker": "me"}),
         (CLONE, "consent", {"granted": True, "speaker": "me"}),
         (CLONE, "webhook_url", "https://example.com/hook"),

@@ -1,4 +1,4 @@
-"""GET /v2/billing/balance, /v2/billing/ledger and /v1/catalog."""
+"""GET /v2/billing/balance, /v2/billing/ledger, /v2/billing/requests/{request_id} and /v1/catalog."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from voxport.billing.schemas import (
     CatalogData,
     LedgerBody,
     LedgerRow,
+    RequestCostBody,
+    RequestData,
     ServiceRow,
 )
 from voxport.billing.service import Billing
@@ -43,6 +45,24 @@ def balance(caller: Caller, billing: BillingDep) -> BalanceBody:
 def ledger(caller: Caller, billing: BillingDep, limit: Limit = 50, cursor: Cursor = None) -> LedgerBody:
     page = billing.ledger(caller.profile_id, limit=limit, cursor=cursor)
     return LedgerBody(data=[_row(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.get("/v2/billing/requests/{request_id}", summary="What one request cost")
+def request_cost(request_id: str, caller: Caller, billing: BillingDep) -> RequestCostBody:
+    cost = billing.request_cost(caller.profile_id, request_id)
+    hold = cost.hold
+    is_open = hold.state == "open"
+    return RequestCostBody(
+        data=RequestData(
+            request_id=hold.request_id,
+            service=hold.service,
+            status=hold.state,  # type: ignore[arg-type]  # the column holds no other
+            units=None if is_open else (cost.micro_units or 0) / MICRO,
+            tokens=None if is_open else json_number(hold.captured),
+            created_at=iso(hold.created_at),
+            settled_at=iso(hold.settled_at) if hold.settled_at else None,
+        )
+    )
 
 
 @router.get("/v1/catalog", summary="Services, prices and limits")

@@ -38,7 +38,7 @@ class Hold(Base):
     id: Mapped[str] = mapped_column(String(64), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     service: Mapped[str] = mapped_column(String(64))
-    request_id: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64), index=True)
     job_id: Mapped[str | None] = mapped_column(String(64))
     # The lease of the process that serves the call; a job's hold has none.
     owner: Mapped[str | None] = mapped_column(String(64))

@@ -62,6 +62,17 @@ def hold(tx: Session, hold_id: str) -> Hold | None:
     return tx.scalar(select(Hold).where(Hold.id == hold_id).execution_options(populate_existing=True))
 
 
+def request_cost(tx: Session, profile_id: str, request_id: str) -> tuple[Hold, int | None] | None:
+    """The hold of a profile's request, and the micro-units that were charged for it."""
+    query = (
+        select(Hold, LedgerTransaction.micro_units)
+        .join(LedgerTransaction, LedgerTransaction.hold_id == Hold.id, isouter=True)
+        .where(Hold.profile_id == profile_id, Hold.request_id == request_id)
+    )
+    row = tx.execute(query.order_by(Hold.sequence).limit(1)).first()
+    return None if row is None else (row[0], row[1])
+
+
 def owners_of_open_holds(tx: Session) -> Sequence[str]:
     """The processes (by their lease) that have calls open, or died in them."""
     query = select(Hold.owner).where(Hold.state == "open", Hold.owner.is_not(None)).distinct()

@@ -37,6 +37,23 @@ class LedgerBody(BaseModel):
     next_cursor: str | None
 
 
+class RequestData(BaseModel):
+    """`units` and `tokens` are null for as long as the request is open."""
+
+    request_id: str
+    service: str
+    status: Literal["open", "captured", "released"]
+    units: float | None
+    tokens: float | None
+    created_at: str
+    settled_at: str | None
+
+
+class RequestCostBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: RequestData
+
+
 class ServiceRow(BaseModel):
     service: str
     unit_type: str

@@ -16,7 +16,7 @@ from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
 from voxport.catalog import Catalog, ServiceName
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import InsufficientCredits, Invalid
+from voxport.errors import InsufficientCredits, Invalid, NotFound
 from voxport.ids import new_id
 from voxport.paging import Page, decode_cursor, page_of
 
@@ -31,6 +31,14 @@ class Funds:
     @property
     def balance(self) -> int:
         return self.credits - self.held
+
+
+@dataclass(frozen=True)
+class RequestCost:
+    """The hold of one request, and the micro-units that were charged (None where nothing was)."""
+
+    hold: Hold
+    micro_units: int | None
 
 
 class Billing:
@@ -134,6 +142,17 @@ class Billing:
         with self._database.snapshot() as tx:
             rows = repository.ledger_page(tx, profile_id, decode_cursor(cursor), limit + 1)
         return page_of(list(rows), limit, lambda row: row.sequence)
+
+    def request_cost(self, profile_id: str, request_id: str) -> RequestCost:
+        """What a request of the profile cost, or holds. Raises NotFound."""
+        with self._database.snapshot() as tx:
+            found = repository.request_cost(tx, profile_id, request_id)
+        if found is None:
+            raise NotFound(
+                "There is no such billed request of yours. Its id is the X-Gateway-Request-ID of the answer.",
+                code="request_not_found",
+            )
+        return RequestCost(*found)
 
     def _require(self, tx: Session, hold_id: str) -> Hold:
         hold = repository.hold(tx, hold_id)

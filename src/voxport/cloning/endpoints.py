@@ -11,13 +11,13 @@ from voxport.billing.money import header
 from voxport.cloning.instant import InstantCloning, InstantRequest
 from voxport.cloning.schemas import CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
-from voxport.jobs.schemas import AcceptedBody, accepted_body
+from voxport.jobs.endpoints import accepted
+from voxport.jobs.schemas import AcceptedBody
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.parts import part
 
 router = APIRouter(prefix="/v1/proxy", tags=["cloning"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
-_RETRY_AFTER_SECONDS = "2"
 
 
 @router.post("/core-voice-clone", status_code=202, summary="A persistent voice from a recording, as a job")
@@ -30,9 +30,7 @@ def clone_voice(
 ) -> AcceptedBody:
     request = CloneRequest(body.audio_url, body.provider, body.name, body.description)
     job = cloning.submit(caller, request, request_id=request_id)
-    response.headers["Location"] = f"/v2/jobs/{job.id}"
-    response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return accepted_body(job)
+    return accepted(job, response)
 
 
 @router.post(
@@ -48,7 +46,8 @@ async def instant_clone(
     gate: GateDep,
     instant: Annotated[InstantCloning, part("instant")],
 ) -> Response:
-    request = InstantRequest(body.audio_url, body.text, body.provider)
+    sent = body.voice_settings.sent() if body.voice_settings is not None else {}
+    request = InstantRequest(body.audio_url, body.text, body.provider, sent)
     prepared = await run_in_threadpool(instant.prepare, caller, request)
     result = await gate.run(lambda: instant.speak(prepared, request_id=request_id))
     headers = {

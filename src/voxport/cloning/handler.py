@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from voxport.cloning.naming import sample_key, voice_key
+from voxport.cloning.naming import fit_key, sample_key, voice_key
 from voxport.cloning.service import ONE, SERVICE
 from voxport.jobs.port import JobRun, Json, Step
 from voxport.jobs.service import Jobs
+from voxport.media.quality import quality
 from voxport.media.samples import Samples, Source
 from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice
@@ -33,10 +34,12 @@ class CloneHandler:
     def steps(self) -> Sequence[Step]:
         return (("sample", self._take_sample), ("clone", self._clone), ("register", self._register))
 
-    def clean_up(self, run: JobRun) -> None:
+    def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        if completed:
+            return
         voice_id, name = run.subject, run.request["provider"]
-        self._storage.delete(sample_key(voice_id))
-        self._storage.delete(voice_key(voice_id, name))
+        for key in (sample_key(voice_id), fit_key(voice_id), voice_key(voice_id, name)):
+            self._storage.delete(key)
 
     def _take_sample(self, run: JobRun) -> Json:
         run.advance("fetching", 0.02)
@@ -44,7 +47,7 @@ class CloneHandler:
         run.advance("checking", 0.1)
         sample = self._samples.check(audio)
         self._samples.keep(sample_key(run.subject), sample.audio)
-        return {"warnings": list(sample.report.warnings)}
+        return {"warnings": list(sample.report.warnings), "quality": quality(sample.report).model_dump()}
 
     def _clone(self, run: JobRun) -> Json:
         name = run.request["provider"]
@@ -55,6 +58,7 @@ class CloneHandler:
             voice_id=run.subject,
             quick=False,
             progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
+            kept=_Kept(self._storage, fit_key(run.subject)),
         )
         if cloned.file is not None:
             self._storage.put(voice_key(run.subject, name), cloned.file)
@@ -66,6 +70,7 @@ class CloneHandler:
 
     def _register(self, run: JobRun) -> Json:
         run.advance("registering", 0.95)
+        self._storage.delete(fit_key(run.subject))
         made = run.result_of("clone")
         request = run.request
 
@@ -88,7 +93,25 @@ class CloneHandler:
                 "provider": request["provider"],
                 "name": request["name"],
                 "warnings": run.result_of("sample")["warnings"],
+                "quality": run.result_of("sample")["quality"],
             }
 
         self._jobs.complete(run.job_id, run.hold_id, units=ONE, make=make)
         return {}
+
+
+class _Kept:
+    """The state of the provider's work, as a file in storage."""
+
+    def __init__(self, storage: Storage, key: str) -> None:
+        self._storage = storage
+        self._key = key
+
+    def load(self) -> bytes | None:
+        try:
+            return self._storage.read(self._key)
+        except FileNotFoundError:
+            return None
+
+    def save(self, state: bytes) -> None:
+        self._storage.put(self._key, state)

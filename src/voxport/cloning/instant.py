@@ -10,12 +10,13 @@ from voxport.accounts.service import Principal
 from voxport.billing.calls import Call, Calls
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
-from voxport.errors import ProviderFailed
-from voxport.media.encode import LEAST_SAMPLES, to_pcm16, wav_bytes
+from voxport.media.encode import to_pcm16, wav_bytes
 from voxport.media.samples import Samples, Source
 from voxport.providers.base import Provider, VoiceRef
 from voxport.providers.registry import Registry
-from voxport.speech.service import require_text
+from voxport.speech.lengths import require_text
+from voxport.speech.preparation import VoiceSettings, require_settings
+from voxport.speech.service import require_audio
 from voxport.voices.service import Voices
 
 SERVICE: ServiceName = "core-instant-clone-tts"
@@ -26,6 +27,7 @@ class InstantRequest:
     audio_url: str
     text: str
     provider: str | None
+    voice_settings: VoiceSettings
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class PreparedInstant:
 
     caller: Principal
     text: str
+    speed: float
     provider: Provider
     source: Source
 
@@ -63,9 +66,10 @@ class InstantCloning:
         require_text(request.text, self._catalog.limits.text_characters)
         name = request.provider or self._providers.default_name()
         provider = self._providers.require_cloning(name, instant=True)
+        require_settings(provider, request.voice_settings)
         source = self._samples.locate(caller.profile_id, request.audio_url)
         provider.check_text(request.text, provider.capabilities().clone_language)
-        return PreparedInstant(caller, request.text, provider, source)
+        return PreparedInstant(caller, request.text, request.voice_settings.get("speed", 1.0), provider, source)
 
     def speak(self, prepared: PreparedInstant, *, request_id: str) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back."""
@@ -74,13 +78,13 @@ class InstantCloning:
             sample = self._samples.check(self._samples.obtain(profile_id, prepared.source))
             voice_id = self._voices.new_voice_id()
             cloned = provider.clone(sample.audio, voice_id=voice_id, quick=True, progress=lambda _: None)
-            reference = VoiceRef(cloned.provider_voice_id, cloned.language, cloned.file)
+            reference = VoiceRef(cloned.provider_voice_id, cloned.file)
             try:
-                pieces = list(provider.speak(prepared.text, reference))
+                spoken = provider.speak(prepared.text, reference, language=cloned.language, speed=prepared.speed)
+                pieces = [to_pcm16(piece.audio) for piece in spoken]
             finally:
                 provider.delete(reference)
-            if sum(len(piece) for piece in pieces) < LEAST_SAMPLES:
-                raise ProviderFailed(f"The provider {provider.name} made no audio of this text. Nothing was charged.")
-            wav = wav_bytes(to_pcm16(np.concatenate(pieces)))
+            require_audio(sum(len(piece) for piece in pieces), provider.name)
+            wav = wav_bytes(np.concatenate(pieces))
             settled = hold.capture(units=ONE)
         return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, sample.report.warnings)

@@ -7,3 +7,8 @@ def sample_key(voice_id: str) -> str:
 
 def voice_key(voice_id: str, provider: str) -> str:
     return f"voices/{voice_id}/{provider}.voice"
+
+
+def fit_key(voice_id: str) -> str:
+    """Where a fit that is under way keeps its state."""
+    return f"samples/{voice_id}/fit.state"

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
+from voxport.media.schemas import AudioUrl
 from voxport.settings import ProviderName
+from voxport.speech.schemas import VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
-
-AudioUrl = Annotated[
-    str,
-    Field(
-        alias="audioUrl",
-        min_length=1,
-        description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
-    ),
-]
 
 
 class CloneBody(RequestBody):
@@ -31,3 +20,4 @@ class InstantBody(RequestBody):
     audio_url: AudioUrl
     text: str
     provider: ProviderName | None = None
+    voice_settings: VoiceSettings | None = None

@@ -21,11 +21,13 @@ from voxport.engine.languages import LANGUAGES, SAMPLE_RATE
 from voxport.engine.process import EngineProcess
 from voxport.engine.stock import StockVoice, stock_voice_list
 from voxport.engine.voice import Voice
+from voxport.engine.watermark import Detection, detect
 
 __all__ = [
     "LANGUAGES",
     "SAMPLE_RATE",
     "Chunk",
+    "Detection",
     "Engine",
     "EngineError",
     "EngineProcess",
@@ -35,5 +37,6 @@ __all__ = [
     "TextNotSpeakable",
     "Voice",
     "VoiceFileError",
+    "detect",
     "stock_voice_list",
 ]

@@ -25,6 +25,9 @@ from voxport.engine.voice import Voice
 
 Send = Callable[[Header, bytes], None]
 
+_HEARTBEAT_SECONDS = 0.5
+"""An enrolment says so often that it lives: only then does its caller hear of a cancel in time."""
+
 
 def main() -> None:
     arguments = _arguments()
@@ -34,10 +37,13 @@ def main() -> None:
     requests: queue.Queue[tuple[Header, bytes]] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
 
+    sending = threading.Lock()
+
     def send(header: Header, body: bytes = b"") -> None:
         content = memoryview(pack(header, body))
-        while content:
-            content = content[os.write(answers, content) :]
+        with sending:
+            while content:
+                content = content[os.write(answers, content) :]
 
     try:
         engine = Engine.load(model_path=arguments.model, threads=arguments.threads)
@@ -60,22 +66,49 @@ def main() -> None:
 def _answer(engine: Engine, header: Header, body: bytes, send: Send) -> None:
     match header["call"]:
         case "plan":
-            chunks = engine.plan(header["text"], header["language"])
+            chunks = engine.plan(header["text"], header["language"], first_short=header["first_short"])
             send({"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b"")
         case "speak":
-            audio = engine.speak(Chunk.from_json(header["chunk"]), _voice(engine, header, body), header["speed"])
+            chunk = Chunk.from_json(header["chunk"])
+            audio = engine.speak(chunk, _voice(engine, header, body), header["speed"], at=header["at"])
             send({"kind": "answer"}, audio.astype("<f4").tobytes())
         case "enrol":
-
-            def tell(progress: float) -> None:
-                send({"kind": "progress", "progress": progress}, b"")
-
-            voice = engine.enrol(np.frombuffer(body, "<f4"), quick=header["quick"], progress=tell)
+            saved, samples = body[: header["saved"]], body[header["saved"] :]
+            with _Heart(send) as heart:
+                voice = engine.enrol(
+                    np.frombuffer(samples, "<f4"), quick=header["quick"], tell=heart.tell, saved=saved or None
+                )
             send({"kind": "answer"}, voice.to_bytes())
         case "embed":
             send({"kind": "answer"}, engine.embed(np.frombuffer(body, "<f4")).astype("<f4").tobytes())
         case unknown:
             raise EngineError(f"The engine knows no call {unknown!r}.")
+
+
+class _Heart:
+    """Tells progress as it comes, and between that the last one again."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._progress = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> _Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def tell(self, progress: float, state: bytes) -> None:
+        self._progress = progress
+        self._send({"kind": "progress", "progress": progress}, state)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_SECONDS):
+            self._send({"kind": "progress", "progress": self._progress}, b"")
 
 
 def _voice(engine: Engine, header: Header, body: bytes) -> Voice:

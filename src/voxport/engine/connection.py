@@ -66,7 +66,7 @@ class Connection:
         return self._child.poll() is None
 
     def exchange(
-        self, header: Header, body: bytes, *, timeout: float, progress: Callable[[float], None]
+        self, header: Header, body: bytes, *, timeout: float, progress: Callable[[float, bytes], None]
     ) -> tuple[Header, bytes]:
         """The answer to one request. Each frame may take `timeout` seconds. Raises what the engine raised, and
         EngineUnavailable when the process is gone or late: then it is of no use any more."""
@@ -76,7 +76,7 @@ class Connection:
             answer, content = self._receive(timeout)
             if answer["kind"] != "progress":
                 return answer, content
-            progress(float(answer["progress"]))
+            progress(float(answer["progress"]), content)
 
     def kill(self) -> None:
         self._child.kill()

@@ -48,8 +48,8 @@ def cut(model: bytes) -> tuple[bytes, bytes]:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in zip(_RENAMED, shapes, strict=True)
     ]
-    predictor = _part(whole, asked, handed)
-    decoder = _part(whole, [inputs["style"], *handed], [whole.graph.output[0]])
+    predictor = part(whole, asked, handed)
+    decoder = part(whole, [inputs["style"], *handed], [whole.graph.output[0]])
     return predictor, decoder
 
 
@@ -60,7 +60,7 @@ def _rename(model: ModelProto, names: dict[str, str]) -> None:
                 tensors[index] = names.get(tensor, tensor)
 
 
-def _part(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
+def part(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
     """The nodes between `inputs` and `outputs`, in their order, with the weights that they need."""
     from onnx import helper
 

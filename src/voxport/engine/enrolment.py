@@ -1,25 +1,28 @@
-"""A speaker from a recording: the nearest mix of stock voices, refined by listening, with the speaker's pitch.
+"""A speaker from a recording: a first guess of the timbre, the pitch set, and the timbre fitted by gradient.
 
-First version. A fit of the style numbers by gradient will start from this mix and replace the search; what it has
-to return is the same: a `Voice`.
+recording ──▶ embedding, spectrum, pitch
+                  │
+                  ├─▶ first guess (guess.py)  ──▶ pitch set (tuning.py) ──▶ instant clone
+                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ pitch set again ──▶ persistent clone
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from voxport.engine.arrays import Floats
-from voxport.engine.errors import SampleNotEnrollable
+from voxport.engine.errors import EngineError, SampleNotEnrollable
+from voxport.engine.guess import first_guess
 from voxport.engine.languages import SAMPLE_RATE
-from voxport.engine.listening import Listener
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.pitch import log_f0, spread
 from voxport.engine.planner import plan
-from voxport.engine.search import Candidate, search
+from voxport.engine.sample import prepare
 from voxport.engine.speaker import SpeakerEncoder
 from voxport.engine.synthesizer import Synthesizer
 from voxport.engine.tuning import tuned
@@ -27,76 +30,108 @@ from voxport.engine.voice import Voice
 
 _LANGUAGE: Final = "en-us"
 """Of the probe sentences, and the default of a cloned voice: what the speaker spoke is not known here."""
-_PROBES: Final = (
+_MELODIES: Final = (
     "The old boat drifted slowly along the quiet river.",
     "She found a better answer in a small yellow book.",
-)
-_MELODIES: Final = (
     "We could hear the children laughing behind the garden wall.",
     "Could you tell me when the next train leaves for the city?",
     "It was a long winter, and nobody had expected the snow to stay.",
     "Thank you very much, I will call you again tomorrow morning.",
 )
-"""Further sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
+"""Sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
 _LISTENED: Final = 3
 """Sentences that are spoken to verify the pitch of a persistent clone; an instant one has time for one."""
-_ALONE: Final = 3
-"""Stock voices, the nearest by the table, that a persistent clone listens to one by one."""
-_STEPS: Final = 6
+_GUESSED, _FITTED = 0.1, 0.9
+"""How far an enrolment is after the guess, and after the fit."""
+
+Tell = Callable[[float, bytes], None]
+"""Hears how far the enrolment is (0 to 1), and a state to go on from (empty where there is no new one)."""
 
 
 @dataclass(frozen=True)
 class _Speaker:
+    audio: Floats
     embedding: Floats  # [256]
     median: float  # Hz
     width: float  # deviation of log Hz
+    bandwidth_hz: float
 
 
-def enrol(
-    audio: Floats,
-    synthesizer: Synthesizer,
-    encoder: SpeakerEncoder,
-    phonemizer: Phonemizer,
-    *,
-    quick: bool,
-    progress: Callable[[float], None] | None,
-) -> Voice:
-    """The voice of the speaker in `audio` (float32 mono, 24 kHz). Raises SampleNotEnrollable.
+class Enrolment:
+    """`threads` and `model_path` are the engine's own; the fit reads the same weights."""
 
-    By the encoder and on the probe sentences it is never further from the speaker than the nearest stock voice,
-    moved to the speaker's pitch and given the rhythm of the language.
-    """
-    speaker = _heard(audio, encoder)
-    chunks = [chunk for text in (*_PROBES, *_MELODIES) for chunk in plan(text, _LANGUAGE, phonemizer)]
-    probes = chunks[: 1 if quick else len(_PROBES)]
-    listener = Listener(synthesizer, encoder, probes, speaker.median)
-    alone, steps = (1, 0) if quick else (_ALONE, _STEPS)
-    tell = progress or (lambda _: None)
-    found: list[Candidate] = []
-    for candidate in search(speaker.embedding, speaker.median, listener, _LANGUAGE, alone, steps):
-        found.append(candidate)
-        tell(len(found) / (alone + steps + 3))
-    best = max(found, key=lambda one: one.score)
-    listened, rounds = (1, 1) if quick else (_LISTENED, 2)
-    voice = tuned(
-        best.voice,
-        chunks,
-        synthesizer,
-        median=speaker.median,
-        width=speaker.width,
-        listened=listened,
-        rounds=rounds,
-    )
-    tell(1.0)
-    return voice
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        encoder: SpeakerEncoder,
+        phonemizer: Phonemizer,
+        *,
+        threads: int,
+        model_path: Path | None,
+    ) -> None:
+        self._synthesizer = synthesizer
+        self._encoder = encoder
+        self._phonemizer = phonemizer
+        self._threads = threads
+        self._model_path = model_path
 
+    def quick(self, audio: Floats) -> Voice:
+        """The first guess with its pitch set. Raises SampleNotEnrollable."""
+        return self._guessed(self._heard(audio), listened=1, rounds=1)
 
-def _heard(audio: Floats, encoder: SpeakerEncoder) -> _Speaker:
-    samples = np.asarray(audio, np.float32)
-    if samples.ndim != 1 or not np.isfinite(samples).all():
-        raise SampleNotEnrollable("The recording is not one channel of finite samples.")
-    embedding = encoder.embed(samples)
-    values = log_f0(samples, SAMPLE_RATE)
-    if not values.size:
-        raise SampleNotEnrollable("The recording has no voice in it.")
-    return _Speaker(embedding, float(np.exp(np.median(values))), spread(values))
+    def full(self, audio: Floats, tell: Tell, saved: bytes | None) -> Voice:
+        """The fitted voice. `saved` is the last state that `tell` heard of an enrolment of the same recording that
+        was killed. Raises SampleNotEnrollable, EngineError (without PyTorch)."""
+        speaker = self._heard(audio)
+        start = self._guessed(speaker, listened=1, rounds=2)
+        tell(_GUESSED, b"")
+        try:
+            from voxport.engine.fit.speaker import fitted
+        except ImportError:
+            raise EngineError(
+                "Cloning a voice needs PyTorch, which is not installed: pip install torch==2.13.0. "
+                "An instant clone works without."
+            ) from None
+
+        voice = fitted(
+            start,
+            speaker.audio,
+            speaker.embedding,
+            self._synthesizer,
+            self._phonemizer,
+            bandwidth_hz=speaker.bandwidth_hz,
+            threads=self._threads,
+            model_path=self._model_path,
+            saved=saved,
+            save=lambda done, state: tell(_GUESSED + (_FITTED - _GUESSED) * done, state),
+        )
+        voice = self._pitched(voice, speaker, listened=_LISTENED, rounds=2)
+        tell(1.0, b"")
+        return voice
+
+    def _heard(self, audio: Floats) -> _Speaker:
+        samples = np.asarray(audio, np.float32)
+        if samples.ndim != 1 or not np.isfinite(samples).all():
+            raise SampleNotEnrollable("The recording is not one channel of finite samples.")
+        ready = prepare(samples, self._encoder)
+        embedding = self._encoder.embed(ready.audio)
+        values = log_f0(ready.audio, SAMPLE_RATE)
+        if not values.size:
+            raise SampleNotEnrollable("The recording has no voice in it.")
+        return _Speaker(ready.audio, embedding, float(np.exp(np.median(values))), spread(values), ready.bandwidth_hz)
+
+    def _guessed(self, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
+        voice = first_guess(speaker.embedding, speaker.median, _LANGUAGE)
+        return self._pitched(voice, speaker, listened=listened, rounds=rounds)
+
+    def _pitched(self, voice: Voice, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
+        chunks = [chunk for text in _MELODIES for chunk in plan(text, _LANGUAGE, self._phonemizer)]
+        return tuned(
+            voice,
+            chunks,
+            self._synthesizer,
+            median=speaker.median,
+            width=speaker.width,
+            listened=listened,
+            rounds=rounds,
+        )

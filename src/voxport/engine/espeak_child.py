@@ -1,4 +1,4 @@
-"""Text to IPA by eSpeak NG, as a program of its own: `python -m voxport.engine.espeak_child`.
+"""Text to IPA by eSpeak NG, as a program of its own: `python espeak_child.py`. It imports nothing of the engine.
 
 eSpeak NG is GPL-3.0-or-later and Voxport is Apache-2.0, so the library is loaded by this small program only,
 which the engine talks to over pipes; and a crash of the library takes nothing else along. One JSON line in,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Final
 
 from voxport.engine.errors import EngineUnavailable
@@ -16,6 +17,8 @@ from voxport.engine.symbols import to_symbols
 
 _SECONDS_PER_ANSWER: Final = 30.0
 _TEXTS_PER_REQUEST: Final = 200
+_PROGRAM: Final = Path(__file__).with_name("espeak_child.py")
+"""Run as a file: as a module it would load the whole engine first, which takes longer than all its work."""
 
 
 class Phonemizer:
@@ -54,8 +57,8 @@ class Phonemizer:
     def _exchange(self, request: bytes) -> bytes:
         if self._child is None or self._child.poll() is not None:
             self._stop()
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "voxport.engine.espeak_child"],
+            self._child = subprocess.Popen(  # noqa: S603 - this interpreter, and a file of this package
+                [sys.executable, "-P", str(_PROGRAM)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,

@@ -2,77 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from voxport.engine.chunk import Chunk
 from voxport.engine.errors import TextNotSpeakable
+from voxport.engine.normalise import spoken
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.prosody import symbols_of
 from voxport.engine.symbols import to_tokens
-from voxport.engine.text import check_alphabet, clauses, clean, halves, sentences, without_foreign
+from voxport.engine.text import check_alphabet, clauses, clean, halves, opening, packed, sentences, without_foreign
 
 _ENOUGH: Final = 100
 """Tokens from which a chunk is long enough to stand alone: prosody is poor on very short ones."""
+_ENOUGH_FIRST: Final = 20
+"""The same for the first chunk where the first sound is wanted soon."""
 _COMFORTABLE: Final = 250
 """Tokens up to which short sentences are put together: about 15 s of speech."""
 _LONGEST: Final = 400
 """Tokens up to which a sentence is kept whole. The network takes 510, but it rushes near that end, and the memory of
 a synthesis grows with its length."""
+_LONGEST_SAID: Final = 700
+"""Characters from which a sentence is cut without asking how many tokens it has: there are more than 400 then, as
+a letter that is said has 0.6 symbols or more."""
+_CLAUSES: Final = 200
+"""Characters up to which the clauses of a sentence that is too long are kept together."""
+_BATCH: Final = 4_000
+"""Characters that are phonemised with one question."""
 _PAUSE_PARAGRAPH: Final = 0.6
 _PAUSE_SENTENCE: Final = 0.3
 _PAUSE_CLAUSE: Final = 0.12
 """Seconds of silence after a chunk. Synthesis is trimmed, so this is nearly the whole pause."""
 
 
-def plan(text: str, language: str, phonemizer: Phonemizer) -> list[Chunk]:
+def plan(text: str, language: str, phonemizer: Phonemizer, *, first_short: bool = False) -> list[Chunk]:
     """The chunks of `text`, in order, each of 1 to 400 tokens; the last is followed by no pause.
 
+    The same text and `first_short` give the same chunks each time, so that who was interrupted goes on by number.
     Raises TextNotSpeakable where `language` is none of LANGUAGES, where most letters are of an alphabet that it
     can't speak, or where nothing is left to speak.
     """
+    return list(plan_stream(text, language, phonemizer, first_short=first_short))
+
+
+def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, first_short: bool = True) -> Iterator[Chunk]:
+    """What `plan` gives, one by one, each as soon as it is known: the first sentence is not kept waiting by a long
+    text. With `first_short` the first chunk is a few words only (20 to 60 tokens). Raises as `plan` does."""
     cleaned = clean(text)
     check_alphabet(cleaned, language)
-    chunks: list[Chunk] = []
-    for paragraph in without_foreign(cleaned, language).split("\n"):
-        pieces = [
-            piece
-            for sentence in sentences(paragraph)
-            for piece in _pieces(sentence, language, phonemizer, _PAUSE_SENTENCE)
-        ]
-        chunks += _ending_in(_PAUSE_PARAGRAPH, _grouped(pieces))
-    if not chunks:
-        raise TextNotSpeakable("The text has nothing that can be spoken.", language=language)
-    return _ending_in(0.0, chunks)
-
-
-def _pieces(text: str, language: str, phonemizer: Phonemizer, pause: float) -> list[Chunk]:
-    """`text` as few pieces that fit the network, cut at clauses, else between words, else anywhere."""
-    tokens = to_tokens(symbols_of(text, language, phonemizer))
-    if len(tokens) <= _LONGEST:
-        return [Chunk(text, tokens, pause)] if tokens else []
-    parts = clauses(text)
-    inner = _PAUSE_CLAUSE
-    if len(parts) == 1:
-        parts, inner = halves(text), 0.0
-    pieces = [piece for part in parts for piece in _pieces(part, language, phonemizer, inner)]
-    return _ending_in(pause, pieces)
-
-
-def _grouped(pieces: list[Chunk]) -> list[Chunk]:
-    """Neighbours put together while they are short, and the whole stays comfortable."""
-    chunks: list[Chunk] = []
+    paragraphs = [sentences(line, language) for line in without_foreign(cleaned, language).split("\n")]
+    wishes = _wishes(paragraphs, language, first_short)
+    pieces = (piece for batch in _batches(wishes) for piece in _pieces(batch, language, phonemizer))
+    enough, held = _ENOUGH_FIRST if first_short else _ENOUGH, None
     for piece in pieces:
-        last = chunks[-1] if chunks else None
-        short = last is not None and min(len(last.tokens), len(piece.tokens)) < _ENOUGH
-        if last is not None and short and len(last.tokens) + 1 + len(piece.tokens) <= _COMFORTABLE:
-            together = last.tokens + to_tokens(" ") + piece.tokens
-            chunks[-1] = Chunk(f"{last.text} {piece.text}", together, piece.pause_after)
-        else:
-            chunks.append(piece)
-    return chunks
+        together = _together(held, piece, enough)
+        if held is not None and together is None:
+            yield held
+            enough = _ENOUGH
+        held = together or piece
+    if held is None:
+        raise TextNotSpeakable("The text has nothing that can be spoken.", language=language)
+    yield replace(held, pause_after=0.0)
 
 
-def _ending_in(pause: float, chunks: list[Chunk]) -> list[Chunk]:
-    if not chunks:
-        return []
-    return [*chunks[:-1], Chunk(chunks[-1].text, chunks[-1].tokens, pause)]
+@dataclass(frozen=True)
+class _Wish:
+    """A piece of text that is not phonemised yet, and the pause behind it."""
+
+    text: str
+    pause: float
+
+
+def _wishes(paragraphs: list[list[str]], language: str, first_short: bool) -> list[_Wish]:
+    wishes: list[_Wish] = []
+    for paragraph in paragraphs:
+        wishes += [_Wish(sentence, _PAUSE_SENTENCE) for sentence in paragraph]
+        if paragraph:
+            wishes[-1] = replace(wishes[-1], pause=_PAUSE_PARAGRAPH)
+    if first_short and wishes:
+        head, rest = opening(wishes[0].text, language)
+        pause = _PAUSE_CLAUSE if head[-1:] in ",;:—…" else 0.0
+        wishes[:1] = [_Wish(head, pause), replace(wishes[0], text=rest)] if rest else wishes[:1]
+    return wishes
+
+
+def _batches(wishes: list[_Wish]) -> Iterator[list[_Wish]]:
+    """The first one alone, the others by thousands of characters."""
+    batch: list[_Wish] = []
+    room = 0
+    for wish in wishes:
+        batch.append(wish)
+        room -= len(wish.text)
+        if room <= 0:
+            yield batch
+            batch, room = [], _BATCH
+    if batch:
+        yield batch
+
+
+def _pieces(wishes: list[_Wish], language: str, phonemizer: Phonemizer) -> Iterator[Chunk]:
+    """Each wish as one chunk, or as several where it doesn't fit the network; none where nothing is spoken."""
+    said = [spoken(wish.text, language) if len(wish.text) <= _LONGEST_SAID else None for wish in wishes]
+    fitting = [words for words in said if words is not None and len(words) <= _LONGEST_SAID]
+    symbols = iter(symbols_of(fitting, language, phonemizer))
+    for wish, words in zip(wishes, said, strict=True):
+        fits = words is not None and len(words) <= _LONGEST_SAID
+        tokens = to_tokens(next(symbols)) if fits else ()
+        if len(wish.text) > 1 and (not fits or len(tokens) > _LONGEST):
+            for batch in _batches(_cut(wish)):
+                yield from _pieces(batch, language, phonemizer)
+        elif tokens:
+            yield Chunk(wish.text, tokens[:_LONGEST], wish.pause)
+
+
+def _cut(wish: _Wish) -> list[_Wish]:
+    """At clauses, else between words, else anywhere."""
+    parts, inner = packed(clauses(wish.text), min(_CLAUSES, len(wish.text) // 2)), _PAUSE_CLAUSE
+    if len(parts) == 1:
+        parts, inner = halves(wish.text), 0.0
+    return [*(_Wish(part, inner) for part in parts[:-1]), _Wish(parts[-1], wish.pause)]
+
+
+def _together(last: Chunk | None, piece: Chunk, enough: int) -> Chunk | None:
+    """Both as one chunk while they are short, of one paragraph, and the whole stays comfortable; None otherwise."""
+    if last is None or last.pause_after >= _PAUSE_PARAGRAPH:
+        return None
+    short = len(last.tokens) < enough or (enough == _ENOUGH and len(piece.tokens) < enough)
+    if not short or len(last.tokens) + 1 + len(piece.tokens) > _COMFORTABLE:
+        return None
+    return Chunk(f"{last.text} {piece.text}", last.tokens + to_tokens(" ") + piece.tokens, piece.pause_after)

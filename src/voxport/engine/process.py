@@ -17,8 +17,18 @@ from voxport.engine.connection import Connection
 from voxport.engine.errors import EngineUnavailable
 from voxport.engine.protocol import Header
 
-Event = float | tuple[Header, bytes] | BaseException
-"""What happens to a call: progress (0 to 1), its answer, or why there is none."""
+Tell = Callable[[float, bytes], None]
+"""Hears how far a call is (0 to 1), and a state to go on from (empty where there is no new one)."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    progress: float
+    state: bytes
+
+
+Event = _Told | tuple[Header, bytes] | BaseException
+"""What happens to a call: progress, its answer, or why there is none."""
 
 
 @dataclass
@@ -58,6 +68,7 @@ class EngineProcess:
         self._guard = threading.Lock()
         self._server: threading.Thread | None = None
         self._connection: Connection | None = None
+        self._served: _Call | None = None
         self._closed = False
 
     def start(self) -> None:
@@ -74,20 +85,25 @@ class EngineProcess:
         connection = self._connection
         return connection.pid if connection is not None and connection.alive() else None
 
-    def plan(self, text: str, language: str) -> list[Chunk]:
-        header, _ = self._ask({"call": "plan", "text": text, "language": language})
+    def plan(self, text: str, language: str, *, first_short: bool = False) -> list[Chunk]:
+        """As `Engine.plan`."""
+        header, _ = self._ask({"call": "plan", "text": text, "language": language, "first_short": first_short})
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
 
-    def speak(self, chunk: Chunk, voice: bytes | str, speed: float = 1.0) -> Floats:
-        """float32 mono, 24 kHz. `voice` is a voice file's bytes, or the id of a stock voice."""
+    def speak(self, chunk: Chunk, voice: bytes | str, speed: float = 1.0, *, at: int = 0) -> Floats:
+        """float32 mono, 24 kHz. `voice` is a voice file's bytes, or the id of a stock voice; `at` as for Engine."""
         stock, file = (voice, b"") if isinstance(voice, str) else (None, voice)
-        request = {"call": "speak", "chunk": chunk.to_json(), "speed": speed, "stock": stock}
+        request = {"call": "speak", "chunk": chunk.to_json(), "speed": speed, "at": at, "stock": stock}
         return np.frombuffer(self._ask(request, file)[1], "<f4")
 
-    def enrol(self, audio: Floats, *, quick: bool = False, progress: Callable[[float], None] | None = None) -> bytes:
-        """The voice file of the speaker in `audio` (float32 mono, 24 kHz). `progress` is called in the caller's
-        own thread; when it raises, the enrolment is given up."""
-        return self._ask({"call": "enrol", "quick": quick}, _samples(audio), progress)[1]
+    def enrol(
+        self, audio: Floats, *, quick: bool = False, tell: Tell | None = None, saved: bytes | None = None
+    ) -> bytes:
+        """The voice file of the speaker in `audio` (float32 mono, 24 kHz). `tell` is called in the caller's own
+        thread, at least twice a second; when it raises, the enrolment is given up and its process ended. `saved` is
+        the last state that `tell` heard of an enrolment of the same recording that was killed: this one goes on."""
+        state = saved or b""
+        return self._ask({"call": "enrol", "quick": quick, "saved": len(state)}, state + _samples(audio), tell)[1]
 
     def embed(self, audio: Floats) -> Floats:
         """The speaker's embedding, float32 [256] of length 1, of `audio` (float32 mono, 24 kHz)."""
@@ -105,9 +121,7 @@ class EngineProcess:
             self._calls.put(None)
             server.join()
 
-    def _ask(
-        self, header: Header, body: bytes = b"", progress: Callable[[float], None] | None = None
-    ) -> tuple[Header, bytes]:
+    def _ask(self, header: Header, body: bytes = b"", tell: Tell | None = None) -> tuple[Header, bytes]:
         call = _Call(header, body)
         self._enqueue(call)
         try:
@@ -117,10 +131,21 @@ class EngineProcess:
                     raise event
                 if isinstance(event, tuple):
                     return event
-                if progress is not None:
-                    progress(event)
+                if tell is not None:
+                    self._tell(call, tell, event)
         finally:
             call.abandoned = True
+
+    def _tell(self, call: _Call, tell: Tell, event: _Told) -> None:
+        try:
+            tell(event.progress, event.state)
+        except BaseException:
+            # Nobody waits for the rest of it, which may be minutes: the process goes at once, and the next call
+            # starts another.
+            with self._guard:
+                if self._served is call and self._connection is not None:
+                    self._connection.kill()
+            raise
 
     def _enqueue(self, call: _Call) -> None:
         with self._guard:
@@ -134,10 +159,14 @@ class EngineProcess:
 
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
+            self._served = call
             try:
-                call.events.put(self._answer(call))
+                answer: Event = self._answer(call)
             except BaseException as error:
-                call.events.put(error)
+                answer = error
+            with self._guard:
+                self._served = None
+            call.events.put(answer)
         self._drop()
 
     def _answer(self, call: _Call) -> tuple[Header, bytes]:
@@ -146,10 +175,10 @@ class EngineProcess:
         if call.abandoned:
             raise EngineUnavailable("The call was given up.")
 
-        def tell(progress: float) -> None:
+        def tell(progress: float, state: bytes) -> None:
             if call.abandoned:
                 raise EngineUnavailable("The call was given up.")
-            call.events.put(progress)
+            call.events.put(_Told(progress, state))
 
         try:
             connection = self._running()

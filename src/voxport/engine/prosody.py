@@ -6,6 +6,7 @@ So the sentence is cut at its marks, what lies between is phonemised, and the ma
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from voxport.engine.phonemizer import Phonemizer
@@ -26,27 +27,42 @@ _AS_KOKORO_WRITES: Final = str.maketrans(
         "]": ")",
     }
 )
-_MARK: Final = re.compile(r"([—“”\"()]+|[;:,.!?…]+(?=[\s—“”\"()']|$))")
+_MARK: Final = re.compile(r"([—“”\"()]++|(?<![;:,.!?…])[;:,.!?…]++(?=[\s—“”\"()']|$))")
 """Quotes, brackets and dashes anywhere; the others only where a word has ended: not in `3.14` or `example.com`."""
 
+_WORD: Final = re.compile(r"\w")
+_LONG_WORD: Final = re.compile(r"\S{60}(?=\S)")
+"""espeak-ng crashes on some words of hundreds of characters ("a.a.a.…"), so none is longer than this."""
 
-def symbols_of(sentence: str, language: str, phonemizer: Phonemizer) -> str:
-    """Kokoro's symbols of one sentence; empty where nothing of it is spoken."""
+
+def symbols_of(sentences: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
+    """Kokoro's symbols of each sentence as `normalise.spoken` gives it, empty where nothing of it is spoken; all
+    with one call of the phonemizer."""
+    cut = [_parts(sentence) for sentence in sentences]
+    said = [_LONG_WORD.sub(r"\g<0> ", part) for parts in cut for part in parts[::2] if _WORD.search(part)]
+    symbols = iter(phonemizer.symbols(said, language))
+    return [_written(parts, symbols) for parts in cut]
+
+
+def _parts(sentence: str) -> list[str]:
+    """Words and marks in turn; the first and the last are words, and any may be empty."""
     parts = _MARK.split(_with_dashes(sentence.translate(_AS_KOKORO_WRITES)))
     _give_dots_back(parts)
-    spoken = [parts[i] if re.search(r"\w", parts[i]) else "" for i in range(0, len(parts), 2)]
-    if not any(spoken):
-        return ""
-    symbols = phonemizer.symbols(spoken, language)
-    written = []
-    for i, part in enumerate(parts):
-        written.append(_spaced(part, symbols[i // 2]) if i % 2 == 0 else _mark(part))
-    return " ".join("".join(written).split())
+    return parts
+
+
+def _written(parts: list[str], symbols: Iterator[str]) -> str:
+    written = [
+        _mark(part) if i % 2 else _spaced(part, next(symbols)) if _WORD.search(part) else " "
+        for i, part in enumerate(parts)
+    ]
+    whole = " ".join("".join(written).split())
+    return re.sub(r" (?=[;:,.!?…)”])", "", whole) if any(_WORD.search(part) for part in parts[::2]) else ""
 
 
 def _with_dashes(sentence: str) -> str:
     """A spaced hyphen is a dash; a double one too."""
-    return re.sub(r"\s+-+\s+|--+", " — ", sentence)
+    return re.sub(r" -+ |--++", " — ", sentence)
 
 
 def _give_dots_back(parts: list[str]) -> None:

@@ -60,6 +60,12 @@ class Voice:
     def with_f0(self, *, offset: float, slope: float, median: float | None) -> Voice:
         return replace(self, f0_offset=offset, f0_slope=slope, median_f0=median)
 
+    def with_timbre(self, change: Floats) -> Voice:
+        """The voice with `change` [128] added to the timbre half of its style, at every length."""
+        mean = self.mean.copy()
+        mean[TIMBRE] += change
+        return replace(self, mean=mean)
+
     @classmethod
     def from_pack(cls, pack: Floats, *, language: str, asset: str) -> Voice:
         """The nearest voice of rank 8 to a style pack [510, 256]."""

@@ -43,7 +43,7 @@ def load_halves(model_path: Path | None = None, cache_dir: Path | None = None) -
         return _at(directory)
     from voxport.engine.cut import cut
 
-    predictor, decoder = cut(_joined(model_path))
+    predictor, decoder = cut(model_bytes(model_path))
     if _keep(directory, predictor, decoder):
         return _at(directory)
     return Halves(predictor, decoder)
@@ -70,7 +70,8 @@ def _identity(model_path: Path | None) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def _joined(model_path: Path | None) -> bytes:
+def model_bytes(model_path: Path | None) -> bytes:
+    """Kokoro's whole ONNX file: `model_path`, else the four wheels' parts joined. Raises EngineUnavailable."""
     if model_path is not None:
         return model_path.read_bytes()
     parts = []

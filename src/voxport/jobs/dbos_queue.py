@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from voxport.db.session import Database, sqlite_engine
 
-QUEUE = "voxport-jobs"
+CLONES = "voxport-jobs"
+SPEECH = "voxport-speech"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
 # Bumped only when the order of a workflow's steps changes: rows of another version would wait for ever.
@@ -25,11 +26,11 @@ class DbosQueue:
             lazy=True,
         )
 
-    def enqueue(self, tx: Session, job_id: str) -> None:
+    def enqueue(self, tx: Session, job_id: str, service: str) -> None:
         self._client.enqueue_in_transaction(
             tx,
             {
-                "queue_name": QUEUE,
+                "queue_name": SPEECH if service == "core-tts" else CLONES,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,
                 "app_version": VERSION,

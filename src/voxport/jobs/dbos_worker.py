@@ -16,7 +16,7 @@ from dbos import DBOS, DBOSPortableJSONSerializer
 
 from voxport.db.lease import Leases
 from voxport.db.session import Database
-from voxport.jobs.dbos_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, jobs_engine
+from voxport.jobs.dbos_queue import APPLICATION, CLONES, SPEECH, VERSION, WORKFLOW, jobs_engine
 from voxport.jobs.port import Json
 from voxport.jobs.runner import Runner
 
@@ -31,10 +31,11 @@ T = TypeVar("T")
 class DbosWorker:
     """Runs jobs in threads of this process until `stop`. One in a process: DBOS keeps global state."""
 
-    def __init__(self, database: Database, runner: Runner, *, concurrency: int, poll_seconds: float) -> None:
+    def __init__(self, database: Database, runner: Runner, *, clones: int, speech: int, poll_seconds: float) -> None:
+        """`clones` and `speech`: how many jobs of each run at once."""
         self._leases = Leases(database.url)
         self._executor_id, self._lease = self._leases.take_slot("worker")
-        self._concurrency = concurrency
+        self._concurrency = {CLONES: clones, SPEECH: speech}
         self._poll_seconds = poll_seconds
         self._running: set[str] = set()
         self._stray: dict[str, int] = {}
@@ -59,12 +60,13 @@ class DbosWorker:
         _quiet_logs()
         DBOS.launch()
         DBOS.set_latest_application_version(VERSION)
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=self._poll_seconds,
-            on_conflict="always_update",
-        )
+        for queue, concurrency in self._concurrency.items():
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=concurrency,
+                polling_interval_sec=self._poll_seconds,
+                on_conflict="always_update",
+            )
         self._reaper.start()
         _log.info("worker started", extra={"executor": self._executor_id})
 

@@ -11,9 +11,9 @@ Json = dict[str, Any]
 
 
 class JobQueue(Protocol):
-    def enqueue(self, tx: Session, job_id: str) -> None:
+    def enqueue(self, tx: Session, job_id: str, service: str) -> None:
         """Queue the job in the caller's transaction: it runs when that commits, and never when it doesn't. The
-        same job enqueued twice runs once."""
+        same job enqueued twice runs once. Each service has a line of its own."""
 
     def close(self) -> None: ...
 
@@ -55,8 +55,9 @@ class JobHandler(Protocol):
 
     def steps(self) -> Sequence[Step]: ...
 
-    def clean_up(self, run: JobRun) -> None:
-        """The job failed or was cancelled: remove what its steps left."""
+    def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        """The job has ended: remove what only its steps needed, and, unless it completed, what they made. Runs again
+        where a kill hit it."""
 
 
 class JobGone(Exception):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from voxport.db.session import changed
 from voxport.jobs.models import Job
@@ -31,7 +31,8 @@ def change(tx: Session, job_id: str, *, was: Sequence[str], **values: Any) -> bo
 def page(
     tx: Session, profile_id: str, *, status: str | None, service: str | None, before: int | None, limit: int
 ) -> Sequence[Job]:
-    query = select(Job).where(Job.profile_id == profile_id)
+    # Without what was asked for: a hundred thousand characters a row.
+    query = select(Job).options(defer(Job.request, raiseload=True)).where(Job.profile_id == profile_id)
     if status is not None:
         query = query.where(Job.status == status)
     if service is not None:

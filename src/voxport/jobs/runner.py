@@ -77,10 +77,11 @@ class Runner:
         self._clean_up(handler, run)
 
     def _clean_up(self, handler: JobHandler, run: _Run) -> None:
-        """Only after a job that came to nothing: a step that runs again after its job completed ends up here too."""
+        """After a job that came to nothing; and after one that completed, where a kill came before its last step's
+        end was written down."""
         job = self._jobs.find(run.job_id)
-        if job is not None and job.status in ("failed", "cancelled"):
-            handler.clean_up(run)
+        if job is not None and job.status in ("completed", "failed", "cancelled"):
+            handler.clean_up(run, completed=job.status == "completed")
 
 
 class _Run:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
@@ -12,7 +13,7 @@ from voxport.jobs.models import Job
 from voxport.web.schemas import ErrorObject
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
-Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "done"]
+Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing", "done"]
 
 
 class JobBody(BaseModel):
@@ -26,7 +27,11 @@ class JobBody(BaseModel):
     created_at: str
     started_at: str | None
     finished_at: str | None
-    result_data: dict[str, Any] | None
+    result_data: dict[str, Any] | None = Field(
+        description="What the job made. Of a clone: status, message, voice_id, provider, name, warnings and "
+        "quality (what was found in the recording: speech_seconds, snr_db, bandwidth_hz, clipped_share, speakers, "
+        "reverberation, verdict, summary, advice)."
+    )
     units_consumed: float
     token_cost: float
     error: ErrorObject | None = None
@@ -51,7 +56,11 @@ class AcceptedBody(BaseModel):
     job: AcceptedJob
 
 
-def job_body(job: Job) -> JobBody:
+def job_body(job: Job, read_url: Callable[[str], str]) -> JobBody:
+    """`read_url` signs the URL of a file: that of a result is good for as long as one that was just made."""
+    result = job.result
+    if result is not None and "key" in result:
+        result = {"url": read_url(result["key"]), **result}
     values: dict[str, Any] = {
         "id": job.id,
         "service": job.service,
@@ -61,7 +70,7 @@ def job_body(job: Job) -> JobBody:
         "created_at": iso(job.created_at),
         "started_at": iso(job.started_at) if job.started_at else None,
         "finished_at": iso(job.finished_at) if job.finished_at else None,
-        "result_data": job.result,
+        "result_data": result,
         "units_consumed": job.micro_units / MICRO,
         "token_cost": json_number(job.token_cost),
     }

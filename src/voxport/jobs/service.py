@@ -74,7 +74,7 @@ class Jobs:
             )
             tx.add(job)
             tx.flush()
-            self._queue.enqueue(tx, job_id)
+            self._queue.enqueue(tx, job_id, new.service)
         return job
 
     def get(self, profile_id: str, job_id: str) -> Job:

@@ -72,13 +72,10 @@ def run(ffmpeg: Path, arguments: Sequence[str], *, stdin: BinaryIO, limits: Limi
 
     Raises RuntimeError where it can't be started. All else is told by what it returns.
     """
-    command = [sys.executable, "-I", "-S", limited.__file__]
-    command += map(str, (limits.cpu_seconds, _MEMORY_BYTES, limits.file_bytes, _OPEN_FILES))
-    command += [str(ffmpeg), *COMMON, *arguments]
     with (
         tempfile.TemporaryDirectory(prefix="voxport-") as folder,
         subprocess.Popen(  # noqa: S603
-            command,
+            limited_command(ffmpeg, arguments, cpu_seconds=limits.cpu_seconds, file_bytes=limits.file_bytes),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -94,6 +91,12 @@ def run(ffmpeg: Path, arguments: Sequence[str], *, stdin: BinaryIO, limits: Limi
     if finished.exit_code == limited.CANNOT_START:
         raise RuntimeError(f"ffmpeg can't be started: {ffmpeg}")
     return finished
+
+
+def limited_command(ffmpeg: Path, arguments: Sequence[str], *, cpu_seconds: int, file_bytes: int) -> list[str]:
+    """The command that runs ffmpeg within limits."""
+    limits = map(str, (cpu_seconds, _MEMORY_BYTES, file_bytes, _OPEN_FILES))
+    return [sys.executable, "-I", "-S", limited.__file__, *limits, str(ffmpeg), *COMMON, *arguments]
 
 
 def _watch(child: subprocess.Popen[bytes], limits: Limits) -> Finished:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
+from voxport.engine.measure import measure
+from voxport.engine.turns import Embed, several_speakers
+from voxport.engine.vad import speech_spans
 from voxport.errors import SampleUnusable
-from voxport.media.measure import Measures, measure
-from voxport.media.speakers import Embed, several_speakers
-from voxport.media.vad import speech_spans
+from voxport.media.faults import faults
 
 _RATE = 24_000
 _SILENT_PEAK = 0.001  # -60 dBFS: below is a muted microphone's noise
 _ADVICE = "Send 30 seconds or more of one person speaking clearly."
-
-# When a usable recording gets a warning. The values were chosen on about 90 real recordings: those that are
-# fine stay clear of each of them (in brackets).
-_FEW_SECONDS = 5.0
-_QUIET_DBFS = -35.0  # (-28 and more)
-_CLIPPED_SHARE = 0.002  # (0.0001 and less; 0.03 in one that is clipped at a quarter of its level)
-_NOISY_SNR_DB = 15.0  # (21 and more; 9 with five talkers 5 dB below the speaker)
-_NARROW_HZ = 5_500.0  # (7,300 and more; 4,400 over the telephone)
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,9 @@ class SampleReport:
     clipped_share: float
     snr_db: float
     bandwidth_hz: float
+    decay_seconds: float | None
+    """How long sounds take to die away; None where that can't be told."""
+
     several_speakers: bool
     """Suspected. False also where nobody looked, for want of a speaker encoder."""
 
@@ -76,15 +72,16 @@ def check(
     measured = measure(audio, _RATE, spans)
     speech = np.concatenate([audio[begin:end] for begin, end in spans])
     several = embed is not None and several_speakers(speech, embed)
-    return SampleReport(
+    report = SampleReport(
         duration_seconds=duration,
         speech_seconds=seconds,
         speech_begin_seconds=spans[0][0] / _RATE,
         speech_end_seconds=spans[-1][1] / _RATE,
         **asdict(measured),
         several_speakers=several,
-        warnings=tuple(_warnings(seconds, measured, several)),
+        warnings=(),
     )
+    return replace(report, warnings=tuple(f"{fault.finding} {fault.advice}" for fault in faults(report)))
 
 
 def usable_part(audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = _RATE) -> npt.NDArray[np.float32]:
@@ -108,23 +105,3 @@ def _unusable(audio: npt.NDArray[np.float32], seconds: float, duration: float, l
         found = f"Only {tenths / 10} seconds of speech were found, and {least:g} are needed."
     details = {"reason": reason, "speech_seconds": round(seconds, 2), "duration_seconds": round(duration, 2)}
     return SampleUnusable(f"{found} {_ADVICE}", details=details)
-
-
-def _warnings(seconds: float, measured: Measures, several: bool) -> list[str]:
-    found = {
-        f"There are only {seconds:.1f} seconds of speech. 30 seconds or more make a closer voice.": (
-            seconds < _FEW_SECONDS
-        ),
-        f"The recording is quiet ({measured.level_dbfs:.0f} dBFS), and raising it raises its noise. "
-        "Record closer to the microphone.": measured.level_dbfs < _QUIET_DBFS,
-        "The recording is clipped: it was too loud for the recorder. Record it again at a lower level.": (
-            measured.clipped_share > _CLIPPED_SHARE
-        ),
-        f"There is noise, music or other voices behind the speaker (about {measured.snr_db:.0f} dB below). "
-        "Record in a quiet room.": measured.snr_db < _NOISY_SNR_DB,
-        f"The recording has nothing above {measured.bandwidth_hz / 1000:.1f} kHz, as over a telephone, so the "
-        "voice will sound dull. Record with a microphone, not over a call.": measured.bandwidth_hz < _NARROW_HZ,
-        "More than one person seems to speak, and the voice may become a mix of them. "
-        "Send a recording of one person alone.": several,
-    }
-    return [sentence for sentence, applies in found.items() if applies]

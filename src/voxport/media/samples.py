@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from voxport.catalog import Catalog
 from voxport.errors import NotFound
 from voxport.media.decode import SAMPLE_RATE, decode
-from voxport.media.encode import encode, to_pcm16
+from voxport.media.encode import encode_file, to_pcm16
 from voxport.media.safefetch import FetchPolicy, fetch, refuse_at_once
 from voxport.media.sample import SampleReport, check
 from voxport.media.service import MediaService
@@ -99,7 +99,8 @@ class Samples:
 
     def keep(self, key: str, audio: Audio) -> None:
         """Store a recording (as FLAC), so that its voice can be made again."""
-        self._storage.put(key, encode(to_pcm16(audio), "flac", ffmpeg=self._ffmpeg))
+        with self._storage.writing(key) as path:
+            encode_file([to_pcm16(audio)], "flac", path, ffmpeg=self._ffmpeg)
 
     def load(self, key: str) -> Audio:
         """A stored recording. Raises NotFound where it is gone, SampleUnusable where it can't be decoded."""

@@ -1,12 +1,21 @@
-"""Bodies of upload-media."""
+"""Bodies of upload-media, and the one field by which other bodies name a recording."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from voxport.web.schemas import RequestBody
+
+AudioUrl = Annotated[
+    str,
+    Field(
+        alias="audioUrl",
+        min_length=1,
+        description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
+    ),
+]
 
 
 class UploadRequest(RequestBody):

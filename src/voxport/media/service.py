@@ -121,6 +121,12 @@ class MediaService:
         """The audio is in storage and belongs to its profile from now on."""
         repository.mark_uploaded(tx, key, size_bytes, now())
 
+    def add_speech(self, tx: Session, profile_id: str, key: str, content_type: str, size_bytes: int) -> None:
+        """Write down audio that is in storage already."""
+        self.reserve_speech(tx, profile_id, key, content_type)
+        tx.flush()
+        self.record_speech(tx, key, size_bytes)
+
     def drop(self, key: str) -> None:
         """Remove a file and its row; the file first, since a row without a file is found again."""
         self._storage.delete(key)

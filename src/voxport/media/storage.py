@@ -46,6 +46,10 @@ class Storage(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write a whole file, in place of one that may be there."""
 
+    def writing(self, key: str) -> contextlib.AbstractContextManager[Path]:
+        """A path on this machine to write a file to. When the block ends without an error the file is under its key,
+        in place of one that may be there; else nothing has changed."""
+
     def size(self, key: str) -> int | None:
         """Bytes of the file, or None where there is none."""
 
@@ -77,6 +81,12 @@ class LocalStorage:
         path = self.path(key)
         with _LocalUpload(path, self._new_temporary()) as upload:
             upload.write(data)
+            upload.commit(replace=True)
+
+    @contextlib.contextmanager
+    def writing(self, key: str) -> Iterator[Path]:
+        with _LocalUpload(self.path(key), self._new_temporary()) as upload:
+            yield upload.temporary
             upload.commit(replace=True)
 
     def size(self, key: str) -> int | None:
@@ -130,7 +140,7 @@ class LocalStorage:
 class _LocalUpload:
     def __init__(self, path: Path, temporary: Path) -> None:
         self._path = path
-        self._temporary = temporary
+        self.temporary = temporary
         self._file = temporary.open("xb")
 
     def write(self, data: bytes) -> None:
@@ -150,10 +160,10 @@ class _LocalUpload:
 
     def _give_name(self, replace: bool) -> None:
         if replace:
-            self._temporary.replace(self._path)
+            self.temporary.replace(self._path)
             return
         try:
-            os.link(self._temporary, self._path)
+            os.link(self.temporary, self._path)
         except FileExistsError:
             raise KeyTaken from None
 
@@ -166,7 +176,7 @@ class _LocalUpload:
         try:
             self._file.close()
         finally:
-            self._temporary.unlink(missing_ok=True)
+            self.temporary.unlink(missing_ok=True)
 
 
 class StorageError(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,32 @@ Progress = Callable[[float], None]
 """Told how far the work is, from 0 to 1. It may raise to stop the work."""
 
 
+class Kept(Protocol):
+    """Where work of minutes keeps its state, so that it goes on from there after a kill."""
+
+    def load(self) -> bytes | None: ...
+
+    def save(self, state: bytes) -> None: ...
+
+
+Place = dict[str, Any]
+"""Where a piece of speech ends, as JSON that only the provider reads."""
+
+
+class PlaceLost(Exception):
+    """Speech can't go on behind this place: the text would be cut in other pieces now. Begin again."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a text, spoken: it joins the next one without gap or click. `share` of the text (0 to 1) is spoken
+    with it; `speak` called with its `place` goes on behind it."""
+
+    audio: Audio
+    share: float
+    place: Place
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What clients check before they send a request. Lengths in characters, sample lengths in seconds."""
@@ -32,9 +58,10 @@ class Capabilities:
     supports_streaming: bool
     languages: tuple[str, ...]
     clone_language: str
-    """The language of a clone, until the caller can choose one."""
+    """The language that a clone speaks where a request names none."""
     max_text_length: int
     voice_settings: tuple[str, ...] = ()
+    """What it uses of `stability`, `similarity_boost`, `style` and `speed`."""
     sample_min_seconds: int = 3
     sample_max_seconds: int = 60
 
@@ -54,7 +81,6 @@ class VoiceRef:
     """A voice to speak with. `file` is what the provider gave for a clone that it doesn't keep itself."""
 
     provider_voice_id: str
-    language: str
     file: bytes | None = field(default=None, repr=False)
 
 
@@ -82,12 +108,26 @@ class Provider(Protocol):
     def check_text(self, text: str, language: str) -> None:
         """Raises Invalid where the text can't be spoken in the language. Costs no synthesis."""
 
-    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
         """A voice from a sample. `quick` is for a single use, where the caller waits. `voice_id` is the gateway's id
-        of the voice: called again with the same one, the provider makes no second voice."""
+        of the voice: called again with the same one, the provider makes no second voice. `progress` is called at
+        least twice a second by work that can be stopped."""
 
-    def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
-        """The text in the voice, in pieces that join without gap or click."""
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        speed: float = 1.0,
+        early: bool = False,
+        after: Place | None = None,
+    ) -> Iterator[Piece]:
+        """The text in the voice, piece by piece as it is made, at −18 LUFS. `language` is one of the capabilities',
+        `speed` from 0.5 to 2. `early` asks for a short first piece, for someone who listens already; `after` goes on
+        behind a piece of the same call, made earlier: raises PlaceLost where that can't be."""
 
     def delete(self, voice: VoiceRef) -> None:
         """Remove a clone at the provider; one that is gone already is no error."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +15,7 @@ from numpy.typing import NDArray
 
 from voxport.engine import (
     LANGUAGES,
+    Chunk,
     EngineError,
     EngineProcess,
     EngineUnavailable,
@@ -18,6 +24,7 @@ from voxport.engine import (
     VoiceFileError,
     stock_voice_list,
 )
+from voxport.engine.loudness import Leveller, Memory
 from voxport.engine.text import check_alphabet, clean
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
@@ -25,6 +32,10 @@ from voxport.providers.base import (
     Audio,
     Capabilities,
     ClonedVoice,
+    Kept,
+    Piece,
+    Place,
+    PlaceLost,
     Progress,
     StockVoice,
     VoiceRef,
@@ -40,17 +51,26 @@ class LocalProvider:
     name = "local"
 
     def __init__(
-        self, engine: EngineProcess, *, max_text_length: int, sample_min_seconds: int, sample_max_seconds: int
+        self,
+        engine: EngineProcess,
+        fitter: Callable[[], EngineProcess],
+        *,
+        max_text_length: int,
+        sample_min_seconds: int,
+        sample_max_seconds: int,
     ) -> None:
-        """Lengths in characters and seconds, as the catalogue has them."""
+        """`fitter` makes a process for one persistent clone: it takes long, and much memory, and ends with it.
+        Lengths in characters and seconds, as the catalogue has them."""
         self._engine = engine
+        self._fitter = fitter
         self._capabilities = Capabilities(
-            supports_voice_cloning=True,
+            supports_voice_cloning=find_spec("torch") is not None,
             supports_instant_clone=True,
-            supports_streaming=False,
+            supports_streaming=True,
             languages=LANGUAGES,
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
+            voice_settings=("speed",),
             sample_min_seconds=sample_min_seconds,
             sample_max_seconds=sample_max_seconds,
         )
@@ -79,18 +99,56 @@ class LocalProvider:
         except TextNotSpeakable as error:
             raise _not_speakable(error) from error
 
-    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
-        file = self._ask(lambda: self._engine.enrol(sample, quick=quick, progress=progress))
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
+        if quick:
+            file = self._ask(lambda: self._engine.enrol(sample, quick=True))
+        else:
+            file = self._ask(lambda: self._fit(sample, progress, kept))
         return ClonedVoice(voice_id, CLONE_LANGUAGE, file)
 
-    def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
+    def _fit(self, sample: Audio, progress: Progress, kept: Kept | None) -> bytes:
+        def tell(done: float, state: bytes) -> None:
+            if state and kept is not None:
+                kept.save(state)
+            progress(done)
+
+        with closing(self._fitter()) as process:
+            return process.enrol(sample, tell=tell, saved=kept.load() if kept is not None else None)
+
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        speed: float = 1.0,
+        early: bool = False,
+        after: Place | None = None,
+    ) -> Iterator[Piece]:
         # The engine takes one chunk at a time from all who wait, so that a long text lets short ones pass.
-        chunks = self._ask(lambda: self._engine.plan(text, voice.language))
+        chunks = self._plan(text, language, early=early)
+        plan = _fingerprint(chunks)
+        if after is not None and after["plan"] != plan:
+            raise PlaceLost
+        leveller = Leveller(Memory(after["energy"], after["blocks"]) if after is not None else None)
         source = voice.file if voice.file is not None else voice.provider_voice_id
-        for number, chunk in enumerate(chunks, start=1):
-            yield self._ask(lambda chunk=chunk: self._engine.speak(chunk, source))  # type: ignore[misc]
-            if number < len(chunks):
-                yield np.zeros(round(chunk.pause_after * SAMPLE_RATE), np.float32)
+        spoken = after["samples"] if after is not None else 0
+        for number in range(after["next"] if after is not None else 0, len(chunks)):
+            chunk = chunks[number]
+            made = self._ask(lambda chunk=chunk, at=spoken: self._engine.speak(chunk, source, speed, at=at))  # type: ignore[misc]
+            pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
+            audio = np.concatenate([leveller.process(made), pause])
+            spoken += audio.size
+            yield Piece(
+                audio,
+                share=(number + 1) / len(chunks),
+                place={"plan": plan, "next": number + 1, "samples": spoken, **asdict(leveller.memory)},
+            )
+
+    def _plan(self, text: str, language: str, *, early: bool) -> list[Chunk]:
+        return self._ask(lambda: self._engine.plan(text, language, first_short=early))
 
     def embed(self, audio: Audio) -> NDArray[np.float32]:
         """A unit vector that is near for two recordings of one speaker: for the check of samples."""
@@ -117,6 +175,12 @@ class LocalProvider:
             except EngineError as error:
                 raise _as_ours(error) from error
         raise AssertionError("unreachable")
+
+
+def _fingerprint(chunks: list[Chunk]) -> str:
+    """The same for the same chunks: another version of the engine may cut a text, or read its numbers, otherwise."""
+    content = json.dumps([chunk.to_json() for chunk in chunks])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _as_ours(error: EngineError) -> VoxportError:

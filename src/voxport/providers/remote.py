@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voxport.errors import ProviderUnavailable
-from voxport.providers.base import Audio, Capabilities, ClonedVoice, Progress, StockVoice, VoiceRef
+from voxport.providers.base import Audio, Capabilities, ClonedVoice, Kept, Piece, Place, Progress, StockVoice, VoiceRef
 
 
 class UnavailableProvider:
@@ -32,10 +32,21 @@ class UnavailableProvider:
     def check_text(self, text: str, language: str) -> None:
         raise self._unavailable()
 
-    def clone(self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress) -> ClonedVoice:
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
         raise self._unavailable()
 
-    def speak(self, text: str, voice: VoiceRef) -> Iterator[Audio]:
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        speed: float = 1.0,
+        early: bool = False,
+        after: Place | None = None,
+    ) -> Iterator[Piece]:
         raise self._unavailable()
 
     def delete(self, voice: VoiceRef) -> None:

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Response
 from starlette.concurrency import run_in_threadpool
 
-from voxport.billing.money import json_number, to_micro
-from voxport.catalog import Catalog
+from voxport.billing.money import header, json_number, to_micro
+from voxport.catalog import Catalog, Service
+from voxport.jobs.endpoints import accepted
+from voxport.jobs.schemas import AcceptedBody
+from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, SpeechBody, SpeechData, SpokenBody, Usage
-from voxport.speech.service import SERVICE, Speech, SpeechRequest
+from voxport.speech.service import SERVICE, Speech, SpeechResult
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GateDep
+from voxport.web.live import live_response
 from voxport.web.parts import part
 
 router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-@router.post("/core-tts", summary="Text to speech, as a file in storage")
+@router.post(
+    "/core-tts",
+    summary="Text to speech, as a file in storage, as a job, or as a stream",
+    response_model=SpokenBody | AcceptedBody,
+    responses={
+        200: {
+            "content": {"audio/mpeg": {}, "audio/ogg": {}, "audio/wav": {}},
+            "description": "The file, or the stream",
+        },
+        202: {"model": AcceptedBody, "description": "`Prefer: respond-async`: the job that speaks it"},
+    },
+)
 async def speak(
     body: SpeechBody,
     caller: Caller,
@@ -26,19 +41,58 @@ async def speak(
     gate: GateDep,
     speech: Annotated[Speech, part("speech")],
     catalog: Annotated[Catalog, part("catalog")],
-) -> SpokenBody:
-    request = SpeechRequest(body.text, body.voice_id, body.provider, body.output_format)
+    response: Response,
+    prefer: Annotated[list[str] | None, Header(description="`respond-async` for a job.")] = None,
+) -> SpokenBody | AcceptedBody | Response:
+    request = SpeechRequest(
+        text=body.text,
+        voice_id=body.voice_id,
+        provider=body.provider,
+        output_format=body.output_format,
+        language=body.language,
+        voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
+        folder_id=body.folder_id,
+        # A preference may be left aside, and what is streamed can't come later.
+        is_job=_prefers_async(prefer) and not body.stream,
+        is_stream=body.stream,
+    )
     prepared = await run_in_threadpool(speech.prepare, caller, request)
+    if request.is_job:
+        job = await run_in_threadpool(speech.submit, prepared, request_id=request_id)
+        response.headers["Preference-Applied"] = "respond-async"
+        return accepted(job, response)
+    if request.is_stream:
+        chunks = speech.stream(prepared, request_id=request_id)
+        headers = _stream_headers(prepared, hold=speech.most_cost(prepared))
+        return await live_response(gate, chunks, media_type=prepared.audio_format.content_type, headers=headers)
     result = await gate.run(lambda: speech.speak(prepared, request_id=request_id))
-    service = catalog.services[SERVICE]
+    return _spoken(request, result, catalog.services[SERVICE])
+
+
+def _prefers_async(prefer: list[str] | None) -> bool:
+    """Whether one of the preferences (RFC 7240) is `respond-async`."""
+    preferences = ",".join(prefer or []).split(",")
+    return any(one.split(";")[0].strip().lower() == "respond-async" for one in preferences)
+
+
+def _stream_headers(prepared: PreparedSpeech, *, hold: int) -> dict[str, str]:
+    return {
+        "X-Used-Voice-Id": prepared.request.voice_id,
+        "X-Provider": prepared.speaker.provider.name,
+        "X-Text-Length": str(len(prepared.request.text)),
+        "X-Gateway-Hold": header(hold),
+    }
+
+
+def _spoken(request: SpeechRequest, result: SpeechResult, service: Service) -> SpokenBody:
     seconds = float(result.seconds)
     return SpokenBody(
         data=SpeechData(
             url=result.url,
             key=result.key,
-            folder_id=body.folder_id,
+            folder_id=request.folder_id,
             provider=result.provider,
-            voice_id=body.voice_id,
+            voice_id=request.voice_id,
             duration_seconds=seconds,
         ),
         usage=Usage(units=seconds, unit_type=service.unit_type),

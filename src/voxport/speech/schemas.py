@@ -10,11 +10,22 @@ from voxport.settings import ProviderName
 from voxport.web.schemas import RequestBody
 
 
+class VoiceSettings(RequestBody):
+    speed: Annotated[float, Field(ge=0.5, le=2, allow_inf_nan=False, description="2 is twice as fast.")] = 1.0
+
+    def sent(self) -> dict[str, float]:
+        """What the client sent, by name."""
+        return self.model_dump(exclude_unset=True)
+
+
 class SpeechBody(RequestBody):
     text: str
     voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
     provider: ProviderName | None = None
     output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"
+    language: Annotated[str | None, Field(max_length=32, description="Default: the voice's own.")] = None
+    voice_settings: VoiceSettings | None = None
+    stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
 
 

@@ -1,47 +1,31 @@
-"""core-tts: a text in a voice, as a file in storage, billed by the second."""
+"""core-tts: a text in a voice, billed by the second: as a file in storage, as a stream, or as a job."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from voxport.accounts.service import Principal
-from voxport.billing.calls import Call, Calls
+from voxport.billing.calls import Call, Calls, OpenCall
+from voxport.billing.service import Billing
 from voxport.catalog import Catalog, ServiceName
-from voxport.errors import Invalid, ProviderFailed
-from voxport.media.encode import FORMATS, LEAST_SAMPLES, AudioFormat, encode, to_pcm16
+from voxport.errors import ProviderFailed
+from voxport.jobs.models import Job
+from voxport.jobs.service import Jobs, NewJob
+from voxport.media.encode import LEAST_SAMPLES, encode_file, to_pcm16
+from voxport.media.feed import Pcm
+from voxport.media.live import live
 from voxport.media.service import MediaService
 from voxport.media.storage import Storage
-from voxport.providers.base import SAMPLE_RATE
 from voxport.providers.registry import Registry
-from voxport.voices.service import Speaker, Voices
+from voxport.speech.lengths import billed_seconds, most_seconds
+from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest
+from voxport.voices.service import Voices
 
 SERVICE: ServiceName = "core-tts"
-TENTH = Decimal("0.1")
-_QUIET = frozenset(" \t\n.,;:!?'\"-()")  # make a pause at most
-_HOLD_AT_LEAST = Decimal(3)  # seconds; a short text has pauses at both ends
-
-
-@dataclass(frozen=True)
-class SpeechRequest:
-    text: str
-    voice_id: str
-    provider: str | None
-    output_format: str
-
-
-@dataclass(frozen=True)
-class PreparedSpeech:
-    """A request that nothing speaks against but, perhaps, the money."""
-
-    caller: Principal
-    text: str
-    speaker: Speaker
-    audio_format: AudioFormat
 
 
 @dataclass(frozen=True)
@@ -60,28 +44,32 @@ class Speech:
     def __init__(
         self,
         catalog: Catalog,
+        billing: Billing,
         calls: Calls,
+        jobs: Jobs,
         voices: Voices,
         providers: Registry,
         media: MediaService,
         storage: Storage,
         ffmpeg: Path,
     ) -> None:
-        self._catalog = catalog
+        self._limits = catalog.limits
+        self._billing = billing
         self._calls = calls
+        self._jobs = jobs
         self._voices = voices
-        self._providers = providers
         self._media = media
         self._storage = storage
         self._ffmpeg = ffmpeg
+        self._preparation = Preparation(catalog, voices, providers)
 
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
         """What can be refused at once. Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
-        require_text(request.text, self._catalog.limits.text_characters)
-        speaker = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
-        provider = self._providers.require_available(speaker.provider.name)
-        provider.check_text(request.text, speaker.language)
-        return PreparedSpeech(caller, request.text, speaker, FORMATS[request.output_format])
+        return self._preparation.prepare(caller, request)
+
+    def most_cost(self, prepared: PreparedSpeech) -> int:
+        """The amount of the hold, in micro-tokens."""
+        return self._billing.price(SERVICE, self._most_seconds(prepared))
 
     def speak(self, prepared: PreparedSpeech, *, request_id: str) -> SpeechResult:
         """Speak, encode, store, charge. Raises InsufficientCredits, ProviderError; then nothing is stored or
@@ -90,15 +78,14 @@ class Speech:
         key = self._media.new_speech_key(audio_format.extension)
         with self._calls.hold(
             Call(profile_id, SERVICE, request_id),
-            units=self._upper_bound(prepared.text),
+            units=self._most_seconds(prepared),
             also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
         ) as hold:
             try:
-                pcm = self._synthesise(prepared.text, prepared.speaker)
-                seconds = billed_seconds(len(pcm))
-                data = encode(pcm, audio_format.name, ffmpeg=self._ffmpeg)
-                self._storage.put(key, data)
-                settled = hold.capture(units=seconds, also=lambda tx: self._media.record_speech(tx, key, len(data)))
+                with self._storage.writing(key) as path, contextlib.closing(self._pieces(prepared, _Made())) as pieces:
+                    samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
+                seconds, size = billed_seconds(samples), self._storage.size(key) or 0
+                settled = hold.capture(units=seconds, also=lambda tx: self._media.record_speech(tx, key, size))
             except BaseException:
                 self._media.drop(key)
                 raise
@@ -111,34 +98,72 @@ class Speech:
             balance=settled.balance,
         )
 
-    def _synthesise(self, text: str, speaker: Speaker) -> NDArray[np.int16]:
-        pieces = [to_pcm16(piece) for piece in speaker.provider.speak(text, self._voices.reference(speaker))]
-        if sum(len(piece) for piece in pieces) < LEAST_SAMPLES:
-            raise ProviderFailed(
-                f"The provider {speaker.provider.name} made no audio of this text. Nothing was charged."
+    def stream(self, prepared: PreparedSpeech, *, request_id: str) -> Generator[bytes, None, None]:
+        """The audio as it is made. Charged at the end; where the generator is closed before (the client went away),
+        for what was made until then. An error costs nothing. Raises InsufficientCredits, ProviderError."""
+        made = _Made()
+        call = Call(prepared.caller.profile_id, SERVICE, request_id)
+        with self._calls.hold(call, units=self._most_seconds(prepared)) as hold:
+            try:
+                yield from live(self._pieces(prepared, made), prepared.audio_format.name, ffmpeg=self._ffmpeg)
+            except GeneratorExit:
+                _charge(hold, made)
+                raise
+            _charge(hold, made)
+
+    def submit(self, prepared: PreparedSpeech, *, request_id: str) -> Job:
+        """Queue the text as a job; `handler.py` does the work. Raises InsufficientCredits."""
+        request = prepared.request
+        return self._jobs.submit(
+            NewJob(
+                profile_id=prepared.caller.profile_id,
+                service=SERVICE,
+                request={
+                    "text": request.text,
+                    "voice_id": request.voice_id,
+                    "provider": prepared.speaker.provider.name,
+                    "language": prepared.language,
+                    "speed": prepared.speed,
+                    "output_format": request.output_format,
+                    "folder_id": request.folder_id,
+                },
+                subject=self._media.new_speech_key(prepared.audio_format.extension),
+                amount=self.most_cost(prepared),
+                request_id=request_id,
             )
-        return np.concatenate(pieces)
-
-    def _upper_bound(self, text: str) -> Decimal:
-        """Seconds of audio that the text stays under."""
-        limits = self._catalog.limits
-        letters = sum(character.islower() or character in _QUIET for character in text)
-        signs = len(text) - letters
-        return max(limits.hold_seconds_per_letter * letters + limits.hold_seconds_per_sign * signs, _HOLD_AT_LEAST)
-
-
-def billed_seconds(samples: int) -> Decimal:
-    """The length of the audio in seconds, rounded half up to a tenth, at least 0.1."""
-    return max((Decimal(samples) / SAMPLE_RATE).quantize(TENTH, rounding=ROUND_HALF_UP), TENTH)
-
-
-def require_text(text: str, limit: int) -> None:
-    """Raises Invalid for a text that is blank or too long for one call."""
-    if not text.strip():
-        raise Invalid("The text is empty. Send at least one word.", location=("body", "text"))
-    if len(text) > limit:
-        raise Invalid(
-            f"The text has {len(text):,} characters, and one call takes {limit:,}. Split it at a sentence end.",
-            location=("body", "text"),
-            details={"limit": limit, "length": len(text)},
         )
+
+    def _pieces(self, prepared: PreparedSpeech, made: _Made) -> Generator[Pcm, None, None]:
+        speaker, request = prepared.speaker, prepared.request
+        spoken = speaker.provider.speak(
+            request.text,
+            self._voices.reference(speaker),
+            language=prepared.language,
+            speed=prepared.speed,
+            early=request.is_stream,
+        )
+        for piece in spoken:
+            made.samples += piece.audio.size
+            yield to_pcm16(piece.audio)
+        require_audio(made.samples, speaker.provider.name)
+
+    def _most_seconds(self, prepared: PreparedSpeech) -> Decimal:
+        return most_seconds(prepared.request.text, prepared.speed, self._limits)
+
+
+@dataclass
+class _Made:
+    """Samples that were spoken so far."""
+
+    samples: int = 0
+
+
+def require_audio(samples: int, provider: str) -> None:
+    """Raises ProviderFailed where a text came to no audio."""
+    if samples < LEAST_SAMPLES:
+        raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
+
+
+def _charge(hold: OpenCall, made: _Made) -> None:
+    if made.samples:
+        hold.capture(units=billed_seconds(made.samples))

@@ -120,7 +120,7 @@ class Voices:
             file = self._storage.read(speaker.file_key) if speaker.file_key else None
         except FileNotFoundError:
             raise _not_found() from None
-        return VoiceRef(speaker.provider_voice_id, speaker.language, file)
+        return VoiceRef(speaker.provider_voice_id, file)
 
     def register(
         self,
@@ -194,7 +194,7 @@ class Voices:
     def _erase(self, voice: Voice) -> list[str]:
         left = []
         for binding in voice.bindings:
-            reference = VoiceRef(binding.provider_voice_id, voice.language)
+            reference = VoiceRef(binding.provider_voice_id)
             try:
                 self._providers.get(binding.provider).delete(reference)
             except ProviderError as error:

@@ -25,6 +25,14 @@ class Gate:
 
     async def run(self, call: Callable[[], T]) -> T:
         """Run `call` in a thread when its turn comes. Raises ProviderBusy where it doesn't come in time."""
+        await self.enter()
+        try:
+            return await self.in_thread(call)
+        finally:
+            self.leave()
+
+    async def enter(self) -> None:
+        """Take a place, for a call of several parts; `leave` gives it back. Raises ProviderBusy."""
         try:
             await asyncio.wait_for(self._turns.acquire(), self._wait_seconds)
         except TimeoutError:
@@ -32,10 +40,13 @@ class Gate:
                 "Too many calls are being spoken at once. Try again in a while.",
                 retry_after_seconds=max(1, round(self._wait_seconds / 4)),
             ) from None
-        try:
-            return await to_thread.run_sync(call, limiter=self._threads)
-        finally:
-            self._turns.release()
+
+    def leave(self) -> None:
+        self._turns.release()
+
+    async def in_thread(self, call: Callable[[], T]) -> T:
+        """Run a part of a call that has its place."""
+        return await to_thread.run_sync(call, limiter=self._threads)
 
 
 async def _gate(request: Request) -> Gate:

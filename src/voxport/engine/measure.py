@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxport.media.vad import Span, padded
+from voxport.engine.reverberation import decay_seconds
+from voxport.engine.vad import Span, padded
 
 _FRAME = 512
 _HOP_SECONDS = 0.01
@@ -20,7 +21,8 @@ _RANGE_OFFSET_DB = 8.5
 _MOST_SNR_DB = 60.0
 # The noise is looked for this near to speech. Farther away may be plain silence that was joined on.
 _PAUSE_SECONDS = 0.2
-_BAND_DEPTH_DB = 60.0
+# At 60 dB the skirts of the filters that resample count too: 4,450 Hz over a telephone, not 3,980.
+_BAND_DEPTH_DB = 45.0
 # Samples this near to the peak count as clipped, when there are many.
 _CLIP_FLOOR = 0.985
 
@@ -40,7 +42,10 @@ class Measures:
     """Estimate of speech against noise, 0 to 60."""
 
     bandwidth_hz: float
-    """The highest frequency that speech reaches within 60 dB of its strongest."""
+    """The highest frequency that speech reaches within 45 dB of its strongest."""
+
+    decay_seconds: float | None
+    """How long sounds take to die away (`reverberation.py`); None where that can't be told."""
 
 
 def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Measures:
@@ -48,13 +53,22 @@ def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Me
     spoken = np.concatenate([audio[begin:end] for begin, end in speech])
     peak = float(np.abs(audio).max())
     around = padded(speech, round(_PAUSE_SECONDS * rate), len(audio))
+    surroundings = np.concatenate([audio[begin:end] for begin, end in around])
     return Measures(
         level_dbfs=float(10 * np.log10(np.mean(np.square(spoken, dtype=np.float64)) + 1e-12)),
         peak=peak,
         clipped_share=float(np.mean(np.abs(spoken) >= _CLIP_FLOOR * peak)),
-        snr_db=_snr_db(np.concatenate([audio[begin:end] for begin, end in around]), rate),
-        bandwidth_hz=_bandwidth_hz(spoken, rate),
+        snr_db=_snr_db(surroundings, rate),
+        bandwidth_hz=bandwidth_hz(spoken, rate),
+        decay_seconds=decay_seconds(surroundings, rate),
     )
+
+
+def bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
+    """The highest frequency (Hz) that `audio` reaches within 45 dB of its strongest."""
+    mean = np.convolve(_power(audio, rate).mean(axis=0), np.ones(5) / 5, mode="same")
+    reached = np.flatnonzero(mean > mean.max() * 10 ** (-_BAND_DEPTH_DB / 10))
+    return float(np.fft.rfftfreq(_FRAME, 1 / rate)[reached[-1]]) if len(reached) else 0.0
 
 
 def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
@@ -64,12 +78,6 @@ def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
     levels = 10 * np.log10(_power(audio, rate)[:, band].sum(axis=1) + 1e-9)
     soft, loud = np.percentile(levels, [10, 90])
     return float(np.clip(loud - soft - _RANGE_OFFSET_DB, 0.0, _MOST_SNR_DB))
-
-
-def _bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
-    mean = np.convolve(_power(audio, rate).mean(axis=0), np.ones(5) / 5, mode="same")
-    reached = np.flatnonzero(mean > mean.max() * 10 ** (-_BAND_DEPTH_DB / 10))
-    return float(np.fft.rfftfreq(_FRAME, 1 / rate)[reached[-1]]) if len(reached) else 0.0
 
 
 def _power(audio: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:

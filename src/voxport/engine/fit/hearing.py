@@ -1,0 +1,105 @@
+"""What the fit hears, in PyTorch: the speaker encoder, and the spectrum."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from voxport.engine.languages import SAMPLE_RATE
+from voxport.engine.speaker import slaney_filterbank
+
+_LAYERS, _SIZE, _MELS = 3, 256, 40
+_FRAMES: Final = 160
+_STEP: Final = 40  # frames between two windows: closer than at inference, as the fit's sentences are short
+_LOUDNESS: Final = 10 ** (-24 / 20)
+# Windows of 25 ms every 10 ms, as at 16 kHz: the bins up to 8 kHz are the same frequencies.
+_FFT, _HOP, _BINS = 600, 240, 201
+_AS_AT_16K: Final = (16_000 / SAMPLE_RATE) ** 2
+
+_BANDS: Final = 80
+_SPECTRUM_FFT, _SPECTRUM_HOP = 1024, 256
+_LOUD: Final = 1e-3
+"""Frames within 30 dB of the loudest count: what is softer is the room."""
+
+
+class Encoder:
+    """Resemblyzer's network with the weights of the engine's own asset, differentiable from audio to embedding."""
+
+    def __init__(self) -> None:
+        stored = _stored()
+        self._lstm = torch.nn.LSTM(_MELS, _SIZE, _LAYERS, batch_first=True)
+        for layer in range(_LAYERS):
+            biases = _gates(stored[f"b{layer}"].reshape(8, _SIZE))
+            for name, values in (
+                ("weight_ih", _gates(stored[f"w{layer}"].reshape(4, _SIZE, -1))),
+                ("weight_hh", _gates(stored[f"r{layer}"].reshape(4, _SIZE, -1))),
+                ("bias_ih", biases[: 4 * _SIZE]),
+                ("bias_hh", biases[4 * _SIZE :]),
+            ):
+                getattr(self._lstm, f"{name}_l{layer}").data = torch.from_numpy(values)
+        self._lstm.requires_grad_(False)
+        self._linear = torch.from_numpy(stored["linear"].astype(np.float32))
+        self._bias = torch.from_numpy(stored["bias"].astype(np.float32))
+        self._mels = torch.from_numpy(slaney_filterbank(16_000, 400, _MELS).astype(np.float32))
+        self._window = torch.hann_window(_FFT)
+
+    def __call__(self, audio: Tensor) -> Tensor:
+        """[256] of length 1, of `audio` [samples] at 24 kHz, brought to one loudness."""
+        audio = audio * (_LOUDNESS / (audio.square().mean().sqrt() + 1e-6))
+        spectrum = torch.stft(
+            audio, _FFT, _HOP, _FFT, self._window, center=True, pad_mode="constant", return_complex=True
+        )[:_BINS]
+        mels = (self._mels @ (spectrum.real.square() + spectrum.imag.square()) * _AS_AT_16K).T
+        mels = functional.pad(mels, (0, 0, 0, max(0, _FRAMES - mels.shape[0])))
+        starts = range(0, mels.shape[0] - _FRAMES + 1, _STEP)
+        windows = torch.stack([mels[start : start + _FRAMES] for start in starts])
+        last = self._lstm(windows)[1][0][-1]
+        embeddings = functional.normalize(torch.relu(functional.linear(last, self._linear, self._bias)), dim=1)
+        return functional.normalize(embeddings.mean(0), dim=0)
+
+
+class Spectrum:
+    """The long-term spectrum: mean and deviation over the loud frames of the logarithm of each mel band's power."""
+
+    def __init__(self, *, highest_hz: float) -> None:
+        """Bands that reach above `highest_hz` (the sample's bandwidth) are not heard."""
+        filters = slaney_filterbank(SAMPLE_RATE, _SPECTRUM_FFT, _BANDS)
+        edges = np.linspace(0, SAMPLE_RATE / 2, filters.shape[1])
+        kept = [band for band in filters if edges[np.flatnonzero(band)[-1]] <= highest_hz]
+        self._filters = torch.from_numpy(np.stack(kept).astype(np.float32))
+        self._window = torch.hann_window(_SPECTRUM_FFT)
+
+    def __call__(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """(mean, deviation) [bands], natural logarithms; the mean's own mean is taken off, since level is no timbre."""
+        spectrum = torch.stft(audio, _SPECTRUM_FFT, _SPECTRUM_HOP, _SPECTRUM_FFT, self._window, return_complex=True)
+        power = self._filters @ (spectrum.real.square() + spectrum.imag.square())
+        strength = power.sum(0)
+        power = power[:, strength > strength.max() * _LOUD]
+        bands = torch.log(power / power.sum(0).mean() + 1e-6)
+        mean = bands.mean(1)
+        return mean - mean.mean(), bands.std(1)
+
+
+def _stored() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    import onnx
+    from onnx import numpy_helper
+
+    content = (files("voxport.engine") / "assets" / "speaker_encoder.onnx").read_bytes()
+    return {
+        tensor.name.removesuffix("_half"): np.array(numpy_helper.to_array(tensor), np.float32)
+        for tensor in onnx.load_from_string(content).graph.initializer
+        if tensor.name.endswith("_half")
+    }
+
+
+def _gates(
+    blocks: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """ONNX orders an LSTM's gates i, o, f, c; PyTorch i, f, c, o. Blocks of four, one after the other."""
+    order = [start + gate for start in range(0, len(blocks), 4) for gate in (0, 2, 3, 1)]
+    return np.ascontiguousarray(np.concatenate([blocks[index] for index in order]))

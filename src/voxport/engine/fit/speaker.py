@@ -1,0 +1,68 @@
+"""From what is known of a speaker to the fitted voice, in this process (PyTorch is imported here)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from voxport.engine.arrays import Floats
+from voxport.engine.fit.descent import STEPS, Aim, Descent, State
+from voxport.engine.fit.hearing import Encoder, Spectrum
+from voxport.engine.fit.sentences import CHECK, TEXTS, Source
+from voxport.engine.fit.twin import Decoder
+from voxport.engine.fit.weights import decoder_parts
+from voxport.engine.phonemizer import Phonemizer
+from voxport.engine.planner import plan
+from voxport.engine.stock import stock_packs
+from voxport.engine.synthesizer import Synthesizer
+from voxport.engine.voice import TIMBRE, Voice
+
+_LANGUAGE: Final = "en-us"
+
+Save = Callable[[float, bytes], None]
+"""Told after each step: how far the fit is (0 to 1), and the state from which it can go on."""
+
+
+def fitted(
+    start: Voice,
+    audio: Floats,
+    embedding: Floats,
+    synthesizer: Synthesizer,
+    phonemizer: Phonemizer,
+    *,
+    bandwidth_hz: float,
+    threads: int,
+    model_path: Path | None,
+    saved: bytes | None,
+    save: Save,
+) -> Voice:
+    """`start` with its timbre fitted to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
+    The rhythm and the pitch of `start` stay. `saved` is what `save` was told by a fit that was killed."""
+    torch.set_num_threads(threads)
+    weights, source_graph = decoder_parts(model_path)
+    source = Source(source_graph)
+    chunks = [plan(text, _LANGUAGE, phonemizer)[0] for text in (*TEXTS, CHECK)]
+    *sentences, check = [source.sentence(chunk, start, synthesizer) for chunk in chunks]
+    spectrum = Spectrum(highest_hz=bandwidth_hz)
+    aim = Aim(_tensor(embedding), spectrum(_tensor(audio)))
+    spread = stock_packs().means[:, TIMBRE].std(axis=0)
+    descent = Descent(Decoder(weights), Encoder(), spectrum, sentences, check, aim, spread)
+    offset = descent.run(_resumed(saved), lambda state: save(state.step / STEPS, state.to_bytes()))
+    return start.with_timbre(offset)
+
+
+def _tensor(numbers: Floats) -> torch.Tensor:
+    return torch.from_numpy(np.array(numbers, np.float32))
+
+
+def _resumed(saved: bytes | None) -> State:
+    if saved is None:
+        return State()
+    try:
+        return State.from_bytes(saved)
+    except ValueError:
+        return State()

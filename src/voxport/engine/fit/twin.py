@@ -1,0 +1,114 @@
+"""Kokoro's decoder in PyTorch, so that a gradient can be taken through it. Only the fit needs it.
+
+The layers are those of the ONNX graph, with the same weights (`weights.py`), in Kokoro's order: encode, four decode
+blocks, and the generator, which upsamples by 10 and by 6 and makes a short-time spectrum of 20 samples a window. What
+the style changes are the scales and shifts behind each normalisation ("AdaIN"); all else is fixed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from voxport.engine.arrays import Floats
+
+_DILATIONS: Final = (1, 3, 5)
+_UPSAMPLING: Final = ((10, 5), (6, 3))  # (stride, padding) of the two stages
+_SOURCE: Final[tuple[dict[str, int], ...]] = ({"stride": 6, "padding": 3}, {})
+_BINS: Final = 11
+_HALF_POWER: Final[float] = 0.5**0.5
+_LEVEL: Final = 1.5
+"""The exported graph adds the windows up without dividing by their sum, which is 1.5 for a Hann window squared at a
+quarter of its length. The twin is as loud as the graph."""
+
+
+class Decoder:
+    """`weights` by name, as `decoder_parts` gives them. Called with tensors, none of which it changes."""
+
+    def __init__(self, weights: dict[str, Floats]) -> None:
+        self._weights = {name: torch.from_numpy(np.array(numbers, np.float32)) for name, numbers in weights.items()}
+        self._window = torch.hann_window(20)
+
+    def __call__(self, features: Tensor, f0: Tensor, noise: Tensor, tone: Tensor, style: Tensor) -> Tensor:
+        """Audio [samples] at 24 kHz. `features` [1, 512, frames], `f0` and `noise` [1, 2 x frames], `tone` [1, 22,
+        steps] of the source module, `style` [128], the timbre half."""
+        pitch = self._conv("F0_conv", f0[:, None], stride=2, padding=1)
+        energy = self._conv("N_conv", noise[:, None], stride=2, padding=1)
+        text = self._conv("asr_res.0", features)
+        x = self._block("encode", torch.cat([features, pitch, energy], 1), style)
+        for i in range(4):
+            x = self._block(f"decode.{i}", torch.cat([x, text, pitch, energy], 1), style, doubles=i == 3)
+        return self._generator(x, tone, style)
+
+    def _generator(self, x: Tensor, tone: Tensor, style: Tensor) -> Tensor:
+        for i, (stride, padding) in enumerate(_UPSAMPLING):
+            source = self._conv(f"generator.noise_convs.{i}", tone, **_SOURCE[i])
+            source = self._residual(f"generator.noise_res.{i}", source, style)
+            up = f"generator.ups.{i}"
+            x = functional.conv_transpose1d(
+                functional.leaky_relu(x, 0.1), self._weights[f"{up}.weight"], self._weights[f"{up}.bias"],
+                stride=stride, padding=padding,
+            )  # fmt: skip
+            if i == 1:
+                x = functional.pad(x, (1, 0), mode="reflect")
+            x = x + source
+            ways = [self._residual(f"generator.resblocks.{3 * i + kernel}", x, style) for kernel in range(3)]
+            x = (ways[0] + ways[1] + ways[2]) / 3
+        x = self._conv("generator.conv_post", functional.leaky_relu(x, 0.01), padding=3)
+        magnitude, phase = torch.exp(x[:, :_BINS]), torch.sin(x[:, _BINS:])
+        spectrum = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
+        audio: Tensor = torch.istft(spectrum, 20, 5, 20, self._window)[0] * _LEVEL
+        return audio
+
+    def _block(self, name: str, x: Tensor, style: Tensor, *, doubles: bool = False) -> Tensor:
+        aside = functional.interpolate(x, scale_factor=2.0, mode="nearest") if doubles else x
+        if f"{name}.conv1x1.weight" in self._weights:
+            aside = self._conv(f"{name}.conv1x1", aside)
+        x = functional.leaky_relu(self._adain(f"{name}.norm1", x, style), 0.2)
+        if doubles:
+            x = functional.conv_transpose1d(
+                x, self._weights[f"{name}.pool.weight"], self._weights[f"{name}.pool.bias"],
+                stride=2, padding=1, output_padding=1, groups=x.shape[1],
+            )  # fmt: skip
+        x = self._conv(f"{name}.conv1", x, padding=1)
+        x = functional.leaky_relu(self._adain(f"{name}.norm2", x, style), 0.2)
+        return (self._conv(f"{name}.conv2", x, padding=1) + aside) * _HALF_POWER
+
+    def _residual(self, name: str, x: Tensor, style: Tensor) -> Tensor:
+        for i, dilation in enumerate(_DILATIONS):
+            reach = (self._weights[f"{name}.convs1.{i}.weight"].shape[2] - 1) // 2
+            y = self._snake(f"{name}.alpha1.{i}", self._adain(f"{name}.adain1.{i}", x, style))
+            y = self._conv(f"{name}.convs1.{i}", y, padding=dilation * reach, dilation=dilation)
+            y = self._snake(f"{name}.alpha2.{i}", self._adain(f"{name}.adain2.{i}", y, style))
+            x = x + self._conv(f"{name}.convs2.{i}", y, padding=reach)
+        return x
+
+    def _conv(self, name: str, x: Tensor, **options: int) -> Tensor:
+        return functional.conv1d(x, self._weights[f"{name}.weight"], self._weights.get(f"{name}.bias"), **options)
+
+    def _adain(self, name: str, x: Tensor, style: Tensor) -> Tensor:
+        affine = style @ self._weights[f"{name}.fc.weight"] + self._weights[f"{name}.fc.bias"]
+        scale, shift = affine.chunk(2)
+        return torch.addcmul(shift[None, :, None], functional.instance_norm(x), 1 + scale[None, :, None])
+
+    def _snake(self, name: str, x: Tensor) -> Tensor:
+        made: Tensor = _Snake.apply(x, self._weights[name])  # type: ignore[no-untyped-call]
+        return made
+
+
+class _Snake(torch.autograd.Function):
+    """x + sin²(ax) / a. By hand, since its gradient, 1 + sin(2ax), needs nothing kept but x."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, alpha: Tensor) -> Tensor:
+        ctx.save_for_backward(x, alpha)
+        return x + torch.sin(x * alpha).square_().div_(alpha)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        x, alpha = ctx.saved_tensors
+        return torch.sin(x * (2 * alpha)).add_(1).mul_(gradients[0]), None

@@ -1,0 +1,50 @@
+"""Text as it is written to text as it is said: "$3.50" to "three dollars and fifty cents".
+
+`spoken` does one reader after the other. Each replaces what it knows and leaves the rest as it is, so no word is
+lost; at the end no digit and no sign is left that nobody would speak. Every regular expression is bounded or
+possessive, so the time grows with the length of the text only. `docs/text.md` says what is read how.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from voxport.engine.normalise import amounts, dates, marks, numerals, web, words
+from voxport.engine.normalise.speech import speech
+
+_READERS: Final = (
+    web.read,
+    words.read,
+    dates.read,
+    numerals.read_shapes,
+    amounts.read,
+    numerals.read,
+    marks.read,
+)
+
+
+def spoken(text: str, language: str) -> str:
+    """`text` (of one of LANGUAGES) with numbers, dates, amounts, addresses, abbreviations and signs in words."""
+    said = " ".join(_plain_digits(text).split())
+    for read in _READERS:
+        said = " ".join(read(said, speech(language)).split())
+    return re.sub(r" (?=[,;:.!?…)\]])|(?<=[(\[]) ", "", said)
+
+
+def _plain_digits(text: str) -> str:
+    """Digits of every script as 0 to 9; "½" as "1/2" and "①" as "1", apart from what stands beside them."""
+    if text.isascii():
+        return text
+    return "".join(map(_plain_digit, text))
+
+
+def _plain_digit(character: str) -> str:
+    if character.isascii() or not character.isnumeric() or character in "²³":
+        return character
+    decimal = unicodedata.decimal(character, None)
+    if decimal is not None:
+        return str(decimal)
+    compatible = unicodedata.normalize("NFKC", character).replace("⁄", "/")
+    return f" {compatible} " if re.fullmatch(r"[0-9/.()]+", compatible) else character

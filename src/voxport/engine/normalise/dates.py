@@ -1,0 +1,117 @@
+"""Dates and times: "2026-03-04", "3/4/2026", "March 3rd, 2026", "15:30", "3 p.m."."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from functools import cache
+from typing import Final
+
+from babel.dates import get_month_names
+
+from voxport.engine.normalise.speech import Speech
+
+_ISO: Final = re.compile(r"(?<![\w./-])(\d{4})-(\d\d)-(\d\d)(?:T(?=\d\d:))?(?![\w-])")
+_NUMERIC: Final = re.compile(r"(?<![\w./-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\w/-])(?!\.\d)")
+_TIME: Final = re.compile(
+    r"(?<![\w:.])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:\s?([ap])(?:\.\s?m\.|m\b))?(?:\s?h\b|\s?बजे)?",
+    re.IGNORECASE,
+)
+_HOUR: Final = re.compile(r"(?<![\w:.,])(1[0-2]|0?[1-9])\s?([ap])(?:\.\s?m\.|m\b)", re.IGNORECASE)
+_TIMES: Final = re.compile(
+    r"(?:(?<=\d[ap]m)|(?<=\d [ap]m)|(?<=\d:\d\d)) ?[-–] ?(?=\d{1,2}(?::\d\d| ?[ap]m))", re.IGNORECASE
+)
+"""The dash between two times."""
+_FRENCH_TIME: Final = re.compile(r"(?<![\w:.,])([01]?\d|2[0-4])\s?h\s?([0-5]\d)(?!\w)")
+
+
+def read(text: str, speech: Speech) -> str:
+    if not any(character.isdecimal() for character in text):
+        return text
+    text = _TIMES.sub(f" {speech.wording.to} ", text)
+    text = _ISO.sub(lambda m: _date(m, speech, m[1], m[2], m[3]), text)
+    text = _NUMERIC.sub(lambda m: _numeric(m, speech), text)
+    text = _named(text, speech)
+    text = _TIME.sub(lambda m: _time(m, speech), text)
+    if speech.wording.rules == "fr":
+        text = _FRENCH_TIME.sub(lambda m: f" {_clock(int(m[1]), int(m[2]), speech)} ", text)
+    return _HOUR.sub(lambda m: _hour(m, speech), text)
+
+
+def _numeric(match: re.Match[str], speech: Speech) -> str:
+    first, second = match[1], match[3]
+    month_first = speech.wording.month_first
+    if int(first if month_first else second) > 12:
+        month_first = not month_first
+    month, day = (first, second) if month_first else (second, first)
+    return _date(match, speech, match[4], month, day)
+
+
+def _date(match: re.Match[str], speech: Speech, year: str, month: str, day: str) -> str:
+    """In words, or what was written where there is no such day."""
+    if not 1 <= int(month) <= 12 or not 1 <= int(day) <= 31 or int(year) == 0:
+        return match.group()
+    if int(day) > calendar.monthrange(2000, int(month))[1]:
+        return match.group()
+    name = _months(speech.wording.locale)[int(month)]
+    return f" {speech.wording.date.format(day=_day(int(day), speech), month=name, year=speech.year(year))} "
+
+
+def _day(day: int, speech: Speech) -> str:
+    if speech.wording.ordinal_days or (day == 1 and speech.wording.first_of_month):
+        return speech.ordinal(day)
+    return speech.cardinal(str(day))
+
+
+def _named(text: str, speech: Speech) -> str:
+    """A day beside a month's name, which English and some others say as an ordinal. The year stays for later."""
+    names = "|".join(re.escape(name) for name in _months(speech.wording.locale).values())
+    if speech.wording.ordinal_days:
+        suffix = r"(?:st|nd|rd|th)?"
+        after = re.compile(rf"\b({names})\s(\d{{1,2}}){suffix}(?![\w:%/])(?![.,-]\d)")
+        before = re.compile(rf"(?<![\w.,:/-])(?:the\s)?(\d{{1,2}}){suffix}\s(?:of\s)?({names})\b")
+        text = after.sub(lambda m: f"{m[1]} {speech.ordinal(int(m[2]))}" if 1 <= int(m[2]) <= 31 else m[0], text)
+        return before.sub(
+            lambda m: f"the {speech.ordinal(int(m[1]))} of {m[2]}" if 1 <= int(m[1]) <= 31 else m[0], text
+        )
+    if speech.wording.first_of_month:
+        of = r"((?:\sde)?\s)"
+        first = re.compile(rf"(?<![\w.,:/-])1{of}({names})\b", re.IGNORECASE)
+        return first.sub(lambda m: f"{speech.ordinal(1)}{m[1]}{m[2]}", text)
+    return text
+
+
+def _time(match: re.Match[str], speech: Speech) -> str:
+    said = _clock(int(match[1]), int(match[2]), speech, half=match[4])
+    if match[3] and int(match[3]):
+        said += f" {int(match[3])} s"  # the reader of units makes seconds of it
+    return f" {said} "
+
+
+def _hour(match: re.Match[str], speech: Speech) -> str:
+    return f" {_clock(int(match[1]), 0, speech, half=match[2])} "
+
+
+def _clock(hour: int, minute: int, speech: Speech, half: str | None = None) -> str:
+    """`half` is the first letter of "a.m." or "p.m."."""
+    wording = speech.wording
+    hours = speech.cardinal(str(hour), feminine=wording.feminine_hours)
+    minutes = speech.cardinal(str(minute))
+    form = wording.time
+    if minute == 0:
+        form = "{hour}" if half else wording.time_sharp
+        if wording.hundred_hours and not half and not 1 <= hour <= 12:
+            form = wording.hundred_hours
+    elif minute < 10 and wording.single_digit_minutes:
+        form = wording.single_digit_minutes
+    said = form.format(hour=hours, minute=minutes)
+    if wording.rules == "fr" and hour < 2:
+        said = said.replace("heures", "heure")
+    if half:
+        said += f" {wording.morning if half.lower() == 'a' else wording.afternoon}"
+    return said
+
+
+@cache
+def _months(locale: str) -> dict[int, str]:
+    return dict(get_month_names("wide", locale=locale))

@@ -1,0 +1,132 @@
+"""Plain numbers: telephone numbers, ranges, fractions, versions, ordinals, decades, years, and all digits left."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+from voxport.engine.normalise.speech import Speech
+
+_PHONE: Final = re.compile(
+    r"(?<![\w.,/-])(?:"
+    r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"  # +44 20 7946 0958
+    r"|\(\d{2,5}\) ?\d{3,5}(?:[ -]\d{2,5}){1,3}"  # (555) 123-4567
+    r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}"  # 555-123-4567
+    r"|0\d{1,4}(?:[ -]\d{2,5}){2,5}"  # 01 23 45 67 89
+    r")(?![\w/-])(?![.,]\d)"
+)
+_ENDPOINT: Final = r"\d++(?:[.,]\d++)*+ ?[%°]?+"
+_RANGE: Final = re.compile(
+    rf"(?<![\w.,/:-])((?:[$£€¥₹] ?)?{_ENDPOINT})(?:-| ?– ?|—)(?=[$£€¥₹]?{_ENDPOINT}(?! ?[-–—] ?\d))"
+)
+"""Two numbers, no more: 3-2-1 is none, and a hyphen between spaces is a dash or a minus."""
+_VERSION: Final = re.compile(r"(?<![\d.,])(?:(?<=\b[vV])|(?<![^\W_]))(\d{1,6}(?:\.\d{1,6}){2,8})(?![\w])(?!\.\d)")
+_FRACTION: Final = re.compile(r"(?<![\w.,/-])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?![\w/-])(?![.,]\d)")
+_DECADE: Final = re.compile(r"(?<![\w.,])['’]?((?:1[1-9]|20)?\d)0['’]?s\b")
+_YEAR: Final = re.compile(r"(?<![\w.,+-])(1[1-9]\d\d|20\d\d)(?![\w%])(?![.,]\d)")
+_NEGATIVE: Final = re.compile(r"(?:(?<=\s)|(?<=\()|^)[-−](?=\d)")
+_LONG_RUN: Final = 10
+"""Digits from which an unbroken run is no amount but a number to dial or to copy."""
+
+
+def read_shapes(text: str, speech: Speech) -> str:
+    """Numbers that are known by their shape, before amounts are looked for. Of a range only the dash is read, "3-5"
+    as "3 to 5": its numbers stay for the readers after this one."""
+    if not any(character.isdecimal() for character in text):
+        return text
+    text = _PHONE.sub(lambda match: _phone(match, speech), text)
+    text = _VERSION.sub(lambda match: _version(match[1], speech), text)
+    text = _FRACTION.sub(lambda match: _fraction(match, speech), text)
+    if speech.wording.locale.startswith("en"):
+        text = _DECADE.sub(lambda match: _decade(match, speech), text)
+    return _RANGE.sub(rf"\1 {speech.wording.to} ", text)
+
+
+def read(text: str, speech: Speech) -> str:
+    if not any(character.isdecimal() for character in text):
+        return text
+    if speech.wording.ordinal_suffixes:
+        text = _ordinals(speech).sub(lambda match: _ordinal(match, speech), text)
+    text = _NEGATIVE.sub(f"{speech.wording.minus} ", text)
+    text = _YEAR.sub(lambda match: f" {speech.year(match[1])} ", text)
+    text = _numbers(speech).sub(lambda match: _number(match, speech), text)
+    return re.sub(r"\d++", lambda match: f" {speech.cardinal(match.group())} ", text)
+
+
+def _phone(match: re.Match[str], speech: Speech) -> str:
+    """The groups as they are written, digit by digit, with a breath between them. French says pairs as numbers."""
+    written = match.group()
+    groups = re.findall(r"\d+", written)
+    digits = sum(map(len, groups))
+    if written[0] == "+" and digits < 7:
+        return written
+    by_pairs = speech.wording.rules == "fr"
+    said = [
+        speech.cardinal(group) if by_pairs and len(group) == 2 and group[0] != "0" else speech.one_by_one(group)
+        for group in groups
+    ]
+    plus = f"{speech.wording.marks['+']} " if written[0] == "+" else ""
+    return f" {plus}{', '.join(said)} "
+
+
+def _version(written: str, speech: Speech) -> str:
+    english = speech.wording.locale.startswith("en")
+    address = written.count(".") == 3
+    dot = f" {speech.wording.point if english and not address else speech.wording.web['.']} "
+    return f" {dot.join(speech.cardinal(part) for part in written.split('.'))} "
+
+
+def _fraction(match: re.Match[str], speech: Speech) -> str:
+    whole, above, below = match[1], int(match[2]), int(match[3])
+    wording = speech.wording
+    if match.group() == "24/7":
+        return f" {speech.cardinal('24')} {speech.cardinal('7')} "
+    part = _part(above, below, speech)
+    if whole:
+        joined = f" {wording.and_a_half} " if (above, below) == (1, 2) else f" {wording.web['&']} {part} "
+        return f" {speech.cardinal(whole)}{joined}"
+    return f" {part} "
+
+
+def _part(above: int, below: int, speech: Speech) -> str:
+    wording = speech.wording
+    if (above, below) == (1, 2):
+        return wording.one_half
+    said = speech.cardinal(str(above), counting=True)
+    if below in wording.halves:
+        return f"{said} {wording.halves[below][0 if above == 1 else 1]}"
+    if wording.locale.startswith("en") and 4 < below <= 20 and above < below:
+        return f"{said} {speech.ordinal(below)}{'' if above == 1 else 's'}"
+    return f"{said} {wording.over} {speech.cardinal(str(below))}"
+
+
+def _decade(match: re.Match[str], speech: Speech) -> str:
+    """ "1990s" is "nineteen nineties"; "2000s" is "two thousands"."""
+    digits = match[1] + "0"
+    words = speech.year(digits) if len(digits) == 4 else speech.cardinal(digits)
+    return f" {words[:-1]}ies " if words.endswith("y") else f" {words}s "
+
+
+def _ordinal(match: re.Match[str], speech: Speech) -> str:
+    if speech.wording.rules == "hi":
+        return f" {speech.cardinal(match[1])}{match[2]} "  # "5वीं" keeps its ending, which says gender and case
+    return f" {speech.ordinal(int(match[1]), feminine=match[2].lower() in speech.wording.feminine_suffixes)} "
+
+
+def _number(match: re.Match[str], speech: Speech) -> str:
+    written, following = match.group(), match.string[match.end() : match.end() + 40]
+    if len(written) >= _LONG_RUN and written.isdecimal():
+        return f" {speech.one_by_one(written)} "
+    noun = re.match(r"\s[^\W\d_]{2}", following) is not None and not re.match(r"\s\w{1,3}\b", following)
+    return f" {speech.say(written, feminine=speech.is_feminine(following), counting=noun)} "
+
+
+@cache
+def _numbers(speech: Speech) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\d)(?<!\d[.,]){speech.number}")
+
+
+@cache
+def _ordinals(speech: Speech) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.,])(\d{{1,6}})({speech.wording.ordinal_suffixes})(?!\w)", re.IGNORECASE)

@@ -1,0 +1,101 @@
+"""Numbers as words of one language: a thin layer over unicode-rbnf, which knows CLDR's rules."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, cached_property
+from typing import Final
+
+from unicode_rbnf import RbnfEngine
+
+from voxport.engine.normalise.wording import Wording
+from voxport.engine.normalise.wordings import WORDINGS
+
+_LONGEST: Final = 15
+"""Digits up to which a number is said as one; what is longer is read digit by digit."""
+
+
+class Speech:
+    """How one language says numbers, and its `wording` for all else."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.wording: Wording = WORDINGS[language]
+        self._rules = RbnfEngine.for_language(self.wording.rules)
+        self._verbose = "-verbose" if language == "en-gb" else ""
+
+    @cached_property
+    def number(self) -> str:
+        """The regular expression of a written number, as this language groups thousands and marks decimals."""
+        if self.wording.decimal_comma:
+            grouped = r"\d{1,3}(?:\.\d{3})++(?!\d)(?:,\d++)?+|\d{1,3}(?: \d{3}){1,4}+(?!\d)(?:,\d++)?+"
+            return rf"(?:{grouped}|\d++(?:[.,]\d++)?+)"
+        indian = r"\d{1,2}(?:,\d{2}(?!\d))++,\d{3}(?!\d)(?:\.\d++)?+"
+        return rf"(?:{indian}|\d{{1,3}}(?:,\d{{3}})++(?!\d)(?:\.\d++)?+|\d++(?:\.\d++)?+)"
+
+    def parts(self, number: str) -> tuple[str, str]:
+        """The digits before and behind the decimal mark of what `number` matched."""
+        if not self.wording.decimal_comma:
+            whole, _, fraction = number.replace(",", "").partition(".")
+            return whole, fraction
+        number = number.replace(" ", "")
+        if re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?", number):
+            number = number.replace(".", "")
+        whole, _, fraction = number.replace(".", ",").partition(",")
+        return whole, fraction
+
+    def say(self, number: str, *, feminine: bool = False, counting: bool = False) -> str:
+        """What `number` matched, in words. `counting`: a noun follows."""
+        whole, fraction = self.parts(number)
+        if fraction:
+            return f"{self.cardinal(whole)} {self.wording.point} {self.one_by_one(fraction)}"
+        return self.cardinal(whole, feminine=feminine, counting=counting)
+
+    def cardinal(self, digits: str, *, feminine: bool = False, counting: bool = False) -> str:
+        """`digits` as one number; digit by digit where it starts with a zero or is too long."""
+        if len(digits) > _LONGEST or (digits[0] == "0" and len(digits) > 1):
+            return self.one_by_one(digits)
+        if self.wording.locale.startswith("en") or self.wording.rules == "hi":
+            return self._by(f"spellout-cardinal{self._verbose}", int(digits))
+        rule = "cardinal-feminine" if feminine else "cardinal-masculine" if counting else "numbering"
+        return self._by(f"spellout-{rule}", int(digits))
+
+    def ordinal(self, value: int, *, feminine: bool = False) -> str:
+        if self.wording.locale.startswith("en"):
+            return self._by(f"spellout-ordinal{self._verbose}", value)
+        return self._by("spellout-ordinal-feminine" if feminine else "spellout-ordinal-masculine", value)
+
+    def year(self, digits: str) -> str:
+        """Four digits as a year: "nineteen eighty-four" where a language says it so."""
+        value = int(digits)
+        if self.wording.locale.startswith("en") and (1100 <= value <= 1999 or 2010 <= value <= 2099):
+            return self._by("spellout-numbering-year", value).replace("oh-", "oh ")
+        if self.wording.years_by_hundreds and 1100 <= value <= 1999:
+            rest = self.cardinal(str(value % 100)) if value % 100 else ""
+            return self.wording.years_by_hundreds.format(century=self.cardinal(digits[:2]), rest=rest).strip()
+        return self.cardinal(str(value))
+
+    def one_by_one(self, digits: str) -> str:
+        return " ".join(self._digits[digit] for digit in digits)
+
+    def is_feminine(self, following: str) -> bool:
+        """Whether the noun at the beginning of `following` looks feminine."""
+        noun = re.match(r"\s([^\W\d_]{2,30})(?!\w)", following)
+        if noun is None:
+            return False
+        word = noun.group(1).lower()
+        return word.endswith(self.wording.feminine_endings) and word not in self.wording.masculine_words
+
+    @cached_property
+    def _digits(self) -> dict[str, str]:
+        return {str(value): self.cardinal(str(value)) for value in range(10)}
+
+    def _by(self, rule: str, value: int) -> str:
+        words = self._rules.format_number(value, ruleset_names=[rule]).text
+        return words.replace("\u00ad", "").replace(",", "").replace("−", self.wording.minus)
+
+
+@cache
+def speech(language: str) -> Speech:
+    """The `Speech` of a language, made once."""
+    return Speech(language)

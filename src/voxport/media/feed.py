@@ -1,0 +1,115 @@
+"""ffmpeg as an encoder that is fed samples as they are made."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from voxport.media.ffmpeg import limited_command
+
+SAMPLE_RATE = 24_000
+Pcm = npt.NDArray[np.int16]
+"""Mono samples at SAMPLE_RATE, 16 bits."""
+
+# 100,000 characters at half the speed are 10 hours at most. Opus, the slowest, takes 0.01 s for a second of sound
+# (measured): five times that. No file of them is larger than the samples (1.7 GB).
+_CPU_SECONDS = 1_800
+_FILE_BYTES = 2 * 1024**3
+_PATIENCE_SECONDS = 60.0
+# The samples need no probing, and the first of them is to come out as soon as it can. No tags, and no version of the
+# encoder: the file tells nothing about the machine, and the same samples give the same bytes.
+_INPUT = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
+_NO_TRACES = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact")
+
+
+class Feed:
+    """One run of ffmpeg. Leaving its `with` block ends it, in whatever way.
+
+    One thread writes, one may read (where `to_pipe`), and any may `kill`.
+    """
+
+    def __init__(self, ffmpeg: Path, encoder: Sequence[str], target: str, *, to_pipe: bool) -> None:
+        """`encoder` are its options, `target` a file of its own or `pipe:1`."""
+        arguments = [*_INPUT, "-i", "pipe:0", *encoder, *_NO_TRACES, "-y", target]
+        self._to_pipe = to_pipe
+        self._folder = tempfile.TemporaryDirectory(prefix="voxport-")
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by __exit__
+        self._child = subprocess.Popen(  # noqa: S603
+            limited_command(ffmpeg, arguments, cpu_seconds=_CPU_SECONDS, file_bytes=_FILE_BYTES),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if to_pipe else subprocess.DEVNULL,
+            stderr=self._messages,
+            bufsize=0,
+            cwd=self._folder.name,
+            env={},
+            start_new_session=True,
+        )
+        assert self._child.stdin is not None
+        os.set_blocking(self._child.stdin.fileno(), False)
+
+    def write(self, samples: Pcm) -> None:
+        """Raises RuntimeError where ffmpeg is gone or, writing a file, does nothing for a minute. One that writes to
+        a pipe may wait for a slow reader as long as it likes."""
+        assert self._child.stdin is not None
+        descriptor = self._child.stdin.fileno()
+        rest = memoryview(samples.astype("<i2").tobytes())
+        while rest:
+            ready = select.select([], [descriptor], [], None if self._to_pipe else _PATIENCE_SECONDS)[1]
+            if not ready:
+                self.kill()
+            try:
+                rest = rest[os.write(descriptor, rest) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise self._failure() from None
+
+    def end_input(self) -> None:
+        """There are no more samples."""
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+
+    def read(self) -> bytes:
+        """What it has encoded, as soon as there is something; empty at its end."""
+        assert self._child.stdout is not None
+        return os.read(self._child.stdout.fileno(), 1 << 16)
+
+    def finish(self) -> None:
+        """Wait until it has written all. Raises RuntimeError where it failed."""
+        try:
+            self._child.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        if self._child.wait() != 0:
+            raise self._failure()
+
+    def kill(self) -> None:
+        self._child.kill()
+
+    def __enter__(self) -> Feed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._messages.close()
+        self._folder.cleanup()
+
+    def _failure(self) -> RuntimeError:
+        exit_code = self._child.wait()
+        self._messages.seek(0)
+        said = self._messages.read(4096).decode("utf-8", "replace")
+        return RuntimeError(f"ffmpeg could not encode: exit code {exit_code}: {said}")

@@ -1,0 +1,118 @@
+"""The work of a core-tts job: speak the text piece by piece, then make one file of the pieces and charge it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from voxport.jobs.port import JobRun, Json, Step
+from voxport.jobs.service import Jobs
+from voxport.media.encode import FORMATS, encode_file, to_pcm16
+from voxport.media.feed import Pcm
+from voxport.media.service import MediaService
+from voxport.media.storage import Storage
+from voxport.providers.base import PlaceLost
+from voxport.providers.registry import Registry
+from voxport.speech.lengths import billed_seconds
+from voxport.speech.parts import Parts
+from voxport.speech.service import SERVICE, require_audio
+from voxport.voices.service import Voices
+
+_SPOKEN = 0.95  # the share of a job's time that is not encoding
+_log = logging.getLogger("voxport.speech")
+
+
+class SpeechHandler:
+    """A job's subject is the key of its file. Between the steps, and through a kill, the pieces lie in storage."""
+
+    service = SERVICE
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        voices: Voices,
+        providers: Registry,
+        media: MediaService,
+        storage: Storage,
+        ffmpeg: Path,
+    ) -> None:
+        self._jobs = jobs
+        self._voices = voices
+        self._providers = providers
+        self._media = media
+        self._storage = storage
+        self._ffmpeg = ffmpeg
+
+    def steps(self) -> Sequence[Step]:
+        return (("speak", self._speak), ("store", self._store))
+
+    def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        Parts(self._storage, run.job_id).drop()
+        if not completed:
+            self._storage.delete(run.subject)
+
+    def _speak(self, run: JobRun) -> Json:
+        run.advance("speaking", 0.0)
+        parts = Parts(self._storage, run.job_id)
+        try:
+            self._speak_rest(run, parts)
+        except PlaceLost:
+            _log.warning("a job is spoken again from its beginning", extra={"job_id": run.job_id})
+            parts.drop()
+            self._speak_rest(run, parts)
+        return {"parts": len(parts)}
+
+    def _speak_rest(self, run: JobRun, parts: Parts) -> None:
+        """Speak what is missing behind the parts that are there."""
+        request = run.request
+        speaker = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
+        provider = self._providers.require_available(speaker.provider.name)
+        pieces = provider.speak(
+            request["text"],
+            self._voices.reference(speaker),
+            language=request["language"],
+            speed=request["speed"],
+            after=parts.last_place(),
+        )
+        for piece in pieces:
+            parts.add(piece.place, to_pcm16(piece.audio))
+            _log.debug("a part was spoken", extra={"job_id": run.job_id, "part": len(parts) - 1})
+            run.advance("speaking", round(_SPOKEN * piece.share, 4))
+
+    def _store(self, run: JobRun) -> Json:
+        run.advance("storing", _SPOKEN)
+        request, key = run.request, run.subject
+        audio_format = FORMATS[request["output_format"]]
+        parts = Parts(self._storage, run.job_id)
+        with self._storage.writing(key) as path, contextlib.closing(self._watched(run, parts)) as pieces:
+            samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
+        seconds, size = billed_seconds(samples), self._storage.size(key) or 0
+
+        def make(tx: Session) -> dict[str, Any]:
+            self._media.add_speech(tx, run.profile_id, key, audio_format.content_type, size)
+            return {
+                "key": key,
+                "folder_id": request["folder_id"],
+                "provider": request["provider"],
+                "voice_id": request["voice_id"],
+                "cloned_voice_id": None,
+                "duration_seconds": float(seconds),
+            }
+
+        self._jobs.complete(run.job_id, run.hold_id, units=seconds, make=make)
+        parts.drop()
+        return {}
+
+    def _watched(self, run: JobRun, parts: Parts) -> Generator[Pcm, None, None]:
+        """The parts, for as long as the job is not cancelled."""
+        samples = 0
+        for number, part in enumerate(parts):
+            run.advance("storing", round(_SPOKEN + (1 - _SPOKEN) * number / len(parts), 4))
+            samples += len(part)
+            yield part
+        require_audio(samples, run.request["provider"])

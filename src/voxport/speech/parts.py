@@ -1,0 +1,57 @@
+"""The pieces of a job's speech, kept in storage as they are made, so that none is spoken twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from voxport.media.feed import Pcm
+from voxport.media.storage import Storage
+from voxport.providers.base import Place
+
+
+class Parts:
+    """Files `jobs/{job}/000000.part`, `000001.part`, … without a gap: a line of JSON (the piece's place), then its
+    samples as s16le."""
+
+    def __init__(self, storage: Storage, job_id: str) -> None:
+        self._storage = storage
+        self._job_id = job_id
+        self._count = 0
+        while storage.size(self._key(self._count)) is not None:
+            self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def last_place(self) -> Place | None:
+        """Where the speech that is kept ends."""
+        if self._count == 0:
+            return None
+        place: Place = json.loads(self._read(self._count - 1)[0])
+        return place
+
+    def add(self, place: Place, samples: Pcm) -> None:
+        content = json.dumps(place).encode() + b"\n" + samples.astype("<i2").tobytes()
+        self._storage.put(self._key(self._count), content)
+        self._count += 1
+
+    def __iter__(self) -> Iterator[Pcm]:
+        """The samples, part by part; one part is in memory at a time."""
+        for number in range(self._count):
+            yield np.frombuffer(self._read(number)[1], "<i2")
+
+    def drop(self) -> None:
+        """Remove them, the last one first: what a kill leaves of them has no gap, and is found again."""
+        while self._count:
+            self._storage.delete(self._key(self._count - 1))
+            self._count -= 1
+
+    def _read(self, number: int) -> tuple[bytes, bytes]:
+        place, _, samples = self._storage.read(self._key(number)).partition(b"\n")
+        return place, samples
+
+    def _key(self, number: int) -> str:
+        return f"jobs/{self._job_id}/{number:06d}.part"

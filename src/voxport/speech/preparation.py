@@ -1,0 +1,111 @@
+"""What a request for speech asks for, and all that can be refused of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from voxport.accounts.service import Principal
+from voxport.catalog import Catalog
+from voxport.errors import BadRequest, Invalid
+from voxport.media.encode import FORMATS, AudioFormat
+from voxport.media.live import LIVE_FORMATS
+from voxport.providers.base import Provider
+from voxport.providers.registry import Registry
+from voxport.speech.lengths import require_text
+from voxport.voices.service import Speaker, Voices
+
+VoiceSettings = Mapping[str, float]
+"""What was sent of `voice_settings`, by name."""
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """`is_job` for an answer that comes later, `is_stream` for audio as it is made."""
+
+    text: str
+    voice_id: str
+    provider: str | None = None
+    output_format: str = "mp3"
+    language: str | None = None
+    voice_settings: VoiceSettings = field(default_factory=dict)
+    folder_id: str | None = None
+    is_job: bool = False
+    is_stream: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedSpeech:
+    """A request that nothing speaks against but, perhaps, the money."""
+
+    caller: Principal
+    request: SpeechRequest
+    speaker: Speaker
+    language: str
+    audio_format: AudioFormat
+
+    @property
+    def speed(self) -> float:
+        return self.request.voice_settings.get("speed", 1.0)
+
+
+class Preparation:
+    def __init__(self, catalog: Catalog, voices: Voices, providers: Registry) -> None:
+        self._limits = catalog.limits
+        self._voices = voices
+        self._providers = providers
+
+    def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
+        """Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
+        self._check_shape(request)
+        speaker = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
+        provider = self._providers.require_available(speaker.provider.name)
+        language = self._language(provider, request.language, speaker.language)
+        require_settings(provider, request.voice_settings)
+        provider.check_text(request.text, language)
+        if request.is_stream and not provider.capabilities().supports_streaming:
+            raise BadRequest(
+                f"The provider {provider.name} can't stream. Leave stream out.", code="provider_cannot_stream"
+            )
+        return PreparedSpeech(caller, request, speaker, language, FORMATS[request.output_format])
+
+    def _check_shape(self, request: SpeechRequest) -> None:
+        if request.is_job:
+            require_text(request.text, self._limits.text_characters_async)
+        else:
+            require_text(
+                request.text,
+                self._limits.text_characters,
+                advice=f"Send the header `Prefer: respond-async` (without stream): then it is spoken as a job, and up "
+                f"to {self._limits.text_characters_async:,} characters are taken.",
+            )
+        if request.is_stream and request.output_format not in LIVE_FORMATS:
+            raise Invalid(
+                f"The format {request.output_format} can't be streamed. Streamed are: {', '.join(LIVE_FORMATS)}.",
+                location=("body", "output_format"),
+                details={"streamed": list(LIVE_FORMATS)},
+            )
+
+    def _language(self, provider: Provider, wanted: str | None, own: str) -> str:
+        if wanted is None:
+            return own
+        spoken = provider.capabilities().languages
+        if wanted.lower() not in spoken:
+            raise Invalid(
+                f"The language {wanted!r} is not spoken by {provider.name}. Spoken are: {', '.join(spoken)}.",
+                location=("body", "language"),
+                details={"spoken": list(spoken)},
+            )
+        return wanted.lower()
+
+
+def require_settings(provider: Provider, settings: VoiceSettings) -> None:
+    """Raises Invalid for a setting that the provider does not use."""
+    used = provider.capabilities().voice_settings
+    for name in settings:
+        if name not in used:
+            raise Invalid(
+                f"The provider {provider.name} does not use {name}. It uses: {', '.join(used) or 'none'}.",
+                location=("body", "voice_settings", name),
+                details={"used": list(used)},
+            )

@@ -1,0 +1,1 @@
+"""Whether a recording carries the mark of the local engine."""

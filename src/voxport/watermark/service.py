@@ -1,0 +1,22 @@
+"""watermark/detect: whether the recording behind an audioUrl was spoken by the local engine."""
+
+from __future__ import annotations
+
+from voxport.accounts.service import Principal
+from voxport.engine import Detection, detect
+from voxport.media.decode import SAMPLE_RATE
+from voxport.media.samples import Samples, Source
+
+
+class Watermarks:
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def locate(self, caller: Principal, audio_url: str) -> Source:
+        """What can be refused at once. Raises AudioUrlUnusable, NotFound, BadSignature."""
+        return self._samples.locate(caller.profile_id, audio_url)
+
+    def detect(self, caller: Principal, source: Source) -> Detection:
+        """Look for the mark in as much of the recording as is used of a sample. It need hold no speech: silence has
+        no mark. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable (not audio, or damaged)."""
+        return detect(self._samples.obtain(caller.profile_id, source), SAMPLE_RATE)

@@ -1,0 +1,105 @@
+"""A body that is sent as it is made, by a generator that runs in the gate's threads."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator, Mapping
+from functools import partial
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from voxport.errors import VoxportError
+from voxport.web.gate import Gate
+
+_STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
+_log = logging.getLogger("voxport.live")
+
+
+async def live_response(
+    gate: Gate, chunks: Generator[bytes, None, None], *, media_type: str, headers: Mapping[str, str]
+) -> LiveResponse:
+    """The response, as soon as there is something to send. What `chunks` raises before goes through, and is an
+    answer like any other error."""
+    await gate.enter()
+    try:
+        first = await gate.in_thread(partial(next, chunks, b""))
+    except BaseException:
+        gate.leave()
+        raise
+    return LiveResponse(gate, first, chunks, media_type=media_type, headers=headers)
+
+
+class LiveResponse(Response):
+    """Sends what the generator gives. An error in its middle breaks the body off without an end, so that nobody takes
+    what came for the whole. The generator is closed when the client goes away, and stopped by an error when the
+    server does; its place is given back."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        first: bytes,
+        chunks: Generator[bytes, None, None],
+        *,
+        media_type: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        self.init_headers({"Cache-Control": "no-store", **headers})
+        self._gate = gate
+        self._first = first
+        self._chunks = chunks
+        self._is_left = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch, receive, tasks.cancel_scope)
+                await self._send(send)
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._gate.in_thread(self._end)
+                finally:
+                    self._gate.leave()
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        chunk = self._first
+        try:
+            while chunk:
+                with anyio.fail_after(_STALL_SECONDS):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = await self._gate.in_thread(partial(next, self._chunks, b""))
+        except VoxportError as error:
+            _log.warning("a stream broke off", extra={"code": error.code})
+        except TimeoutError:
+            self._is_left = True
+            _log.info("a stream's reader takes nothing any more")
+        except Exception:
+            _log.exception("a stream broke off for a reason of our own")
+        else:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._is_left = True
+        scope.cancel()
+
+    def _end(self) -> None:
+        """Of a generator that is at its end already, nothing is left to do."""
+        if self._is_left:
+            self._chunks.close()
+        else:
+            with contextlib.suppress(_ServerStops):
+                self._chunks.throw(_ServerStops())
+
+
+class _ServerStops(Exception):
+    """The stream is cut off, and the client has no part in it."""

@@ -1,0 +1,221 @@
+"""The fit: its twin of the network, its ear, its descent, and how it survives a kill."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, EngineUnavailable, Voice
+from voxport.engine.arrays import Floats
+from voxport.engine.fit.descent import Aim, Descent, State
+from voxport.engine.fit.hearing import Encoder, Spectrum
+from voxport.engine.fit.sentences import Sentence, Source
+from voxport.engine.fit.twin import Decoder
+from voxport.engine.fit.weights import decoder_parts
+from voxport.engine.phonemizer import Phonemizer
+from voxport.engine.planner import plan
+from voxport.engine.speaker import slaney_filterbank
+from voxport.engine.stock import stock_packs
+from voxport.engine.synthesizer import Synthesizer
+from voxport.engine.voice import TIMBRE
+from voxport.engine.weights import load_halves
+
+pytestmark = pytest.mark.slow
+
+SHORT = "The old boat drifted by."
+OTHER = "Put the lamp near it."
+
+
+@pytest.fixture(scope="module")
+def synthesizer() -> Synthesizer:
+    return Synthesizer(load_halves(), threads=2)
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Decoder, Source]:
+    weights, source = decoder_parts()
+    return Decoder(weights), Source(source)
+
+
+def voice(name: str) -> Voice:
+    packs = stock_packs()
+    return packs.voice(packs.ids.index(name))
+
+
+def sentence(
+    text: str, start: Voice, synthesizer: Synthesizer, parts: tuple[Decoder, Source], phonemizer: Phonemizer
+) -> Sentence:
+    return parts[1].sentence(plan(text, "en-us", phonemizer)[0], start, synthesizer)
+
+
+def spoken(decoder: Decoder, one: Sentence) -> Floats:
+    with torch.no_grad():
+        audio = decoder(one.features, one.f0, one.noise, one.tone, one.style)
+    return np.asarray(audio.numpy())
+
+
+@pytest.mark.parametrize("name", ["af_heart", "bm_george", "zf_xiaoxiao"])
+def test_the_twin_sounds_as_the_graph_does(
+    name: str, synthesizer: Synthesizer, parts: tuple[Decoder, Source], phonemizer: Phonemizer
+) -> None:
+    start = voice(name)
+    chunk = plan(SHORT, "en-us", phonemizer)[0]
+    style = start.style(len(chunk.tokens))
+    graph = synthesizer.decode(synthesizer.predict(chunk.tokens, style, 1.0), style)
+    twin = spoken(parts[0], sentence(SHORT, start, synthesizer, parts, phonemizer))
+    assert twin.size == graph.size
+    ours, theirs = log_mels(twin), log_mels(graph)
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+    assert abs(10 * np.log10(np.mean(twin**2) / np.mean(graph**2))) < 0.5
+
+
+def test_the_fit_s_ear_hears_what_the_engine_s_encoder_hears(engine: Engine) -> None:
+    text = "It was a bright cold day, and the clocks were striking. Nobody looked up at the tower. Then it rained."
+    audio = np.concatenate([engine.speak(chunk, voice("am_puck")) for chunk in engine.plan(text, "en-us")])
+    heard = Encoder()(torch.from_numpy(audio)).numpy()
+    assert float(heard @ engine.embed(audio)) > 0.985
+
+
+def test_the_gradient_is_that_of_the_loss(
+    synthesizer: Synthesizer, parts: tuple[Decoder, Source], phonemizer: Phonemizer
+) -> None:
+    one = sentence("Yes.", voice("af_heart"), synthesizer, parts, phonemizer)
+    spectrum = Spectrum(highest_hz=12_000)
+    direction = torch.from_numpy(np.random.default_rng(1).normal(size=128).astype(np.float32))
+    direction = direction / direction.norm()
+
+    def loss(along: torch.Tensor) -> torch.Tensor:
+        audio = parts[0](one.features, one.f0, one.noise, one.tone, one.style + along * direction)
+        return spectrum(audio)[0].square().mean()
+
+    along = torch.zeros((), requires_grad=True)
+    loss(along).backward()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        slope = float((loss(torch.tensor(0.02)) - loss(torch.tensor(-0.02))) / 0.04)
+    assert along.grad is not None
+    assert float(along.grad) == pytest.approx(slope, rel=0.1, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def descent(
+    synthesizer: Synthesizer, parts: tuple[Decoder, Source], phonemizer: Phonemizer
+) -> tuple[Descent, Aim, Sentence]:
+    """From one stock voice towards another that speaks the same, so that it is known how near one can come."""
+    encoder, spectrum = Encoder(), Spectrum(highest_hz=12_000)
+    start, goal = voice("am_michael"), voice("am_onyx")
+    wanted = torch.from_numpy(
+        spoken(parts[0], sentence(SHORT + " " + OTHER, goal, synthesizer, parts, phonemizer)).copy()
+    )
+    aim = Aim(encoder(wanted), spectrum(wanted))
+    fitted = [sentence(SHORT, start, synthesizer, parts, phonemizer)]
+    check = sentence(OTHER, start, synthesizer, parts, phonemizer)
+    spread = stock_packs().means[:, TIMBRE].std(axis=0)
+    return Descent(parts[0], encoder, spectrum, fitted, check, aim, spread), aim, check
+
+
+def test_a_few_steps_bring_an_unfitted_sentence_nearer_to_the_speaker(
+    descent: tuple[Descent, Aim, Sentence], parts: tuple[Decoder, Source]
+) -> None:
+    fit, aim, check = descent
+    change = fit.run(State(), lambda _: None, steps=6)
+    encoder = Encoder()
+
+    def nearness(moved: Floats) -> float:
+        with torch.no_grad():
+            style = check.style + torch.from_numpy(moved)
+            audio = parts[0](check.features, check.f0, check.noise, check.tone, style)
+            return float(encoder(audio) @ aim.embedding)
+
+    assert nearness(change) > nearness(np.zeros(128, np.float32)) + 0.02
+
+
+def test_a_killed_fit_goes_on_from_its_last_saved_step(descent: tuple[Descent, Aim, Sentence]) -> None:
+    fit, _, _ = descent
+    whole = fit.run(State(), lambda _: None, steps=4)
+    saved: list[bytes] = []
+    fit.run(State(), lambda state: saved.append(state.to_bytes()), steps=2)
+    rest: list[int] = []
+    resumed = fit.run(State.from_bytes(saved[-1]), lambda state: rest.append(state.step), steps=4)
+    assert rest == [3, 4]
+    np.testing.assert_allclose(resumed, whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04", b"not a state"])
+def test_a_damaged_state_is_no_state(damaged: bytes) -> None:
+    with pytest.raises(ValueError, match="no state"):
+        State.from_bytes(damaged)
+
+
+@pytest.fixture(scope="module")
+def stranger(engine: Engine) -> Floats:
+    text = "It was a bright cold day, and the clocks were striking. Nobody looked up at the tower."
+    return np.concatenate([engine.speak(chunk, voice("em_alex")) for chunk in engine.plan(text, "en-us")])
+
+
+def test_a_cancel_ends_the_fit_and_its_process_within_two_seconds(stranger: Floats) -> None:
+    process = EngineProcess()
+    try:
+        asked: list[float] = []
+
+        def cancel(_: float, state: bytes) -> None:
+            if state:
+                asked.append(time.monotonic())
+                raise InterruptedError
+
+        pid = []
+
+        def watch(done: float, state: bytes) -> None:
+            pid.append(process.pid)
+            cancel(done, state)
+
+        with pytest.raises(InterruptedError):
+            process.enrol(stranger, tell=watch)
+        while Path(f"/proc/{pid[-1]}").exists() and time.monotonic() < asked[0] + 10:
+            time.sleep(0.02)
+        assert time.monotonic() - asked[0] < 2.0
+    finally:
+        process.close()
+
+
+def test_an_enrolment_whose_process_is_killed_goes_on_in_the_next_one(stranger: Floats) -> None:
+    states: list[bytes] = []
+    process = EngineProcess()
+    try:
+
+        def kill_after_three(_: float, state: bytes) -> None:
+            if state:
+                states.append(state)
+            if len(states) == 3 and process.pid is not None:
+                threading.Thread(target=process.close).start()
+
+        with pytest.raises(EngineUnavailable):
+            process.enrol(stranger, tell=kill_after_three)
+    finally:
+        process.close()
+    reached = State.from_bytes(states[-1]).step
+    assert reached >= 3
+    again: list[int] = []
+    second = EngineProcess()
+
+    def first_step(_: float, state: bytes) -> None:
+        if state:
+            again.append(State.from_bytes(state).step)
+            raise InterruptedError
+
+    try:
+        with pytest.raises(InterruptedError):
+            second.enrol(stranger, tell=first_step, saved=states[-1])
+    finally:
+        second.close()
+    assert again == [reached + 1]
+
+
+def log_mels(audio: Floats) -> Floats:
+    frames = np.lib.stride_tricks.sliding_window_view(audio, 1024)[::256] * np.hanning(1024)
+    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
+    return np.asarray(np.log(power @ slaney_filterbank(SAMPLE_RATE, 1024, 80).T + 1e-5))

@@ -1,0 +1,72 @@
+"""What leaves the local provider: pieces that join, go on behind a place, and are equally loud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from voxport.engine import EngineProcess
+from voxport.providers.base import SAMPLE_RATE, Piece, PlaceLost, VoiceRef
+from voxport.providers.local import LocalProvider
+
+pytestmark = pytest.mark.slow
+
+TEXT = "The harbour was quiet.\n\nWho was he waiting for?\n\nHe closed the book, and went home."
+VOICE = VoiceRef("af_heart")
+JOINT = SAMPLE_RATE // 500
+"""Samples on either side of a joint that belong to it: 2 ms."""
+MOST_AT_A_JOINT = 0.002
+"""The largest step from one sample to the next at a joint, of full scale. Within speech steps are a hundred times as
+large; a step of 0.002 is 54 dB under full scale."""
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[LocalProvider]:
+    provider = LocalProvider(
+        EngineProcess(), EngineProcess, max_text_length=5000, sample_min_seconds=3, sample_max_seconds=60
+    )
+    yield provider
+    provider.close()
+
+
+@pytest.fixture(scope="module")
+def pieces(provider: LocalProvider) -> list[Piece]:
+    return list(provider.speak(TEXT, VOICE, language="en-us"))
+
+
+def test_pieces_join_without_a_click(pieces: list[Piece]) -> None:
+    audio = np.concatenate([piece.audio for piece in pieces])
+    steps = np.abs(np.diff(audio))
+    joints = np.cumsum([piece.audio.size for piece in pieces])[:-1]
+    assert len(joints) >= 2
+    assert max(steps[joint - JOINT : joint + JOINT].max() for joint in joints) < MOST_AT_A_JOINT
+    assert steps.max() > 20 * MOST_AT_A_JOINT
+
+
+def test_a_speech_that_goes_on_behind_a_place_is_the_same_to_the_last_bit(
+    provider: LocalProvider, pieces: list[Piece]
+) -> None:
+    rest = list(provider.speak(TEXT, VOICE, language="en-us", after=pieces[0].place))
+    assert [piece.place for piece in rest] == [piece.place for piece in pieces[1:]]
+    assert rest[-1].share == pieces[-1].share == 1.0
+    for one, other in zip(rest, pieces[1:], strict=True):
+        np.testing.assert_array_equal(one.audio, other.audio)
+
+
+def test_a_place_of_another_text_is_lost(provider: LocalProvider, pieces: list[Piece]) -> None:
+    with pytest.raises(PlaceLost):
+        next(provider.speak(TEXT + " More.", VOICE, language="en-us", after=pieces[0].place))
+
+
+def test_twice_the_speed_takes_about_half_the_time_with_its_pauses(
+    provider: LocalProvider, pieces: list[Piece]
+) -> None:
+    fast = sum(piece.audio.size for piece in provider.speak(TEXT, VOICE, language="en-us", speed=2.0))
+    assert 0.4 < fast / sum(piece.audio.size for piece in pieces) < 0.65
+
+
+def test_an_english_voice_speaks_spanish(provider: LocalProvider) -> None:
+    (piece,) = provider.speak("Buenos días, ¿cómo está usted?", VOICE, language="es")
+    assert 1 < piece.audio.size / SAMPLE_RATE < 5

@@ -1,0 +1,298 @@
+"""core-tts as a job, with a provider that hums: spoken piece by piece, resumed, cancelled, charged once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.client import PUBLIC_URL, Client, error_of
+from tests.support.contract import contract
+from tests.support.providers import Humming
+from tests.test_contract import same_shape, work
+from voxport.billing.verify import verify
+from voxport.errors import ProviderFailed
+from voxport.jobs.runner import Runner
+from voxport.providers.base import SAMPLE_RATE
+
+TTS = "/v1/proxy/core-tts"
+LATER = {"Prefer": "respond-async"}
+BODY = {"text": "This is long enough. " * 20, "voice_id": "hum"}
+
+
+class Killed(BaseException):
+    """What a kill is to the code that it hits."""
+
+
+def queue(client: Client, **fields: Any) -> str:
+    answer = client.post(TTS, {**BODY, **fields}, headers=LATER)
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["job"]["id"]
+    return job_id
+
+
+def files(client: Client, folder: str) -> list[str]:
+    root = client.gateway.settings.data_dir / "files" / folder
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def five(humming: Humming) -> Humming:
+    """A provider that speaks everything in five pieces of a second."""
+    humming.provider.samples, humming.provider.pieces = 5 * SAMPLE_RATE, 5
+    return humming
+
+
+def at_piece(wanted: int, do: Callable[[], None]) -> Callable[[int], None]:
+    return lambda number: do() if number == wanted else None
+
+
+def test_the_answer_is_the_202_of_a_job_and_the_hold_is_seen(singer: Client) -> None:
+    answer = singer.post(TTS, BODY, headers=LATER)
+    assert answer.status_code == 202
+    body = answer.json()
+    same_shape(body, contract("core-voice-clone.response.202.json"), "core-voice-clone.response.202")
+    assert (body["job"]["status"], body["job"]["service"]) == ("queued", "core-tts")
+    assert answer.headers["Location"] == f"/v2/jobs/{body['job']['id']}"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.headers["Preference-Applied"] == "respond-async"
+    assert singer.balance()["held"] > 1
+    assert [job["service"] for job in singer.get("/v2/jobs?service=core-tts").json()["data"]] == ["core-tts"]
+
+
+def test_the_result_is_the_data_of_the_call_that_answers_at_once(singer: Client, five: Humming) -> None:
+    job_id = queue(singer, folder_id="fold_1", output_format="ogg")
+    work(five, job_id)
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["stage"], job["progress"]) == ("completed", "done", 1.0)
+    assert (job["units_consumed"], job["token_cost"]) == (5.0, 0.05)
+    data = job["result_data"]
+    same_shape(data, contract("core-tts.response.json")["data"], "core-tts.response.data")
+    assert data["duration_seconds"] == 5.0
+    assert data["folder_id"] == "fold_1"
+    assert data["url"].startswith(f"{PUBLIC_URL}/v1/blobs/{data['key']}?")
+    audio = singer.http.get(data["url"])
+    assert audio.headers["Content-Type"] == "audio/ogg"
+    assert audio.content.startswith(b"OggS")
+    assert singer.balance() == {"balance": 99.95, "credits": 99.95, "held": 0.0, "currency": "token"}
+    assert files(singer, "jobs") == []
+    assert verify(singer.gateway.database) == []
+
+
+def test_the_url_of_a_result_is_signed_anew_each_time_it_is_asked_for(singer: Client, five: Humming) -> None:
+    job_id = queue(singer)
+    work(five, job_id)
+    job = singer.gateway.jobs.get(singer.profile_id, job_id)
+    assert job.result is not None
+    assert "url" not in job.result
+
+
+@pytest.mark.parametrize(
+    ("prefer", "status"),
+    [
+        ("respond-async", 202),
+        ("Respond-Async, wait=10", 202),
+        ("wait=10;respond-async", 200),
+        ("handling=lenient, respond-async; foo", 202),
+        ("respond-sync", 200),
+        ("", 200),
+    ],
+)
+def test_the_preference_is_read_as_rfc_7240_writes_it(singer: Client, prefer: str, status: int) -> None:
+    assert singer.post(TTS, BODY, headers={"Prefer": prefer}).status_code == status
+
+
+def test_a_text_over_the_limit_of_one_call_says_how_to_send_it(singer: Client) -> None:
+    for extra in ({}, {"stream": True}):
+        answer = singer.post(TTS, {**BODY, "text": "a" * 5001, **extra})
+        assert answer.status_code == 422
+        assert "Prefer: respond-async" in error_of(answer)["message"]
+        assert error_of(answer)["details"] == {"limit": 5000, "length": 5001}
+
+
+def test_a_job_takes_a_hundred_thousand_characters_and_no_more(singer: Client) -> None:
+    rich = singer.another(credits="1000")
+    assert rich.post(TTS, {**BODY, "text": "a" * 100_000}, headers=LATER).status_code == 202
+    answer = rich.post(TTS, {**BODY, "text": "a" * 100_001}, headers=LATER)
+    assert answer.status_code == 422
+    assert error_of(answer)["details"] == {"limit": 100_000, "length": 100_001}
+    assert singer.post(TTS, {**BODY, "text": "a" * 100_000}, headers=LATER).status_code == 402
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"text": " "}, 422),
+        ({"voice_id": "nobody"}, 404),
+        ({"provider": "elevenlabs"}, 400),
+        ({"language": "de"}, 422),
+        ({"voice_settings": {"speed": 3}}, 422),
+    ],
+)
+def test_what_can_be_refused_at_once_is(singer: Client, fields: dict[str, Any], status: int) -> None:
+    assert singer.post(TTS, {**BODY, **fields}, headers=LATER).status_code == status
+    assert singer.get("/v2/jobs").json()["data"] == []
+    assert singer.balance()["held"] == 0
+
+
+def test_the_job_speaks_in_the_language_and_at_the_speed_of_its_request(singer: Client, five: Humming) -> None:
+    work(five, queue(singer, language="fr-fr", voice_settings={"speed": 0.5}))
+    asked = five.provider.asked[0]
+    assert (asked["language"], asked["speed"], asked["early"]) == ("fr-fr", 0.5, False)
+    assert asked["text"] == BODY["text"]
+
+
+def test_progress_is_seen_piece_by_piece(singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxport.jobs.runner._PROGRESS_SECONDS", 0.0)
+    job_id = queue(singer)
+    seen: list[tuple[str, float]] = []
+
+    def look(_: int) -> None:
+        job = singer.get(f"/v2/jobs/{job_id}").json()
+        seen.append((job["stage"], job["progress"]))
+
+    five.provider.heard = look
+    work(five, job_id)
+    assert seen == [("speaking", share) for share in (0.0, 0.19, 0.38, 0.57, 0.76)]
+
+
+@pytest.mark.parametrize("killed_at", [0, 1, 4])
+def test_a_job_that_was_killed_goes_on_with_the_first_piece_that_is_missing(
+    singer: Client, five: Humming, killed_at: int
+) -> None:
+    job_id = queue(singer, output_format="wav")
+    made: list[int] = []
+
+    def kill(number: int) -> None:
+        if number == killed_at and len(made) == killed_at:
+            made.append(-1)
+            raise Killed
+        made.append(number)
+
+    five.provider.heard = kill
+    with pytest.raises(Killed):
+        work(five, job_id)
+    assert len(files(singer, f"jobs/{job_id}")) == killed_at
+    work(five, job_id)
+    assert [number for number in made if number >= 0] == [0, 1, 2, 3, 4]
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["units_consumed"]) == ("completed", 5.0)
+    whole = singer.post(TTS, {**BODY, "output_format": "wav"}).json()["data"]["url"]
+    assert singer.http.get(job["result_data"]["url"]).content == singer.http.get(whole).content
+    assert files(singer, "jobs") == []
+    assert verify(singer.gateway.database) == []
+
+
+def test_a_job_whose_text_would_be_cut_otherwise_now_begins_again(singer: Client, five: Humming) -> None:
+    job_id = queue(singer)
+    five.provider.heard = at_piece(3, lambda: raise_(Killed()))
+    with pytest.raises(Killed):
+        work(five, job_id)
+    made: list[int] = []
+    five.provider.heard = made.append
+    five.provider.plan = "of another version"
+    work(five, job_id)
+    assert made == [0, 1, 2, 3, 4]
+    assert singer.get(f"/v2/jobs/{job_id}").json()["units_consumed"] == 5.0
+
+
+def test_a_job_that_was_killed_while_it_was_stored_speaks_nothing_again(
+    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = queue(singer)
+    complete = five.gateway.jobs.complete
+    monkeypatch.setattr(five.gateway.jobs, "complete", lambda *_, **__: raise_(Killed()))
+    with pytest.raises(Killed):
+        work(five, job_id)
+    monkeypatch.setattr(five.gateway.jobs, "complete", complete)
+    made: list[int] = []
+    five.provider.heard = made.append
+    work(five, job_id)
+    assert made == []
+    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
+    assert len(files(singer, "audio")) == 1
+
+
+def test_a_kill_after_the_charge_leaves_no_parts_and_charges_nothing_twice(
+    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = queue(singer)
+    monkeypatch.setattr("voxport.speech.parts.Parts.drop", lambda _: raise_(Killed()))
+    with pytest.raises(Killed):
+        work(five, job_id)
+    monkeypatch.undo()
+    assert len(files(singer, "jobs")) == 5
+    runner = Runner(five.gateway.jobs, five.gateway.handlers)
+    assert runner.run_step(job_id, "store", {"speak": {"parts": 5}}) is None
+    assert files(singer, "jobs") == []
+    assert singer.http.get(singer.get(f"/v2/jobs/{job_id}").json()["result_data"]["url"]).status_code == 200
+    assert singer.balance()["credits"] == 99.95
+    assert verify(singer.gateway.database) == []
+
+
+def test_a_cancel_stops_within_a_piece_and_leaves_nothing(
+    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.jobs.runner._PROGRESS_SECONDS", 0.0)
+    job_id = queue(singer)
+    made: list[int] = []
+
+    def cancel(number: int) -> None:
+        made.append(number)
+        if number == 2:
+            singer.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
+
+    five.provider.heard = cancel
+    work(five, job_id)
+    assert made == [0, 1, 2]
+    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
+    assert files(singer, "") == []
+    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+
+
+def test_a_cancel_while_the_file_is_written_leaves_nothing(
+    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.jobs.runner._PROGRESS_SECONDS", 0.0)
+    job_id = queue(singer)
+    complete = five.gateway.jobs.complete
+
+    def too_late(*args: Any, **values: Any) -> None:
+        singer.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
+        complete(*args, **values)
+
+    monkeypatch.setattr(five.gateway.jobs, "complete", too_late)
+    work(five, job_id)
+    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
+    assert files(singer, "") == []
+    assert singer.balance()["credits"] == 100
+
+
+def test_a_failure_in_the_middle_fails_the_job_costs_nothing_and_leaves_nothing(singer: Client, five: Humming) -> None:
+    five.provider.failure, five.provider.fails_at = ProviderFailed("It broke."), 3
+    job_id = queue(singer)
+    work(five, job_id)
+    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["error"]["message"], job["token_cost"]) == ("failed", "It broke.", 0.0)
+    assert files(singer, "") == []
+    assert singer.balance()["balance"] == 100
+
+
+def test_no_audio_at_all_is_a_failure(singer: Client, humming: Humming) -> None:
+    humming.provider.samples = 0
+    job_id = queue(singer)
+    work(humming, job_id)
+    assert singer.get(f"/v2/jobs/{job_id}").json()["error"]["code"] == "provider_failed"
+
+
+def test_a_voice_that_is_gone_fails_the_job(singer: Client, humming: Humming) -> None:
+    job_id = queue(singer)
+    humming.provider.stock.clear()
+    work(humming, job_id)
+    assert singer.get(f"/v2/jobs/{job_id}").json()["error"]["code"] == "voice_not_found"
+    assert singer.balance()["balance"] == 100
+
+
+def raise_(error: BaseException) -> None:
+    raise error

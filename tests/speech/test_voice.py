@@ -1,0 +1,106 @@
+"""How a text is spoken: the language, and the speed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.client import Client, error_of
+from tests.support.providers import Humming
+from voxport.billing.verify import verify
+
+TTS = "/v1/proxy/core-tts"
+INSTANT = "/v1/proxy/core-instant-clone-tts"
+BODY = {"text": "Hello there.", "voice_id": "hum"}
+
+
+def held(singer: Client, humming: Humming, **fields: Any) -> float:
+    """What is held while the call is spoken."""
+    seen: list[float] = []
+    humming.provider.heard = lambda _: seen.append(singer.balance()["held"])
+    answer = singer.post(TTS, {**BODY, **fields})
+    assert answer.status_code == 200, answer.text
+    return seen[0]
+
+
+def test_the_language_is_the_voices_own_until_another_is_asked_for(singer: Client, humming: Humming) -> None:
+    for fields in ({}, {"language": None}, {"language": "fr-fr"}, {"language": "FR-FR"}):
+        assert singer.post(TTS, {**BODY, **fields}).status_code == 200
+    assert [call["language"] for call in humming.provider.asked] == ["en-us", "en-us", "fr-fr", "fr-fr"]
+
+
+@pytest.mark.parametrize("language", ["de", "en", "", "klingon", "en-us "])
+def test_an_unknown_language_is_422_and_lists_what_is_spoken(singer: Client, language: str) -> None:
+    answer = singer.post(TTS, {**BODY, "language": language})
+    assert answer.status_code == 422
+    error = error_of(answer)
+    assert error["details"] == {"spoken": ["en-us", "en-gb", "fr-fr"]}
+    assert "en-us, en-gb, fr-fr" in error["message"]
+    assert answer.json()["detail"][0]["loc"] == ["body", "language"]
+    assert singer.balance()["balance"] == 100
+
+
+def test_an_alphabet_that_the_language_cannot_speak_is_422_and_lists_what_is_spoken(client: Client) -> None:
+    """With the real engine's check, which needs no engine."""
+    for text, language in (("Привет, мир", None), ("Hello", "de"), ("नमस्ते", "it")):
+        answer = client.post(TTS, {"text": text, "voice_id": "af_heart", "language": language})
+        assert answer.status_code == 422
+        assert "hi" in error_of(answer)["details"]["spoken"]
+
+
+def test_the_speed_is_handed_on(singer: Client, humming: Humming) -> None:
+    for settings in ({}, None, {"speed": 0.5}, {"speed": 2}, {"speed": 1.25}):
+        assert singer.post(TTS, {**BODY, "voice_settings": settings}).status_code == 200
+    assert [call["speed"] for call in humming.provider.asked] == [1.0, 1.0, 0.5, 2.0, 1.25]
+
+
+def test_the_speed_of_an_instant_clone_is_handed_on(singer: Client, humming: Humming) -> None:
+    body = {"audioUrl": singer.upload()["public_url"], "text": "Hi", "voice_settings": {"speed": 1.5}}
+    assert singer.post(INSTANT, body).status_code == 200
+    assert humming.provider.asked[0]["speed"] == 1.5
+
+
+@pytest.mark.parametrize("speed", [0.49, 2.01, 0, -1, "1", None, True, 1e400])
+@pytest.mark.parametrize("path", [TTS, INSTANT])
+def test_a_speed_that_is_none_is_422(singer: Client, path: str, speed: Any) -> None:
+    own = {"voice_id": "hum"} if path == TTS else {"audioUrl": "https://media.example.com/a.wav"}
+    answer = singer.post_raw(path, json_bytes({"text": "Hi", **own, "voice_settings": {"speed": speed}}))
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "voice_settings", "speed"]
+
+
+@pytest.mark.parametrize("name", ["stability", "similarity_boost", "style", "pitch"])
+@pytest.mark.parametrize("path", [TTS, INSTANT])
+def test_a_setting_of_a_later_part_is_an_unknown_field(singer: Client, path: str, name: str) -> None:
+    own = {"voice_id": "hum"} if path == TTS else {"audioUrl": "https://media.example.com/a.wav"}
+    answer = singer.post(path, {"text": "Hi", **own, "voice_settings": {name: 0.5}})
+    assert answer.status_code == 422
+    assert "Unknown field" in error_of(answer)["message"]
+
+
+@pytest.mark.parametrize("path", [TTS, INSTANT])
+def test_a_setting_that_the_provider_does_not_use_is_422_and_says_what_it_uses(
+    singer: Client, humming: Humming, path: str
+) -> None:
+    humming.provider.settings = ()
+    own = {"voice_id": "hum"} if path == TTS else {"audioUrl": "https://media.example.com/a.wav"}
+    answer = singer.post(path, {"text": "Hi", **own, "voice_settings": {"speed": 1.0}})
+    assert answer.status_code == 422
+    assert error_of(answer)["details"] == {"used": []}
+    assert singer.post(TTS, {**BODY, "voice_settings": {}}).status_code == 200
+
+
+def test_the_hold_counts_with_the_speed(singer: Client, humming: Humming) -> None:
+    text = "a" * 100  # 35 s at most, at its own speed
+    assert held(singer, humming, text=text) == 0.35
+    assert held(singer, humming, text=text, voice_settings={"speed": 0.5}) == 0.7
+    assert held(singer, humming, text=text, voice_settings={"speed": 2}) == 0.175
+    assert singer.balance()["held"] == 0
+    assert verify(singer.gateway.database) == []
+
+
+def json_bytes(body: dict[str, Any]) -> bytes:
+    """JSON as a client can write it, infinity too."""
+    return json.dumps(body).replace("Infinity", "1e400").encode()

@@ -1,0 +1,101 @@
+"""A long text as a job of the real gateway: killed in its middle, listened to at its end."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import wave
+from collections import Counter
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+
+from tests.support.ebur128 import measure
+from tests.support.server import run_cli, wait_until
+from tests.test_live import TTS, data_of, finished, worker_of
+from voxport.providers.base import SAMPLE_RATE
+from voxport.testing.live import Live, running_gateway
+
+pytestmark = pytest.mark.slow
+
+SENTENCE = "Chapter {}. The old keeper climbed the winding stairs to light the lamp above the bay.\n\n"
+TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four", "five"))
+"""A paragraph is a part of its own."""
+
+LATER = {"Prefer": "respond-async"}
+
+
+def parts(live: Live, job_id: str) -> dict[str, tuple[int, int]]:
+    """The parts that are kept, each with its inode and the time when it was written."""
+    folder = live.data_dir / "files" / "jobs" / job_id
+    found = {}
+    for path in sorted(folder.glob("*.part")) if folder.is_dir() else []:
+        status = path.stat()
+        found[path.name] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def kill_the_worker(live: Live) -> None:
+    wait_until(lambda: worker_of(live) is not None, seconds=60, what="a worker")
+    os.kill(worker_of(live) or 0, signal.SIGKILL)
+
+
+def spoken_parts(log: Path) -> Counter[int]:
+    """How often each part was spoken, by the worker's own log."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if "a part was spoken" in line]
+    return Counter(line["part"] for line in lines)
+
+
+def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, VOXPORT_LOG_LEVEL="debug") as live, live.client() as http:
+        body = {"text": TEXT, "voice_id": "af_heart", "output_format": "wav"}
+        job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
+        wait_until(lambda: len(parts(live, job_id)) >= 2, seconds=240, what="the second part")
+        kill_the_worker(live)
+        kept = parts(live, job_id)
+        wait_until(lambda: len(parts(live, job_id)) > len(kept), seconds=240, what="another part")
+        assert {name: parts(live, job_id)[name] for name in kept} == kept
+        job = finished(http, job_id)
+        assert job["status"] == "completed", job
+        assert set(spoken_parts(live.stderr).values()) == {1}
+        rows = [row for row in data_of(http.get("/v2/billing/ledger"))["data"] if row["kind"] == "capture"]
+        assert [(row["job_id"], row["units"]) for row in rows] == [(job_id, job["units_consumed"])]
+        assert data_of(http.get("/v2/billing/balance"))["data"]["held"] == 0
+        audio = httpx2.get(job["result_data"]["url"], timeout=60).content
+        assert not parts(live, job_id)
+    assert run_cli("ledger", "verify", cwd=tmp_path).stdout == "ledger clean\n"
+    with wave.open(io.BytesIO(audio)) as file:
+        assert file.getnframes() / SAMPLE_RATE == pytest.approx(job["units_consumed"], abs=0.0501)
+    level = measure(audio)
+    assert level.integrated == pytest.approx(-18, abs=1)
+    assert level.true_peak < -1
+
+
+def test_clones_and_short_calls_pass_a_long_job(live: Live) -> None:
+    with live.client() as http:
+        body = {"text": TEXT * 6, "voice_id": "af_heart"}
+        job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
+        wait_until(lambda: parts(live, job_id), seconds=240, what="the first part")
+        clone = {"audioUrl": "https://127.0.0.1.invalid/a.wav", "provider": "local"}
+        other_id = data_of(http.post("/v1/proxy/core-voice-clone", json=clone), 202)["job"]["id"]
+        assert finished(http, other_id)["status"] == "failed"
+        assert data_of(http.get(f"/v2/jobs/{job_id}"))["status"] == "processing"
+        assert data_of(http.post(f"/v2/jobs/{job_id}/cancel"))["status"] == "cancelled"
+        wait_until(lambda: not parts(live, job_id), seconds=60, what="the end of the cancelled job's parts")
+
+
+def test_a_stream_is_real_speech_and_is_charged_for_its_length(live: Live) -> None:
+    body = {"text": SENTENCE.format("one"), "voice_id": "bf_emma", "stream": True, "output_format": "wav"}
+    with live.client() as http:
+        answer = http.post(TTS, json=body)
+        assert answer.status_code == 200
+        cost = data_of(http.get(f"/v2/billing/requests/{answer.headers['X-Gateway-Request-ID']}"))["data"]
+    samples = np.frombuffer(answer.content[44:], "<i2")
+    assert cost["units"] == pytest.approx(samples.size / SAMPLE_RATE, abs=0.0501)
+    assert 3 < cost["units"] < 15
+    level = measure(samples.tobytes(), "-f", "s16le", "-ar", str(SAMPLE_RATE))
+    assert level.integrated == pytest.approx(-18, abs=1)
