@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
-import soxr
 
+from judges import Dnsmos
 from voxport.engine import SAMPLE_RATE
 from voxport.engine.arrays import Floats
 
@@ -35,32 +32,6 @@ def inaudibility(unmarked: list[Floats], marked: list[Floats]) -> dict[str, Any]
             {"mean": round(float(np.mean(changes)), 3), "worst": round(min(changes), 3)} if scores else None
         ),
     }
-
-
-class Dnsmos:
-    """DNSMOS P.835, overall, by the model in the `speechmos` 0.0.1.1 wheel. The wheel's own code needs librosa; the
-    model takes 9.01 s of plain samples at 16 kHz. Shorter audio is repeated, as its authors do."""
-
-    SAMPLES = 144_160
-
-    def __init__(self, model: Path) -> None:
-        self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-
-    @classmethod
-    def find(cls) -> Dnsmos | None:
-        """None where speechmos is not installed."""
-        found = importlib.util.find_spec("speechmos")
-        if found is None or not found.submodule_search_locations:
-            return None
-        return cls(Path(found.submodule_search_locations[0]) / "dnsmos_models" / "sig_bak_ovr.onnx")
-
-    def overall(self, audio: Floats) -> float:
-        """1 to 5, of float32 mono at 24 kHz."""
-        samples = np.asarray(soxr.resample(audio, SAMPLE_RATE, 16_000), np.float32)
-        whole = np.tile(samples, -(-self.SAMPLES // samples.size))[: self.SAMPLES]
-        raw = float(self._session.run(None, {self._session.get_inputs()[0].name: whole[None]})[0][0][2])
-        # The polynomial that DNSMOS fits its raw overall score to listeners with.
-        return -0.06766283 * raw**2 + 1.11546468 * raw + 0.04602535
 
 
 def _segmental_snr(clip: Floats, added: Floats) -> float:

@@ -1,4 +1,4 @@
-"""The judges of the benchmark: a speaker encoder that enrolment never saw, and a transcriber."""
+"""The judges of the benchmark: a speaker encoder that enrolment never saw, a transcriber, and one of naturalness."""
 
 from __future__ import annotations
 
@@ -57,10 +57,14 @@ class Transcriber:
             self._join(Path(joined))
             self._model: Any = WhisperModel(joined, device="cpu", compute_type="int8", cpu_threads=2)
 
+    def heard(self, audio: Floats, language: str = "en") -> str:
+        """What is heard in float32 mono at 24 kHz."""
+        segments, _ = self._model.transcribe(soxr.resample(audio, SAMPLE_RATE, 16_000), language=language, beam_size=5)
+        return " ".join(segment.text.strip() for segment in segments)
+
     def errors(self, audio: Floats, text: str) -> tuple[int, int]:
         """(wrong words, words of `text`) of what is heard in float32 mono at 24 kHz."""
-        heard, _ = self._model.transcribe(soxr.resample(audio, SAMPLE_RATE, 16_000), language="en", beam_size=5)
-        said, wanted = normalised(" ".join(segment.text for segment in heard)), normalised(text)
+        said, wanted = normalised(self.heard(audio)), normalised(text)
         return edits(wanted, said), len(wanted)
 
     def _join(self, target: Path) -> None:
@@ -70,6 +74,44 @@ class Transcriber:
                 whole.write((half / f"model.bin.part{part}").read_bytes())
         for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
             shutil.copyfile(halves[0] / name, target / name)
+
+
+class Dnsmos:
+    """DNSMOS P.835, overall, by the model in the `speechmos` 0.0.1.1 wheel. The wheel's own code needs librosa; the
+    model takes 9.01 s of plain samples at 16 kHz. Shorter audio is repeated, as its authors do; of longer audio each
+    9.01 s are judged, and the mean is taken."""
+
+    SAMPLES = 144_160
+
+    def __init__(self, model: Path) -> None:
+        self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+
+    @classmethod
+    def find(cls) -> Dnsmos | None:
+        """None where speechmos is not installed."""
+        found = importlib.util.find_spec("speechmos")
+        if found is None or not found.submodule_search_locations:
+            return None
+        return cls(Path(found.submodule_search_locations[0]) / "dnsmos_models" / "sig_bak_ovr.onnx")
+
+    @classmethod
+    def needed(cls) -> Dnsmos:
+        found = cls.find()
+        if found is None:
+            raise SystemExit("speechmos is not installed: run `make bench-setup`.")
+        return found
+
+    def overall(self, audio: Floats) -> float:
+        """1 to 5, of float32 mono at 24 kHz."""
+        samples = np.asarray(soxr.resample(audio, SAMPLE_RATE, 16_000), np.float32)
+        count = max(1, samples.size // self.SAMPLES)
+        parts = np.resize(samples, (count, self.SAMPLES))
+        return float(np.mean([self._score(part) for part in parts]))
+
+    def _score(self, samples: Floats) -> float:
+        raw = float(self._session.run(None, {self._session.get_inputs()[0].name: samples[None]})[0][0][2])
+        # The polynomial that DNSMOS fits its raw overall score to listeners with.
+        return -0.06766283 * raw**2 + 1.11546468 * raw + 0.04602535
 
 
 def normalised(text: str) -> list[str]:

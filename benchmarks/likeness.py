@@ -1,0 +1,207 @@
+"""How near the clones are: each speaker's own recordings against the clone, by judges that enrolment never met."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from judges import Dnsmos, Transcriber, UnseenEncoder, unit
+from speech import Speaker, load
+from voxport.engine import SAMPLE_RATE, Engine, Voice
+from voxport.engine.arrays import Floats
+from voxport.engine.fit.descent import State
+from voxport.engine.mixing import stock_embeddings
+from voxport.engine.pitch import median_f0
+from voxport.engine.stock import stock_packs
+from voxport.engine.voice import TIMBRE
+
+GROUPS = (
+    (
+        "The ferry leaves the island at seven in the morning.",
+        "Nobody remembers how the custom began.",
+        "When you have finished the letter, put it under the blue lamp.",
+        "I will read it tonight, after the guests have gone home.",
+    ),
+    (
+        "A cold wind came down from the hills and shook the trees.",
+        "My sister keeps two horses and a very old dog.",
+        "The road to the harbour was closed for the second time this week.",
+        "Please wait for the signal before you open the door.",
+    ),
+    (
+        "She bought fresh bread, cheese and a jar of honey at the market.",
+        "The train was late, so we walked along the river for an hour.",
+        "There is a small garden behind the church.",
+        "He asked whether anyone had seen his brown leather bag.",
+    ),
+    (
+        "Most of the windows were broken, but the roof was still sound.",
+        "We could not agree on a name for the boat.",
+        "Thank you for the flowers, they are beautiful.",
+        "The teacher wrote three long words on the board.",
+    ),
+    (
+        "If the weather holds, we shall reach the village before dark.",
+        "The old clock above the station has stopped again.",
+        "Children were playing football in the empty square.",
+        "Every evening he counts the ships that pass the lighthouse.",
+    ),
+)
+"""Twenty sentences that are in no recording and that the fit does not speak, heard four at a time."""
+_BETWEEN = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A speaker of the benchmark: the recording to clone from, and what the others say of the speaker."""
+
+    name: str
+    reference: Floats
+    pitch: float  # Hz
+    unseen: Floats  # [256], of the held-out recordings, by the unseen encoder
+    own: Floats  # the same by the fit's own encoder
+
+
+class Bench:
+    """The engine and its judges."""
+
+    def __init__(self, found: list[Speaker], strangers: list[Path]) -> None:
+        self.engine = Engine.load(threads=2)
+        self._unseen = UnseenEncoder()
+        self._transcriber = Transcriber()
+        self.dnsmos = Dnsmos.needed()
+        clips = [load(path) for path in strangers]
+        self._strangers = {
+            "unseen": np.stack([self._unseen.embed(clip) for clip in clips]),
+            "own": np.stack([self.engine.embed(clip) for clip in clips]),
+        }
+        self.known = [self._meet(speaker) for speaker in found]
+        self.clones: dict[str, Voice] = {}
+        self._stock: dict[str, tuple[list[Floats], dict[str, float]]] = {}
+
+    def row(self, speaker: Known) -> dict[str, Any]:
+        """All figures of one speaker: of the persistent clone, the instant one, and the nearest stock voice."""
+        start = time.perf_counter()
+        clone = self.engine.enrol(speaker.reference)
+        full = time.perf_counter()
+        self.clones[speaker.name] = clone
+        instant = self.engine.enrol(speaker.reference, quick=True)
+        quick = time.perf_counter()
+        stock_id = self._nearest_stock(speaker)
+        row: dict[str, Any] = {
+            "speaker": speaker.name,
+            "reference_hz": round(speaker.pitch, 1),
+            "seconds": round(full - start, 1),
+            "instant_seconds": round(quick - full, 1),
+            "stock_id": stock_id,
+            "clone": self._judged(self.spoken(clone), speaker),
+            "instant": self._judged(self.spoken(instant), speaker),
+            "stock": self._judged_stock(stock_id, speaker),
+        }
+        print(json.dumps(row), flush=True)
+        return row
+
+    def noisy(self, speaker: Known, spoilt: Floats) -> dict[str, Any]:
+        """A clone from the speaker's recording after it was spoilt."""
+        voice = self.engine.enrol(spoilt)
+        figures = self._judged(self.spoken(voice, groups=2), speaker)
+        row = {"speaker": speaker.name, "stock_dnsmos": self._stock[self._nearest_stock(speaker)][1]["dnsmos"]}
+        row |= {name: figures[name] for name in ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")}
+        print(json.dumps(row), flush=True)
+        return row
+
+    def curve(self, speaker: Known, every: int) -> list[dict[str, Any]]:
+        """Similarity and naturalness over the steps of the fit, without its early stop's choice: each `every` steps
+        the running mean of the fit is spoken."""
+        states: list[State] = [State()]
+        self.engine.enrol(
+            speaker.reference, tell=lambda _, state: states.append(State.from_bytes(state)) if state else None
+        )
+        start = self.engine.enrol(speaker.reference, quick=True)
+        spread = stock_packs().means[:, TIMBRE].std(axis=0)
+        points = []
+        for state in states:
+            if state.step % every == 0:
+                voice = start.with_timbre(np.asarray(state.mean * spread, np.float32))
+                figures = self._judged(self.spoken(voice, groups=1), speaker)
+                points.append({"step": state.step, **figures})
+        return points
+
+    def stock_audio(self, speaker: Known) -> Floats:
+        """The first sentences in the nearest stock voice."""
+        return self._stock[self._nearest_stock(speaker)][0][0]
+
+    def spoken(self, voice: Voice, groups: int = len(GROUPS)) -> list[Floats]:
+        """The first `groups` of the sentences in a voice, each group as one piece of audio."""
+        return [self._group(voice, group) for group in GROUPS[:groups]]
+
+    def _group(self, voice: Voice, group: tuple[str, ...]) -> Floats:
+        parts = []
+        for text in group:
+            parts += [*(self.engine.speak(chunk, voice) for chunk in self.engine.plan(text, "en-us")), _BETWEEN]
+        return np.concatenate(parts)
+
+    def _meet(self, speaker: Speaker) -> Known:
+        reference, heldout = load(speaker.reference), [load(path) for path in speaker.heldout]
+        return Known(
+            speaker.name,
+            reference,
+            median_f0(reference, SAMPLE_RATE) or 0.0,
+            unit(np.mean([self._unseen.embed(audio) for audio in heldout], axis=0)),
+            unit(np.mean([self.engine.embed(audio) for audio in heldout], axis=0)),
+        )
+
+    def _judged_stock(self, stock_id: str, speaker: Known) -> dict[str, Any]:
+        """Several speakers may have the same nearest stock voice: it is spoken, and read by Whisper, once."""
+        if stock_id not in self._stock:
+            packs = stock_packs()
+            spoken = self.spoken(packs.voice(packs.ids.index(stock_id)))
+            self._stock[stock_id] = spoken, self._speech(spoken)
+        spoken, speech = self._stock[stock_id]
+        return {**self._likeness(spoken, speaker), **speech}
+
+    def _judged(self, spoken: list[Floats], speaker: Known) -> dict[str, Any]:
+        return {**self._likeness(spoken, speaker), **self._speech(spoken)}
+
+    def _likeness(self, spoken: list[Floats], speaker: Known) -> dict[str, Any]:
+        """Similarities: raw, normalised (0: the mean of the strangers), and with 0 at the three nearest strangers;
+        whether the speaker is the nearest of all; semitones between the median pitch and the recording's."""
+        audio = np.concatenate(spoken)
+        heard = {"unseen": self._unseen.embed(audio), "own": self.engine.embed(audio)}
+        ceiling = {"unseen": self._unseen.embed(speaker.reference), "own": self.engine.embed(speaker.reference)}
+        figures: dict[str, Any] = {}
+        for name, truth in (("unseen", speaker.unseen), ("own", speaker.own)):
+            strangers = np.sort(self._strangers[name] @ truth)
+            top, value = float(ceiling[name] @ truth), float(heard[name] @ truth)
+            figures[name] = round(value, 3)
+            figures[f"{name}_ceiling"] = round(top, 3)
+            figures[f"{name}_normalised"] = round(_between(strangers.mean(), value, top), 3)
+            figures[f"{name}_from_nearest"] = round(_between(strangers[-3:].mean(), value, top), 3)
+        others = {known.name: float(heard["unseen"] @ known.unseen) for known in self.known}
+        figures["rank"] = 1 + sum(one > others[speaker.name] for one in others.values())
+        figures["rank"] += int(np.sum(self._strangers["unseen"] @ heard["unseen"] > others[speaker.name]))
+        pitch = median_f0(audio, SAMPLE_RATE)
+        figures["semitones"] = round(12 * float(np.log2(pitch / speaker.pitch)), 2) if pitch else float("nan")
+        return figures
+
+    def _speech(self, spoken: list[Floats]) -> dict[str, float]:
+        """Word errors in percent, and naturalness."""
+        errors = [self._transcriber.errors(one, " ".join(group)) for one, group in zip(spoken, GROUPS, strict=False)]
+        return {
+            "word_errors": round(100 * sum(wrong for wrong, _ in errors) / sum(words for _, words in errors), 1),
+            "dnsmos": round(float(np.mean([self.dnsmos.overall(one) for one in spoken])), 3),
+        }
+
+    def _nearest_stock(self, speaker: Known) -> str:
+        """The stock voice that the engine's own encoder takes for the nearest at the speaker's pitch."""
+        similar = stock_embeddings().at(speaker.pitch) @ self.engine.embed(speaker.reference)
+        return stock_packs().ids[int(np.argmax(similar))]
+
+
+def _between(low: float, value: float, high: float) -> float:
+    return float((value - low) / (high - low))
