@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.listening import log_mels
 from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, EngineUnavailable, Voice
 from voxport.engine.arrays import Floats
 from voxport.engine.fit.descent import Aim, Descent, State
 from voxport.engine.fit.hearing import Encoder, Spectrum
-from voxport.engine.fit.sentences import Sentence, Source
+from voxport.engine.fit.sentences import FRAMES, Sentence, Source
 from voxport.engine.fit.twin import Decoder
 from voxport.engine.fit.weights import decoder_parts
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.planner import plan
-from voxport.engine.speaker import slaney_filterbank
 from voxport.engine.stock import stock_packs
 from voxport.engine.synthesizer import Synthesizer
 from voxport.engine.voice import TIMBRE
@@ -74,6 +74,28 @@ def test_the_twin_sounds_as_the_graph_does(
     assert abs(10 * np.log10(np.mean(twin**2) / np.mean(graph**2))) < 0.5
 
 
+def test_the_stretches_of_a_sentence_have_one_length_and_sound_as_they_do_in_it(
+    synthesizer: Synthesizer, parts: tuple[Decoder, Source], phonemizer: Phonemizer
+) -> None:
+    whole = sentence(
+        "The old boat drifted slowly along the quiet river.", voice("af_heart"), synthesizer, parts, phonemizer
+    )
+    audio, frame = spoken(parts[0], whole), SAMPLE_RATE // 40
+    first, last = whole.stretches()
+    for stretch, start in ((first, 10), (last, whole.features.shape[2] - 10 - FRAMES)):
+        alone = spoken(parts[0], stretch)
+        assert alone.size == FRAMES * frame
+        within = audio[start * frame : (start + FRAMES) * frame]
+        assert np.corrcoef(log_mels(alone).ravel(), log_mels(within).ravel())[0, 1] > 0.9
+
+
+def test_a_sentence_that_is_shorter_than_a_stretch_is_one(
+    synthesizer: Synthesizer, parts: tuple[Decoder, Source], phonemizer: Phonemizer
+) -> None:
+    (only,) = sentence("Yes.", voice("af_heart"), synthesizer, parts, phonemizer).stretches()
+    assert spoken(parts[0], only).size > 0
+
+
 def test_the_fit_s_ear_hears_what_the_engine_s_encoder_hears(engine: Engine) -> None:
     text = "It was a bright cold day, and the clocks were striking. Nobody looked up at the tower. Then it rained."
     audio = np.concatenate([engine.speak(chunk, voice("am_puck")) for chunk in engine.plan(text, "en-us")])
@@ -115,7 +137,7 @@ def descent(
     fitted = [sentence(SHORT, start, synthesizer, parts, phonemizer)]
     check = sentence(OTHER, start, synthesizer, parts, phonemizer)
     spread = stock_packs().means[:, TIMBRE].std(axis=0)
-    return Descent(parts[0], encoder, spectrum, fitted, check, aim, spread), aim, check
+    return Descent(parts[0], encoder, spectrum, fitted, [check], aim, spread), aim, check
 
 
 def test_a_few_steps_bring_an_unfitted_sentence_nearer_to_the_speaker(
@@ -213,9 +235,3 @@ def test_an_enrolment_whose_process_is_killed_goes_on_in_the_next_one(stranger: 
     finally:
         second.close()
     assert again == [reached + 1]
-
-
-def log_mels(audio: Floats) -> Floats:
-    frames = np.lib.stride_tricks.sliding_window_view(audio, 1024)[::256] * np.hanning(1024)
-    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    return np.asarray(np.log(power @ slaney_filterbank(SAMPLE_RATE, 1024, 80).T + 1e-5))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from voxport.engine import LANGUAGES, Chunk, TextNotSpeakable
-from voxport.engine.chunk import MAX_TOKENS
 from voxport.engine.normalise import spoken
 from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan, plan_stream
+from voxport.engine.planner import LONGEST, plan, plan_stream
 from voxport.engine.prosody import symbols_of as symbols_of_all
 
 
@@ -31,7 +30,7 @@ def test_a_long_text_keeps_its_sentences_whole_and_every_word(phonemizer: Phonem
     chunks = plan(text, "en-us", phonemizer)
     assert " ".join(chunk.text for chunk in chunks) == text
     assert all(chunk.text.endswith(".") for chunk in chunks)
-    assert all(100 <= len(chunk.tokens) <= 250 for chunk in chunks[:-1])
+    assert all(100 <= len(chunk.tokens) <= 160 for chunk in chunks[:-1])
     assert all(chunk.pause_after > 0 for chunk in chunks[:-1])
 
 
@@ -47,20 +46,20 @@ def test_a_sentence_that_is_too_long_is_cut_at_its_commas(phonemizer: Phonemizer
     chunks = plan(text, "en-us", phonemizer)
     assert len(chunks) > 1
     assert all(chunk.text.endswith((",", ".")) for chunk in chunks)
-    assert all(len(chunk.tokens) <= MAX_TOKENS for chunk in chunks)
+    assert all(len(chunk.tokens) <= LONGEST for chunk in chunks)
 
 
 def test_a_text_without_any_punctuation_is_cut_between_words(phonemizer: Phonemizer) -> None:
     words = ["river"] * 600
     chunks = plan(" ".join(words), "en-us", phonemizer)
     assert " ".join(chunk.text for chunk in chunks).split() == words
-    assert all(len(chunk.tokens) <= MAX_TOKENS for chunk in chunks)
+    assert all(len(chunk.tokens) <= LONGEST for chunk in chunks)
 
 
 def test_one_word_of_6000_letters_still_fits_the_network(phonemizer: Phonemizer) -> None:
     chunks = plan("abc" * 2000, "en-us", phonemizer)
     assert "".join(chunk.text for chunk in chunks) == "abc" * 2000
-    assert all(0 < len(chunk.tokens) <= MAX_TOKENS for chunk in chunks)
+    assert all(0 < len(chunk.tokens) <= LONGEST for chunk in chunks)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ def test_hostile_text_is_planned_within_the_network(piece: str, phonemizer: Phon
     text = piece * (2_000 // len(piece)) + "a"
     chunks = plan(text, "en-us", phonemizer)
     assert "".join("".join(chunk.text.split()) for chunk in chunks)[-1] == "a"
-    assert all(0 < len(chunk.tokens) <= MAX_TOKENS for chunk in chunks)
+    assert all(0 < len(chunk.tokens) <= LONGEST for chunk in chunks)
 
 
 @pytest.mark.parametrize("text", ["?!...", "😀", "\0\0", "Привет всем"])

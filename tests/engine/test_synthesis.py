@@ -6,13 +6,18 @@ import stat
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
+from tests.support.listening import log_mels
 from voxport.engine import LANGUAGES, SAMPLE_RATE, Engine, EngineError, EngineUnavailable
+from voxport.engine.cut import cut
 from voxport.engine.edges import with_clean_edges
+from voxport.engine.graph.halves import make_halves
+from voxport.engine.graph.weights import read_weights
 from voxport.engine.synthesizer import Synthesizer
-from voxport.engine.weights import load_halves, model_bytes
+from voxport.engine.weights import Halves, load_halves, model_bytes
 
 TEXTS = {
     "en-us": "The weather is lovely today.",
@@ -25,16 +30,45 @@ TEXTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def original() -> Synthesizer:
+    """Kokoro's own two halves, no node of them changed."""
+    return Synthesizer(Halves(*cut(model_bytes(None))), threads=2)
+
+
 @pytest.mark.slow
-def test_the_two_halves_make_the_same_audio_as_the_whole_network(engine: Engine) -> None:
+def test_the_two_halves_as_they_are_cut_make_the_same_audio_as_the_whole_network(
+    engine: Engine, original: Synthesizer
+) -> None:
     (chunk,) = engine.plan("The two halves say what the whole says.", "en-us")
     style = engine.stock("af_heart").style(len(chunk.tokens))
     whole = onnxruntime.InferenceSession(model_bytes(None), providers=["CPUExecutionProvider"])
     tokens = np.array([[0, *chunk.tokens, 0]], np.int64)
     given = {"tokens": tokens, "style": style[None], "speed": np.ones(1, np.float32)}
-    halves = Synthesizer(load_halves(), threads=2)
-    audio = halves.decode(halves.predict(chunk.tokens, style, 1.0), style)
+    audio = original.decode(original.predict(chunk.tokens, style, 1.0), style)
     np.testing.assert_array_equal(audio, whole.run(None, given)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["af_heart", "am_michael", "bm_george", "hf_alpha", "zm_yunxi", "af_nicole"])
+def test_the_decoder_written_anew_sounds_as_kokoro_s_own(engine: Engine, original: Synthesizer, name: str) -> None:
+    (chunk,) = engine.plan("She found a better answer in a small yellow book, and kept it.", "en-us")
+    style = engine.stock(name).style(len(chunk.tokens))
+    prediction = original.predict(chunk.tokens, style, 1.0)
+    ours = Synthesizer(load_halves(), threads=2).decode(prediction, style)
+    theirs = original.decode(prediction, style)
+    assert ours.size == theirs.size
+    assert np.corrcoef(log_mels(ours).ravel(), log_mels(theirs).ravel())[0, 1] > 0.99
+    assert abs(10 * np.log10(np.mean(ours**2) / np.mean(theirs**2))) < 0.2
+
+
+@pytest.mark.slow
+def test_no_weight_is_so_large_that_two_products_with_a_byte_leave_16_bits() -> None:
+    weights = read_weights(onnx.load_from_string(cut(model_bytes(None))[1]))
+    convolutions = [one for one in weights.quantised.values() if one.values.ndim == 3]
+    assert len(convolutions) > 50
+    assert all(one.values.dtype == np.int8 for one in convolutions)
+    assert max(2 * 255 * int(np.abs(one.values.astype(int)).max()) for one in convolutions) < 2**15
 
 
 @pytest.mark.slow
@@ -97,3 +131,30 @@ def test_the_halves_are_cached_and_a_read_only_cache_does_not_matter(tmp_path: P
     blocked.chmod(stat.S_IRUSR)
     in_memory = load_halves(None, blocked)
     assert in_memory.decoder == written.read_bytes()
+
+
+def small_model(last: str) -> bytes:
+    """What the cut looks for in Kokoro's file, and nothing else."""
+    node, info, kind = onnx.helper.make_node, onnx.helper.make_tensor_value_info, onnx.TensorProto
+    nodes = [
+        node("Cast", ["tokens"], ["said"], to=kind.FLOAT),
+        node("Identity", ["speed"], ["curve"]),
+        node("Identity", ["speed"], ["breath"]),
+        node("Mul", ["said", "style"], ["a"], name="/decoder/decoder/Concat"),
+        node("Mul", ["curve", "a"], ["b"], name="/decoder/decoder/Unsqueeze"),
+        node("Mul", ["breath", "b"], ["c"], name="/decoder/decoder/Unsqueeze_1"),
+        node(last, ["c", "c"], ["audio"], name="/decoder/decoder/last/Conv_quant"),
+    ]
+    inputs = [info("tokens", kind.INT64, [1, 1]), info("style", kind.FLOAT, [1, 1]), info("speed", kind.FLOAT, [1])]
+    graph = onnx.helper.make_graph(nodes, "small", inputs, [info("audio", kind.FLOAT, ["samples"])])
+    return bytes(onnx.helper.make_model(graph).SerializeToString())
+
+
+def test_a_model_without_eight_bit_convolutions_keeps_its_own_decoder() -> None:
+    model = small_model("Conv")
+    assert make_halves(model) == cut(model)
+
+
+def test_an_eight_bit_model_that_is_not_kokoro_s_is_refused() -> None:
+    with pytest.raises(EngineUnavailable, match="not Kokoro's int8 one"):
+        make_halves(small_model("ConvInteger"))

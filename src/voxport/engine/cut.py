@@ -4,8 +4,8 @@
                                                      style ─────────┘
 
 The predictor says how long each phoneme is and draws the pitch curve; it takes about a hundredth of the time. The
-decoder makes the sound. No node is changed: with the curve handed on as it is, the audio is that of the whole
-graph, bit for bit (a test holds this). `onnx` is imported only here, when the halves are made.
+decoder makes the sound. No node is changed here: with the curve handed on as it is, the audio is that of the whole
+graph, bit for bit (a test holds this). `onnx` is imported only when the halves are made.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ _READS_FEATURES: Final = "/decoder/decoder/Concat"
 _READS_F0: Final = "/decoder/decoder/Unsqueeze"
 _READS_NOISE: Final = "/decoder/decoder/Unsqueeze_1"
 _RENAMED: Final = ("features", "f0", "noise")
+TONE: Final = "/decoder/decoder/generator/Concat_3_output_0"
+"""What the source module hands to the generator: magnitudes and phases of a short-time spectrum,
+[1, 22, 120 x frames + 1]."""
 
 
 def cut(model: bytes) -> tuple[bytes, bytes]:
@@ -48,9 +51,17 @@ def cut(model: bytes) -> tuple[bytes, bytes]:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in zip(_RENAMED, shapes, strict=True)
     ]
-    predictor = part(whole, asked, handed)
-    decoder = part(whole, [inputs["style"], *handed], [whole.graph.output[0]])
+    predictor = _part(whole, asked, handed)
+    decoder = _part(whole, [inputs["style"], *handed], [whole.graph.output[0]])
     return predictor, decoder
+
+
+def source(decoder: ModelProto) -> bytes:
+    """The source module alone, out of the second half: from `f0` to TONE."""
+    from onnx import TensorProto, helper
+
+    asked = [value for value in decoder.graph.input if value.name == "f0"]
+    return _part(decoder, asked, [helper.make_tensor_value_info(TONE, TensorProto.FLOAT, [1, 22, "steps"])])
 
 
 def _rename(model: ModelProto, names: dict[str, str]) -> None:
@@ -60,7 +71,7 @@ def _rename(model: ModelProto, names: dict[str, str]) -> None:
                 tensors[index] = names.get(tensor, tensor)
 
 
-def part(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
+def _part(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
     """The nodes between `inputs` and `outputs`, in their order, with the weights that they need."""
     from onnx import helper
 

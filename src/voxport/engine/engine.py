@@ -64,7 +64,7 @@ class Engine:
         return Voice.from_bytes(file, asset=stock_packs().identity)
 
     def plan(self, text: str, language: str, *, first_short: bool = False) -> list[Chunk]:
-        """`text` in chunks of 1 to 400 tokens, in order; with `first_short` the first is a few words only, for a
+        """`text` in chunks of 1 to 220 tokens, in order; with `first_short` the first is a few words only, for a
         first sound soon. Raises TextNotSpeakable."""
         return plan(text, language, self._phonemizer, first_short=first_short)
 

@@ -18,15 +18,15 @@ _ENOUGH: Final = 100
 """Tokens from which a chunk is long enough to stand alone: prosody is poor on very short ones."""
 _ENOUGH_FIRST: Final = 20
 """The same for the first chunk where the first sound is wanted soon."""
-_COMFORTABLE: Final = 250
-"""Tokens up to which short sentences are put together: about 15 s of speech."""
-_LONGEST: Final = 400
-"""Tokens up to which a sentence is kept whole. The network takes 510, but it rushes near that end, and the memory of
-a synthesis grows with its length."""
-_LONGEST_SAID: Final = 700
-"""Characters from which a sentence is cut without asking how many tokens it has: there are more than 400 then, as
+_COMFORTABLE: Final = 160
+"""Tokens up to which short sentences are put together: about 10 s of speech."""
+LONGEST: Final = 220
+"""Tokens up to which a sentence is kept whole: about 13 s. The network takes 510, but it rushes near that end, and the
+memory of a synthesis grows with its length (590 MB in all at 150 tokens, 730 at 250, 1,120 at 372)."""
+_LONGEST_SAID: Final = 400
+"""Characters from which a sentence is cut without asking how many tokens it has: there are more than 220 then, as
 a letter that is said has 0.6 symbols or more."""
-_CLAUSES: Final = 200
+_CLAUSES: Final = 150
 """Characters up to which the clauses of a sentence that is too long are kept together."""
 _BATCH: Final = 4_000
 """Characters that are phonemised with one question."""
@@ -37,7 +37,7 @@ _PAUSE_CLAUSE: Final = 0.12
 
 
 def plan(text: str, language: str, phonemizer: Phonemizer, *, first_short: bool = False) -> list[Chunk]:
-    """The chunks of `text`, in order, each of 1 to 400 tokens; the last is followed by no pause.
+    """The chunks of `text`, in order, each of 1 to 220 tokens; the last is followed by no pause.
 
     The same text and `first_short` give the same chunks each time, so that who was interrupted goes on by number.
     Raises TextNotSpeakable where `language` is none of LANGUAGES, where most letters are of an alphabet that it
@@ -109,11 +109,11 @@ def _pieces(wishes: list[_Wish], language: str, phonemizer: Phonemizer) -> Itera
     for wish, words in zip(wishes, said, strict=True):
         fits = words is not None and len(words) <= _LONGEST_SAID
         tokens = to_tokens(next(symbols)) if fits else ()
-        if len(wish.text) > 1 and (not fits or len(tokens) > _LONGEST):
+        if len(wish.text) > 1 and (not fits or len(tokens) > LONGEST):
             for batch in _batches(_cut(wish)):
                 yield from _pieces(batch, language, phonemizer)
         elif tokens:
-            yield Chunk(wish.text, tokens[:_LONGEST], wish.pause)
+            yield Chunk(wish.text, tokens[:LONGEST], wish.pause)
 
 
 def _cut(wish: _Wish) -> list[_Wish]:

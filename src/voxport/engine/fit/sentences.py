@@ -1,4 +1,8 @@
-"""The sentences that the fit speaks: short, since the cost is linear in audio, and of many sounds."""
+"""What the fit speaks: stretches of sentences, short, since the cost is linear in audio, and of many sounds.
+
+All stretches have one length. PyTorch keeps its plans and buffers for each shape that it has seen, so that with the
+sentences' own lengths the memory of a fit went a gigabyte higher.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +19,48 @@ from voxport.engine.synthesizer import Synthesizer, shaped
 from voxport.engine.voice import TIMBRE, Voice
 
 TEXTS: Final = (
-    "The old boat drifted slowly by.",
-    "She found a better answer in it.",
-    "We could hear the children laugh.",
-    "Put the blue lamp near my window.",
-    "Nobody had expected such a thaw.",
+    "The old boat drifted slowly along the quiet river.",
+    "She found a better answer in a small yellow book.",
+    "We could hear the children laughing behind the wall.",
+    "Put the blue lamp near my window before it gets dark.",
+    "Nobody had expected such a thaw in the first week of March.",
 )
-CHECK: Final = "Could you tell me which road they took?"
+CHECK: Final = "Could you tell me which road they took to the harbour?"
 """Never fitted: it judges when to stop."""
+FRAMES: Final = 72
+"""Of the features, 40 a second: 1.8 s, a little more than the 1.6 s that the speaker encoder hears at once."""
+_LEAD: Final = 10
+"""Frames of near silence that the network puts before a sentence, and after it."""
+_STEPS: Final = 120
+"""Of the tone in each frame of the features; one more ends it."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What the decoder is given for one sentence, rhythm and pitch set; `style` [128] is the timbre to start from."""
+    """What the decoder is given for a sentence or a part of one, rhythm and pitch set; `style` [128] is the timbre to
+    start from."""
 
     features: Tensor
     f0: Tensor
     noise: Tensor
     tone: Tensor
     style: Tensor
+
+    def stretches(self) -> list[Sentence]:
+        """The first and the last FRAMES of what is spoken; the one stretch where they are the same."""
+        frames = self.features.shape[2]
+        first = min(_LEAD, max(0, frames - FRAMES))
+        return [self._stretch(start) for start in sorted({first, max(first, frames - _LEAD - FRAMES)})]
+
+    def _stretch(self, start: int) -> Sentence:
+        end = start + FRAMES
+        return Sentence(
+            self.features[:, :, start:end].contiguous(),
+            self.f0[:, 2 * start : 2 * end].contiguous(),
+            self.noise[:, 2 * start : 2 * end].contiguous(),
+            self.tone[:, :, _STEPS * start : _STEPS * end + 1].contiguous(),
+            self.style,
+        )
 
 
 class Source:

@@ -46,11 +46,13 @@ def fitted(
     weights, source_graph = decoder_parts(model_path)
     source = Source(source_graph)
     chunks = [plan(text, _LANGUAGE, phonemizer)[0] for text in (*TEXTS, CHECK)]
-    *sentences, check = [source.sentence(chunk, start, synthesizer) for chunk in chunks]
+    *spoken, check = [source.sentence(chunk, start, synthesizer).stretches() for chunk in chunks]
+    # All beginnings, then all ends, so that no two steps in a row have a sentence in common.
+    stretches = [part[at] for at in (0, -1) for part in spoken]
     spectrum = Spectrum(highest_hz=bandwidth_hz)
     aim = Aim(_tensor(embedding), spectrum(_tensor(audio)))
     spread = stock_packs().means[:, TIMBRE].std(axis=0)
-    descent = Descent(Decoder(weights), Encoder(), spectrum, sentences, check, aim, spread)
+    descent = Descent(Decoder(weights), Encoder(), spectrum, stretches, check, aim, spread)
     offset = descent.run(_resumed(saved), lambda state: save(state.step / STEPS, state.to_bytes()))
     return start.with_timbre(offset)
 

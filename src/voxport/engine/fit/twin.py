@@ -47,7 +47,9 @@ class Decoder:
     def _generator(self, x: Tensor, tone: Tensor, style: Tensor) -> Tensor:
         for i, (stride, padding) in enumerate(_UPSAMPLING):
             source = self._conv(f"generator.noise_convs.{i}", tone, **_SOURCE[i])
-            source = self._residual(f"generator.noise_res.{i}", source, style)
+            # What the style does to the source itself is left out of the gradient: a sixth of a step's time, and no
+            # voice came out worse for it (docs/engine.md).
+            source = self._residual(f"generator.noise_res.{i}", source, style.detach())
             up = f"generator.ups.{i}"
             x = functional.conv_transpose1d(
                 functional.leaky_relu(x, 0.1), self._weights[f"{up}.weight"], self._weights[f"{up}.bias"],
