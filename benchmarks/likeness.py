@@ -99,8 +99,8 @@ class Bench:
             "seconds": round(full - start, 1),
             "instant_seconds": round(quick - full, 1),
             "stock_id": stock_id,
-            "clone": self._judged(self.spoken(clone), speaker),
-            "instant": self._judged(self.spoken(instant), speaker),
+            "clone": self.judged(self.spoken(clone), speaker),
+            "instant": self.judged(self.spoken(instant), speaker),
             "stock": self._judged_stock(stock_id, speaker),
         }
         print(json.dumps(row), flush=True)
@@ -109,7 +109,7 @@ class Bench:
     def noisy(self, speaker: Known, spoilt: Floats) -> dict[str, Any]:
         """A clone from the speaker's recording after it was spoilt."""
         voice = self.engine.enrol(spoilt)
-        figures = self._judged(self.spoken(voice, groups=2), speaker)
+        figures = self.judged(self.spoken(voice, groups=2), speaker)
         row = {"speaker": speaker.name, "stock_dnsmos": self._stock[self._nearest_stock(speaker)][1]["dnsmos"]}
         row |= {name: figures[name] for name in ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")}
         print(json.dumps(row), flush=True)
@@ -128,7 +128,7 @@ class Bench:
         for state in states:
             if state.step % every == 0:
                 voice = start.with_timbre(np.asarray(state.mean * spread, np.float32))
-                figures = self._judged(self.spoken(voice, groups=1), speaker)
+                figures = self.judged(self.spoken(voice, groups=1), speaker)
                 points.append({"step": state.step, **figures})
         return points
 
@@ -165,7 +165,7 @@ class Bench:
         spoken, speech = self._stock[stock_id]
         return {**self._likeness(spoken, speaker), **speech}
 
-    def _judged(self, spoken: list[Floats], speaker: Known) -> dict[str, Any]:
+    def judged(self, spoken: list[Floats], speaker: Known) -> dict[str, Any]:
         return {**self._likeness(spoken, speaker), **self._speech(spoken)}
 
     def _likeness(self, spoken: list[Floats], speaker: Known) -> dict[str, Any]:

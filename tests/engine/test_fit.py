@@ -14,7 +14,7 @@ from tests.support.listening import log_mels
 from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, EngineUnavailable, Voice
 from voxport.engine.arrays import Floats
 from voxport.engine.fit.descent import Aim, Descent, State
-from voxport.engine.fit.hearing import Encoder, Spectrum
+from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import FRAMES, Sentence, Source
 from voxport.engine.fit.twin import Decoder
 from voxport.engine.fit.weights import decoder_parts
@@ -137,7 +137,7 @@ def descent(
     fitted = [sentence(SHORT, start, synthesizer, parts, phonemizer)]
     check = sentence(OTHER, start, synthesizer, parts, phonemizer)
     spread = stock_packs().means[:, TIMBRE].std(axis=0)
-    return Descent(parts[0], encoder, spectrum, fitted, [check], aim, spread), aim, check
+    return Descent(parts[0], encoder, spectrum, fitted, [check], aim, spread, Tone(start.tone)), aim, check
 
 
 def test_a_few_steps_bring_an_unfitted_sentence_nearer_to_the_speaker(

@@ -13,13 +13,15 @@ import pytest
 from voxport.engine import LANGUAGES, Voice, VoiceFileError, stock_voice_list
 from voxport.engine.mixing import stock_embeddings
 from voxport.engine.stock import stock_packs
+from voxport.engine.tone import BANDS
 
 
 def a_voice() -> Voice:
     packs = stock_packs()
     weights = np.zeros(len(packs.ids))
     weights[[3, 20]] = 0.7, 0.3
-    return packs.mix(weights, weights, "en-us").with_f0(offset=-0.25, slope=0.9, median=123.4)
+    voice = packs.mix(weights, weights, "en-us").with_f0(offset=-0.25, slope=0.9, median=123.4)
+    return voice.with_tone(np.linspace(-1.0, 2.0, BANDS, dtype=np.float32))
 
 
 def test_the_stock_voices_that_are_listed_speak_a_language_of_the_engine() -> None:
@@ -63,6 +65,7 @@ def test_a_voice_comes_back_from_its_file() -> None:
     assert len(content) < 16_000
     back = Voice.from_bytes(content, asset=voice.asset)
     assert np.abs(back.pack() - voice.pack()).max() < 2e-3
+    np.testing.assert_allclose(back.tone, voice.tone, atol=2e-3)
     assert (back.f0_offset, back.f0_slope, back.median_f0, back.language) == (-0.25, 0.9, 123.4, "en-us")
 
 
@@ -82,7 +85,7 @@ def test_a_voice_file_that_was_cut_off_is_refused(length: int) -> None:
 
 def test_a_voice_of_another_version_is_refused_with_what_to_do() -> None:
     content = a_voice().to_bytes()[:-32]
-    older = content.replace(b'"version": 1', b'"version": 9')
+    older = content.replace(b'"version": 2', b'"version": 1')
     assert older != content
     with pytest.raises(VoiceFileError, match="Make it again from its sample"):
         Voice.from_bytes(older + hashlib.sha256(older).digest())

@@ -16,6 +16,7 @@ from voxport.engine.planner import plan
 from voxport.engine.speaker import SpeakerEncoder
 from voxport.engine.stock import StockVoice, stock_packs, stock_voice_list
 from voxport.engine.synthesizer import Synthesizer
+from voxport.engine.tone import toned
 from voxport.engine.tuning import tuned
 from voxport.engine.voice import Voice
 from voxport.engine.watermark import Marker
@@ -71,9 +72,7 @@ class Engine:
     def speak(self, chunk: Chunk, voice: Voice, speed: float = 1.0, *, at: int = 0) -> Floats:
         """float32 mono at 24 kHz with clean edges, and with the mark. `speed` 2 is twice as fast; sensible from 0.5
         to 2. `at` samples of the text were spoken before this chunk, pauses included: its mark goes on from there."""
-        style = voice.style(len(chunk.tokens))
-        prediction = self._synthesizer.predict(chunk.tokens, style, speed)
-        audio = self._synthesizer.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
+        audio = toned(self._synthesizer.spoken(chunk.tokens, voice, speed), voice.tone)
         return Marker(at).process(with_clean_edges(audio))
 
     def enrol(

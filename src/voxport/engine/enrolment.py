@@ -1,9 +1,9 @@
-"""A speaker from a recording: a first guess of the timbre, the pitch set, and the timbre fitted by gradient.
+"""A speaker from a recording: a first guess of the timbre, pitch and tone set, and the timbre fitted by gradient.
 
 recording ──▶ embedding, spectrum, pitch
                   │
-                  ├─▶ first guess (guess.py)  ──▶ pitch set (tuning.py) ──▶ instant clone
-                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ pitch set again ──▶ persistent clone
+                  ├─▶ first guess (guess.py)  ──▶ pitch (tuning.py) and tone (tone.py) set ──▶ instant clone
+                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ pitch and tone set again ──▶ persistent clone
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from voxport.engine.planner import plan
 from voxport.engine.sample import prepare
 from voxport.engine.speaker import SpeakerEncoder
 from voxport.engine.synthesizer import Synthesizer
+from voxport.engine.tone import matching, spectrum
 from voxport.engine.tuning import tuned
 from voxport.engine.voice import Voice
 
@@ -41,6 +42,8 @@ _MELODIES: Final = (
 """Sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
 _LISTENED: Final = 3
 """Sentences that are spoken to verify the pitch of a persistent clone; an instant one has time for one."""
+_TONED: Final = 2
+"""Sentences that are spoken to hear the tone of a voice."""
 _GUESSED, _FITTED = 0.1, 0.9
 """How far an enrolment is after the guess, and after the fit."""
 
@@ -54,6 +57,7 @@ class _Speaker:
     embedding: Floats  # [256]
     median: float  # Hz
     width: float  # deviation of log Hz
+    spectrum: Floats  # [80], as tone.py has it
     bandwidth_hz: float
 
 
@@ -76,7 +80,7 @@ class Enrolment:
         self._model_path = model_path
 
     def quick(self, audio: Floats) -> Voice:
-        """The first guess with its pitch set. Raises SampleNotEnrollable."""
+        """The first guess with its pitch and its tone set. Raises SampleNotEnrollable."""
         return self._guessed(self._heard(audio), listened=1, rounds=1)
 
     def full(self, audio: Floats, tell: Tell, saved: bytes | None) -> Voice:
@@ -105,7 +109,7 @@ class Enrolment:
             saved=saved,
             save=lambda done, state: tell(_GUESSED + (_FITTED - _GUESSED) * done, state),
         )
-        voice = self._pitched(voice, speaker, listened=_LISTENED, rounds=2)
+        voice = self._set(voice, speaker, listened=_LISTENED, rounds=2)
         tell(1.0, b"")
         return voice
 
@@ -118,15 +122,17 @@ class Enrolment:
         values = log_f0(ready.audio, SAMPLE_RATE)
         if not values.size:
             raise SampleNotEnrollable("The recording has no voice in it.")
-        return _Speaker(ready.audio, embedding, float(np.exp(np.median(values))), spread(values), ready.bandwidth_hz)
+        median, width = float(np.exp(np.median(values))), spread(values)
+        return _Speaker(ready.audio, embedding, median, width, spectrum(ready.audio), ready.bandwidth_hz)
 
     def _guessed(self, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
         voice = first_guess(speaker.embedding, speaker.median, _LANGUAGE)
-        return self._pitched(voice, speaker, listened=listened, rounds=rounds)
+        return self._set(voice, speaker, listened=listened, rounds=rounds)
 
-    def _pitched(self, voice: Voice, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
+    def _set(self, voice: Voice, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
+        """`voice` with the speaker's pitch and tone."""
         chunks = [chunk for text in _MELODIES for chunk in plan(text, _LANGUAGE, self._phonemizer)]
-        return tuned(
+        voice = tuned(
             voice,
             chunks,
             self._synthesizer,
@@ -135,3 +141,5 @@ class Enrolment:
             listened=listened,
             rounds=rounds,
         )
+        said = np.concatenate([self._synthesizer.spoken(chunk.tokens, voice) for chunk in chunks[:_TONED]])
+        return voice.with_tone(matching(speaker.spectrum, spectrum(said), bandwidth_hz=speaker.bandwidth_hz))

@@ -9,6 +9,7 @@ import numpy as np
 
 from voxport.engine.arrays import Floats
 from voxport.engine.sessions import open_session
+from voxport.engine.voice import Voice
 from voxport.engine.weights import Halves
 
 VOICED: Final = 10.0
@@ -35,6 +36,12 @@ class Synthesizer:
     def __init__(self, halves: Halves, *, threads: int) -> None:
         self._predictor = open_session(halves.predictor, threads)
         self._decoder = open_session(halves.decoder, threads)
+
+    def spoken(self, tokens: tuple[int, ...], voice: Voice, speed: float = 1.0) -> Floats:
+        """float32 [samples] at 24 kHz: `tokens` in `voice` as the network makes them, without the voice's tone."""
+        style = voice.style(len(tokens))
+        prediction = self.predict(tokens, style, speed)
+        return self.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
 
     def predict(self, tokens: tuple[int, ...], style: Floats, speed: float) -> Prediction:
         """`tokens` without boundaries, at most 510; `style` float32 [256]; `speed` 1 is the voice's own."""

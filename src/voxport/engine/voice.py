@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from voxport.engine.arrays import Floats
 from voxport.engine.chunk import MAX_TOKENS
 from voxport.engine.errors import VoiceFileError
+from voxport.engine.tone import BANDS
 
 RANK: Final = 8
 STYLE_SIZE: Final = 256
@@ -26,9 +27,11 @@ PROSODY: Final = slice(128, 256)
 """The half that steers the predictor: rhythm, melody, energy."""
 ENGINE_ID: Final = "kokoro-82m-v1.0"
 _MAGIC: Final = b"VOXPORTV"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _CHECKSUM_BYTES: Final = 32
 """SHA-256 of all that comes before it."""
+_ENDS: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
+"""In a file's numbers: of the mean, the curves, and the directions. The tone comes last."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Voice:
 
     Of the predicted pitch over voiced frames, log Hz, `f0_slope` times it plus `f0_offset` is spoken.
     `median_f0` (Hz) is the speaker's own where it was measured. `asset` says which stock voices it was made from.
+    `tone` [80] is the filter behind the network (`tone.py`).
     """
 
     mean: Floats
@@ -47,6 +51,7 @@ class Voice:
     f0_offset: float = 0.0
     f0_slope: float = 1.0
     median_f0: float | None = None
+    tone: Floats = field(default_factory=lambda: np.zeros(BANDS, np.float32))
 
     def style(self, token_count: int) -> Floats:
         """float32 [256] for a chunk of `token_count` tokens (without boundaries)."""
@@ -59,6 +64,9 @@ class Voice:
 
     def with_f0(self, *, offset: float, slope: float, median: float | None) -> Voice:
         return replace(self, f0_offset=offset, f0_slope=slope, median_f0=median)
+
+    def with_tone(self, tone: Floats) -> Voice:
+        return replace(self, tone=tone)
 
     def with_timbre(self, change: Floats) -> Voice:
         """The voice with `change` [128] added to the timbre half of its style, at every length."""
@@ -86,7 +94,7 @@ class Voice:
             "median_f0": self.median_f0,
         }
         text = json.dumps(header, sort_keys=True).encode()
-        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel()])
+        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.tone])
         content = _MAGIC + struct.pack("<I", len(text)) + text + numbers.astype("<f2").tobytes()
         return content + hashlib.sha256(content).digest()
 
@@ -100,7 +108,7 @@ class Voice:
         if asset is not None and header.get("asset") != asset:
             raise VoiceFileError("This voice was made from other stock voices. Make it again from its sample.")
         values = np.frombuffer(numbers, "<f2").astype(np.float32)
-        mean, curves, directions = np.split(values, [STYLE_SIZE, STYLE_SIZE + MAX_TOKENS * RANK])
+        mean, curves, directions, tone = np.split(values, _ENDS)
         median = header["median_f0"]
         return cls(
             mean,
@@ -111,6 +119,7 @@ class Voice:
             float(header["f0_offset"]),
             float(header["f0_slope"]),
             None if median is None else float(median),
+            tone,
         )
 
 

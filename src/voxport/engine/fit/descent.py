@@ -22,14 +22,15 @@ import torch
 from torch import Tensor
 
 from voxport.engine.arrays import Floats
-from voxport.engine.fit.hearing import Encoder, Spectrum
+from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import Sentence
 from voxport.engine.fit.twin import Decoder
 from voxport.engine.languages import SAMPLE_RATE
 from voxport.engine.pitch import log_f0
 
-STEPS: Final = 16
+STEPS: Final = 12
 _RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
+_LIKENESS: Final = 1.0
 _SPECTRUM: Final = 0.1
 _DISTANCE: Final = 0.0015
 _FIRST_DECAY, _SECOND_DECAY, _TINY = 0.9, 0.999, 1e-8  # Adam's own
@@ -38,7 +39,7 @@ _FEWEST: Final = 8
 _AVERAGED: Final = 0.5  # weight of a step's result in the running mean that is returned
 _VOICED: Final = 0.85
 """The share of the start's voiced frames below which the voice breaks up."""
-_WORSE: Final = 1.1
+_WORSE: Final = 1.5
 """The second view may rise by this over its best before the fit stops."""
 
 
@@ -98,6 +99,7 @@ class Descent:
         check: list[Sentence],
         aim: Aim,
         spread: Floats,
+        tone: Tone,
     ) -> None:
         self._decoder = decoder
         self._encoder = encoder
@@ -106,13 +108,14 @@ class Descent:
         self._check = check
         self._aim = aim
         self._spread = torch.from_numpy(spread)
+        self._tone = tone
 
-    def run(self, state: State, told: Callable[[State], None], *, steps: int = STEPS) -> Floats:
+    def run(self, state: State, told: Callable[[State], None], *, steps: int | None = None) -> Floats:
         """The change of the timbre half of the style [128], going on from `state`, which `told` hears after each
-        step."""
+        step. Ends at STEPS, or at `steps`."""
         if not state.looks:
             self._look(state)
-        while state.step < steps and not state.stopped:
+        while state.step < (steps or STEPS) and not state.stopped:
             self._step(state)
             if state.step % _EVERY == 0:
                 self._look(state)
@@ -137,12 +140,12 @@ class Descent:
 
     def _loss(self, audio: Tensor, offset: Tensor) -> Tensor:
         far = 1 - self._encoder(audio) @ self._aim.embedding
-        mean, _ = self._spectrum(audio)
-        return far + _SPECTRUM * (mean - self._aim.spectrum[0]).square().mean() + _DISTANCE * offset.square().sum()
+        unlike = (self._spectrum(audio)[0] - self._aim.spectrum[0]).square().mean()
+        return _LIKENESS * far + _SPECTRUM * unlike + _DISTANCE * offset.square().sum()
 
     def _spoken(self, stretch: Sentence, offset: Tensor) -> Tensor:
         style = stretch.style + self._spread * offset
-        return self._decoder(stretch.features, stretch.f0, stretch.noise, stretch.tone, style)
+        return self._tone(self._decoder(stretch.features, stretch.f0, stretch.noise, stretch.tone, style))
 
     def _look(self, state: State) -> None:
         """Judge the running mean by the unfitted sentence; keep it while it is the best, stop when it pays."""

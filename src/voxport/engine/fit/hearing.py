@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from voxport.engine.arrays import Floats
 from voxport.engine.languages import SAMPLE_RATE
 from voxport.engine.speaker import slaney_filterbank
+from voxport.engine.tone import FFT, LOUD, SILENCE, filterbank, padded, response
 
 _LAYERS, _SIZE, _MELS = 3, 256, 40
 _FRAMES: Final = 160
@@ -21,10 +23,7 @@ _LOUDNESS: Final = 10 ** (-24 / 20)
 _FFT, _HOP, _BINS = 600, 240, 201
 _AS_AT_16K: Final = (16_000 / SAMPLE_RATE) ** 2
 
-_BANDS: Final = 80
-_SPECTRUM_FFT, _SPECTRUM_HOP = 1024, 256
-_LOUD: Final = 1e-3
-"""Frames within 30 dB of the loudest count: what is softer is the room."""
+_SPECTRUM_HOP: Final = 256
 
 
 class Encoder:
@@ -68,21 +67,36 @@ class Spectrum:
 
     def __init__(self, *, highest_hz: float) -> None:
         """Bands that reach above `highest_hz` (the sample's bandwidth) are not heard."""
-        filters = slaney_filterbank(SAMPLE_RATE, _SPECTRUM_FFT, _BANDS)
+        filters = filterbank()
         edges = np.linspace(0, SAMPLE_RATE / 2, filters.shape[1])
         kept = [band for band in filters if edges[np.flatnonzero(band)[-1]] <= highest_hz]
         self._filters = torch.from_numpy(np.stack(kept).astype(np.float32))
-        self._window = torch.hann_window(_SPECTRUM_FFT)
+        self._window = torch.hann_window(FFT)
 
     def __call__(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, deviation) [bands], natural logarithms; the mean's own mean is taken off, since level is no timbre."""
-        spectrum = torch.stft(audio, _SPECTRUM_FFT, _SPECTRUM_HOP, _SPECTRUM_FFT, self._window, return_complex=True)
+        spectrum = torch.stft(audio, FFT, _SPECTRUM_HOP, FFT, self._window, return_complex=True)
         power = self._filters @ (spectrum.real.square() + spectrum.imag.square())
         strength = power.sum(0)
-        power = power[:, strength > strength.max() * _LOUD]
-        bands = torch.log(power / power.sum(0).mean() + 1e-6)
+        power = power[:, strength > strength.max() * LOUD]
+        bands = torch.log(power / power.sum(0).mean() + SILENCE)
         mean = bands.mean(1)
         return mean - mean.mean(), bands.std(1)
+
+
+class Tone:
+    """The filter behind the network (`tone.py`), with a gradient."""
+
+    def __init__(self, tone: Floats) -> None:
+        self._tone = tone
+        self._responses: dict[int, Tensor] = {}
+
+    def __call__(self, audio: Tensor) -> Tensor:
+        size = padded(audio.shape[0])
+        if size not in self._responses:
+            self._responses[size] = torch.from_numpy(response(self._tone, size))
+        toned: Tensor = torch.fft.irfft(torch.fft.rfft(audio, size) * self._responses[size], size)
+        return toned[: audio.shape[0]]
 
 
 def _stored() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:

@@ -11,7 +11,7 @@ import torch
 
 from voxport.engine.arrays import Floats
 from voxport.engine.fit.descent import STEPS, Aim, Descent, State
-from voxport.engine.fit.hearing import Encoder, Spectrum
+from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import CHECK, TEXTS, Source
 from voxport.engine.fit.twin import Decoder
 from voxport.engine.fit.weights import decoder_parts
@@ -41,7 +41,7 @@ def fitted(
     save: Save,
 ) -> Voice:
     """`start` with its timbre fitted to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
-    The rhythm and the pitch of `start` stay. `saved` is what `save` was told by a fit that was killed."""
+    The rhythm, the pitch and the tone of `start` stay. `saved` is what `save` was told by a fit that was killed."""
     torch.set_num_threads(threads)
     weights, source_graph = decoder_parts(model_path)
     source = Source(source_graph)
@@ -52,7 +52,7 @@ def fitted(
     spectrum = Spectrum(highest_hz=bandwidth_hz)
     aim = Aim(_tensor(embedding), spectrum(_tensor(audio)))
     spread = stock_packs().means[:, TIMBRE].std(axis=0)
-    descent = Descent(Decoder(weights), Encoder(), spectrum, stretches, check, aim, spread)
+    descent = Descent(Decoder(weights), Encoder(), spectrum, stretches, check, aim, spread, Tone(start.tone))
     offset = descent.run(_resumed(saved), lambda state: save(state.step / STEPS, state.to_bytes()))
     return start.with_timbre(offset)
 

@@ -1,0 +1,74 @@
+"""What each part of the fit does: the same speakers with one part left out at a time. One command:
+
+    make bench-setup && .venv/bin/python benchmarks/ablation.py
+
+Prints the table and puts it into `docs/engine.md`. The speakers and the judges are those of `engine.py`; nothing was
+chosen by this table. About fifteen minutes on two idle cores; `--speakers 1` is a quick look that writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import mean
+from unittest.mock import patch
+
+from likeness import Bench, Known
+from machine import machine
+from speech import cohort, speakers, speech_folder
+from voxport.engine.fit import descent
+
+PAGE = Path(__file__).parents[1] / "docs" / "engine.md"
+BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
+SPEAKERS = 4
+NEVER = {"_VOICED": 0.0, "_WORSE": float("inf")}
+WITHOUT: dict[str, dict[str, float]] = {
+    "the fit": {},
+    "without the embeddings": {"_LIKENESS": 0.0},
+    "without the spectra": {"_SPECTRUM": 0.0},
+    "without the distance from the start": {"_DISTANCE": 0.0},
+    "without the stop, 16 steps": NEVER,
+    "without the stop, 40 steps": {**NEVER, "STEPS": 40},
+    "without any of the three": {**NEVER, "STEPS": 40, "_SPECTRUM": 0.0, "_DISTANCE": 0.0},
+}
+FIGURES = ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--speakers", type=int, default=SPEAKERS)
+    folder, count = speech_folder(), arguments.parse_args().speakers
+    print(machine(), flush=True)
+    bench = Bench(speakers(folder), cohort(folder))
+    asked = bench.known[::2][:count]
+    lines = [
+        f"Means of {count} speakers, eight sentences each.\n",
+        "| what is fitted | similarity, unseen encoder | the fit's own | DNSMOS | word errors, % |",
+        "|---|---|---|---|---|",
+    ]
+    for name, values in WITHOUT.items():
+        rows = [_row(bench, speaker, values) for speaker in asked]
+        print(name, json.dumps(rows), flush=True)
+        cells = [f"{mean(row[figure] for row in rows):.2f}" for figure in FIGURES]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    bench.engine.close()
+    written = "\n".join(lines)
+    print(written)
+    if count == SPEAKERS:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n{written}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def _row(bench: Bench, speaker: Known, values: dict[str, float]) -> dict[str, float]:
+    with ExitStack() as patches:
+        for constant, value in values.items():
+            patches.enter_context(patch.object(descent, constant, value))
+        voice = bench.engine.enrol(speaker.reference)
+    figures = bench.judged(bench.spoken(voice, groups=2), speaker)
+    return {name: figures[name] for name in FIGURES}
+
+
+if __name__ == "__main__":
+    main()
