@@ -7,8 +7,11 @@ import re
 import socket
 
 # `ipaddress.is_global` of Python 3.11 calls all of these global (measured on 3.11.7). From the IANA
-# special-purpose address registries: multicast, IETF protocol assignments, the old 6to4 relay.
-_NOT_PUBLIC_V4 = tuple(ipaddress.IPv4Network(net) for net in ("224.0.0.0/4", "192.0.0.0/24", "192.88.99.0/24"))
+# special-purpose address registries: multicast, IETF protocol assignments, the old 6to4 relay. The last one is a
+# public number that on Azure is the host's own service, for the machine alone.
+_NOT_PUBLIC_V4 = tuple(
+    ipaddress.IPv4Network(net) for net in ("224.0.0.0/4", "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
+)
 # Public IPv6 is 2000::/3. Everything outside is refused with it: IPv4-mapped and -compatible, NAT64,
 # multicast, site- and link-local, segment routing. Inside it: IETF assignments with Teredo, documentation,
 # 6to4.
