@@ -1,6 +1,6 @@
 """The descent: the 128 numbers of the timbre follow the gradient until the speech would pay for it.
 
-The loss, each term for a reason that was measured (`docs/engine.md` has the ablation):
+The loss, each term for a reason (`benchmarks/ablation.py` leaves each out):
 
 - the distance of the speaker encoder's embeddings, one minus their cosine: who speaks. Alone it is gamed;
 - the squared distance of the long-term spectra: what the encoder does not hear, and what holds it to sound;
