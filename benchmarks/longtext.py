@@ -54,12 +54,12 @@ def main() -> None:
             voxport(folder, "credits", "add", profile_of(live.data_dir), "2000")
             with worker(folder):
                 cloned = client.wait(client.clone(client.upload(arguments.sample)))
-            voice_id = cloned["result_data"]["cloned_voice_id"]
+            voice_id = cloned["result_data"]["voice_id"]
             paragraphs = prose(min(CALL, arguments.characters))
             start = time.perf_counter()
             said = client.speak("\n\n".join(paragraphs), voice_id, output_format="wav", provider="local")
             took = time.perf_counter() - start
-            call = _saved(client, said["data"]["audio_url"], folder / "call.wav")
+            call = _saved(client, said["data"]["url"], folder / "call.wav")
             _told("in one call", paragraphs, call, took, transcriber, read=1)
             paragraphs = prose(arguments.characters)
             job, took = _as_job(client, folder, "\n\n".join(paragraphs), voice_id)

@@ -126,7 +126,7 @@ def _beside(result: dict[str, Any]) -> str:
     ]
     for name, row in result["beside"].items():
         values = (row["real_time_factor"], row["first_audio_seconds"], row["peak_mb"], row["dnsmos"])
-        lines.append(f"| {name} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
+        lines.append(f"| {name} | " + " | ".join(f"{value:g}" for value in values) + " |")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voxport.engine import SAMPLE_RATE, Engine
-from voxport.engine.pitch import median_f0
+from voxport.engine.pitch import log_f0, median_f0
 from voxport.engine.synthesizer import shaped
 
 
@@ -30,6 +30,14 @@ def test_a_weak_fundamental_does_not_fool_it_by_an_octave() -> None:
     found = median_f0(0.1 * np.asarray(buzz), SAMPLE_RATE)
     assert found is not None
     assert semitones(found, 120) < 0.1
+
+
+def test_the_hum_of_the_mains_between_the_words_is_not_a_voice() -> None:
+    time = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+    buzz = sum(np.sin(2 * np.pi * 115 * k * time + k) / k for k in range(1, 12))
+    speaks = (time % 1.0) < 0.6
+    found = log_f0(0.1 * np.asarray(buzz) * speaks + 0.02 * np.sin(2 * np.pi * 60 * time), SAMPLE_RATE)
+    assert np.exp(found.min()) > 100
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import soxr
 from voxport.engine.arrays import Floats
 
 _RATE: Final = 6_000
-_LOWEST, _HIGHEST = 60.0, 500.0  # Hz, of speaking voices
+_LOWEST, _HIGHEST = 65.0, 500.0  # Hz, of speaking voices; the hum of the mains lies below
 _SHORTEST: Final = int(_RATE / _HIGHEST)
 _LAGS: Final = int(_RATE / _LOWEST) + 2
 _WINDOW: Final = int(0.04 * _RATE)
