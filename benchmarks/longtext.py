@@ -3,9 +3,9 @@
     make bench-setup && .venv/bin/python benchmarks/longtext.py SAMPLE
 
 A gateway of its own on 127.0.0.1 clones SAMPLE and speaks prose whose words are known. Of the file it prints how long
-it is, the word errors that Whisper base hears (paragraph by paragraph, so that one lost is seen), the loudness of each
-minute, and the steepest step where sound begins or ends. It draws `docs/img/longtext.png`. On two idle cores about
-50 minutes, half of it the speaking; `--characters 10000` is a quick look that draws nothing.
+it is, the word errors that Whisper base hears, the loudness of each minute, and the steepest step where sound begins
+or ends. It draws `docs/img/longtext.png`. On two idle cores about
+50 minutes; `--characters 10000` is a quick look that draws nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from judges import Transcriber, edits, normalised
+from judges import Transcriber
 from kill_worker import profile_of, voxport, worker
 from machine import machine
 from prose import prose
@@ -33,11 +33,9 @@ from voxport.testing.live import running_gateway
 
 IMAGE = Path(__file__).parents[1] / "docs" / "img" / "longtext.png"
 WHOLE, CALL = 100_000, 5_000
-READ = 4  # one in so many paragraphs is read by Whisper, which is slower than the engine
 KILLED_AT = 0.3
 SILENT = 1e-3  # of full scale: −60 dB
-_PARAGRAPH_PAUSE = 0.5  # seconds: between sentences it is less, between paragraphs more
-_PAUSE = 0.05
+_PAUSE = 0.05  # seconds
 _EDGE = round(0.002 * SAMPLE_RATE)
 
 
@@ -55,17 +53,17 @@ def main() -> None:
             with worker(folder):
                 cloned = client.wait(client.clone(client.upload(arguments.sample)))
             voice_id = cloned["result_data"]["voice_id"]
-            paragraphs = prose(min(CALL, arguments.characters))
+            text = prose(min(CALL, arguments.characters))
             start = time.perf_counter()
-            said = client.speak("\n\n".join(paragraphs), voice_id, output_format="wav", provider="local")
+            said = client.speak(text, voice_id, output_format="wav", provider="local")
             took = time.perf_counter() - start
             call = _saved(client, said["data"]["url"], folder / "call.wav")
-            _told("in one call", paragraphs, call, took, transcriber, read=1)
-            paragraphs = prose(arguments.characters)
-            job, took = _as_job(client, folder, "\n\n".join(paragraphs), voice_id)
+            _told("in one call", text, call, took, transcriber)
+            text = prose(arguments.characters)
+            job, took = _as_job(client, folder, text, voice_id)
             print({key: job[key] for key in ("status", "units_consumed", "token_cost")}, client.balance())
             audio = _saved(client, job["result_data"]["url"], folder / "job.flac")
-            _told("as a job", paragraphs, audio, took, transcriber, read=READ)
+            _told("as a job", text, audio, took, transcriber)
             if arguments.characters == WHOLE:
                 _draw(audio)
 
@@ -88,27 +86,15 @@ def _as_job(client: Client, folder: Path, text: str, voice_id: str) -> tuple[dic
     return job, time.perf_counter() - start
 
 
-def _told(how: str, paragraphs: list[str], audio: Floats, took: float, transcriber: Transcriber, *, read: int) -> None:
-    characters, seconds = len("\n\n".join(paragraphs)), audio.size / SAMPLE_RATE
+def _told(how: str, text: str, audio: Floats, took: float, transcriber: Transcriber) -> None:
+    characters, seconds = len(text), audio.size / SAMPLE_RATE
     print(f"{characters:,} characters {how}: {took:.0f} s for {seconds / 60:.1f} minutes of sound", flush=True)
-    pieces = _between_pauses(audio, _PARAGRAPH_PAUSE)
-    print(f"  paragraphs: {len(pieces)} heard of {len(paragraphs)} written")
     steepest = max(_step(audio, edge) for piece in _between_pauses(audio, _PAUSE) for edge in piece)
     print(f"  steepest step in the 2 ms around where sound begins or ends: {steepest:.4f} of full scale")
     levels = _levels(audio)
     print(f"  loudness by minute: {min(levels):.1f} to {max(levels):.1f} LUFS, {_level(audio):.1f} in all", flush=True)
-    if len(pieces) != len(paragraphs):
-        return
-    wrong = words = 0
-    worst = (0.0, "", "")
-    for (begin, end), paragraph in list(zip(pieces, paragraphs, strict=True))[::read]:
-        heard = transcriber.heard(audio[begin:end])
-        wanted = normalised(paragraph)
-        missed = edits(wanted, normalised(heard))
-        wrong, words = wrong + missed, words + len(wanted)
-        worst = max(worst, (missed / len(wanted), paragraph, heard))
-    print(f"  word errors: {100 * wrong / words:.2f} % of {words:,}, {100 * worst[0]:.0f} % in the worst paragraph")
-    print(f"    written: {worst[1]}\n    heard:   {worst[2]}", flush=True)
+    wrong, words = transcriber.errors(audio, text)
+    print(f"  word errors, a lost word among them: {100 * wrong / words:.2f} % of {words:,}", flush=True)
 
 
 def _between_pauses(audio: Floats, pause: float) -> list[tuple[int, int]]:

@@ -29,8 +29,8 @@ _JOINS = (" and ", ", but ", ", so ", " because ")
 _SENTENCES = 6  # of a paragraph
 
 
-def prose(characters: int, seed: int = 7) -> list[str]:
-    """Paragraphs of `characters` in all, joined by two line breaks, or a few fewer."""
+def prose(characters: int, seed: int = 7) -> str:
+    """Paragraphs with an empty line between them, `characters` in all or a few fewer."""
     draw = random.Random(seed)
     paragraphs: list[str] = []
     left = characters
@@ -38,7 +38,7 @@ def prose(characters: int, seed: int = 7) -> list[str]:
         paragraph = " ".join(_sentence(draw) for _ in range(_SENTENCES))
         left -= len(paragraph) + 2
         if left < 0:
-            return paragraphs
+            return "\n\n".join(paragraphs)
         paragraphs.append(paragraph)
 
 
