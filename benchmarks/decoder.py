@@ -18,8 +18,8 @@ from voxport.engine import SAMPLE_RATE, Chunk, Engine
 from voxport.engine.arrays import Floats
 from voxport.engine.cut import cut
 from voxport.engine.graph.halves import make_halves
-from voxport.engine.speaker import slaney_filterbank
 from voxport.engine.synthesizer import Synthesizer
+from voxport.engine.tone import filterbank
 from voxport.engine.weights import Halves, model_bytes
 
 VOICES = ("af_heart", "af_bella", "am_michael", "am_puck", "bm_george", "bf_emma", "am_onyx", "af_nicole")
@@ -74,7 +74,7 @@ def _times(decoders: list[Synthesizer], chunk: Chunk, engine: Engine) -> tuple[f
 def _log_mels(audio: Floats) -> Floats:
     frames = np.lib.stride_tricks.sliding_window_view(audio, 1024)[::256] * np.hanning(1024)
     power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    return np.asarray(np.log(power @ slaney_filterbank(SAMPLE_RATE, 1024, 80).T + 1e-5))
+    return np.asarray(np.log(power @ filterbank().T + 1e-5))
 
 
 if __name__ == "__main__":
