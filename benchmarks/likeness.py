@@ -17,6 +17,7 @@ from voxport.engine.arrays import Floats
 from voxport.engine.fit.descent import State
 from voxport.engine.mixing import stock_embeddings
 from voxport.engine.pitch import median_f0
+from voxport.engine.rhythm import syllable_rate
 from voxport.engine.stock import stock_packs
 from voxport.engine.voice import TIMBRE
 
@@ -63,6 +64,7 @@ class Known:
     name: str
     reference: Floats
     pitch: float  # Hz
+    syllables: float  # a second, counted in the held-out recordings
     unseen: Floats  # [256], of the held-out recordings, by the unseen encoder
     own: Floats  # the same by the fit's own encoder
 
@@ -152,6 +154,7 @@ class Bench:
             speaker.name,
             reference,
             median_f0(reference, SAMPLE_RATE) or 0.0,
+            float(np.mean([syllable_rate(audio) or 0.0 for audio in heldout])),
             unit(np.mean([self._unseen.embed(audio) for audio in heldout], axis=0)),
             unit(np.mean([self.engine.embed(audio) for audio in heldout], axis=0)),
         )
@@ -170,7 +173,8 @@ class Bench:
 
     def _likeness(self, spoken: list[Floats], speaker: Known) -> dict[str, Any]:
         """Similarities: raw, normalised (0: the mean of the strangers), and with 0 at the three nearest strangers;
-        whether the speaker is the nearest of all; semitones between the median pitch and the recording's."""
+        whether the speaker is the nearest of all; semitones between the median pitch and the recording's; by how many
+        percent more syllables are counted in a second than in the speaker's other recordings."""
         audio = np.concatenate(spoken)
         heard = {"unseen": self._unseen.embed(audio), "own": self.engine.embed(audio)}
         ceiling = {"unseen": self._unseen.embed(speaker.reference), "own": self.engine.embed(speaker.reference)}
@@ -187,6 +191,7 @@ class Bench:
         figures["rank"] += int(np.sum(self._strangers["unseen"] @ heard["unseen"] > others[speaker.name]))
         pitch = median_f0(audio, SAMPLE_RATE)
         figures["semitones"] = round(12 * float(np.log2(pitch / speaker.pitch)), 2) if pitch else float("nan")
+        figures["rate"] = round(100 * ((syllable_rate(audio) or 0.0) / speaker.syllables - 1), 1)
         return figures
 
     def _speech(self, spoken: list[Floats]) -> dict[str, float]:

@@ -38,14 +38,11 @@ def _goals(result: dict[str, Any]) -> str:
     above = sum(row["clone"]["unseen"] > row["stock"]["unseen"] for row in rows)
     quick_above = sum(row["instant"]["unseen"] > row["stock"]["unseen"] for row in rows)
     pitches = [abs(value) for value in of("clone", "semitones")]
+    rates, stock_rates = ([abs(value) for value in of(voice, "rate")] for voice in ("clone", "stock"))
     moved = [row["clone"]["dnsmos"] - row["stock"]["dnsmos"] for row in rows]
     noisy = [row["dnsmos"] - row["stock_dnsmos"] for row in result["noisy"]]
     errors, stock_errors = of("clone", "word_errors"), of("stock", "word_errors")
-    (
-        factors,
-        memory,
-        http,
-    ) = result["real_time_factor"], result["peak_memory_mb"], result["http"]
+    factors, memory, http = result["real_time_factor"], result["peak_memory_mb"], result["http"]
     seconds = [row["seconds"] for row in rows]
     lines = [
         ("similarity, unseen encoder", "≥ 0.75", "≥ 0.9", *spread(of("clone", "unseen_normalised"))),
@@ -58,6 +55,8 @@ def _goals(result: dict[str, Any]) -> str:
         ("… above the nearest stock voice", "8 of 8", "", f"{quick_above} of {count}", ""),
         ("nearest stock voice, unseen encoder", "", "", *spread(of("stock", "unseen_normalised"))),
         ("median pitch, semitones from the recording's", "≤ 0.7", "≤ 0.2", *spread(pitches, low_is_bad=False)),
+        ("rate of speech, % from the other recordings' (stock voice)", "", "",
+         f"{median(rates):.0f} ({median(stock_rates):.0f})", f"{max(rates):.0f} ({max(stock_rates):.0f})"),
         ("word errors, %, (stock voice)", "≤ 4", "≤ 2",
          f"{np.mean(errors):.1f} ({np.mean(stock_errors):.1f}), means", f"{max(errors):.1f} ({max(stock_errors):.1f})"),
         ("DNSMOS against the stock voice, clean", "≥ −0.2", "≥ −0.05", *spread(moved)),
@@ -77,7 +76,7 @@ def _goals(result: dict[str, Any]) -> str:
 def _speakers(rows: list[dict[str, Any]]) -> str:
     head = (
         "| speaker | clone, raw | ceiling | clone | instant | stock | clone, own encoder | rank | pitch | instant "
-        "| word errors % | stock | DNSMOS | stock | seconds |"
+        "| rate | stock | word errors % | stock | DNSMOS | stock | seconds |"
     )
     lines = [head, "|" + " --- |" * (head.count("|") - 1)]
     for row in rows:
@@ -85,7 +84,8 @@ def _speakers(rows: list[dict[str, Any]]) -> str:
         values = (
             clone["unseen"], clone["unseen_ceiling"], clone["unseen_normalised"], instant["unseen_normalised"],
             stock["unseen_normalised"], clone["own_normalised"], clone["rank"], clone["semitones"],
-            instant["semitones"], clone["word_errors"], stock["word_errors"], clone["dnsmos"], stock["dnsmos"],
+            instant["semitones"], clone["rate"], stock["rate"],
+            clone["word_errors"], stock["word_errors"], clone["dnsmos"], stock["dnsmos"],
             row["seconds"],
         )  # fmt: skip
         lines.append(f"| {row['speaker']} | " + " | ".join(f"{value:.3g}" for value in values) + " |")

@@ -96,7 +96,7 @@ class Engine:
     def predicted_median(self, chunk: Chunk, voice: Voice) -> float:
         """Hz: the median of the pitch that the voice would have by itself for `chunk`; a hundredth of the time of
         speaking it."""
-        prediction = self._synthesizer.predict(chunk.tokens, voice.style(len(chunk.tokens)), 1.0)
+        prediction = self._synthesizer.predict(chunk.tokens, voice.style(len(chunk.tokens)), voice.rate)
         return float(np.exp(np.median(prediction.voiced_log_f0())))
 
     def spoken_at(self, chunk: Chunk, style: Floats, log_median: float) -> Floats:

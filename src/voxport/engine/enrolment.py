@@ -1,9 +1,11 @@
-"""A speaker from a recording: a first guess of the timbre, pitch and tone set, and the timbre fitted by gradient.
+"""A speaker from a recording: a first guess of the timbre, rate, pitch and tone set, and the timbre fitted by gradient.
 
 recording ──▶ embedding, spectrum, pitch
                   │
-                  ├─▶ first guess (guess.py)  ──▶ pitch (tuning.py) and tone (tone.py) set ──▶ instant clone
-                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ pitch and tone set again ──▶ persistent clone
+                  ├─▶ first guess (guess.py)  ──▶ rate, pitch and tone set ──▶ instant clone
+                  └─▶ the same ──▶ fit (fit/, PyTorch)  ──▶ pitch and tone set again ──▶ persistent clone
+
+Rate, pitch and tone: rhythm.py, tuning.py, tone.py.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from typing import Final
 import numpy as np
 
 from voxport.engine.arrays import Floats
+from voxport.engine.chunk import Chunk
 from voxport.engine.errors import EngineError, SampleNotEnrollable
 from voxport.engine.guess import first_guess
 from voxport.engine.languages import SAMPLE_RATE
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.pitch import log_f0, spread
 from voxport.engine.planner import plan
+from voxport.engine.rhythm import paced, syllable_rate
 from voxport.engine.sample import prepare
 from voxport.engine.speaker import SpeakerEncoder
 from voxport.engine.synthesizer import Synthesizer
@@ -44,6 +48,8 @@ _LISTENED: Final = 3
 """Sentences that are spoken to verify the pitch of a persistent clone; an instant one has time for one."""
 _TONED: Final = 2
 """Sentences that are spoken to hear the tone of a voice."""
+_PACED: Final = 4
+"""Sentences, those without a pause, over which the rate of a voice is predicted."""
 _GUESSED, _FITTED = 0.1, 0.9
 """How far an enrolment is after the guess, and after the fit."""
 
@@ -57,6 +63,7 @@ class _Speaker:
     embedding: Floats  # [256]
     median: float  # Hz
     width: float  # deviation of log Hz
+    syllables: float | None  # a second
     spectrum: Floats  # [80], as tone.py has it
     bandwidth_hz: float
 
@@ -123,15 +130,17 @@ class Enrolment:
         if not values.size:
             raise SampleNotEnrollable("The recording has no voice in it.")
         median, width = float(np.exp(np.median(values))), spread(values)
-        return _Speaker(ready.audio, embedding, median, width, spectrum(ready.audio), ready.bandwidth_hz)
+        rate = syllable_rate(ready.audio)
+        return _Speaker(ready.audio, embedding, median, width, rate, spectrum(ready.audio), ready.bandwidth_hz)
 
     def _guessed(self, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
         voice = first_guess(speaker.embedding, speaker.median, _LANGUAGE)
+        voice = paced(voice, self._probes()[:_PACED], self._synthesizer, heard=speaker.syllables)
         return self._set(voice, speaker, listened=listened, rounds=rounds)
 
     def _set(self, voice: Voice, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
         """`voice` with the speaker's pitch and tone."""
-        chunks = [chunk for text in _MELODIES for chunk in plan(text, _LANGUAGE, self._phonemizer)]
+        chunks = self._probes()
         voice = tuned(
             voice,
             chunks,
@@ -143,3 +152,6 @@ class Enrolment:
         )
         said = np.concatenate([self._synthesizer.spoken(chunk.tokens, voice) for chunk in chunks[:_TONED]])
         return voice.with_tone(matching(speaker.spectrum, spectrum(said), bandwidth_hz=speaker.bandwidth_hz))
+
+    def _probes(self) -> list[Chunk]:
+        return [chunk for text in _MELODIES for chunk in plan(text, _LANGUAGE, self._phonemizer)]

@@ -40,11 +40,11 @@ class Synthesizer:
     def spoken(self, tokens: tuple[int, ...], voice: Voice, speed: float = 1.0) -> Floats:
         """float32 [samples] at 24 kHz: `tokens` in `voice` as the network makes them, without the voice's tone."""
         style = voice.style(len(tokens))
-        prediction = self.predict(tokens, style, speed)
+        prediction = self.predict(tokens, style, speed * voice.rate)
         return self.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
 
     def predict(self, tokens: tuple[int, ...], style: Floats, speed: float) -> Prediction:
-        """`tokens` without boundaries, at most 510; `style` float32 [256]; `speed` 1 is the voice's own."""
+        """`tokens` without boundaries, at most 510; `style` float32 [256]; `speed` 1 is the network's own."""
         given = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
             "style": style.reshape(1, 256).astype(np.float32),

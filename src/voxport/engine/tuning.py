@@ -55,7 +55,7 @@ class _Spoken:
 
     def __init__(self, chunk: Chunk, voice: Voice, synthesizer: Synthesizer) -> None:
         self._style = voice.style(len(chunk.tokens))
-        self._prediction = synthesizer.predict(chunk.tokens, self._style, 1.0)
+        self._prediction = synthesizer.predict(chunk.tokens, self._style, voice.rate)
         self.curve = self._prediction.voiced_log_f0()
 
     def heard(self, synthesizer: Synthesizer, offset: float, slope: float) -> Floats:

@@ -27,7 +27,7 @@ PROSODY: Final = slice(128, 256)
 """The half that steers the predictor: rhythm, melody, energy."""
 ENGINE_ID: Final = "kokoro-82m-v1.0"
 _MAGIC: Final = b"VOXPORTV"
-_VERSION: Final = 2
+_VERSION: Final = 3
 _CHECKSUM_BYTES: Final = 32
 """SHA-256 of all that comes before it."""
 _ENDS: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
@@ -40,7 +40,7 @@ class Voice:
 
     Of the predicted pitch over voiced frames, log Hz, `f0_slope` times it plus `f0_offset` is spoken.
     `median_f0` (Hz) is the speaker's own where it was measured. `asset` says which stock voices it was made from.
-    `tone` [80] is the filter behind the network (`tone.py`).
+    `tone` [80] is the filter behind the network (`tone.py`), `rate` how fast the voice speaks, 1 as the network does.
     """
 
     mean: Floats
@@ -52,6 +52,7 @@ class Voice:
     f0_slope: float = 1.0
     median_f0: float | None = None
     tone: Floats = field(default_factory=lambda: np.zeros(BANDS, np.float32))
+    rate: float = 1.0
 
     def style(self, token_count: int) -> Floats:
         """float32 [256] for a chunk of `token_count` tokens (without boundaries)."""
@@ -67,6 +68,9 @@ class Voice:
 
     def with_tone(self, tone: Floats) -> Voice:
         return replace(self, tone=tone)
+
+    def with_rate(self, rate: float) -> Voice:
+        return replace(self, rate=rate)
 
     def with_timbre(self, change: Floats) -> Voice:
         """The voice with `change` [128] added to the timbre half of its style, at every length."""
@@ -92,6 +96,7 @@ class Voice:
             "f0_offset": self.f0_offset,
             "f0_slope": self.f0_slope,
             "median_f0": self.median_f0,
+            "rate": self.rate,
         }
         text = json.dumps(header, sort_keys=True).encode()
         numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.tone])
@@ -120,6 +125,7 @@ class Voice:
             float(header["f0_slope"]),
             None if median is None else float(median),
             tone,
+            float(header["rate"]),
         )
 
 

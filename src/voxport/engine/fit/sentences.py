@@ -71,7 +71,7 @@ class Source:
 
     def sentence(self, chunk: Chunk, voice: Voice, synthesizer: Synthesizer) -> Sentence:
         style = voice.style(len(chunk.tokens))
-        prediction = synthesizer.predict(chunk.tokens, style, 1.0)
+        prediction = synthesizer.predict(chunk.tokens, style, voice.rate)
         f0 = shaped(prediction.f0, offset=voice.f0_offset, slope=voice.f0_slope)
         tone = self._session.run(None, {"f0": f0})[0]
         arrays = (prediction.features, f0, prediction.noise, tone, style[TIMBRE])
