@@ -40,3 +40,10 @@ def test_every_link_of_the_documents_leads_to_a_file() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_test_that_the_page_of_the_doubles_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "doubles.md").read_text("utf-8")))
+    written = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "testing").glob("*.py"))
+    assert len(named) > 20
+    assert {name for name in named if f"def {name}(" not in written} == set()

@@ -1,0 +1,28 @@
+"""ElevenLabs and MiniMax as two small servers, with their answers, their errors and their limits, to test against.
+
+    double = ElevenLabsDouble()
+    with served(double.app) as url:
+        ...
+
+What they do is in PROVIDERS.md's checklists, line by line (`docs/providers.md` says which test covers which). They
+speak with real speech, into which each voice puts a mark of its own (`marks.py`), so that a test hears who spoke.
+"""
+
+from voxport.testing.doubles.clock import Clock
+from voxport.testing.doubles.elevenlabs import ElevenLabsAccount, ElevenLabsDouble
+from voxport.testing.doubles.faults import Fault, Faults
+from voxport.testing.doubles.marks import told
+from voxport.testing.doubles.minimax import MiniMaxAccount, MiniMaxDouble
+from voxport.testing.doubles.server import served
+
+__all__ = [
+    "Clock",
+    "ElevenLabsAccount",
+    "ElevenLabsDouble",
+    "Fault",
+    "Faults",
+    "MiniMaxAccount",
+    "MiniMaxDouble",
+    "served",
+    "told",
+]

@@ -1,0 +1,136 @@
+"""What goes wrong at a double, on demand: each fault is for the next requests that it fits, and then gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from voxport.testing.doubles.server import hang_up
+
+_HANG_SECONDS: Final = 600.0
+
+
+@dataclass
+class Fault:
+    """`path` is the beginning of the request's path that it is for, `times` how many requests meet it.
+
+    - `slow`: seconds before the answer
+    - `hang`: no answer for ten minutes
+    - `status`, `body`, `headers`, `content_type`: this answer, and nothing is done
+    - `lost`: the work is done, and the connection closed before the answer
+    - `reset`: the connection is closed in the middle of the answer's body
+    - `truncate`: the answer ends after this share of its body, as if it were whole
+    - `chunk_error`: a stream's second event holds this code (MiniMax)
+    - `replace`: the work is done, and this is the answer (a 200 with an error inside)
+    """
+
+    path: str = "/"
+    times: int = 1
+    method: str | None = None
+    slow: float = 0.0
+    hang: bool = False
+    status: int | None = None
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    lost: bool = False
+    reset: bool = False
+    truncate: float | None = None
+    chunk_error: int | None = None
+    replace: Any = None
+
+    def answer(self) -> Response:
+        if self.content_type == "application/json":
+            return JSONResponse(self.body, self.status or 200, headers=self.headers)
+        return Response(self.body, self.status or 200, headers=self.headers, media_type=self.content_type)
+
+
+class Faults:
+    """The faults that wait for their request."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+        self._guard = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        with self._guard:
+            self._waiting.append(fault)
+
+    def clear(self) -> None:
+        with self._guard:
+            self._waiting.clear()
+
+    def take(self, request: Request) -> Fault | None:
+        """The first that fits, used once."""
+        with self._guard:
+            for fault in self._waiting:
+                if request.url.path.startswith(fault.path) and fault.method in (None, request.method):
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._waiting.remove(fault)
+                    return fault
+        return None
+
+
+class Broken(Response):
+    """An answer whose connection is closed before its end, or before its beginning (`share` 0)."""
+
+    def __init__(self, whole: Response, share: float) -> None:
+        super().__init__(status_code=whole.status_code)
+        self._whole = whole
+        self._share = share
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._share > 0:
+            content = await content_of(self._whole)
+            headers = self._whole.raw_headers
+            await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+            sent = content[: int(len(content) * self._share)]
+            await send({"type": "http.response.body", "body": sent, "more_body": True})
+            await anyio.sleep(0.05)  # so that the first part leaves before the end
+        hang_up(scope)
+
+
+async def before(fault: Fault | None) -> Response | None:
+    """What a fault does before the work; an answer where the work is not to be done."""
+    if fault is None:
+        return None
+    if fault.hang:
+        await anyio.sleep(_HANG_SECONDS)
+    if fault.slow:
+        await anyio.sleep(fault.slow)
+    return fault.answer() if fault.status is not None else None
+
+
+async def after(fault: Fault | None, response: Response) -> Response:
+    """What a fault makes of the answer."""
+    if fault is None:
+        return response
+    if fault.lost:
+        return Broken(response, 0.0)
+    if fault.reset:
+        return Broken(response, 0.5)
+    if fault.replace is not None:
+        return JSONResponse(fault.replace)
+    if fault.truncate is not None:
+        content = await content_of(response)
+        cut = content[: int(len(content) * fault.truncate)]
+        kept = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return Response(cut, response.status_code, headers=kept)
+    return response
+
+
+async def content_of(response: Response) -> bytes:
+    """The whole body, also of a stream."""
+    stream: AsyncIterator[bytes | str | memoryview] | None = getattr(response, "body_iterator", None)
+    if stream is None:
+        return bytes(response.body)
+    parts = [part.encode() if isinstance(part, str) else bytes(part) async for part in stream]
+    return b"".join(parts)

@@ -1,0 +1,60 @@
+"""What the doubles say: real speech, made once in a process by the local engine, as long as the text would take."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from typing import Final
+
+import numpy as np
+import soxr
+
+from voxport.engine import Engine
+from voxport.media.ffmpeg import find_ffmpeg
+from voxport.testing.doubles.marks import RATE, Audio, marked
+
+_TEXT: Final = "The ferry leaves the island at seven in the morning, and the whole village comes down to wave."
+_SECONDS_PER_CHARACTER: Final = 0.06
+_SHORTEST: Final = 1.0  # seconds
+
+
+def said(text: str, mark: int, *, speed: float = 1.0) -> Audio:
+    """float32 mono at 24 kHz: speech of the length that `text` takes, in the voice with the mark."""
+    seconds = max(_SHORTEST, _SECONDS_PER_CHARACTER * len(text) / speed)
+    return marked(np.resize(_speech(), round(seconds * RATE)), mark)
+
+
+def encoded(audio: Audio, codec: str, rate: int, bit_rate: int | None) -> bytes:
+    """`audio` (24 kHz) as `pcm` (s16le without a header), `wav`, `mp3`, `opus`, `flac`, `ulaw` or `alaw`. `bit_rate` in
+    bits a second, where the format has one."""
+    if codec == "pcm":
+        return pcm16(audio, rate)
+    formats = {
+        "wav": ["-c:a", "pcm_s16le", "-f", "wav"],
+        "mp3": ["-c:a", "libmp3lame", "-f", "mp3"],
+        "opus": ["-c:a", "libopus", "-f", "ogg"],
+        "flac": ["-c:a", "flac", "-f", "flac"],
+        "ulaw": ["-c:a", "pcm_mulaw", "-f", "mulaw"],
+        "alaw": ["-c:a", "pcm_alaw", "-f", "alaw"],
+    }
+    command = [str(find_ffmpeg()), "-v", "error", "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", "-"]
+    command += [*formats[codec], "-ar", str(rate), "-ac", "1", "-threads", "1"]
+    if bit_rate is not None and codec in ("mp3", "opus"):
+        command += ["-b:a", str(bit_rate)]
+    return subprocess.run([*command, "-"], input=pcm16(audio, RATE), capture_output=True, check=True).stdout  # noqa: S603  # our own program
+
+
+def pcm16(audio: Audio, rate: int) -> bytes:
+    there = audio if rate == RATE else soxr.resample(audio, RATE, rate)
+    return (np.clip(there, -1.0, 1.0) * 32_767).astype("<i2").tobytes()
+
+
+@cache
+def _speech() -> Audio:
+    engine = Engine.load()
+    try:
+        voice = engine.stock("am_michael")
+        pieces = [engine.speak(chunk, voice) for chunk in engine.plan(_TEXT, "en-us")]
+    finally:
+        engine.close()
+    return np.asarray(np.concatenate(pieces), np.float32)

@@ -1,0 +1,48 @@
+"""The doubles behind real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import numpy as np
+import pytest
+
+from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, served
+from voxport.testing.doubles.speech import encoded
+
+ELEVEN_KEY, MINIMAX_KEY = "xi-good", "sk-api-good"
+
+
+@pytest.fixture
+def elevenlabs() -> ElevenLabsDouble:
+    return ElevenLabsDouble()
+
+
+@pytest.fixture
+def eleven(elevenlabs: ElevenLabsDouble) -> Iterator[httpx2.Client]:
+    """A client of the ElevenLabs double with a good key."""
+    with (
+        served(elevenlabs.app) as url,
+        httpx2.Client(base_url=url, headers={"xi-api-key": ELEVEN_KEY}, timeout=30) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def minimax() -> MiniMaxDouble:
+    return MiniMaxDouble()
+
+
+@pytest.fixture
+def mini(minimax: MiniMaxDouble) -> Iterator[httpx2.Client]:
+    """A client of the MiniMax double with a good key."""
+    headers = {"Authorization": f"Bearer {MINIMAX_KEY}"}
+    with served(minimax.app) as url, httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+        yield client
+
+
+def recording(seconds: float = 12.0, *, pitch: float = 120.0, codec: str = "wav") -> bytes:
+    """A file of audio; another pitch is another speaker."""
+    time = np.arange(round(seconds * 24_000)) / 24_000
+    return encoded((0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32), codec, 24_000, None)
