@@ -22,6 +22,7 @@ def plot(result: dict[str, Any], target: Path) -> None:
         values = [rows[f"{name} {point} kbit/s"] for point in points]
         _curve(codecs, points, values, unit, name)
     codecs.set(xlabel="kbit/s", xscale="log", xticks=[12, 24, 48, 128], xticklabels=[12, 24, 48, 128])
+    codecs.minorticks_off()
     levels = sorted(_number(after, 3) for after in rows if after.startswith("white noise"))
     _curve(noise, levels, [rows[f"white noise, SNR {level} dB"] for level in levels], "o-", "white noise")
     noise.set(xlabel="SNR, dB")
