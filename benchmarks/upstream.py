@@ -118,8 +118,11 @@ def _serve(told: Connection) -> None:
 
     async def run() -> None:
         def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.ensure_future(answer(reader, writer))
-            task.add_done_callback(lambda done: (done.exception(), writer.close()))
+            def ended(task: asyncio.Task[None]) -> None:
+                task.exception()  # the client has gone: asked for, so that nothing is printed
+                writer.close()
+
+            asyncio.ensure_future(answer(reader, writer)).add_done_callback(ended)
 
         server = await asyncio.start_server(quietly, "127.0.0.1", 0, backlog=2 * AT_ONCE)
         told.send(server.sockets[0].getsockname()[1])

@@ -14,8 +14,11 @@
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
         ├── ProviderFailed 502
+        │   └── VoiceLost         the provider no longer has the voice: it can be made again from its sample
         ├── ProviderUnavailable 503
+        │   └── SlotsFull         the provider's account holds as many voices as it may
         └── ProviderTimeout 504
+            └── OutcomeUnknown    the work was asked for, and its answer lost: it may have been done, and billed
 
 A message is a sentence for the caller: it says what is wrong and what to do. It never holds a secret, a path of
 the machine, or whether an internal host exists.
@@ -143,6 +146,10 @@ class ProviderFailed(ProviderError):
     pass
 
 
+class VoiceLost(ProviderFailed):
+    """The provider no longer has the voice."""
+
+
 class ProviderBusy(ProviderError):
     status = 429
     code = "provider_busy"
@@ -157,6 +164,14 @@ class ProviderUnavailable(ProviderError):
     code = "provider_unavailable"
 
 
+class SlotsFull(ProviderUnavailable):
+    """The account at the provider holds as many voices as it may."""
+
+
 class ProviderTimeout(ProviderError):
     status = 504
     code = "provider_timeout"
+
+
+class OutcomeUnknown(ProviderTimeout):
+    """Accepted by the provider, its answer lost. Never asked again without looking first."""

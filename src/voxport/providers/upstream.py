@@ -1,0 +1,146 @@
+"""HTTP to a provider: one client with time-outs for each phase, and what became of a request that failed.
+
+What matters of a failure is whether the provider can have done, and billed, the work: `NotSent` it can't, `AnswerLost`
+it can. No redirect is followed, no proxy of the environment used, and an answer is read up to a limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx2
+
+from voxport.providers.breaker import Breaker
+
+_CONNECT_SECONDS: Final = 5.0
+_WRITE_SECONDS: Final = 30.0
+_CONNECTIONS: Final = 128
+_KEPT_SECONDS: Final = 4.0
+"""Under the five seconds after which many servers close an idle connection: a request on one that was just closed
+ends without an answer, and nobody knows whether it was read."""
+_MOST_BYTES: Final = 128 * 1024 * 1024
+_TRIES: Final = 3
+_PAUSES: Final = (0.2, 0.8)  # seconds between the tries of a question that costs nothing
+
+
+class NotSent(Exception):
+    """The request did not reach the provider."""
+
+
+class AnswerLost(Exception):
+    """The request was sent, and no whole answer came."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = field(repr=False)
+
+    @property
+    def is_json(self) -> bool:
+        return self.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
+
+    def json(self) -> Any:
+        """What it says; None where it is no JSON."""
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An answer whose body comes piece by piece. `parts` raises AnswerLost where it breaks off."""
+
+    status: int
+    headers: Mapping[str, str]
+    parts: Iterator[bytes]
+
+    def read(self) -> Answer:
+        return Answer(self.status, self.headers, b"".join(self.parts))
+
+
+class Upstream:
+    """`headers` carry the key; it is in nothing that is raised or logged here."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, read_seconds: float) -> None:
+        self.breaker = Breaker()
+        self._client = httpx2.Client(
+            base_url=base_url,
+            headers={"Accept-Encoding": "identity", "User-Agent": "voxport", **headers},
+            timeout=httpx2.Timeout(read_seconds, connect=_CONNECT_SECONDS, write=_WRITE_SECONDS),
+            limits=httpx2.Limits(
+                max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEPT_SECONDS
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def ask(self, method: str, path: str, **request: Any) -> Answer:
+        """One request, its whole answer. `request` is httpx2's `json`, `params`, `data`, `files`. Raises NotSent,
+        AnswerLost."""
+        with self.stream(method, path, **request) as streamed:
+            return streamed.read()
+
+    def ask_again(self, method: str, path: str, **request: Any) -> Answer:
+        """A request that costs nothing and can be repeated: it is, where no answer comes or the provider is down."""
+        for pause in (*_PAUSES[: _TRIES - 1], None):
+            try:
+                answer = self.ask(method, path, **request)
+            except (NotSent, AnswerLost):
+                if pause is None:
+                    raise
+            else:
+                if answer.status < 500 or pause is None:
+                    return answer
+            time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    @contextlib.contextmanager
+    def stream(self, method: str, path: str, **request: Any) -> Iterator[Streamed]:
+        """One request, its answer as it comes. Raises NotSent, AnswerLost."""
+        if not self.breaker.may_call():
+            raise NotSent
+        is_decided = False
+        try:
+            with _sorted_failures(), self._client.stream(method, path, **request) as response:
+                yield Streamed(response.status_code, response.headers, self._parts(response))
+                is_decided = True
+                (self.breaker.failed if response.status_code >= 500 else self.breaker.succeeded)()
+        except (NotSent, AnswerLost):
+            is_decided = True
+            self.breaker.failed()
+            raise
+        finally:
+            if not is_decided:
+                self.breaker.undecided()
+
+    def close(self) -> None:
+        self._client.close()
+
+    @staticmethod
+    def _parts(response: httpx2.Response) -> Iterator[bytes]:
+        size = 0
+        with _sorted_failures():
+            for part in response.iter_raw():
+                size += len(part)
+                if size > _MOST_BYTES:
+                    raise AnswerLost
+                yield part
+
+
+@contextlib.contextmanager
+def _sorted_failures() -> Iterator[None]:
+    """httpx2's own, without what they may hold."""
+    try:
+        yield
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol):
+        raise NotSent from None
+    except (httpx2.TransportError, httpx2.DecodingError):
+        raise AnswerLost from None
