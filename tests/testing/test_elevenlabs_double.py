@@ -253,7 +253,7 @@ def test_an_account_without_credits_says_so_in_either_way(
 def test_one_too_many_at_once_is_refused_without_saying_when_to_come_again(
     elevenlabs: ElevenLabsDouble, eleven: httpx2.Client
 ) -> None:
-    elevenlabs.account.concurrency, elevenlabs.account.latency = 2, 0.5
+    elevenlabs.account.concurrency, elevenlabs.account.latency = 2, 1.5
     speak(eleven)
     answers = together(eleven, 4)
     assert sorted(one.status_code for one in answers) == [200, 200, 429, 429]
@@ -342,7 +342,13 @@ def test_a_dub_is_too_early_until_it_is_ready(elevenlabs: ElevenLabsDouble, elev
 def together(client: httpx2.Client, count: int) -> list[httpx2.Response]:
     """So many syntheses at once."""
     answers: list[httpx2.Response] = []
-    threads = [threading.Thread(target=lambda: answers.append(speak(client))) for _ in range(count)]
+    start = threading.Barrier(count)
+
+    def call() -> None:
+        start.wait()
+        answers.append(speak(client))
+
+    threads = [threading.Thread(target=call) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -19,6 +19,8 @@ from voxport.providers.breaker import Breaker
 
 _CONNECT_SECONDS: Final = 5.0
 _WRITE_SECONDS: Final = 30.0
+_FREE_SECONDS: Final = 15.0
+"""For the answer to a question that costs nothing."""
 _CONNECTIONS: Final = 128
 _KEPT_SECONDS: Final = 4.0
 """Under the five seconds after which many servers close an idle connection: a request on one that was just closed
@@ -89,10 +91,13 @@ class Upstream:
             return streamed.read()
 
     def ask_again(self, method: str, path: str, **request: Any) -> Answer:
-        """A request that costs nothing and can be repeated: it is, where no answer comes or the provider is down."""
+        """A request that costs nothing and can be repeated: it is, where no answer comes or the provider is down. The
+        breaker has no part in it: that such a question is answered does not say that the work is done."""
+        timeout = httpx2.Timeout(_FREE_SECONDS, connect=_CONNECT_SECONDS)
         for pause in (*_PAUSES[: _TRIES - 1], None):
             try:
-                answer = self.ask(method, path, **request)
+                with self._sent(method, path, timeout=timeout, **request) as streamed:
+                    answer = streamed.read()
             except (NotSent, AnswerLost):
                 if pause is None:
                     raise
@@ -109,10 +114,10 @@ class Upstream:
             raise NotSent
         is_decided = False
         try:
-            with _sorted_failures(), self._client.stream(method, path, **request) as response:
-                yield Streamed(response.status_code, response.headers, self._parts(response))
+            with self._sent(method, path, **request) as streamed:
+                yield streamed
                 is_decided = True
-                (self.breaker.failed if response.status_code >= 500 else self.breaker.succeeded)()
+                (self.breaker.failed if streamed.status >= 500 else self.breaker.succeeded)()
         except (NotSent, AnswerLost):
             is_decided = True
             self.breaker.failed()
@@ -120,6 +125,11 @@ class Upstream:
         finally:
             if not is_decided:
                 self.breaker.undecided()
+
+    @contextlib.contextmanager
+    def _sent(self, method: str, path: str, **request: Any) -> Iterator[Streamed]:
+        with _sorted_failures(), self._client.stream(method, path, **request) as response:
+            yield Streamed(response.status_code, response.headers, self._parts(response))
 
     def close(self) -> None:
         self._client.close()

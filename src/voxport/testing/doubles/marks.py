@@ -18,6 +18,7 @@ RATE: Final = 24_000
 _BITS: Final = 16
 _LOWEST: Final = 8_200.0  # Hz
 _STEP: Final = 110.0  # Hz between two tones
+_PERIOD: Final = RATE // 10  # samples: all tones are multiples of 10 Hz
 _LEVEL: Final = 0.004  # of each tone; speech has about 0.1
 _CLEAR: Final = 4.0
 """How much stronger the tone of a bit has to be than the other one (in power), for the mark to be told."""
@@ -30,9 +31,9 @@ def mark_of(content: bytes) -> int:
 
 def marked(audio: Audio, mark: int) -> Audio:
     """`audio` (mono, 24 kHz) with the mark in it."""
-    time = np.arange(audio.size) / RATE
-    tones = sum(np.sin(2 * np.pi * _frequency(bit, mark >> bit & 1) * time) for bit in range(_BITS))
-    return np.asarray(audio + _LEVEL * tones, np.float32)
+    time = np.arange(_PERIOD) / RATE
+    tones = np.sum([np.sin(2 * np.pi * _frequency(bit, mark >> bit & 1) * time) for bit in range(_BITS)], axis=0)
+    return np.asarray(audio + _LEVEL * np.resize(tones, audio.size), np.float32)
 
 
 def told(audio: NDArray[Any], rate: int = RATE) -> int | None:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from voxport.testing.doubles.elevenlabs import wire
 from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, State
+from voxport.testing.doubles.serving import Refused
 from voxport.testing.doubles.speech import encoded, said
 
 
@@ -116,17 +117,9 @@ class _Place:
         self._turn = anyio.Condition()
 
     async def __aenter__(self) -> int:
-        most = self._account.concurrency
-        if self._running >= most and not self._account.queues:
-            raise wire.error(
-                429,
-                "rate_limit_error",
-                "concurrent_limit_exceeded",
-                "Too many concurrent requests. Your current subscription is associated with a maximum of "
-                f"{most} concurrent requests (running in parallel).",
-                status="too_many_concurrent_requests",
-            )
         async with self._turn:
+            if self._running >= self._account.concurrency and not self._account.queues:
+                raise self._refused()
             while self._running >= self._account.concurrency:
                 await self._turn.wait()
             self._running += 1
@@ -136,6 +129,16 @@ class _Place:
         self._running -= 1
         async with self._turn:
             self._turn.notify()
+
+    def _refused(self) -> Refused:
+        return wire.error(
+            429,
+            "rate_limit_error",
+            "concurrent_limit_exceeded",
+            "Too many concurrent requests. Your current subscription is associated with a maximum of "
+            f"{self._account.concurrency} concurrent requests (running in parallel).",
+            status="too_many_concurrent_requests",
+        )
 
 
 async def _in_parts(audio: bytes) -> AsyncIterator[bytes]:

@@ -1,0 +1,286 @@
+"""The `elevenlabs` provider: instant voice clones and speech, within what the account allows."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from voxport.errors import (
+    OutcomeUnknown,
+    ProviderBusy,
+    ProviderError,
+    ProviderFailed,
+    ProviderUnavailable,
+    SampleUnusable,
+)
+from voxport.providers.base import (
+    SAMPLE_RATE,
+    Audio,
+    Capabilities,
+    ClonedVoice,
+    Kept,
+    Piece,
+    Place,
+    Progress,
+    StockVoice,
+    VoiceRef,
+)
+from voxport.providers.elevenlabs import errors
+from voxport.providers.elevenlabs.account import Account
+from voxport.providers.joining import from_pcm, require_speakable, spoken_in_parts
+from voxport.providers.limiter import Limiter
+from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
+from voxport.providers.wav import wav_file
+
+_CLONE_LANGUAGE: Final = "en"
+_MOST_CALLS: Final = 30  # the largest plan's
+_FIRST_CALLS: Final = 2  # the smallest plan's
+_MODEL: Final = "eleven_multilingual_v2"
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries of a call that was refused
+_PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
+_SEARCH_PAGE: Final = "100"
+
+
+class ElevenLabs:
+    """`tag` tells this gateway's voices from others' in the account; `patience` is how long a call waits for its turn,
+    in seconds."""
+
+    name = "elevenlabs"
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        base_url: str,
+        tag: str,
+        max_text_length: int,
+        patience: float = 60.0,
+        read_seconds: float = 120.0,
+    ) -> None:
+        self._upstream = Upstream(base_url, {"xi-api-key": key}, read_seconds=read_seconds)
+        self._account = Account(self._upstream, _MODEL)
+        self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
+        self._tag = tag
+        self._max_text_length = max_text_length
+        self._patience = patience
+
+    def capabilities(self) -> Capabilities:
+        facts = self._account.facts()
+        return Capabilities(
+            supports_voice_cloning=facts.can_clone,
+            supports_instant_clone=facts.can_clone,
+            supports_streaming=True,
+            languages=facts.languages,
+            clone_language=_CLONE_LANGUAGE,
+            max_text_length=self._max_text_length,
+            voice_settings=("stability", "similarity_boost", "style", "speed"),
+        )
+
+    def unavailable_reason(self) -> str | None:
+        wait = self._upstream.breaker.seconds_left()
+        if wait is not None:
+            return f"it failed several times in a row and is tried again in {wait} s"
+        return self._account.facts().problem
+
+    def list_voices(self) -> list[StockVoice]:
+        return list(self._account.facts().stock)
+
+    def check_text(self, text: str, language: str) -> None:
+        require_speakable(text)
+
+    # Voices
+
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
+        """Found by its name, where an earlier call with this `voice_id` made it."""
+        name = self._name(voice_id)
+        progress(0.1)
+        found = self._find(name)
+        if found is None:
+            found = self._add(name, sample)
+        progress(1.0)
+        return ClonedVoice(found, _CLONE_LANGUAGE)
+
+    def delete(self, voice: VoiceRef) -> None:
+        answer = self._free("DELETE", f"/v1/voices/{voice.provider_voice_id}")
+        if answer.status != 200 and not (answer.status in (400, 404) and errors.is_voice_lost(answer)):
+            raise errors.sorted_error(answer)
+
+    def own_voices(self) -> dict[str, str]:
+        """The voices that this gateway made: the provider's id of each `voice_id`."""
+        start = self._name("")
+        return {name.removeprefix(start): voice_id for name, voice_id in self._named(start) if name.startswith(start)}
+
+    def _name(self, voice_id: str) -> str:
+        return f"voxport {self._tag} {voice_id}"
+
+    def _find(self, name: str) -> str | None:
+        return next((voice_id for found, voice_id in self._named(name) if found == name), None)
+
+    def _named(self, search: str) -> Iterator[tuple[str, str]]:
+        """(name, id) of the account's own voices whose name holds `search`."""
+        token: str | None = None
+        while True:
+            query = {"search": search, "page_size": _SEARCH_PAGE, "include_total_count": "false"}
+            if token:
+                query["next_page_token"] = token
+            answer = self._free("GET", "/v2/voices", params=query)
+            body = answer.json()
+            if answer.status != 200 or not isinstance(body, dict):
+                raise errors.sorted_error(answer)
+            for voice in body.get("voices") or ():
+                if isinstance(voice, dict) and voice.get("category") != "premade" and voice.get("voice_id"):
+                    yield str(voice.get("name")), str(voice["voice_id"])
+            token = body.get("next_page_token")
+            if not body.get("has_more") or not token:
+                return
+
+    def _add(self, name: str, sample: Audio) -> str:
+        """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
+        files = [("files", ("sample.wav", wav_file(sample), "audio/wav"))]
+        for _ in range(2):
+            try:
+                with _outcomes():
+                    return self._made(self._upstream.ask("POST", "/v1/voices/add", data={"name": name}, files=files))
+            except OutcomeUnknown as unknown:
+                found = self._found_after(name, unknown)
+                if found is not None:
+                    return found
+        raise OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
+
+    def _found_after(self, name: str, unknown: OutcomeUnknown) -> str | None:
+        try:
+            return self._find(name)
+        except ProviderError:  # then nothing is known, and nothing may be made again
+            raise unknown from None
+
+    def _made(self, answer: Answer) -> str:
+        body = answer.json()
+        if answer.status != 200:
+            self._heed_refusal(answer)
+            raise errors.sorted_error(answer)
+        voice_id = body.get("voice_id") if isinstance(body, dict) else None
+        if not isinstance(voice_id, str) or not voice_id:
+            raise ProviderFailed(f"{errors.TITLE} made no voice. Nothing was charged; try again.")
+        if body.get("requires_verification"):
+            self.delete(VoiceRef(voice_id))
+            raise SampleUnusable(
+                f"{errors.TITLE} takes this for a protected voice and wants its speaker to verify it. Clone it with "
+                "another provider, or send another speaker.",
+                details={"reason": "requires_verification", "provider": self.name},
+            )
+        return voice_id
+
+    # Speech
+
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        speed: float = 1.0,
+        early: bool = False,
+        after: Place | None = None,
+        client: str = "",
+    ) -> Iterator[Piece]:
+        """`client` is who gets its share of the account's calls."""
+        limit = min(self._account.facts().longest_text, self._max_text_length)
+        path = f"/v1/text-to-speech/{voice.provider_voice_id}"
+        settings = {} if speed == 1.0 else {"voice_settings": {"speed": speed}}
+
+        def request(part: str) -> dict[str, Any]:
+            return {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": _MODEL, **settings}}
+
+        def whole(part: str) -> Audio:
+            with self._paid(client, path, request(part)) as streamed:
+                return from_pcm(_audio(streamed.read()))
+
+        def stream(part: str) -> Iterator[bytes]:
+            with self._paid(client, f"{path}/stream", request(part)) as streamed:
+                yield from _whole_or_lost(streamed)
+
+        return spoken_in_parts(
+            text, language, limit=limit, whole=whole, streamed=stream if early else None, after=after
+        )
+
+    @contextmanager
+    def _paid(self, client: str, path: str, request: dict[str, Any]) -> Iterator[Streamed]:
+        """The answer to a call that costs, in a place of the limiter's. What is refused for being too much is tried
+        again while there is patience; nothing else is."""
+        until, pause = time.monotonic() + self._patience, _SHORTEST_PAUSE
+        while True:
+            with self._limiter.place(client), _outcomes(), self._upstream.stream("POST", path, **request) as streamed:
+                self._heed(streamed)
+                if streamed.status == 200:
+                    yield streamed
+                    self._limiter.went_well()
+                    return
+                answer = streamed.read()
+            if not errors.is_busy(answer):
+                self._heed_refusal(answer)
+                raise errors.sorted_error(answer)
+            self._limiter.refused()
+            wait = errors.wait_of(answer) or pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
+            if time.monotonic() + wait > until:
+                raise ProviderBusy(
+                    f"{errors.TITLE} has as many calls as it takes. Nothing was charged; try again in "
+                    f"{math.ceil(wait)} s.",
+                    retry_after_seconds=max(1, math.ceil(wait)),
+                )
+            time.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _heed(self, streamed: Streamed) -> None:
+        """Where the account tells how many calls it takes, that is how many it gets."""
+        most = streamed.headers.get("maximum-concurrent-requests", "")
+        if most.isdecimal():
+            self._limiter.allowed(int(most))
+
+    def _heed_refusal(self, answer: Answer) -> None:
+        if answer.status in (400, 401, 402, 403):
+            self._account.forget()
+
+    def _free(self, method: str, path: str, **request: Any) -> Answer:
+        try:
+            return self._upstream.ask_again(method, path, **request)
+        except (NotSent, AnswerLost):
+            raise _unreachable() from None
+
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self._upstream.close()
+
+
+def _unreachable() -> ProviderUnavailable:
+    return ProviderUnavailable(f"{errors.TITLE} does not answer. Nothing was charged; try again in a minute.")
+
+
+@contextmanager
+def _outcomes() -> Iterator[None]:
+    try:
+        yield
+    except NotSent:
+        raise _unreachable() from None
+    except AnswerLost:
+        raise OutcomeUnknown(f"{errors.TITLE} broke off. What it made is lost.") from None
+
+
+def _audio(answer: Answer) -> bytes:
+    """Raises ProviderError where a 200 holds no audio."""
+    if answer.is_json or not answer.content:
+        raise errors.sorted_error(answer) if answer.is_json else ProviderFailed(f"{errors.TITLE} sent no audio.")
+    return answer.content
+
+
+def _whole_or_lost(streamed: Streamed) -> Iterator[bytes]:
+    if streamed.headers.get("content-type", "").startswith("application/json"):
+        raise errors.sorted_error(streamed.read())
+    yield from streamed.parts

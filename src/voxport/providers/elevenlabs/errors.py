@@ -1,0 +1,148 @@
+"""What ElevenLabs answers, sorted into what our caller can do about it.
+
+Its errors have four shapes, and the reason may be in `type`, `code` or `status` (the older name), so all three are
+looked at, with the HTTP status last: an empty account is 401 or 402, an unknown voice 400 or 404, a plan without
+cloning 400. Its own sentences stay inside: they speak to the operator, of the operator's account.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from voxport.errors import (
+    Invalid,
+    OutcomeUnknown,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderUnavailable,
+    SampleUnusable,
+    SlotsFull,
+    VoiceLost,
+    VoxportError,
+)
+from voxport.providers.upstream import Answer
+
+TITLE: Final = "ElevenLabs"
+
+_VOICE_LOST: Final = {"voice_not_found", "voice_does_not_exist", "invalid_uid", "invalid_voice_id"}
+_SLOTS_FULL: Final = {"voice_limit_reached"}
+_NO_CREDITS: Final = {"quota_exceeded", "insufficient_credits"}
+_NOT_IN_PLAN: Final = {
+    "payment_required",
+    "paid_plan_required",
+    "can_not_use_instant_voice_cloning",
+    "subscription_required",
+    "feature_not_available",
+}
+_BAD_SAMPLE: Final = {
+    "invalid_content",
+    "invalid_audio",
+    "invalid_audio_format",
+    "invalid_file_type",
+    "audio_too_long",
+    "audio_too_short",
+    "duplicate_files",
+    "request_too_large",
+}
+_TOO_LONG: Final = {"max_character_limit_exceeded", "text_too_long"}
+_BAD_TEXT: Final = {"text_too_short", "invalid_text", "empty_text"}
+_VERIFY: Final = {"voice_access_denied"}
+_DEFAULT_WAIT: Final = 5  # seconds, where a refusal doesn't say
+
+
+def is_busy(answer: Answer) -> bool:
+    return answer.status == 429
+
+
+def wait_of(answer: Answer) -> float | None:
+    """The seconds of `Retry-After`, where it says them."""
+    try:
+        return max(0.0, float(answer.headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def reason(answer: Answer) -> set[str]:
+    """The tokens that say why: of `type`, `code` and `status`."""
+    detail = _detail(answer)
+    if not isinstance(detail, dict):
+        return set()
+    return {value for name in ("type", "code", "status") if isinstance(value := detail.get(name), str)}
+
+
+def is_voice_lost(answer: Answer) -> bool:
+    return bool(reason(answer) & _VOICE_LOST)
+
+
+def sorted_error(answer: Answer) -> VoxportError:
+    """The error of our own for an answer that is none of those that were hoped for."""
+    error = _sorted(answer)
+    error.details |= {"provider": "elevenlabs", **_trace(answer)}
+    return error
+
+
+def _sorted(answer: Answer) -> VoxportError:
+    why, status = reason(answer), answer.status
+    if why & _VOICE_LOST and status in (400, 404):
+        return VoiceLost(f"{TITLE} no longer has this voice.")
+    if why & _SLOTS_FULL:
+        return SlotsFull(f"The gateway's account at {TITLE} holds as many voices as its plan allows.")
+    if why & _NO_CREDITS:
+        return ProviderUnavailable(f"The gateway's account at {TITLE} has no credits left. Nothing was charged.")
+    if why & _NOT_IN_PLAN or status == 402:
+        return ProviderUnavailable(f"The gateway's plan at {TITLE} does not include this. Nothing was charged.")
+    if status == 429:
+        wait = round(wait_of(answer) or _DEFAULT_WAIT)
+        text = f"{TITLE} has as many calls as it takes. Nothing was charged; try again in {max(1, wait)} s."
+        return ProviderBusy(text, retry_after_seconds=max(1, wait))
+    if why & _VERIFY:
+        return ProviderFailed(f"{TITLE} wants this voice to be verified by its speaker before it speaks.")
+    if status in (401, 403):
+        return ProviderUnavailable(f"{TITLE} refuses the gateway's key. Its operator has to look at it.")
+    if status in (408, 502, 504):
+        return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
+    if status >= 500:
+        return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
+    return _refused(answer, why)
+
+
+def _refused(answer: Answer, why: set[str]) -> VoxportError:
+    """A request that it finds wrong."""
+    if why & _BAD_SAMPLE:
+        return SampleUnusable(
+            f"{TITLE} can't use this recording. Send 30 seconds or more of one person speaking clearly.",
+            details={"reason": "refused_by_provider"},
+        )
+    if why & _TOO_LONG:
+        return Invalid(f"The text is longer than {TITLE} takes. Split it.", location=("body", "text"))
+    if why & _BAD_TEXT:
+        return Invalid(f"{TITLE} can't speak this text.", location=("body", "text"))
+    field = _field(_detail(answer))
+    if field is not None:
+        return Invalid(f"{TITLE} does not take this value.", location=("body", *field))
+    return ProviderFailed(f"{TITLE} did not take the call. Nothing was charged.")
+
+
+def _field(detail: Any) -> tuple[str, ...] | None:
+    """The field of ours that the first problem is about, where it is one of ours."""
+    problem = detail[0] if isinstance(detail, list) and detail and isinstance(detail[0], dict) else {}
+    location = [str(part) for part in problem.get("loc", ()) if part != "body"]
+    ours = {"stability", "similarity_boost", "style", "speed"}
+    if location[:1] == ["text"]:
+        return ("text",)
+    if len(location) == 2 and location[0] == "voice_settings" and location[1] in ours:
+        return ("voice_settings", location[1])
+    return None
+
+
+def _detail(answer: Answer) -> Any:
+    body = answer.json()
+    return body.get("detail") if isinstance(body, dict) else None
+
+
+def _trace(answer: Answer) -> dict[str, str]:
+    """The provider's own id of the request, for a question to its support."""
+    detail = _detail(answer)
+    found = detail.get("request_id") if isinstance(detail, dict) else None
+    found = found or answer.headers.get("x-trace-id") or answer.headers.get("request-id")
+    return {"provider_request_id": str(found)[:128]} if found else {}

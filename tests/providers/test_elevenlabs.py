@@ -1,0 +1,334 @@
+"""The ElevenLabs adapter against the double, over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from voxport.errors import (
+    Invalid,
+    OutcomeUnknown,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderUnavailable,
+    SampleUnusable,
+    SlotsFull,
+    VoiceLost,
+    VoxportError,
+)
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, PlaceLost, VoiceRef
+from voxport.providers.elevenlabs import ElevenLabs
+from voxport.testing.doubles import ElevenLabsDouble, Fault, served, told
+from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
+from voxport.testing.doubles.speech import said
+
+KEY = "xi-very-secret"
+TEXT = "The ferry leaves the island at seven in the morning."
+SPEECH = "/v1/text-to-speech"
+RACHEL = VoiceRef("21m00Tcm4TlvDq8ikWAM")
+
+
+@pytest.fixture
+def double() -> ElevenLabsDouble:
+    said("Made once, so that no first call waits for it.", 0)
+    made = ElevenLabsDouble()
+    made.account.keys = {KEY: ALL_SCOPES}
+    return made
+
+
+@pytest.fixture
+def provider(double: ElevenLabsDouble) -> Iterator[ElevenLabs]:
+    with served(double.app) as url:
+        opened = adapter(url)
+        yield opened
+        opened.close()
+
+
+def adapter(url: str, *, patience: float = 10.0, tag: str = "t1", longest: int = 5_000) -> ElevenLabs:
+    return ElevenLabs(KEY, base_url=url, tag=tag, max_text_length=longest, patience=patience, read_seconds=2.0)
+
+
+def sample(pitch: float = 120.0) -> Audio:
+    time = np.arange(12 * SAMPLE_RATE) / SAMPLE_RATE
+    return (0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
+
+
+def clone(provider: ElevenLabs, voice_id: str = "voice1", *, pitch: float = 120.0) -> ClonedVoice:
+    return provider.clone(sample(pitch), voice_id=voice_id, quick=False, progress=lambda _: None)
+
+
+def spoken(provider: ElevenLabs, voice: VoiceRef, text: str = TEXT, *, early: bool = False) -> Audio:
+    return np.concatenate([piece.audio for piece in provider.speak(text, voice, language="en", early=early)])
+
+
+# Voices
+
+
+def test_a_clone_speaks_in_its_own_voice(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    for voice_id, pitch in (("voice1", 100.0), ("voice2", 150.0)):
+        made = clone(provider, voice_id, pitch=pitch)
+        heard = told(spoken(provider, VoiceRef(made.provider_voice_id)))
+        assert heard == double.voices[made.provider_voice_id].mark
+
+
+def test_the_same_voice_asked_for_twice_is_made_once(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    assert clone(provider).provider_voice_id == clone(provider).provider_voice_id
+    assert len(double.voices) == 1
+
+
+def test_a_clone_whose_answer_is_lost_is_found_by_its_name(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.faults.add(Fault("/v1/voices/add", lost=True))
+    made = clone(provider)
+    assert list(double.voices) == [made.provider_voice_id]
+
+
+def test_a_clone_that_was_never_made_is_made_again_once(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.faults.add(Fault("/v1/voices/add", hang=True))
+    assert list(double.voices) == [] and clone(provider).provider_voice_id in double.voices
+    double.faults.add(Fault("/v1/voices/add", times=2, hang=True))
+    with pytest.raises(OutcomeUnknown):
+        clone(provider, "voice2")
+    assert len(double.voices) == 1
+
+
+def test_where_nothing_can_be_looked_up_nothing_is_made_again(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    clone(provider, "other")
+    double.faults.add(Fault("/v1/voices/add", lost=True))
+    double.faults.add(Fault("/v2/voices", times=1, slow=0.0))  # the look before
+    double.faults.add(Fault("/v2/voices", times=3, status=503, body=None))
+    with pytest.raises(OutcomeUnknown):
+        clone(provider)
+    assert sum(path == "/v1/voices/add" for _, path in double.requests) == 2
+
+
+def test_deleting_a_voice_that_is_gone_is_no_error(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    reference = VoiceRef(clone(provider).provider_voice_id)
+    provider.delete(reference)
+    assert double.voices == {}
+    provider.delete(reference)
+    double.faults.add(Fault("/v1/voices", times=3, status=503, body=None))
+    with pytest.raises(ProviderUnavailable):
+        provider.delete(reference)
+
+
+def test_only_the_voices_of_everybody_are_listed(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    clone(provider)
+    voices = {voice.voice_id: voice for voice in provider.list_voices()}
+    assert set(voices) == set(double.premade)
+    assert voices[RACHEL.provider_voice_id].gender == "female"
+
+
+def test_a_gateway_knows_its_own_voices_among_others(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.voice_limit = 200
+    mine = {f"voice{number}": clone(provider, f"voice{number}").provider_voice_id for number in range(120)}
+    with served(double.app) as url:
+        clone(adapter(url, tag="t2"), "voice1")
+    assert provider.own_voices() == mine
+    assert len(double.voices) == 121
+
+
+def test_a_protected_speaker_is_refused_and_leaves_no_voice(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.requires_verification = True
+    with pytest.raises(SampleUnusable, match="protected"):
+        clone(provider)
+    assert double.voices == {}
+
+
+# Speech
+
+
+def test_speech_is_as_loud_as_all_and_as_long_as_it_was_made(provider: ElevenLabs) -> None:
+    audio = spoken(provider, RACHEL)
+    assert audio.dtype == np.float32
+    assert audio.size / SAMPLE_RATE == pytest.approx(0.06 * len(TEXT), abs=0.4)
+    assert 0.05 < np.sqrt(np.square(audio).mean()) < 0.2
+
+
+def test_a_stream_has_the_same_voice_and_comes_in_pieces(provider: ElevenLabs) -> None:
+    pieces = list(provider.speak(TEXT * 3, RACHEL, language="en", early=True))
+    assert len(pieces) > 3
+    whole = np.concatenate([piece.audio for piece in pieces])
+    assert told(whole) == told(spoken(provider, RACHEL, TEXT * 3))
+    assert whole.size / SAMPLE_RATE == pytest.approx(3 * 0.06 * len(TEXT), abs=0.2)
+
+
+def test_a_long_text_is_spoken_in_parts_and_goes_on_where_it_stopped(double: ElevenLabsDouble) -> None:
+    text = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
+    with served(double.app) as url:
+        provider = adapter(url, longest=500)
+        pieces = list(provider.speak(text, RACHEL, language="en"))
+        rest = list(provider.speak(text, RACHEL, language="en", after=pieces[1].place))
+        with pytest.raises(PlaceLost):
+            list(provider.speak("Another text.", RACHEL, language="en", after=pieces[1].place))
+        provider.close()
+    assert [piece.share for piece in pieces] == [0.25, 0.5, 0.75, 1.0]
+    assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[2:]]
+    assert len(double.spoken) == 6
+
+
+def test_nothing_to_speak_is_told_without_a_call(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    with pytest.raises(Invalid):
+        provider.check_text("… !?", "en")
+    assert double.requests == []
+
+
+# Errors
+
+FAULTS: list[tuple[Fault, type[VoxportError]]] = [
+    (Fault(SPEECH, lost=True), OutcomeUnknown),
+    (Fault(SPEECH, reset=True), OutcomeUnknown),
+    (Fault(SPEECH, hang=True), OutcomeUnknown),
+    (Fault(SPEECH, truncate=0.05), ProviderFailed),
+    (Fault(SPEECH, truncate=0.0), ProviderFailed),
+    (Fault(SPEECH, replace={"detail": {"status": "quota_exceeded", "message": "x"}}), ProviderUnavailable),
+    (Fault(SPEECH, replace={"foo": 1}), ProviderFailed),
+    (Fault(SPEECH, status=500, body=None), ProviderUnavailable),
+    (Fault(SPEECH, status=503, body="<html>", content_type="text/html"), ProviderUnavailable),
+    (Fault(SPEECH, status=502, body="<html>", content_type="text/html"), OutcomeUnknown),
+    (Fault(SPEECH, status=504, body=None), OutcomeUnknown),
+    (Fault(SPEECH, status=403, body={"detail": "Forbidden"}), ProviderUnavailable),
+    (Fault(SPEECH, status=402, body={"detail": {"code": "insufficient_credits"}}), ProviderUnavailable),
+    (Fault(SPEECH, status=404, body={"detail": {"code": "voice_not_found"}}), VoiceLost),
+    (Fault(SPEECH, status=400, body={"detail": {"status": "invalid_uid", "code": "bad_request"}}), VoiceLost),
+    (Fault(SPEECH, status=400, body={"detail": {"status": "max_character_limit_exceeded"}}), Invalid),
+    (Fault(SPEECH, status=422, body={"detail": [{"loc": ["body", "text"], "msg": "x"}]}), Invalid),
+    (Fault(SPEECH, status=418, body={"detail": None}), ProviderFailed),
+]
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
+def test_each_failure_is_told_as_what_the_caller_can_do(
+    double: ElevenLabsDouble, provider: ElevenLabs, fault: Fault, kind: type[VoxportError], early: bool
+) -> None:
+    provider.capabilities()
+    double.faults.add(Fault(**{**fault.__dict__, "times": 1}))
+    with pytest.raises(kind) as failure:
+        spoken(provider, RACHEL, early=early)
+    told_of = f"{failure.value.message} {failure.value.details} {failure.value!r}"
+    assert KEY not in told_of
+    assert "127.0.0.1" not in told_of
+    assert sum(path.startswith(SPEECH) for _, path in double.requests) == 1, "a call that may be billed was repeated"
+
+
+def test_a_wrong_setting_names_our_field(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    body = {"detail": [{"loc": ["body", "voice_settings", "speed"], "msg": "x", "type": "y"}]}
+    double.faults.add(Fault(SPEECH, status=422, body=body))
+    with pytest.raises(Invalid) as wrong:
+        spoken(provider, RACHEL)
+    assert wrong.value.location == ("body", "voice_settings", "speed")
+
+
+def test_an_error_has_the_provider_s_own_id_of_the_request(provider: ElevenLabs) -> None:
+    with pytest.raises(VoiceLost) as lost:
+        spoken(provider, VoiceRef("abcdefghij0123456789"))
+    assert len(lost.value.details["provider_request_id"]) == 32
+
+
+def test_what_the_account_forbids_when_cloning(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.voice_limit = 0
+    with pytest.raises(SlotsFull):
+        clone(provider)
+    double.account.can_clone = False
+    with pytest.raises(ProviderUnavailable, match="plan"):
+        clone(provider)
+    assert provider.capabilities().supports_voice_cloning is False
+    double.account.can_clone, double.account.voice_limit = True, 9
+    broken = {"detail": {"code": "invalid_audio", "status": "invalid_content"}}
+    double.faults.add(Fault("/v1/voices/add", status=400, body=broken))
+    with pytest.raises(SampleUnusable):
+        clone(provider)
+
+
+# Limits
+
+
+def test_more_calls_than_the_account_takes_wait_and_all_are_served(
+    double: ElevenLabsDouble, provider: ElevenLabs
+) -> None:
+    double.account.concurrency, double.account.latency = 3, 0.05
+    spoken(provider, RACHEL)
+    failures: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            spoken(provider, RACHEL)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=call) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(double.spoken) == 25
+
+
+@pytest.mark.parametrize("wait", ["7", None])
+def test_a_provider_that_stays_busy_says_when_to_come_again(double: ElevenLabsDouble, wait: str | None) -> None:
+    busy = {"detail": {"type": "rate_limit_error", "code": "system_busy"}}
+    headers = {"Retry-After": wait} if wait else {}
+    double.faults.add(Fault(SPEECH, times=99, status=429, body=busy, headers=headers))
+    with served(double.app) as url:
+        provider = adapter(url, patience=1.0)
+        start = time.monotonic()
+        with pytest.raises(ProviderBusy) as failure:
+            spoken(provider, RACHEL)
+        provider.close()
+    assert time.monotonic() - start < 2.0
+    assert failure.value.headers["Retry-After"] == (wait or failure.value.headers["Retry-After"])
+    assert double.spoken == []
+
+
+def test_what_the_account_tells_of_its_limit_is_believed(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.tells_concurrency, double.account.concurrency = True, 7
+    spoken(provider, RACHEL)
+    assert provider._limiter.limit == 7
+
+
+# The account
+
+
+def test_the_account_tells_what_it_can(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    capabilities = provider.capabilities()
+    assert capabilities.supports_voice_cloning
+    assert "pl" in capabilities.languages
+    assert provider.unavailable_reason() is None
+    asked = len(double.requests)
+    provider.capabilities()
+    provider.list_voices()
+    assert len(double.requests) == asked
+
+
+def test_a_key_that_is_refused_is_a_reason(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.keys = {}
+    assert provider.unavailable_reason() == "it refuses the key that is set"
+
+
+def test_a_key_without_a_permission_says_which(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.keys = {KEY: frozenset({"text_to_speech"})}
+    assert "voices_read" in str(provider.unavailable_reason())
+
+
+def test_a_key_that_may_not_read_the_plan_speaks_all_the_same(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    double.account.keys = {KEY: ALL_SCOPES - {"user_read", "models_read"}}
+    assert provider.unavailable_reason() is None
+    assert spoken(provider, RACHEL).size
+
+
+def test_failures_in_a_row_make_it_unavailable_for_a_while(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    provider.capabilities()
+    double.faults.add(Fault(SPEECH, times=5, status=500, body=None))
+    for _ in range(5):
+        with pytest.raises(ProviderUnavailable):
+            spoken(provider, RACHEL)
+    assert "tried again in" in str(provider.unavailable_reason())
+    asked = len(double.requests)
+    with pytest.raises(ProviderUnavailable):
+        spoken(provider, RACHEL)
+    assert len(double.requests) == asked
