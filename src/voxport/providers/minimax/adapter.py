@@ -1,0 +1,330 @@
+"""The `minimax` provider: rapid clones, whose ids we choose, and speech."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderError, ProviderFailed, ProviderUnavailable
+from voxport.providers.base import (
+    SAMPLE_RATE,
+    Audio,
+    Capabilities,
+    ClonedVoice,
+    Kept,
+    Piece,
+    Place,
+    Progress,
+    StockVoice,
+    VoiceRef,
+)
+from voxport.providers.joining import from_pcm, require_speakable, spoken_in_parts
+from voxport.providers.limiter import Limiter
+from voxport.providers.minimax import errors
+from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
+from voxport.providers.wav import wav_file
+
+_MODEL: Final = "speech-2.6-hd"
+_LONGEST: Final = 9_999  # characters of one call
+_BOOSTS: Final = {
+    **{"en": "English", "zh": "Chinese", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian"},
+    **{"pt": "Portuguese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "ru": "Russian", "hi": "Hindi"},
+    **{"nl": "Dutch", "pl": "Polish", "tr": "Turkish", "uk": "Ukrainian", "id": "Indonesian", "vi": "Vietnamese"},
+}
+"""What MiniMax calls a language; it takes names, not codes."""
+_CLONE_LANGUAGE: Final = "en"
+_SAMPLE_SECONDS: Final = 10  # the least that it takes
+_MOST_CALLS: Final = 20
+_FIRST_CALLS: Final = 4
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # seconds between two tries of a call that was refused
+_ACTIVATION: Final = "Hello."
+"""A clone exists for good only once it has spoken: the shortest text that is speech."""
+_KEPT_SECONDS: Final = 300.0
+
+
+class MiniMax:
+    """`tag` tells this gateway's voices from others' in the account; `group_id` is for accounts that still need one;
+    `patience` is how long a call waits for its turn, in seconds."""
+
+    name = "minimax"
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        base_url: str,
+        tag: str,
+        max_text_length: int,
+        group_id: str | None = None,
+        patience: float = 60.0,
+        read_seconds: float = 120.0,
+    ) -> None:
+        self._upstream = Upstream(base_url, {"Authorization": f"Bearer {key}"}, read_seconds=read_seconds)
+        self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
+        self._query = {"GroupId": group_id} if group_id else {}
+        self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
+        self._max_text_length = max_text_length
+        self._patience = patience
+        self._stock: tuple[StockVoice, ...] = ()
+        self._problem: str | None = None
+        self._asked_again_at = 0.0
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            supports_voice_cloning=True,
+            supports_instant_clone=True,
+            supports_streaming=True,
+            languages=tuple(_BOOSTS),
+            clone_language=_CLONE_LANGUAGE,
+            max_text_length=self._max_text_length,
+            voice_settings=("speed",),
+            sample_min_seconds=_SAMPLE_SECONDS,
+        )
+
+    def unavailable_reason(self) -> str | None:
+        wait = self._upstream.breaker.seconds_left()
+        if wait is not None:
+            return f"it failed several times in a row and is tried again in {wait} s"
+        self._look()
+        return self._problem
+
+    def list_voices(self) -> list[StockVoice]:
+        self._look()
+        return list(self._stock)
+
+    def check_text(self, text: str, language: str) -> None:
+        require_speakable(text)
+
+    # Voices
+
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
+        """Under an id that follows from `voice_id`, so that an earlier call with it made this very voice: MiniMax then
+        says that the id is taken. It is spoken with once, or it would be gone in a week."""
+        remote_id = self._remote_id(voice_id)
+        progress(0.1)
+        file_id = self._uploaded(sample)
+        progress(0.4)
+        self._made(file_id, remote_id)
+        progress(0.7)
+        if not quick:
+            self._activate(remote_id)
+        progress(1.0)
+        return ClonedVoice(remote_id, _CLONE_LANGUAGE)
+
+    def delete(self, voice: VoiceRef) -> None:
+        body = {"voice_type": "voice_cloning", "voice_id": voice.provider_voice_id}
+        answer = self._free("/v1/delete_voice", json=body)
+        # What it says of a voice that is not there is not known; a wrong parameter is all that it can be.
+        if answer.status != 200 or errors.code_of(answer.json()) not in (0, 2013, 2042, 2054):
+            raise errors.sorted_error(answer)
+
+    def _remote_id(self, voice_id: str) -> str:
+        return f"vxp-{self._tag}-{re.sub(r'[^A-Za-z0-9]', '', voice_id)}x"
+
+    def _uploaded(self, sample: Audio) -> int:
+        files = {"file": ("sample.wav", wav_file(sample), "audio/wav")}
+        answer = self._free("/v1/files/upload", data={"purpose": "voice_clone"}, files=files)
+        body = answer.json()
+        file = body.get("file") if isinstance(body, dict) else None
+        if answer.status != 200 or errors.code_of(body) != 0 or not isinstance(file, dict):
+            raise errors.sorted_error(answer)
+        file_id = file.get("file_id")
+        if not isinstance(file_id, int):
+            raise ProviderFailed(f"{errors.TITLE} did not take the recording. Nothing was charged; try again.")
+        return file_id
+
+    def _made(self, file_id: int, remote_id: str) -> None:
+        """Making a voice costs nothing until it speaks, so a lost answer is asked for again."""
+        answer = self._free("/v1/voice_clone", json={"file_id": file_id, "voice_id": remote_id})
+        code = errors.code_of(answer.json()) if answer.status == 200 else None
+        if code not in (0, errors.DUPLICATE):
+            raise errors.sorted_error(answer)
+
+    def _activate(self, remote_id: str) -> None:
+        for _ in self.speak(_ACTIVATION, VoiceRef(remote_id), language=_CLONE_LANGUAGE):
+            pass
+
+    # Speech
+
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        speed: float = 1.0,
+        early: bool = False,
+        after: Place | None = None,
+        client: str = "",
+    ) -> Iterator[Piece]:
+        """`client` is who gets its share of the account's calls."""
+        body = {
+            "model": _MODEL,
+            "voice_setting": {"voice_id": voice.provider_voice_id, "speed": speed},
+            "audio_setting": {"sample_rate": SAMPLE_RATE, "format": "pcm", "channel": 1},
+            "language_boost": _BOOSTS.get(language.partition("-")[0], "auto"),
+        }
+
+        def whole(part: str) -> Audio:
+            with self._paid(client, {**body, "text": part}) as streamed:
+                return from_pcm(_audio(streamed.read()))
+
+        def stream(part: str) -> Iterator[bytes]:
+            # Without the exclusion the last event repeats all that came before.
+            options = {"stream": True, "stream_options": {"exclude_aggregated_audio": True}}
+            with self._paid(client, {**body, "text": part, **options}) as streamed:
+                yield from _events(streamed)
+
+        limit = min(_LONGEST, self._max_text_length)
+        return spoken_in_parts(
+            text, language, limit=limit, whole=whole, streamed=stream if early else None, after=after
+        )
+
+    @contextmanager
+    def _paid(self, client: str, body: dict[str, Any]) -> Iterator[Streamed]:
+        """The answer to a call that costs, in a place of the limiter's. What is refused for being too much is tried
+        again while there is patience; nothing else is."""
+        until, pause = time.monotonic() + self._patience, _SHORTEST_PAUSE
+        while True:
+            with (
+                self._limiter.place(client),
+                _outcomes(),
+                self._upstream.stream("POST", "/v1/t2a_v2", params=self._query, json=body) as streamed,
+            ):
+                if streamed.status == 200 and not _is_json(streamed):
+                    yield streamed
+                    self._limiter.went_well()
+                    return
+                answer = streamed.read()
+                code = errors.code_of(answer.json())
+                if answer.status == 200 and code == 0:
+                    yield Streamed(answer.status, answer.headers, iter([answer.content]))
+                    self._limiter.went_well()
+                    return
+            if answer.status != 429 and not errors.is_busy(code):
+                raise errors.sorted_error(answer)
+            self._limiter.refused()
+            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
+            if time.monotonic() + wait > until:
+                raise ProviderBusy(
+                    f"{errors.TITLE} has as many calls as it takes. Nothing was charged; try again in "
+                    f"{math.ceil(wait)} s.",
+                    retry_after_seconds=max(1, math.ceil(wait)),
+                )
+            time.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    # The account
+
+    def _look(self) -> None:
+        if time.monotonic() < self._asked_again_at:
+            return
+        self._asked_again_at = time.monotonic() + _KEPT_SECONDS
+        try:
+            answer = self._free("/v1/get_voice", json={"voice_type": "system"})
+            body = answer.json()
+            if answer.status != 200 or errors.code_of(body) != 0:
+                raise errors.sorted_error(answer)
+        except ProviderError as error:
+            self._problem, self._asked_again_at = error.message, time.monotonic() + 15.0
+            return
+        self._problem = None
+        self._stock = tuple(
+            StockVoice(str(one["voice_id"]), str(one.get("voice_name") or one["voice_id"]), _language(one), None)
+            for one in body.get("system_voice") or ()
+            if isinstance(one, dict) and one.get("voice_id")
+        )
+
+    def _free(self, path: str, **request: Any) -> Answer:
+        try:
+            return self._upstream.ask_again("POST", path, params=self._query, **request)
+        except (NotSent, AnswerLost):
+            raise _unreachable() from None
+
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self._upstream.close()
+
+
+def _language(voice: dict[str, Any]) -> str:
+    """Of a system voice: its id begins with the name of it."""
+    start = re.match(r"[A-Za-z]+", str(voice["voice_id"]))
+    names = {name: code for code, name in _BOOSTS.items()}
+    return names.get(start[0], _CLONE_LANGUAGE) if start else _CLONE_LANGUAGE
+
+
+def _is_json(streamed: Streamed) -> bool:
+    return streamed.headers.get("content-type", "").startswith("application/json")
+
+
+def _unreachable() -> ProviderUnavailable:
+    return ProviderUnavailable(f"{errors.TITLE} does not answer. Nothing was charged; try again in a minute.")
+
+
+@contextmanager
+def _outcomes() -> Iterator[None]:
+    try:
+        yield
+    except NotSent:
+        raise _unreachable() from None
+    except AnswerLost:
+        raise OutcomeUnknown(f"{errors.TITLE} broke off. What it made is lost.") from None
+
+
+def _audio(answer: Answer) -> bytes:
+    """The bytes of an answer's hexadecimal audio. Raises ProviderError."""
+    body = answer.json()
+    data = body.get("data") if isinstance(body, dict) else None
+    audio = data.get("audio") if isinstance(data, dict) else None
+    if not isinstance(audio, str) or not audio:
+        raise ProviderFailed(f"{errors.TITLE} sent no audio.")
+    return _from_hex(audio)
+
+
+def _events(streamed: Streamed) -> Iterator[bytes]:
+    """The audio of each event. Raises ProviderError for a code inside one, OutcomeUnknown where the last is missing."""
+    if _is_json(streamed):
+        yield _audio(streamed.read())
+        return
+    for line in _lines(streamed.parts):
+        if not line.startswith(b"data:"):
+            continue
+        try:
+            event = json.loads(line[5:])
+        except ValueError:
+            continue
+        if errors.code_of(event) not in (0, None):
+            raise errors.sorted_error(Answer(200, streamed.headers, b""), event)
+        data = event.get("data") if isinstance(event, dict) else None
+        if not isinstance(data, dict):
+            continue
+        if data.get("status") == 2:
+            return
+        if isinstance(data.get("audio"), str):
+            yield _from_hex(data["audio"])
+    raise AnswerLost
+
+
+def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
+    waiting = b""
+    for part in parts:
+        *lines, waiting = (waiting + part).split(b"\n")
+        yield from lines
+    yield waiting
+
+
+def _from_hex(audio: str) -> bytes:
+    try:
+        return bytes.fromhex(audio)
+    except ValueError:
+        raise ProviderFailed(f"{errors.TITLE} sent no audio that can be read.") from None

@@ -1,0 +1,98 @@
+"""What MiniMax answers, sorted into what our caller can do about it.
+
+Every business error is HTTP 200 with a code in `base_resp`; a real HTTP error comes from what stands before the
+service. Its own sentences stay inside: they speak to the operator, of the operator's account.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from voxport.errors import (
+    Invalid,
+    OutcomeUnknown,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderUnavailable,
+    SampleUnusable,
+    VoiceLost,
+    VoxportError,
+)
+from voxport.providers.upstream import Answer
+
+TITLE: Final = "MiniMax"
+DUPLICATE: Final = 2039
+
+_BUSY: Final = {1002, 1039, 1041, 2045}
+_DOWN: Final = {1000, 1013, 1024, 1033}
+_KEY: Final = {1004, 2049}
+_NO_CREDITS: Final = {1008, 1028, 1030, 2056}
+_NOT_IN_PLAN: Final = {2038, 2061}
+_VOICE_LOST: Final = {2042, 2054}
+_BAD_SAMPLE: Final = {1043, 1044, 2037, 2048, 20132}
+_SENSITIVE: Final = {1026, 1027}
+_TIMEOUT: Final = 1001
+_INVISIBLE: Final = 1042
+_WAIT: Final = 5  # seconds; MiniMax names none
+
+
+def code_of(body: Any) -> int | None:
+    """The code of an answer or of an event; None where it has none, as it should."""
+    tail = body.get("base_resp") if isinstance(body, dict) else None
+    code = tail.get("status_code") if isinstance(tail, dict) else None
+    return code if isinstance(code, int) else None
+
+
+def is_busy(code: int | None) -> bool:
+    return code in _BUSY
+
+
+def sorted_error(answer: Answer, body: Any = None) -> VoxportError:
+    """The error of our own for an answer (or for an event of its stream, `body`) that is not what was hoped for."""
+    said = answer.json() if body is None else body
+    code = code_of(said)
+    error = _by_status(answer.status) if answer.status != 200 else _by_code(code)
+    error.details |= {"provider": "minimax", **({"provider_code": code} if code is not None else {})}
+    trace = (said.get("trace_id") if isinstance(said, dict) else None) or answer.headers.get("trace-id")
+    if trace:
+        error.details["provider_request_id"] = str(trace)[:128]
+    return error
+
+
+def _by_code(code: int | None) -> VoxportError:
+    if code in _BUSY:
+        text = f"{TITLE} has as many calls as it takes. Nothing was charged; try again in {_WAIT} s."
+        return ProviderBusy(text, retry_after_seconds=_WAIT)
+    if code in _VOICE_LOST:
+        return VoiceLost(f"{TITLE} no longer has this voice.")
+    if code in _NO_CREDITS:
+        return ProviderUnavailable(f"The gateway's account at {TITLE} has no credits left. Nothing was charged.")
+    if code in _NOT_IN_PLAN:
+        return ProviderUnavailable(f"The gateway's plan at {TITLE} does not include this. Nothing was charged.")
+    if code in _KEY:
+        return ProviderUnavailable(f"{TITLE} refuses the gateway's key. Its operator has to look at it.")
+    if code in _DOWN:
+        return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
+    if code == _TIMEOUT:
+        return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
+    if code in _SENSITIVE:
+        return Invalid(f"{TITLE} does not speak this text: it finds it sensitive.", location=("body", "text"))
+    if code == _INVISIBLE:
+        text = "More than a tenth of the text can't be seen. Take the invisible characters out."
+        return Invalid(text, location=("body", "text"))
+    if code in _BAD_SAMPLE:
+        return SampleUnusable(
+            f"{TITLE} can't use this recording. Send 30 seconds or more of one person speaking clearly.",
+            details={"reason": "refused_by_provider"},
+        )
+    return ProviderFailed(f"{TITLE} did not take the call. Nothing was charged.")
+
+
+def _by_status(status: int) -> VoxportError:
+    if status == 429:
+        return _by_code(1002)
+    if status in (401, 403):
+        return _by_code(1004)
+    if status in (408, 502, 504):
+        return _by_code(_TIMEOUT)
+    return _by_code(1024) if status >= 500 else _by_code(2013)

@@ -1,0 +1,306 @@
+"""The MiniMax adapter against the double, over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from voxport.errors import (
+    Invalid,
+    OutcomeUnknown,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderUnavailable,
+    SampleUnusable,
+    VoiceLost,
+    VoxportError,
+)
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, VoiceRef
+from voxport.providers.minimax import MiniMax
+from voxport.testing.doubles import Fault, MiniMaxDouble, served, told
+from voxport.testing.doubles.minimax import wire
+from voxport.testing.doubles.speech import said
+
+KEY = "sk-api-very-secret"
+TEXT = "The ferry leaves the island at seven in the morning."
+SPEECH = "/v1/t2a_v2"
+NARRATOR = VoiceRef("English_expressive_narrator")
+
+
+@pytest.fixture
+def double() -> MiniMaxDouble:
+    said("Made once, so that no first call waits for it.", 0)
+    made = MiniMaxDouble()
+    made.account.keys = {KEY}
+    return made
+
+
+@pytest.fixture
+def provider(double: MiniMaxDouble) -> Iterator[MiniMax]:
+    with served(double.app) as url:
+        opened = adapter(url)
+        yield opened
+        opened.close()
+
+
+def adapter(url: str, *, patience: float = 10.0, longest: int = 5_000) -> MiniMax:
+    return MiniMax(KEY, base_url=url, tag="t1", max_text_length=longest, patience=patience, read_seconds=2.0)
+
+
+def sample(pitch: float = 120.0, *, seconds: float = 12.0) -> Audio:
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
+
+
+def clone(provider: MiniMax, voice_id: str = "voice1", *, pitch: float = 120.0, quick: bool = False) -> ClonedVoice:
+    return provider.clone(sample(pitch), voice_id=voice_id, quick=quick, progress=lambda _: None)
+
+
+def spoken(provider: MiniMax, voice: VoiceRef, text: str = TEXT, *, early: bool = False) -> Audio:
+    return np.concatenate([piece.audio for piece in provider.speak(text, voice, language="en", early=early)])
+
+
+def failing(code: int, path: str = SPEECH) -> Fault:
+    return Fault(path, status=200, body={"data": None, "trace_id": "trace-1", "base_resp": wire.base_resp(code)})
+
+
+# Voices
+
+
+def test_a_clone_speaks_in_its_own_voice(double: MiniMaxDouble, provider: MiniMax) -> None:
+    for voice_id, pitch in (("voice1", 100.0), ("voice2", 150.0)):
+        made = clone(provider, voice_id, pitch=pitch)
+        assert told(spoken(provider, VoiceRef(made.provider_voice_id))) == double.voices[made.provider_voice_id].mark
+
+
+def test_a_clone_is_activated_so_that_it_stays_and_a_quick_one_is_not(double: MiniMaxDouble, provider: MiniMax) -> None:
+    kept, quick = clone(provider), clone(provider, "voice2", quick=True)
+    assert double.activated == [kept.provider_voice_id]
+    double.clock.turn(days=6)
+    spoken(provider, VoiceRef(quick.provider_voice_id))
+
+
+def test_the_same_voice_asked_for_twice_is_made_once(double: MiniMaxDouble, provider: MiniMax) -> None:
+    assert clone(provider).provider_voice_id == clone(provider).provider_voice_id
+    assert len(double.voices) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/files/upload", "/v1/voice_clone"])
+@pytest.mark.parametrize("kind", ["lost", "reset", "refused"])
+def test_a_lost_answer_on_the_way_to_a_clone_leaves_one(
+    double: MiniMaxDouble, provider: MiniMax, path: str, kind: str
+) -> None:
+    faults = {"lost": Fault(path, lost=True), "reset": Fault(path, reset=True), "refused": Fault(path, status=503)}
+    double.faults.add(faults[kind])
+    made = clone(provider)
+    assert list(double.voices) == [made.provider_voice_id]
+
+
+def test_deleting_a_voice_that_is_gone_is_no_error(double: MiniMaxDouble, provider: MiniMax) -> None:
+    reference = VoiceRef(clone(provider).provider_voice_id)
+    provider.delete(reference)
+    assert double.voices == {}
+    provider.delete(reference)
+    double.faults.add(failing(1004, "/v1/delete_voice"))
+    with pytest.raises(ProviderUnavailable):
+        provider.delete(reference)
+
+
+def test_only_the_voices_of_everybody_are_listed(double: MiniMaxDouble, provider: MiniMax) -> None:
+    clone(provider)
+    voices = provider.list_voices()
+    assert {voice.voice_id for voice in voices} == set(double.system)
+    assert {voice.language for voice in voices} == {"en"}
+
+
+def test_a_sample_that_is_too_short_is_refused_with_what_to_send(provider: MiniMax) -> None:
+    with pytest.raises(SampleUnusable, match="30 seconds"):
+        provider.clone(sample(seconds=8), voice_id="voice1", quick=False, progress=lambda _: None)
+
+
+# Speech
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_speech_is_whole_once_and_as_loud_as_all(double: MiniMaxDouble, provider: MiniMax, early: bool) -> None:
+    audio = spoken(provider, NARRATOR, TEXT * 3, early=early)
+    assert audio.size / SAMPLE_RATE == pytest.approx(3 * 0.06 * len(TEXT), abs=0.4)
+    assert 0.05 < np.sqrt(np.square(audio).mean()) < 0.2
+    assert told(audio) == double.system[NARRATOR.provider_voice_id].mark
+
+
+def test_a_stream_comes_in_pieces(provider: MiniMax) -> None:
+    assert len(list(provider.speak(TEXT * 3, NARRATOR, language="en", early=True))) > 3
+
+
+def test_a_long_text_is_spoken_in_parts(double: MiniMaxDouble) -> None:
+    text = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
+    with served(double.app) as url:
+        provider = adapter(url, longest=500)
+        pieces = list(provider.speak(text, NARRATOR, language="en"))
+        rest = list(provider.speak(text, NARRATOR, language="en", after=pieces[1].place))
+        provider.close()
+    assert len(pieces) == 4
+    assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[2:]]
+
+
+# Errors
+
+KINDS: dict[int, type[VoxportError]] = {
+    1000: ProviderUnavailable,
+    1001: OutcomeUnknown,
+    1004: ProviderUnavailable,
+    1008: ProviderUnavailable,
+    1013: ProviderUnavailable,
+    1024: ProviderUnavailable,
+    1026: Invalid,
+    1027: Invalid,
+    1033: ProviderUnavailable,
+    1042: Invalid,
+    1043: SampleUnusable,
+    1044: SampleUnusable,
+    2013: ProviderFailed,
+    20132: SampleUnusable,
+    2037: SampleUnusable,
+    2038: ProviderUnavailable,
+    2039: ProviderFailed,
+    2042: VoiceLost,
+    2048: SampleUnusable,
+    2049: ProviderUnavailable,
+    2054: VoiceLost,
+    2056: ProviderUnavailable,
+    2061: ProviderUnavailable,
+}
+BUSY = (1002, 1039, 1041, 2045)
+
+
+def test_the_table_has_every_code() -> None:
+    assert set(KINDS) | set(BUSY) | {0} == set(wire.MESSAGES)
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("code", KINDS)
+def test_each_code_is_told_as_what_the_caller_can_do(
+    double: MiniMaxDouble, provider: MiniMax, code: int, early: bool
+) -> None:
+    double.faults.add(failing(code))
+    with pytest.raises(KINDS[code]) as failure:
+        spoken(provider, NARRATOR, early=early)
+    assert failure.value.details["provider_code"] == code
+    assert failure.value.details["provider_request_id"] == "trace-1"
+    assert_nothing_leaks(failure.value)
+    assert sum(path == SPEECH for _, path in double.requests) == 1, "a call that may be billed was repeated"
+
+
+@pytest.mark.parametrize("code", BUSY)
+def test_what_is_too_much_is_tried_again_until_it_is_served(
+    double: MiniMaxDouble, provider: MiniMax, code: int
+) -> None:
+    double.faults.add(failing(code))
+    assert spoken(provider, NARRATOR).size
+    assert len(double.spoken) == 1
+
+
+def test_a_provider_that_stays_busy_says_when_to_come_again(double: MiniMaxDouble) -> None:
+    double.account.concurrency = 0
+    with served(double.app) as url:
+        provider = adapter(url, patience=1.0)
+        start = time.monotonic()
+        with pytest.raises(ProviderBusy) as failure:
+            spoken(provider, NARRATOR)
+        provider.close()
+    assert time.monotonic() - start < 3.0
+    assert int(failure.value.headers["Retry-After"]) >= 1
+
+
+FAULTS: list[tuple[Fault, type[VoxportError]]] = [
+    (Fault(SPEECH, lost=True), OutcomeUnknown),
+    (Fault(SPEECH, reset=True), OutcomeUnknown),
+    (Fault(SPEECH, hang=True), OutcomeUnknown),
+    (Fault(SPEECH, status=500, body=None), ProviderUnavailable),
+    (Fault(SPEECH, status=503, body="<html>", content_type="text/html"), ProviderUnavailable),
+    (Fault(SPEECH, status=504, body=None), OutcomeUnknown),
+    (Fault(SPEECH, status=403, body=None), ProviderUnavailable),
+    (Fault(SPEECH, replace={"data": {"audio": "zz"}, "base_resp": wire.base_resp()}), ProviderFailed),
+    (Fault(SPEECH, replace={"data": {"audio": ""}, "base_resp": wire.base_resp()}), ProviderFailed),
+    (Fault(SPEECH, replace={"data": {"audio": "0000" * 99}, "base_resp": wire.base_resp()}), ProviderFailed),
+    (Fault(SPEECH, replace={"foo": 1}), ProviderFailed),
+]
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize(("fault", "kind"), FAULTS)
+def test_each_failure_is_told_as_what_the_caller_can_do(
+    double: MiniMaxDouble, provider: MiniMax, fault: Fault, kind: type[VoxportError], early: bool
+) -> None:
+    double.faults.add(Fault(**fault.__dict__))
+    with pytest.raises(kind) as failure:
+        spoken(provider, NARRATOR, early=early)
+    assert_nothing_leaks(failure.value)
+    assert sum(path == SPEECH for _, path in double.requests) == 1, "a call that may be billed was repeated"
+
+
+def test_an_error_in_the_middle_of_a_stream_is_told(double: MiniMaxDouble, provider: MiniMax) -> None:
+    double.faults.add(Fault(SPEECH, chunk_error=1008))
+    with pytest.raises(ProviderUnavailable, match="credits"):
+        spoken(provider, NARRATOR, TEXT * 5, early=True)
+
+
+def test_a_stream_without_its_last_event_is_not_whole(double: MiniMaxDouble, provider: MiniMax) -> None:
+    double.faults.add(Fault(SPEECH, truncate=0.6))
+    with pytest.raises(OutcomeUnknown):
+        spoken(provider, NARRATOR, TEXT * 5, early=True)
+
+
+# Limits and the account
+
+
+def test_more_calls_than_it_takes_wait_and_all_are_served(double: MiniMaxDouble, provider: MiniMax) -> None:
+    double.account.concurrency, double.account.latency = 3, 0.05
+    failures: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            spoken(provider, NARRATOR)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=call) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(double.spoken) == 20
+
+
+def test_a_group_id_goes_with_every_call(double: MiniMaxDouble) -> None:
+    with served(double.app) as url:
+        provider = MiniMax(KEY, base_url=url, tag="t1", max_text_length=5_000, group_id="17")
+        assert spoken(provider, NARRATOR).size
+        provider.close()
+
+
+def test_a_key_that_is_refused_is_a_reason(double: MiniMaxDouble, provider: MiniMax) -> None:
+    assert provider.unavailable_reason() is None
+    double.account.keys = {"another"}
+    with served(double.app) as url:
+        other = adapter(url)
+        assert "key" in str(other.unavailable_reason())
+        other.close()
+
+
+def test_lists_may_be_null(double: MiniMaxDouble, provider: MiniMax) -> None:
+    double.account.nothing_is_null = double.account.sensitive_object = True
+    assert clone(provider).provider_voice_id in double.voices
+    assert provider.list_voices()
+
+
+def assert_nothing_leaks(failure: VoxportError) -> None:
+    told_of = f"{failure.message} {failure.details} {failure!r}"
+    assert KEY not in told_of
+    assert "127.0.0.1" not in told_of
