@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EASTASIAN := $(VENV)/.eastasian
 
-.PHONY: help setup demo serve test check lock bench-setup clean
+.PHONY: help setup demo serve test check eastasian lock bench-setup clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -24,7 +25,13 @@ demo: $(READY) ## Clone a voice and speak with it (SAMPLE=me.wav TEXT="...")
 serve: $(READY) ## Start the gateway on port 8000 (ARGS="--port 9000")
 	$(BIN)/voxport serve $(ARGS)
 
-test: $(READY) ## Run the whole test suite
+eastasian: $(EASTASIAN) ## Add Japanese and Chinese to .venv (300 MB of dictionaries)
+
+$(EASTASIAN): $(READY) requirements/eastasian.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/eastasian.txt
+	@touch $@
+
+test: $(READY) $(EASTASIAN) ## Run the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict and import-linter

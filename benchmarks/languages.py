@@ -30,6 +30,8 @@ SENTENCES = {
     "it": "Il traghetto lascia l'isola alle sette del mattino, e tutto il paese scende a salutare.",
     "pt-br": "O barco deixa a ilha às sete horas da manhã, e toda a cidade desce para acenar.",
     "hi": "नाव सुबह सात बजे द्वीप से निकलती है, और पूरा गाँव हाथ हिलाने आता है।",
+    "ja": "フェリーは朝七時に島を出て、村中の人が手を振りに降りてくる。",
+    "zh": "渡轮早上七点离开小岛，全村的人都下来挥手告别。",
 }
 
 

@@ -27,6 +27,8 @@ TEXTS = {
     "it": "Oggi è una bella giornata.",
     "pt-br": "Hoje está um dia muito bonito.",
     "hi": "आज मौसम बहुत अच्छा है।",
+    "ja": "今日はとてもいい天気です。",
+    "zh": "今天的天气非常好。",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support.client import Client, error_of, open_client
 from tests.support.providers import Humming
 from voxport.cloning.naming import sample_key, voice_key
+from voxport.engine import LANGUAGES
 from voxport.errors import ProviderFailed
 from voxport.providers.base import ClonedVoice, StockVoice
 
@@ -58,7 +59,8 @@ def test_all_three_providers_are_listed_with_their_flags(client: Client) -> None
         assert one["sample"]["min_seconds"] >= 3
         assert one["max_text_length"] >= 5000
     local = providers[2]
-    assert local["languages"] == ["en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi"]
+    assert local["languages"] == list(LANGUAGES)
+    assert local["languages"][:7] == ["en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi"]
     assert local["supports_voice_cloning"] is True
     assert local["supports_instant_clone"] is True
 

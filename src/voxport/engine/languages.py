@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Final
 
 SAMPLE_RATE: Final = 24_000
 """Hz, of every float32 mono array that goes into the engine or comes out of it (Kokoro's own rate)."""
 
-LANGUAGES: Final[tuple[str, ...]] = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi")
-"""What can be spoken: the languages that Kokoro-82M v1.0 was trained on and that espeak-ng phonemises.
-Japanese and Chinese packs take part in mixes, but their front ends are not part of the engine."""
+BY_ESPEAK: Final[tuple[str, ...]] = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi")
+"""The languages that Kokoro-82M v1.0 was trained on and that espeak-ng phonemises."""
+
+BY_MISAKI: Final[dict[str, tuple[str, ...]]] = {
+    "ja": ("misaki", "fugashi", "unidic_lite", "jaconv", "mojimoji"),
+    "zh": ("misaki", "jieba", "pypinyin", "cn2an"),
+}
+"""The others, each with the packages that it needs (`pip install voxport[ja]`, `voxport[zh]`)."""
+
+LANGUAGES: Final[tuple[str, ...]] = BY_ESPEAK + tuple(
+    language for language, packages in BY_MISAKI.items() if all(find_spec(package) for package in packages)
+)
+"""What can be spoken here. The Japanese and Chinese packs take part in mixes also where the languages are not."""
 
 LANGUAGE_OF_PREFIX: Final[dict[str, str]] = {
     "a": "en-us",

@@ -9,11 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from voxport.engine import eastasian
 from voxport.engine.errors import EngineUnavailable
+from voxport.engine.languages import BY_MISAKI
 from voxport.engine.symbols import to_symbols
+from voxport.engine.weights import default_cache
 
 _SECONDS_PER_ANSWER: Final = 30.0
 _TEXTS_PER_REQUEST: Final = 200
@@ -22,7 +26,8 @@ _PROGRAM: Final = Path(__file__).with_name("espeak_child.py")
 
 
 class Phonemizer:
-    """Text to Kokoro's symbols. Any thread may call; calls are served one at a time."""
+    """Text to Kokoro's symbols: by espeak-ng, in a program of its own, or by misaki (Japanese, Chinese), in this
+    process. Any thread may call; calls are served one at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,6 +35,9 @@ class Phonemizer:
 
     def symbols(self, texts: list[str], language: str) -> list[str]:
         """The symbols of each text. Raises EngineUnavailable when the program dies twice over the same texts."""
+        if language in BY_MISAKI:
+            english = partial(self.symbols, language="en-us")
+            return [eastasian.symbols(text, language, english, default_cache()) for text in texts]
         answers: list[str] = []
         for start in range(0, len(texts), _TEXTS_PER_REQUEST):
             some = texts[start : start + _TEXTS_PER_REQUEST]

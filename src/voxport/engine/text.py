@@ -13,16 +13,26 @@ from voxport.engine.errors import TextNotSpeakable
 from voxport.engine.languages import LANGUAGES
 from voxport.engine.normalise.wordings import WORDINGS
 
+_LATIN: Final = ("LATIN", "FEMININE", "MASCULINE", "MICRO")
+_ALPHABETS: Final = {
+    "hi": ("DEVANAGARI",),
+    "ja": ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),
+    "zh": ("CJK",),
+}
+"""What a language is written in besides Latin letters: the first words of the letters' Unicode names."""
 _OPENING_LEAST: Final = 20
 _OPENING_MOST: Final = 70
 """Characters of an opening: about 20 to 60 symbols, two to four seconds of speech."""
 _ENDS: Final = ".!?…।"
 _CLOSERS: Final = "\"'”’»)]"
-_SENTENCE_END: Final = re.compile(rf"(?<![{_ENDS}])[{_ENDS}]++[{re.escape(_CLOSERS)}]*+(?=\s|$)")
+_SENTENCE_END: Final = re.compile(
+    rf"(?<![{_ENDS}])[{_ENDS}]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|(?<![。！？])[。！？]++[」』”）】]*+"
+)
+"""Japanese and Chinese have no space behind theirs."""
 _LAST_WORD: Final = re.compile(r"[\w.-]+\.$")
 _NEXT: Final = re.compile(r"\s*(\S)?")
 _CLAUSE_END: Final = re.compile(
-    rf"(?<![,;:—…])[,;:—…]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|—|\s[–-]+(?=\s)|(?<=[\w)])\s(?=\([^()]{{20,}}\))"
+    rf"(?<![,;:—…])[,;:—…]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|[，、；：]++|—|\s[–-]+(?=\s)|(?<=[\w)])\s(?=\([^()]{{20,}}\))"
 )
 """Behind a comma, a semicolon, a colon, a dash or an ellipsis, and before a long bracket."""
 
@@ -123,6 +133,8 @@ def _ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
     last = _LAST_WORD.search(text, max(0, match.start() - 40), match.end())
     if last is None:
         return True
+    if language not in WORDINGS:
+        return not keeps_dot(last.group()[:-1])
     wording, two_words = WORDINGS[language], _in_two_words(language)
     word = next((key for key in two_words if text.endswith(key, 0, match.end())), last.group())
     following = _NEXT.match(text, match.end())
@@ -168,8 +180,7 @@ def _is_letter(character: str) -> bool:
 
 
 def _belongs(character: str, language: str) -> bool:
-    alphabet = _alphabet(character)
-    return alphabet in ("LATIN", "FEMININE", "MASCULINE", "MICRO") or (language == "hi" and alphabet == "DEVANAGARI")
+    return _alphabet(character) in (*_LATIN, *_ALPHABETS.get(language, ()))
 
 
 @cache

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
+from voxport.engine.languages import BY_MISAKI
 from voxport.engine.normalise import amounts, dates, marks, numerals, web, words
 from voxport.engine.normalise.speech import speech
 
@@ -26,7 +27,10 @@ _READERS: Final = (
 
 
 def spoken(text: str, language: str) -> str:
-    """`text` (of one of LANGUAGES) with numbers, dates, amounts, addresses, abbreviations and signs in words."""
+    """`text` (of one of LANGUAGES) with numbers, dates, amounts, addresses, abbreviations and signs in words. Of
+    Japanese and Chinese misaki reads the numbers, and nothing else is read."""
+    if language in BY_MISAKI:
+        return text
     said = " ".join(_plain_digits(text).split())
     for read in _READERS:
         said = " ".join(read(said, speech(language)).split())

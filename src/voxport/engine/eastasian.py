@@ -1,0 +1,54 @@
+"""Japanese and Chinese, where misaki is installed: the front end whose symbols Kokoro learnt for them.
+
+misaki reads numbers, finds the words, and writes them as symbols, Chinese with its tones. Latin words in between are
+given back for espeak-ng, since misaki leaves them as letters.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+_LATIN: Final = re.compile(r"([A-Za-z\u00c0-\u024f]+(?:[' -][A-Za-z\u00c0-\u024f]+)*)")
+"""Words in Latin letters, neighbours together."""
+
+
+def symbols(text: str, language: str, english: Callable[[list[str]], list[str]], cache_dir: Path) -> str:
+    """Kokoro's symbols of `text`; `english` gives those of the Latin words in it. `cache_dir` is where the dictionary
+    keeps what it worked out: in the folder for temporary files, its own choice, anybody could put it."""
+    parts = _LATIN.split(text)
+    words = iter(english(parts[1::2])) if len(parts) > 1 else iter(())
+    read = _front_end(language, cache_dir)
+    said = [next(words) if i % 2 else read(part) if part.strip() else " " for i, part in enumerate(parts)]
+    return " ".join(" ".join(said).split())
+
+
+@cache
+def _front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
+    """Loaded with the first text: a second for Chinese."""
+    if language == "ja":
+        from misaki.cutlet import Cutlet
+
+        japanese = Cutlet()
+        return lambda text: str(japanese(text)[0])
+    import jieba
+    from misaki.zh import ZHG2P
+
+    jieba.setLogLevel(logging.WARNING)
+    jieba.dt.tmp_dir = _writable(cache_dir)
+    chinese = ZHG2P()
+    return lambda text: str(chinese(text)[0])
+
+
+def _writable(folder: Path) -> str:
+    """`folder`, or a new one where it can't be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return tempfile.mkdtemp(prefix="voxport-")
+    return str(folder)
