@@ -1,0 +1,55 @@
+"""Voxport's own providers, opened so that nothing is billed: the local one as it is, the hosted ones at doubles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from voxport.catalog import load_catalog
+from voxport.engine import EngineProcess
+from voxport.providers.base import Provider
+from voxport.providers.elevenlabs import ElevenLabs
+from voxport.providers.local import LocalProvider
+from voxport.providers.minimax import MiniMax
+from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, served
+
+_KEY: Final = "a-key-of-the-conformance-suite"
+
+
+@contextmanager
+def local() -> Iterator[Provider]:
+    limits = load_catalog().limits
+    provider = LocalProvider(
+        EngineProcess(),
+        EngineProcess,
+        max_text_length=limits.text_characters,
+        sample_min_seconds=limits.sample_min_speech_seconds,
+        sample_max_seconds=limits.sample_max_seconds,
+    )
+    try:
+        yield provider
+    finally:
+        provider.close()
+
+
+@contextmanager
+def elevenlabs() -> Iterator[Provider]:
+    account = ElevenLabsAccount()
+    account.keys = {_KEY: next(iter(account.keys.values()))}
+    with served(ElevenLabsDouble(account).app) as url:
+        provider = ElevenLabs(_KEY, base_url=url, tag="conformance", max_text_length=5_000)
+        try:
+            yield provider
+        finally:
+            provider.close()
+
+
+@contextmanager
+def minimax() -> Iterator[Provider]:
+    with served(MiniMaxDouble(MiniMaxAccount(keys={_KEY})).app) as url:
+        provider = MiniMax(_KEY, base_url=url, tag="conformance", max_text_length=5_000)
+        try:
+            yield provider
+        finally:
+            provider.close()

@@ -1,0 +1,125 @@
+"""Text becomes speech: whole, in pieces, from the middle on, loud enough, and once."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from voxport.engine.loudness import gated_blocks, lufs
+from voxport.errors import Invalid
+from voxport.providers.base import SAMPLE_RATE, Audio, Piece, PlaceLost, Provider, VoiceRef
+
+TEXT = "The ferry leaves the island at seven in the morning, and the whole village comes down to wave."
+LONG = " ".join(f"This is the sentence with the number {number}, and it is one of many." for number in range(160))
+
+
+def language(provider: Provider) -> str:
+    return provider.capabilities().clone_language
+
+
+def pieces(provider: Provider, voice: VoiceRef, text: str = TEXT, *, early: bool = False) -> list[Piece]:
+    return list(provider.speak(text, voice, language=language(provider), early=early))
+
+
+def joined(found: list[Piece]) -> Audio:
+    return np.concatenate([piece.audio for piece in found])
+
+
+def test_speech_is_mono_float_and_within_full_scale(provider: Provider, voice: VoiceRef) -> None:
+    for piece in pieces(provider, voice):
+        assert piece.audio.dtype == np.float32
+        assert piece.audio.ndim == 1
+        assert np.isfinite(piece.audio).all()
+        assert np.abs(piece.audio).max(initial=0.0) <= 1.0
+
+
+def test_a_sentence_takes_as_long_as_somebody_would(provider: Provider, voice: VoiceRef) -> None:
+    seconds = joined(pieces(provider, voice)).size / SAMPLE_RATE
+    assert 0.03 * len(TEXT) < seconds < 0.15 * len(TEXT)
+
+
+def test_it_is_as_loud_as_all_others(provider: Provider, voice: VoiceRef) -> None:
+    energy = gated_blocks(joined(pieces(provider, voice)))
+    assert energy.size
+    assert lufs(float(energy.mean())) == pytest.approx(-18.0, abs=1.0)
+
+
+def test_the_shares_grow_to_the_whole(provider: Provider, voice: VoiceRef) -> None:
+    for early in (False, True):
+        shares = [piece.share for piece in pieces(provider, voice, TEXT * 3, early=early)]
+        assert shares == sorted(shares)
+        assert shares[0] > 0
+        assert shares[-1] == 1.0
+
+
+def test_who_listens_already_hears_all_of_it_too(provider: Provider, voice: VoiceRef) -> None:
+    whole, early = pieces(provider, voice, TEXT * 3), pieces(provider, voice, TEXT * 3, early=True)
+    assert joined(early).size == pytest.approx(joined(whole).size, rel=0.2)
+    assert early[0].audio.size <= joined(whole).size
+
+
+def test_a_long_text_goes_on_behind_any_of_its_pieces(provider: Provider, voice: VoiceRef) -> None:
+    first: list[Piece] = []
+    spoken = provider.speak(LONG, voice, language=language(provider))
+    for piece in spoken:
+        first.append(piece)
+        if len(first) == 2:
+            break
+    place = json.loads(json.dumps(first[0].place))
+    again = next(provider.speak(LONG, voice, language=language(provider), after=place))
+    assert again.share == first[1].share
+    assert again.audio.size == pytest.approx(first[1].audio.size, rel=0.1)
+
+
+def test_a_place_of_another_text_is_told_to_be_lost(provider: Provider, voice: VoiceRef) -> None:
+    place = pieces(provider, voice)[0].place
+    with pytest.raises(PlaceLost):
+        list(provider.speak("Another text.", voice, language=language(provider), after=place))
+
+
+def test_a_listener_who_leaves_harms_nobody(provider: Provider, voice: VoiceRef) -> None:
+    leaving = provider.speak(TEXT * 5, voice, language=language(provider), early=True)
+    next(leaving)
+    close = getattr(leaving, "close", None)
+    if close is not None:
+        close()
+    assert pieces(provider, voice, "And the next one is served.")
+
+
+def test_twice_the_speed_takes_about_half_as_long(provider: Provider, voice: VoiceRef) -> None:
+    if "speed" not in provider.capabilities().voice_settings:
+        pytest.skip("it has no speed")
+    usual, quick = (
+        sum(piece.audio.size for piece in provider.speak(TEXT, voice, language=language(provider), speed=speed))
+        for speed in (1.0, 2.0)
+    )
+    assert 0.35 < quick / usual < 0.75
+
+
+def test_several_may_speak_at_once(provider: Provider, voice: VoiceRef) -> None:
+    sizes: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: sizes.append(joined(pieces(provider, voice, "A short one.")).size))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sizes) == 4
+    assert min(sizes) > 0
+
+
+@pytest.mark.parametrize("text", ["…", "?!?", "  \n ", "😀"])
+def test_nothing_to_speak_is_told_before_it_costs(provider: Provider, text: str) -> None:
+    with pytest.raises(Invalid):
+        provider.check_text(text, language(provider))
+
+
+@pytest.mark.parametrize("text", ["Dr. Smith paid $3.50.", "naïve café — “quoted”", "x" * 300])
+def test_what_people_write_is_spoken(provider: Provider, voice: VoiceRef, text: str) -> None:
+    provider.check_text(text, language(provider))
+    assert joined(pieces(provider, voice, text)).size > 0

@@ -1,0 +1,140 @@
+"""What a provider says of itself, and the voices that it makes, keeps and removes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from voxport.errors import VoxportError
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, Provider, VoiceRef
+from voxport.testing.conformance.conftest import reference
+
+TEXT = "The ferry leaves the island at seven in the morning."
+SETTINGS = {"stability", "similarity_boost", "style", "speed"}
+
+
+class Stopped(Exception):
+    pass
+
+
+def require_cloning(provider: Provider) -> None:
+    if not provider.capabilities().supports_instant_clone:
+        pytest.skip("it does not clone")
+
+
+def quick_clone(provider: Provider, sample: Audio, voice_id: str) -> ClonedVoice:
+    return provider.clone(sample, voice_id=voice_id, quick=True, progress=lambda _: None)
+
+
+def spoken(provider: Provider, voice: VoiceRef) -> Audio:
+    language = provider.capabilities().clone_language
+    return np.concatenate([piece.audio for piece in provider.speak(TEXT, voice, language=language)])
+
+
+def test_it_has_a_name_that_fits_into_a_request(provider: Provider) -> None:
+    assert provider.name == provider.name.lower().strip()
+    assert provider.name.replace("-", "").replace("_", "").isalnum()
+
+
+def test_it_can_be_asked_here(provider: Provider) -> None:
+    assert provider.unavailable_reason() is None
+
+
+def test_its_capabilities_fit_together(provider: Provider) -> None:
+    can = provider.capabilities()
+    assert can.languages
+    assert len(set(can.languages)) == len(can.languages)
+    assert can.clone_language in can.languages
+    assert can.max_text_length > 0
+    assert set(can.voice_settings) <= SETTINGS
+    assert 0 < can.sample_min_seconds < can.sample_max_seconds
+
+
+def test_its_stock_voices_are_each_there_once(provider: Provider) -> None:
+    voices = provider.list_voices()
+    assert len({voice.voice_id for voice in voices}) == len(voices)
+    for voice in voices:
+        assert voice.voice_id
+        assert voice.name
+        assert voice.language.split("-")[0] in {
+            language.split("-")[0] for language in provider.capabilities().languages
+        }
+        assert voice.gender in ("female", "male", "neutral", None)
+
+
+def test_a_clone_speaks(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    cloned = quick_clone(provider, sample, "conformance1")
+    assert cloned.language in provider.capabilities().languages
+    assert spoken(provider, reference(cloned)).size / SAMPLE_RATE > 1.0
+    provider.delete(reference(cloned))
+
+
+def test_a_clone_asked_for_twice_is_one_voice(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    first, second = (quick_clone(provider, sample, "conformance2") for _ in range(2))
+    assert first.provider_voice_id == second.provider_voice_id
+    provider.delete(reference(first))
+
+
+def test_two_speakers_are_two_voices(provider: Provider, sample: Audio, other_sample: Audio) -> None:
+    require_cloning(provider)
+    one, other = quick_clone(provider, sample, "conformance3"), quick_clone(provider, other_sample, "conformance4")
+    assert (one.provider_voice_id, one.file) != (other.provider_voice_id, other.file)
+    assert not np.array_equal(spoken(provider, reference(one)), spoken(provider, reference(other)))
+    for cloned in (one, other):
+        provider.delete(reference(cloned))
+
+
+def test_a_clone_is_nobody_s_stock_voice(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    cloned = quick_clone(provider, sample, "conformance5")
+    assert cloned.provider_voice_id not in {voice.voice_id for voice in provider.list_voices()}
+    provider.delete(reference(cloned))
+
+
+def test_a_voice_may_be_removed_twice(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    cloned = quick_clone(provider, sample, "conformance6")
+    for _ in range(2):
+        provider.delete(reference(cloned))
+
+
+def test_a_voice_that_is_gone_is_told_as_an_error_of_the_caller_s(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    cloned = quick_clone(provider, sample, "conformance7")
+    if cloned.file is not None:
+        pytest.skip("its voices are files, which the gateway keeps")
+    provider.delete(reference(cloned))
+    with pytest.raises(VoxportError):
+        spoken(provider, reference(cloned))
+
+
+def test_a_persistent_clone_tells_how_far_it_is_and_speaks(provider: Provider, sample: Audio) -> None:
+    if not provider.capabilities().supports_voice_cloning:
+        pytest.skip("it makes no persistent clones here")
+    heard: list[float] = []
+    cloned = provider.clone(sample, voice_id="conformance8", quick=False, progress=heard.append)
+    assert len(heard) >= 2
+    assert heard == sorted(heard)
+    assert heard[0] >= 0.0
+    assert heard[-1] <= 1.0
+    assert spoken(provider, reference(cloned)).size / SAMPLE_RATE > 1.0
+    provider.delete(reference(cloned))
+
+
+def test_a_persistent_clone_can_be_stopped(provider: Provider, sample: Audio) -> None:
+    if not provider.capabilities().supports_voice_cloning:
+        pytest.skip("it makes no persistent clones here")
+
+    def stop(_: float) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        provider.clone(sample, voice_id="conformance9", quick=False, progress=stop)
+
+
+def test_starting_it_again_does_no_harm(provider: Provider) -> None:
+    provider.start()
+    provider.start()
+    assert provider.capabilities().languages
