@@ -91,7 +91,7 @@ class Engine:
 
     def at_pitch(self, voice: Voice, median: float, *, chunks: list[Chunk]) -> Voice:
         """`voice` with its median pitch at `median` Hz, set and verified on `chunks`."""
-        return tuned(voice, chunks, self._synthesizer, median=median, listened=len(chunks))
+        return tuned(voice, chunks, self._synthesizer, median=median, listened=len(chunks))[0]
 
     def predicted_median(self, chunk: Chunk, voice: Voice) -> float:
         """Hz: the median of the pitch that the voice would have by itself for `chunk`; a hundredth of the time of

@@ -45,9 +45,7 @@ _MELODIES: Final = (
 )
 """Sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
 _LISTENED: Final = 3
-"""Sentences that are spoken to verify the pitch of a persistent clone; an instant one has time for one."""
-_TONED: Final = 2
-"""Sentences that are spoken to hear the tone of a voice."""
+"""Sentences that are spoken to hear the pitch and the tone of a persistent clone; an instant one has time for one."""
 _PACED: Final = 4
 """Sentences, those without a pause, over which the rate of a voice is predicted."""
 _GUESSED, _FITTED = 0.1, 0.9
@@ -139,18 +137,17 @@ class Enrolment:
         return self._set(voice, speaker, listened=listened, rounds=rounds)
 
     def _set(self, voice: Voice, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
-        """`voice` with the speaker's pitch and tone."""
-        chunks = self._probes()
-        voice = tuned(
+        """`voice` with the speaker's pitch and tone, both heard in the same sentences: speech takes longest of all
+        that an enrolment does but for the fit."""
+        voice, said = tuned(
             voice,
-            chunks,
+            self._probes(),
             self._synthesizer,
             median=speaker.median,
             width=speaker.width,
             listened=listened,
             rounds=rounds,
         )
-        said = np.concatenate([self._synthesizer.spoken(chunk.tokens, voice) for chunk in chunks[:_TONED]])
         return voice.with_tone(matching(speaker.spectrum, spectrum(said), bandwidth_hz=speaker.bandwidth_hz))
 
     def _probes(self) -> list[Chunk]:

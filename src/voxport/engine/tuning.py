@@ -29,8 +29,9 @@ def tuned(
     width: float | None = None,
     listened: int = 0,
     rounds: int = 2,
-) -> Voice:
-    """`voice` with its pitch at `median` Hz, and its spread (deviation of log Hz) near `width` when given.
+) -> tuple[Voice, Floats]:
+    """`voice` with its pitch at `median` Hz, and its spread (deviation of log Hz) near `width` when given; and what
+    was spoken last on the way (float32, 24 kHz, without the voice's tone), empty where nothing was.
 
     The curve is predicted for all `chunks`, which is cheap: the more of them, the less the result depends on one
     sentence's melody. The first `listened` of them are spoken and measured, `rounds` times, and what is off is
@@ -39,15 +40,18 @@ def tuned(
     spoken = [_Spoken(chunk, voice, synthesizer) for chunk in chunks]
     middle = _middle(spoken)
     bias, slope, target = _HEARD_ABOVE_PREDICTED, 1.0, float(np.log(median))
+    audio = np.empty(0, np.float32)
     for turn in range(rounds if listened else 0):
         offset = target - bias - slope * middle
-        heard = np.concatenate([one.heard(synthesizer, offset, slope) for one in spoken[:listened]])
+        said = [one.said(synthesizer, offset, slope) for one in spoken[:listened]]
+        audio = np.concatenate(said)
+        heard = np.concatenate([log_f0(one, SAMPLE_RATE) for one in said])
         if not heard.size:
             break
         bias = float(np.median(heard)) - (slope * _middle(spoken[:listened]) + offset)
         if width is not None and turn == 0:
             slope = float(np.clip(width / max(spread(heard), 1e-3), _NARROWEST, _WIDEST))
-    return voice.with_f0(offset=target - bias - slope * middle, slope=slope, median=median)
+    return voice.with_f0(offset=target - bias - slope * middle, slope=slope, median=median), audio
 
 
 class _Spoken:
@@ -58,9 +62,8 @@ class _Spoken:
         self._prediction = synthesizer.predict(chunk.tokens, self._style, voice.rate)
         self.curve = self._prediction.voiced_log_f0()
 
-    def heard(self, synthesizer: Synthesizer, offset: float, slope: float) -> Floats:
-        audio = synthesizer.decode(self._prediction, self._style, f0_offset=offset, f0_slope=slope)
-        return log_f0(audio, SAMPLE_RATE)
+    def said(self, synthesizer: Synthesizer, offset: float, slope: float) -> Floats:
+        return synthesizer.decode(self._prediction, self._style, f0_offset=offset, f0_slope=slope)
 
 
 def _middle(spoken: list[_Spoken]) -> float:
