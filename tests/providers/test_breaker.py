@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxport.providers.breaker import Breaker
+from voxport.providers.breaker import Breaker, Ticket
 
 
 class Hands:
@@ -14,28 +14,33 @@ class Hands:
         return self.now
 
 
+def ticket(breaker: Breaker) -> Ticket:
+    given = breaker.begin()
+    assert given is not None
+    return given
+
+
 def opened() -> tuple[Breaker, Hands]:
     hands = Hands()
     breaker = Breaker(clock=hands)
     for _ in range(5):
-        assert breaker.may_call()
-        breaker.failed()
+        breaker.failed(ticket(breaker))
     return breaker, hands
 
 
 def test_five_failures_in_a_row_open_it() -> None:
     breaker, _ = opened()
     assert breaker.state == "open"
-    assert not breaker.may_call()
+    assert breaker.begin() is None
     assert breaker.seconds_left() == 10
 
 
 def test_a_success_in_between_starts_the_count_anew() -> None:
     breaker = Breaker(clock=Hands())
     for _ in range(20):
-        breaker.failed()
-        breaker.failed()
-        breaker.succeeded()
+        breaker.failed(ticket(breaker))
+        breaker.failed(ticket(breaker))
+        breaker.succeeded(ticket(breaker))
     assert breaker.state == "closed"
     assert breaker.seconds_left() is None
 
@@ -49,10 +54,11 @@ def test_after_a_while_it_is_half_open() -> None:
 def test_after_a_while_one_call_may_try_and_closes_it() -> None:
     breaker, hands = opened()
     hands.now += 10
-    assert [breaker.may_call() for _ in range(3)] == [True, False, False]
-    breaker.succeeded()
+    trial = ticket(breaker)
+    assert [breaker.begin() for _ in range(2)] == [None, None]
+    breaker.succeeded(trial)
     assert breaker.state == "closed"
-    assert breaker.may_call()
+    assert breaker.begin() is not None
 
 
 def test_a_try_that_fails_opens_it_for_longer_up_to_five_minutes() -> None:
@@ -63,14 +69,30 @@ def test_a_try_that_fails_opens_it_for_longer_up_to_five_minutes() -> None:
         assert wait is not None
         waits.append(wait)
         hands.now += wait
-        assert breaker.may_call()
-        breaker.failed()
+        breaker.failed(ticket(breaker))
     assert waits == [10, 20, 40, 80, 160, 300, 300]
 
 
 def test_a_try_whose_caller_went_away_leaves_the_try_to_the_next() -> None:
     breaker, hands = opened()
     hands.now += 10
-    assert breaker.may_call()
-    breaker.undecided()
-    assert breaker.may_call()
+    breaker.undecided(ticket(breaker))
+    assert breaker.begin() is not None
+
+
+def test_a_call_from_before_it_opened_says_nothing_of_now() -> None:
+    hands = Hands()
+    breaker = Breaker(clock=hands)
+    old = [ticket(breaker) for _ in range(3)]
+    for _ in range(5):
+        breaker.failed(ticket(breaker))
+    hands.now += 10
+    trial = ticket(breaker)
+    breaker.undecided(old[0])
+    assert breaker.begin() is None
+    breaker.succeeded(old[1])
+    assert breaker.state == "half_open"
+    breaker.failed(trial)
+    assert breaker.seconds_left() == 20
+    breaker.failed(old[2])
+    assert breaker.seconds_left() == 20

@@ -49,7 +49,15 @@ def provider(double: ElevenLabsDouble) -> Iterator[ElevenLabs]:
 
 
 def adapter(url: str, *, patience: float = 10.0, tag: str = "t1", longest: int = 5_000) -> ElevenLabs:
-    return ElevenLabs(KEY, base_url=url, tag=tag, max_text_length=longest, patience=patience, read_seconds=2.0)
+    return ElevenLabs(
+        KEY,
+        base_url=url,
+        tag=tag,
+        max_text_length=longest,
+        patience=patience,
+        read_seconds=2.0,
+        looks=(0.0, 0.3, 0.6),
+    )
 
 
 def sample(pitch: float = 120.0) -> Audio:
@@ -105,6 +113,26 @@ def test_where_nothing_can_be_looked_up_nothing_is_made_again(double: ElevenLabs
     assert sum(path == "/v1/voices/add" for _, path in double.requests) == 2
 
 
+def test_a_voice_that_comes_late_is_waited_for_and_not_made_twice(
+    double: ElevenLabsDouble, provider: ElevenLabs
+) -> None:
+    double.faults.add(Fault("/v1/voices/add", lost=True))
+    double.hidden_until = time.monotonic() + 0.5
+    made = clone(provider)
+    assert list(double.voices) == [made.provider_voice_id]
+    assert provider.own_voices() == {"voice1": [made.provider_voice_id]}
+
+
+def test_a_protected_speaker_whose_answer_is_lost_is_refused_too(
+    double: ElevenLabsDouble, provider: ElevenLabs
+) -> None:
+    double.account.requires_verification = True
+    double.faults.add(Fault("/v1/voices/add", lost=True))
+    with pytest.raises(SampleUnusable, match="protected"):
+        clone(provider)
+    assert double.voices == {}
+
+
 def test_deleting_a_voice_that_is_gone_is_no_error(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     reference = VoiceRef(clone(provider).provider_voice_id)
     provider.delete(reference)
@@ -124,7 +152,7 @@ def test_only_the_voices_of_everybody_are_listed(double: ElevenLabsDouble, provi
 
 def test_a_gateway_knows_its_own_voices_among_others(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     double.account.voice_limit = 200
-    mine = {f"voice{number}": clone(provider, f"voice{number}").provider_voice_id for number in range(120)}
+    mine = {f"voice{number}": [clone(provider, f"voice{number}").provider_voice_id] for number in range(120)}
     with served(double.app) as url:
         clone(adapter(url, tag="t2"), "voice1")
     assert provider.own_voices() == mine
@@ -170,6 +198,32 @@ def test_a_long_text_is_spoken_in_parts_and_goes_on_where_it_stopped(double: Ele
     assert len(double.spoken) == 6
 
 
+def test_what_is_no_speech_between_paragraphs_is_not_sent(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    assert spoken(provider, RACHEL, "Chapter one.\n\n* * *\n\n😀\n\nIt was dark.").size
+    assert len(double.spoken) == 2
+
+
+def test_speech_goes_on_behind_a_part_and_not_inside_of_one(provider: ElevenLabs) -> None:
+    pieces = list(provider.speak(TEXT * 3, RACHEL, language="en", early=True))
+    shares = [piece.share for piece in pieces]
+    assert shares == sorted(set(shares))
+    with pytest.raises(PlaceLost):
+        list(provider.speak(TEXT * 3, RACHEL, language="en", early=True, after=pieces[0].place))
+    assert list(provider.speak(TEXT * 3, RACHEL, language="en", early=True, after=pieces[-1].place)) == []
+
+
+def test_who_listens_slowly_holds_no_place(double: ElevenLabsDouble) -> None:
+    with served(double.app) as url:
+        provider = adapter(url, patience=3.0)
+        slow = [provider.speak(TEXT * 3, RACHEL, language="en", early=True) for _ in range(4)]
+        for listener in slow:
+            next(listener)
+        assert spoken(provider, RACHEL).size
+        for listener in slow:
+            assert sum(piece.audio.size for piece in listener)
+        provider.close()
+
+
 def test_nothing_to_speak_is_told_without_a_call(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     with pytest.raises(Invalid):
         provider.check_text("… !?", "en")
@@ -186,7 +240,11 @@ FAULTS: list[tuple[Fault, type[VoxportError]]] = [
     (Fault(SPEECH, truncate=0.0), ProviderFailed),
     (Fault(SPEECH, replace={"detail": {"status": "quota_exceeded", "message": "x"}}), ProviderUnavailable),
     (Fault(SPEECH, replace={"foo": 1}), ProviderFailed),
-    (Fault(SPEECH, status=500, body=None), ProviderUnavailable),
+    (Fault(SPEECH, status=500, body=None), OutcomeUnknown),
+    (Fault(SPEECH, status=524, body="<html>", content_type="text/html"), OutcomeUnknown),
+    (Fault(SPEECH, replace={"detail": [[[]]]}), ProviderFailed),
+    (Fault(SPEECH, status=422, body={"detail": [{"loc": 5}]}), ProviderFailed),
+    (Fault(SPEECH, status=400, body="[" * 100_000, content_type="application/json+"), ProviderFailed),
     (Fault(SPEECH, status=503, body="<html>", content_type="text/html"), ProviderUnavailable),
     (Fault(SPEECH, status=502, body="<html>", content_type="text/html"), OutcomeUnknown),
     (Fault(SPEECH, status=504, body=None), OutcomeUnknown),
@@ -269,10 +327,11 @@ def test_more_calls_than_the_account_takes_wait_and_all_are_served(
     assert len(double.spoken) == 25
 
 
-@pytest.mark.parametrize("wait", ["7", None])
+@pytest.mark.parametrize("wait", ["7", None, "inf", "-1"])
 def test_a_provider_that_stays_busy_says_when_to_come_again(double: ElevenLabsDouble, wait: str | None) -> None:
     busy = {"detail": {"type": "rate_limit_error", "code": "system_busy"}}
     headers = {"Retry-After": wait} if wait else {}
+    wait = wait if wait == "7" else None
     double.faults.add(Fault(SPEECH, times=99, status=429, body=busy, headers=headers))
     with served(double.app) as url:
         provider = adapter(url, patience=1.0)
@@ -281,6 +340,7 @@ def test_a_provider_that_stays_busy_says_when_to_come_again(double: ElevenLabsDo
             spoken(provider, RACHEL)
         provider.close()
     assert time.monotonic() - start < 2.0
+    assert double.account.character_count == 0
     assert failure.value.headers["Retry-After"] == (wait or failure.value.headers["Retry-After"])
     assert double.spoken == []
 
@@ -305,6 +365,32 @@ def test_the_account_tells_what_it_can(double: ElevenLabsDouble, provider: Eleve
     assert len(double.requests) == asked
 
 
+def test_a_hiccup_of_the_account_takes_no_voice_away(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    assert len(provider.list_voices()) == 3
+    double.faults.add(Fault("/v2/voices", times=3, status=429, body=None))
+    provider._facts.forget()
+    for _ in range(20):
+        assert len(provider.list_voices()) == 3
+        assert provider.unavailable_reason() is None
+        time.sleep(0.02)
+
+
+def test_an_account_that_says_nonsense_harms_nobody(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    nonsense = {"voices": [{"voice_id": "a", "category": "premade", "labels": [1]}, 5], "next_page_token": 7}
+    double.faults.add(Fault("/v2/voices", replace=nonsense))
+    double.faults.add(Fault("/v1/user", replace=[]))
+    double.faults.add(Fault("/v1/models", replace={"languages": 5}))
+    assert [voice.voice_id for voice in provider.list_voices()] == ["a"]
+    assert provider.capabilities().supports_voice_cloning
+
+
+def test_pages_without_an_end_are_left(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
+    page = {"voices": [], "has_more": True, "next_page_token": "again"}
+    double.faults.add(Fault("/v2/voices", times=1_000, replace=page))
+    assert provider.list_voices() == []
+    assert len(double.requests) < 10
+
+
 def test_a_key_that_is_refused_is_a_reason(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     double.account.keys = {}
     assert provider.unavailable_reason() == "it refuses the key that is set"
@@ -325,7 +411,7 @@ def test_failures_in_a_row_make_it_unavailable_for_a_while(double: ElevenLabsDou
     provider.capabilities()
     double.faults.add(Fault(SPEECH, times=5, status=500, body=None))
     for _ in range(5):
-        with pytest.raises(ProviderUnavailable):
+        with pytest.raises(OutcomeUnknown):
             spoken(provider, RACHEL)
     assert "tried again in" in str(provider.unavailable_reason())
     asked = len(double.requests)

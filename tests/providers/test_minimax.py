@@ -100,6 +100,22 @@ def test_a_lost_answer_on_the_way_to_a_clone_leaves_one(
     assert list(double.voices) == [made.provider_voice_id]
 
 
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("end", ["deleted", "a week without speech"])
+def test_a_voice_that_is_gone_can_be_made_again(
+    double: MiniMaxDouble, provider: MiniMax, quick: bool, end: str
+) -> None:
+    first = clone(provider, quick=quick)
+    if end == "deleted":
+        provider.delete(VoiceRef(first.provider_voice_id))
+    else:
+        double.clock.turn(days=8)
+    second = clone(provider, quick=quick)
+    assert second.provider_voice_id != first.provider_voice_id
+    heard = told(spoken(provider, VoiceRef(second.provider_voice_id)))
+    assert heard == double.voices[second.provider_voice_id].mark
+
+
 def test_deleting_a_voice_that_is_gone_is_no_error(double: MiniMaxDouble, provider: MiniMax) -> None:
     reference = VoiceRef(clone(provider).provider_voice_id)
     provider.delete(reference)
@@ -221,14 +237,15 @@ FAULTS: list[tuple[Fault, type[VoxportError]]] = [
     (Fault(SPEECH, lost=True), OutcomeUnknown),
     (Fault(SPEECH, reset=True), OutcomeUnknown),
     (Fault(SPEECH, hang=True), OutcomeUnknown),
-    (Fault(SPEECH, status=500, body=None), ProviderUnavailable),
+    (Fault(SPEECH, status=500, body=None), OutcomeUnknown),
+    (Fault(SPEECH, status=524, body=None), OutcomeUnknown),
     (Fault(SPEECH, status=503, body="<html>", content_type="text/html"), ProviderUnavailable),
     (Fault(SPEECH, status=504, body=None), OutcomeUnknown),
     (Fault(SPEECH, status=403, body=None), ProviderUnavailable),
     (Fault(SPEECH, replace={"data": {"audio": "zz"}, "base_resp": wire.base_resp()}), ProviderFailed),
     (Fault(SPEECH, replace={"data": {"audio": ""}, "base_resp": wire.base_resp()}), ProviderFailed),
     (Fault(SPEECH, replace={"data": {"audio": "0000" * 99}, "base_resp": wire.base_resp()}), ProviderFailed),
-    (Fault(SPEECH, replace={"foo": 1}), ProviderFailed),
+    (Fault(SPEECH, replace={"foo": 1}), OutcomeUnknown),
 ]
 
 
@@ -246,8 +263,17 @@ def test_each_failure_is_told_as_what_the_caller_can_do(
 
 def test_an_error_in_the_middle_of_a_stream_is_told(double: MiniMaxDouble, provider: MiniMax) -> None:
     double.faults.add(Fault(SPEECH, chunk_error=1008))
-    with pytest.raises(ProviderUnavailable, match="credits"):
+    with pytest.raises(OutcomeUnknown) as broken:
         spoken(provider, NARRATOR, TEXT * 5, early=True)
+    assert broken.value.details["provider_code"] == 1008
+
+
+def test_codes_of_a_provider_that_is_down_open_the_breaker(double: MiniMaxDouble, provider: MiniMax) -> None:
+    for _ in range(5):
+        double.faults.add(failing(1024))
+        with pytest.raises(ProviderUnavailable):
+            spoken(provider, NARRATOR)
+    assert "tried again in" in str(provider.unavailable_reason())
 
 
 def test_a_stream_without_its_last_event_is_not_whole(double: MiniMaxDouble, provider: MiniMax) -> None:

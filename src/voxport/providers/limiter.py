@@ -45,7 +45,8 @@ class Limiter:
         self._waiting: dict[str, deque[threading.Event]] = defaultdict(deque)
         self._went_well = 0
         self._seconds = 1.0  # of a call, a running mean
-        self._guard = threading.Lock()
+        # Reentrant: a generator that is collected while the lock is held leaves its place in the same thread.
+        self._guard = threading.RLock()
 
     @property
     def limit(self) -> int:
@@ -56,9 +57,9 @@ class Limiter:
         return sum(self._running.values())
 
     @contextlib.contextmanager
-    def place(self, client: str) -> Iterator[None]:
-        """One of the places, for the time of the block. Raises ProviderBusy."""
-        self._enter(client)
+    def place(self, client: str, *, patience: float | None = None) -> Iterator[None]:
+        """One of the places, for the time of the block; `patience` in seconds. Raises ProviderBusy."""
+        self._enter(client, self._patience if patience is None else max(0.0, patience))
         start = self._clock()
         try:
             yield
@@ -68,7 +69,7 @@ class Limiter:
                 self._leave(client)
 
     def refused(self) -> None:
-        """The provider had too many calls."""
+        """The provider had too many calls. Said by a call that was refused, from its place."""
         with self._guard:
             self._limit = max(1, min(self._limit, self.running) - 1)
             self._went_well = 0
@@ -88,14 +89,14 @@ class Limiter:
             self._limit = self._most
             self._call_next()
 
-    def _enter(self, client: str) -> None:
+    def _enter(self, client: str, patience: float) -> None:
         with self._guard:
             if self.running < self._limit and not any(self._waiting.values()):
                 self._take(client)
                 return
             turn = threading.Event()
             self._waiting[client].append(turn)
-        if turn.wait(self._patience):
+        if turn.wait(patience):
             return
         with self._guard:
             if turn.is_set():  # called in the very last moment

@@ -26,6 +26,14 @@ _KEPT_SECONDS: Final = 4.0
 """Under the five seconds after which many servers close an idle connection: a request on one that was just closed
 ends without an answer, and nobody knows whether it was read."""
 _MOST_BYTES: Final = 128 * 1024 * 1024
+_WHOLE_SECONDS: Final = 600.0
+_NOTHING_SENT: Final = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+)
 _TRIES: Final = 3
 _PAUSES: Final = (0.2, 0.8)  # seconds between the tries of a question that costs nothing
 
@@ -52,24 +60,27 @@ class Answer:
         """What it says; None where it is no JSON."""
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Streamed:
-    """An answer whose body comes piece by piece. `parts` raises AnswerLost where it breaks off."""
+    """An answer whose body comes piece by piece. `parts` raises AnswerLost where it breaks off. Who reads it sets
+    `is_failure` where it says that the provider is down, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
     parts: Iterator[bytes]
+    is_failure: bool = False
 
     def read(self) -> Answer:
         return Answer(self.status, self.headers, b"".join(self.parts))
 
 
 class Upstream:
-    """`headers` carry the key; it is in nothing that is raised or logged here."""
+    """`headers` carry the key; it is in nothing that is raised or logged here. `read_seconds` is the time between two
+    pieces of an answer; the whole takes ten minutes at most."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], *, read_seconds: float) -> None:
         self.breaker = Breaker()
@@ -98,7 +109,8 @@ class Upstream:
             try:
                 with self._sent(method, path, timeout=timeout, **request) as streamed:
                     answer = streamed.read()
-            except (NotSent, AnswerLost):
+            except (NotSent, AnswerLost) as failure:
+                _bare(failure)
                 if pause is None:
                     raise
             else:
@@ -110,21 +122,22 @@ class Upstream:
     @contextlib.contextmanager
     def stream(self, method: str, path: str, **request: Any) -> Iterator[Streamed]:
         """One request, its answer as it comes. Raises NotSent, AnswerLost."""
-        if not self.breaker.may_call():
+        ticket = self.breaker.begin()
+        if ticket is None:
             raise NotSent
-        is_decided = False
+        say = self.breaker.undecided
         try:
             with self._sent(method, path, **request) as streamed:
+                say = self.breaker.failed if streamed.status >= 500 else self.breaker.succeeded
                 yield streamed
-                is_decided = True
-                (self.breaker.failed if streamed.status >= 500 else self.breaker.succeeded)()
-        except (NotSent, AnswerLost):
-            is_decided = True
-            self.breaker.failed()
+                if streamed.is_failure:
+                    say = self.breaker.failed
+        except (NotSent, AnswerLost) as failure:
+            _bare(failure)
+            say = self.breaker.failed
             raise
         finally:
-            if not is_decided:
-                self.breaker.undecided()
+            say(ticket)
 
     @contextlib.contextmanager
     def _sent(self, method: str, path: str, **request: Any) -> Iterator[Streamed]:
@@ -136,21 +149,26 @@ class Upstream:
 
     @staticmethod
     def _parts(response: httpx2.Response) -> Iterator[bytes]:
-        size = 0
+        size, until = 0, time.monotonic() + _WHOLE_SECONDS
         with _sorted_failures():
-            for part in response.iter_raw():
+            for part in response.iter_bytes():
                 size += len(part)
-                if size > _MOST_BYTES:
+                if size > _MOST_BYTES or time.monotonic() > until:
                     raise AnswerLost
                 yield part
 
 
 @contextlib.contextmanager
 def _sorted_failures() -> Iterator[None]:
-    """httpx2's own, without what they may hold."""
     try:
         yield
-    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol):
+    except _NOTHING_SENT:
         raise NotSent from None
     except (httpx2.TransportError, httpx2.DecodingError):
         raise AnswerLost from None
+
+
+def _bare(failure: Exception) -> None:
+    """Without httpx2's own exception behind it, which holds the request and with it the key."""
+    failure.__context__ = None
+    failure.__traceback__ = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -12,10 +13,10 @@ from typing import Any, Final
 from voxport.errors import (
     OutcomeUnknown,
     ProviderBusy,
-    ProviderError,
     ProviderFailed,
     ProviderUnavailable,
     SampleUnusable,
+    VoxportError,
 )
 from voxport.providers.base import (
     SAMPLE_RATE,
@@ -30,8 +31,9 @@ from voxport.providers.base import (
     VoiceRef,
 )
 from voxport.providers.elevenlabs import errors
-from voxport.providers.elevenlabs.account import Account
-from voxport.providers.joining import from_pcm, require_speakable, spoken_in_parts
+from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_own, voices, wants_verification
+from voxport.providers.facts import Told
+from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
 from voxport.providers.wav import wav_file
@@ -42,7 +44,8 @@ _FIRST_CALLS: Final = 2  # the smallest plan's
 _MODEL: Final = "eleven_multilingual_v2"
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries of a call that was refused
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
-_SEARCH_PAGE: Final = "100"
+_LOOKS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
+"""Seconds before each look for a voice whose making was not answered."""
 
 
 class ElevenLabs:
@@ -60,16 +63,18 @@ class ElevenLabs:
         max_text_length: int,
         patience: float = 60.0,
         read_seconds: float = 120.0,
+        looks: tuple[float, ...] = _LOOKS,
     ) -> None:
         self._upstream = Upstream(base_url, {"xi-api-key": key}, read_seconds=read_seconds)
-        self._account = Account(self._upstream, _MODEL)
+        self._facts = Told(lambda: facts_of(self._upstream, _MODEL), Facts())
         self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
         self._tag = tag
         self._max_text_length = max_text_length
         self._patience = patience
+        self._looks = looks
 
     def capabilities(self) -> Capabilities:
-        facts = self._account.facts()
+        facts = self._facts.value()
         return Capabilities(
             supports_voice_cloning=facts.can_clone,
             supports_instant_clone=facts.can_clone,
@@ -84,10 +89,10 @@ class ElevenLabs:
         wait = self._upstream.breaker.seconds_left()
         if wait is not None:
             return f"it failed several times in a row and is tried again in {wait} s"
-        return self._account.facts().problem
+        return self._facts.problem()
 
     def list_voices(self) -> list[StockVoice]:
-        return list(self._account.facts().stock)
+        return list(self._facts.value().stock)
 
     def check_text(self, text: str, language: str) -> None:
         require_speakable(text)
@@ -100,9 +105,7 @@ class ElevenLabs:
         """Found by its name, where an earlier call with this `voice_id` made it."""
         name = self._name(voice_id)
         progress(0.1)
-        found = self._find(name)
-        if found is None:
-            found = self._add(name, sample)
+        found = self._find(name) or self._add(name, sample)
         progress(1.0)
         return ClonedVoice(found, _CLONE_LANGUAGE)
 
@@ -111,34 +114,34 @@ class ElevenLabs:
         if answer.status != 200 and not (answer.status in (400, 404) and errors.is_voice_lost(answer)):
             raise errors.sorted_error(answer)
 
-    def own_voices(self) -> dict[str, str]:
-        """The voices that this gateway made: the provider's id of each `voice_id`."""
+    def own_voices(self) -> dict[str, list[str]]:
+        """The voices that this gateway made: the provider's ids of each `voice_id`, more than one only where a clone
+        that was given up came to be after all."""
         start = self._name("")
-        return {name.removeprefix(start): voice_id for name, voice_id in self._named(start) if name.startswith(start)}
+        found: dict[str, list[str]] = {}
+        for voice in self._named(start):
+            if str(voice.get("name")).startswith(start):
+                found.setdefault(str(voice["name"]).removeprefix(start), []).append(voice["voice_id"])
+        return found
 
     def _name(self, voice_id: str) -> str:
         return f"voxport {self._tag} {voice_id}"
 
     def _find(self, name: str) -> str | None:
-        return next((voice_id for found, voice_id in self._named(name) if found == name), None)
+        """Raises SampleUnusable for a voice that has to be verified."""
+        for voice in self._named(name):
+            if voice.get("name") == name:
+                return self._verified(voice["voice_id"], is_wanted=wants_verification(voice))
+        return None
 
-    def _named(self, search: str) -> Iterator[tuple[str, str]]:
-        """(name, id) of the account's own voices whose name holds `search`."""
-        token: str | None = None
-        while True:
-            query = {"search": search, "page_size": _SEARCH_PAGE, "include_total_count": "false"}
-            if token:
-                query["next_page_token"] = token
-            answer = self._free("GET", "/v2/voices", params=query)
-            body = answer.json()
-            if answer.status != 200 or not isinstance(body, dict):
-                raise errors.sorted_error(answer)
-            for voice in body.get("voices") or ():
-                if isinstance(voice, dict) and voice.get("category") != "premade" and voice.get("voice_id"):
-                    yield str(voice.get("name")), str(voice["voice_id"])
-            token = body.get("next_page_token")
-            if not body.get("has_more") or not token:
-                return
+    def _named(self, search: str) -> Iterator[dict[str, Any]]:
+        """The account's own voices whose name holds `search`."""
+        try:
+            yield from (voice for voice in voices(self._upstream, search=search) if is_own(voice))
+        except Refusal as refusal:
+            raise errors.sorted_error(refusal.answer) from None
+        except (NotSent, AnswerLost):
+            raise _unreachable() from None
 
     def _add(self, name: str, sample: Audio) -> str:
         """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
@@ -154,10 +157,18 @@ class ElevenLabs:
         raise OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
 
     def _found_after(self, name: str, unknown: OutcomeUnknown) -> str | None:
-        try:
-            return self._find(name)
-        except ProviderError:  # then nothing is known, and nothing may be made again
-            raise unknown from None
+        """Looked for several times: making a voice takes ten seconds, so that it may still be under way."""
+        for pause in self._looks:
+            time.sleep(pause)
+            try:
+                found = self._find(name)
+            except SampleUnusable:
+                raise
+            except VoxportError:  # then nothing is known, and nothing may be made again
+                raise unknown from None
+            if found is not None:
+                return found
+        return None
 
     def _made(self, answer: Answer) -> str:
         body = answer.json()
@@ -166,15 +177,20 @@ class ElevenLabs:
             raise errors.sorted_error(answer)
         voice_id = body.get("voice_id") if isinstance(body, dict) else None
         if not isinstance(voice_id, str) or not voice_id:
-            raise ProviderFailed(f"{errors.TITLE} made no voice. Nothing was charged; try again.")
-        if body.get("requires_verification"):
+            raise OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
+        return self._verified(voice_id, is_wanted=bool(body.get("requires_verification")))
+
+    def _verified(self, voice_id: str, *, is_wanted: bool) -> str:
+        """The voice, unless its speaker has to verify it first: then it is removed."""
+        if not is_wanted:
+            return voice_id
+        with contextlib.suppress(VoxportError):
             self.delete(VoiceRef(voice_id))
-            raise SampleUnusable(
-                f"{errors.TITLE} takes this for a protected voice and wants its speaker to verify it. Clone it with "
-                "another provider, or send another speaker.",
-                details={"reason": "requires_verification", "provider": self.name},
-            )
-        return voice_id
+        raise SampleUnusable(
+            f"{errors.TITLE} takes this for a protected voice and wants its speaker to verify it. Clone it with "
+            "another provider, or send another speaker.",
+            details={"reason": "requires_verification", "provider": self.name},
+        )
 
     # Speech
 
@@ -190,7 +206,7 @@ class ElevenLabs:
         client: str = "",
     ) -> Iterator[Piece]:
         """`client` is who gets its share of the account's calls."""
-        limit = min(self._account.facts().longest_text, self._max_text_length)
+        limit = min(self._facts.value().longest_text, self._max_text_length)
         path = f"/v1/text-to-speech/{voice.provider_voice_id}"
         settings = {} if speed == 1.0 else {"voice_settings": {"speed": speed}}
 
@@ -205,9 +221,8 @@ class ElevenLabs:
             with self._paid(client, f"{path}/stream", request(part)) as streamed:
                 yield from _whole_or_lost(streamed)
 
-        return spoken_in_parts(
-            text, language, limit=limit, whole=whole, streamed=stream if early else None, after=after
-        )
+        streamed = (lambda part: drained(stream(part))) if early else None
+        return spoken_in_parts(text, language, limit=limit, whole=whole, streamed=streamed, after=after)
 
     @contextmanager
     def _paid(self, client: str, path: str, request: dict[str, Any]) -> Iterator[Streamed]:
@@ -215,17 +230,23 @@ class ElevenLabs:
         again while there is patience; nothing else is."""
         until, pause = time.monotonic() + self._patience, _SHORTEST_PAUSE
         while True:
-            with self._limiter.place(client), _outcomes(), self._upstream.stream("POST", path, **request) as streamed:
-                self._heed(streamed)
+            left = until - time.monotonic()
+            with (
+                self._limiter.place(client, patience=left),
+                _outcomes(),
+                self._upstream.stream("POST", path, **request) as streamed,
+            ):
                 if streamed.status == 200:
+                    self._heed(streamed)
                     yield streamed
                     self._limiter.went_well()
                     return
                 answer = streamed.read()
+                if errors.is_busy(answer):
+                    self._limiter.refused()
             if not errors.is_busy(answer):
                 self._heed_refusal(answer)
                 raise errors.sorted_error(answer)
-            self._limiter.refused()
             wait = errors.wait_of(answer) or pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
             if time.monotonic() + wait > until:
                 raise ProviderBusy(
@@ -244,16 +265,19 @@ class ElevenLabs:
 
     def _heed_refusal(self, answer: Answer) -> None:
         if answer.status in (400, 401, 402, 403):
-            self._account.forget()
+            self._facts.forget()
 
     def _free(self, method: str, path: str, **request: Any) -> Answer:
         try:
-            return self._upstream.ask_again(method, path, **request)
+            answer = self._upstream.ask_again(method, path, **request)
         except (NotSent, AnswerLost):
             raise _unreachable() from None
+        if answer.status >= 500:
+            raise _unreachable()
+        return answer
 
     def start(self) -> None:
-        return None
+        self._facts.refresh()
 
     def close(self) -> None:
         self._upstream.close()

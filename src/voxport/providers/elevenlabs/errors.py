@@ -7,6 +7,7 @@ cloning 400. Its own sentences stay inside: they speak to the operator, of the o
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from voxport.errors import (
@@ -47,6 +48,7 @@ _BAD_SAMPLE: Final = {
 _TOO_LONG: Final = {"max_character_limit_exceeded", "text_too_long"}
 _BAD_TEXT: Final = {"text_too_short", "invalid_text", "empty_text"}
 _VERIFY: Final = {"voice_access_denied"}
+_LONGEST_WAIT: Final = 3_600.0
 _DEFAULT_WAIT: Final = 5  # seconds, where a refusal doesn't say
 
 
@@ -57,9 +59,10 @@ def is_busy(answer: Answer) -> bool:
 def wait_of(answer: Answer) -> float | None:
     """The seconds of `Retry-After`, where it says them."""
     try:
-        return max(0.0, float(answer.headers.get("retry-after", "")))
+        seconds = float(answer.headers.get("retry-after", ""))
     except ValueError:
         return None
+    return min(max(0.0, seconds), _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def reason(answer: Answer) -> set[str]:
@@ -99,10 +102,10 @@ def _sorted(answer: Answer) -> VoxportError:
         return ProviderFailed(f"{TITLE} wants this voice to be verified by its speaker before it speaks.")
     if status in (401, 403):
         return ProviderUnavailable(f"{TITLE} refuses the gateway's key. Its operator has to look at it.")
-    if status in (408, 502, 504):
-        return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
-    if status >= 500:
+    if status == 503:
         return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
+    if status == 408 or status >= 500:  # also those of an edge that gave up waiting, long after the work had begun
+        return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
     return _refused(answer, why)
 
 
@@ -126,7 +129,8 @@ def _refused(answer: Answer, why: set[str]) -> VoxportError:
 def _field(detail: Any) -> tuple[str, ...] | None:
     """The field of ours that the first problem is about, where it is one of ours."""
     problem = detail[0] if isinstance(detail, list) and detail and isinstance(detail[0], dict) else {}
-    location = [str(part) for part in problem.get("loc", ()) if part != "body"]
+    named = problem.get("loc")
+    location = [str(part) for part in named if part != "body"] if isinstance(named, list) else []
     ours = {"stability", "similarity_boost", "style", "speed"}
     if location[:1] == ["text"]:
         return ("text",)

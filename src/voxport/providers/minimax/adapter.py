@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderError, ProviderFailed, ProviderUnavailable
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, VoiceLost
 from voxport.providers.base import (
     SAMPLE_RATE,
     Audio,
@@ -24,7 +23,8 @@ from voxport.providers.base import (
     StockVoice,
     VoiceRef,
 )
-from voxport.providers.joining import from_pcm, require_speakable, spoken_in_parts
+from voxport.providers.facts import NotTold, Told
+from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
@@ -45,7 +45,8 @@ _FIRST_CALLS: Final = 4
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # seconds between two tries of a call that was refused
 _ACTIVATION: Final = "Hello."
 """A clone exists for good only once it has spoken: the shortest text that is speech."""
-_KEPT_SECONDS: Final = 300.0
+_MOST_IDS: Final = 5
+_LONGEST_LINE: Final = 32 * 1024 * 1024  # bytes of an event
 
 
 class MiniMax:
@@ -71,9 +72,7 @@ class MiniMax:
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
         self._max_text_length = max_text_length
         self._patience = patience
-        self._stock: tuple[StockVoice, ...] = ()
-        self._problem: str | None = None
-        self._asked_again_at = 0.0
+        self._stock: Told[tuple[StockVoice, ...]] = Told(self._asked_stock, ())
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -91,12 +90,10 @@ class MiniMax:
         wait = self._upstream.breaker.seconds_left()
         if wait is not None:
             return f"it failed several times in a row and is tried again in {wait} s"
-        self._look()
-        return self._problem
+        return self._stock.problem()
 
     def list_voices(self) -> list[StockVoice]:
-        self._look()
-        return list(self._stock)
+        return list(self._stock.value())
 
     def check_text(self, text: str, language: str) -> None:
         require_speakable(text)
@@ -107,17 +104,19 @@ class MiniMax:
         self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
     ) -> ClonedVoice:
         """Under an id that follows from `voice_id`, so that an earlier call with it made this very voice: MiniMax then
-        says that the id is taken. It is spoken with once, or it would be gone in a week."""
-        remote_id = self._remote_id(voice_id)
+        says that the id is taken. It says so of a voice that is gone, too, and then the next id is tried. A persistent
+        clone is spoken with once, so that it stays for a week at least."""
         progress(0.1)
         file_id = self._uploaded(sample)
         progress(0.4)
-        self._made(file_id, remote_id)
-        progress(0.7)
-        if not quick:
-            self._activate(remote_id)
-        progress(1.0)
-        return ClonedVoice(remote_id, _CLONE_LANGUAGE)
+        for number in range(_MOST_IDS):
+            remote_id = self._remote_id(voice_id, number)
+            is_new = self._made(file_id, remote_id)
+            progress(0.7)
+            if (is_new and quick) or self._speaks(remote_id):
+                progress(1.0)
+                return ClonedVoice(remote_id, _CLONE_LANGUAGE)
+        raise ProviderFailed(f"{errors.TITLE} gave no id for this voice. Clone it anew.")
 
     def delete(self, voice: VoiceRef) -> None:
         body = {"voice_type": "voice_cloning", "voice_id": voice.provider_voice_id}
@@ -126,8 +125,8 @@ class MiniMax:
         if answer.status != 200 or errors.code_of(answer.json()) not in (0, 2013, 2042, 2054):
             raise errors.sorted_error(answer)
 
-    def _remote_id(self, voice_id: str) -> str:
-        return f"vxp-{self._tag}-{re.sub(r'[^A-Za-z0-9]', '', voice_id)}x"
+    def _remote_id(self, voice_id: str, number: int) -> str:
+        return f"vxp-{self._tag}-{re.sub(r'[^A-Za-z0-9]', '', voice_id)}-{number}x"
 
     def _uploaded(self, sample: Audio) -> int:
         files = {"file": ("sample.wav", wav_file(sample), "audio/wav")}
@@ -141,16 +140,23 @@ class MiniMax:
             raise ProviderFailed(f"{errors.TITLE} did not take the recording. Nothing was charged; try again.")
         return file_id
 
-    def _made(self, file_id: int, remote_id: str) -> None:
-        """Making a voice costs nothing until it speaks, so a lost answer is asked for again."""
+    def _made(self, file_id: int, remote_id: str) -> bool:
+        """Whether the voice is new: False where the id was taken. Making a voice costs nothing until it speaks, so a
+        lost answer is asked for again."""
         answer = self._free("/v1/voice_clone", json={"file_id": file_id, "voice_id": remote_id})
         code = errors.code_of(answer.json()) if answer.status == 200 else None
         if code not in (0, errors.DUPLICATE):
             raise errors.sorted_error(answer)
+        return code == 0
 
-    def _activate(self, remote_id: str) -> None:
-        for _ in self.speak(_ACTIVATION, VoiceRef(remote_id), language=_CLONE_LANGUAGE):
-            pass
+    def _speaks(self, remote_id: str) -> bool:
+        """Only by speech can it be told whether a voice exists: until then it is in no list."""
+        try:
+            for _ in self.speak(_ACTIVATION, VoiceRef(remote_id), language=_CLONE_LANGUAGE):
+                pass
+        except VoiceLost:
+            return False
+        return True
 
     # Speech
 
@@ -184,9 +190,8 @@ class MiniMax:
                 yield from _events(streamed)
 
         limit = min(_LONGEST, self._max_text_length)
-        return spoken_in_parts(
-            text, language, limit=limit, whole=whole, streamed=stream if early else None, after=after
-        )
+        streamed = (lambda part: drained(stream(part))) if early else None
+        return spoken_in_parts(text, language, limit=limit, whole=whole, streamed=streamed, after=after)
 
     @contextmanager
     def _paid(self, client: str, body: dict[str, Any]) -> Iterator[Streamed]:
@@ -194,8 +199,9 @@ class MiniMax:
         again while there is patience; nothing else is."""
         until, pause = time.monotonic() + self._patience, _SHORTEST_PAUSE
         while True:
+            left = until - time.monotonic()
             with (
-                self._limiter.place(client),
+                self._limiter.place(client, patience=left),
                 _outcomes(),
                 self._upstream.stream("POST", "/v1/t2a_v2", params=self._query, json=body) as streamed,
             ):
@@ -205,13 +211,16 @@ class MiniMax:
                     return
                 answer = streamed.read()
                 code = errors.code_of(answer.json())
+                is_busy = answer.status == 429 or errors.is_busy(code)
+                streamed.is_failure = errors.is_down(code)
+                if is_busy:
+                    self._limiter.refused()
                 if answer.status == 200 and code == 0:
                     yield Streamed(answer.status, answer.headers, iter([answer.content]))
                     self._limiter.went_well()
                     return
-            if answer.status != 429 and not errors.is_busy(code):
+            if not is_busy:
                 raise errors.sorted_error(answer)
-            self._limiter.refused()
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
             if time.monotonic() + wait > until:
                 raise ProviderBusy(
@@ -224,33 +233,38 @@ class MiniMax:
 
     # The account
 
-    def _look(self) -> None:
-        if time.monotonic() < self._asked_again_at:
-            return
-        self._asked_again_at = time.monotonic() + _KEPT_SECONDS
+    def _asked_stock(self) -> tuple[StockVoice, ...]:
+        """Raises NotTold."""
         try:
-            answer = self._free("/v1/get_voice", json={"voice_type": "system"})
-            body = answer.json()
-            if answer.status != 200 or errors.code_of(body) != 0:
-                raise errors.sorted_error(answer)
-        except ProviderError as error:
-            self._problem, self._asked_again_at = error.message, time.monotonic() + 15.0
-            return
-        self._problem = None
-        self._stock = tuple(
+            answer = self._upstream.ask_again(
+                "POST", "/v1/get_voice", params=self._query, json={"voice_type": "system"}
+            )
+        except (NotSent, AnswerLost):
+            raise NotTold("it does not answer", is_final=False) from None
+        body = answer.json()
+        code = errors.code_of(body)
+        if errors.is_key(code):
+            raise NotTold("it refuses the key that is set", is_final=True)
+        if answer.status != 200 or code != 0:
+            raise NotTold("it does not answer as it should", is_final=False)
+        listed = body.get("system_voice")
+        return tuple(
             StockVoice(str(one["voice_id"]), str(one.get("voice_name") or one["voice_id"]), _language(one), None)
-            for one in body.get("system_voice") or ()
+            for one in (listed if isinstance(listed, list) else [])
             if isinstance(one, dict) and one.get("voice_id")
         )
 
     def _free(self, path: str, **request: Any) -> Answer:
         try:
-            return self._upstream.ask_again("POST", path, params=self._query, **request)
+            answer = self._upstream.ask_again("POST", path, params=self._query, **request)
         except (NotSent, AnswerLost):
             raise _unreachable() from None
+        if answer.status >= 500:
+            raise _unreachable()
+        return answer
 
     def start(self) -> None:
-        return None
+        self._stock.refresh()
 
     def close(self) -> None:
         self._upstream.close()
@@ -296,31 +310,38 @@ def _events(streamed: Streamed) -> Iterator[bytes]:
     if _is_json(streamed):
         yield _audio(streamed.read())
         return
+    has_spoken = False
     for line in _lines(streamed.parts):
         if not line.startswith(b"data:"):
             continue
-        try:
-            event = json.loads(line[5:])
-        except ValueError:
-            continue
+        event = Answer(200, streamed.headers, line[5:]).json()
         if errors.code_of(event) not in (0, None):
-            raise errors.sorted_error(Answer(200, streamed.headers, b""), event)
+            error = errors.sorted_error(Answer(200, streamed.headers, b""), event)
+            # What was spoken before it may be billed.
+            raise OutcomeUnknown(f"{errors.TITLE} broke off.", details=error.details) if has_spoken else error
         data = event.get("data") if isinstance(event, dict) else None
         if not isinstance(data, dict):
             continue
         if data.get("status") == 2:
             return
         if isinstance(data.get("audio"), str):
+            has_spoken = True
             yield _from_hex(data["audio"])
     raise AnswerLost
 
 
 def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
-    waiting = b""
+    """Raises AnswerLost for a line without an end."""
+    waiting = bytearray()
     for part in parts:
-        *lines, waiting = (waiting + part).split(b"\n")
-        yield from lines
-    yield waiting
+        waiting += part
+        if b"\n" in part:
+            *lines, rest = bytes(waiting).split(b"\n")
+            waiting = bytearray(rest)
+            yield from lines
+        elif len(waiting) > _LONGEST_LINE:
+            raise AnswerLost
+    yield bytes(waiting)
 
 
 def _from_hex(audio: str) -> bytes:

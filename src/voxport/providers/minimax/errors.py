@@ -85,7 +85,17 @@ def _by_code(code: int | None) -> VoxportError:
             f"{TITLE} can't use this recording. Send 30 seconds or more of one person speaking clearly.",
             details={"reason": "refused_by_provider"},
         )
+    if code is None:
+        return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
     return ProviderFailed(f"{TITLE} did not take the call. Nothing was charged.")
+
+
+def is_key(code: int | None) -> bool:
+    return code in _KEY
+
+
+def is_down(code: int | None) -> bool:
+    return code in _DOWN
 
 
 def _by_status(status: int) -> VoxportError:
@@ -93,6 +103,7 @@ def _by_status(status: int) -> VoxportError:
         return _by_code(1002)
     if status in (401, 403):
         return _by_code(1004)
-    if status in (408, 502, 504):
-        return _by_code(_TIMEOUT)
-    return _by_code(1024) if status >= 500 else _by_code(2013)
+    if status == 503:
+        return _by_code(1024)
+    # Any other is also that of an edge that gave up waiting, long after the work had begun.
+    return _by_code(_TIMEOUT) if status == 408 or status >= 500 else _by_code(2013)

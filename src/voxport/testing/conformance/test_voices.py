@@ -100,6 +100,14 @@ def test_a_voice_may_be_removed_twice(provider: Provider, sample: Audio) -> None
         provider.delete(reference(cloned))
 
 
+def test_a_voice_that_was_removed_can_be_made_again(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    provider.delete(reference(quick_clone(provider, sample, "conformance10")))
+    again = quick_clone(provider, sample, "conformance10")
+    assert spoken(provider, reference(again)).size
+    provider.delete(reference(again))
+
+
 def test_a_voice_that_is_gone_is_told_as_an_error_of_the_caller_s(provider: Provider, sample: Audio) -> None:
     require_cloning(provider)
     cloned = quick_clone(provider, sample, "conformance7")

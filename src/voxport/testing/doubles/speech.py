@@ -34,6 +34,7 @@ def encoded(audio: Audio, codec: str, rate: int, bit_rate: int | None) -> bytes:
         "mp3": ["-c:a", "libmp3lame", "-f", "mp3"],
         "opus": ["-c:a", "libopus", "-f", "ogg"],
         "flac": ["-c:a", "flac", "-f", "flac"],
+        "ulaw_wav": ["-c:a", "pcm_mulaw", "-f", "wav"],
         "ulaw": ["-c:a", "pcm_mulaw", "-f", "mulaw"],
         "alaw": ["-c:a", "pcm_alaw", "-f", "alaw"],
     }

@@ -67,6 +67,8 @@ class State(Serving):
             voice_id: ElevenVoice(voice_id, name, "premade", mark_of(name.encode()), {"gender": gender}, None, 0)
             for voice_id, (name, gender) in _PREMADE.items()
         }
+        self.hidden_until = 0.0
+        """On the monotonic clock: until then no list shows the account's own voices, as if they were still made."""
         self.spoken: list[str] = []
         """The voice of each synthesis that was done, and billed."""
 

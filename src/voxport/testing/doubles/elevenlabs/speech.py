@@ -78,8 +78,8 @@ class Speech:
         if voice.requires_verification:
             message = "This voice has to be verified before it can be used."
             raise wire.error(403, "authorization_error", "voice_access_denied", message)
-        self._pay(len(body.text))
         async with self._place as running:
+            self._pay(len(body.text))
             await anyio.sleep(self._state.account.latency)
             codec, rate, *rest = wanted.split("_")
             speed = (body.voice_settings.speed if body.voice_settings else None) or 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -96,6 +97,8 @@ class Voices:
             raise wire.unprocessable([{**problem, "input": size}])
         self._state.require(request, "voices_read")
         own = [one for one in self._state.voices.values() if query.get("search", "").lower() in one.name.lower()]
+        if time.monotonic() < self._state.hidden_until:
+            own = []
         wanted = query.getlist("voice_ids")
         if wanted:
             own = [one for one in own if one.voice_id in wanted]

@@ -45,7 +45,15 @@ MODELS: Final = frozenset(
 )
 RATES: Final = (8000, 16_000, 22_050, 24_000, 32_000, 44_100)
 BIT_RATES: Final = (32_000, 64_000, 128_000, 256_000)
-FORMATS: Final = {"mp3": "mp3", "pcm": "pcm", "flac": "flac", "wav": "wav", "pcmu_raw": "ulaw", "opus": "opus"}
+FORMATS: Final = {
+    "mp3": "mp3",
+    "pcm": "pcm",
+    "flac": "flac",
+    "wav": "wav",
+    "pcmu_raw": "ulaw",
+    "pcmu_wav": "ulaw_wav",
+    "opus": "opus",
+}
 """Each with what `speech.encoded` calls it."""
 PURPOSES: Final = ("voice_clone", "prompt_audio", "t2a_async_input", "video_understanding", "video_generation_input")
 BOOSTS: Final = {
