@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeGateway
 from tests.support.client import Client, open_client
-from tests.support.server import environment
+from tests.support.server import environment, wait_until
 from voxport.billing.calls import Call, Calls
 from voxport.billing.service import AlreadySettled
 from voxport.billing.verify import verify
@@ -326,6 +326,25 @@ def test_the_holds_of_living_calls_and_of_jobs_are_not_abandoned(payer: Client, 
         assert payer.balance()["held"] == 6
     assert calls.release_abandoned() == 0
     assert payer.balance()["held"] == 5
+    assert clean(payer)
+
+
+def test_a_hold_that_the_database_did_not_give_back_is_given_back_later(
+    payer: Client, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.billing.calls._AGAIN_SECONDS", 0.05)
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON holds WHEN NEW.state = 'released' "
+        "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    )
+    with payer.gateway.database.transaction() as tx:
+        tx.execute(text(refuse))
+    with pytest.raises(ProviderTimeout), calls.hold(Call(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)):
+        raise ProviderTimeout("The provider was too slow.")
+    assert payer.balance()["held"] == 1
+    with payer.gateway.database.transaction() as tx:
+        tx.execute(text("DROP TRIGGER refuse"))
+    wait_until(lambda: payer.balance()["held"] == 0, seconds=10, what="the hold's release")
     assert clean(payer)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from voxport.billing.service import AlreadySettled, Billing
@@ -16,6 +18,9 @@ from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.errors import ProviderTimeout
 from voxport.ids import new_id
+
+_AGAIN_SECONDS = 5.0
+_log = logging.getLogger("voxport.billing")
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,7 @@ class Calls:
             yield open_call
         finally:
             if not open_call.is_captured:
-                with self._database.transaction() as tx:
-                    self._billing.release(tx, hold_id)
+                self._release(hold_id)
 
     def release_abandoned(self) -> int:
         """Release the holds of calls whose process died; how many there were."""
@@ -75,6 +79,17 @@ class Calls:
                 released += self._billing.release_all_of(owner)
                 self._leases.retire(owner, lease)
         return released
+
+    def _release(self, hold_id: str) -> None:
+        """Now, or as soon as the database takes it: while this process lives nobody else gives its holds back."""
+        try:
+            with self._database.transaction() as tx:
+                self._billing.release(tx, hold_id)
+        except DBAPIError:
+            _log.exception("a hold could not be given back; trying again", extra={"hold_id": hold_id})
+            again = threading.Timer(_AGAIN_SECONDS, self._release, [hold_id])
+            again.daemon = True
+            again.start()
 
     def _own_lease(self) -> str:
         """The name under which this process lives, held until it ends, in whatever way."""
