@@ -18,6 +18,7 @@ from tests.support.server import environment, wait_until
 from voxport.billing.calls import Call, Calls
 from voxport.billing.service import AlreadySettled
 from voxport.billing.verify import verify
+from voxport.db.lease import Leases
 from voxport.errors import InsufficientCredits, Invalid, ProviderTimeout, VoxportError
 from voxport.gateway import Gateway
 
@@ -330,9 +331,10 @@ def test_the_holds_of_living_calls_and_of_jobs_are_not_abandoned(payer: Client, 
 
 
 def test_a_hold_that_the_database_did_not_give_back_is_given_back_later(
-    payer: Client, calls: Calls, monkeypatch: pytest.MonkeyPatch
+    payer: Client,
 ) -> None:
-    monkeypatch.setattr("voxport.billing.calls._AGAIN_SECONDS", 0.05)
+    gateway = payer.gateway
+    calls = Calls(gateway.database, gateway.billing, Leases(gateway.database.url), again_seconds=0.05)
     refuse = (
         "CREATE TRIGGER refuse BEFORE UPDATE ON holds WHEN NEW.state = 'released' "
         "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"

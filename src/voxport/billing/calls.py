@@ -41,10 +41,14 @@ class Settled:
 class Calls:
     """`leases` tell which processes live: the holds of one that died in a call are given back."""
 
-    def __init__(self, database: Database, billing: Billing, leases: Leases) -> None:
+    def __init__(
+        self, database: Database, billing: Billing, leases: Leases, *, again_seconds: float = _AGAIN_SECONDS
+    ) -> None:
+        """`again_seconds`: after which a hold that the database did not give back is tried again."""
         self._database = database
         self._billing = billing
         self._leases = leases
+        self._again_seconds = again_seconds
         self._owner: str | None = None
         self._guard = threading.Lock()
 
@@ -87,7 +91,7 @@ class Calls:
                 self._billing.release(tx, hold_id)
         except DBAPIError:
             _log.exception("a hold could not be given back; trying again", extra={"hold_id": hold_id})
-            again = threading.Timer(_AGAIN_SECONDS, self._release, [hold_id])
+            again = threading.Timer(self._again_seconds, self._release, [hold_id])
             again.daemon = True
             again.start()
 

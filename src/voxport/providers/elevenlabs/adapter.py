@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 from voxport.errors import (
     OutcomeUnknown,
-    ProviderBusy,
     ProviderFailed,
-    ProviderUnavailable,
     SampleUnusable,
     VoxportError,
 )
@@ -33,6 +28,7 @@ from voxport.providers.base import (
 from voxport.providers.elevenlabs import errors
 from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_own, voices, wants_verification
 from voxport.providers.facts import Told
+from voxport.providers.hosted import Hosted, Refused
 from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
@@ -42,7 +38,7 @@ _CLONE_LANGUAGE: Final = "en"
 _MOST_CALLS: Final = 30  # the largest plan's
 _FIRST_CALLS: Final = 2  # the smallest plan's
 _MODEL: Final = "eleven_multilingual_v2"
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries of a call that was refused
+_PAUSES: Final = (0.25, 4.0)  # seconds between two tries of a call that was refused: the shortest, the longest
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
 _LOOKS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
 """Seconds before each look for a voice whose making was not answered."""
@@ -70,7 +66,7 @@ class ElevenLabs:
         self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
         self._tag = tag
         self._max_text_length = max_text_length
-        self._patience = patience
+        self._hosted = Hosted(errors.TITLE, self._upstream, self._limiter, patience=patience, pauses=_PAUSES)
         self._looks = looks
 
     def capabilities(self) -> Capabilities:
@@ -110,7 +106,7 @@ class ElevenLabs:
         return ClonedVoice(found, _CLONE_LANGUAGE)
 
     def delete(self, voice: VoiceRef) -> None:
-        answer = self._free("DELETE", f"/v1/voices/{voice.provider_voice_id}")
+        answer = self._hosted.free("DELETE", f"/v1/voices/{voice.provider_voice_id}")
         if answer.status != 200 and not (answer.status in (400, 404) and errors.is_voice_lost(answer)):
             raise errors.sorted_error(answer)
 
@@ -141,14 +137,14 @@ class ElevenLabs:
         except Refusal as refusal:
             raise errors.sorted_error(refusal.answer) from None
         except (NotSent, AnswerLost):
-            raise _unreachable() from None
+            raise self._hosted.unreachable() from None
 
     def _add(self, name: str, sample: Audio) -> str:
         """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
         files = [("files", ("sample.wav", wav_file(sample), "audio/wav"))]
         for _ in range(2):
             try:
-                with _outcomes():
+                with self._hosted.outcomes():
                     return self._made(self._upstream.ask("POST", "/v1/voices/add", data={"name": name}, files=files))
             except OutcomeUnknown as unknown:
                 found = self._found_after(name, unknown)
@@ -214,48 +210,23 @@ class ElevenLabs:
             return {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": _MODEL, **settings}}
 
         def whole(part: str) -> Audio:
-            with self._paid(client, path, request(part)) as streamed:
+            with self._hosted.paid(client, path, self._judged, **request(part)) as streamed:
                 return from_pcm(_audio(streamed.read()))
 
         def stream(part: str) -> Iterator[bytes]:
-            with self._paid(client, f"{path}/stream", request(part)) as streamed:
+            with self._hosted.paid(client, f"{path}/stream", self._judged, **request(part)) as streamed:
                 yield from _whole_or_lost(streamed)
 
         streamed = (lambda part: drained(stream(part))) if early else None
         return spoken_in_parts(text, language, limit=limit, whole=whole, streamed=streamed, after=after)
 
-    @contextmanager
-    def _paid(self, client: str, path: str, request: dict[str, Any]) -> Iterator[Streamed]:
-        """The answer to a call that costs, in a place of the limiter's. What is refused for being too much is tried
-        again while there is patience; nothing else is."""
-        until, pause = time.monotonic() + self._patience, _SHORTEST_PAUSE
-        while True:
-            left = until - time.monotonic()
-            with (
-                self._limiter.place(client, patience=left),
-                _outcomes(),
-                self._upstream.stream("POST", path, **request) as streamed,
-            ):
-                if streamed.status == 200:
-                    self._heed(streamed)
-                    yield streamed
-                    self._limiter.went_well()
-                    return
-                answer = streamed.read()
-                if errors.is_busy(answer):
-                    self._limiter.refused()
-            if not errors.is_busy(answer):
-                self._heed_refusal(answer)
-                raise errors.sorted_error(answer)
-            wait = errors.wait_of(answer) or pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
-            if time.monotonic() + wait > until:
-                raise ProviderBusy(
-                    f"{errors.TITLE} has as many calls as it takes. Nothing was charged; try again in "
-                    f"{math.ceil(wait)} s.",
-                    retry_after_seconds=max(1, math.ceil(wait)),
-                )
-            time.sleep(wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    def _judged(self, streamed: Streamed) -> Streamed | Refused:
+        if streamed.status == 200:
+            self._heed(streamed)
+            return streamed
+        answer = streamed.read()
+        self._heed_refusal(answer)
+        return Refused(errors.sorted_error(answer), is_busy=errors.is_busy(answer), wait=errors.wait_of(answer))
 
     def _heed(self, streamed: Streamed) -> None:
         """Where the account tells how many calls it takes, that is how many it gets."""
@@ -267,34 +238,11 @@ class ElevenLabs:
         if answer.status in (400, 401, 402, 403):
             self._facts.forget()
 
-    def _free(self, method: str, path: str, **request: Any) -> Answer:
-        try:
-            answer = self._upstream.ask_again(method, path, **request)
-        except (NotSent, AnswerLost):
-            raise _unreachable() from None
-        if answer.status >= 500:
-            raise _unreachable()
-        return answer
-
     def start(self) -> None:
         self._facts.refresh()
 
     def close(self) -> None:
         self._upstream.close()
-
-
-def _unreachable() -> ProviderUnavailable:
-    return ProviderUnavailable(f"{errors.TITLE} does not answer. Nothing was charged; try again in a minute.")
-
-
-@contextmanager
-def _outcomes() -> Iterator[None]:
-    try:
-        yield
-    except NotSent:
-        raise _unreachable() from None
-    except AnswerLost:
-        raise OutcomeUnknown(f"{errors.TITLE} broke off. What it made is lost.") from None
 
 
 def _audio(answer: Answer) -> bytes:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import random
 import re
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, VoiceLost
+from voxport.errors import OutcomeUnknown, ProviderFailed, VoiceLost
 from voxport.providers.base import (
     SAMPLE_RATE,
     Audio,
@@ -24,6 +21,7 @@ from voxport.providers.base import (
     VoiceRef,
 )
 from voxport.providers.facts import NotTold, Told
+from voxport.providers.hosted import Hosted, Refused
 from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
@@ -42,7 +40,7 @@ _CLONE_LANGUAGE: Final = "en"
 _SAMPLE_SECONDS: Final = 10  # the least that it takes
 _MOST_CALLS: Final = 20
 _FIRST_CALLS: Final = 4
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0  # seconds between two tries of a call that was refused
+_PAUSES: Final = (0.5, 8.0)  # seconds between two tries of a call that was refused: the shortest, the longest
 _ACTIVATION: Final = "Hello."
 """A clone exists for good only once it has spoken: the shortest text that is speech."""
 _MOST_IDS: Final = 5
@@ -71,7 +69,7 @@ class MiniMax:
         self._query = {"GroupId": group_id} if group_id else {}
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
         self._max_text_length = max_text_length
-        self._patience = patience
+        self._hosted = Hosted(errors.TITLE, self._upstream, self._limiter, patience=patience, pauses=_PAUSES)
         self._stock: Told[tuple[StockVoice, ...]] = Told(self._asked_stock, ())
 
     def capabilities(self) -> Capabilities:
@@ -193,43 +191,8 @@ class MiniMax:
         streamed = (lambda part: drained(stream(part))) if early else None
         return spoken_in_parts(text, language, limit=limit, whole=whole, streamed=streamed, after=after)
 
-    @contextmanager
-    def _paid(self, client: str, body: dict[str, Any]) -> Iterator[Streamed]:
-        """The answer to a call that costs, in a place of the limiter's. What is refused for being too much is tried
-        again while there is patience; nothing else is."""
-        until, pause = time.monotonic() + self._patience, _SHORTEST_PAUSE
-        while True:
-            left = until - time.monotonic()
-            with (
-                self._limiter.place(client, patience=left),
-                _outcomes(),
-                self._upstream.stream("POST", "/v1/t2a_v2", params=self._query, json=body) as streamed,
-            ):
-                if streamed.status == 200 and not _is_json(streamed):
-                    yield streamed
-                    self._limiter.went_well()
-                    return
-                answer = streamed.read()
-                code = errors.code_of(answer.json())
-                is_busy = answer.status == 429 or errors.is_busy(code)
-                streamed.is_failure = errors.is_down(code)
-                if is_busy:
-                    self._limiter.refused()
-                if answer.status == 200 and code == 0:
-                    yield Streamed(answer.status, answer.headers, iter([answer.content]))
-                    self._limiter.went_well()
-                    return
-            if not is_busy:
-                raise errors.sorted_error(answer)
-            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
-            if time.monotonic() + wait > until:
-                raise ProviderBusy(
-                    f"{errors.TITLE} has as many calls as it takes. Nothing was charged; try again in "
-                    f"{math.ceil(wait)} s.",
-                    retry_after_seconds=max(1, math.ceil(wait)),
-                )
-            time.sleep(wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    def _paid(self, client: str, body: dict[str, Any]) -> AbstractContextManager[Streamed]:
+        return self._hosted.paid(client, "/v1/t2a_v2", _judged, params=self._query, json=body)
 
     # The account
 
@@ -255,13 +218,7 @@ class MiniMax:
         )
 
     def _free(self, path: str, **request: Any) -> Answer:
-        try:
-            answer = self._upstream.ask_again("POST", path, params=self._query, **request)
-        except (NotSent, AnswerLost):
-            raise _unreachable() from None
-        if answer.status >= 500:
-            raise _unreachable()
-        return answer
+        return self._hosted.free("POST", path, params=self._query, **request)
 
     def start(self) -> None:
         self._stock.refresh()
@@ -281,18 +238,16 @@ def _is_json(streamed: Streamed) -> bool:
     return streamed.headers.get("content-type", "").startswith("application/json")
 
 
-def _unreachable() -> ProviderUnavailable:
-    return ProviderUnavailable(f"{errors.TITLE} does not answer. Nothing was charged; try again in a minute.")
-
-
-@contextmanager
-def _outcomes() -> Iterator[None]:
-    try:
-        yield
-    except NotSent:
-        raise _unreachable() from None
-    except AnswerLost:
-        raise OutcomeUnknown(f"{errors.TITLE} broke off. What it made is lost.") from None
+def _judged(streamed: Streamed) -> Streamed | Refused:
+    """A refusal is plain JSON, also of a stream."""
+    if streamed.status == 200 and not _is_json(streamed):
+        return streamed
+    answer = streamed.read()
+    code = errors.code_of(answer.json())
+    if answer.status == 200 and code == 0:
+        return Streamed(answer.status, answer.headers, iter([answer.content]))
+    streamed.is_failure = errors.is_down(code)
+    return Refused(errors.sorted_error(answer), is_busy=answer.status == 429 or errors.is_busy(code))
 
 
 def _audio(answer: Answer) -> bytes:
