@@ -64,6 +64,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     app.state.gateway = gateway
     app.state.gate = Gate(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
+    app.state.providers = gateway.providers
     app.state.readiness = {
         "database": gateway.database.ping,
         "storage": gateway.storage.check,

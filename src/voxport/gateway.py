@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
@@ -10,13 +12,14 @@ from voxport.accounts.service import Accounts
 from voxport.billing.calls import Calls
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, CatalogError, load_catalog
+from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
 from voxport.db.lease import Leases
 from voxport.db.migrate import migrate
 from voxport.db.session import Database
-from voxport.engine import EngineProcess
+from voxport.intents.service import Intents
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
 from voxport.jobs.port import JobHandler
 from voxport.jobs.service import Jobs
@@ -26,17 +29,18 @@ from voxport.media.samples import Samples
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.media.storage import LocalStorage, StorageError, open_storage
+from voxport.providers.base import Setup
 from voxport.providers.local import LocalProvider
-from voxport.providers.registry import Registry
-from voxport.providers.remote import elevenlabs, minimax
-from voxport.secret import load_secret
+from voxport.providers.local import open_provider as open_local
+from voxport.providers.names import found
+from voxport.providers.registry import Registry, open_provider
+from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
 from voxport.voices.service import Voices
+from voxport.voices.speaking import Speaking
 from voxport.watermark.service import Watermarks
-
-_FIT_STEPS_BACK = 5  # a fit, for which nobody waits, behind speech, for which somebody does
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Gateway:
     local: LocalProvider
     providers: Registry
     voices: Voices
+    speaking: Speaking
+    intents: Intents
     jobs: Jobs
     cloning: Cloning
     instant: InstantCloning
@@ -67,12 +73,14 @@ class Gateway:
         self.database.close()
 
 
-def open_gateway(settings: Settings, *, fetch_policy: FetchPolicy | None = None) -> Gateway:
+def open_gateway(
+    settings: Settings, *, fetch_policy: FetchPolicy | None = None, clock: Callable[[], datetime] = now
+) -> Gateway:
     """Open database and storage, bring the tables up to date, and build the services. Nothing is started: the
-    engine's process begins with `providers.start()` or the first call. `fetch_policy` is for tests that bring their
-    own resolver. Raises ConfigError."""
+    engine's process begins with `providers.start()` or the first call. `fetch_policy` and `clock` (of
+    voices and intents) are for tests that bring their own. Raises ConfigError."""
     try:
-        return _open(settings, fetch_policy)
+        return _open(settings, fetch_policy, clock)
     except (CatalogError, StorageError) as error:
         raise ConfigError(str(error)) from error
     except DBAPIError as error:
@@ -85,7 +93,7 @@ class ConfigError(Exception):
     """The settings, or what they name, can't be used; a sentence for the operator."""
 
 
-def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
+def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[[], datetime]) -> Gateway:
     catalog = load_catalog(settings.catalog_file)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     secret = load_secret(settings)
@@ -97,26 +105,42 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
     queue = DbosQueue(database)
     ffmpeg = find_ffmpeg(settings.ffmpeg)
 
-    def engine(niceness: int) -> EngineProcess:
-        return EngineProcess(threads=settings.engine_threads, niceness=niceness, model_path=settings.engine_model)
-
-    local = LocalProvider(
-        engine(settings.engine_niceness),
-        lambda: engine(min(19, settings.engine_niceness + _FIT_STEPS_BACK)),
-        max_text_length=catalog.limits.text_characters,
-        sample_min_seconds=catalog.limits.sample_min_speech_seconds,
-        sample_max_seconds=catalog.limits.sample_max_seconds,
+    local = open_local(_setup("local", settings, catalog, secret))
+    providers = Registry(
+        [
+            local if name == local.name else open_provider(name, point, _setup(name, settings, catalog, secret))
+            for name, point in found().items()
+        ],
+        settings.default_provider,
+        settings.provider_order,
     )
-    providers = Registry([elevenlabs(), minimax(), local], settings.default_provider)
 
     accounts = Accounts(database, secret)
     billing = Billing(database, catalog)
     calls = Calls(database, billing, Leases(database.url))
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
-    voices = Voices(database, storage, providers)
     jobs = Jobs(database, billing, queue)
-    speech = Speech(catalog, billing, calls, jobs, voices, providers, media, storage, ffmpeg)
+    intents = Intents(
+        database,
+        billing,
+        calls,
+        jobs,
+        providers,
+        release_after=timedelta(minutes=settings.unknown_outcome_minutes),
+        clock=clock,
+    )
+    voices = Voices(database, storage, providers, clock=clock)
+    speaking = Speaking(
+        database,
+        voices,
+        samples,
+        intents,
+        providers,
+        keep_alive=timedelta(days=settings.voice_keep_alive_days),
+        clock=clock,
+    )
+    speech = Speech(catalog, billing, calls, jobs, voices, speaking, intents, providers, media, storage, ffmpeg)
     return Gateway(
         settings=settings,
         catalog=catalog,
@@ -131,13 +155,26 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None) -> Gateway:
         local=local,
         providers=providers,
         voices=voices,
+        speaking=speaking,
+        intents=intents,
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices),
-        instant=InstantCloning(catalog, calls, samples, providers, voices),
+        instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents),
         speech=speech,
         watermarks=Watermarks(samples),
         handlers=[
-            CloneHandler(jobs, samples, storage, providers, voices),
-            SpeechHandler(jobs, voices, providers, media, storage, ffmpeg),
+            CloneHandler(jobs, samples, storage, providers, voices, speaking, intents),
+            SpeechHandler(jobs, voices, speaking, intents, providers, media, storage, ffmpeg),
         ],
+    )
+
+
+def _setup(name: str, settings: Settings, catalog: Catalog, secret: Secret) -> Setup:
+    return Setup(
+        # From the secret: a second gateway with another one leaves our voices in a shared account alone.
+        tag=secret.key_for("voices at providers").hex()[:12],
+        max_text_length=catalog.limits.text_characters,
+        sample_min_seconds=catalog.limits.sample_min_speech_seconds,
+        sample_max_seconds=catalog.limits.sample_max_seconds,
+        options=settings.options_of(name),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-ProviderName = Literal["elevenlabs", "minimax", "local"]
+from voxport.providers.names import BUILT_IN, ProviderName, names
 
 
 class Settings(BaseSettings):
@@ -36,6 +37,44 @@ class Settings(BaseSettings):
         default=None,
         description="The provider of a request that names none. Default: `elevenlabs` where it can be used, "
         "else `local`.",
+    )
+    provider_order: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated names: the order in which a request with `provider: auto` tries the providers. "
+        "Default: `elevenlabs,minimax,local`, then the others that are installed.",
+    )
+    elevenlabs_api_key: SecretStr | None = Field(
+        default=None, description="Key of an account at ElevenLabs. Without it the provider can't be used."
+    )
+    elevenlabs_base_url: str = Field(
+        default="https://api.elevenlabs.io",
+        description="Where ElevenLabs is asked, such as `https://api.eu.residency.elevenlabs.io`.",
+    )
+    elevenlabs_model: str = Field(
+        default="eleven_multilingual_v2", description="The model that speaks at ElevenLabs; the account has to have it."
+    )
+    minimax_api_key: SecretStr | None = Field(
+        default=None, description="Key of an account at MiniMax. Without it the provider can't be used."
+    )
+    minimax_base_url: str = Field(
+        default="https://api.minimax.io",
+        description="Where MiniMax is asked: the host of the key's own region, such as `https://api.minimaxi.com`.",
+    )
+    minimax_model: str = Field(default="speech-2.6-hd", description="The model that speaks at MiniMax.")
+    minimax_group_id: str | None = Field(
+        default=None, description="The `GroupId` that some older accounts at MiniMax need."
+    )
+    unknown_outcome_minutes: float = Field(
+        default=15.0,
+        ge=0,
+        description="Minutes after which the hold of a call whose outcome at a hosted provider is not known is given "
+        "back to the customer. `voxport intents list` shows what was lost.",
+    )
+    voice_keep_alive_days: float = Field(
+        default=90.0,
+        ge=0,
+        description="Days for which a cloned voice that nobody speaks with is kept alive at a provider that deletes "
+        "unused ones; later it is made again from its sample, when it is spoken with.",
     )
     bootstrap_key: SecretStr | None = Field(
         default=None,
@@ -128,6 +167,30 @@ class Settings(BaseSettings):
             return frozenset(host.strip().lower() for host in value.split(",") if host.strip())
         return value
 
+    @field_validator("provider_order", mode="before")
+    @classmethod
+    def _split_order(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("provider_order")
+    @classmethod
+    def _check_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(names()))
+        if unknown or len(set(value)) < len(value):
+            what = f"there is no provider {unknown[0]!r}" if unknown else "a name stands there twice"
+            raise ValueError(f"{what}; the providers are: {', '.join(names())}")
+        return value
+
+    @field_validator("elevenlabs_base_url", "minimax_base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        url = TypeAdapter(AnyHttpUrl).validate_python(value)
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("give scheme, host and path only: the key has a setting of its own")
+        return value.rstrip("/")
+
     @field_validator("public_url")
     @classmethod
     def _check_public_url(cls, value: str) -> str:
@@ -140,6 +203,23 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError("VOXPORT_SECRET_KEY needs at least 32 characters")
         return value
+
+    def options_of(self, provider: str) -> dict[str, Any]:
+        """What is set for a provider, by name without prefix: of one that is not the package's own, what the
+        environment has."""
+        if provider == "local":
+            return {"threads": self.engine_threads, "niceness": self.engine_niceness, "model": self.engine_model}
+        prefix = f"{provider.replace('-', '_')}_"
+        if provider not in BUILT_IN:
+            start = f"VOXPORT_{prefix.upper()}"
+            return {
+                name.removeprefix(start).lower(): value for name, value in os.environ.items() if name.startswith(start)
+            }
+        values = {name: getattr(self, name) for name in type(self).model_fields if name.startswith(prefix)}
+        return {
+            name.removeprefix(prefix): value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in values.items()
+        }
 
     @property
     def resolved_database_url(self) -> str:

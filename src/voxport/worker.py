@@ -63,9 +63,11 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
     """Mend what kills left behind. A task that fails keeps none of the others from its turn."""
     tasks: dict[str, Callable[[], int]] = {
         "jobs_given_up": lambda: _give_up_lost_jobs(gateway, runner),
-        "holds_released": gateway.calls.release_abandoned,
+        "holds_released": gateway.intents.bury_dead,
+        "intents_ended": gateway.intents.sweep,
         "files_swept": gateway.media.sweep,
         "voices_erased": gateway.voices.sweep_hidden,
+        "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
     }
     for name, task in tasks.items():

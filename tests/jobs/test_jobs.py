@@ -58,7 +58,7 @@ def test_a_queued_job_waits_and_costs_nothing_yet(client: Client) -> None:
 def test_without_a_provider_the_clone_goes_to_local(client: Client) -> None:
     job_id = client.post(CLONE, {"audioUrl": AUDIO["audioUrl"]}).json()["job"]["id"]
     job = client.gateway.jobs.get(client.profile_id, job_id)
-    assert job.request["provider"] == "local"
+    assert job.request["providers"] == ["local"]
 
 
 @pytest.mark.parametrize("job_id", ["00000000-0000-0000-0000-000000000000", "nonsense", "x" * 5000, "' OR 1=1"])

@@ -63,7 +63,7 @@ def test_a_place_of_another_text_is_lost(provider: LocalProvider, pieces: list[P
 def test_twice_the_speed_takes_about_half_the_time_with_its_pauses(
     provider: LocalProvider, pieces: list[Piece]
 ) -> None:
-    fast = sum(piece.audio.size for piece in provider.speak(TEXT, VOICE, language="en-us", speed=2.0))
+    fast = sum(piece.audio.size for piece in provider.speak(TEXT, VOICE, language="en-us", settings={"speed": 2.0}))
     assert 0.4 < fast / sum(piece.audio.size for piece in pieces) < 0.65
 
 

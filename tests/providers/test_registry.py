@@ -7,9 +7,17 @@ import pytest
 
 from tests.support.providers import ToneProvider
 from voxport.errors import BadRequest, ProviderUnavailable
+from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import VoiceRef
 from voxport.providers.registry import Registry
-from voxport.providers.remote import elevenlabs, minimax
+
+
+def elevenlabs() -> AbsentProvider:
+    return AbsentProvider("elevenlabs", "no key is configured")
+
+
+def minimax() -> AbsentProvider:
+    return AbsentProvider("minimax", "no key is configured")
 
 
 def registry(default: str | None = None, **local: bool) -> Registry:

@@ -139,7 +139,7 @@ def test_what_can_be_refused_at_once_is(singer: Client, fields: dict[str, Any], 
 def test_the_job_speaks_in_the_language_and_at_the_speed_of_its_request(singer: Client, five: Humming) -> None:
     work(five, queue(singer, language="fr-fr", voice_settings={"speed": 0.5}))
     asked = five.provider.asked[0]
-    assert (asked["language"], asked["speed"], asked["early"]) == ("fr-fr", 0.5, False)
+    assert (asked["language"], asked["settings"], asked["early"]) == ("fr-fr", {"speed": 0.5}, False)
     assert asked["text"] == BODY["text"]
 
 

@@ -229,16 +229,16 @@ def test_a_stop_of_the_gateway_cuts_the_stream_off_and_costs_nothing(singer: Cli
 
 
 def test_a_stream_keeps_its_place_until_its_end_and_gives_it_back(humming: Humming, singer: Client) -> None:
-    places = singer.app.state.gate._turns
-    free = places._value
+    gate = singer.app.state.gate
+    free = gate.free
     seen: list[int] = []
-    humming.provider.heard = lambda _: seen.append(places._value)
+    humming.provider.heard = lambda _: seen.append(gate.free)
     assert singer.post(TTS, BODY).status_code == 200
     assert seen == [free - 1]
-    assert places._value == free
+    assert gate.free == free
     humming.provider.failure = ProviderFailed("It broke.")
     assert singer.post(TTS, BODY).status_code == 502
-    assert places._value == free
+    assert gate.free == free
 
 
 def _wait(event: threading.Event) -> None:

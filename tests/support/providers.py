@@ -5,20 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
+from voxport.intents.service import Intents
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.media.sample import SampleReport
-from voxport.media.samples import Audio, Sample, Samples
+from voxport.media.samples import Audio, Embed, Sample, Samples
 from voxport.providers.base import (
+    NO_SETTINGS,
     SAMPLE_RATE,
     Capabilities,
     ClonedVoice,
@@ -27,15 +31,17 @@ from voxport.providers.base import (
     Place,
     PlaceLost,
     Progress,
+    Provider,
     StockVoice,
     VoiceRef,
+    VoiceSettings,
 )
 from voxport.providers.base import Audio as Speech
 from voxport.providers.registry import Registry
-from voxport.providers.remote import elevenlabs, minimax
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech as SpeechService
 from voxport.voices.service import Voices
+from voxport.voices.speaking import Speaking
 
 
 @dataclass
@@ -95,11 +101,13 @@ class ToneProvider:
         voice: VoiceRef,
         *,
         language: str,
-        speed: float = 1.0,
+        settings: VoiceSettings = NO_SETTINGS,
         early: bool = False,
         after: Place | None = None,
+        client: str = "",
     ) -> Iterator[Piece]:
-        self.asked.append({"text": text, "language": language, "speed": speed, "early": early, "after": after})
+        asked = {"text": text, "language": language, "settings": dict(settings), "early": early, "after": after}
+        self.asked.append({**asked, "client": client})
         if after is not None and after["plan"] != self.plan:
             raise PlaceLost
         wave = (np.sin(np.arange(self.samples) * 2 * np.pi * 220 / SAMPLE_RATE) * 0.5).astype(np.float32)
@@ -118,6 +126,12 @@ class ToneProvider:
         if self.delete_failure is not None:
             raise self.delete_failure
         self.deleted.append(voice.provider_voice_id)
+
+    def forget(self, voice_id: str) -> None:
+        self.delete(VoiceRef(voice_id))
+
+    def circuit(self) -> None:
+        return None
 
     def start(self) -> None:
         return None
@@ -172,31 +186,45 @@ class Humming:
 def hum(gateway: Gateway, provider: ToneProvider | None = None) -> Humming:
     """The same gateway with services that speak by a tone and find every sample good."""
     provider = provider or ToneProvider()
-    registry = Registry([elevenlabs(), minimax(), provider], gateway.settings.default_provider)
-    calls = gateway.calls
+    samples = AnySample(*samples_of(gateway, provider.embed))
+    others = [one for one in gateway.providers.all() if one.name != provider.name]
+    humming = rejoined(gateway, [*others, provider], samples)
+    handler = humming.handlers[0]
+    assert isinstance(handler, CloneHandler)
+    return Humming(humming, provider, samples, handler)
+
+
+def samples_of(gateway: Gateway, embed: Embed) -> tuple[Any, ...]:
+    """What the gateway's Samples are made of."""
     ffmpeg = find_ffmpeg(gateway.settings.ffmpeg)
-    samples = AnySample(
-        gateway.settings, gateway.catalog, gateway.storage, gateway.media, gateway.signer, ffmpeg, provider.embed
+    return (gateway.settings, gateway.catalog, gateway.storage, gateway.media, gateway.signer, ffmpeg, embed)
+
+
+def rejoined(
+    gateway: Gateway, providers: list[Provider], samples: Samples, *, clock: Callable[[], datetime] = now
+) -> Gateway:
+    """The same gateway with services that know other providers and samples."""
+    registry = Registry(providers, gateway.settings.default_provider, gateway.settings.provider_order)
+    calls, ffmpeg = gateway.calls, find_ffmpeg(gateway.settings.ffmpeg)
+    voices = Voices(gateway.database, gateway.storage, registry, clock=clock)
+    release_after = timedelta(minutes=gateway.settings.unknown_outcome_minutes)
+    intents = Intents(
+        gateway.database, gateway.billing, calls, gateway.jobs, registry, release_after=release_after, clock=clock
     )
-    voices = Voices(gateway.database, gateway.storage, registry)
-    handler = CloneHandler(gateway.jobs, samples, gateway.storage, registry, voices)
-    humming = dataclasses.replace(
+    keep_alive = timedelta(days=gateway.settings.voice_keep_alive_days)
+    speaking = Speaking(gateway.database, voices, samples, intents, registry, keep_alive=keep_alive, clock=clock)
+    speech = (voices, speaking, intents, registry, gateway.media, gateway.storage, ffmpeg)
+    return dataclasses.replace(
         gateway,
         providers=registry,
         voices=voices,
+        speaking=speaking,
+        intents=intents,
         cloning=Cloning(gateway.billing, gateway.jobs, samples, registry, voices),
-        instant=InstantCloning(gateway.catalog, calls, samples, registry, voices),
-        speech=SpeechService(
-            gateway.catalog,
-            gateway.billing,
-            calls,
-            gateway.jobs,
-            voices,
-            registry,
-            gateway.media,
-            gateway.storage,
-            ffmpeg,
-        ),
-        handlers=[handler, SpeechHandler(gateway.jobs, voices, registry, gateway.media, gateway.storage, ffmpeg)],
+        instant=InstantCloning(gateway.catalog, calls, samples, registry, voices, speaking, intents),
+        speech=SpeechService(gateway.catalog, gateway.billing, calls, gateway.jobs, *speech),
+        handlers=[
+            CloneHandler(gateway.jobs, samples, gateway.storage, registry, voices, speaking, intents),
+            SpeechHandler(gateway.jobs, *speech),
+        ],
     )
-    return Humming(humming, provider, samples, handler)

@@ -33,6 +33,7 @@ def add_clone(client: Client, name: str = "Spokesperson", language: str = "en-us
             cloned=ClonedVoice(voice_id, language),
             file_key=voice_key(voice_id, "local"),
             sample_key=sample_key(voice_id),
+            made_as=voice_id,
         )
     return voice_id
 

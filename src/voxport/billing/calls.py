@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ class Calls:
     @contextlib.contextmanager
     def hold(self, call: Call, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Iterator[OpenCall]:
         """Hold the price of `units`, with whatever `also` records in the same transaction. A block that ends without
-        `capture` gives the hold back. Raises InsufficientCredits."""
+        `capture` or `keep` gives the hold back. Raises InsufficientCredits."""
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
                 tx,
@@ -63,7 +63,7 @@ class Calls:
                 service=call.service,
                 amount=self._billing.price(call.service, units),
                 request_id=call.request_id,
-                owner=self._own_lease(),
+                owner=self.owner,
             )
             if also is not None:
                 also(tx)
@@ -71,15 +71,17 @@ class Calls:
         try:
             yield open_call
         finally:
-            if not open_call.is_captured:
+            if not open_call.is_settled:
                 self._release(hold_id)
 
-    def release_abandoned(self) -> int:
-        """Release the holds of calls whose process died; how many there were."""
+    def release_abandoned(self, others: Iterable[str] = (), before: Callable[[str], None] = lambda _: None) -> int:
+        """Release the holds of calls whose process died; how many there were. Each process of which this, or another
+        room (`others`), knows is told to `before` when it is found dead."""
         released = 0
-        for owner in self._billing.owners_of_open_holds():
+        for owner in sorted({*self._billing.owners_of_open_holds(), *others}):
             lease = None if owner == self._owner else self._leases.take(owner)
             if lease is not None:
+                before(owner)
                 released += self._billing.release_all_of(owner)
                 self._leases.retire(owner, lease)
         return released
@@ -95,7 +97,8 @@ class Calls:
             again.daemon = True
             again.start()
 
-    def _own_lease(self) -> str:
+    @property
+    def owner(self) -> str:
         """The name under which this process lives, held until it ends, in whatever way."""
         with self._guard:
             if self._owner is None:
@@ -109,20 +112,24 @@ class OpenCall:
     def __init__(self, database: Database, billing: Billing, call: Call, hold_id: str) -> None:
         self._database = database
         self._billing = billing
-        self._call = call
-        self._hold_id = hold_id
-        self.is_captured = False
+        self.call = call
+        self.hold_id = hold_id
+        self.is_settled = False
+
+    def keep(self) -> None:
+        """Leave the hold as it is: nobody knows whether the work was done, and somebody else settles it."""
+        self.is_settled = True
 
     def capture(self, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Settled:
         """Charge what was used, with whatever `also` records in the same transaction. Raises ProviderTimeout where
         the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
         try:
             with self._database.transaction() as tx:
-                cost = self._billing.capture(tx, self._hold_id, units=units)
+                cost = self._billing.capture(tx, self.hold_id, units=units)
                 if also is not None:
                     also(tx)
-                balance = self._billing.funds(tx, self._call.profile_id).balance
+                balance = self._billing.funds(tx, self.call.profile_id).balance
         except AlreadySettled:
             raise ProviderTimeout("The call took too long and was given up. Nothing was charged.") from None
-        self.is_captured = True
+        self.is_settled = True
         return Settled(cost, balance)

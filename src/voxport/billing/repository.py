@@ -73,6 +73,10 @@ def request_cost(tx: Session, profile_id: str, request_id: str) -> tuple[Hold, i
     return None if row is None else (row[0], row[1])
 
 
+def disown(tx: Session, hold_id: str) -> None:
+    tx.execute(update(Hold).where(Hold.id == hold_id, Hold.state == "open").values(owner=None))
+
+
 def owners_of_open_holds(tx: Session) -> Sequence[str]:
     """The processes (by their lease) that have calls open, or died in them."""
     query = select(Hold.owner).where(Hold.state == "open", Hold.owner.is_not(None)).distinct()

@@ -108,6 +108,14 @@ class Billing:
         repository.move(tx, hold.profile_id, credits=0, held=-hold.amount)
         return True
 
+    def give_back(self, tx: Session, hold_id: str) -> int:
+        """Release a hold; what came back, in micro-tokens: nothing where it was settled before."""
+        return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
+
+    def disown(self, tx: Session, hold_id: str) -> None:
+        """The hold no longer ends with the process that made it."""
+        repository.disown(tx, hold_id)
+
     def owners_of_open_holds(self) -> list[str]:
         """The processes that have calls open, or died in them."""
         with self._database.snapshot() as tx:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from voxport.gateway import Gateway, open_gateway
+from voxport.providers.names import BUILT_IN, names
 from voxport.settings import Settings
 
 _FOR_TESTS = {"VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"}
@@ -52,6 +53,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _warn_of_unknown() -> None:
     """A mistyped variable would be ignored silently otherwise."""
     known = {f"VOXPORT_{name.upper()}" for name in Settings.model_fields}
+    others = tuple(f"VOXPORT_{name.replace('-', '_').upper()}_" for name in names() if name not in BUILT_IN)
     for name in sorted(os.environ):
-        if name.startswith("VOXPORT_") and name not in known and name not in _FOR_TESTS:
+        if name.startswith("VOXPORT_") and name not in known | _FOR_TESTS and not name.startswith(others):
             click.echo(f"Warning: {name} is not a setting of this version; docs/settings.md lists them.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from voxport.cloning.naming import fit_key, sample_key, voice_key
 from voxport.cloning.service import ONE, SERVICE
+from voxport.errors import OutcomeUnknown, ProviderError
+from voxport.intents.service import Intents
 from voxport.jobs.port import JobRun, Json, Step
 from voxport.jobs.service import Jobs
 from voxport.media.quality import quality
@@ -17,31 +20,51 @@ from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice
 from voxport.providers.registry import Registry
 from voxport.voices.service import Voices
+from voxport.voices.speaking import Speaking
+
+_log = logging.getLogger("voxport.cloning")
 
 
 class CloneHandler:
-    """Each step writes under the id that the voice will have, so that running it twice leaves one voice."""
+    """Each step writes under the name that the voice is made by (the job's subject), so that running it twice leaves
+    one voice. A job that binds makes a speaker whose voice there is already at another provider."""
 
     service = SERVICE
 
-    def __init__(self, jobs: Jobs, samples: Samples, storage: Storage, providers: Registry, voices: Voices) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        samples: Samples,
+        storage: Storage,
+        providers: Registry,
+        voices: Voices,
+        speaking: Speaking,
+        intents: Intents,
+    ) -> None:
         self._jobs = jobs
         self._samples = samples
         self._storage = storage
         self._providers = providers
         self._voices = voices
+        self._speaking = speaking
+        self._intents = intents
 
     def steps(self) -> Sequence[Step]:
         return (("sample", self._take_sample), ("clone", self._clone), ("register", self._register))
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        self._intents.end_job(run.job_id, is_completed=completed)
         if completed:
             return
-        voice_id, name = run.subject, run.request["provider"]
-        for key in (sample_key(voice_id), fit_key(voice_id), voice_key(voice_id, name)):
+        keys = [fit_key(run.subject), *(voice_key(_voice_id(run), name) for name in run.request["providers"])]
+        if not _binds(run):
+            keys.append(sample_key(run.subject))
+        for key in keys:
             self._storage.delete(key)
 
     def _take_sample(self, run: JobRun) -> Json:
+        if _binds(run):
+            return {}
         run.advance("fetching", 0.02)
         audio = self._samples.obtain(run.profile_id, Source(**run.request["source"]))
         run.advance("checking", 0.1)
@@ -50,19 +73,38 @@ class CloneHandler:
         return {"warnings": list(sample.report.warnings), "quality": quality(sample.report).model_dump()}
 
     def _clone(self, run: JobRun) -> Json:
-        name = run.request["provider"]
+        """At the first provider that does not fail; with `provider: auto` there may be several."""
         run.advance("cloning", 0.2)
-        sample = self._samples.load(sample_key(run.subject))
-        cloned = self._providers.require_cloning(name, instant=False).clone(
-            sample,
+        names = run.request["providers"]
+        for name in names:
+            try:
+                return self._clone_at(run, name)
+            except OutcomeUnknown:
+                self._intents.lose_job(run.job_id)
+                raise
+            except ProviderError as error:
+                if name == names[-1]:
+                    raise
+                self._intents.give_up_at(run.job_id, name)
+                _log.warning("another provider clones instead", extra={"failed": name, "code": error.code})
+        raise AssertionError("a job has a provider")
+
+    def _clone_at(self, run: JobRun, name: str) -> Json:
+        provider = self._providers.require_cloning(name, instant=False)
+        if provider.capabilities().is_hosted:
+            self._intents.begin_job(run, "binding" if _binds(run) else "clone", name, run.subject)
+        cloned = self._speaking.clone(
+            provider,
+            self._samples.load(sample_key(_voice_id(run))),
             voice_id=run.subject,
             quick=False,
             progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
             kept=_Kept(self._storage, fit_key(run.subject)),
         )
         if cloned.file is not None:
-            self._storage.put(voice_key(run.subject, name), cloned.file)
+            self._storage.put(voice_key(_voice_id(run), name), cloned.file)
         return {
+            "provider": name,
             "provider_voice_id": cloned.provider_voice_id,
             "language": cloned.language,
             "has_file": cloned.file is not None,
@@ -72,29 +114,30 @@ class CloneHandler:
         run.advance("registering", 0.95)
         self._storage.delete(fit_key(run.subject))
         made = run.result_of("clone")
-        request = run.request
+        name, voice_id = made["provider"], _voice_id(run)
+        cloned = ClonedVoice(made["provider_voice_id"], made["language"])
+        file_key = voice_key(voice_id, name) if made["has_file"] else None
 
         def make(tx: Session) -> dict[str, Any]:
+            self._intents.finish_job(tx, run.job_id)
+            result = {"status": "success", "message": f"Voice cloned successfully with {name}"}
+            result |= {"voice_id": voice_id, "provider": name}
+            if _binds(run):
+                self._voices.bind(tx, voice_id, provider=name, cloned=cloned, file_key=file_key, made_as=run.subject)
+                return result
             self._voices.register(
                 tx,
                 profile_id=run.profile_id,
-                voice_id=run.subject,
-                name=request["name"],
-                description=request["description"],
-                provider=request["provider"],
-                cloned=ClonedVoice(made["provider_voice_id"], made["language"]),
-                file_key=voice_key(run.subject, request["provider"]) if made["has_file"] else None,
-                sample_key=sample_key(run.subject),
+                voice_id=voice_id,
+                name=run.request["name"],
+                description=run.request["description"],
+                provider=name,
+                cloned=cloned,
+                file_key=file_key,
+                sample_key=sample_key(voice_id),
+                made_as=run.subject,
             )
-            return {
-                "status": "success",
-                "message": f"Voice cloned successfully with {request['provider']}",
-                "voice_id": run.subject,
-                "provider": request["provider"],
-                "name": request["name"],
-                "warnings": run.result_of("sample")["warnings"],
-                "quality": run.result_of("sample")["quality"],
-            }
+            return {**result, "name": run.request["name"], **run.result_of("sample")}
 
         self._jobs.complete(run.job_id, run.hold_id, units=ONE, make=make)
         return {}
@@ -115,3 +158,13 @@ class _Kept:
 
     def save(self, state: bytes) -> None:
         self._storage.put(self._key, state)
+
+
+def _binds(run: JobRun) -> bool:
+    return "binds" in run.request
+
+
+def _voice_id(run: JobRun) -> str:
+    """The customer's id of the voice."""
+    voice_id: str = run.request.get("binds", run.subject)
+    return voice_id

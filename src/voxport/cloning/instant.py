@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +11,20 @@ from voxport.accounts.service import Principal
 from voxport.billing.calls import Call, Calls
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
+from voxport.errors import OutcomeUnknown, ProviderError, VoxportError
+from voxport.intents.service import Intents, Watch
 from voxport.media.encode import to_pcm16, wav_bytes
+from voxport.media.feed import Pcm
 from voxport.media.samples import Samples, Source
-from voxport.providers.base import Provider, VoiceRef
+from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import require_text
-from voxport.speech.preparation import VoiceSettings, require_settings
+from voxport.speech.preparation import require_settings
 from voxport.speech.service import require_audio
 from voxport.voices.service import Voices
+from voxport.voices.speaking import Speaking
 
+_log = logging.getLogger("voxport.cloning")
 SERVICE: ServiceName = "core-instant-clone-tts"
 
 
@@ -32,12 +38,13 @@ class InstantRequest:
 
 @dataclass(frozen=True)
 class PreparedInstant:
-    """A request that nothing speaks against but, perhaps, its sample and the money."""
+    """A request that nothing speaks against but, perhaps, its sample and the money. Of its providers the first is
+    asked; the others, of `provider: auto` only, where that one fails."""
 
     caller: Principal
     text: str
-    speed: float
-    provider: Provider
+    settings: VoiceSettings
+    providers: tuple[Provider, ...]
     source: Source
 
 
@@ -54,7 +61,18 @@ class InstantResult:
 
 
 class InstantCloning:
-    def __init__(self, catalog: Catalog, calls: Calls, samples: Samples, providers: Registry, voices: Voices) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        calls: Calls,
+        samples: Samples,
+        providers: Registry,
+        voices: Voices,
+        speaking: Speaking,
+        intents: Intents,
+    ) -> None:
+        self._speaking = speaking
+        self._intents = intents
         self._catalog = catalog
         self._calls = calls
         self._samples = samples
@@ -64,27 +82,62 @@ class InstantCloning:
     def prepare(self, caller: Principal, request: InstantRequest) -> PreparedInstant:
         """What can be refused at once. Raises Invalid, ProviderUnavailable, BadRequest, AudioUrlUnusable, NotFound."""
         require_text(request.text, self._catalog.limits.text_characters)
-        name = request.provider or self._providers.default_name()
-        provider = self._providers.require_cloning(name, instant=True)
-        require_settings(provider, request.voice_settings)
-        source = self._samples.locate(caller.profile_id, request.audio_url)
-        provider.check_text(request.text, provider.capabilities().clone_language)
-        return PreparedInstant(caller, request.text, request.voice_settings.get("speed", 1.0), provider, source)
+        usable: list[Provider] = []
+        refusal: VoxportError | None = None
+        source: Source | None = None
+        for provider in self._providers.cloning(request.provider, instant=True):
+            try:
+                require_settings(provider, request.voice_settings)
+                source = source or self._samples.locate(caller.profile_id, request.audio_url)
+                provider.check_text(request.text, provider.capabilities().clone_language)
+                usable.append(provider)
+            except VoxportError as error:
+                refusal = refusal or error
+        if source is None or not usable:
+            assert refusal is not None
+            raise refusal
+        return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source)
 
     def speak(self, prepared: PreparedInstant, *, request_id: str) -> InstantResult:
-        """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back."""
-        provider, profile_id = prepared.provider, prepared.caller.profile_id
-        with self._calls.hold(Call(profile_id, SERVICE, request_id), units=ONE) as hold:
-            sample = self._samples.check(self._samples.obtain(profile_id, prepared.source))
-            voice_id = self._voices.new_voice_id()
-            cloned = provider.clone(sample.audio, voice_id=voice_id, quick=True, progress=lambda _: None)
-            reference = VoiceRef(cloned.provider_voice_id, cloned.file)
-            try:
-                spoken = provider.speak(prepared.text, reference, language=cloned.language, speed=prepared.speed)
-                pieces = [to_pcm16(piece.audio) for piece in spoken]
-            finally:
-                provider.delete(reference)
-            require_audio(sum(len(piece) for piece in pieces), provider.name)
+        """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
+        that is not known. Raises SampleUnusable, InsufficientCredits, ProviderError."""
+        call = Call(prepared.caller.profile_id, SERVICE, request_id)
+        with self._calls.hold(call, units=ONE) as hold, self._intents.watching(hold) as watch:
+            sample = self._samples.check(self._samples.obtain(call.profile_id, prepared.source))
+            for provider in prepared.providers:
+                try:
+                    voice_id, pieces = self._spoken(prepared, provider, sample.audio, watch)
+                    require_audio(sum(len(piece) for piece in pieces), provider.name)
+                    break
+                except ProviderError as error:
+                    if provider is prepared.providers[-1] or isinstance(error, OutcomeUnknown):
+                        raise
+                    _log.warning("another provider speaks instead", extra={"failed": provider.name})
             wav = wav_bytes(np.concatenate(pieces))
-            settled = hold.capture(units=ONE)
+            settled = hold.capture(units=ONE, also=watch.settle_removed)
         return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, sample.report.warnings)
+
+    def _spoken(
+        self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch
+    ) -> tuple[str, list[Pcm]]:
+        """The text in a voice that is made for it and removed; who can't remove it now does so later."""
+        voice_id = self._voices.new_voice_id()
+        if provider.capabilities().is_hosted:
+            watch.begin("instant", provider.name, voice_id)
+        cloned = self._speaking.clone(provider, sample, voice_id=voice_id, quick=True)
+        reference = VoiceRef(cloned.provider_voice_id, cloned.file)
+        try:
+            spoken = provider.speak(
+                prepared.text,
+                reference,
+                language=cloned.language,
+                settings=prepared.settings,
+                client=prepared.caller.profile_id,
+            )
+            return voice_id, [to_pcm16(piece.audio) for piece in spoken]
+        finally:
+            try:
+                provider.delete(reference)
+                watch.is_removed = True
+            except ProviderError as error:
+                _log.warning("a temporary voice is removed later", extra={"code": error.code})

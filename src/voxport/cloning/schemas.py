@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voxport.media.schemas import AudioUrl
-from voxport.settings import ProviderName
+from voxport.providers.names import ProviderChoice, ProviderName
 from voxport.speech.schemas import VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
@@ -11,7 +11,7 @@ from voxport.web.schemas import RequestBody
 
 class CloneBody(RequestBody):
     audio_url: AudioUrl
-    provider: ProviderName | None = None
+    provider: ProviderChoice | None = None
     name: Name = "Cloned voice"
     description: Description = ""
 
@@ -19,5 +19,9 @@ class CloneBody(RequestBody):
 class InstantBody(RequestBody):
     audio_url: AudioUrl
     text: str
-    provider: ProviderName | None = None
+    provider: ProviderChoice | None = None
     voice_settings: VoiceSettings | None = None
+
+
+class BindingBody(RequestBody):
+    provider: ProviderName

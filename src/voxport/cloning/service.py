@@ -37,8 +37,7 @@ class Cloning:
     def submit(self, caller: Principal, request: CloneRequest, *, request_id: str) -> Job:
         """Queue the clone. Raises what can be known at once: ProviderUnavailable, BadRequest, AudioUrlUnusable,
         NotFound, InsufficientCredits."""
-        provider = request.provider or self._providers.default_name()
-        self._providers.require_cloning(provider, instant=False)
+        providers = self._providers.cloning(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
         return self._jobs.submit(
             NewJob(
@@ -46,10 +45,26 @@ class Cloning:
                 service=SERVICE,
                 request={
                     "source": asdict(source),
-                    "provider": provider,
+                    "providers": [provider.name for provider in providers],
                     "name": request.name,
                     "description": request.description,
                 },
+                subject=self._voices.new_voice_id(),
+                amount=self._billing.price(SERVICE, ONE),
+                request_id=request_id,
+            )
+        )
+
+    def bind(self, caller: Principal, voice_id: str, provider: str, *, request_id: str) -> Job:
+        """Queue the making of a clone's speaker at another provider, from the sample that was kept. Raises NotFound,
+        Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, InsufficientCredits."""
+        self._voices.require_unbound(caller.profile_id, voice_id, provider)
+        self._providers.require_cloning(provider, instant=False)
+        return self._jobs.submit(
+            NewJob(
+                profile_id=caller.profile_id,
+                service=SERVICE,
+                request={"binds": voice_id, "providers": [provider]},
                 subject=self._voices.new_voice_id(),
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,

@@ -74,6 +74,12 @@ class Lease:
         self._descriptor = descriptor
         self._connection = connection
 
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
     def give_back(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)

@@ -16,7 +16,7 @@ from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Conflict, NotFound, VoxportError
+from voxport.errors import Conflict, NotFound, OutcomeUnknown, VoxportError
 from voxport.jobs import repository
 from voxport.jobs.models import Job
 from voxport.jobs.port import JobGone, JobQueue, Json
@@ -148,12 +148,22 @@ class Jobs:
             )
 
     def fail(self, job: Job, error: VoxportError) -> bool:
-        """Say why, and give the hold back; False where the job was finished already."""
+        """Say why, and give the hold back, but for an outcome that is not known: then whoever finds out settles it.
+        False where the job was finished already."""
         with self._database.transaction() as tx:
-            return self._finish(tx, job, "failed", error=error.as_body(job.request_id))
+            return self._finish(
+                tx,
+                job,
+                "failed",
+                error=error.as_body(job.request_id),
+                keeps_hold=isinstance(error, OutcomeUnknown),
+            )
 
-    def _finish(self, tx: Session, job: Job, status: str, *, error: Json | None = None) -> bool:
+    def _finish(
+        self, tx: Session, job: Job, status: str, *, error: Json | None = None, keeps_hold: bool = False
+    ) -> bool:
         if not repository.change(tx, job.id, was=repository.OPEN, status=status, error=error, finished_at=now()):
             return False
-        self._billing.release(tx, job.hold_id)
+        if not keeps_hold:
+            self._billing.release(tx, job.hold_id)
         return True

@@ -6,9 +6,10 @@ the caller can do, and `Invalid` for a text that it can't speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,15 @@ Audio = NDArray[np.float32]
 
 Progress = Callable[[float], None]
 """Told how far the work is, from 0 to 1. It may raise to stop the work."""
+
+
+VoiceSettings = Mapping[str, float]
+"""What was asked for of `stability`, `similarity_boost`, `style` (0 to 1) and `speed` (0.5 to 2), by name."""
+
+NO_SETTINGS: Final[VoiceSettings] = MappingProxyType({})
+
+Circuit = Literal["closed", "open", "half_open"]
+"""`open`: the provider failed again and again, and is left alone for a while; `half_open`: one call tries it."""
 
 
 class Kept(Protocol):
@@ -64,6 +74,11 @@ class Capabilities:
     """What it uses of `stability`, `similarity_boost`, `style` and `speed`."""
     sample_min_seconds: int = 3
     sample_max_seconds: int = 60
+    is_hosted: bool = False
+    """Its work is done, and billed, elsewhere: what became of a call may never be known, and a voice that it keeps may
+    be gone one day. A voice of one that is not hosted is the file that it gave."""
+    unused_days: float | None = None
+    """Days after which it deletes a clone that nobody speaks with; None: it never does."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,19 @@ class ClonedVoice:
     file: bytes | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a provider is opened with. `tag` tells this gateway's voices from others' in the same account; lengths in
+    characters and seconds, as the catalogue has them; `options` are the operator's settings for it, by their names
+    without `VOXPORT_` and the provider's own."""
+
+    tag: str
+    max_text_length: int
+    sample_min_seconds: int
+    sample_max_seconds: int
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
 class Provider(Protocol):
     @property
     def name(self) -> str: ...
@@ -111,9 +139,9 @@ class Provider(Protocol):
     def clone(
         self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
     ) -> ClonedVoice:
-        """A voice from a sample. `quick` is for a single use, where the caller waits. `voice_id` is the gateway's id
-        of the voice: called again with the same one, the provider makes no second voice. `progress` is called at
-        least twice a second by work that can be stopped."""
+        """A voice from a sample. `quick` is for a single use, where the caller waits. `voice_id` is the gateway's name
+        for this making: called again with the same one, the provider makes no second voice. `progress` is called at
+        least twice a second by work that can be stopped. Raises SlotsFull, OutcomeUnknown and the others."""
 
     def speak(
         self,
@@ -121,16 +149,24 @@ class Provider(Protocol):
         voice: VoiceRef,
         *,
         language: str,
-        speed: float = 1.0,
+        settings: VoiceSettings = NO_SETTINGS,
         early: bool = False,
         after: Place | None = None,
+        client: str = "",
     ) -> Iterator[Piece]:
         """The text in the voice, piece by piece as it is made, at −18 LUFS. `language` is one of the capabilities',
-        `speed` from 0.5 to 2. `early` asks for a short first piece, for someone who listens already; `after` goes on
-        behind a piece of the same call, made earlier: raises PlaceLost where that can't be."""
+        `settings` are of those that it uses. `early` asks for a short first piece, for someone who listens already;
+        `after` goes on behind a piece of the same call, made earlier: raises PlaceLost where that can't be. `client`
+        is who gets a fair share of the provider's calls. Raises VoiceLost, OutcomeUnknown and the others."""
 
     def delete(self, voice: VoiceRef) -> None:
         """Remove a clone at the provider; one that is gone already is no error."""
+
+    def forget(self, voice_id: str) -> None:
+        """Remove what `clone` made, or may have made, under this name: its answer was lost."""
+
+    def circuit(self) -> Circuit | None:
+        """How a hosted provider does, without asking it; None where there is nothing that could break."""
 
     def start(self) -> None:
         """Get warm, without waiting."""

@@ -28,6 +28,7 @@ from voxport.engine.loudness import Leveller, Memory
 from voxport.engine.text import check_alphabet, clean
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
+    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
@@ -37,14 +38,34 @@ from voxport.providers.base import (
     Place,
     PlaceLost,
     Progress,
+    Setup,
     StockVoice,
     VoiceRef,
+    VoiceSettings,
 )
 
 T = TypeVar("T")
 
 CLONE_LANGUAGE = "en-us"
+_FIT_STEPS_BACK = 5  # a fit, for which nobody waits, behind speech, for which somebody does
+_LEAST_IMPORTANT = 19
 _ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
+
+
+def open_provider(setup: Setup) -> LocalProvider:
+    """`options`: `threads` and `niceness` of the engine's process, `model` the file of its weights."""
+    options = setup.options
+
+    def engine(niceness: int) -> EngineProcess:
+        return EngineProcess(threads=options["threads"], niceness=niceness, model_path=options["model"])
+
+    return LocalProvider(
+        engine(options["niceness"]),
+        lambda: engine(min(_LEAST_IMPORTANT, options["niceness"] + _FIT_STEPS_BACK)),
+        max_text_length=setup.max_text_length,
+        sample_min_seconds=setup.sample_min_seconds,
+        sample_max_seconds=setup.sample_max_seconds,
+    )
 
 
 class LocalProvider:
@@ -123,10 +144,12 @@ class LocalProvider:
         voice: VoiceRef,
         *,
         language: str,
-        speed: float = 1.0,
+        settings: VoiceSettings = NO_SETTINGS,
         early: bool = False,
         after: Place | None = None,
+        client: str = "",
     ) -> Iterator[Piece]:
+        speed = settings.get("speed", 1.0)
         # The engine takes one chunk at a time from all who wait, so that a long text lets short ones pass.
         chunks = self._plan(text, language, early=early)
         plan = _fingerprint(chunks)
@@ -156,6 +179,12 @@ class LocalProvider:
 
     def delete(self, voice: VoiceRef) -> None:
         """The engine keeps nothing: a voice is the file that the gateway has."""
+
+    def forget(self, voice_id: str) -> None:
+        """Nor does it keep what was not finished."""
+
+    def circuit(self) -> None:
+        return None
 
     def start(self) -> None:
         self._engine.start()

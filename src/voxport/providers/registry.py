@@ -1,23 +1,48 @@
-"""The providers by name, and the choice of one for a request."""
+"""The providers by name, opened when they are first needed, and the choice of one for a request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint
+from typing import cast
 
 from voxport.errors import BadRequest, ProviderUnavailable
-from voxport.providers.base import Provider
+from voxport.providers.absent import AbsentProvider
+from voxport.providers.base import Provider, Setup
+from voxport.providers.names import AUTO
+
+_log = logging.getLogger("voxport.providers")
+
+
+def open_provider(name: str, point: EntryPoint, setup: Setup) -> Provider:
+    """The provider behind an entry point. One that can't be opened is there all the same, and says why."""
+    try:
+        return cast(Callable[[Setup], Provider], point.load())(setup)
+    except ModuleNotFoundError as error:
+        return AbsentProvider(name, f"it needs the package {error.name}: pip install {error.name}")
+    except Exception:
+        _log.exception("a provider could not be opened", extra={"provider": name})
+        return AbsentProvider(name, "it could not be opened; the log says why")
 
 
 class Registry:
-    def __init__(self, providers: Sequence[Provider], default: str | None) -> None:
-        self._providers = {provider.name: provider for provider in providers}
+    """`order` is that of `auto`: the names of the providers to try, the best one first."""
+
+    def __init__(self, providers: Sequence[Provider], default: str | None, order: Sequence[str] = ()) -> None:
+        self._providers: Mapping[str, Provider] = {provider.name: provider for provider in providers}
         self._default = default
+        self._order = tuple(order) or tuple(self._providers)
 
     def all(self) -> list[Provider]:
         return list(self._providers.values())
 
     def get(self, name: str) -> Provider:
-        return self._providers[name]
+        """Raises ProviderUnavailable for one that is not installed (any more)."""
+        provider = self._providers.get(name)
+        if provider is None:
+            raise ProviderUnavailable(f"The provider {name} can't be used: it is not installed.")
+        return provider
 
     def default_name(self) -> str:
         """The provider of a request that names none: the setting's, else ElevenLabs where it can be used."""
@@ -25,6 +50,12 @@ class Registry:
             return self._default
         usable = self.get("elevenlabs").unavailable_reason() is None
         return "elevenlabs" if usable else "local"
+
+    def candidates(self, choice: str | None) -> list[str]:
+        """The names that a request's `provider` stands for, in the order in which they are tried."""
+        if choice == AUTO:
+            return [name for name in self._order if name in self._providers]
+        return [choice or self.default_name()]
 
     def require_available(self, name: str) -> Provider:
         """Raises ProviderUnavailable, with the reason."""
@@ -46,6 +77,19 @@ class Registry:
                 code="provider_cannot_clone",
             )
         return provider
+
+    def cloning(self, choice: str | None, *, instant: bool) -> list[Provider]:
+        """Those of the candidates that are up and clone. Raises what speaks against the first where there is none."""
+        usable: list[Provider] = []
+        first: BadRequest | ProviderUnavailable | None = None
+        for name in self.candidates(choice):
+            try:
+                usable.append(self.require_cloning(name, instant=instant))
+            except (BadRequest, ProviderUnavailable) as error:
+                first = first or error
+        if not usable:
+            raise first or ProviderUnavailable("No provider can be used.")
+        return usable
 
     def start(self) -> None:
         for provider in self.all():

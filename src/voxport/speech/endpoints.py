@@ -13,7 +13,7 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, SpeechBody, SpeechData, SpokenBody, Usage
-from voxport.speech.service import SERVICE, Speech, SpeechResult
+from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.live import live_response
@@ -62,10 +62,17 @@ async def speak(
         response.headers["Preference-Applied"] = "respond-async"
         return accepted(job, response)
     if request.is_stream:
-        chunks = speech.stream(prepared, request_id=request_id)
-        headers = _stream_headers(prepared, hold=speech.most_cost(prepared))
-        return await live_response(gate, chunks, media_type=prepared.audio_format.content_type, headers=headers)
-    result = await gate.run(lambda: speech.speak(prepared, request_id=request_id))
+        made = Made()
+        chunks = speech.stream(prepared, made, request_id=request_id)
+        hold = speech.most_cost(prepared)
+        return await live_response(
+            gate,
+            caller.profile_id,
+            chunks,
+            media_type=prepared.audio_format.content_type,
+            headers=lambda: _stream_headers(prepared, made, hold=hold),
+        )
+    result = await gate.run(caller.profile_id, lambda: speech.speak(prepared, request_id=request_id))
     return _spoken(request, result, catalog.services[SERVICE])
 
 
@@ -75,10 +82,10 @@ def _prefers_async(prefer: list[str] | None) -> bool:
     return any(one.split(";")[0].strip().lower() == "respond-async" for one in preferences)
 
 
-def _stream_headers(prepared: PreparedSpeech, *, hold: int) -> dict[str, str]:
+def _stream_headers(prepared: PreparedSpeech, made: Made, *, hold: int) -> dict[str, str]:
     return {
         "X-Used-Voice-Id": prepared.request.voice_id,
-        "X-Provider": prepared.speaker.provider.name,
+        "X-Provider": made.provider,
         "X-Text-Length": str(len(prepared.request.text)),
         "X-Gateway-Hold": header(hold),
     }

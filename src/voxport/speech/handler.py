@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from voxport.errors import OutcomeUnknown
+from voxport.intents.service import Intents
 from voxport.jobs.port import JobRun, Json, Step
 from voxport.jobs.service import Jobs
 from voxport.media.encode import FORMATS, encode_file, to_pcm16
@@ -22,6 +24,7 @@ from voxport.speech.lengths import billed_seconds
 from voxport.speech.parts import Parts
 from voxport.speech.service import SERVICE, require_audio
 from voxport.voices.service import Voices
+from voxport.voices.speaking import Speaking
 
 _SPOKEN = 0.95  # the share of a job's time that is not encoding
 _log = logging.getLogger("voxport.speech")
@@ -36,6 +39,8 @@ class SpeechHandler:
         self,
         jobs: Jobs,
         voices: Voices,
+        speaking: Speaking,
+        intents: Intents,
         providers: Registry,
         media: MediaService,
         storage: Storage,
@@ -43,6 +48,8 @@ class SpeechHandler:
     ) -> None:
         self._jobs = jobs
         self._voices = voices
+        self._speaking = speaking
+        self._intents = intents
         self._providers = providers
         self._media = media
         self._storage = storage
@@ -53,6 +60,7 @@ class SpeechHandler:
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
         Parts(self._storage, run.job_id).drop()
+        self._intents.end_job(run.job_id, is_completed=completed)
         if not completed:
             self._storage.delete(run.subject)
 
@@ -64,22 +72,37 @@ class SpeechHandler:
         except PlaceLost:
             _log.warning("a job is spoken again from its beginning", extra={"job_id": run.job_id})
             parts.drop()
+            self._intents.end_job(run.job_id, is_completed=True)
             self._speak_rest(run, parts)
         return {"parts": len(parts)}
 
     def _speak_rest(self, run: JobRun, parts: Parts) -> None:
-        """Speak what is missing behind the parts that are there."""
+        """Speak what is missing behind the parts that are there. Each part at a hosted provider is a paid call: one
+        that was begun by a process that died is not made again. Raises OutcomeUnknown."""
         request = run.request
-        speaker = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
+        (speaker,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(speaker.provider.name)
-        pieces = provider.speak(
+        is_hosted = provider.capabilities().is_hosted
+        pieces = self._speaking.speak(
+            speaker,
             request["text"],
-            self._voices.reference(speaker),
             language=request["language"],
-            speed=request["speed"],
+            settings=request["voice_settings"],
             after=parts.last_place(),
+            client=run.profile_id,
         )
-        for piece in pieces:
+        share = 0.0
+        while share < 1.0:
+            try:
+                if is_hosted:
+                    self._intents.begin_part(run, provider.name, speaker.voice_id, len(parts))
+                piece = next(pieces, None)
+            except OutcomeUnknown:
+                self._intents.lose_job(run.job_id)
+                raise
+            if piece is None:
+                return
+            share = piece.share
             parts.add(piece.place, to_pcm16(piece.audio))
             _log.debug("a part was spoken", extra={"job_id": run.job_id, "part": len(parts) - 1})
             run.advance("speaking", round(_SPOKEN * piece.share, 4))
@@ -94,6 +117,7 @@ class SpeechHandler:
         seconds, size = billed_seconds(samples), self._storage.size(key) or 0
 
         def make(tx: Session) -> dict[str, Any]:
+            self._intents.finish_job(tx, run.job_id)
             self._media.add_speech(tx, run.profile_id, key, audio_format.content_type, size)
             return {
                 "key": key,

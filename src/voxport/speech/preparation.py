@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from voxport.accounts.service import Principal
 from voxport.catalog import Catalog
-from voxport.errors import BadRequest, Invalid
+from voxport.errors import BadRequest, Invalid, VoxportError
 from voxport.media.encode import FORMATS, AudioFormat
 from voxport.media.live import LIVE_FORMATS
-from voxport.providers.base import Provider
+from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import require_text
 from voxport.voices.service import Speaker, Voices
-
-VoiceSettings = Mapping[str, float]
-"""What was sent of `voice_settings`, by name."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,21 @@ class SpeechRequest:
 
 
 @dataclass(frozen=True)
+class Way:
+    """A provider that can speak a request, and how its language is called there."""
+
+    speaker: Speaker
+    language: str
+
+
+@dataclass(frozen=True)
 class PreparedSpeech:
-    """A request that nothing speaks against but, perhaps, the money."""
+    """A request that nothing speaks against but, perhaps, the money. Of its ways the first is taken; the others, of
+    `provider: auto` only, where that one fails."""
 
     caller: Principal
     request: SpeechRequest
-    speaker: Speaker
-    language: str
+    ways: tuple[Way, ...]
     audio_format: AudioFormat
 
     @property
@@ -58,7 +63,18 @@ class Preparation:
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
         """Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         self._check_shape(request)
-        speaker = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
+        ways: list[Way] = []
+        refusal: VoxportError | None = None
+        for speaker in self._voices.resolve(caller.profile_id, request.voice_id, request.provider):
+            try:
+                ways.append(self._way(request, speaker))
+            except VoxportError as error:
+                refusal = refusal or error
+        if not ways and refusal is not None:
+            raise refusal
+        return PreparedSpeech(caller, request, tuple(ways), FORMATS[request.output_format])
+
+    def _way(self, request: SpeechRequest, speaker: Speaker) -> Way:
         provider = self._providers.require_available(speaker.provider.name)
         language = self._language(provider, request.language, speaker.language)
         require_settings(provider, request.voice_settings)
@@ -67,7 +83,7 @@ class Preparation:
             raise BadRequest(
                 f"The provider {provider.name} can't stream. Leave stream out.", code="provider_cannot_stream"
             )
-        return PreparedSpeech(caller, request, speaker, language, FORMATS[request.output_format])
+        return Way(speaker, language)
 
     def _check_shape(self, request: SpeechRequest) -> None:
         if request.is_job:
@@ -87,9 +103,9 @@ class Preparation:
             )
 
     def _language(self, provider: Provider, wanted: str | None, own: str) -> str:
-        if wanted is None:
-            return own
         spoken = provider.capabilities().languages
+        if wanted is None:
+            return own_language(own, spoken, provider.capabilities().clone_language)
         if wanted.lower() not in spoken:
             raise Invalid(
                 f"The language {wanted!r} is not spoken by {provider.name}. Spoken are: {', '.join(spoken)}.",
@@ -97,6 +113,15 @@ class Preparation:
                 details={"spoken": list(spoken)},
             )
         return wanted.lower()
+
+
+def own_language(own: str, spoken: Sequence[str], otherwise: str) -> str:
+    """A voice's language as a provider calls it: one says `en`, another `en-us`."""
+    if own in spoken:
+        return own
+    first = own.partition("-")[0]
+    near = [language for language in spoken if language.partition("-")[0] == first]
+    return otherwise if not near or otherwise in near else near[0]
 
 
 def require_settings(provider: Provider, settings: VoiceSettings) -> None:

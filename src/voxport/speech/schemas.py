@@ -6,11 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from voxport.settings import ProviderName
+from voxport.providers.names import ProviderChoice
 from voxport.web.schemas import RequestBody
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class VoiceSettings(RequestBody):
+    """What a provider does not use (`core-tts-voices` says what each one does) is refused."""
+
+    stability: Share = 0.5
+    similarity_boost: Share = 0.75
+    style: Share = 0.0
     speed: Annotated[float, Field(ge=0.5, le=2, allow_inf_nan=False, description="2 is twice as fast.")] = 1.0
 
     def sent(self) -> dict[str, float]:
@@ -21,7 +28,7 @@ class VoiceSettings(RequestBody):
 class SpeechBody(RequestBody):
     text: str
     voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
-    provider: ProviderName | None = None
+    provider: ProviderChoice | None = None
     output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"
     language: Annotated[str | None, Field(max_length=32, description="Default: the voice's own.")] = None
     voice_settings: VoiceSettings | None = None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
 from voxport.billing.calls import Call, Calls, OpenCall
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, ServiceName
-from voxport.errors import ProviderFailed
+from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
+from voxport.intents.service import Intents, Watch
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.encode import LEAST_SAMPLES, encode_file, to_pcm16
@@ -20,17 +24,20 @@ from voxport.media.feed import Pcm
 from voxport.media.live import live
 from voxport.media.service import MediaService
 from voxport.media.storage import Storage
+from voxport.providers.base import Piece
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import billed_seconds, most_seconds
-from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest
+from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest, Way
 from voxport.voices.service import Voices
+from voxport.voices.speaking import Speaking
 
+_log = logging.getLogger("voxport.speech")
 SERVICE: ServiceName = "core-tts"
 
 
 @dataclass(frozen=True)
 class SpeechResult:
-    """`seconds` is what is billed; amounts in micro-tokens."""
+    """`provider` is who spoke, `seconds` what is billed; amounts in micro-tokens."""
 
     url: str
     key: str
@@ -48,16 +55,19 @@ class Speech:
         calls: Calls,
         jobs: Jobs,
         voices: Voices,
+        speaking: Speaking,
+        intents: Intents,
         providers: Registry,
         media: MediaService,
         storage: Storage,
         ffmpeg: Path,
     ) -> None:
+        self._speaking = speaking
+        self._intents = intents
         self._limits = catalog.limits
         self._billing = billing
         self._calls = calls
         self._jobs = jobs
-        self._voices = voices
         self._media = media
         self._storage = storage
         self._ffmpeg = ffmpeg
@@ -74,42 +84,55 @@ class Speech:
     def speak(self, prepared: PreparedSpeech, *, request_id: str) -> SpeechResult:
         """Speak, encode, store, charge. Raises InsufficientCredits, ProviderError; then nothing is stored or
         charged."""
-        profile_id, audio_format = prepared.caller.profile_id, prepared.audio_format
+        profile_id, audio_format, made = prepared.caller.profile_id, prepared.audio_format, Made()
         key = self._media.new_speech_key(audio_format.extension)
-        with self._calls.hold(
-            Call(profile_id, SERVICE, request_id),
-            units=self._most_seconds(prepared),
-            also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
-        ) as hold:
+        with (
+            self._calls.hold(
+                Call(profile_id, SERVICE, request_id),
+                units=self._most_seconds(prepared),
+                also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
+            ) as hold,
+            self._intents.watching(hold) as watch,
+        ):
             try:
-                with self._storage.writing(key) as path, contextlib.closing(self._pieces(prepared, _Made())) as pieces:
+                pieces = self._pieces(prepared, made, watch)
+                with self._storage.writing(key) as path, contextlib.closing(pieces):
                     samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
                 seconds, size = billed_seconds(samples), self._storage.size(key) or 0
-                settled = hold.capture(units=seconds, also=lambda tx: self._media.record_speech(tx, key, size))
+
+                def record(tx: Session) -> None:
+                    self._media.record_speech(tx, key, size)
+                    watch.settle(tx)
+
+                settled = hold.capture(units=seconds, also=record)
             except BaseException:
                 self._media.drop(key)
                 raise
         return SpeechResult(
             url=self._media.read_url(key),
             key=key,
-            provider=prepared.speaker.provider.name,
+            provider=made.provider,
             seconds=seconds,
             cost=settled.cost,
             balance=settled.balance,
         )
 
-    def stream(self, prepared: PreparedSpeech, *, request_id: str) -> Generator[bytes, None, None]:
-        """The audio as it is made. Charged at the end; where the generator is closed before (the client went away),
-        for what was made until then. An error costs nothing. Raises InsufficientCredits, ProviderError."""
-        made = _Made()
+    def stream(self, prepared: PreparedSpeech, made: Made, *, request_id: str) -> Generator[bytes, None, None]:
+        """The audio as it is made; `made` says by whom. Charged at the end; where the generator is closed before (the
+        client went away), for what was made until then. An error costs nothing. Raises InsufficientCredits,
+        ProviderError."""
         call = Call(prepared.caller.profile_id, SERVICE, request_id)
-        with self._calls.hold(call, units=self._most_seconds(prepared)) as hold:
+        with (
+            self._calls.hold(call, units=self._most_seconds(prepared)) as hold,
+            self._intents.watching(hold) as watch,
+        ):
             try:
-                yield from live(self._pieces(prepared, made), prepared.audio_format.name, ffmpeg=self._ffmpeg)
+                pieces = self._pieces(prepared, made, watch)
+                yield from live(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg)
             except GeneratorExit:
-                _charge(hold, made)
+                _charge(hold, made, watch)
                 raise
-            _charge(hold, made)
+            _charge(hold, made, watch)
 
     def submit(self, prepared: PreparedSpeech, *, request_id: str) -> Job:
         """Queue the text as a job; `handler.py` does the work. Raises InsufficientCredits."""
@@ -121,9 +144,10 @@ class Speech:
                 request={
                     "text": request.text,
                     "voice_id": request.voice_id,
-                    "provider": prepared.speaker.provider.name,
-                    "language": prepared.language,
-                    "speed": prepared.speed,
+                    # A text is spoken by one provider from its beginning to its end.
+                    "provider": prepared.ways[0].speaker.provider.name,
+                    "language": prepared.ways[0].language,
+                    "voice_settings": dict(request.voice_settings),
                     "output_format": request.output_format,
                     "folder_id": request.folder_id,
                 },
@@ -133,28 +157,44 @@ class Speech:
             )
         )
 
-    def _pieces(self, prepared: PreparedSpeech, made: _Made) -> Generator[Pcm, None, None]:
-        speaker, request = prepared.speaker, prepared.request
-        spoken = speaker.provider.speak(
+    def _pieces(self, prepared: PreparedSpeech, made: Made, watch: Watch) -> Generator[Pcm, None, None]:
+        """The speech, by the first of the ways that does not fail before its first sound."""
+        for way in prepared.ways:
+            provider = way.speaker.provider
+            made.provider = provider.name
+            try:
+                if provider.capabilities().is_hosted:
+                    watch.begin("speech", provider.name, way.speaker.voice_id)
+                for piece in self._spoken(prepared, way):
+                    made.samples += piece.audio.size
+                    yield to_pcm16(piece.audio)
+                require_audio(made.samples, provider.name)
+                return
+            except ProviderError as error:
+                if made.samples or way is prepared.ways[-1] or isinstance(error, OutcomeUnknown):
+                    raise
+                _log.warning("another provider speaks instead", extra={"failed": provider.name, "code": error.code})
+
+    def _spoken(self, prepared: PreparedSpeech, way: Way) -> Iterator[Piece]:
+        request = prepared.request
+        return self._speaking.speak(
+            way.speaker,
             request.text,
-            self._voices.reference(speaker),
-            language=prepared.language,
-            speed=prepared.speed,
+            language=way.language,
+            settings=request.voice_settings,
             early=request.is_stream,
+            client=prepared.caller.profile_id,
         )
-        for piece in spoken:
-            made.samples += piece.audio.size
-            yield to_pcm16(piece.audio)
-        require_audio(made.samples, speaker.provider.name)
 
     def _most_seconds(self, prepared: PreparedSpeech) -> Decimal:
         return most_seconds(prepared.request.text, prepared.speed, self._limits)
 
 
 @dataclass
-class _Made:
-    """Samples that were spoken so far."""
+class Made:
+    """Who speaks, and how many samples there are so far."""
 
+    provider: str = ""
     samples: int = 0
 
 
@@ -164,6 +204,6 @@ def require_audio(samples: int, provider: str) -> None:
         raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
 
 
-def _charge(hold: OpenCall, made: _Made) -> None:
+def _charge(hold: OpenCall, made: Made, watch: Watch) -> None:
     if made.samples:
-        hold.capture(units=billed_seconds(made.samples))
+        hold.capture(units=billed_seconds(made.samples), also=watch.settle)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 
 from voxport.clock import iso
 from voxport.providers.base import Provider
+from voxport.providers.names import ProviderName
 from voxport.providers.registry import Registry
-from voxport.settings import ProviderName
 from voxport.voices.schemas import (
     DeletedBody,
     DeletedData,

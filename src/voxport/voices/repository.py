@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.db.session import changed
@@ -16,6 +17,11 @@ def owned(tx: Session, profile_id: str, voice_id: str) -> Voice | None:
     return tx.scalar(
         select(Voice).where(Voice.profile_id == profile_id, Voice.id == voice_id, Voice.deleted_at.is_(None))
     )
+
+
+def alive(tx: Session, voice_id: str) -> Voice | None:
+    """Any profile's, for a job of its owner."""
+    return tx.scalar(select(Voice).where(Voice.id == voice_id, Voice.deleted_at.is_(None)))
 
 
 def all_owned(tx: Session, profile_id: str) -> Sequence[Voice]:
@@ -39,3 +45,61 @@ def hidden(tx: Session) -> Sequence[Voice]:
 def remove(tx: Session, voice_id: str) -> None:
     tx.execute(delete(VoiceBinding).where(VoiceBinding.voice_id == voice_id))
     tx.execute(delete(Voice).where(Voice.id == voice_id))
+
+
+def binding(tx: Session, voice_id: str, provider: str) -> tuple[VoiceBinding, str, str] | None:
+    """The binding of a voice that is not deleted, with the voice's sample and profile."""
+    query = (
+        select(VoiceBinding, Voice.sample_key, Voice.profile_id)
+        .join(Voice, Voice.id == VoiceBinding.voice_id)
+        .where(Voice.id == voice_id, VoiceBinding.provider == provider, Voice.deleted_at.is_(None))
+    )
+    row = tx.execute(query).first()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def change_binding(
+    tx: Session, sequence: int, *, generation: int, next_generation: int | None = None, **values: Any
+) -> bool:
+    """Set columns of a binding that was not made again meanwhile; False where it was, or is deleted."""
+    if next_generation is not None:
+        values["generation"] = next_generation
+    return changed(
+        tx,
+        update(VoiceBinding)
+        .where(VoiceBinding.sequence == sequence, VoiceBinding.generation == generation)
+        .values(**values),
+    )
+
+
+def touch(tx: Session, voice_id: str, provider: str, moment: datetime) -> None:
+    tx.execute(
+        update(VoiceBinding)
+        .where(VoiceBinding.voice_id == voice_id, VoiceBinding.provider == provider)
+        .values(used_at=moment, alive_at=moment)
+    )
+
+
+def resting(tx: Session, provider: str, *, alive_before: datetime, used_after: datetime) -> Sequence[VoiceBinding]:
+    """Bound voices that nobody spoke with since one moment, and a customer since another."""
+    query = (
+        select(VoiceBinding)
+        .join(Voice, Voice.id == VoiceBinding.voice_id)
+        .where(VoiceBinding.provider == provider, VoiceBinding.is_bound, Voice.deleted_at.is_(None))
+        .where(func.coalesce(VoiceBinding.alive_at, Voice.created_at) < alive_before)
+        .where(func.coalesce(VoiceBinding.used_at, Voice.created_at) > used_after)
+    )
+    return tx.scalars(query).all()
+
+
+def least_used(tx: Session, provider: str, busy: Collection[str]) -> tuple[VoiceBinding, str] | None:
+    """The bound voice that a customer spoke with the longest time ago, none of `busy`; with its profile."""
+    query = (
+        select(VoiceBinding, Voice.profile_id)
+        .join(Voice, Voice.id == VoiceBinding.voice_id)
+        .where(VoiceBinding.provider == provider, VoiceBinding.is_bound, Voice.deleted_at.is_(None))
+        .where(VoiceBinding.voice_id.not_in(busy))
+        .order_by(func.coalesce(VoiceBinding.used_at, Voice.created_at))
+    )
+    row = tx.execute(query.limit(1)).first()
+    return None if row is None else (row[0], row[1])

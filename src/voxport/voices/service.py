@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import BadRequest, Forbidden, NotFound, ProviderError, VoxportError
+from voxport.errors import BadRequest, Conflict, Forbidden, NotFound, ProviderError, VoxportError
 from voxport.ids import random_text
 from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
+from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
 from voxport.voices import repository
 from voxport.voices.models import Voice, VoiceBinding
@@ -38,12 +40,17 @@ class VoiceEntry:
 
 @dataclass(frozen=True)
 class Speaker:
-    """A voice that the caller may speak with, at the provider that speaks it."""
+    """A voice that the caller may speak with, at the provider that speaks it. `generation` counts how often a clone
+    was made again there; None is a stock voice's. One that is not bound has to be made again first."""
 
+    voice_id: str
     provider: Provider
     provider_voice_id: str
     language: str
-    file_key: str | None
+    file_key: str | None = None
+    generation: int | None = None
+    is_bound: bool = True
+    used_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,10 @@ class VoiceChange:
 
 
 class Voices:
-    def __init__(self, database: Database, storage: Storage, providers: Registry) -> None:
+    def __init__(
+        self, database: Database, storage: Storage, providers: Registry, *, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._clock = clock
         self._database = database
         self._storage = storage
         self._providers = providers
@@ -93,33 +103,41 @@ class Voices:
                 return _entries(voice)[0]
         found = self._find_stock(voice_id)
         if found is None:
-            raise _not_found()
+            raise voice_not_found()
         return _stock_entry(*found)
 
-    def resolve(self, profile_id: str, voice_id: str, provider: str | None) -> Speaker:
-        """The voice at a provider, or at its own where none is named. Raises NotFound where the profile can't use
-        the voice, BadRequest where it is not bound to that provider."""
+    def resolve(self, profile_id: str, voice_id: str, choice: str | None) -> list[Speaker]:
+        """The voice at a provider, at its own where none is named, or at each where it is, in the operator's order,
+        for `auto`. Raises NotFound where the profile can't use the voice, BadRequest where it is not bound there."""
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
-            bindings = list(voice.bindings) if voice is not None else []
+            bindings = {one.provider: one for one in voice.bindings} if voice is not None else {}
         if voice is None:
-            return self._resolve_stock(voice_id, provider)
-        for binding in bindings:
-            if provider in (None, binding.provider):
-                return Speaker(
-                    self._providers.get(binding.provider),
-                    binding.provider_voice_id,
-                    voice.language,
-                    binding.file_key,
-                )
-        raise _mismatch(voice_id, provider, [binding.provider for binding in bindings])
+            return [self._resolve_stock(voice_id, None if choice == AUTO else choice)]
+        names = self._providers.candidates(choice) if choice is not None else list(bindings)[:1]
+        found = [bindings[name] for name in names if name in bindings]
+        if not found:
+            raise _mismatch(voice_id, choice, list(bindings))
+        return [
+            Speaker(
+                voice.id,
+                self._providers.get(one.provider),
+                one.provider_voice_id,
+                voice.language,
+                one.file_key,
+                one.generation,
+                one.is_bound,
+                one.used_at,
+            )
+            for one in found
+        ]
 
     def reference(self, speaker: Speaker) -> VoiceRef:
         """What the provider needs to speak with it. Raises NotFound where the voice was deleted meanwhile."""
         try:
             file = self._storage.read(speaker.file_key) if speaker.file_key else None
         except FileNotFoundError:
-            raise _not_found() from None
+            raise voice_not_found() from None
         return VoiceRef(speaker.provider_voice_id, file)
 
     def register(
@@ -134,6 +152,7 @@ class Voices:
         cloned: ClonedVoice,
         file_key: str | None,
         sample_key: str,
+        made_as: str,
     ) -> None:
         """Add a clone to the library."""
         voice = Voice(
@@ -144,18 +163,36 @@ class Voices:
             tags=[],
             language=cloned.language,
             sample_key=sample_key,
-            created_at=now(),
+            created_at=self._clock(),
             deleted_at=None,
         )
-        voice.bindings.append(
-            VoiceBinding(
-                voice_id=voice_id,
-                provider=provider,
-                provider_voice_id=cloned.provider_voice_id,
-                file_key=file_key,
-            )
-        )
+        voice.bindings.append(self._binding(voice_id, provider, cloned, file_key, made_as))
         tx.add(voice)
+        tx.flush()
+
+    def require_unbound(self, profile_id: str, voice_id: str, provider: str) -> None:
+        """Raises NotFound, Forbidden (a stock voice), Conflict where the clone is at that provider already."""
+        with self._database.snapshot() as tx:
+            voice = repository.owned(tx, profile_id, voice_id)
+        if voice is None:
+            raise self._not_own(voice_id)
+        if provider in [binding.provider for binding in voice.bindings]:
+            raise Conflict(
+                f"The voice {voice_id} is at {provider} already: speak with it, provider: {provider}.",
+                code="already_bound",
+            )
+
+    def bind(
+        self, tx: Session, voice_id: str, *, provider: str, cloned: ClonedVoice, file_key: str | None, made_as: str
+    ) -> None:
+        """Make a clone available at another provider. Raises NotFound where it was deleted meanwhile, Conflict where
+        another job was first."""
+        voice = repository.alive(tx, voice_id)
+        if voice is None:
+            raise voice_not_found()
+        if provider in [binding.provider for binding in voice.bindings]:
+            raise Conflict(f"The voice {voice_id} is at {provider} already.", code="already_bound")
+        voice.bindings.append(self._binding(voice_id, provider, cloned, file_key, made_as))
         tx.flush()
 
     def change(self, profile_id: str, voice_id: str, change: VoiceChange) -> VoiceEntry:
@@ -191,12 +228,29 @@ class Voices:
                 _log.exception("a deleted voice could not be erased", extra={"voice_id": voice.id})
         return len(voices)
 
+    def _binding(
+        self, voice_id: str, provider: str, cloned: ClonedVoice, file_key: str | None, made_as: str
+    ) -> VoiceBinding:
+        moment = self._clock()
+        return VoiceBinding(
+            voice_id=voice_id,
+            provider=provider,
+            provider_voice_id=cloned.provider_voice_id,
+            file_key=file_key,
+            made_as=made_as,
+            generation=0,
+            is_bound=True,
+            used_at=moment,
+            alive_at=moment,
+        )
+
     def _erase(self, voice: Voice) -> list[str]:
         left = []
         for binding in voice.bindings:
             reference = VoiceRef(binding.provider_voice_id)
             try:
-                self._providers.get(binding.provider).delete(reference)
+                if binding.is_bound:
+                    self._providers.get(binding.provider).delete(reference)
             except ProviderError as error:
                 left.append(f"{binding.provider}: {error.message}")
                 continue
@@ -211,7 +265,7 @@ class Voices:
     def _not_own(self, voice_id: str) -> VoxportError:
         if self._find_stock(voice_id) is not None:
             return Forbidden("This is a stock voice: it can be spoken with, not changed or deleted.")
-        return _not_found()
+        return voice_not_found()
 
     def _find_stock(self, voice_id: str) -> tuple[Provider, StockVoice] | None:
         for provider in self._providers.all():
@@ -225,11 +279,11 @@ class Voices:
     def _resolve_stock(self, voice_id: str, provider: str | None) -> Speaker:
         found = self._find_stock(voice_id)
         if found is None:
-            raise _not_found()
+            raise voice_not_found()
         owner, voice = found
         if provider not in (None, owner.name):
             raise _mismatch(voice_id, provider, [owner.name])
-        return Speaker(owner, voice.voice_id, voice.language, None)
+        return Speaker(voice.voice_id, owner, voice.voice_id, voice.language)
 
 
 def _entries(voice: Voice) -> list[VoiceEntry]:
@@ -265,7 +319,7 @@ def _speaks(language: str, wanted: str | None) -> bool:
     return wanted is None or language == wanted.lower() or language.split("-")[0] == wanted.lower()
 
 
-def _not_found() -> NotFound:
+def voice_not_found() -> NotFound:
     return NotFound(
         "There is no such voice for you. GET /v1/proxy/core-tts-voices lists yours and the stock voices.",
         code="voice_not_found",

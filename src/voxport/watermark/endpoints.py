@@ -22,5 +22,5 @@ async def detect_watermark(
 ) -> DetectedBody:
     """Free. The first minute is looked at."""
     source = await run_in_threadpool(watermarks.locate, caller, body.audio_url)
-    found = await gate.run(lambda: watermarks.detect(caller, source))
+    found = await gate.run(caller.profile_id, lambda: watermarks.detect(caller, source))
     return DetectedBody(data=DetectData(watermarked=found.watermarked, confidence=found.confidence))

@@ -1,8 +1,9 @@
-"""A bounded number of long calls at once, each in a thread; the others wait in line, and not for ever."""
+"""A bounded number of long calls at once, each in a thread; the others wait in line, fairly, and not for ever."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -16,37 +17,79 @@ T = TypeVar("T")
 
 
 class Gate:
-    """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them."""
+    """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. Of
+    those that wait, the client with the fewest calls inside is next, so that one with a thousand starves nobody. All
+    in one event loop."""
 
     def __init__(self, *, places: int, wait_seconds: float) -> None:
-        self._turns = asyncio.Semaphore(places)
+        self.free = places
         self._threads = anyio.CapacityLimiter(places)
         self._wait_seconds = wait_seconds
+        self._inside: dict[str, int] = defaultdict(int)
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, client: str, call: Callable[[], T]) -> T:
         """Run `call` in a thread when its turn comes. Raises ProviderBusy where it doesn't come in time."""
-        await self.enter()
+        await self.enter(client)
         try:
             return await self.in_thread(call)
         finally:
-            self.leave()
+            self.leave(client)
 
-    async def enter(self) -> None:
+    async def enter(self, client: str) -> None:
         """Take a place, for a call of several parts; `leave` gives it back. Raises ProviderBusy."""
+        if self.free and not self._waiting:
+            self._let_in(client)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(turn)
         try:
-            await asyncio.wait_for(self._turns.acquire(), self._wait_seconds)
+            await asyncio.wait_for(asyncio.shield(turn), self._wait_seconds)
         except TimeoutError:
+            self._give_up(client, turn)
             raise ProviderBusy(
                 "Too many calls are being spoken at once. Try again in a while.",
                 retry_after_seconds=max(1, round(self._wait_seconds / 4)),
             ) from None
+        except asyncio.CancelledError:
+            self._give_up(client, turn)
+            raise
 
-    def leave(self) -> None:
-        self._turns.release()
+    def leave(self, client: str) -> None:
+        self.free += 1
+        self._inside[client] -= 1
+        if not self._inside[client]:
+            del self._inside[client]
+        self._call_next()
 
     async def in_thread(self, call: Callable[[], T]) -> T:
         """Run a part of a call that has its place."""
         return await to_thread.run_sync(call, limiter=self._threads)
+
+    def _let_in(self, client: str) -> None:
+        self.free -= 1
+        self._inside[client] += 1
+
+    def _call_next(self) -> None:
+        while self.free and self._waiting:
+            client = min(self._waiting, key=lambda name: self._inside.get(name, 0))
+            line = self._waiting.pop(client)
+            turn = line.popleft()
+            if line:
+                self._waiting[client] = line  # behind the others with as few
+            self._let_in(client)
+            turn.set_result(None)
+
+    def _give_up(self, client: str, turn: asyncio.Future[None]) -> None:
+        """Leave the line; or, called in the very last moment, the place."""
+        if turn.done():
+            self.leave(client)
+            return
+        turn.cancel()
+        line = self._waiting[client]
+        line.remove(turn)
+        if not line:
+            del self._waiting[client]
 
 
 async def _gate(request: Request) -> Gate:

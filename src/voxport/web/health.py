@@ -23,7 +23,10 @@ def readyz(request: Request) -> JSONResponse:
     checks: dict[str, Callable[[], Any]] = request.app.state.readiness
     results = {name: _result(name, check) for name, check in checks.items()}
     ready = all(result == "ok" for result in results.values())
-    return JSONResponse({"status": "ready" if ready else "not_ready", "checks": results}, 200 if ready else 503)
+    # A hosted provider that is down takes nothing from the others: it is told, and the gateway is ready.
+    circuits = {one.name: state for one in request.app.state.providers.all() if (state := one.circuit()) is not None}
+    body = {"status": "ready" if ready else "not_ready", "checks": results, "circuits": circuits}
+    return JSONResponse(body, 200 if ready else 503)
 
 
 def _result(name: str, check: Callable[[], Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 
 import anyio
@@ -19,17 +19,22 @@ _log = logging.getLogger("voxport.live")
 
 
 async def live_response(
-    gate: Gate, chunks: Generator[bytes, None, None], *, media_type: str, headers: Mapping[str, str]
+    gate: Gate,
+    client: str,
+    chunks: Generator[bytes, None, None],
+    *,
+    media_type: str,
+    headers: Callable[[], Mapping[str, str]],
 ) -> LiveResponse:
-    """The response, as soon as there is something to send. What `chunks` raises before goes through, and is an
-    answer like any other error."""
-    await gate.enter()
+    """The response, as soon as there is something to send; `headers` are asked for then. What `chunks` raises before
+    goes through, and is an answer like any other error."""
+    await gate.enter(client)
     try:
         first = await gate.in_thread(partial(next, chunks, b""))
     except BaseException:
-        gate.leave()
+        gate.leave(client)
         raise
-    return LiveResponse(gate, first, chunks, media_type=media_type, headers=headers)
+    return LiveResponse(gate, client, first, chunks, media_type=media_type, headers=headers())
 
 
 class LiveResponse(Response):
@@ -40,6 +45,7 @@ class LiveResponse(Response):
     def __init__(
         self,
         gate: Gate,
+        client: str,
         first: bytes,
         chunks: Generator[bytes, None, None],
         *,
@@ -51,6 +57,7 @@ class LiveResponse(Response):
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
         self._gate = gate
+        self._client = client
         self._first = first
         self._chunks = chunks
         self._is_left = False
@@ -66,7 +73,7 @@ class LiveResponse(Response):
                 try:
                     await self._gate.in_thread(self._end)
                 finally:
-                    self._gate.leave()
+                    self._gate.leave(self._client)
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -1,5 +1,5 @@
 """ElevenLabs, by its HTTP interface (no SDK)."""
 
-from voxport.providers.elevenlabs.adapter import ElevenLabs
+from voxport.providers.elevenlabs.adapter import ElevenLabs, open_provider
 
-__all__ = ["ElevenLabs"]
+__all__ = ["ElevenLabs", "open_provider"]

@@ -13,17 +13,23 @@ from voxport.errors import (
     SampleUnusable,
     VoxportError,
 )
+from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import (
+    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
+    Circuit,
     ClonedVoice,
     Kept,
     Piece,
     Place,
     Progress,
+    Provider,
+    Setup,
     StockVoice,
     VoiceRef,
+    VoiceSettings,
 )
 from voxport.providers.elevenlabs import errors
 from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_own, voices, wants_verification
@@ -37,11 +43,26 @@ from voxport.providers.wav import wav_file
 _CLONE_LANGUAGE: Final = "en"
 _MOST_CALLS: Final = 30  # the largest plan's
 _FIRST_CALLS: Final = 2  # the smallest plan's
-_MODEL: Final = "eleven_multilingual_v2"
+MODEL: Final = "eleven_multilingual_v2"
 _PAUSES: Final = (0.25, 4.0)  # seconds between two tries of a call that was refused: the shortest, the longest
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
 _LOOKS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
 """Seconds before each look for a voice whose making was not answered."""
+
+
+def open_provider(setup: Setup) -> Provider:
+    """`options`: `api_key`, `base_url`, `model`."""
+    options = setup.options
+    if not options["api_key"]:
+        reason = "no key is configured: set VOXPORT_ELEVENLABS_API_KEY"
+        return AbsentProvider("elevenlabs", reason, _capabilities(Facts(), setup.max_text_length))
+    return ElevenLabs(
+        options["api_key"],
+        base_url=options["base_url"],
+        model=options["model"],
+        tag=setup.tag,
+        max_text_length=setup.max_text_length,
+    )
 
 
 class ElevenLabs:
@@ -57,12 +78,14 @@ class ElevenLabs:
         base_url: str,
         tag: str,
         max_text_length: int,
+        model: str = MODEL,
         patience: float = 60.0,
         read_seconds: float = 120.0,
         looks: tuple[float, ...] = _LOOKS,
     ) -> None:
         self._upstream = Upstream(base_url, {"xi-api-key": key}, read_seconds=read_seconds)
-        self._facts = Told(lambda: facts_of(self._upstream, _MODEL), Facts())
+        self._model = model
+        self._facts = Told(lambda: facts_of(self._upstream, model), Facts())
         self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
         self._tag = tag
         self._max_text_length = max_text_length
@@ -70,22 +93,16 @@ class ElevenLabs:
         self._looks = looks
 
     def capabilities(self) -> Capabilities:
-        facts = self._facts.value()
-        return Capabilities(
-            supports_voice_cloning=facts.can_clone,
-            supports_instant_clone=facts.can_clone,
-            supports_streaming=True,
-            languages=facts.languages,
-            clone_language=_CLONE_LANGUAGE,
-            max_text_length=self._max_text_length,
-            voice_settings=("stability", "similarity_boost", "style", "speed"),
-        )
+        return _capabilities(self._facts.value(), self._max_text_length)
 
     def unavailable_reason(self) -> str | None:
         wait = self._upstream.breaker.seconds_left()
         if wait is not None:
             return f"it failed several times in a row and is tried again in {wait} s"
         return self._facts.problem()
+
+    def circuit(self) -> Circuit:
+        return self._upstream.breaker.state
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._facts.value().stock)
@@ -110,15 +127,12 @@ class ElevenLabs:
         if answer.status != 200 and not (answer.status in (400, 404) and errors.is_voice_lost(answer)):
             raise errors.sorted_error(answer)
 
-    def own_voices(self) -> dict[str, list[str]]:
-        """The voices that this gateway made: the provider's ids of each `voice_id`, more than one only where a clone
-        that was given up came to be after all."""
-        start = self._name("")
-        found: dict[str, list[str]] = {}
-        for voice in self._named(start):
-            if str(voice.get("name")).startswith(start):
-                found.setdefault(str(voice["name"]).removeprefix(start), []).append(voice["voice_id"])
-        return found
+    def forget(self, voice_id: str) -> None:
+        """By its name; there may be two of it, where one that was given up came to be after all."""
+        name = self._name(voice_id)
+        for voice in list(self._named(name)):
+            if voice.get("name") == name:
+                self.delete(VoiceRef(voice["voice_id"]))
 
     def _name(self, voice_id: str) -> str:
         return f"voxport {self._tag} {voice_id}"
@@ -196,18 +210,17 @@ class ElevenLabs:
         voice: VoiceRef,
         *,
         language: str,
-        speed: float = 1.0,
+        settings: VoiceSettings = NO_SETTINGS,
         early: bool = False,
         after: Place | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
-        """`client` is who gets its share of the account's calls."""
         limit = min(self._facts.value().longest_text, self._max_text_length)
         path = f"/v1/text-to-speech/{voice.provider_voice_id}"
-        settings = {} if speed == 1.0 else {"voice_settings": {"speed": speed}}
+        wanted = {"voice_settings": dict(settings)} if settings else {}
 
         def request(part: str) -> dict[str, Any]:
-            return {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": _MODEL, **settings}}
+            return {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": self._model, **wanted}}
 
         def whole(part: str) -> Audio:
             with self._hosted.paid(client, path, self._judged, **request(part)) as streamed:
@@ -243,6 +256,19 @@ class ElevenLabs:
 
     def close(self) -> None:
         self._upstream.close()
+
+
+def _capabilities(facts: Facts, max_text_length: int) -> Capabilities:
+    return Capabilities(
+        supports_voice_cloning=facts.can_clone,
+        supports_instant_clone=facts.can_clone,
+        supports_streaming=True,
+        languages=facts.languages,
+        clone_language=_CLONE_LANGUAGE,
+        max_text_length=max_text_length,
+        voice_settings=("stability", "similarity_boost", "style", "speed"),
+        is_hosted=True,
+    )
 
 
 def _audio(answer: Answer) -> bytes:

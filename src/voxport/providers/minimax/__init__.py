@@ -1,5 +1,5 @@
 """MiniMax, by its HTTP interface."""
 
-from voxport.providers.minimax.adapter import MiniMax
+from voxport.providers.minimax.adapter import MiniMax, open_provider
 
-__all__ = ["MiniMax"]
+__all__ = ["MiniMax", "open_provider"]

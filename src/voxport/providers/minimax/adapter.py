@@ -8,17 +8,23 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from voxport.errors import OutcomeUnknown, ProviderFailed, VoiceLost
+from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import (
+    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
+    Circuit,
     ClonedVoice,
     Kept,
     Piece,
     Place,
     Progress,
+    Provider,
+    Setup,
     StockVoice,
     VoiceRef,
+    VoiceSettings,
 )
 from voxport.providers.facts import NotTold, Told
 from voxport.providers.hosted import Hosted, Refused
@@ -28,7 +34,7 @@ from voxport.providers.minimax import errors
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
 from voxport.providers.wav import wav_file
 
-_MODEL: Final = "speech-2.6-hd"
+MODEL: Final = "speech-2.6-hd"
 _LONGEST: Final = 9_999  # characters of one call
 _BOOSTS: Final = {
     **{"en": "English", "zh": "Chinese", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian"},
@@ -38,6 +44,7 @@ _BOOSTS: Final = {
 """What MiniMax calls a language; it takes names, not codes."""
 _CLONE_LANGUAGE: Final = "en"
 _SAMPLE_SECONDS: Final = 10  # the least that it takes
+_UNUSED_DAYS: Final = 7.0
 _MOST_CALLS: Final = 20
 _FIRST_CALLS: Final = 4
 _PAUSES: Final = (0.5, 8.0)  # seconds between two tries of a call that was refused: the shortest, the longest
@@ -45,6 +52,22 @@ _ACTIVATION: Final = "Hello."
 """A clone exists for good only once it has spoken: the shortest text that is speech."""
 _MOST_IDS: Final = 5
 _LONGEST_LINE: Final = 32 * 1024 * 1024  # bytes of an event
+
+
+def open_provider(setup: Setup) -> Provider:
+    """`options`: `api_key`, `base_url`, `model`, `group_id`."""
+    options = setup.options
+    if not options["api_key"]:
+        reason = "no key is configured: set VOXPORT_MINIMAX_API_KEY"
+        return AbsentProvider("minimax", reason, _capabilities(setup.max_text_length))
+    return MiniMax(
+        options["api_key"],
+        base_url=options["base_url"],
+        model=options["model"],
+        group_id=options["group_id"],
+        tag=setup.tag,
+        max_text_length=setup.max_text_length,
+    )
 
 
 class MiniMax:
@@ -60,6 +83,7 @@ class MiniMax:
         base_url: str,
         tag: str,
         max_text_length: int,
+        model: str = MODEL,
         group_id: str | None = None,
         patience: float = 60.0,
         read_seconds: float = 120.0,
@@ -67,28 +91,23 @@ class MiniMax:
         self._upstream = Upstream(base_url, {"Authorization": f"Bearer {key}"}, read_seconds=read_seconds)
         self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
         self._query = {"GroupId": group_id} if group_id else {}
+        self._model = model
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
         self._max_text_length = max_text_length
         self._hosted = Hosted(errors.TITLE, self._upstream, self._limiter, patience=patience, pauses=_PAUSES)
         self._stock: Told[tuple[StockVoice, ...]] = Told(self._asked_stock, ())
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            supports_voice_cloning=True,
-            supports_instant_clone=True,
-            supports_streaming=True,
-            languages=tuple(_BOOSTS),
-            clone_language=_CLONE_LANGUAGE,
-            max_text_length=self._max_text_length,
-            voice_settings=("speed",),
-            sample_min_seconds=_SAMPLE_SECONDS,
-        )
+        return _capabilities(self._max_text_length)
 
     def unavailable_reason(self) -> str | None:
         wait = self._upstream.breaker.seconds_left()
         if wait is not None:
             return f"it failed several times in a row and is tried again in {wait} s"
         return self._stock.problem()
+
+    def circuit(self) -> Circuit:
+        return self._upstream.breaker.state
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._stock.value())
@@ -122,6 +141,11 @@ class MiniMax:
         # What it says of a voice that is not there is not known; a wrong parameter is all that it can be.
         if answer.status != 200 or errors.code_of(answer.json()) not in (0, 2013, 2042, 2054):
             raise errors.sorted_error(answer)
+
+    def forget(self, voice_id: str) -> None:
+        """Under each id that it may have: a voice that never spoke is in no list."""
+        for number in range(_MOST_IDS):
+            self.delete(VoiceRef(self._remote_id(voice_id, number)))
 
     def _remote_id(self, voice_id: str, number: int) -> str:
         return f"vxp-{self._tag}-{re.sub(r'[^A-Za-z0-9]', '', voice_id)}-{number}x"
@@ -164,15 +188,14 @@ class MiniMax:
         voice: VoiceRef,
         *,
         language: str,
-        speed: float = 1.0,
+        settings: VoiceSettings = NO_SETTINGS,
         early: bool = False,
         after: Place | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
-        """`client` is who gets its share of the account's calls."""
         body = {
-            "model": _MODEL,
-            "voice_setting": {"voice_id": voice.provider_voice_id, "speed": speed},
+            "model": self._model,
+            "voice_setting": {"voice_id": voice.provider_voice_id, "speed": settings.get("speed", 1.0)},
             "audio_setting": {"sample_rate": SAMPLE_RATE, "format": "pcm", "channel": 1},
             "language_boost": _BOOSTS.get(language.partition("-")[0], "auto"),
         }
@@ -225,6 +248,21 @@ class MiniMax:
 
     def close(self) -> None:
         self._upstream.close()
+
+
+def _capabilities(max_text_length: int) -> Capabilities:
+    return Capabilities(
+        supports_voice_cloning=True,
+        supports_instant_clone=True,
+        supports_streaming=True,
+        languages=tuple(_BOOSTS),
+        clone_language=_CLONE_LANGUAGE,
+        max_text_length=max_text_length,
+        voice_settings=("speed",),
+        sample_min_seconds=_SAMPLE_SECONDS,
+        is_hosted=True,
+        unused_days=_UNUSED_DAYS,
+    )
 
 
 def _language(voice: dict[str, Any]) -> str:

@@ -93,7 +93,10 @@ def test_twice_the_speed_takes_about_half_as_long(provider: Provider, voice: Voi
     if "speed" not in provider.capabilities().voice_settings:
         pytest.skip("it has no speed")
     usual, quick = (
-        sum(piece.audio.size for piece in provider.speak(TEXT, voice, language=language(provider), speed=speed))
+        sum(
+            piece.audio.size
+            for piece in provider.speak(TEXT, voice, language=language(provider), settings={"speed": speed})
+        )
         for speed in (1.0, 2.0)
     )
     assert 0.35 < quick / usual < 0.75

@@ -108,6 +108,22 @@ def test_a_voice_that_was_removed_can_be_made_again(provider: Provider, sample: 
     provider.delete(reference(again))
 
 
+def test_what_was_made_under_a_name_can_be_forgotten_by_it(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    cloned = quick_clone(provider, sample, "conformance11")
+    provider.forget("conformance11")
+    provider.forget("conformance11")
+    provider.forget("conformance12")  # never made
+    if cloned.file is None:
+        with pytest.raises(VoxportError):
+            spoken(provider, reference(cloned))
+
+
+def test_its_circuit_is_closed_while_all_is_well(provider: Provider) -> None:
+    hosted = provider.capabilities().is_hosted
+    assert provider.circuit() == ("closed" if hosted else None)
+
+
 def test_a_voice_that_is_gone_is_told_as_an_error_of_the_caller_s(provider: Provider, sample: Audio) -> None:
     require_cloning(provider)
     cloned = quick_clone(provider, sample, "conformance7")

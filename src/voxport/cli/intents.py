@@ -1,0 +1,73 @@
+"""`voxport intents`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from voxport.billing.money import header
+from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.clock import iso
+
+
+@click.group()
+def intents() -> None:
+    """Paid calls at hosted providers that have not come to a known end.
+
+    \b
+    open      under way, or its process died: the worker looks into it within a minute
+    removing  came to nothing; a voice that it may have made is being removed at the provider
+    unknown   nobody knows whether the provider did it: the customer's hold is kept for
+              VOXPORT_UNKNOWN_OUTCOME_MINUTES
+    lost      the customer has the hold back; the provider may have billed you
+    """
+
+
+@intents.command("list")
+@data_dir_option
+def list_intents(data_dir: Path | None) -> None:
+    """What is open, and what was lost; the oldest first."""
+    with opened(data_dir) as gateway:
+        rows = gateway.intents.every()
+    header_row = ("SINCE", "STATE", "KIND", "PROVIDER", "VOICE", "PROFILE", "HOLD", "JOB", "GIVEN BACK")
+    print_table(
+        header_row,
+        [
+            (
+                iso(row.created_at),
+                row.state,
+                row.kind,
+                row.provider,
+                row.voice_id,
+                row.profile_id,
+                row.hold_id or "-",
+                row.job_id or "-",
+                header(row.released) if row.state == "lost" else "-",
+            )
+            for row in rows
+        ],
+    )
+    lost = sum(row.released for row in rows if row.state == "lost")
+    if lost:
+        click.echo(f"Given back to customers for unknown outcomes: {header(lost)} tokens.")
+
+
+@intents.command("settle")
+@data_dir_option
+def settle(data_dir: Path | None) -> None:
+    """Bring to an end now what can be; the worker does the same once a minute."""
+    with opened(data_dir) as gateway:
+        gateway.intents.bury_dead()
+        ended = gateway.intents.sweep()
+        left = sum(row.state != "lost" for row in gateway.intents.every())
+    click.echo(f"{ended} ended, {left} still open")
+
+
+@intents.command("forget")
+@data_dir_option
+@click.confirmation_option(prompt="Have you booked what was lost?", help="Don't ask.")
+def forget(data_dir: Path | None) -> None:
+    """Remove the lost ones from the list, when you have booked them."""
+    with opened(data_dir) as gateway:
+        click.echo(f"{gateway.intents.forget_lost()} removed")

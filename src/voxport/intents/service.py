@@ -1,0 +1,325 @@
+"""What is meant to be paid for at a hosted provider, and what becomes of it when nobody can tell.
+
+A row is written before each paid call and removed with its good end. Where a process dies in between, or an answer is
+lost, the row says what may have happened: a voice that was being made is removed at the provider, and a hold whose
+work may have been done is kept for a while, then given back to the customer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy.orm import Session
+
+from voxport.billing.calls import Calls, OpenCall
+from voxport.billing.service import Billing
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import OutcomeUnknown, ProviderError
+from voxport.ids import new_id
+from voxport.intents import repository
+from voxport.intents.models import Intent
+from voxport.jobs.port import JobRun
+from voxport.jobs.service import Jobs
+from voxport.providers.registry import Registry
+
+Kind = Literal["clone", "binding", "instant", "rebuild", "room", "speech"]
+
+_MAKING: Final = ("clone", "binding", "instant", "rebuild", "room")
+"""Kinds behind which a voice may be left at the provider."""
+_SETTLED: Final = timedelta(minutes=5)
+"""After which a voice whose making was begun is there or will never be: providers take ten seconds."""
+_log = logging.getLogger("voxport.intents")
+
+
+@dataclass(frozen=True)
+class New:
+    """An intent to be written. `voice_id`: see the table."""
+
+    kind: Kind
+    provider: str
+    voice_id: str
+    profile_id: str
+    hold_id: str | None = None
+    job_id: str | None = None
+
+
+class Intents:
+    """`release_after`: how long the hold of a call whose outcome is not known is kept."""
+
+    def __init__(
+        self,
+        database: Database,
+        billing: Billing,
+        calls: Calls,
+        jobs: Jobs,
+        providers: Registry,
+        *,
+        release_after: timedelta,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._database = database
+        self._billing = billing
+        self._calls = calls
+        self._jobs = jobs
+        self._providers = providers
+        self._release_after = release_after
+        self._clock = clock
+
+    # One call of a customer's
+
+    @contextmanager
+    def watching(self, hold: OpenCall) -> Iterator[Watch]:
+        """The paid calls of one billed call. A block that ends without `settle` leaves no intent open, and where it
+        ends by OutcomeUnknown the hold is kept."""
+        watch = Watch(self, hold)
+        try:
+            yield watch
+        except OutcomeUnknown:
+            watch.lose()
+            raise
+        finally:
+            watch.end()
+
+    def open(self, tx: Session, new: New, *, state: str = "open") -> str:
+        """Write an intent down; its id. Of a call, it belongs to this process."""
+        intent = Intent(
+            id=new_id("int"),
+            kind=new.kind,
+            provider=new.provider,
+            voice_id=new.voice_id,
+            profile_id=new.profile_id,
+            hold_id=new.hold_id,
+            job_id=new.job_id,
+            owner=self._calls.owner if new.job_id is None else None,
+            part=0,
+            state=state,
+            released=0,
+            created_at=self._clock(),
+            changed_at=self._clock(),
+        )
+        tx.add(intent)
+        tx.flush()
+        return intent.id
+
+    def begin(self, new: New) -> str:
+        with self._database.transaction() as tx:
+            return self.open(tx, new)
+
+    def finish(self, tx: Session, intent_id: str) -> None:
+        """It came to its end, and nothing is left of it."""
+        repository.remove(tx, intent_id)
+
+    def give_up(self, intent_id: str, *, is_removed: bool = False) -> None:
+        """It came to nothing; a voice that it may have made is to be removed, unless it is already."""
+        with self._database.transaction() as tx:
+            if is_removed:
+                repository.remove(tx, intent_id)
+            else:
+                self._remove_voice(tx, intent_id)
+
+    def lose(self, intent_id: str) -> None:
+        """Nobody knows what became of it. Its hold, if it has one, is kept."""
+        with self._database.transaction() as tx:
+            self._lose(tx, intent_id)
+
+    def speaking(self, tx: Session, provider: str) -> set[str]:
+        """The voices that are being spoken with at a provider."""
+        return repository.speaking(tx, provider)
+
+    # Of a job
+
+    def begin_job(self, run: JobRun, kind: Kind, provider: str, voice_id: str) -> None:
+        """Written once for a job and a provider, however often the step runs. Raises OutcomeUnknown where an earlier
+        run ended so."""
+        with self._database.transaction() as tx:
+            found = [one for one in repository.of_job(tx, run.job_id) if one.provider == provider]
+            if any(one.state == "unknown" for one in found):
+                raise _unknown(provider)
+            if not found:
+                self.open(tx, New(kind, provider, voice_id, run.profile_id, run.hold_id, run.job_id))
+            for one in found:
+                repository.change(tx, one.id, was=("removing",), state="open", changed_at=self._clock())
+
+    def begin_part(self, run: JobRun, provider: str, voice_id: str, part: int) -> None:
+        """The next piece of a job's speech. Raises OutcomeUnknown where this piece was begun before, by a process that
+        died: it may have been spoken, and billed."""
+        with self._database.transaction() as tx:
+            found = repository.of_job(tx, run.job_id)
+            if any(one.state == "unknown" or one.part >= part for one in found):
+                raise _unknown(provider)
+            for one in found:
+                repository.change(tx, one.id, was=("open",), part=part, changed_at=self._clock())
+            if not found:
+                intent_id = self.open(tx, New("speech", provider, voice_id, run.profile_id, run.hold_id, run.job_id))
+                repository.change(tx, intent_id, was=("open",), part=part)
+
+    def finish_job(self, tx: Session, job_id: str) -> None:
+        for one in repository.of_job(tx, job_id):
+            if one.state == "open":
+                repository.remove(tx, one.id)
+
+    def end_job(self, job_id: str, *, is_completed: bool) -> None:
+        """The job has ended: what is still open of it came to nothing."""
+        with self._database.transaction() as tx:
+            if is_completed:
+                self.finish_job(tx, job_id)
+                return
+            for one in repository.of_job(tx, job_id):
+                if one.state == "open":
+                    self._remove_voice(tx, one.id)
+
+    def give_up_at(self, job_id: str, provider: str) -> None:
+        """The job goes on elsewhere."""
+        with self._database.transaction() as tx:
+            for one in repository.of_job(tx, job_id):
+                if one.provider == provider and one.state == "open":
+                    self._remove_voice(tx, one.id)
+
+    def lose_job(self, job_id: str) -> None:
+        """Nobody knows what became of the job's call."""
+        with self._database.transaction() as tx:
+            for one in repository.of_job(tx, job_id):
+                self._lose(tx, one.id)
+
+    # What kills and lost answers leave
+
+    def every(self) -> list[Intent]:
+        with self._database.snapshot() as tx:
+            return list(repository.every(tx))
+
+    def forget_lost(self) -> int:
+        """Remove the rows that tell what was lost; how many there were."""
+        with self._database.transaction() as tx:
+            rows = repository.in_state(tx, "lost")
+            for row in rows:
+                repository.remove(tx, row.id)
+            return len(rows)
+
+    def bury_dead(self) -> int:
+        """Take over from processes that died in a call: their holds are given back, at once or, where the work may
+        have been done, after a while. How many were given back at once."""
+        with self._database.snapshot() as tx:
+            owners = repository.owners(tx)
+        return self._calls.release_abandoned(owners, self._orphan)
+
+    def sweep(self) -> int:
+        """Bring to an end what can be: remove voices at the providers, give holds back. How many rows ended."""
+        with self._database.snapshot() as tx:
+            rows = list(repository.in_state(tx, "open", "removing", "unknown"))
+        return sum(self._swept(row) for row in rows)
+
+    def _swept(self, row: Intent) -> bool:
+        if row.state == "open":
+            return self._end_with_job(row)
+        try:
+            if row.kind in _MAKING:
+                self._providers.get(row.provider).forget(row.voice_id)
+        except ProviderError as error:
+            _log.warning("a voice can't be removed yet", extra={"intent": row.id, "code": error.code})
+            return False
+        age = self._clock() - row.changed_at
+        if row.state == "unknown" and row.kind in ("instant", "speech"):
+            return age >= self._release_after and self._write_off(row, state="lost")
+        return age >= _SETTLED and self._write_off(row, state=None)
+
+    def _end_with_job(self, row: Intent) -> bool:
+        """A job's intent that its end did not reach, for a kill."""
+        job = self._jobs.find(row.job_id) if row.job_id is not None else None
+        if job is None or job.status not in ("completed", "failed", "cancelled"):
+            return False
+        self.end_job(job.id, is_completed=job.status == "completed")
+        return True
+
+    def _write_off(self, row: Intent, *, state: str | None) -> bool:
+        """Give the hold back, if there is one, and keep the row (`state`) or not."""
+        with self._database.transaction() as tx:
+            released = self._billing.give_back(tx, row.hold_id) if row.hold_id is not None else 0
+            if state is None:
+                repository.remove(tx, row.id)
+            elif not repository.change(
+                tx, row.id, was=("unknown",), state=state, released=released, changed_at=self._clock()
+            ):
+                return False
+        if state == "lost":
+            _log.warning(
+                "the outcome of a paid call stays unknown: its hold was given back",
+                extra={"intent": row.id, "kind": row.kind, "provider": row.provider, "micro_tokens": released},
+            )
+        return True
+
+    def _orphan(self, owner: str) -> None:
+        with self._database.transaction() as tx:
+            for one in repository.open_of(tx, owner):
+                if one.kind in ("instant", "speech"):
+                    self._lose(tx, one.id)
+                else:
+                    self._remove_voice(tx, one.id)
+
+    def _lose(self, tx: Session, intent_id: str) -> None:
+        changes = {"state": "unknown", "owner": None, "changed_at": self._clock()}
+        if repository.change(tx, intent_id, was=("open",), **changes):
+            hold_id = repository.hold_of(tx, intent_id)
+            if hold_id is not None:
+                self._billing.disown(tx, hold_id)
+
+    def _remove_voice(self, tx: Session, intent_id: str) -> None:
+        row = repository.by_id(tx, intent_id)
+        if row is None or row.state != "open":
+            return
+        if row.kind == "speech":
+            repository.remove(tx, intent_id)
+        else:
+            repository.change(tx, intent_id, was=("open",), state="removing", owner=None, changed_at=self._clock())
+
+
+class Watch:
+    """The paid calls that one billed call makes, one after the other."""
+
+    def __init__(self, intents: Intents, hold: OpenCall) -> None:
+        self._intents = intents
+        self._hold = hold
+        self._intent_id: str | None = None
+        self.is_removed = False
+        """Whether the voice that was made for the call is gone again."""
+
+    def begin(self, kind: Kind, provider: str, voice_id: str) -> None:
+        """Before a paid call; what was begun before it came to nothing."""
+        self.end()
+        self.is_removed = False
+        call = self._hold.call
+        self._intent_id = self._intents.begin(New(kind, provider, voice_id, call.profile_id, self._hold.hold_id))
+
+    def settle(self, tx: Session) -> None:
+        """It was done and is being charged."""
+        if self._intent_id is not None:
+            self._intents.finish(tx, self._intent_id)
+            self._intent_id = None
+
+    def settle_removed(self, tx: Session) -> None:
+        """Likewise, unless a voice is still to be removed."""
+        if self.is_removed:
+            self.settle(tx)
+
+    def lose(self) -> None:
+        if self._intent_id is not None:
+            self._intents.lose(self._intent_id)
+            self._hold.keep()
+            self._intent_id = None
+
+    def end(self) -> None:
+        if self._intent_id is not None:
+            self._intents.give_up(self._intent_id, is_removed=self.is_removed)
+            self._intent_id = None
+
+
+def _unknown(provider: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"What became of the call at {provider} is not known: the gateway was stopped in its middle. It is not made "
+        "again by itself, and nothing is charged; send the request again."
+    )

@@ -1,0 +1,90 @@
+"""A provider that is known and can't be asked: no key is set, or its package does not load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voxport.errors import ProviderUnavailable
+from voxport.providers.base import (
+    NO_SETTINGS,
+    Audio,
+    Capabilities,
+    ClonedVoice,
+    Kept,
+    Piece,
+    Place,
+    Progress,
+    StockVoice,
+    VoiceRef,
+    VoiceSettings,
+)
+
+_UNKNOWN = Capabilities(
+    supports_voice_cloning=False,
+    supports_instant_clone=False,
+    supports_streaming=False,
+    languages=(),
+    clone_language="en",
+    max_text_length=5_000,
+)
+
+
+class AbsentProvider:
+    """Everything but its description is 503. `reason` follows "The provider … can't be used: "."""
+
+    def __init__(self, name: str, reason: str, capabilities: Capabilities = _UNKNOWN) -> None:
+        self._name = name
+        self._reason = reason
+        self._capabilities = capabilities
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def unavailable_reason(self) -> str | None:
+        return self._reason
+
+    def list_voices(self) -> list[StockVoice]:
+        return []
+
+    def check_text(self, text: str, language: str) -> None:
+        raise self._unavailable()
+
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
+        raise self._unavailable()
+
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        settings: VoiceSettings = NO_SETTINGS,
+        early: bool = False,
+        after: Place | None = None,
+        client: str = "",
+    ) -> Iterator[Piece]:
+        raise self._unavailable()
+
+    def delete(self, voice: VoiceRef) -> None:
+        raise self._unavailable()
+
+    def forget(self, voice_id: str) -> None:
+        raise self._unavailable()
+
+    def circuit(self) -> None:
+        return None
+
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def _unavailable(self) -> ProviderUnavailable:
+        return ProviderUnavailable(f"The provider {self._name} can't be used: {self._reason}.")

@@ -1,0 +1,50 @@
+"""The names of the providers that are installed: of the package's own and of others', by entry points."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+GROUP: Final = "voxport.providers"
+BUILT_IN: Final = ("elevenlabs", "minimax", "local")
+AUTO: Final = "auto"
+"""For a request: the first provider, in the operator's order, that can do it."""
+
+
+@cache
+def found() -> dict[str, EntryPoint]:
+    """The entry point of each provider, the package's own first. Nothing is imported. Nobody takes their names, nor
+    `auto`."""
+    own, others = {}, {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if point.value.startswith("voxport.providers.") and point.name in BUILT_IN:
+            own[point.name] = point
+        elif point.name not in (*BUILT_IN, AUTO):
+            others[point.name] = point
+    return {**{name: own[name] for name in BUILT_IN if name in own}, **others}
+
+
+def names() -> tuple[str, ...]:
+    return tuple(found())
+
+
+def _known(name: str) -> str:
+    if name not in names():
+        raise PydanticCustomError(
+            "unknown_provider", "there is no such provider; there are: {there}", {"there": ", ".join(names())}
+        )
+    return name
+
+
+def _known_or_auto(name: str) -> str:
+    return name if name == AUTO else _known(name)
+
+
+ProviderName = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(names())})]
+ProviderChoice = Annotated[
+    str, AfterValidator(_known_or_auto), WithJsonSchema({"type": "string", "enum": [*names(), AUTO]})
+]

@@ -1,0 +1,252 @@
+"""Speech in a voice that may be gone at its provider: it is made again from its sample, under the same `voice_id`.
+
+A hosted provider deletes a voice that nobody speaks with (MiniMax, after a week), or has room for so many only
+(ElevenLabs): one that is given back, or gone, costs its next caller a few seconds and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from voxport.clock import now
+from voxport.db.lease import Lease, Leases
+from voxport.db.session import Database
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderError, ProviderFailed, SlotsFull, VoiceLost
+from voxport.intents.service import Intents, New
+from voxport.media.samples import Samples
+from voxport.providers.base import (
+    NO_SETTINGS,
+    Audio,
+    ClonedVoice,
+    Kept,
+    Piece,
+    Place,
+    PlaceLost,
+    Progress,
+    Provider,
+    VoiceRef,
+    VoiceSettings,
+)
+from voxport.providers.registry import Registry
+from voxport.voices import repository
+from voxport.voices.models import VoiceBinding
+from voxport.voices.service import Speaker, Voices, voice_not_found
+
+_SLOTS: Final = 64  # of leases for the makings that run at once, shared by a hash
+_PATIENCE: Final = 180.0  # seconds for another call to make the voice
+_MOST_ROOM: Final = 3
+_USE_IS_TOLD: Final = timedelta(seconds=30)
+"""So often a voice's use is written down: one call after the other is one use."""
+_KEPT_ALIVE: Final = "Hello."
+"""The shortest text that is speech."""
+_WEEK_SHARE: Final = 0.7
+"""Of the days after which a voice is deleted; the rest is for a gateway that is down for a while."""
+_log = logging.getLogger("voxport.voices")
+
+
+class Speaking:
+    """`keep_alive`: how long a voice that no customer speaks with is kept alive."""
+
+    def __init__(
+        self,
+        database: Database,
+        voices: Voices,
+        samples: Samples,
+        intents: Intents,
+        providers: Registry,
+        *,
+        keep_alive: timedelta,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._database = database
+        self._voices = voices
+        self._samples = samples
+        self._intents = intents
+        self._providers = providers
+        self._leases = Leases(database.url)
+        self._keep_alive = keep_alive
+        self._clock = clock
+
+    def speak(
+        self,
+        speaker: Speaker,
+        text: str,
+        *,
+        language: str,
+        settings: VoiceSettings = NO_SETTINGS,
+        early: bool = False,
+        after: Place | None = None,
+        client: str = "",
+    ) -> Iterator[Piece]:
+        """`Provider.speak` with this voice, wherever it is by now. Raises NotFound where it was deleted meanwhile."""
+        provider = speaker.provider
+        reference = self._reference(speaker)
+        for is_last in (False, True):
+            try:
+                for piece in provider.speak(
+                    text, reference, language=language, settings=settings, early=early, after=after, client=client
+                ):
+                    after = piece.place
+                    yield piece
+                return
+            except VoiceLost as lost:
+                if is_last or speaker.generation is None:
+                    raise
+                _log.info("a voice is gone and made again", extra={"provider": provider.name})
+                reference = self._made_again(speaker, lost)
+            except PlaceLost:
+                # Behind a voice that was lost inside of a part there is nothing to go on from.
+                if is_last:
+                    raise ProviderFailed("The voice was lost in the middle of the speech. Send it again.") from None
+                raise
+
+    def clone(
+        self,
+        provider: Provider,
+        sample: Audio,
+        *,
+        voice_id: str,
+        quick: bool,
+        progress: Progress = lambda _: None,
+        kept: Kept | None = None,
+    ) -> ClonedVoice:
+        """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room."""
+        for _ in range(_MOST_ROOM):
+            try:
+                return provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+            except SlotsFull:
+                if not self._make_room(provider):
+                    raise
+        return provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+
+    def keep_alive(self) -> int:
+        """Speak with the voices that their provider would delete soon; how many there were."""
+        kept = 0
+        for provider in self._providers.all():
+            days = provider.capabilities().unused_days
+            if days is None or provider.unavailable_reason() is not None:
+                continue
+            lease = self._leases.take(f"keep-alive-{provider.name}")
+            if lease is None:
+                continue
+            with lease:
+                kept += self._keep_alive_at(provider, timedelta(days=_WEEK_SHARE * days))
+        return kept
+
+    def _keep_alive_at(self, provider: Provider, rest: timedelta) -> int:
+        moment = self._clock()
+        with self._database.snapshot() as tx:
+            due = list(
+                repository.resting(tx, provider.name, alive_before=moment - rest, used_after=moment - self._keep_alive)
+            )
+        for binding in due:
+            try:
+                language = provider.capabilities().clone_language
+                for _ in provider.speak(_KEPT_ALIVE, VoiceRef(binding.provider_voice_id), language=language):
+                    pass
+            except VoiceLost:
+                self._mark(binding, is_bound=False)
+            except ProviderError as error:
+                _log.warning("a voice could not be kept alive", extra={"code": error.code})
+            else:
+                self._mark(binding, alive_at=self._clock())
+        return len(due)
+
+    def _mark(self, binding: VoiceBinding, **values: Any) -> None:
+        with self._database.transaction() as tx:
+            repository.change_binding(tx, binding.sequence, generation=binding.generation, **values)
+
+    def _reference(self, speaker: Speaker) -> VoiceRef:
+        if speaker.generation is None or not speaker.provider.capabilities().is_hosted:
+            return self._voices.reference(speaker)
+        if not speaker.is_bound:
+            return self._made_again(speaker, None)
+        moment = self._clock()
+        if speaker.used_at is None or moment - speaker.used_at > _USE_IS_TOLD:
+            with self._database.transaction() as tx:
+                repository.touch(tx, speaker.voice_id, speaker.provider.name, moment)
+        return VoiceRef(speaker.provider_voice_id)
+
+    def _made_again(self, speaker: Speaker, lost: VoiceLost | None) -> VoiceRef:
+        """The voice as it is at the provider by now: made again, unless another call just did."""
+        provider = speaker.provider
+        with self._turn(f"{speaker.voice_id}@{provider.name}"):
+            binding, sample_key, profile_id = self._binding(speaker)
+            if binding.is_bound and binding.generation != speaker.generation:
+                return VoiceRef(binding.provider_voice_id)
+            generation = binding.generation + 1
+            made_as = f"{speaker.voice_id}r{generation}"
+            with self._database.transaction() as tx:
+                repository.change_binding(
+                    tx, binding.sequence, generation=binding.generation, is_bound=False, next_generation=generation
+                )
+                intent = self._intents.open(tx, New("rebuild", provider.name, made_as, profile_id))
+            try:
+                made = self.clone(provider, self._samples.load(sample_key), voice_id=made_as, quick=False)
+                with self._database.transaction() as tx:
+                    moment = self._clock()
+                    is_there = repository.change_binding(
+                        tx,
+                        binding.sequence,
+                        generation=generation,
+                        is_bound=True,
+                        provider_voice_id=made.provider_voice_id,
+                        made_as=made_as,
+                        used_at=moment,
+                        alive_at=moment,
+                    )
+                    if not is_there:
+                        raise voice_not_found()
+                    self._intents.finish(tx, intent)
+            except BaseException as failure:
+                self._intents.give_up(intent)
+                if isinstance(failure, OutcomeUnknown):
+                    # Of the caller's own call nothing is unknown: it was not made.
+                    raise ProviderFailed(f"{failure.message} Nothing was charged; try again.") from lost
+                raise
+            return VoiceRef(made.provider_voice_id)
+
+    def _binding(self, speaker: Speaker) -> tuple[VoiceBinding, str, str]:
+        """The binding as it is now, its voice's sample and owner. Raises NotFound."""
+        with self._database.snapshot() as tx:
+            found = repository.binding(tx, speaker.voice_id, speaker.provider.name)
+        if found is None:
+            raise voice_not_found()
+        return found
+
+    def _turn(self, name: str) -> Lease:
+        """The right to make this voice, over all processes. Raises ProviderBusy."""
+        slot = f"voice-{zlib.crc32(name.encode()) % _SLOTS}"
+        until = time.monotonic() + _PATIENCE
+        while (lease := self._leases.take(slot)) is None:
+            if time.monotonic() > until:
+                raise ProviderBusy(
+                    "The voice is being made again. Nothing was charged; try again in 10 s.", retry_after_seconds=10
+                )
+            time.sleep(0.1)
+        return lease
+
+    def _make_room(self, provider: Provider) -> bool:
+        """Give back the voice that was longest not spoken with; False where all are in use. It is made again when it
+        is spoken with."""
+        with self._database.transaction() as tx:
+            busy = self._intents.speaking(tx, provider.name)
+            found = repository.least_used(tx, provider.name, busy)
+            if found is None:
+                return False
+            binding, profile_id = found
+            repository.change_binding(tx, binding.sequence, generation=binding.generation, is_bound=False)
+            intent = self._intents.open(tx, New("room", provider.name, binding.made_as, profile_id), state="removing")
+        _log.info("a voice is given back to make room", extra={"provider": provider.name})
+        try:
+            provider.delete(VoiceRef(binding.provider_voice_id))
+        except ProviderError:
+            return False
+        with self._database.transaction() as tx:
+            self._intents.finish(tx, intent)
+        return True

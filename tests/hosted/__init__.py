@@ -1,0 +1,1 @@
+"""The whole gateway against the doubles of the hosted providers."""

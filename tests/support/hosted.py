@@ -1,0 +1,145 @@
+"""A gateway whose hosted providers are doubles, over HTTP, on a clock that a test turns."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import numpy as np
+
+from tests.support.client import Client, open_client
+from tests.support.listening import decoded
+from tests.support.providers import AnySample, ToneProvider, rejoined, samples_of
+from voxport.gateway import Gateway
+from voxport.jobs.runner import Runner
+from voxport.media.samples import Audio, Samples
+from voxport.providers.elevenlabs import ElevenLabs
+from voxport.providers.minimax import MiniMax
+from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, served, told
+from voxport.testing.doubles.clock import Clock
+from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
+from voxport.testing.doubles.speech import said
+
+ELEVENLABS_KEY = "xi-very-secret-key"
+MINIMAX_KEY = "sk-api-very-secret-key"
+TEXT = "The ferry leaves the island at seven in the morning."
+TTS = "/v1/proxy/core-tts"
+CLONE = "/v1/proxy/core-voice-clone"
+INSTANT = "/v1/proxy/core-instant-clone-tts"
+
+
+class KeptSample(AnySample):
+    """Takes any recording for good, and keeps and reads it as it is."""
+
+    def load(self, key: str) -> Audio:
+        return Samples.load(self, key)
+
+
+@dataclass
+class House:
+    """A gateway and the two providers that it asks."""
+
+    client: Client
+    gateway: Gateway
+    elevenlabs: ElevenLabsDouble
+    minimax: MiniMaxDouble
+    clock: Clock
+    local: ToneProvider
+
+    def upload(self, speaker: int = 0) -> str:
+        """A recording of one of many speakers; its URL."""
+        audio_url: str = self.client.upload(recording(speaker))["public_url"]
+        return audio_url
+
+    def clone(self, provider: str, speaker: int = 0, **fields: Any) -> str:
+        """A clone whose job ran to its end; its voice_id."""
+        job = self.run(self.client.post(CLONE, {"audioUrl": self.upload(speaker), "provider": provider, **fields}))
+        assert job["status"] == "completed", job
+        voice_id: str = job["result_data"]["voice_id"]
+        return voice_id
+
+    def run(self, accepted: httpx2.Response) -> dict[str, Any]:
+        """The job that was accepted, worked on until it ends."""
+        assert accepted.status_code == 202, accepted.text
+        return self.work(accepted.json()["job"]["id"])
+
+    def work(self, job_id: str) -> dict[str, Any]:
+        """Run a job's steps, as a worker does it."""
+        runner = Runner(self.gateway.jobs, self.gateway.handlers)
+        service = runner.begin(job_id)
+        assert service is not None
+        results: dict[str, dict[str, Any]] = {}
+        for name in runner.step_names(service):
+            result = runner.run_step(job_id, name, results)
+            if result is None:
+                break
+            results[name] = result
+        job: dict[str, Any] = self.client.get(f"/v2/jobs/{job_id}").json()
+        return job
+
+    def say(self, voice_id: str, **fields: Any) -> httpx2.Response:
+        return self.client.post(TTS, {"text": TEXT, "voice_id": voice_id, "output_format": "wav", **fields})
+
+    def instant(self, provider: str, speaker: int = 0, **fields: Any) -> httpx2.Response:
+        body = {"audioUrl": self.upload(speaker), "text": TEXT, "provider": provider, **fields}
+        return self.client.post(INSTANT, body)
+
+    def heard(self, answer: httpx2.Response) -> int | None:
+        """The mark of the voice that spoke."""
+        assert answer.status_code == 200, answer.text
+        content = answer.content
+        if answer.headers["content-type"].startswith("application/json"):
+            content = self.client.http.get(answer.json()["data"]["url"]).content
+        return told(decoded(content))
+
+    def tidy(self) -> None:
+        """What the worker does each minute."""
+        self.gateway.intents.bury_dead()
+        self.gateway.intents.sweep()
+        self.gateway.speaking.keep_alive()
+        self.gateway.voices.sweep_hidden()
+
+    def held(self) -> float:
+        held: float = self.client.balance()["held"]
+        return held
+
+
+@contextlib.contextmanager
+def house(gateway: Gateway, *, credits: str = "100") -> Iterator[House]:
+    """The gateway, its providers and a customer."""
+    said("Made once, so that no first call waits for it.", 0)
+    clock, local = Clock(), ToneProvider(stock=[])
+    elevenlabs, minimax = ElevenLabsDouble(clock=clock), MiniMaxDouble(clock=clock)
+    elevenlabs.account.keys = {ELEVENLABS_KEY: ALL_SCOPES}
+    minimax.account.keys = {MINIMAX_KEY}
+    limits = {"tag": "t1", "max_text_length": 5_000, "patience": 20.0, "read_seconds": 5.0}
+    with served(elevenlabs.app) as eleven_url, served(minimax.app) as mini_url:
+        eleven = ElevenLabs(ELEVENLABS_KEY, base_url=eleven_url, looks=(0.0, 0.1, 0.2), **limits)  # type: ignore[arg-type]
+        mini = MiniMax(MINIMAX_KEY, base_url=mini_url, **limits)  # type: ignore[arg-type]
+        joined = rejoined(
+            gateway,
+            [eleven, mini, local],
+            KeptSample(*samples_of(gateway, local.embed)),
+            clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
+        )
+        yield House(open_client(joined, credits), joined, elevenlabs, minimax, clock, local)
+        eleven.close()
+        mini.close()
+
+
+def recording(speaker: int) -> bytes:
+    """A WAV file of twelve seconds and more of one speaker."""
+    audio = said("a" * 220, speaker % 2)[speaker * 100 :]
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(24_000)
+        writer.writeframes((np.clip(audio, -1, 1) * 32_767).astype("<i2").tobytes())
+    return file.getvalue()
