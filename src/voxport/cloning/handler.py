@@ -79,9 +79,8 @@ class CloneHandler:
         for name in names:
             try:
                 return self._clone_at(run, name)
-            except OutcomeUnknown:
-                self._intents.lose_job(run.job_id)
-                raise
+            except OutcomeUnknown as unknown:
+                raise self._intents.lose_job(run.job_id, unknown) from unknown
             except ProviderError as error:
                 if name == names[-1]:
                     raise

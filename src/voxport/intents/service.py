@@ -20,7 +20,7 @@ from voxport.billing.calls import Calls, OpenCall
 from voxport.billing.service import Billing
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import OutcomeUnknown, ProviderError
+from voxport.errors import OutcomeUnknown, ProviderError, ProviderTimeout
 from voxport.ids import new_id
 from voxport.intents import repository
 from voxport.intents.models import Intent
@@ -181,11 +181,14 @@ class Intents:
                 if one.provider == provider and one.state == "open":
                     self._remove_voice(tx, one.id)
 
-    def lose_job(self, job_id: str) -> None:
-        """Nobody knows what became of the job's call."""
+    def lose_job(self, job_id: str, unknown: OutcomeUnknown) -> ProviderTimeout:
+        """Nobody knows what became of the job's call; the error that the job fails with. Only where an intent is there
+        to settle its hold later may the hold be kept."""
         with self._database.transaction() as tx:
-            for one in repository.of_job(tx, job_id):
+            rows = repository.of_job(tx, job_id)
+            for one in rows:
                 self._lose(tx, one.id)
+        return unknown if rows else ProviderTimeout(unknown.message, details=unknown.details)
 
     # What kills and lost answers leave
 

@@ -97,9 +97,8 @@ class SpeechHandler:
                 if is_hosted:
                     self._intents.begin_part(run, provider.name, speaker.voice_id, len(parts))
                 piece = next(pieces, None)
-            except OutcomeUnknown:
-                self._intents.lose_job(run.job_id)
-                raise
+            except OutcomeUnknown as unknown:
+                raise self._intents.lose_job(run.job_id, unknown) from unknown
             if piece is None:
                 return
             share = piece.share

@@ -10,7 +10,9 @@ from typing import Any, Final
 from voxport.errors import (
     OutcomeUnknown,
     ProviderFailed,
+    ProviderUnavailable,
     SampleUnusable,
+    SlotsFull,
     VoxportError,
 )
 from voxport.providers.absent import AbsentProvider
@@ -183,8 +185,7 @@ class ElevenLabs:
     def _made(self, answer: Answer) -> str:
         body = answer.json()
         if answer.status != 200:
-            self._heed_refusal(answer)
-            raise errors.sorted_error(answer)
+            raise self._heeded(answer)
         voice_id = body.get("voice_id") if isinstance(body, dict) else None
         if not isinstance(voice_id, str) or not voice_id:
             raise OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
@@ -238,8 +239,7 @@ class ElevenLabs:
             self._heed(streamed)
             return streamed
         answer = streamed.read()
-        self._heed_refusal(answer)
-        return Refused(errors.sorted_error(answer), is_busy=errors.is_busy(answer), wait=errors.wait_of(answer))
+        return Refused(self._heeded(answer), is_busy=errors.is_busy(answer), wait=errors.wait_of(answer))
 
     def _heed(self, streamed: Streamed) -> None:
         """Where the account tells how many calls it takes, that is how many it gets."""
@@ -247,9 +247,13 @@ class ElevenLabs:
         if most.isdecimal():
             self._limiter.allowed(int(most))
 
-    def _heed_refusal(self, answer: Answer) -> None:
-        if answer.status in (400, 401, 402, 403):
+    def _heeded(self, answer: Answer) -> VoxportError:
+        """What a refusal means. One that speaks of the account says that what it told of itself is no longer so; that
+        all its slots are taken is nothing of that."""
+        error = errors.sorted_error(answer)
+        if isinstance(error, ProviderUnavailable) and not isinstance(error, SlotsFull) and answer.status < 500:
             self._facts.forget()
+        return error
 
     def start(self) -> None:
         self._facts.refresh()
