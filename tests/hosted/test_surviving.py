@@ -94,6 +94,26 @@ def test_a_full_account_gives_back_the_voice_that_was_longest_not_used(home: Hou
     assert home.gateway.intents.every() == []
 
 
+def test_more_voices_at_once_than_there_are_slots_wait_for_each_other(home: House) -> None:
+    home.elevenlabs.account.voice_limit = 2
+    heard = {}
+    for number in range(5):
+        voice_id = home.clone("elevenlabs", speaker=number)
+        heard[voice_id] = home.heard(home.say(voice_id))
+    home.elevenlabs.account.latency = 0.4
+    said: dict[str, int | None] = {}
+    threads = [
+        threading.Thread(target=lambda voice_id=voice_id: said.update({voice_id: home.heard(home.say(voice_id))}))
+        for voice_id in heard
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == heard
+    assert len(home.elevenlabs.voices) == 2
+
+
 def test_nobody_else_s_voice_is_given_back(home: House) -> None:
     provider = home.gateway.providers.get("elevenlabs")
     home.elevenlabs.account.voice_limit = 2

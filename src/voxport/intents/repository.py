@@ -40,6 +40,11 @@ def speaking(tx: Session, provider: str) -> set[str]:
     return set(tx.scalars(query))
 
 
+def under_way(tx: Session, provider: str) -> set[str]:
+    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.state.in_(("open", "removing")))
+    return set(tx.scalars(query))
+
+
 def change(tx: Session, intent_id: str, *, was: Sequence[str], **values: Any) -> bool:
     """Set columns where the intent's state is one of `was`; False where it is not."""
     return changed(tx, update(Intent).where(Intent.id == intent_id, Intent.state.in_(was)).values(**values))

@@ -132,6 +132,10 @@ class Intents:
         """The voices that are being spoken with at a provider."""
         return repository.speaking(tx, provider)
 
+    def under_way(self, tx: Session, provider: str) -> set[str]:
+        """The voices, or the names of makings, that calls at a provider are busy with."""
+        return repository.under_way(tx, provider)
+
     # Of a job
 
     def begin_job(self, run: JobRun, kind: Kind, provider: str, voice_id: str) -> None:

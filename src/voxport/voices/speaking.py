@@ -38,8 +38,8 @@ from voxport.voices.models import VoiceBinding
 from voxport.voices.service import Speaker, Voices, voice_not_found
 
 _SLOTS: Final = 64  # of leases for the makings that run at once, shared by a hash
-_PATIENCE: Final = 180.0  # seconds for another call to make the voice
-_MOST_ROOM: Final = 3
+_PATIENCE: Final = 120.0  # seconds for another call to make the voice, or to leave its slot
+_MOMENT: Final = 0.5  # seconds between two looks for a free slot
 _USE_IS_TOLD: Final = timedelta(seconds=30)
 """So often a voice's use is written down: one call after the other is one use."""
 _KEPT_ALIVE: Final = "Hello."
@@ -94,11 +94,11 @@ class Speaking:
                     after = piece.place
                     yield piece
                 return
-            except VoiceLost as lost:
+            except VoiceLost:
                 if is_last or speaker.generation is None:
                     raise
                 _log.info("a voice is gone and made again", extra={"provider": provider.name})
-                reference = self._made_again(speaker, lost)
+                reference = self._made_again(speaker, reference.provider_voice_id)
             except PlaceLost:
                 # Behind a voice that was lost inside of a part there is nothing to go on from.
                 if is_last:
@@ -115,14 +115,16 @@ class Speaking:
         progress: Progress = lambda _: None,
         kept: Kept | None = None,
     ) -> ClonedVoice:
-        """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room."""
-        for _ in range(_MOST_ROOM):
+        """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
+        all are being spoken with, one is waited for."""
+        until = time.monotonic() + _PATIENCE
+        while True:
             try:
                 return provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
             except SlotsFull:
-                if not self._make_room(provider):
+                if not self._make_room(provider) and not self._may_wait(provider, voice_id, until):
                     raise
-        return provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+                progress(0.0)
 
     def keep_alive(self) -> int:
         """Speak with the voices that their provider would delete soon; how many there were."""
@@ -172,12 +174,13 @@ class Speaking:
                 repository.touch(tx, speaker.voice_id, speaker.provider.name, moment)
         return VoiceRef(speaker.provider_voice_id)
 
-    def _made_again(self, speaker: Speaker, lost: VoiceLost | None) -> VoiceRef:
-        """The voice as it is at the provider by now: made again, unless another call just did."""
+    def _made_again(self, speaker: Speaker, gone: str | None) -> VoiceRef:
+        """The voice as it is at the provider by now: made again, unless another call just did. `gone` is the provider's
+        id of the one that is no longer there."""
         provider = speaker.provider
         with self._turn(f"{speaker.voice_id}@{provider.name}"):
             binding, sample_key, profile_id = self._binding(speaker)
-            if binding.is_bound and binding.generation != speaker.generation:
+            if binding.is_bound and binding.provider_voice_id != gone:
                 return VoiceRef(binding.provider_voice_id)
             generation = binding.generation + 1
             made_as = f"{speaker.voice_id}r{generation}"
@@ -207,7 +210,7 @@ class Speaking:
                 self._intents.give_up(intent)
                 if isinstance(failure, OutcomeUnknown):
                     # Of the caller's own call nothing is unknown: it was not made.
-                    raise ProviderFailed(f"{failure.message} Nothing was charged; try again.") from lost
+                    raise ProviderFailed(f"{failure.message} Nothing was charged; try again.") from failure
                 raise
             return VoiceRef(made.provider_voice_id)
 
@@ -230,6 +233,15 @@ class Speaking:
                 )
             time.sleep(0.1)
         return lease
+
+    def _may_wait(self, provider: Provider, voice_id: str, until: float) -> bool:
+        """Whether a slot may become free: calls of ours are under way there. Waits a moment then."""
+        with self._database.snapshot() as tx:
+            others = [one for one in self._intents.under_way(tx, provider.name) if not voice_id.startswith(one)]
+        if not others or time.monotonic() > until:
+            return False
+        time.sleep(_MOMENT)
+        return True
 
     def _make_room(self, provider: Provider) -> bool:
         """Give back the voice that was longest not spoken with; False where all are in use. It is made again when it
