@@ -212,8 +212,13 @@ class Settings(BaseSettings):
         prefix = f"{provider.replace('-', '_')}_"
         if provider not in BUILT_IN:
             start = f"VOXPORT_{prefix.upper()}"
+            # Neither the gateway's own settings nor those of a provider whose name begins alike.
+            others = tuple(f"{_variable(name)}_" for name in names() if _variable(name).startswith(start))
+            own = {f"VOXPORT_{name.upper()}" for name in type(self).model_fields}
             return {
-                name.removeprefix(start).lower(): value for name, value in os.environ.items() if name.startswith(start)
+                name.removeprefix(start).lower(): value
+                for name, value in os.environ.items()
+                if name.startswith(start) and not name.startswith(others) and name not in own
             }
         values = {name: getattr(self, name) for name in type(self).model_fields if name.startswith(prefix)}
         return {
@@ -229,3 +234,7 @@ class Settings(BaseSettings):
     @property
     def resolved_storage_url(self) -> str:
         return self.storage_url or (self.data_dir.resolve() / "files").as_uri()
+
+
+def _variable(provider: str) -> str:
+    return f"VOXPORT_{provider.replace('-', '_').upper()}"

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -20,6 +21,8 @@ _TIDY_SECONDS = 60.0
 # A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
 _SETTLED = timedelta(seconds=30)
 _NICENESS = 5
+# Less than what `voxport serve` gives the worker for its end.
+_DRAIN_SECONDS = 12.0
 _log = logging.getLogger("voxport.worker")
 
 
@@ -47,6 +50,9 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         _tidy(gateway, runner)
         stopping.wait(_TIDY_SECONDS)
     worker.stop()
+    until = time.monotonic() + _DRAIN_SECONDS
+    for handler in gateway.handlers:
+        handler.drain(until - time.monotonic())
     # A step that is still running can't be interrupted: it goes with the process, and runs again at the next start.
     # Nothing is closed before that: an engine that were gone first would fail the job. It ends with its input.
     logging.shutdown()

@@ -138,7 +138,7 @@ def test_a_temporary_voice_that_could_not_be_removed_is_removed_later(home: Hous
     assert [row.state for row in home.gateway.intents.every()] == ["removing"]
     home.tidy()
     assert voices_at(home, provider) == []
-    home.clock.turn(seconds=301)
+    home.clock.turn(seconds=1201)
     home.tidy()
     assert home.gateway.intents.every() == []
     assert home.client.balance()["balance"] == 98

@@ -54,6 +54,7 @@ def test_every_voice_speaks_as_itself_for_a_month(home: House) -> None:
         for voice_id in made:
             assert home.heard(home.say(voice_id)) == marks[voice_id]
             spoken += 1
+    home.tidy()
     assert home.gateway.intents.every() == []
     assert home.client.balance()["held"] == 0
     assert home.client.balance()["credits"] < before["credits"]

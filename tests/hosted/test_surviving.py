@@ -32,6 +32,7 @@ def test_a_voice_that_is_gone_is_made_again(home: House, provider: str) -> None:
         assert answer.json()["data"]["voice_id"] == voice_id
         (after,) = double.voices
         assert after != before
+    home.tidy()
     assert home.gateway.intents.every() == []
     assert len([row for row in home.client.get("/v2/billing/ledger").json()["data"] if row["tokens"] == -5]) == 1
 
@@ -207,6 +208,6 @@ def test_auto_clones_at_the_first_that_can(home: House) -> None:
     voice_id = home.clone("auto")
     assert home.say(voice_id).json()["data"]["provider"] == "minimax"
     assert not home.elevenlabs.voices
-    home.clock.turn(seconds=301)
+    home.clock.turn(seconds=1201)
     home.tidy()
     assert home.gateway.intents.every() == []

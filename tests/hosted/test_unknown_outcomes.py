@@ -56,6 +56,8 @@ def test_an_instant_clone_without_an_answer_leaves_no_voice(home: House, provide
     home.clock.turn(seconds=15 * 60 + 1)
     home.tidy()
     assert home.client.balance()["balance"] == 100
+    home.clock.turn(seconds=1201)
+    home.tidy()
     assert states(home) == [("instant", "lost")]
 
 
@@ -83,10 +85,14 @@ def test_a_clone_that_stays_unknown_is_removed_and_given_back(home: House) -> No
     home.elevenlabs.faults.clear()
     home.tidy()
     assert not home.elevenlabs.voices
-    home.clock.turn(seconds=301)
+    assert home.held() == 5
+    home.clock.turn(seconds=901)
     home.tidy()
     assert home.client.balance()["balance"] == 100
-    assert states(home) == []
+    assert states(home) == [("clone", "lost"), ("clone", "removing")]
+    home.clock.turn(seconds=1201)
+    home.tidy()
+    assert states(home) == [("clone", "lost")]
 
 
 def test_a_cancelled_clone_leaves_no_voice(home: House) -> None:

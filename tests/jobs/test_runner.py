@@ -38,6 +38,9 @@ class Baker:
     def steps(self) -> Sequence[Step]:
         return (("knead", self._knead), ("bake", self._bake))
 
+    def drain(self, seconds: float) -> None:
+        return None
+
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
         (self.tidied if completed else self.cleaned).append(run.subject)
 

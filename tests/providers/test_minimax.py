@@ -130,7 +130,7 @@ def test_only_the_voices_of_everybody_are_listed(double: MiniMaxDouble, provider
     clone(provider)
     voices = provider.list_voices()
     assert {voice.voice_id for voice in voices} == set(double.system)
-    assert {voice.language for voice in voices} == {"en"}
+    assert {voice.language for voice in voices} == {"en", "zh"}
 
 
 def test_a_sample_that_is_too_short_is_refused_with_what_to_send(provider: MiniMax) -> None:
@@ -177,15 +177,15 @@ KINDS: dict[int, type[VoxportError]] = {
     1027: Invalid,
     1033: ProviderUnavailable,
     1042: Invalid,
-    1043: SampleUnusable,
-    1044: SampleUnusable,
+    1043: ProviderFailed,
+    1044: ProviderFailed,
     2013: ProviderFailed,
-    20132: SampleUnusable,
-    2037: SampleUnusable,
+    20132: ProviderFailed,
+    2037: ProviderFailed,
     2038: ProviderUnavailable,
     2039: ProviderFailed,
     2042: VoiceLost,
-    2048: SampleUnusable,
+    2048: ProviderFailed,
     2049: ProviderUnavailable,
     2054: VoiceLost,
     2056: ProviderUnavailable,

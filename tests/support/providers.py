@@ -151,7 +151,7 @@ class AnySample(Samples):
     failure: VoxportError | None = None
 
     def load(self, key: str) -> Audio:
-        return np.zeros(SAMPLE_RATE, np.float32)
+        return np.zeros(12 * SAMPLE_RATE, np.float32)
 
     def check(self, audio: Audio) -> Sample:
         if self.failure is not None:

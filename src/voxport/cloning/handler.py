@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from voxport.cloning.naming import fit_key, sample_key, voice_key
 from voxport.cloning.service import ONE, SERVICE
-from voxport.errors import OutcomeUnknown, ProviderError
+from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable
 from voxport.intents.service import Intents
 from voxport.jobs.port import JobRun, Json, Step
 from voxport.jobs.service import Jobs
@@ -18,7 +18,7 @@ from voxport.media.quality import quality
 from voxport.media.samples import Samples, Source
 from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice
-from voxport.providers.registry import Registry
+from voxport.providers.registry import Registry, require_length
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 
@@ -53,14 +53,17 @@ class CloneHandler:
         return (("sample", self._take_sample), ("clone", self._clone), ("register", self._register))
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
-        self._intents.end_job(run.job_id, is_completed=completed)
+        self._intents.end_job(run.job_id)
         if completed:
             return
-        keys = [fit_key(run.subject), *(voice_key(_voice_id(run), name) for name in run.request["providers"])]
+        keys = [fit_key(run.subject), *(voice_key(run.subject, name) for name in _providers(run))]
         if not _binds(run):
             keys.append(sample_key(run.subject))
         for key in keys:
             self._storage.delete(key)
+
+    def drain(self, seconds: float) -> None:
+        """A clone that is begun again is the same one."""
 
     def _take_sample(self, run: JobRun) -> Json:
         if _binds(run):
@@ -75,13 +78,13 @@ class CloneHandler:
     def _clone(self, run: JobRun) -> Json:
         """At the first provider that does not fail; with `provider: auto` there may be several."""
         run.advance("cloning", 0.2)
-        names = run.request["providers"]
+        names = _providers(run)
         for name in names:
             try:
                 return self._clone_at(run, name)
             except OutcomeUnknown as unknown:
                 raise self._intents.lose_job(run.job_id, unknown) from unknown
-            except ProviderError as error:
+            except (ProviderError, SampleUnusable) as error:
                 if name == names[-1]:
                     raise
                 self._intents.give_up_at(run.job_id, name)
@@ -92,16 +95,18 @@ class CloneHandler:
         provider = self._providers.require_cloning(name, instant=False)
         if provider.capabilities().is_hosted:
             self._intents.begin_job(run, "binding" if _binds(run) else "clone", name, run.subject)
+        sample = self._samples.load(sample_key(_voice_id(run)))
+        require_length(provider, sample)
         cloned = self._speaking.clone(
             provider,
-            self._samples.load(sample_key(_voice_id(run))),
+            sample,
             voice_id=run.subject,
             quick=False,
             progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
             kept=_Kept(self._storage, fit_key(run.subject)),
         )
         if cloned.file is not None:
-            self._storage.put(voice_key(_voice_id(run), name), cloned.file)
+            self._storage.put(voice_key(run.subject, name), cloned.file)
         return {
             "provider": name,
             "provider_voice_id": cloned.provider_voice_id,
@@ -113,12 +118,12 @@ class CloneHandler:
         run.advance("registering", 0.95)
         self._storage.delete(fit_key(run.subject))
         made = run.result_of("clone")
-        name, voice_id = made["provider"], _voice_id(run)
+        name, voice_id = made.get("provider", _providers(run)[0]), _voice_id(run)
         cloned = ClonedVoice(made["provider_voice_id"], made["language"])
-        file_key = voice_key(voice_id, name) if made["has_file"] else None
+        file_key = voice_key(run.subject, name) if made["has_file"] else None
 
         def make(tx: Session) -> dict[str, Any]:
-            self._intents.finish_job(tx, run.job_id)
+            self._intents.finish_job(tx, run.job_id, name)
             result = {"status": "success", "message": f"Voice cloned successfully with {name}"}
             result |= {"voice_id": voice_id, "provider": name}
             if _binds(run):
@@ -157,6 +162,12 @@ class _Kept:
 
     def save(self, state: bytes) -> None:
         self._storage.put(self._key, state)
+
+
+def _providers(run: JobRun) -> list[str]:
+    """The names, in the order in which they are tried. A job of before there was `auto` has one."""
+    names: list[str] = run.request.get("providers") or [run.request["provider"]]
+    return names
 
 
 def _binds(run: JobRun) -> bool:

@@ -11,13 +11,13 @@ from voxport.accounts.service import Principal
 from voxport.billing.calls import Call, Calls
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
-from voxport.errors import OutcomeUnknown, ProviderError, VoxportError
+from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.intents.service import Intents, Watch
 from voxport.media.encode import to_pcm16, wav_bytes
 from voxport.media.feed import Pcm
 from voxport.media.samples import Samples, Source
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
-from voxport.providers.registry import Registry
+from voxport.providers.registry import Registry, require_length
 from voxport.speech.lengths import require_text
 from voxport.speech.preparation import require_settings
 from voxport.speech.service import require_audio
@@ -109,7 +109,7 @@ class InstantCloning:
                     voice_id, pieces = self._spoken(prepared, provider, sample.audio, watch)
                     require_audio(sum(len(piece) for piece in pieces), provider.name)
                     break
-                except ProviderError as error:
+                except (ProviderError, SampleUnusable) as error:
                     if provider is prepared.providers[-1] or isinstance(error, OutcomeUnknown):
                         raise
                     _log.warning("another provider speaks instead", extra={"failed": provider.name})
@@ -121,6 +121,7 @@ class InstantCloning:
         self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch
     ) -> tuple[str, list[Pcm]]:
         """The text in a voice that is made for it and removed; who can't remove it now does so later."""
+        require_length(provider, sample)
         voice_id = self._voices.new_voice_id()
         if provider.capabilities().is_hosted:
             watch.begin("instant", provider.name, voice_id)
@@ -139,5 +140,5 @@ class InstantCloning:
             try:
                 provider.delete(reference)
                 watch.is_removed = True
-            except ProviderError as error:
-                _log.warning("a temporary voice is removed later", extra={"code": error.code})
+            except Exception as error:
+                _log.warning("a temporary voice is removed later", extra={"error": type(error).__name__})

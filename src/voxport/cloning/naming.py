@@ -5,8 +5,9 @@ def sample_key(voice_id: str) -> str:
     return f"samples/{voice_id}/sample.flac"
 
 
-def voice_key(voice_id: str, provider: str) -> str:
-    return f"voices/{voice_id}/{provider}.voice"
+def voice_key(made_as: str, provider: str) -> str:
+    """Of what a provider gave for the voice that was made under this name."""
+    return f"voices/{made_as}/{provider}.voice"
 
 
 def fit_key(voice_id: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from voxport.db.session import changed
@@ -34,20 +34,21 @@ def open_of(tx: Session, owner: str) -> Sequence[Intent]:
     return tx.scalars(select(Intent).where(Intent.state == "open", Intent.owner == owner)).all()
 
 
-def speaking(tx: Session, provider: str) -> set[str]:
-    """The voices that are being spoken with."""
-    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.kind == "speech", Intent.state == "open")
-    return set(tx.scalars(query))
-
-
-def under_way(tx: Session, provider: str) -> set[str]:
-    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.state.in_(("open", "removing")))
+def in_use(tx: Session, provider: str, kind: str) -> set[str]:
+    """The voices of calls that are under way."""
+    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.kind == kind, Intent.state == "open")
     return set(tx.scalars(query))
 
 
 def change(tx: Session, intent_id: str, *, was: Sequence[str], **values: Any) -> bool:
     """Set columns where the intent's state is one of `was`; False where it is not."""
     return changed(tx, update(Intent).where(Intent.id == intent_id, Intent.state.in_(was)).values(**values))
+
+
+def remove_unchanged(tx: Session, row: Intent) -> bool:
+    """Remove a row unless somebody changed it meanwhile."""
+    same = (Intent.id == row.id, Intent.state == row.state, Intent.changed_at == row.changed_at)
+    return cast(CursorResult[Any], tx.execute(delete(Intent).where(*same))).rowcount == 1
 
 
 def remove(tx: Session, intent_id: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from voxport.billing.calls import Calls, OpenCall
 from voxport.billing.service import Billing
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import OutcomeUnknown, ProviderError, ProviderTimeout
+from voxport.errors import OutcomeUnknown, ProviderTimeout, ProviderUnavailable
 from voxport.ids import new_id
 from voxport.intents import repository
 from voxport.intents.models import Intent
@@ -32,8 +32,9 @@ Kind = Literal["clone", "binding", "instant", "rebuild", "room", "speech"]
 
 _MAKING: Final = ("clone", "binding", "instant", "rebuild", "room")
 """Kinds behind which a voice may be left at the provider."""
-_SETTLED: Final = timedelta(minutes=5)
-"""After which a voice whose making was begun is there or will never be: providers take ten seconds."""
+_SETTLED: Final = timedelta(minutes=20)
+"""After which a voice whose making was begun is there or will never be: providers take ten seconds, and an adapter's
+time-outs, looks and second try end before."""
 _log = logging.getLogger("voxport.intents")
 
 
@@ -130,25 +131,25 @@ class Intents:
 
     def speaking(self, tx: Session, provider: str) -> set[str]:
         """The voices that are being spoken with at a provider."""
-        return repository.speaking(tx, provider)
+        return repository.in_use(tx, provider, "speech")
 
-    def under_way(self, tx: Session, provider: str) -> set[str]:
-        """The voices, or the names of makings, that calls at a provider are busy with."""
-        return repository.under_way(tx, provider)
+    def temporary(self, tx: Session, provider: str) -> set[str]:
+        """The temporary voices that are in use at a provider."""
+        return repository.in_use(tx, provider, "instant")
 
     # Of a job
 
     def begin_job(self, run: JobRun, kind: Kind, provider: str, voice_id: str) -> None:
         """Written once for a job and a provider, however often the step runs. Raises OutcomeUnknown where an earlier
-        run ended so."""
+        run ended so, ProviderUnavailable where one gave this provider up: what it may have made is being removed."""
         with self._database.transaction() as tx:
             found = [one for one in repository.of_job(tx, run.job_id) if one.provider == provider]
             if any(one.state == "unknown" for one in found):
                 raise _unknown(provider)
+            if any(one.state == "removing" for one in found):
+                raise ProviderUnavailable(f"The provider {provider} failed. Nothing was charged; try again.")
             if not found:
                 self.open(tx, New(kind, provider, voice_id, run.profile_id, run.hold_id, run.job_id))
-            for one in found:
-                repository.change(tx, one.id, was=("removing",), state="open", changed_at=self._clock())
 
     def begin_part(self, run: JobRun, provider: str, voice_id: str, part: int) -> None:
         """The next piece of a job's speech. Raises OutcomeUnknown where this piece was begun before, by a process that
@@ -163,36 +164,35 @@ class Intents:
                 intent_id = self.open(tx, New("speech", provider, voice_id, run.profile_id, run.hold_id, run.job_id))
                 repository.change(tx, intent_id, was=("open",), part=part)
 
-    def finish_job(self, tx: Session, job_id: str) -> None:
+    def finish_job(self, tx: Session, job_id: str, provider: str) -> None:
+        """The job's work was done at this provider; what was begun at another came to nothing."""
         for one in repository.of_job(tx, job_id):
-            if one.state == "open":
+            if one.provider == provider and one.state == "open":
                 repository.remove(tx, one.id)
+            else:
+                self._remove_voice(tx, one.id)
 
-    def end_job(self, job_id: str, *, is_completed: bool) -> None:
+    def end_job(self, job_id: str) -> None:
         """The job has ended: what is still open of it came to nothing."""
         with self._database.transaction() as tx:
-            if is_completed:
-                self.finish_job(tx, job_id)
-                return
             for one in repository.of_job(tx, job_id):
-                if one.state == "open":
-                    self._remove_voice(tx, one.id)
+                self._remove_voice(tx, one.id)
 
     def give_up_at(self, job_id: str, provider: str) -> None:
         """The job goes on elsewhere."""
         with self._database.transaction() as tx:
             for one in repository.of_job(tx, job_id):
-                if one.provider == provider and one.state == "open":
+                if one.provider == provider:
                     self._remove_voice(tx, one.id)
 
     def lose_job(self, job_id: str, unknown: OutcomeUnknown) -> ProviderTimeout:
         """Nobody knows what became of the job's call; the error that the job fails with. Only where an intent is there
         to settle its hold later may the hold be kept."""
         with self._database.transaction() as tx:
-            rows = repository.of_job(tx, job_id)
-            for one in rows:
+            for one in repository.of_job(tx, job_id):
                 self._lose(tx, one.id)
-        return unknown if rows else ProviderTimeout(unknown.message, details=unknown.details)
+            is_kept = any(one.state == "unknown" for one in repository.of_job(tx, job_id))
+        return unknown if is_kept else ProviderTimeout(unknown.message, details=unknown.details)
 
     # What kills and lost answers leave
 
@@ -219,45 +219,64 @@ class Intents:
         """Bring to an end what can be: remove voices at the providers, give holds back. How many rows ended."""
         with self._database.snapshot() as tx:
             rows = list(repository.in_state(tx, "open", "removing", "unknown"))
-        return sum(self._swept(row) for row in rows)
+        ended = 0
+        failing: set[str] = set()  # providers that did not answer: asked again in the next round
+        for row in rows:
+            try:
+                ended += self._swept(row, failing)
+            except Exception:
+                _log.exception("an intent could not be looked into", extra={"intent": row.id})
+        return ended
 
-    def _swept(self, row: Intent) -> bool:
+    def _swept(self, row: Intent, failing: set[str]) -> bool:
         if row.state == "open":
             return self._end_with_job(row)
-        try:
-            if row.kind in _MAKING:
-                self._providers.get(row.provider).forget(row.voice_id)
-        except ProviderError as error:
-            _log.warning("a voice can't be removed yet", extra={"intent": row.id, "code": error.code})
-            return False
+        is_removed = row.kind not in _MAKING or self._forgotten(row, failing)
         age = self._clock() - row.changed_at
-        if row.state == "unknown" and row.kind in ("instant", "speech"):
-            return age >= self._release_after and self._write_off(row, state="lost")
-        return age >= _SETTLED and self._write_off(row, state=None)
+        if row.state == "unknown":
+            return age >= self._release_after and self._write_off(row, needs_removal=row.kind in _MAKING)
+        # A voice that makes room has been there for long: once removed it is gone.
+        is_settled = row.kind == "room" or age >= _SETTLED
+        if not is_removed or not is_settled:
+            return False
+        with self._database.transaction() as tx:
+            return repository.remove_unchanged(tx, row)
+
+    def _forgotten(self, row: Intent, failing: set[str]) -> bool:
+        """Ask the provider to remove what was made, or may have been; whether it did."""
+        if row.provider in failing:
+            return False
+        try:
+            self._providers.get(row.provider).forget(row.voice_id)
+        except Exception as error:
+            failing.add(row.provider)
+            _log.warning("a voice can't be removed yet", extra={"intent": row.id, "error": type(error).__name__})
+            return False
+        return True
 
     def _end_with_job(self, row: Intent) -> bool:
         """A job's intent that its end did not reach, for a kill."""
         job = self._jobs.find(row.job_id) if row.job_id is not None else None
         if job is None or job.status not in ("completed", "failed", "cancelled"):
             return False
-        self.end_job(job.id, is_completed=job.status == "completed")
+        self.end_job(job.id)
         return True
 
-    def _write_off(self, row: Intent, *, state: str | None) -> bool:
-        """Give the hold back, if there is one, and keep the row (`state`) or not."""
+    def _write_off(self, row: Intent, *, needs_removal: bool) -> bool:
+        """Give the hold of an unknown outcome back. The row stays, for the operator; what is still to be removed has
+        another one."""
         with self._database.transaction() as tx:
-            released = self._billing.give_back(tx, row.hold_id) if row.hold_id is not None else 0
-            if state is None:
-                repository.remove(tx, row.id)
-            elif not repository.change(
-                tx, row.id, was=("unknown",), state=state, released=released, changed_at=self._clock()
-            ):
+            if not repository.change(tx, row.id, was=("unknown",), state="lost", changed_at=self._clock()):
                 return False
-        if state == "lost":
-            _log.warning(
-                "the outcome of a paid call stays unknown: its hold was given back",
-                extra={"intent": row.id, "kind": row.kind, "provider": row.provider, "micro_tokens": released},
-            )
+            released = self._billing.give_back(tx, row.hold_id) if row.hold_id is not None else 0
+            repository.change(tx, row.id, was=("lost",), released=released)
+            if needs_removal:
+                kind = cast(Kind, row.kind)
+                self.open(tx, New(kind, row.provider, row.voice_id, row.profile_id), state="removing")
+        _log.warning(
+            "the outcome of a paid call stays unknown: its hold was given back",
+            extra={"intent": row.id, "kind": row.kind, "provider": row.provider, "micro_tokens": released},
+        )
         return True
 
     def _orphan(self, owner: str) -> None:
@@ -282,7 +301,9 @@ class Intents:
         if row.kind == "speech":
             repository.remove(tx, intent_id)
         else:
-            repository.change(tx, intent_id, was=("open",), state="removing", owner=None, changed_at=self._clock())
+            # Its hold is no longer this row's to settle: the call or the job goes on, or has ended.
+            changes = {"state": "removing", "owner": None, "hold_id": None, "changed_at": self._clock()}
+            repository.change(tx, intent_id, was=("open",), **changes)
 
 
 class Watch:
@@ -292,6 +313,7 @@ class Watch:
         self._intents = intents
         self._hold = hold
         self._intent_id: str | None = None
+        self._is_finished = False
         self.is_removed = False
         """Whether the voice that was made for the call is gone again."""
 
@@ -306,7 +328,7 @@ class Watch:
         """It was done and is being charged."""
         if self._intent_id is not None:
             self._intents.finish(tx, self._intent_id)
-            self._intent_id = None
+            self._is_finished = True
 
     def settle_removed(self, tx: Session) -> None:
         """Likewise, unless a voice is still to be removed."""
@@ -320,6 +342,8 @@ class Watch:
             self._intent_id = None
 
     def end(self) -> None:
+        if self._is_finished and self._hold.is_settled:  # the transaction of the charge held
+            self._intent_id = None
         if self._intent_id is not None:
             self._intents.give_up(self._intent_id, is_removed=self.is_removed)
             self._intent_id = None

@@ -59,6 +59,9 @@ class JobHandler(Protocol):
         """The job has ended: remove what only its steps needed, and, unless it completed, what they made. Runs again
         where a kill hit it."""
 
+    def drain(self, seconds: float) -> None:
+        """The process is about to end: wait, for so long at most, for what can't be begun again."""
+
 
 class JobGone(Exception):
     """The job is no longer being processed: it was cancelled, or finished before."""

@@ -26,12 +26,24 @@ class Refused:
     wait: float | None = None
 
 
+Label = Callable[[VoxportError, Answer | None], VoxportError]
+
+
 class Hosted:
-    """`patience` and `pauses` (the shortest, the longest between two tries) in seconds."""
+    """`label` writes the provider's name, and its own id of the request, into an error's details. `patience` and
+    `pauses` (the shortest, the longest between two tries) in seconds."""
 
     def __init__(
-        self, title: str, upstream: Upstream, limiter: Limiter, *, patience: float, pauses: tuple[float, float]
+        self,
+        title: str,
+        upstream: Upstream,
+        limiter: Limiter,
+        *,
+        label: Label,
+        patience: float,
+        pauses: tuple[float, float],
     ) -> None:
+        self._label = label
         self._title = title
         self._upstream = upstream
         self._limiter = limiter
@@ -63,10 +75,12 @@ class Hosted:
             wait = verdict.wait or pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
             if time.monotonic() + wait > until:
                 seconds = max(1, math.ceil(wait))
-                raise ProviderBusy(
+                busy = ProviderBusy(
                     f"{self._title} has as many calls as it takes. Nothing was charged; try again in {seconds} s.",
                     retry_after_seconds=seconds,
                 )
+                busy.details = {**verdict.error.details, **busy.details}
+                raise busy
             time.sleep(wait)
             pause = min(2 * pause, longest)
 
@@ -77,7 +91,7 @@ class Hosted:
         except (NotSent, AnswerLost):
             raise self.unreachable() from None
         if answer.status >= 500:
-            raise self.unreachable()
+            raise self.unreachable(answer)
         return answer
 
     @contextmanager
@@ -88,7 +102,9 @@ class Hosted:
         except NotSent:
             raise self.unreachable() from None
         except AnswerLost:
-            raise OutcomeUnknown(f"{self._title} broke off. What it made is lost.") from None
+            raise self._label(OutcomeUnknown(f"{self._title} broke off. What it made is lost."), None) from None
 
-    def unreachable(self) -> ProviderUnavailable:
-        return ProviderUnavailable(f"{self._title} does not answer. Nothing was charged; try again in a minute.")
+    def unreachable(self, answer: Answer | None = None) -> VoxportError:
+        """ProviderUnavailable."""
+        text = f"{self._title} does not answer. Nothing was charged; try again in a minute."
+        return self._label(ProviderUnavailable(text), answer)

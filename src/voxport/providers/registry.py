@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from typing import cast
 
-from voxport.errors import BadRequest, ProviderUnavailable
+from voxport.errors import BadRequest, ProviderUnavailable, SampleUnusable
 from voxport.providers.absent import AbsentProvider
-from voxport.providers.base import Provider, Setup
+from voxport.providers.base import SAMPLE_RATE, Audio, Provider, Setup
 from voxport.providers.names import AUTO
 
 _log = logging.getLogger("voxport.providers")
@@ -18,12 +18,28 @@ _log = logging.getLogger("voxport.providers")
 def open_provider(name: str, point: EntryPoint, setup: Setup) -> Provider:
     """The provider behind an entry point. One that can't be opened is there all the same, and says why."""
     try:
-        return cast(Callable[[Setup], Provider], point.load())(setup)
+        provider = cast(Callable[[Setup], Provider], point.load())(setup)
     except ModuleNotFoundError as error:
-        return AbsentProvider(name, f"it needs the package {error.name}: pip install {error.name}")
+        why = f"it needs the module {error.name}, which is not installed (as a rule: pip install {error.name})"
+        return AbsentProvider(name, why)
     except Exception:
         _log.exception("a provider could not be opened", extra={"provider": name})
         return AbsentProvider(name, "it could not be opened; the log says why")
+    if provider.name != name:  # it would take another's place
+        provider.close()
+        return AbsentProvider(name, f"its entry point is called {name}, and it calls itself {provider.name}")
+    return provider
+
+
+def require_length(provider: Provider, sample: Audio) -> None:
+    """Raises SampleUnusable where the provider would refuse so short a recording."""
+    seconds, least = sample.size / SAMPLE_RATE, provider.capabilities().sample_min_seconds
+    if seconds < least:
+        raise SampleUnusable(
+            f"The provider {provider.name} needs a recording of {least} s at least, and this one has {seconds:.1f} s. "
+            "Send a longer one, or use another provider.",
+            details={"reason": "too_short", "duration_seconds": round(seconds, 1), "provider": provider.name},
+        )
 
 
 class Registry:
@@ -62,7 +78,7 @@ class Registry:
         provider = self.get(name)
         reason = provider.unavailable_reason()
         if reason is not None:
-            raise ProviderUnavailable(f"The provider {name} can't be used: {reason}.")
+            raise ProviderUnavailable(f"The provider {name} can't be used: {reason}.", details={"provider": name})
         return provider
 
     def require_cloning(self, name: str, *, instant: bool) -> Provider:

@@ -49,7 +49,7 @@ class AnswerLost(Exception):
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
 
     @property
@@ -70,8 +70,8 @@ class Streamed:
     `is_failure` where it says that the provider is down, whatever its status."""
 
     status: int
-    headers: Mapping[str, str]
-    parts: Iterator[bytes]
+    headers: Mapping[str, str] = field(repr=False)
+    parts: Iterator[bytes] = field(repr=False)
     is_failure: bool = False
 
     def read(self) -> Answer:

@@ -21,6 +21,7 @@ from voxport.media.storage import Storage
 from voxport.providers.base import PlaceLost
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import billed_seconds
+from voxport.speech.paid import PaidParts
 from voxport.speech.parts import Parts
 from voxport.speech.service import SERVICE, require_audio
 from voxport.voices.service import Voices
@@ -50,6 +51,7 @@ class SpeechHandler:
         self._voices = voices
         self._speaking = speaking
         self._intents = intents
+        self._paid_parts = PaidParts()
         self._providers = providers
         self._media = media
         self._storage = storage
@@ -60,9 +62,13 @@ class SpeechHandler:
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
         Parts(self._storage, run.job_id).drop()
-        self._intents.end_job(run.job_id, is_completed=completed)
+        self._intents.end_job(run.job_id)
         if not completed:
             self._storage.delete(run.subject)
+
+    def drain(self, seconds: float) -> None:
+        """A part that is being paid for is not spoken again: it is waited for, and none is begun."""
+        self._paid_parts.drain(seconds)
 
     def _speak(self, run: JobRun) -> Json:
         run.advance("speaking", 0.0)
@@ -72,7 +78,7 @@ class SpeechHandler:
         except PlaceLost:
             _log.warning("a job is spoken again from its beginning", extra={"job_id": run.job_id})
             parts.drop()
-            self._intents.end_job(run.job_id, is_completed=True)
+            self._intents.end_job(run.job_id)
             self._speak_rest(run, parts)
         return {"parts": len(parts)}
 
@@ -87,22 +93,24 @@ class SpeechHandler:
             speaker,
             request["text"],
             language=request["language"],
-            settings=request["voice_settings"],
+            settings=request.get("voice_settings") or {"speed": request.get("speed", 1.0)},
             after=parts.last_place(),
             client=run.profile_id,
         )
         share = 0.0
         while share < 1.0:
             try:
-                if is_hosted:
-                    self._intents.begin_part(run, provider.name, speaker.voice_id, len(parts))
-                piece = next(pieces, None)
+                with self._paid_parts.one() if is_hosted else contextlib.nullcontext():
+                    if is_hosted:
+                        self._intents.begin_part(run, provider.name, speaker.voice_id, len(parts))
+                    piece = next(pieces, None)
+                    if piece is not None:
+                        parts.add(piece.place, to_pcm16(piece.audio))
             except OutcomeUnknown as unknown:
                 raise self._intents.lose_job(run.job_id, unknown) from unknown
             if piece is None:
                 return
             share = piece.share
-            parts.add(piece.place, to_pcm16(piece.audio))
             _log.debug("a part was spoken", extra={"job_id": run.job_id, "part": len(parts) - 1})
             run.advance("speaking", round(_SPOKEN * piece.share, 4))
 
@@ -116,7 +124,7 @@ class SpeechHandler:
         seconds, size = billed_seconds(samples), self._storage.size(key) or 0
 
         def make(tx: Session) -> dict[str, Any]:
-            self._intents.finish_job(tx, run.job_id)
+            self._intents.finish_job(tx, run.job_id, request["provider"])
             self._media.add_speech(tx, run.profile_id, key, audio_format.content_type, size)
             return {
                 "key": key,

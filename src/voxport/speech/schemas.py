@@ -27,7 +27,7 @@ class VoiceSettings(RequestBody):
 
 class SpeechBody(RequestBody):
     text: str
-    voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._-]+$")]
+    voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
     provider: ProviderChoice | None = None
     output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"
     language: Annotated[str | None, Field(max_length=32, description="Default: the voice's own.")] = None

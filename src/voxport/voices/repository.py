@@ -20,8 +20,13 @@ def owned(tx: Session, profile_id: str, voice_id: str) -> Voice | None:
 
 
 def alive(tx: Session, voice_id: str) -> Voice | None:
-    """Any profile's, for a job of its owner."""
-    return tx.scalar(select(Voice).where(Voice.id == voice_id, Voice.deleted_at.is_(None)))
+    """Any profile's, for its owner's job or call; nobody hides it before the end of the transaction."""
+    query = select(Voice).where(Voice.id == voice_id, Voice.deleted_at.is_(None))
+    return tx.scalar(query.with_for_update().execution_options(populate_existing=True))
+
+
+def any_state(tx: Session, voice_id: str) -> Voice | None:
+    return tx.scalar(select(Voice).where(Voice.id == voice_id))
 
 
 def all_owned(tx: Session, profile_id: str) -> Sequence[Voice]:
@@ -45,6 +50,12 @@ def hidden(tx: Session) -> Sequence[Voice]:
 def remove(tx: Session, voice_id: str) -> None:
     tx.execute(delete(VoiceBinding).where(VoiceBinding.voice_id == voice_id))
     tx.execute(delete(Voice).where(Voice.id == voice_id))
+
+
+def bound(tx: Session, provider: str, voice_ids: Collection[str]) -> Sequence[VoiceBinding]:
+    """Those of the voices that are at the provider now."""
+    query = select(VoiceBinding).where(VoiceBinding.provider == provider, VoiceBinding.is_bound)
+    return tx.scalars(query.where(VoiceBinding.voice_id.in_(voice_ids))).all()
 
 
 def binding(tx: Session, voice_id: str, provider: str) -> tuple[VoiceBinding, str, str] | None:

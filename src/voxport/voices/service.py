@@ -210,9 +210,9 @@ class Voices:
     def delete(self, profile_id: str, voice_id: str) -> list[str]:
         """Delete a clone here and at its providers; what could not be removed. Raises NotFound, Forbidden."""
         with self._database.transaction() as tx:
-            voice = repository.owned(tx, profile_id, voice_id)
-            if voice is not None:
-                repository.hide(tx, profile_id, voice_id, now())
+            # Hidden first: no call binds it to a provider any more, and then what is bound is known.
+            is_hidden = repository.hide(tx, profile_id, voice_id, self._clock())
+            voice = repository.any_state(tx, voice_id) if is_hidden else None
         if voice is None:
             raise self._not_own(voice_id)
         return self._erase(voice)
@@ -247,10 +247,13 @@ class Voices:
     def _erase(self, voice: Voice) -> list[str]:
         left = []
         for binding in voice.bindings:
-            reference = VoiceRef(binding.provider_voice_id)
             try:
+                provider = self._providers.get(binding.provider)
                 if binding.is_bound:
-                    self._providers.get(binding.provider).delete(reference)
+                    provider.delete(VoiceRef(binding.provider_voice_id))
+                    if provider.capabilities().is_hosted:
+                        # A making whose answer was lost and that was repeated may have left a twin.
+                        provider.forget(binding.made_as)
             except ProviderError as error:
                 left.append(f"{binding.provider}: {error.message}")
                 continue
@@ -271,7 +274,11 @@ class Voices:
         for provider in self._providers.all():
             if provider.unavailable_reason() is not None:
                 continue
-            for voice in provider.list_voices():
+            try:
+                listed = provider.list_voices()
+            except ProviderError:
+                continue
+            for voice in listed:
                 if voice.voice_id == voice_id:
                     return provider, voice
         return None

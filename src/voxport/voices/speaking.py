@@ -38,7 +38,10 @@ from voxport.voices.models import VoiceBinding
 from voxport.voices.service import Speaker, Voices, voice_not_found
 
 _SLOTS: Final = 64  # of leases for the makings that run at once, shared by a hash
-_PATIENCE: Final = 120.0  # seconds for another call to make the voice, or to leave its slot
+_PATIENCE: Final = 120.0  # seconds for another call to make the voice
+_SLOT_PATIENCE: Final = 30.0  # seconds for another call to leave its slot
+_MOST_ROOMS: Final = 3
+"""Voices that give way to one: where the account is still full then, it is full of others'."""
 _MOMENT: Final = 0.5  # seconds between two looks for a free slot
 _USE_IS_TOLD: Final = timedelta(seconds=30)
 """So often a voice's use is written down: one call after the other is one use."""
@@ -117,14 +120,15 @@ class Speaking:
     ) -> ClonedVoice:
         """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
         all are being spoken with, one is waited for."""
-        until = time.monotonic() + _PATIENCE
+        until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
         while True:
             try:
                 return provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
             except SlotsFull:
-                if not self._make_room(provider) and not self._may_wait(provider, voice_id, until):
+                if rooms < _MOST_ROOMS and self._make_room(provider):
+                    rooms += 1
+                elif not self._may_wait(provider, voice_id, until):
                     raise
-                progress(0.0)
 
     def keep_alive(self) -> int:
         """Speak with the voices that their provider would delete soon; how many there were."""
@@ -153,6 +157,8 @@ class Speaking:
                     pass
             except VoiceLost:
                 self._mark(binding, is_bound=False)
+            except OutcomeUnknown:  # spoken or not, it is not said twice
+                self._mark(binding, alive_at=self._clock())
             except ProviderError as error:
                 _log.warning("a voice could not be kept alive", extra={"code": error.code})
             else:
@@ -189,11 +195,14 @@ class Speaking:
                     tx, binding.sequence, generation=binding.generation, is_bound=False, next_generation=generation
                 )
                 intent = self._intents.open(tx, New("rebuild", provider.name, made_as, profile_id))
+                if binding.is_bound:  # should it be there after all, it must not stay
+                    room = New("room", provider.name, binding.made_as, profile_id)
+                    self._intents.open(tx, room, state="removing")
             try:
                 made = self.clone(provider, self._samples.load(sample_key), voice_id=made_as, quick=False)
                 with self._database.transaction() as tx:
                     moment = self._clock()
-                    is_there = repository.change_binding(
+                    is_there = repository.alive(tx, speaker.voice_id) is not None and repository.change_binding(
                         tx,
                         binding.sequence,
                         generation=generation,
@@ -237,7 +246,8 @@ class Speaking:
     def _may_wait(self, provider: Provider, voice_id: str, until: float) -> bool:
         """Whether a slot may become free: calls of ours are under way there. Waits a moment then."""
         with self._database.snapshot() as tx:
-            others = [one for one in self._intents.under_way(tx, provider.name) if not voice_id.startswith(one)]
+            speaking = repository.bound(tx, provider.name, self._intents.speaking(tx, provider.name))
+            others = {*self._intents.temporary(tx, provider.name), *(one.voice_id for one in speaking)} - {voice_id}
         if not others or time.monotonic() > until:
             return False
         time.sleep(_MOMENT)
@@ -257,7 +267,8 @@ class Speaking:
         _log.info("a voice is given back to make room", extra={"provider": provider.name})
         try:
             provider.delete(VoiceRef(binding.provider_voice_id))
-        except ProviderError:
+        except Exception:
+            _log.warning("a voice that makes room is removed later", extra={"provider": provider.name})
             return False
         with self._database.transaction() as tx:
             self._intents.finish(tx, intent)

@@ -34,7 +34,12 @@ async def live_response(
     except BaseException:
         gate.leave(client)
         raise
-    return LiveResponse(gate, client, first, chunks, media_type=media_type, headers=headers())
+    try:
+        return LiveResponse(gate, client, first, chunks, media_type=media_type, headers=headers())
+    except BaseException:
+        await gate.in_thread(chunks.close)
+        gate.leave(client)
+        raise
 
 
 class LiveResponse(Response):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from voxport.errors import (
@@ -91,7 +91,9 @@ class ElevenLabs:
         self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
         self._tag = tag
         self._max_text_length = max_text_length
-        self._hosted = Hosted(errors.TITLE, self._upstream, self._limiter, patience=patience, pauses=_PAUSES)
+        self._hosted = Hosted(
+            errors.TITLE, self._upstream, self._limiter, label=errors.labelled, patience=patience, pauses=_PAUSES
+        )
         self._looks = looks
 
     def capabilities(self) -> Capabilities:
@@ -158,7 +160,7 @@ class ElevenLabs:
     def _add(self, name: str, sample: Audio) -> str:
         """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
         files = [("files", ("sample.wav", wav_file(sample), "audio/wav"))]
-        for _ in range(2):
+        for is_last in (False, True):
             try:
                 with self._hosted.outcomes():
                     return self._made(self._upstream.ask("POST", "/v1/voices/add", data={"name": name}, files=files))
@@ -166,7 +168,9 @@ class ElevenLabs:
                 found = self._found_after(name, unknown)
                 if found is not None:
                     return found
-        raise OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
+                if is_last:
+                    raise
+        raise AssertionError("unreachable")
 
     def _found_after(self, name: str, unknown: OutcomeUnknown) -> str | None:
         """Looked for several times: making a voice takes ten seconds, so that it may still be under way."""
@@ -188,7 +192,8 @@ class ElevenLabs:
             raise self._heeded(answer)
         voice_id = body.get("voice_id") if isinstance(body, dict) else None
         if not isinstance(voice_id, str) or not voice_id:
-            raise OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
+            unknown = OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
+            raise errors.labelled(unknown, answer)
         return self._verified(voice_id, is_wanted=bool(body.get("requires_verification")))
 
     def _verified(self, voice_id: str, *, is_wanted: bool) -> str:
@@ -239,7 +244,9 @@ class ElevenLabs:
             self._heed(streamed)
             return streamed
         answer = streamed.read()
-        return Refused(self._heeded(answer), is_busy=errors.is_busy(answer), wait=errors.wait_of(answer))
+        return Refused(
+            self._heeded(answer, is_speech=True), is_busy=errors.is_busy(answer), wait=errors.wait_of(answer)
+        )
 
     def _heed(self, streamed: Streamed) -> None:
         """Where the account tells how many calls it takes, that is how many it gets."""
@@ -247,10 +254,10 @@ class ElevenLabs:
         if most.isdecimal():
             self._limiter.allowed(int(most))
 
-    def _heeded(self, answer: Answer) -> VoxportError:
+    def _heeded(self, answer: Answer, *, is_speech: bool = False) -> VoxportError:
         """What a refusal means. One that speaks of the account says that what it told of itself is no longer so; that
         all its slots are taken is nothing of that."""
-        error = errors.sorted_error(answer)
+        error = errors.sorted_error(answer, is_speech=is_speech)
         if isinstance(error, ProviderUnavailable) and not isinstance(error, SlotsFull) and answer.status < 500:
             self._facts.forget()
         return error
@@ -277,12 +284,25 @@ def _capabilities(facts: Facts, max_text_length: int) -> Capabilities:
 
 def _audio(answer: Answer) -> bytes:
     """Raises ProviderError where a 200 holds no audio."""
-    if answer.is_json or not answer.content:
-        raise errors.sorted_error(answer) if answer.is_json else ProviderFailed(f"{errors.TITLE} sent no audio.")
+    if answer.is_json:
+        raise errors.sorted_error(answer, is_speech=True)
+    if not answer.content or _is_text(answer.headers):
+        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), answer)
     return answer.content
+
+
+def _is_text(headers: Mapping[str, str]) -> bool:
+    """A page, where audio was asked for. What the header says of audio is not believed."""
+    return headers.get("content-type", "").startswith("text/")
 
 
 def _whole_or_lost(streamed: Streamed) -> Iterator[bytes]:
     if streamed.headers.get("content-type", "").startswith("application/json"):
-        raise errors.sorted_error(streamed.read())
-    yield from streamed.parts
+        raise errors.sorted_error(streamed.read(), is_speech=True)
+    is_empty = True
+    if not _is_text(streamed.headers):
+        for part in streamed.parts:
+            is_empty = is_empty and not part
+            yield part
+    if is_empty:
+        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.read())

@@ -77,14 +77,19 @@ def is_voice_lost(answer: Answer) -> bool:
     return bool(reason(answer) & _VOICE_LOST)
 
 
-def sorted_error(answer: Answer) -> VoxportError:
-    """The error of our own for an answer that is none of those that were hoped for."""
-    error = _sorted(answer)
-    error.details |= {"provider": "elevenlabs", **_trace(answer)}
+def sorted_error(answer: Answer, *, is_speech: bool = False) -> VoxportError:
+    """The error of our own for an answer that is none of those that were hoped for: to a text (`is_speech`), or to a
+    recording."""
+    return labelled(_sorted(answer, is_speech=is_speech), answer)
+
+
+def labelled(error: VoxportError, answer: Answer | None) -> VoxportError:
+    """With the provider's name and, of an answer, its own id of the request in the details."""
+    error.details |= {"provider": "elevenlabs", **(_trace(answer) if answer is not None else {})}
     return error
 
 
-def _sorted(answer: Answer) -> VoxportError:
+def _sorted(answer: Answer, *, is_speech: bool) -> VoxportError:
     why, status = reason(answer), answer.status
     if why & _VOICE_LOST and status in (400, 404):
         return VoiceLost(f"{TITLE} no longer has this voice.")
@@ -106,17 +111,19 @@ def _sorted(answer: Answer) -> VoxportError:
         return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
     if status == 408 or status >= 500:  # also those of an edge that gave up waiting, long after the work had begun
         return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
-    return _refused(answer, why)
+    return _refused(answer, why, is_speech=is_speech)
 
 
-def _refused(answer: Answer, why: set[str]) -> VoxportError:
+def _refused(answer: Answer, why: set[str], *, is_speech: bool) -> VoxportError:
     """A request that it finds wrong."""
-    if why & _BAD_SAMPLE:
+    if why & _BAD_SAMPLE and not is_speech:
         return SampleUnusable(
             f"{TITLE} can't use this recording. Send 30 seconds or more of one person speaking clearly.",
             details={"reason": "refused_by_provider"},
         )
-    if why & _TOO_LONG:
+    if "invalid_voice_settings" in why:
+        return Invalid(f"{TITLE} does not take these settings.", location=("body", "voice_settings"))
+    if why & _TOO_LONG or (is_speech and "request_too_large" in why):
         return Invalid(f"The text is longer than {TITLE} takes. Split it.", location=("body", "text"))
     if why & _BAD_TEXT:
         return Invalid(f"{TITLE} can't speak this text.", location=("body", "text"))

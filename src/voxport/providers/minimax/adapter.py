@@ -94,7 +94,9 @@ class MiniMax:
         self._model = model
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
         self._max_text_length = max_text_length
-        self._hosted = Hosted(errors.TITLE, self._upstream, self._limiter, patience=patience, pauses=_PAUSES)
+        self._hosted = Hosted(
+            errors.TITLE, self._upstream, self._limiter, label=errors.labelled, patience=patience, pauses=_PAUSES
+        )
         self._stock: Told[tuple[StockVoice, ...]] = Told(self._asked_stock, ())
 
     def capabilities(self) -> Capabilities:
@@ -128,12 +130,13 @@ class MiniMax:
         progress(0.4)
         for number in range(_MOST_IDS):
             remote_id = self._remote_id(voice_id, number)
-            is_new = self._made(file_id, remote_id)
+            is_new, answer = self._made(file_id, remote_id)
             progress(0.7)
             if (is_new and quick) or self._speaks(remote_id):
                 progress(1.0)
                 return ClonedVoice(remote_id, _CLONE_LANGUAGE)
-        raise ProviderFailed(f"{errors.TITLE} gave no id for this voice. Clone it anew.")
+        failed = ProviderFailed(f"{errors.TITLE} gave no id for this voice. Clone it anew.")
+        raise errors.labelled(failed, answer)
 
     def delete(self, voice: VoiceRef) -> None:
         body = {"voice_type": "voice_cloning", "voice_id": voice.provider_voice_id}
@@ -159,17 +162,18 @@ class MiniMax:
             raise errors.sorted_error(answer)
         file_id = file.get("file_id")
         if not isinstance(file_id, int):
-            raise ProviderFailed(f"{errors.TITLE} did not take the recording. Nothing was charged; try again.")
+            failed = ProviderFailed(f"{errors.TITLE} did not take the recording. Nothing was charged; try again.")
+            raise errors.labelled(failed, answer)
         return file_id
 
-    def _made(self, file_id: int, remote_id: str) -> bool:
-        """Whether the voice is new: False where the id was taken. Making a voice costs nothing until it speaks, so a
-        lost answer is asked for again."""
+    def _made(self, file_id: int, remote_id: str) -> tuple[bool, Answer]:
+        """Whether the voice is new (False where the id was taken), and the answer. Making a voice costs nothing until
+        it speaks, so a lost answer is asked for again."""
         answer = self._free("/v1/voice_clone", json={"file_id": file_id, "voice_id": remote_id})
         code = errors.code_of(answer.json()) if answer.status == 200 else None
         if code not in (0, errors.DUPLICATE):
             raise errors.sorted_error(answer)
-        return code == 0
+        return code == 0, answer
 
     def _speaks(self, remote_id: str) -> bool:
         """Only by speech can it be told whether a voice exists: until then it is in no list."""
@@ -285,7 +289,7 @@ def _judged(streamed: Streamed) -> Streamed | Refused:
     if answer.status == 200 and code == 0:
         return Streamed(answer.status, answer.headers, iter([answer.content]))
     streamed.is_failure = errors.is_down(code)
-    return Refused(errors.sorted_error(answer), is_busy=answer.status == 429 or errors.is_busy(code))
+    return Refused(errors.sorted_error(answer, is_speech=True), is_busy=answer.status == 429 or errors.is_busy(code))
 
 
 def _audio(answer: Answer) -> bytes:
@@ -294,7 +298,7 @@ def _audio(answer: Answer) -> bytes:
     data = body.get("data") if isinstance(body, dict) else None
     audio = data.get("audio") if isinstance(data, dict) else None
     if not isinstance(audio, str) or not audio:
-        raise ProviderFailed(f"{errors.TITLE} sent no audio.")
+        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), answer)
     return _from_hex(audio)
 
 
@@ -309,7 +313,7 @@ def _events(streamed: Streamed) -> Iterator[bytes]:
             continue
         event = Answer(200, streamed.headers, line[5:]).json()
         if errors.code_of(event) not in (0, None):
-            error = errors.sorted_error(Answer(200, streamed.headers, b""), event)
+            error = errors.sorted_error(Answer(200, streamed.headers, b""), event, is_speech=True)
             # What was spoken before it may be billed.
             raise OutcomeUnknown(f"{errors.TITLE} broke off.", details=error.details) if has_spoken else error
         data = event.get("data") if isinstance(event, dict) else None

@@ -47,11 +47,21 @@ def is_busy(code: int | None) -> bool:
     return code in _BUSY
 
 
-def sorted_error(answer: Answer, body: Any = None) -> VoxportError:
-    """The error of our own for an answer (or for an event of its stream, `body`) that is not what was hoped for."""
+def sorted_error(answer: Answer, body: Any = None, *, is_speech: bool = False) -> VoxportError:
+    """The error of our own for an answer (or for an event of its stream, `body`) that is not what was hoped for: to a
+    text (`is_speech`), or to a recording."""
+    code = code_of(answer.json() if body is None else body)
+    error = _by_status(answer.status) if answer.status != 200 else _by_code(code, is_speech=is_speech)
+    return labelled(error, answer, body)
+
+
+def labelled(error: VoxportError, answer: Answer | None, body: Any = None) -> VoxportError:
+    """With the provider's name and, of an answer, its code and its own id of the request in the details."""
+    if answer is None:
+        error.details |= {"provider": "minimax"}
+        return error
     said = answer.json() if body is None else body
     code = code_of(said)
-    error = _by_status(answer.status) if answer.status != 200 else _by_code(code)
     error.details |= {"provider": "minimax", **({"provider_code": code} if code is not None else {})}
     trace = (said.get("trace_id") if isinstance(said, dict) else None) or answer.headers.get("trace-id")
     if trace:
@@ -59,7 +69,7 @@ def sorted_error(answer: Answer, body: Any = None) -> VoxportError:
     return error
 
 
-def _by_code(code: int | None) -> VoxportError:
+def _by_code(code: int | None, *, is_speech: bool = True) -> VoxportError:
     if code in _BUSY:
         text = f"{TITLE} has as many calls as it takes. Nothing was charged; try again in {_WAIT} s."
         return ProviderBusy(text, retry_after_seconds=_WAIT)
@@ -75,12 +85,15 @@ def _by_code(code: int | None) -> VoxportError:
         return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
     if code == _TIMEOUT:
         return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
+    if code in _SENSITIVE and not is_speech:
+        text = f"{TITLE} can't use this recording: it finds it sensitive. Send another, or use another provider."
+        return SampleUnusable(text, details={"reason": "refused_by_provider"})
     if code in _SENSITIVE:
         return Invalid(f"{TITLE} does not speak this text: it finds it sensitive.", location=("body", "text"))
     if code == _INVISIBLE:
         text = "More than a tenth of the text can't be seen. Take the invisible characters out."
         return Invalid(text, location=("body", "text"))
-    if code in _BAD_SAMPLE:
+    if code in _BAD_SAMPLE and not is_speech:
         return SampleUnusable(
             f"{TITLE} can't use this recording. Send 30 seconds or more of one person speaking clearly.",
             details={"reason": "refused_by_provider"},

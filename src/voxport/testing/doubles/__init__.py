@@ -4,7 +4,7 @@
     with served(double.app) as url:
         ...
 
-What they do is in PROVIDERS.md's checklists, line by line (`docs/providers.md` says which test covers which). They
+What they do is in PROVIDERS.md's checklists, line by line (`docs/doubles.md` says which test covers which). They
 speak with real speech, into which each voice puts a mark of its own (`marks.py`), so that a test hears who spoke.
 """
 

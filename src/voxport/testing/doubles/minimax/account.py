@@ -18,7 +18,11 @@ from voxport.testing.doubles.serving import Serving
 
 UNUSED_SECONDS: Final = 7 * 86_400.0
 """A clone that is not spoken with for so long is deleted."""
-SYSTEM: Final = {"English_expressive_narrator": "Expressive Narrator", "English_Graceful_Lady": "Graceful Lady"}
+SYSTEM: Final = {
+    "English_expressive_narrator": "Expressive Narrator",
+    "English_Graceful_Lady": "Graceful Lady",
+    "Chinese (Mandarin)_News_Anchor": "News Anchor",
+}
 
 
 @dataclass

@@ -1,0 +1,148 @@
+"""The `hum` provider: every text is hummed, as high as the speaker of the sample talks. It needs no account."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+
+from voxport.errors import SampleUnusable
+from voxport.providers.base import (
+    NO_SETTINGS,
+    SAMPLE_RATE,
+    Audio,
+    Capabilities,
+    ClonedVoice,
+    Kept,
+    Piece,
+    Place,
+    Progress,
+    Setup,
+    StockVoice,
+    VoiceRef,
+    VoiceSettings,
+)
+from voxport.providers.joining import require_speakable, spoken_in_parts
+
+_LANGUAGE: Final = "en"
+_STOCK: Final = StockVoice("hum-stock", "Hum", _LANGUAGE, None)
+_STOCK_HERTZ: Final = 220.0
+_LOWEST_HERTZ, _HIGHEST_HERTZ = 65.0, 500.0  # of speaking voices
+_SECONDS_PER_CHARACTER: Final = 0.06  # about what speech takes
+_LONGEST_PIECE: Final = 300  # characters: 18 s of humming
+_OVERTONES: Final = (0.3, 0.15, 0.05)
+"""Amplitudes of the fundamental and of those above it, far under full scale: `spoken_in_parts` sets the level."""
+
+
+def open_provider(setup: Setup) -> Hum:
+    """`options`: `hertz`, the pitch of the stock voice, from VOXPORT_HUM_HERTZ. What is raised here does not keep the
+    gateway from starting: the provider is then listed as one that can't be used."""
+    return Hum(setup, stock_hertz=float(setup.options.get("hertz", _STOCK_HERTZ)))
+
+
+@contextmanager
+def opened() -> Iterator[Hum]:
+    """For the conformance suite, with the limits of the catalogue as shipped (characters, seconds)."""
+    provider = open_provider(Setup("conformance", max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60))
+    try:
+        yield provider
+    finally:
+        provider.close()
+
+
+class Hum:
+    """Several threads may call it at once; it keeps nothing between two calls. It need not derive from `Provider`: that
+    is a protocol, and a type checker sees whether it fits."""
+
+    name = "hum"  # the same as that of the entry point
+
+    def __init__(self, setup: Setup, *, stock_hertz: float) -> None:
+        self._setup = setup
+        self._stock_hertz = stock_hertz
+
+    def capabilities(self) -> Capabilities:
+        # Not `is_hosted`: nothing is billed elsewhere, and a voice is the file that the gateway keeps for us.
+        return Capabilities(
+            supports_voice_cloning=True,
+            supports_instant_clone=True,
+            supports_streaming=True,
+            languages=(_LANGUAGE,),
+            clone_language=_LANGUAGE,
+            max_text_length=self._setup.max_text_length,
+            voice_settings=("speed",),
+            sample_min_seconds=self._setup.sample_min_seconds,
+            sample_max_seconds=self._setup.sample_max_seconds,
+        )
+
+    def unavailable_reason(self) -> str | None:
+        return None
+
+    def list_voices(self) -> list[StockVoice]:
+        return [_STOCK]
+
+    def check_text(self, text: str, language: str) -> None:
+        require_speakable(text)
+
+    def clone(
+        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+    ) -> ClonedVoice:
+        """Quick or not, it takes no time: `kept` has nothing to keep. The same sample gives the same file, so that it
+        harms nobody to be called again after a kill."""
+        progress(0.0)  # here a cancelled job is stopped
+        file = json.dumps({"hertz": round(_pitch(sample), 2)}).encode()
+        progress(1.0)
+        return ClonedVoice(voice_id, _LANGUAGE, file)
+
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        settings: VoiceSettings = NO_SETTINGS,
+        early: bool = False,
+        after: Place | None = None,
+        client: str = "",
+    ) -> Iterator[Piece]:
+        """In pieces of whole sentences. `spoken_in_parts` cuts the text, makes all pieces equally loud, joins them
+        without a click, and knows its places again. Nobody waits long for a piece, so that `early` changes nothing."""
+        hertz = json.loads(voice.file)["hertz"] if voice.file is not None else self._stock_hertz
+        speed = settings.get("speed", 1.0)
+
+        def whole(part: str) -> Audio:
+            return _hummed(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / speed)
+
+        return spoken_in_parts(text, language, limit=_LONGEST_PIECE, whole=whole, streamed=None, after=after)
+
+    def delete(self, voice: VoiceRef) -> None:
+        """The gateway has the file, and removes it."""
+
+    def forget(self, voice_id: str) -> None:
+        """Nor was anything left of a making that broke off."""
+
+    def circuit(self) -> None:
+        return None
+
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+def _pitch(sample: Audio) -> float:
+    """In Hz: of the delay, among those of speaking voices, at which the sample is most like itself."""
+    spectrum = np.fft.rfft(sample, 2 * sample.size)  # twice as long, so that the end does not meet the beginning
+    likeness = np.fft.irfft(np.square(np.abs(spectrum)))
+    shortest, longest = round(SAMPLE_RATE / _HIGHEST_HERTZ), round(SAMPLE_RATE / _LOWEST_HERTZ)
+    if sample.size <= longest or not likeness[0]:
+        raise SampleUnusable("There is nothing to be heard in this recording.", details={"reason": "no_speaker"})
+    return float(SAMPLE_RATE / (shortest + np.argmax(likeness[shortest:longest])))
+
+
+def _hummed(hertz: float, *, seconds: float) -> Audio:
+    turns = np.arange(round(seconds * SAMPLE_RATE)) * (2 * np.pi * hertz / SAMPLE_RATE)  # of the fundamental, radians
+    return np.asarray(sum(size * np.sin(number * turns) for number, size in enumerate(_OVERTONES, 1)), np.float32)

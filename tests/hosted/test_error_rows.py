@@ -1,0 +1,372 @@
+"""Every error of either provider, through the API: what the caller gets, and that nothing secret is in it.
+
+`docs/provider-errors.md` shows the same. Renew it by
+`VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+from fastapi import Request, Response
+
+from tests.hosted.rows import ROWS, Ask, Row
+from tests.support.client import error_of, settings_for
+from tests.support.hosted import CLONE, ELEVENLABS_KEY, MINIMAX_KEY, House, house
+from voxport.billing.verify import verify
+from voxport.errors import VoxportError
+from voxport.gateway import open_gateway
+from voxport.logs import configure_logging
+from voxport.testing.doubles import Fault
+from voxport.web import error_handlers
+
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "provider-errors.md"
+PATIENCE: Final = 1.2
+"""Seconds: for one more try at least, of a call that was refused for being too much."""
+RENEW: Final = "renew it: VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py"
+KEPT_SECONDS: Final = 901
+
+
+class Overheard(logging.Handler):
+    """All that leaves the gateway: answers, log records of every level, and the exceptions behind the answers.
+    `records` are (whether the gateway's own logging shows it at its most talkative, its logger, its text)."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.answers: list[str] = []
+        self.records: list[tuple[bool, str, str]] = []
+        self.exceptions: list[str] = []
+        self._least: dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Overheard]:
+        """To every logger, also to those that the gateway silences."""
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        root.handlers = []  # so that the next line closes none of pytest's
+        configure_logging("DEBUG")
+        silenced = [name for name in root.manager.loggerDict if logging.getLogger(name).level > logging.DEBUG]
+        self._least = {name: logging.getLogger(name).level for name in silenced}
+        for name in silenced:
+            logging.getLogger(name).setLevel(logging.DEBUG)
+        root.handlers = [*handlers, self]
+        try:
+            yield self
+        finally:
+            root.handlers = handlers
+            root.setLevel(level)
+            for name, least in self._least.items():
+                logging.getLogger(name).setLevel(least)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        parents = [record.name.rsplit(".", depth)[0] for depth in range(record.name.count(".") + 1)]
+        least = max((self._least.get(name, logging.DEBUG) for name in parents), default=logging.DEBUG)
+        shown = f"{self.format(record)} {vars(record)}"  # with the text of its exception, and with what it carries
+        self.records.append((record.levelno >= least, record.name, shown))
+
+    def follow(self, home: House) -> None:
+        """Every answer of this gateway from now on, and every exception that became one."""
+
+        def heard(answer: httpx2.Response) -> None:
+            answer.read()
+            text = answer.text if not answer.headers["content-type"].startswith("audio") else ""
+            self.answers.append(f"{answer.status_code} {answer.headers.multi_items()} {text}")
+
+        async def handled(request: Request, error: Exception) -> Response:
+            # With what the variables hold, as trackers of errors collect them.
+            self.exceptions.append(
+                "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+            )
+            return await error_handlers._voxport_error(request, error)
+
+        home.client.http.event_hooks = {"response": [heard]}
+        home.client.app.add_exception_handler(VoxportError, handled)
+
+    def everything(self) -> Iterator[str]:
+        yield from self.answers
+        yield from self.exceptions
+        yield from (text for _, _, text in self.records)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the caller got, and what became of the money: the tokens that were held after the answer, and whether all
+    was as before in the end."""
+
+    status: int
+    error: dict[str, Any]
+    headers: httpx2.Headers
+    text: str
+    asked: int
+    held: float
+    is_as_before: bool
+    open_intents: list[str]
+
+
+class Bench:
+    """Puts the rows to a gateway, each once."""
+
+    def __init__(self, open_house: Callable[[], contextlib.AbstractContextManager[House]], home: House) -> None:
+        self._open_house = open_house
+        self.home = home
+        self._seen: dict[str, Seen] = {}
+        self._stock: dict[str, str] = {}
+        self._clones: dict[str, str] = {}
+
+    def seen(self, row: Row) -> Seen:
+        if row.id not in self._seen:
+            self._seen[row.id] = self._see(row)
+        return self._seen[row.id]
+
+    def stock(self, provider: str) -> str:
+        """A voice that everybody has."""
+        if provider not in self._stock:
+            listed = self.home.client.get(f"/v1/proxy/core-tts-voices?provider={provider}").json()["data"]["voices"]
+            self._stock[provider] = listed[0]["voice_id"]
+        return self._stock[provider]
+
+    def _see(self, row: Row) -> Seen:
+        if row.ask == "account":  # a refusal there lasts for a while
+            with self._open_house() as home:
+                return _looked_at(home, row, lambda: home.instant(row.provider))
+        home, voice_id = self.home, self.stock(row.provider)
+        if row.ask in ("clone's speech", "delete"):
+            voice_id = home.clone(row.provider, speaker=3)
+        asks: dict[Ask, Callable[[], httpx2.Response]] = {
+            "speech": lambda: home.say(voice_id),
+            "stream": lambda: home.say(voice_id, stream=True),
+            "clone's speech": lambda: home.say(voice_id),
+            "delete": lambda: home.client.delete(f"/v1/voices/{voice_id}"),
+            "instant clone": lambda: home.instant(row.provider),
+            "upload": lambda: home.instant(row.provider),
+        }
+        seen = _looked_at(home, row, asks[row.ask])
+        if row.expect.status in (503, 504):
+            self.require_well(row.provider)
+        return seen
+
+    def require_well(self, provider: str) -> None:
+        """One failure does not hurt the next call; which also keeps the circuit closed."""
+        assert self.home.say(self.stock(provider)).status_code == 200
+
+
+def _looked_at(home: House, row: Row, ask: Callable[[], httpx2.Response]) -> Seen:
+    double, before = getattr(home, row.provider), home.client.balance()
+    first = len(double.requests)
+    with _faulty(home, row):
+        answer = ask()
+        asked = [one for one in double.requests[first:] if one[0] == row.method and one[1].startswith(row.path)]
+    error = error_of(answer) if answer.status_code >= 400 else {}
+    held = home.held()
+    if answer.status_code == 504:
+        home.clock.turn(seconds=KEPT_SECONDS)
+        home.tidy()
+    is_as_before = home.client.balance() == before
+    open_intents = [one.state for one in home.gateway.intents.every() if one.state in ("open", "unknown")]
+    text = "" if answer.headers["content-type"].startswith("audio") else answer.text
+    return Seen(answer.status_code, error, answer.headers, text, len(asked), held, is_as_before, open_intents)
+
+
+@contextlib.contextmanager
+def _faulty(home: House, row: Row) -> Iterator[None]:
+    """The provider answers so meanwhile."""
+    faults = getattr(home, row.provider).faults
+    faults.add(
+        Fault(
+            row.path,
+            method=row.method,
+            status=row.status,
+            body=row.body,
+            headers=dict(row.headers),
+            content_type=row.content_type,
+            times=row.times,
+        )
+    )
+    yield
+    faults.clear()
+
+
+@pytest.fixture(scope="module")
+def overheard() -> Iterator[Overheard]:
+    with Overheard().listening() as handler:
+        yield handler
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, overheard: Overheard) -> Iterator[Bench]:
+    @contextlib.contextmanager
+    def open_house() -> Iterator[House]:
+        gateway = open_gateway(settings_for(tmp_path_factory.mktemp("rows")))
+        try:
+            with house(gateway, credits="5000", patience=PATIENCE) as home:
+                overheard.follow(home)
+                yield home
+        finally:
+            gateway.close()
+
+    with open_house() as home:
+        yield Bench(open_house, home)
+
+
+def _params(of: Callable[[Row], bool]) -> list[Any]:
+    return [pytest.param(row, id=row.id) for row in ROWS if of(row)]
+
+
+def _is_error(row: Row) -> bool:
+    return row.expect.status >= 400
+
+
+@pytest.mark.parametrize("row", _params(lambda _: True))
+def test_the_caller_gets(bench: Bench, row: Row) -> None:
+    seen = bench.seen(row)
+    assert (seen.status, seen.error.get("code", "")) == (row.expect.status, row.expect.code), seen.text
+    assert row.expect.word in seen.error.get("message", "")
+    assert not any(said in seen.text for said in _sentences(row.body)), "its own sentences stay inside"
+    if row.expect.code == "validation_failed":
+        assert json.loads(seen.text)["detail"][0]["loc"][0] == "body"
+
+
+@pytest.mark.parametrize("row", _params(_is_error))
+def test_an_error_costs_nothing(bench: Bench, row: Row) -> None:
+    """The hold of a call that may have been done is kept for a while; any other is given back at once."""
+    seen = bench.seen(row)
+    assert (seen.held > 0) == (seen.status == 504)
+    assert seen.is_as_before
+    assert seen.open_intents == []
+
+
+@pytest.mark.parametrize("row", _params(_is_error))
+def test_the_details_name_the_provider_and_its_own_id_of_the_request(bench: Bench, row: Row) -> None:
+    details = bench.seen(row).error["details"]
+    assert details.get("provider") == row.provider
+    assert details.get("provider_request_id") == row.trace
+
+
+@pytest.mark.parametrize("row", _params(lambda row: row.expect.status == 429))
+def test_a_call_too_much_is_tried_again_and_the_caller_told_when_to_come_back(bench: Bench, row: Row) -> None:
+    seen = bench.seen(row)
+    after = int(seen.headers["Retry-After"])
+    assert 1 <= after <= 30
+    assert seen.error["details"]["retry_after"] == after
+    assert f"try again in {after} s" in seen.error["message"]
+    wanted = row.headers.get("Retry-After")
+    if wanted is not None:
+        assert after == int(wanted), "as the provider says"
+    is_patient = row.ask in ("speech", "stream") and wanted is None
+    assert seen.asked > 1 if is_patient else seen.asked == 1
+
+
+@pytest.mark.parametrize("row", _params(lambda row: row.ask in ("instant clone", "upload")))
+def test_a_clone_job_says_the_same(bench: Bench, row: Row) -> None:
+    home, before = bench.home, bench.home.client.balance()
+    with _faulty(home, row):
+        job = home.run(home.client.post(CLONE, {"audioUrl": home.upload(), "provider": row.provider}))
+    if row.expect.status == 200:
+        assert job["status"] == "completed"
+        return
+    assert (job["status"], job["error"]["code"]) == ("failed", row.expect.code)
+    assert row.expect.word in job["error"]["message"]
+    assert not any(said in json.dumps(job) for said in _sentences(row.body))
+    assert (home.held() > 0) == (row.expect.status == 504)
+    if row.expect.status == 504:
+        home.clock.turn(seconds=KEPT_SECONDS)
+        home.tidy()
+    assert home.client.balance() == before
+    if row.expect.status in (503, 504):
+        bench.require_well(row.provider)
+
+
+@pytest.mark.parametrize("provider", ["elevenlabs", "minimax"])
+def test_a_key_that_the_provider_repeats_goes_no_further(bench: Bench, provider: str) -> None:
+    said = f"{ELEVENLABS_KEY} {MINIMAX_KEY} is no key"
+    bodies = {
+        "elevenlabs": (401, {"detail": {"type": "x", "code": said, "message": said, "status": said, "param": said}}),
+        "minimax": (200, {"data": said, "base_resp": {"status_code": 1004, "status_msg": said}}),
+    }
+    status, body = bodies[provider]
+    path = {"elevenlabs": "/v1/text-to-speech", "minimax": "/v1/t2a_v2"}[provider]
+    for fields in ({}, {"stream": True}):
+        getattr(bench.home, provider).faults.add(Fault(path, status=status, body=body))
+        answer = bench.home.say(bench.stock(provider), **fields)
+        assert answer.status_code == 503
+        assert "is no key" not in f"{answer.text} {answer.headers}"
+
+
+def test_the_books_are_right_after_all_of_it(bench: Bench) -> None:
+    assert verify(bench.home.gateway.database) == []
+    assert bench.home.held() == 0
+
+
+def test_the_page_tells_what_was_seen(bench: Bench) -> None:
+    page = _page(bench)
+    if os.environ.get("VOXPORT_WRITE_DOCS"):
+        PAGE.write_text(page, "utf-8")
+    written = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    missing = [line for line in page.splitlines() if line not in written.splitlines()]
+    assert written == page, f"{RENEW}\n" + "\n".join(missing)
+
+
+def test_no_key_and_no_address_of_a_provider_is_in_any_answer_log_or_exception(
+    bench: Bench, overheard: Overheard
+) -> None:
+    for row in ROWS:
+        bench.seen(row)  # where this test runs alone
+    assert len(overheard.answers) > len(ROWS)
+    assert len(overheard.exceptions) > len(ROWS) / 2
+    leaks = [text for text in overheard.everything() if ELEVENLABS_KEY in text or MINIMAX_KEY in text]
+    assert not leaks, leaks[0][:2_000]
+    # httpx2 itself logs where each request goes, which the gateway silences: from there the addresses are known.
+    silenced = [text for is_shown, name, text in overheard.records if not is_shown and name.startswith("httpx2")]
+    addresses = {found for text in silenced for found in re.findall(r"127\.0\.0\.1:\d+", text)}
+    assert len(addresses) >= 2
+    shown = [text for is_shown, _, text in overheard.records if is_shown]
+    assert any("job failed" in text for text in shown)
+    told = [text for text in (*overheard.answers, *shown) if any(one in text for one in addresses)]
+    assert not told, told[0][:2_000]
+
+
+def _sentences(body: Any) -> Iterator[str]:
+    """The sentences of a provider's answer: what has a space in it."""
+    if isinstance(body, str) and " " in body:
+        yield body
+    elif isinstance(body, dict | list):
+        for one in body.values() if isinstance(body, dict) else body:
+            yield from _sentences(one)
+
+
+_HEAD: Final = """\
+# What a provider answers, and what the caller gets
+
+As `tests/hosted/test_error_rows.py` saw it, which wrote this page: each answer was given to one call through the
+gateway's HTTP API. None of these errors costs anything. After a 504 the hold is kept for 15 minutes, as the work may
+have been done; all others give it back at once. `details` hold the provider's name and its own id of the request.
+"""
+_TITLES: Final = {"elevenlabs": "ElevenLabs", "minimax": "MiniMax (a number is the code in `base_resp`)"}
+
+
+def _page(bench: Bench) -> str:
+    parts = [_HEAD]
+    for provider, title in _TITLES.items():
+        parts.append(
+            f"\n## {title}\n\n| asked for | the provider answers | HTTP | code | sentence |\n|---|---|---|---|---|\n"
+        )
+        parts += [_line(row, bench.seen(row)) for row in ROWS if row.provider == provider]
+    return "".join(parts)
+
+
+def _line(row: Row, seen: Seen) -> str:
+    answer = row.name if row.times == 1 else f"{row.name}, again and again"
+    code = f"`{seen.error['code']}`" if seen.error else ""
+    sentence = re.sub(r"in \d+ s\b", "in … s", seen.error["message"]) if seen.error else "as if nothing had happened"
+    return f"| {row.ask} | {answer} | {seen.status} | {code} | {sentence} |\n"
