@@ -151,8 +151,10 @@ def test_the_circuit_is_seen_from_outside(home: House) -> None:
     for _ in range(5):
         assert home.say(voice_id).status_code == 503
     assert home.client.http.get("/readyz").json()["circuits"]["elevenlabs"] == "open"
-    listed = home.client.get("/v1/proxy/core-tts-voices").json()["data"]["providers"]
-    (shown,) = [one for one in listed if one["provider"] == "elevenlabs"]
+    data = home.client.get("/v1/proxy/core-tts-voices").json()["data"]
+    assert [warning.partition(":")[0] for warning in data["warnings"]] == ["The voices of elevenlabs are missing"]
+    assert {one["provider"] for one in data["voices"] if not one["cloned"]} == {"minimax"}
+    (shown,) = [one for one in data["providers"] if one["provider"] == "elevenlabs"]
     assert shown["available"] is False
     assert "tried again in" in shown["reason"]
     assert home.say(voice_id).status_code == 503

@@ -23,7 +23,7 @@ from fastapi import Request, Response
 
 from tests.hosted.rows import ROWS, Ask, Row
 from tests.support.client import error_of, settings_for
-from tests.support.hosted import CLONE, ELEVENLABS_KEY, MINIMAX_KEY, House, house
+from tests.support.hosted import CLONE, ELEVENLABS_KEY, INSTANT, MINIMAX_KEY, TEXT, House, house
 from voxport.billing.verify import verify
 from voxport.errors import VoxportError
 from voxport.gateway import open_gateway
@@ -120,9 +120,9 @@ class Bench:
     def __init__(self, open_house: Callable[[], contextlib.AbstractContextManager[House]], home: House) -> None:
         self._open_house = open_house
         self.home = home
+        self.recording = home.upload()
         self._seen: dict[str, Seen] = {}
         self._stock: dict[str, str] = {}
-        self._clones: dict[str, str] = {}
 
     def seen(self, row: Row) -> Seen:
         if row.id not in self._seen:
@@ -143,13 +143,14 @@ class Bench:
         home, voice_id = self.home, self.stock(row.provider)
         if row.ask in ("clone's speech", "delete"):
             voice_id = home.clone(row.provider, speaker=3)
+        body = {"audioUrl": self.recording, "text": TEXT, "provider": row.provider}
         asks: dict[Ask, Callable[[], httpx2.Response]] = {
             "speech": lambda: home.say(voice_id),
             "stream": lambda: home.say(voice_id, stream=True),
             "clone's speech": lambda: home.say(voice_id),
             "delete": lambda: home.client.delete(f"/v1/voices/{voice_id}"),
-            "instant clone": lambda: home.instant(row.provider),
-            "upload": lambda: home.instant(row.provider),
+            "instant clone": lambda: home.client.post(INSTANT, body),
+            "upload": lambda: home.client.post(INSTANT, body),
         }
         seen = _looked_at(home, row, asks[row.ask])
         if row.expect.status in (503, 504):
@@ -267,11 +268,17 @@ def test_a_call_too_much_is_tried_again_and_the_caller_told_when_to_come_back(be
     assert seen.asked > 1 if is_patient else seen.asked == 1
 
 
-@pytest.mark.parametrize("row", _params(lambda row: row.ask in ("instant clone", "upload")))
+def _clones() -> list[Row]:
+    """Of the rows of cloning the first with each expectation, as a job takes a while."""
+    cloning = [row for row in ROWS if row.ask in ("instant clone", "upload")]
+    return list({(row.provider, row.expect): row for row in reversed(cloning)}.values())[::-1]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in _clones()])
 def test_a_clone_job_says_the_same(bench: Bench, row: Row) -> None:
     home, before = bench.home, bench.home.client.balance()
     with _faulty(home, row):
-        job = home.run(home.client.post(CLONE, {"audioUrl": home.upload(), "provider": row.provider}))
+        job = home.run(home.client.post(CLONE, {"audioUrl": bench.recording, "provider": row.provider}))
     if row.expect.status == 200:
         assert job["status"] == "completed"
         return

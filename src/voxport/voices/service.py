@@ -87,11 +87,16 @@ class Voices:
                 entries += [entry for voice in repository.all_owned(tx, profile_id) for entry in _entries(voice)]
         if cloned is not True:
             for one in self._providers.all():
-                if one.unavailable_reason() is None and provider in (None, one.name):
+                if provider not in (None, one.name):
+                    continue
+                reason = one.unavailable_reason()
+                if reason is None:
                     try:
                         entries += [_stock_entry(one, voice) for voice in one.list_voices()]
                     except ProviderError as error:
                         warnings.append(f"The voices of {one.name} are missing: {error.message}")
+                elif one.circuit() is not None:  # one that nobody set up is missed by nobody
+                    warnings.append(f"The voices of {one.name} are missing: {reason}.")
         kept = [entry for entry in entries if provider in (None, entry.provider) and _speaks(entry.language, language)]
         return kept, warnings
 
