@@ -126,3 +126,26 @@ def together(call: object, count: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_who_was_served_least_lately_is_next_although_another_came_first() -> None:
+    limiter = Limiter("Somewhere", most=1, start=1, patience=5.0)
+    order: list[str] = []
+
+    def call(client: str) -> None:
+        with limiter.place(client):
+            order.append(client)
+            time.sleep(0.02)
+
+    threads = [threading.Thread(target=call, args=(client,)) for client in ["first"] * 4]
+    threads[0].start()
+    time.sleep(0.005)
+    for thread in threads[1:]:
+        thread.start()
+    late = [threading.Thread(target=call, args=(client,)) for client in ["second"] * 2]
+    for thread in late:
+        thread.start()
+    for thread in (*threads, *late):
+        thread.join()
+    assert order[:3] == ["first", "second", "first"] or order[:3] == ["first", "second", "second"]
+    assert order.index("second") == 1

@@ -2,8 +2,8 @@
 
 The limit finds itself (additive increase, multiplicative decrease, as TCP does): a refusal for too many calls brings
 it to under what ran, and each round of calls that all went well raises it by one, up to what is allowed. What the
-provider says of itself is believed at once. Who has the fewest calls running gets the next place, then who was served
-least lately, so that a client with a thousand calls does not starve one with two.
+provider says of itself is believed at once. Who was served least lately gets the next place, and what runs counts once
+more: a client with a thousand calls does not starve one with two, nor the one that came first all others.
 """
 
 from __future__ import annotations
@@ -129,6 +129,6 @@ class Limiter:
             if not waiting:
                 self._waiting.clear()
                 return
-            client = min(waiting, key=lambda name: (self._running.get(name, 0), self._served.get(name, 0.0)))
+            client = min(waiting, key=lambda name: self._running.get(name, 0) + self._served.get(name, 0.0))
             self._take(client)
             self._waiting[client].popleft().set()

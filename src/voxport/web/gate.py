@@ -14,18 +14,20 @@ from fastapi import Depends, Request
 from voxport.errors import ProviderBusy
 
 T = TypeVar("T")
+_MEMORY = 0.9  # what is left of how often a client was let in, with each further call
 
 
 class Gate:
     """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. Of
-    those that wait, the client with the fewest calls inside is next, so that one with a thousand starves nobody. All
-    in one event loop."""
+    those that wait, the client that was let in least lately is next, and what is inside counts once more, so that one
+    with a thousand calls starves nobody. All in one event loop."""
 
     def __init__(self, *, places: int, wait_seconds: float) -> None:
         self.free = places
         self._threads = anyio.CapacityLimiter(places)
         self._wait_seconds = wait_seconds
         self._inside: dict[str, int] = defaultdict(int)
+        self._served: dict[str, float] = defaultdict(float)
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def run(self, client: str, call: Callable[[], T]) -> T:
@@ -69,10 +71,15 @@ class Gate:
     def _let_in(self, client: str) -> None:
         self.free -= 1
         self._inside[client] += 1
+        for name in list(self._served):
+            self._served[name] *= _MEMORY
+            if self._served[name] < 0.01:
+                del self._served[name]
+        self._served[client] += 1.0
 
     def _call_next(self) -> None:
         while self.free and self._waiting:
-            client = min(self._waiting, key=lambda name: self._inside.get(name, 0))
+            client = min(self._waiting, key=lambda name: self._inside.get(name, 0) + self._served.get(name, 0.0))
             line = self._waiting.pop(client)
             turn = line.popleft()
             if line:
