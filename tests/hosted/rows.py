@@ -156,6 +156,7 @@ ELEVENLABS: Final[list[Row]] = [
     _legacy("speech", 401, "quota_exceeded", NO_CREDITS, "This request exceeds your quota of 1000."),
     _eleven("speech", 401, "invalid_request", "quota_exceeded", NO_CREDITS),
     _eleven("speech", 404, "not_found", "voice_not_found", LOST, message="A voice with voice_id 'x' was not found."),
+    _eleven("speech", 404, "not_found", "voice_does_not_exist", LOST),
     _eleven("clone's speech", 404, "not_found", "voice_not_found", WELL),
     _eleven("clone's speech", 400, "not_found", "voice_not_found", WELL),
     _eleven("delete", 400, "not_found", "voice_not_found", WELL),
