@@ -56,7 +56,10 @@ def list_intents(data_dir: Path | None) -> None:
 @intents.command("settle")
 @data_dir_option
 def settle(data_dir: Path | None) -> None:
-    """Bring to an end now what can be; the worker does the same once a minute."""
+    """Bring to an end now what can be.
+
+    The worker does the same once a minute.
+    """
     with opened(data_dir) as gateway:
         gateway.intents.bury_dead()
         ended = gateway.intents.sweep()

@@ -57,7 +57,3 @@ def remove(tx: Session, intent_id: str) -> None:
 
 def by_id(tx: Session, intent_id: str) -> Intent | None:
     return tx.scalar(select(Intent).where(Intent.id == intent_id).execution_options(populate_existing=True))
-
-
-def hold_of(tx: Session, intent_id: str) -> str | None:
-    return tx.scalar(select(Intent.hold_id).where(Intent.id == intent_id))

@@ -290,9 +290,9 @@ class Intents:
     def _lose(self, tx: Session, intent_id: str) -> None:
         changes = {"state": "unknown", "owner": None, "changed_at": self._clock()}
         if repository.change(tx, intent_id, was=("open",), **changes):
-            hold_id = repository.hold_of(tx, intent_id)
-            if hold_id is not None:
-                self._billing.disown(tx, hold_id)
+            row = repository.by_id(tx, intent_id)
+            if row is not None and row.hold_id is not None:
+                self._billing.disown(tx, row.hold_id)
 
     def _remove_voice(self, tx: Session, intent_id: str) -> None:
         row = repository.by_id(tx, intent_id)
