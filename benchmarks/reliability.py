@@ -1,0 +1,42 @@
+"""What the benchmarks of reliability share: each writes its figures as JSON, and docs/reliability.md is made of them.
+
+python scripts/write_reliability_doc.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from support import describe_machine
+
+RESULTS = Path(__file__).resolve().parent / "results" / "reliability"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A section of the page. `command` is what made it, `summary` its sentences with the figures, and the table below
+    them is `columns` over `rows`. `passed`: whether everything was as it must be."""
+
+    title: str
+    command: str
+    passed: bool
+    summary: Sequence[str]
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str | int | float]] = ()
+    machine: str = field(default_factory=lambda: describe_machine().strip())
+
+
+def write(name: str, report: Report) -> Path:
+    """Keep the figures as `results/reliability/{name}.json`."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def read_all() -> dict[str, Report]:
+    """The reports that were written, by name."""
+    return {path.stem: Report(**json.loads(path.read_text("utf-8"))) for path in sorted(RESULTS.glob("*.json"))}
