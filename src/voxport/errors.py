@@ -8,9 +8,10 @@
     ├── Forbidden 403             forbidden, bad_signature
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
-    ├── Conflict 409              job_not_cancellable, already_uploaded
+    ├── Conflict 409              job_not_cancellable, already_uploaded, idempotency_in_flight, idempotency_consumed
     ├── TooLarge 413 / UnsupportedMedia 415
     ├── Invalid 422               validation_failed, for what the schema can't express
+    │   └── IdempotencyMismatch   the key belongs to another request
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
         ├── ProviderFailed 502
@@ -135,6 +136,16 @@ class Invalid(VoxportError):
         """`location` is where it is wrong, as in FastAPI's `loc`: `("body", "text")`."""
         super().__init__(message, details=details)
         self.location = location
+
+
+class IdempotencyMismatch(Invalid):
+    code = "idempotency_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was sent before, with another request. Take a new key for a new request.",
+            location=("header", "Idempotency-Key"),
+        )
 
 
 class ProviderError(VoxportError):

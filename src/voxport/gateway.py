@@ -19,6 +19,7 @@ from voxport.cloning.service import Cloning
 from voxport.db.lease import Leases
 from voxport.db.migrate import migrate
 from voxport.db.session import Database
+from voxport.idempotency.service import Idempotency
 from voxport.intents.service import Intents
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
 from voxport.jobs.port import JobHandler
@@ -60,6 +61,7 @@ class Gateway:
     voices: Voices
     speaking: Speaking
     intents: Intents
+    idempotency: Idempotency
     jobs: Jobs
     cloning: Cloning
     instant: InstantCloning
@@ -157,6 +159,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         voices=voices,
         speaking=speaking,
         intents=intents,
+        idempotency=Idempotency(database, billing, media, storage, intents.bury_dead, clock=clock),
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices),
         instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents),

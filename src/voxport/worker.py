@@ -72,6 +72,7 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "holds_released": gateway.intents.bury_dead,
         "intents_ended": gateway.intents.sweep,
         "files_swept": gateway.media.sweep,
+        "answers_swept": gateway.idempotency.sweep,
         "voices_erased": gateway.voices.sweep_hidden,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,

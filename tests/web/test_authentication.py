@@ -128,11 +128,3 @@ def test_health_and_documents_need_no_key(client: Client) -> None:
     assert client.http.get("/healthz").json() == {"status": "ok"}
     assert client.http.get("/docs").status_code == 200
     assert client.http.get("/openapi.json").status_code == 200
-
-
-def test_an_idempotency_key_is_refused_and_not_ignored(client: Client) -> None:
-    answer = client.request(
-        "POST", "/v1/proxy/core-tts", json={"text": "Hi", "voice_id": "x"}, headers={"Idempotency-Key": "abc"}
-    )
-    assert answer.status_code == 422
-    assert "Idempotency-Key" in error_of(answer)["message"]

@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
 from voxport.db.lease import Leases
@@ -28,6 +29,7 @@ class Call:
     profile_id: str
     service: ServiceName
     request_id: str
+    claim: Claim = NO_CLAIM
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Calls:
                 request_id=call.request_id,
                 owner=self.owner,
             )
+            call.claim.open(tx, hold_id)
             if also is not None:
                 also(tx)
         open_call = OpenCall(self._database, self._billing, call, hold_id)
@@ -120,16 +123,16 @@ class OpenCall:
         """Leave the hold as it is: nobody knows whether the work was done, and somebody else settles it."""
         self.is_settled = True
 
-    def capture(self, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Settled:
+    def capture(self, *, units: Decimal, also: Callable[[Session, Settled], None] | None = None) -> Settled:
         """Charge what was used, with whatever `also` records in the same transaction. Raises ProviderTimeout where
         the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
         try:
             with self._database.transaction() as tx:
                 cost = self._billing.capture(tx, self.hold_id, units=units)
+                settled = Settled(cost, self._billing.funds(tx, self.call.profile_id).balance)
                 if also is not None:
-                    also(tx)
-                balance = self._billing.funds(tx, self.call.profile_id).balance
+                    also(tx, settled)
         except AlreadySettled:
             raise ProviderTimeout("The call took too long and was given up. Nothing was charged.") from None
         self.is_settled = True
-        return Settled(cost, balance)
+        return settled

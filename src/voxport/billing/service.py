@@ -112,6 +112,10 @@ class Billing:
         """Release a hold; what came back, in micro-tokens: nothing where it was settled before."""
         return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
 
+    def state_of(self, tx: Session, hold_id: str) -> str:
+        """`open`, `captured` or `released`."""
+        return self._require(tx, hold_id).state
+
     def disown(self, tx: Session, hold_id: str) -> None:
         """The hold no longer ends with the process that made it."""
         repository.disown(tx, hold_id)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from voxport.accounts.service import Principal
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import Billing
 from voxport.catalog import ServiceName
 from voxport.jobs.models import Job
@@ -34,7 +35,7 @@ class Cloning:
         self._providers = providers
         self._voices = voices
 
-    def submit(self, caller: Principal, request: CloneRequest, *, request_id: str) -> Job:
+    def submit(self, caller: Principal, request: CloneRequest, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
         """Queue the clone. Raises what can be known at once: ProviderUnavailable, BadRequest, AudioUrlUnusable,
         NotFound, InsufficientCredits."""
         providers = self._providers.cloning(request.provider, instant=False)
@@ -52,10 +53,11 @@ class Cloning:
                 subject=self._voices.new_voice_id(),
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
+                claim=claim,
             )
         )
 
-    def bind(self, caller: Principal, voice_id: str, provider: str, *, request_id: str) -> Job:
+    def bind(self, caller: Principal, voice_id: str, provider: str, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
         """Queue the making of a clone's speaker at another provider, from the sample that was kept. Raises NotFound,
         Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, InsufficientCredits."""
         self._voices.require_unbound(caller.profile_id, voice_id, provider)
@@ -68,5 +70,6 @@ class Cloning:
                 subject=self._voices.new_voice_id(),
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
+                claim=claim,
             )
         )

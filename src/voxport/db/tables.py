@@ -3,11 +3,12 @@
 from voxport.accounts import models as accounts
 from voxport.billing import models as billing
 from voxport.db.base import Base
+from voxport.idempotency import models as idempotency
 from voxport.intents import models as intents
 from voxport.jobs import models as jobs
 from voxport.media import models as media
 from voxport.voices import models as voices
 
-__all__ = ["accounts", "billing", "intents", "jobs", "media", "metadata", "voices"]
+__all__ = ["accounts", "billing", "idempotency", "intents", "jobs", "media", "metadata", "voices"]
 
 metadata = Base.metadata

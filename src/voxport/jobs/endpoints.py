@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from voxport.catalog import ServiceName
+from voxport.idempotency.claim import Answer
 from voxport.jobs.models import Job
-from voxport.jobs.schemas import AcceptedBody, JobBody, JobList, Status, accepted_body, job_body
+from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_body
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
@@ -49,9 +50,7 @@ def cancel_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> J
     return job_body(jobs.cancel(caller.profile_id, job_id), media.read_url)
 
 
-def accepted(job: Job, response: Response) -> AcceptedBody:
+def accepted(job: Job, **headers: str) -> Answer:
     """The 202 of a call that became a job."""
-    response.status_code = 202
-    response.headers["Location"] = f"/v2/jobs/{job.id}"
-    response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return accepted_body(job)
+    headers = {"Location": f"/v2/jobs/{job.id}", "Retry-After": _RETRY_AFTER_SECONDS, **headers}
+    return Answer(202, headers, accepted_body(job).model_dump(mode="json"))

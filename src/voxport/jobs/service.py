@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.money import MICRO
 from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
@@ -33,6 +34,7 @@ class NewJob:
     subject: str
     amount: int
     request_id: str
+    claim: Claim = NO_CLAIM
 
 
 class Jobs:
@@ -42,7 +44,8 @@ class Jobs:
         self._queue = queue
 
     def submit(self, new: NewJob) -> Job:
-        """Hold the price, write the job and queue it, in one transaction. Raises InsufficientCredits."""
+        """Hold the price, write the job and queue it, in one transaction. Raises InsufficientCredits, and Conflict
+        where another call with the same Idempotency-Key was first."""
         job_id = str(uuid.uuid4())
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
@@ -74,6 +77,8 @@ class Jobs:
             )
             tx.add(job)
             tx.flush()
+            new.claim.open(tx, hold_id, job_id)
+            new.claim.keep(tx, job)
             self._queue.enqueue(tx, job_id, new.service)
         return job
 

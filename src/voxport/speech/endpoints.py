@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
@@ -9,17 +10,20 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.billing.money import header, json_number, to_micro
 from voxport.catalog import Catalog, Service
+from voxport.idempotency.claim import Answer
+from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
+from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
+from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.live import live_response
 from voxport.web.parts import part
 
-router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 
 
 @router.post(
@@ -41,9 +45,9 @@ async def speak(
     gate: GateDep,
     speech: Annotated[Speech, part("speech")],
     catalog: Annotated[Catalog, part("catalog")],
-    response: Response,
+    claiming: Claiming,
     prefer: Annotated[list[str] | None, Header(description="`respond-async` for a job.")] = None,
-) -> SpokenBody | AcceptedBody | Response:
+) -> Response:
     request = SpeechRequest(
         text=body.text,
         voice_id=body.voice_id,
@@ -58,22 +62,26 @@ async def speak(
     )
     prepared = await run_in_threadpool(speech.prepare, caller, request)
     if request.is_job:
-        job = await run_in_threadpool(speech.submit, prepared, request_id=request_id)
-        response.headers["Preference-Applied"] = "respond-async"
-        return accepted(job, response)
+        claim = claiming(_queued)
+        return json_response(
+            _queued(await run_in_threadpool(speech.submit, prepared, request_id=request_id, claim=claim))
+        )
     if request.is_stream:
         made = Made()
-        chunks = speech.stream(prepared, made, request_id=request_id)
-        hold = speech.most_cost(prepared)
-        return await live_response(
-            gate,
-            caller.profile_id,
-            chunks,
-            media_type=prepared.audio_format.content_type,
-            headers=lambda: _stream_headers(prepared, made, hold=hold),
-        )
-    result = await gate.run(caller.profile_id, lambda: speech.speak(prepared, request_id=request_id))
-    return _spoken(request, result, catalog.services[SERVICE])
+        headers = partial(_stream_headers, prepared, made, hold=speech.most_cost(prepared))
+        claim = claiming(lambda _: Answer(200, headers()))
+        chunks = speech.stream(prepared, made, request_id=request_id, claim=claim)
+        return await live_response(gate, caller.profile_id, chunks, headers=headers)
+
+    def spoken(result: SpeechResult) -> Answer:
+        return Answer(200, body=_spoken(request, result, catalog.services[SERVICE]).model_dump(mode="json"))
+
+    call = partial(speech.speak, prepared, request_id=request_id, claim=claiming(spoken))
+    return json_response(spoken(await gate.run(caller.profile_id, call)))
+
+
+def _queued(job: Job) -> Answer:
+    return accepted(job, **{"Preference-Applied": "respond-async"})
 
 
 def _prefers_async(prefer: list[str] | None) -> bool:
@@ -84,6 +92,7 @@ def _prefers_async(prefer: list[str] | None) -> bool:
 
 def _stream_headers(prepared: PreparedSpeech, made: Made, *, hold: int) -> dict[str, str]:
     return {
+        "Content-Type": prepared.audio_format.content_type,
         "X-Used-Voice-Id": prepared.request.voice_id,
         "X-Provider": made.provider,
         "X-Text-Length": str(len(prepared.request.text)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.billing.calls import Call, Calls, OpenCall
+from voxport.billing.calls import Call, Calls, OpenCall, Settled
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, ServiceName
 from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
@@ -81,14 +82,14 @@ class Speech:
         """The amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._most_seconds(prepared))
 
-    def speak(self, prepared: PreparedSpeech, *, request_id: str) -> SpeechResult:
+    def speak(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> SpeechResult:
         """Speak, encode, store, charge. Raises InsufficientCredits, ProviderError; then nothing is stored or
         charged."""
         profile_id, audio_format, made = prepared.caller.profile_id, prepared.audio_format, Made()
         key = self._media.new_speech_key(audio_format.extension)
         with (
             self._calls.hold(
-                Call(profile_id, SERVICE, request_id),
+                Call(profile_id, SERVICE, request_id, claim),
                 units=self._most_seconds(prepared),
                 also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
             ) as hold,
@@ -100,41 +101,40 @@ class Speech:
                     samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
                 seconds, size = billed_seconds(samples), self._storage.size(key) or 0
 
-                def record(tx: Session) -> None:
+                def result(settled: Settled) -> SpeechResult:
+                    url = self._media.read_url(key)
+                    return SpeechResult(url, key, made.provider, seconds, settled.cost, settled.balance)
+
+                def record(tx: Session, settled: Settled) -> None:
                     self._media.record_speech(tx, key, size)
                     watch.settle(tx)
+                    claim.keep(tx, result(settled))
 
-                settled = hold.capture(units=seconds, also=record)
+                return result(hold.capture(units=seconds, also=record))
             except BaseException:
                 self._media.drop(key)
                 raise
-        return SpeechResult(
-            url=self._media.read_url(key),
-            key=key,
-            provider=made.provider,
-            seconds=seconds,
-            cost=settled.cost,
-            balance=settled.balance,
-        )
 
-    def stream(self, prepared: PreparedSpeech, made: Made, *, request_id: str) -> Generator[bytes, None, None]:
+    def stream(
+        self, prepared: PreparedSpeech, made: Made, *, request_id: str, claim: Claim = NO_CLAIM
+    ) -> Generator[bytes, None, None]:
         """The audio as it is made; `made` says by whom. Charged at the end; where the generator is closed before (the
         client went away), for what was made until then. An error costs nothing. Raises InsufficientCredits,
         ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id)
+        call = Call(prepared.caller.profile_id, SERVICE, request_id, claim)
         with (
             self._calls.hold(call, units=self._most_seconds(prepared)) as hold,
             self._intents.watching(hold) as watch,
         ):
             try:
                 pieces = self._pieces(prepared, made, watch)
-                yield from live(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg)
+                yield from claim.copy(live(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg))
             except GeneratorExit:
-                _charge(hold, made, watch)
+                _charge(hold, made, watch, claim.consume)
                 raise
-            _charge(hold, made, watch)
+            _charge(hold, made, watch, lambda tx: claim.keep(tx, made))
 
-    def submit(self, prepared: PreparedSpeech, *, request_id: str) -> Job:
+    def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
         """Queue the text as a job; `handler.py` does the work. Raises InsufficientCredits."""
         request = prepared.request
         return self._jobs.submit(
@@ -154,6 +154,7 @@ class Speech:
                 subject=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.most_cost(prepared),
                 request_id=request_id,
+                claim=claim,
             )
         )
 
@@ -204,6 +205,10 @@ def require_audio(samples: int, provider: str) -> None:
         raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
 
 
-def _charge(hold: OpenCall, made: Made, watch: Watch) -> None:
+def _charge(hold: OpenCall, made: Made, watch: Watch, answer: Callable[[Session], None]) -> None:
+    def record(tx: Session, _: Settled) -> None:
+        watch.settle(tx)
+        answer(tx)
+
     if made.samples:
-        hold.capture(units=billed_seconds(made.samples), also=watch.settle)
+        hold.capture(units=billed_seconds(made.samples), also=record)

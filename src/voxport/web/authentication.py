@@ -11,7 +11,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.service import Accounts, Principal
-from voxport.errors import Invalid, Unauthenticated
+from voxport.errors import Unauthenticated
 
 
 class AuthenticatedRoute(APIRoute):
@@ -24,15 +24,13 @@ class AuthenticatedRoute(APIRoute):
         async def authenticated(request: Request) -> Response:
             accounts: Accounts = request.app.state.gateway.accounts
             request.state.principal = await run_in_threadpool(accounts.authenticate, _key_of(request))
-            if "idempotency-key" in request.headers:
-                raise Invalid(
-                    "Idempotency-Key is not supported yet: a repeated call would be charged again. "
-                    "Leave the header out.",
-                    location=("header", "Idempotency-Key"),
-                )
-            return await handle(request)
+            return await self.answer(request, handle)
 
         return authenticated
+
+    async def answer(self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+        """What comes after the check of the key."""
+        return await handle(request)
 
 
 async def _principal(request: Request) -> Principal:

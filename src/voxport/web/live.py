@@ -23,11 +23,10 @@ async def live_response(
     client: str,
     chunks: Generator[bytes, None, None],
     *,
-    media_type: str,
     headers: Callable[[], Mapping[str, str]],
 ) -> LiveResponse:
-    """The response, as soon as there is something to send; `headers` are asked for then. What `chunks` raises before
-    goes through, and is an answer like any other error."""
+    """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
+    `chunks` raises before goes through, and is an answer like any other error."""
     await gate.enter(client)
     try:
         first = await gate.in_thread(partial(next, chunks, b""))
@@ -35,7 +34,7 @@ async def live_response(
         gate.leave(client)
         raise
     try:
-        return LiveResponse(gate, client, first, chunks, media_type=media_type, headers=headers())
+        return LiveResponse(gate, client, first, chunks, headers=headers())
     except BaseException:
         await gate.in_thread(chunks.close)
         gate.leave(client)
@@ -54,11 +53,9 @@ class LiveResponse(Response):
         first: bytes,
         chunks: Generator[bytes, None, None],
         *,
-        media_type: str,
         headers: Mapping[str, str],
     ) -> None:
         self.status_code = 200
-        self.media_type = media_type
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
         self._gate = gate
