@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -26,9 +27,11 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def running_postgres(folder: Path) -> Iterator[Postgres]:
-    server = get_server(folder)
-    try:
-        yield Postgres(server)
-    finally:
-        server.cleanup()
+def running_postgres() -> Iterator[Postgres]:
+    """It runs as a user of its own where the tests are root's, who can't look into pytest's folders."""
+    with tempfile.TemporaryDirectory(prefix="voxport-postgres-") as folder:
+        server = get_server(Path(folder) / "data")
+        try:
+            yield Postgres(server)
+        finally:
+            server.cleanup()

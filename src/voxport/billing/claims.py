@@ -26,6 +26,9 @@ class Claim(Protocol):
     def consume(self, tx: Session) -> None:
         """The call is done and paid for, and there is nothing whole to be given again."""
 
+    def drop(self) -> None:
+        """The call came to nothing."""
+
 
 class NoClaim:
     """A call without an Idempotency-Key."""
@@ -43,6 +46,9 @@ class NoClaim:
         pass
 
     def consume(self, tx: Session) -> None:
+        pass
+
+    def drop(self) -> None:
         pass
 
 

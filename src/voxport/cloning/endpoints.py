@@ -78,8 +78,9 @@ async def instant_clone(
     request = InstantRequest(body.audio_url, body.text, body.provider, sent)
     prepared = await run_in_threadpool(instant.prepare, caller, request)
     claim = claiming(lambda result: _spoken(body, result))
-    call = partial(instant.speak, prepared, request_id=request_id, claim=claim)
-    result = await gate.run(caller.profile_id, call)
+    held = await run_in_threadpool(partial(instant.hold, prepared, request_id=request_id, claim=claim))
+    call = partial(instant.speak, prepared, held)
+    result = await gate.run(caller.profile_id, call, otherwise=held.give_back)
     return Response(result.wav, headers=_spoken(body, result).headers)
 
 

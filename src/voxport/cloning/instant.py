@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.billing.calls import Call, Calls, Settled
+from voxport.billing.calls import Call, Calls, OpenCall, Settled
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
@@ -100,12 +100,17 @@ class InstantCloning:
             raise refusal
         return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source)
 
-    def speak(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> InstantResult:
+    def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> OpenCall:
+        """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
+        InsufficientCredits."""
+        return self._calls.hold(Call(prepared.caller.profile_id, SERVICE, request_id, claim), units=ONE)
+
+    def speak(self, prepared: PreparedInstant, held: OpenCall) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
-        that is not known. Raises SampleUnusable, InsufficientCredits, ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id, claim)
-        with self._calls.hold(call, units=ONE) as hold, self._intents.watching(hold) as watch:
-            sample = self._samples.check(self._samples.obtain(call.profile_id, prepared.source))
+        that is not known. Raises SampleUnusable, ProviderError."""
+        claim = held.call.claim
+        with held as hold, self._intents.watching(hold) as watch:
+            sample = self._samples.check(self._samples.obtain(held.call.profile_id, prepared.source))
             for provider in prepared.providers:
                 try:
                     voice_id, pieces = self._spoken(prepared, provider, sample.audio, watch)

@@ -58,21 +58,16 @@ class Answer:
 class KeyClaim:
     """The right to give the first answer. `render` makes an answer of a call's result; the endpoint sets it."""
 
-    def __init__(self, storage: Storage, asked: Asked, replaces: KeptAnswer | None, moment: datetime) -> None:
-        """`replaces`: an older call with the key, that came to nothing or was long ago."""
+    def __init__(self, storage: Storage, asked: Asked, moment: datetime) -> None:
         self._storage = storage
         self._asked = asked
-        self._replaces = replaces
         self._moment = moment
-        # Not that of the older call, which may be being swept.
         self._file_key = f"idempotency/{random_text(20)}/answer"
         self._is_stored = False
         self.render: Callable[[Any], Answer] | None = None
 
     def open(self, tx: Session, hold_id: str, job_id: str | None = None) -> None:
         asked = self._asked
-        if self._replaces is not None:
-            repository.remove(tx, self._replaces.sequence)
         tx.add(
             KeptAnswer(
                 scope=asked.scope,
@@ -121,6 +116,10 @@ class KeyClaim:
 
     def consume(self, tx: Session) -> None:
         self._settle(tx, state="consumed")
+
+    def drop(self) -> None:
+        if self._is_stored:
+            self._storage.delete(self._file_key)
 
     def _settle(self, tx: Session, **values: Any) -> None:
         if not repository.answer(tx, self._asked.scope, self._asked.request_id, **values):

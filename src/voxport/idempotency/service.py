@@ -54,8 +54,11 @@ class Idempotency:
         row, is_free = self._find(asked)
         if row is not None and not is_free and row.state == "open" and self._bury_dead():
             row, is_free = self._find(asked)
-        if row is None or is_free:
-            return KeyClaim(self._storage, asked, row, self._clock())
+        if row is not None and is_free:
+            self._remove(row)
+            row = None
+        if row is None:
+            return KeyClaim(self._storage, asked, self._clock())
         if row.fingerprint != asked.fingerprint:
             raise IdempotencyMismatch()
         if row.state == "open":
@@ -76,10 +79,7 @@ class Idempotency:
             failed = repository.unanswered_before(tx, moment - _FAILED, _SWEEP_BATCH)
             rows = {row.sequence: row for row in [*old, *failed] if not self._is_under_way(tx, row)}
         for row in rows.values():
-            # The file first: a row without a file is found again.
-            self._storage.delete(row.file_key)
-            with self._database.transaction() as tx:
-                repository.remove(tx, row.sequence)
+            self._remove(row)
         return len(rows)
 
     def _find(self, asked: Asked) -> tuple[KeptAnswer | None, bool]:
@@ -91,6 +91,12 @@ class Idempotency:
             is_old = self._clock() - row.created_at >= KEPT
             is_failed = row.state == "open" and self._billing.state_of(tx, row.hold_id) == "released"
             return row, is_failed or (is_old and not self._is_under_way(tx, row))
+
+    def _remove(self, row: KeptAnswer) -> None:
+        """The file first: a row without a file is found again."""
+        self._storage.delete(row.file_key)
+        with self._database.transaction() as tx:
+            repository.remove(tx, row.sequence)
 
     def _is_under_way(self, tx: Session, row: KeptAnswer) -> bool:
         return row.state == "open" and self._billing.state_of(tx, row.hold_id) == "open"

@@ -70,14 +70,17 @@ async def speak(
         made = Made()
         headers = partial(_stream_headers, prepared, made, hold=speech.most_cost(prepared))
         claim = claiming(lambda _: Answer(200, headers()))
-        chunks = speech.stream(prepared, made, request_id=request_id, claim=claim)
-        return await live_response(gate, caller.profile_id, chunks, headers=headers)
+        held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claim))
+        chunks = speech.stream(held, made)
+        drop = partial(speech.drop, held)
+        return await live_response(gate, caller.profile_id, chunks, headers=headers, otherwise=drop)
 
     def spoken(result: SpeechResult) -> Answer:
         return Answer(200, body=_spoken(request, result, catalog.services[SERVICE]).model_dump(mode="json"))
 
-    call = partial(speech.speak, prepared, request_id=request_id, claim=claiming(spoken))
-    return json_response(spoken(await gate.run(caller.profile_id, call)))
+    held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claiming(spoken)))
+    call, drop = partial(speech.speak, held), partial(speech.drop, held)
+    return json_response(spoken(await gate.run(caller.profile_id, call, otherwise=drop)))
 
 
 def _queued(job: Job) -> Answer:

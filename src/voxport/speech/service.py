@@ -48,6 +48,15 @@ class SpeechResult:
     balance: int
 
 
+@dataclass(frozen=True)
+class HeldSpeech:
+    """Speech whose price is held. `key` is where its file will be; a stream has none."""
+
+    prepared: PreparedSpeech
+    call: OpenCall
+    key: str = ""
+
+
 class Speech:
     def __init__(
         self,
@@ -82,19 +91,32 @@ class Speech:
         """The amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._most_seconds(prepared))
 
-    def speak(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> SpeechResult:
-        """Speak, encode, store, charge. Raises InsufficientCredits, ProviderError; then nothing is stored or
-        charged."""
-        profile_id, audio_format, made = prepared.caller.profile_id, prepared.audio_format, Made()
+    def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
+        """Hold the most that it can cost, before it waits for its turn; `drop` what never gets it. Raises
+        InsufficientCredits."""
+        profile_id, audio_format = prepared.caller.profile_id, prepared.audio_format
+        call = Call(profile_id, SERVICE, request_id, claim)
+        units = self._most_seconds(prepared)
+        if prepared.request.is_stream:
+            return HeldSpeech(prepared, self._calls.hold(call, units=units))
         key = self._media.new_speech_key(audio_format.extension)
-        with (
-            self._calls.hold(
-                Call(profile_id, SERVICE, request_id, claim),
-                units=self._most_seconds(prepared),
-                also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
-            ) as hold,
-            self._intents.watching(hold) as watch,
-        ):
+
+        def reserve(tx: Session) -> None:
+            self._media.reserve_speech(tx, profile_id, key, audio_format.content_type)
+
+        return HeldSpeech(prepared, self._calls.hold(call, units=units, also=reserve), key)
+
+    def drop(self, held: HeldSpeech) -> None:
+        """It is not spoken."""
+        held.call.give_back()
+        if held.key:
+            self._media.drop(held.key)
+
+    def speak(self, held: HeldSpeech) -> SpeechResult:
+        """Speak, encode, store, charge. Raises ProviderError; then nothing is stored or charged."""
+        prepared, key, claim, made = held.prepared, held.key, held.call.call.claim, Made()
+        audio_format = prepared.audio_format
+        with held.call as hold, self._intents.watching(hold) as watch:
             try:
                 pieces = self._pieces(prepared, made, watch)
                 with self._storage.writing(key) as path, contextlib.closing(pieces):
@@ -115,17 +137,11 @@ class Speech:
                 self._media.drop(key)
                 raise
 
-    def stream(
-        self, prepared: PreparedSpeech, made: Made, *, request_id: str, claim: Claim = NO_CLAIM
-    ) -> Generator[bytes, None, None]:
+    def stream(self, held: HeldSpeech, made: Made) -> Generator[bytes, None, None]:
         """The audio as it is made; `made` says by whom. Charged at the end; where the generator is closed before (the
-        client went away), for what was made until then. An error costs nothing. Raises InsufficientCredits,
-        ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id, claim)
-        with (
-            self._calls.hold(call, units=self._most_seconds(prepared)) as hold,
-            self._intents.watching(hold) as watch,
-        ):
+        client went away), for what was made until then. An error costs nothing. Raises ProviderError."""
+        prepared, claim = held.prepared, held.call.call.claim
+        with held.call as hold, self._intents.watching(hold) as watch:
             try:
                 pieces = self._pieces(prepared, made, watch)
                 yield from claim.copy(live(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg))
