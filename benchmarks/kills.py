@@ -134,6 +134,7 @@ class House:
             status = self._call(case.provider, case.service)
             reached = died.wait(0.5)
             self._settle(double, keeps_one=case.service == "clone" and status == "202 completed")
+            self._tidied()
             funds = httpx2.get(self.gateway.url + "/v2/billing/balance", headers=self._headers()).json()["data"]
         return self._outcome(double, status, reached, funds)
 
@@ -228,6 +229,19 @@ class House:
                 pass
             time.sleep(0.1)
 
+    def _tidied(self) -> None:
+        """A worker that takes a dead one's job up removes what it left, when its turn comes."""
+        until = time.monotonic() + 15
+        while self._strays() and time.monotonic() < until:
+            time.sleep(0.2)
+
+    def _strays(self) -> tuple[str, ...]:
+        database = Database(self.gateway.opened().resolved_database_url)
+        try:
+            return tuple(leftovers(database, self.folder / "data" / "files"))
+        finally:
+            database.close()
+
     def _outcome(self, double: Double, status: str, reached: bool, funds: dict[str, float]) -> Outcome:
         database = Database(self.gateway.opened().resolved_database_url)
         try:
@@ -237,7 +251,6 @@ class House:
                 open_jobs = tx.execute(
                     text("SELECT count(*) FROM jobs WHERE status IN ('queued', 'processing')")
                 ).scalar()
-            strays = tuple(leftovers(database, self.folder / "data" / "files"))
         finally:
             database.close()
         return Outcome(
@@ -249,7 +262,7 @@ class House:
             voices=len(double.voices),
             spoken=len(double.spoken),
             problems=problems,
-            strays=strays,
+            strays=self._strays(),
             open_jobs=int(open_jobs or 0),
         )
 

@@ -119,6 +119,8 @@ def run(database: str, calls: int, *, servers: int, tell: Callable[[str], None])
         sample = folder / "speaker.wav"
         write_speaker(sample)
         settings = {"VOXPORT_ELEVENLABS_API_KEY": KEY, "VOXPORT_ELEVENLABS_BASE_URL": url}
+        # The served ones wait for each other's samples to be checked.
+        settings["VOXPORT_SPEECH_QUEUE_SECONDS"] = "900"
         with _database(database, folder) as database_url, contextlib.ExitStack() as stack:
             if database_url is not None:
                 settings["VOXPORT_DATABASE_URL"] = database_url
