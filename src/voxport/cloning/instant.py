@@ -101,7 +101,7 @@ class InstantCloning:
     def speak(self, prepared: PreparedInstant, *, request_id: str) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
         that is not known. Raises SampleUnusable, InsufficientCredits, ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id)
+        call = Call(prepared.caller.profile_id, SERVICE, request_id, key_id=prepared.caller.key_id)
         with self._calls.hold(call, units=ONE) as hold, self._intents.watching(hold) as watch:
             sample = self._samples.check(self._samples.obtain(call.profile_id, prepared.source))
             for provider in prepared.providers:

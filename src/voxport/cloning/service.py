@@ -39,6 +39,7 @@ class Cloning:
         NotFound, InsufficientCredits."""
         providers = self._providers.cloning(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
+        voice_id = self._voices.new_voice_id()
         return self._jobs.submit(
             NewJob(
                 profile_id=caller.profile_id,
@@ -49,9 +50,11 @@ class Cloning:
                     "name": request.name,
                     "description": request.description,
                 },
-                subject=self._voices.new_voice_id(),
+                subject=voice_id,
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
+                key_id=caller.key_id,
+                voice_id=voice_id,
             )
         )
 
@@ -68,5 +71,7 @@ class Cloning:
                 subject=self._voices.new_voice_id(),
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
+                key_id=caller.key_id,
+                voice_id=voice_id,
             )
         )

@@ -1,4 +1,4 @@
-"""POST /v1/proxy/core-tts."""
+"""POST /v1/proxy/core-tts and /v1/estimate."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from voxport.catalog import Catalog, Service
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
-from voxport.speech.schemas import Cost, SpeechBody, SpeechData, SpokenBody, Usage
+from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.live import live_response
 from voxport.web.parts import part
 
-router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+
+
+Prefer = Annotated[list[str] | None, Header(description="`respond-async` for a job.")]
 
 
 @router.post(
-    "/core-tts",
+    "/v1/proxy/core-tts",
     summary="Text to speech, as a file in storage, as a job, or as a stream",
     response_model=SpokenBody | AcceptedBody,
     responses={
@@ -42,20 +45,9 @@ async def speak(
     speech: Annotated[Speech, part("speech")],
     catalog: Annotated[Catalog, part("catalog")],
     response: Response,
-    prefer: Annotated[list[str] | None, Header(description="`respond-async` for a job.")] = None,
+    prefer: Prefer = None,
 ) -> SpokenBody | AcceptedBody | Response:
-    request = SpeechRequest(
-        text=body.text,
-        voice_id=body.voice_id,
-        provider=body.provider,
-        output_format=body.output_format,
-        language=body.language,
-        voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
-        folder_id=body.folder_id,
-        # A preference may be left aside, and what is streamed can't come later.
-        is_job=_prefers_async(prefer) and not body.stream,
-        is_stream=body.stream,
-    )
+    request = _request(body, prefer)
     prepared = await run_in_threadpool(speech.prepare, caller, request)
     if request.is_job:
         job = await run_in_threadpool(speech.submit, prepared, request_id=request_id)
@@ -74,6 +66,42 @@ async def speak(
         )
     result = await gate.run(caller.profile_id, lambda: speech.speak(prepared, request_id=request_id))
     return _spoken(request, result, catalog.services[SERVICE])
+
+
+@router.post("/v1/estimate", summary="What a call of core-tts would cost; it costs nothing to ask")
+def estimate(
+    body: SpeechBody,
+    caller: Caller,
+    speech: Annotated[Speech, part("speech")],
+    catalog: Annotated[Catalog, part("catalog")],
+    prefer: Prefer = None,
+) -> EstimateBody:
+    found = speech.estimate(speech.prepare(caller, _request(body, prefer)))
+    service = catalog.services[SERVICE]
+    return EstimateBody(
+        data=EstimateData(
+            unit_type=service.unit_type,
+            unit_price=json_number(to_micro(service.unit_price)),
+            units=float(found.units),
+            tokens=json_number(found.tokens),
+            held=json_number(found.held),
+        )
+    )
+
+
+def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
+    return SpeechRequest(
+        text=body.text,
+        voice_id=body.voice_id,
+        provider=body.provider,
+        output_format=body.output_format,
+        language=body.language,
+        voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
+        folder_id=body.folder_id,
+        # A preference may be left aside, and what is streamed can't come later.
+        is_job=_prefers_async(prefer) and not body.stream,
+        is_stream=body.stream,
+    )
 
 
 def _prefers_async(prefer: list[str] | None) -> bool:

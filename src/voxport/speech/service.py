@@ -26,7 +26,7 @@ from voxport.media.service import MediaService
 from voxport.media.storage import Storage
 from voxport.providers.base import Piece
 from voxport.providers.registry import Registry
-from voxport.speech.lengths import billed_seconds, most_seconds
+from voxport.speech.lengths import billed_seconds, most_seconds, usual_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest, Way
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
@@ -45,6 +45,16 @@ class SpeechResult:
     seconds: Decimal
     cost: int
     balance: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`units` are seconds and `tokens` their price, as a rule; `held` is the upper bound that is held until the call
+    has been made. Amounts in micro-tokens."""
+
+    units: Decimal
+    tokens: int
+    held: int
 
 
 class Speech:
@@ -81,6 +91,11 @@ class Speech:
         """The amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._most_seconds(prepared))
 
+    def estimate(self, prepared: PreparedSpeech) -> Estimate:
+        """What the request would cost. Nothing is held, asked of a provider or written down."""
+        units = usual_seconds(prepared.request.text, prepared.speed, self._limits)
+        return Estimate(units, self._billing.price(SERVICE, units), self.most_cost(prepared))
+
     def speak(self, prepared: PreparedSpeech, *, request_id: str) -> SpeechResult:
         """Speak, encode, store, charge. Raises InsufficientCredits, ProviderError; then nothing is stored or
         charged."""
@@ -88,7 +103,7 @@ class Speech:
         key = self._media.new_speech_key(audio_format.extension)
         with (
             self._calls.hold(
-                Call(profile_id, SERVICE, request_id),
+                _call(prepared, request_id),
                 units=self._most_seconds(prepared),
                 also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
             ) as hold,
@@ -121,9 +136,8 @@ class Speech:
         """The audio as it is made; `made` says by whom. Charged at the end; where the generator is closed before (the
         client went away), for what was made until then. An error costs nothing. Raises InsufficientCredits,
         ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id)
         with (
-            self._calls.hold(call, units=self._most_seconds(prepared)) as hold,
+            self._calls.hold(_call(prepared, request_id), units=self._most_seconds(prepared)) as hold,
             self._intents.watching(hold) as watch,
         ):
             try:
@@ -154,6 +168,8 @@ class Speech:
                 subject=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.most_cost(prepared),
                 request_id=request_id,
+                key_id=prepared.caller.key_id,
+                voice_id=request.voice_id,
             )
         )
 
@@ -202,6 +218,11 @@ def require_audio(samples: int, provider: str) -> None:
     """Raises ProviderFailed where a text came to no audio."""
     if samples < LEAST_SAMPLES:
         raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
+
+
+def _call(prepared: PreparedSpeech, request_id: str) -> Call:
+    caller = prepared.caller
+    return Call(caller.profile_id, SERVICE, request_id, key_id=caller.key_id, voice_id=prepared.request.voice_id)
 
 
 def _charge(hold: OpenCall, made: Made, watch: Watch) -> None:
