@@ -60,6 +60,27 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """The first customer of a gateway on Postgres that many tests share."""
+    folder = tmp_path_factory.mktemp("shared-postgres")
+    opened = open_gateway(settings_for(folder, database_url=postgres.new_database()))
+    yield open_client(opened)
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def both(request: pytest.FixtureRequest) -> Client:
+    """A new customer of a shared gateway, once on SQLite and once on Postgres."""
+    first: Client = request.getfixturevalue("shared" if request.param == "sqlite" else "shared_postgres")
+    return first.another()
+
+
+@pytest.fixture
 def gateway(make_gateway: MakeGateway) -> Gateway:
     return make_gateway()
 

@@ -16,6 +16,7 @@ from voxport.jobs.endpoints import router as jobs
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.settings import Settings
+from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
@@ -70,7 +71,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         "storage": gateway.storage.check,
         "engine": gateway.local.is_ready,
     }
-    for router in (health, uploads, blobs, cloning, speech, voices, watermark, jobs, billing):
+    for router in (health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing):
         app.include_router(router)
     add_error_handlers(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)

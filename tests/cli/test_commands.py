@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,31 @@ def test_the_ledger_is_verified_and_a_wrong_one_ends_with_1(tmp_path: Path, prof
     assert wrong.returncode == 1
     assert profile in wrong.stdout
     assert "100.000001" in wrong.stdout
+
+
+def test_the_usage_is_shown_of_all_profiles_or_of_one_as_a_table_or_as_csv(
+    tmp_path: Path, profile: str, make_gateway: MakeGateway
+) -> None:
+    other = command("profiles", "create", "Other", cwd=tmp_path).stdout.strip()
+    gateway = make_gateway(data_dir=tmp_path / "data")
+    for payer, units in ((profile, 3), (other, 250)):
+        with gateway.database.transaction() as tx:
+            gateway.billing.add_credits(tx, payer, 10_000_000)
+            hold_id = gateway.billing.hold(
+                tx, profile_id=payer, service="core-tts", amount=5_000_000, request_id=f"req_{units}", voice_id="=hum"
+            )
+            gateway.billing.capture(tx, hold_id, units=Decimal(units))
+    shown = command("usage", "--by", "key", cwd=tmp_path).stdout.splitlines()
+    assert shown[0].split() == ["PROFILE", "KEY", "CALLS", "UNITS", "TOKENS"]
+    assert {tuple(line.split()) for line in shown[1:]} == {
+        (profile, "-", "1", "3", "0.030000"),
+        (other, "-", "1", "250", "2.500000"),
+    }
+    own = command("usage", profile, "--by", "voice", "--csv", cwd=tmp_path).stdout
+    assert own.splitlines() == ["profile,voice,calls,units,tokens", f"{profile},'=hum,1,3,0.030000"]
+    assert len(command("usage", "--to", "2020-01-01", cwd=tmp_path).stdout.splitlines()) == 1
+    refused(command("usage", "prof_nobody", cwd=tmp_path), "no profile prof_nobody")
+    refused(command("usage", "--from", "yesterday", cwd=tmp_path), "2026-04-27")
 
 
 def test_the_data_folder_comes_from_the_option_before_the_environment(tmp_path: Path) -> None:

@@ -26,11 +26,6 @@ def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> N
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v2/billing/usage"),
-        ("POST", "/v1/estimate"),
-        ("GET", "/v1/media"),
-        ("GET", "/v1/media/audio/tts/a/b.mp3"),
-        ("DELETE", "/v1/media/audio/tts/a/b.mp3"),
         ("GET", "/v2/jobs/00000000-0000-0000-0000-000000000000/events"),
     ],
 )

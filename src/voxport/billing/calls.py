@@ -25,10 +25,14 @@ _log = logging.getLogger("voxport.billing")
 
 @dataclass(frozen=True)
 class Call:
+    """`key_id` and `voice_id` are for the report of the usage; a voice that nobody keeps is None."""
+
     profile_id: str
     service: ServiceName
     request_id: str
     claim: Claim = NO_CLAIM
+    key_id: str | None = None
+    voice_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Calls:
                 amount=self._billing.price(call.service, units),
                 request_id=call.request_id,
                 owner=self.owner,
+                key_id=call.key_id,
+                voice_id=call.voice_id,
             )
             call.claim.open(tx, hold_id)
             if also is not None:

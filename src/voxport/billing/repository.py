@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Row, case, cast, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from voxport.billing.models import Balance, Hold, LedgerEntry, LedgerTransaction
+from voxport.db.base import UtcDay
 from voxport.db.session import changed
 
 
@@ -94,6 +96,59 @@ def ledger_page(tx: Session, profile_id: str, before: int | None, limit: int) ->
     return tx.scalars(query.order_by(LedgerTransaction.sequence.desc()).limit(limit)).all()
 
 
+def usage(
+    tx: Session, profile_id: str | None, group_by: str, begin: datetime | None, end: datetime | None
+) -> Sequence[Row[str, str, int, int, int]]:
+    """(profile, group, calls, micro-units, tokens), in no order, of what was charged from `begin` to before `end`, of
+    one profile or of all. A request has one hold, so its refunds are found by its id."""
+    charge = LedgerTransaction
+    nothing: ColumnElement[str] = literal_column("''")  # a parameter would not be the same one in GROUP BY
+    groups: dict[str, ColumnElement[str]] = {
+        "service": func.coalesce(charge.service, nothing),
+        "day": UtcDay(charge.created_at),
+        "voice": func.coalesce(Hold.voice_id, nothing),
+        "key": func.coalesce(Hold.key_id, nothing),
+    }
+    refunds = (
+        select(
+            LedgerTransaction.profile_id,
+            LedgerTransaction.request_id,
+            func.sum(LedgerTransaction.tokens).label("tokens"),
+            func.sum(func.abs(func.coalesce(LedgerTransaction.micro_units, 0))).label("micro_units"),
+        )
+        .where(LedgerTransaction.kind == "refund", LedgerTransaction.request_id.is_not(None))
+        .group_by(LedgerTransaction.profile_id, LedgerTransaction.request_id)
+    )
+    if profile_id is not None:
+        refunds = refunds.where(LedgerTransaction.profile_id == profile_id)
+    refunded = refunds.subquery()
+    group = groups[group_by].label("grouped")
+    query = (
+        select(
+            charge.profile_id,
+            group,
+            func.count(charge.sequence),
+            _whole(func.sum(func.coalesce(charge.micro_units, 0) - func.coalesce(refunded.c.micro_units, 0))),
+            _whole(func.sum(-charge.tokens - func.coalesce(refunded.c.tokens, 0))),
+        )
+        .join(Hold, Hold.id == charge.hold_id)
+        .join(
+            refunded,
+            (refunded.c.profile_id == charge.profile_id) & (refunded.c.request_id == charge.request_id),
+            isouter=True,
+        )
+        .where(charge.kind == "capture")
+        .group_by(charge.profile_id, group)
+    )
+    if profile_id is not None:
+        query = query.where(charge.profile_id == profile_id)
+    if begin is not None:
+        query = query.where(charge.created_at >= begin)
+    if end is not None:
+        query = query.where(charge.created_at < end)
+    return tx.execute(query).all()
+
+
 def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
     """Transactions whose entries don't sum to zero, or that have none."""
     total = func.coalesce(func.sum(LedgerEntry.amount), 0)
@@ -167,3 +222,8 @@ def holds_that_disagree(tx: Session) -> Sequence[tuple[str, str, int, int | None
         )
     )
     return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]
+
+
+def _whole(total: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum as a whole number: Postgres adds up 64 bits to a numeric."""
+    return cast(total, BigInteger)

@@ -60,6 +60,8 @@ class Billing:
         request_id: str,
         job_id: str | None = None,
         owner: str | None = None,
+        key_id: str | None = None,
+        voice_id: str | None = None,
     ) -> str:
         """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
         Raises InsufficientCredits, and nothing is reserved."""
@@ -77,6 +79,8 @@ class Billing:
             request_id=request_id,
             job_id=job_id,
             owner=owner,
+            key_id=key_id,
+            voice_id=voice_id,
             amount=amount,
             captured=0,
             state="open",

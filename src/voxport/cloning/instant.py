@@ -103,7 +103,8 @@ class InstantCloning:
     def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> OpenCall:
         """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
         InsufficientCredits."""
-        return self._calls.hold(Call(prepared.caller.profile_id, SERVICE, request_id, claim), units=ONE)
+        caller = prepared.caller
+        return self._calls.hold(Call(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id), units=ONE)
 
     def speak(self, prepared: PreparedInstant, held: OpenCall) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome

@@ -40,6 +40,7 @@ class Cloning:
         NotFound, InsufficientCredits."""
         providers = self._providers.cloning(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
+        voice_id = self._voices.new_voice_id()
         return self._jobs.submit(
             NewJob(
                 profile_id=caller.profile_id,
@@ -50,10 +51,12 @@ class Cloning:
                     "name": request.name,
                     "description": request.description,
                 },
-                subject=self._voices.new_voice_id(),
+                subject=voice_id,
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
                 claim=claim,
+                key_id=caller.key_id,
+                voice_id=voice_id,
             )
         )
 
@@ -71,5 +74,7 @@ class Cloning:
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
                 claim=claim,
+                key_id=caller.key_id,
+                voice_id=voice_id,
             )
         )

@@ -26,7 +26,8 @@ from voxport.paging import Page, decode_cursor, page_of
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a job is queued with; `amount` is the hold, in micro-tokens."""
+    """What a job is queued with; `amount` is the hold, in micro-tokens. `key_id` and `voice_id` are for the report of
+    the usage."""
 
     profile_id: str
     service: ServiceName
@@ -35,6 +36,8 @@ class NewJob:
     amount: int
     request_id: str
     claim: Claim = NO_CLAIM
+    key_id: str | None = None
+    voice_id: str | None = None
 
 
 class Jobs:
@@ -55,6 +58,8 @@ class Jobs:
                 amount=new.amount,
                 request_id=new.request_id,
                 job_id=job_id,
+                key_id=new.key_id,
+                voice_id=new.voice_id,
             )
             job = Job(
                 id=job_id,

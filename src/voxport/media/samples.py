@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.catalog import Catalog
-from voxport.errors import NotFound
+from voxport.errors import NotFound, SampleUnusable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import encode_file, to_pcm16
 from voxport.media.safefetch import FetchPolicy, fetch, refuse_at_once
@@ -107,7 +107,10 @@ class Samples:
         try:
             with self._storage.local_copy(key) as path:
                 return self._decode(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, SampleUnusable):
+            # Its owner may delete it at any moment, also between its opening here and in the decoder.
+            if self._storage.size(key) is not None:
+                raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
 
     def _decode(self, path: Path) -> Audio:

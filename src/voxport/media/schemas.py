@@ -39,6 +39,47 @@ class UploadBody(BaseModel):
     data: UploadData
 
 
+Kind = Literal["upload", "speech"]
+
+
+class FileRow(BaseModel):
+    """A file: an upload, or speech that was made."""
+
+    key: str
+    kind: Kind
+    content_type: str
+    size_bytes: int
+    created_at: str
+
+
+class FileList(BaseModel):
+    status: Literal["success"] = "success"
+    data: list[FileRow]
+    next_cursor: str | None
+
+
+class FileData(FileRow):
+    """`url` was signed just now and is good for `expires_in` seconds."""
+
+    url: str
+    expires_in: int
+
+
+class FileBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: FileData
+
+
+class DeletedFile(BaseModel):
+    key: str
+    deleted: Literal[True] = True
+
+
+class DeletedFileBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: DeletedFile
+
+
 class StoredData(BaseModel):
     object_key: str
     size_bytes: int

@@ -1,4 +1,4 @@
-"""POST /v1/proxy/core-tts."""
+"""POST /v1/proxy/core-tts and /v1/estimate."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
-from voxport.speech.schemas import Cost, SpeechBody, SpeechData, SpokenBody, Usage
+from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
-from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
+from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.live import live_response
 from voxport.web.parts import part
 
-router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
+estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+
+Prefer = Annotated[list[str] | None, Header(description="`respond-async` for a job.")]
 
 
 @router.post(
-    "/core-tts",
+    "/v1/proxy/core-tts",
     summary="Text to speech, as a file in storage, as a job, or as a stream",
     response_model=SpokenBody | AcceptedBody,
     responses={
@@ -46,20 +49,9 @@ async def speak(
     speech: Annotated[Speech, part("speech")],
     catalog: Annotated[Catalog, part("catalog")],
     claiming: Claiming,
-    prefer: Annotated[list[str] | None, Header(description="`respond-async` for a job.")] = None,
+    prefer: Prefer = None,
 ) -> Response:
-    request = SpeechRequest(
-        text=body.text,
-        voice_id=body.voice_id,
-        provider=body.provider,
-        output_format=body.output_format,
-        language=body.language,
-        voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
-        folder_id=body.folder_id,
-        # A preference may be left aside, and what is streamed can't come later.
-        is_job=_prefers_async(prefer) and not body.stream,
-        is_stream=body.stream,
-    )
+    request = _request(body, prefer)
     prepared = await run_in_threadpool(speech.prepare, caller, request)
     if request.is_job:
         claim = claiming(_queued)
@@ -85,6 +77,42 @@ async def speak(
 
 def _queued(job: Job) -> Answer:
     return accepted(job, **{"Preference-Applied": "respond-async"})
+
+
+@estimates.post("/v1/estimate", summary="What a call of core-tts would cost; it costs nothing to ask")
+def estimate(
+    body: SpeechBody,
+    caller: Caller,
+    speech: Annotated[Speech, part("speech")],
+    catalog: Annotated[Catalog, part("catalog")],
+    prefer: Prefer = None,
+) -> EstimateBody:
+    found = speech.estimate(speech.prepare(caller, _request(body, prefer)))
+    service = catalog.services[SERVICE]
+    return EstimateBody(
+        data=EstimateData(
+            unit_type=service.unit_type,
+            unit_price=json_number(to_micro(service.unit_price)),
+            units=float(found.units),
+            tokens=json_number(found.tokens),
+            held=json_number(found.held),
+        )
+    )
+
+
+def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
+    return SpeechRequest(
+        text=body.text,
+        voice_id=body.voice_id,
+        provider=body.provider,
+        output_format=body.output_format,
+        language=body.language,
+        voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
+        folder_id=body.folder_id,
+        # A preference may be left aside, and what is streamed can't come later.
+        is_job=_prefers_async(prefer) and not body.stream,
+        is_stream=body.stream,
+    )
 
 
 def _prefers_async(prefer: list[str] | None) -> bool:

@@ -58,6 +58,23 @@ class Cost(BaseModel):
     balance: float
 
 
+class EstimateData(BaseModel):
+    """`units` and `tokens` are what the text comes to as a rule; `held` is what the call would hold while it is made,
+    and the most that it can cost."""
+
+    service: Literal["core-tts"] = "core-tts"
+    unit_type: str
+    unit_price: float
+    units: float
+    tokens: float
+    held: float
+
+
+class EstimateBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: EstimateData
+
+
 class SpokenBody(BaseModel):
     status: Literal["success"] = "success"
     data: SpeechData

@@ -27,7 +27,7 @@ from voxport.media.service import MediaService
 from voxport.media.storage import Storage
 from voxport.providers.base import Piece
 from voxport.providers.registry import Registry
-from voxport.speech.lengths import billed_seconds, most_seconds
+from voxport.speech.lengths import billed_seconds, most_seconds, usual_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest, Way
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
@@ -55,6 +55,16 @@ class HeldSpeech:
     prepared: PreparedSpeech
     call: OpenCall
     key: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`units` are seconds and `tokens` their price, as a rule; `held` is the upper bound that is held until the call
+    has been made. Amounts in micro-tokens."""
+
+    units: Decimal
+    tokens: int
+    held: int
 
 
 class Speech:
@@ -91,11 +101,17 @@ class Speech:
         """The amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._most_seconds(prepared))
 
+    def estimate(self, prepared: PreparedSpeech) -> Estimate:
+        """What the request would cost. Nothing is held, asked of a provider or written down."""
+        units = usual_seconds(prepared.request.text, prepared.speed, self._limits)
+        return Estimate(units, self._billing.price(SERVICE, units), self.most_cost(prepared))
+
     def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
         """Hold the most that it can cost, before it waits for its turn; `drop` what never gets it. Raises
         InsufficientCredits."""
         profile_id, audio_format = prepared.caller.profile_id, prepared.audio_format
-        call = Call(profile_id, SERVICE, request_id, claim)
+        caller, voice_id = prepared.caller, prepared.request.voice_id
+        call = Call(profile_id, SERVICE, request_id, claim, key_id=caller.key_id, voice_id=voice_id)
         units = self._most_seconds(prepared)
         if prepared.request.is_stream:
             return HeldSpeech(prepared, self._calls.hold(call, units=units))
@@ -171,6 +187,8 @@ class Speech:
                 amount=self.most_cost(prepared),
                 request_id=request_id,
                 claim=claim,
+                key_id=prepared.caller.key_id,
+                voice_id=request.voice_id,
             )
         )
 
