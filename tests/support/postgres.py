@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,21 +18,22 @@ MakeDatabase = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
-def make_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeDatabase]:
+def make_postgres() -> Iterator[MakeDatabase]:
     """Makes databases; the SQLAlchemy URL of each. The server ends with the tests."""
-    folder = tmp_path_factory.mktemp("postgres", numbered=True)
-    server = get_server(Path(folder), cleanup_mode="stop")
-    uri: str = server.get_uri()
     numbers = itertools.count()
+    # Not in a folder of pytest's: where root runs the tests, the server is another user's, who may not look into those.
+    with tempfile.TemporaryDirectory(prefix="voxport-postgres-") as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        uri: str = server.get_uri()
 
-    def make() -> str:
-        name = f"test{next(numbers)}"
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return uri.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+        def make() -> str:
+            name = f"test{next(numbers)}"
+            with psycopg.connect(uri, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+            return uri.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
 
-    yield make
-    server.cleanup()
+        yield make
+        server.cleanup()
 
 
 @pytest.fixture
