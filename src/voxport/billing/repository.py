@@ -224,6 +224,47 @@ def holds_that_disagree(tx: Session) -> Sequence[tuple[str, str, int, int | None
     return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]
 
 
+def misstated_holds(tx: Session) -> Sequence[tuple[str, str]]:
+    """Holds whose state is none, or does not go with their other columns: (hold, state)."""
+    is_open = (Hold.state == "open") & Hold.settled_at.is_(None) & (Hold.captured == 0)
+    is_captured = (Hold.state == "captured") & Hold.settled_at.is_not(None)
+    is_released = (Hold.state == "released") & Hold.settled_at.is_not(None) & (Hold.captured == 0)
+    query = select(Hold.id, Hold.state).where(~(is_open | is_captured | is_released))
+    return [(row[0], row[1]) for row in tx.execute(query)]
+
+
+def charges_without_their_call(tx: Session) -> Sequence[str]:
+    """Charges without a hold, or with the hold of another profile, service, request or job."""
+    charge = LedgerTransaction
+    query = (
+        select(charge.id)
+        .join(Hold, Hold.id == charge.hold_id, isouter=True)
+        .where(
+            charge.kind == "capture",
+            Hold.id.is_(None)
+            | (Hold.profile_id != charge.profile_id)
+            | charge.service.is_distinct_from(Hold.service)
+            | charge.request_id.is_distinct_from(Hold.request_id)
+            | charge.job_id.is_distinct_from(Hold.job_id),
+        )
+    )
+    return tx.scalars(query).all()
+
+
+def refunds_over_their_charge(tx: Session) -> Sequence[tuple[str, int, int]]:
+    """Requests of which more was refunded than charged: (request, refunded, charged)."""
+    row = LedgerTransaction
+    refunded = func.sum(case((row.kind == "refund", row.tokens), else_=0))
+    charged = func.sum(case((row.kind == "capture", -row.tokens), else_=0))
+    query = (
+        select(row.request_id, refunded, charged)
+        .where(row.kind.in_(("capture", "refund")), row.request_id.is_not(None))
+        .group_by(row.profile_id, row.request_id)
+        .having(refunded > charged)
+    )
+    return [(row[0] or "", int(row[1]), int(row[2])) for row in tx.execute(query)]
+
+
 def _whole(total: ColumnElement[Any]) -> ColumnElement[int]:
     """A sum as a whole number: Postgres adds up 64 bits to a numeric."""
     return cast(total, BigInteger)

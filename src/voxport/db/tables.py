@@ -2,12 +2,13 @@
 
 from voxport.accounts import models as accounts
 from voxport.billing import models as billing
+from voxport.books import models as books
 from voxport.db.base import Base
 from voxport.intents import models as intents
 from voxport.jobs import models as jobs
 from voxport.media import models as media
 from voxport.voices import models as voices
 
-__all__ = ["accounts", "billing", "intents", "jobs", "media", "metadata", "voices"]
+__all__ = ["accounts", "billing", "books", "intents", "jobs", "media", "metadata", "voices"]
 
 metadata = Base.metadata
