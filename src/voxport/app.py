@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 import voxport
 from voxport.billing.endpoints import router as billing
@@ -15,6 +16,9 @@ from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
+from voxport.metrics.collector import GatewayCollector
+from voxport.metrics.endpoints import router as metrics
+from voxport.metrics.traffic import Traffic
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
@@ -71,9 +75,14 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         "storage": gateway.storage.check,
         "engine": gateway.local.is_ready,
     }
-    for router in (health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing):
+    # Of this application: several may live in one process, and each counts its own requests.
+    registry = CollectorRegistry()
+    registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))
+    ProcessCollector(registry=registry)
+    app.state.metrics = registry
+    for router in (health, metrics, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing):
         app.include_router(router)
     add_error_handlers(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
-    app.add_middleware(RequestMiddleware)
+    app.add_middleware(RequestMiddleware, watcher=Traffic(registry))
     return app

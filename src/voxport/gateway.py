@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from voxport.accounts.service import Accounts
 from voxport.billing.calls import Calls
 from voxport.billing.service import Billing
+from voxport.books.service import Books
 from voxport.catalog import Catalog, CatalogError, load_catalog
 from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
@@ -62,6 +63,7 @@ class Gateway:
     speaking: Speaking
     intents: Intents
     idempotency: Idempotency
+    books: Books
     jobs: Jobs
     cloning: Cloning
     instant: InstantCloning
@@ -119,7 +121,8 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
 
     accounts = Accounts(database, secret)
     billing = Billing(database, catalog)
-    calls = Calls(database, billing, Leases(database.url))
+    leases = Leases(database.url)
+    calls = Calls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
     jobs = Jobs(database, billing, queue)
@@ -160,6 +163,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         speaking=speaking,
         intents=intents,
         idempotency=Idempotency(database, billing, media, storage, intents.bury_dead, clock=clock),
+        books=Books(database, leases, every=timedelta(hours=settings.ledger_check_hours)),
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices),
         instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents),

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from voxport.providers.names import BUILT_IN, ProviderName, names
@@ -143,6 +143,18 @@ class Settings(BaseSettings):
     media_url_expiry_seconds: int = Field(
         default=86_400, ge=1, le=7 * 86_400, description="How long the URL of synthesised audio is good."
     )
+    ledger_check_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=24 * 365,
+        description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
+        "logged as errors and counted in the metrics.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="The operator's key, at least 32 characters: `Authorization: Bearer …` for `GET /metrics`. "
+        "Without it there is no such path.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
@@ -197,11 +209,11 @@ class Settings(BaseSettings):
         TypeAdapter(AnyHttpUrl).validate_python(value)
         return value.rstrip("/")
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "admin_key")
     @classmethod
-    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("VOXPORT_SECRET_KEY needs at least 32 characters")
+            raise ValueError(f"VOXPORT_{str(info.field_name).upper()} needs at least 32 characters")
         return value
 
     def options_of(self, provider: str) -> dict[str, Any]:

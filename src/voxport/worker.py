@@ -76,6 +76,8 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "voices_erased": gateway.voices.sweep_hidden,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
+        # Last: what the tasks before have mended is no problem any more.
+        "ledger_checks": gateway.books.check_if_due,
     }
     for name, task in tasks.items():
         try:

@@ -59,7 +59,7 @@ class Books:
             billing.capture(tx, hold_id, units=Decimal(units))
         return request_id
 
-    def refund(self, request_id: str, tokens: int, micro_units: int | None = None) -> None:
+    def refund(self, request_id: str, tokens: int) -> None:
         """Written as the operator's refund is, a day after all charges."""
         row = {
             "id": new_id("led"),
@@ -68,7 +68,7 @@ class Books:
             "kind": "refund",
             "service": "core-tts",
             "request_id": request_id,
-            "micro_units": micro_units,
+            "micro_units": None,
             "tokens": tokens,
             "balance_after": 0,
         }
@@ -150,13 +150,21 @@ def test_what_failed_is_open_or_was_given_back_is_not_used(books: Books) -> None
 def test_a_refund_lowers_the_row_of_the_call_that_it_refunds(books: Books) -> None:
     whole = books.charge("2026-04-27T10:00:00+00:00", units=100, voice_id="v1")
     part = books.charge("2026-04-28T10:00:00+00:00", units=200, voice_id="v2")
-    books.refund(whole, TOKEN, micro_units=100 * TOKEN)
+    books.refund(whole, TOKEN)
     books.refund(part, TOKEN // 4)
     books.refund(part, TOKEN // 4)
     books.refund("req_of_nobody", TOKEN)
-    assert books.rows("group_by=voice") == [("v1", 1, 0.0, 0.0), ("v2", 1, 200.0, 1.5)]
-    assert books.rows("group_by=day") == [("2026-04-27", 1, 0.0, 0.0), ("2026-04-28", 1, 200.0, 1.5)]
+    assert books.rows("group_by=voice") == [("v1", 1, 0.0, 0.0), ("v2", 1, 150.0, 1.5)]
+    assert books.rows("group_by=day") == [("2026-04-27", 1, 0.0, 0.0), ("2026-04-28", 1, 150.0, 1.5)]
     assert books.rows("group_by=day&from=2026-12-31") == []
+
+
+def test_a_part_of_a_refund_is_rounded_to_a_millionth_and_a_free_call_divides_by_nothing(books: Books) -> None:
+    third = books.charge("2026-04-27T10:00:00+00:00", units=1, voice_id="v1")
+    books.refund(third, 3_333)
+    free = books.charge("2026-04-27T10:00:00+00:00", units=1, service="core-tts-voices", voice_id="v2")
+    books.refund(free, 0)
+    assert books.rows("group_by=voice") == [("v1", 1, 0.6667, 0.006667), ("v2", 1, 1.0, 0.0)]
 
 
 def test_nobody_sees_the_usage_of_another_and_the_operator_sees_all(books: Books) -> None:

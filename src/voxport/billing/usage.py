@@ -34,7 +34,7 @@ class Period:
 class UsageRow:
     """The calls of one group. `group` is a service, a day of UTC (`2026-04-27`), or the id of a voice or key; it is
     empty for calls without one. `micro_units` are millionths of items or seconds, `tokens` micro-tokens: what was
-    charged less what was refunded of it."""
+    charged, less what was refunded of it (and as large a part of the units)."""
 
     profile_id: str
     group: str

@@ -2,6 +2,7 @@
 
 from voxport.accounts import models as accounts
 from voxport.billing import models as billing
+from voxport.books import models as books
 from voxport.db.base import Base
 from voxport.idempotency import models as idempotency
 from voxport.intents import models as intents
@@ -9,6 +10,6 @@ from voxport.jobs import models as jobs
 from voxport.media import models as media
 from voxport.voices import models as voices
 
-__all__ = ["accounts", "billing", "idempotency", "intents", "jobs", "media", "metadata", "voices"]
+__all__ = ["accounts", "billing", "books", "idempotency", "intents", "jobs", "media", "metadata", "voices"]
 
 metadata = Base.metadata
