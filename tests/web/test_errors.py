@@ -31,7 +31,6 @@ def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> N
         ("GET", "/v1/media"),
         ("GET", "/v1/media/audio/tts/a/b.mp3"),
         ("DELETE", "/v1/media/audio/tts/a/b.mp3"),
-        ("GET", "/v2/jobs/00000000-0000-0000-0000-000000000000/events"),
     ],
 )
 def test_an_endpoint_of_a_later_part_is_not_there(client: Client, method: str, path: str) -> None:

@@ -28,7 +28,7 @@ def clone_voice(
     response: Response,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> AcceptedBody:
-    request = CloneRequest(body.audio_url, body.provider, body.name, body.description)
+    request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url)
     job = cloning.submit(caller, request, request_id=request_id)
     return accepted(job, response)
 
@@ -42,7 +42,7 @@ def bind_voice(
     response: Response,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> AcceptedBody:
-    job = cloning.bind(caller, voice_id, body.provider, request_id=request_id)
+    job = cloning.bind(caller, voice_id, body.provider, request_id=request_id, webhook_url=body.webhook_url)
     return accepted(job, response)
 
 

@@ -24,6 +24,7 @@ class CloneRequest:
     provider: str | None
     name: str
     description: str
+    webhook_url: str | None = None
 
 
 class Cloning:
@@ -36,7 +37,7 @@ class Cloning:
 
     def submit(self, caller: Principal, request: CloneRequest, *, request_id: str) -> Job:
         """Queue the clone. Raises what can be known at once: ProviderUnavailable, BadRequest, AudioUrlUnusable,
-        NotFound, InsufficientCredits."""
+        NotFound, WebhookUrlUnusable, InsufficientCredits."""
         providers = self._providers.cloning(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
         return self._jobs.submit(
@@ -52,12 +53,16 @@ class Cloning:
                 subject=self._voices.new_voice_id(),
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
+                webhook_url=request.webhook_url,
             )
         )
 
-    def bind(self, caller: Principal, voice_id: str, provider: str, *, request_id: str) -> Job:
+    def bind(
+        self, caller: Principal, voice_id: str, provider: str, *, request_id: str, webhook_url: str | None = None
+    ) -> Job:
         """Queue the making of a clone's speaker at another provider, from the sample that was kept. Raises NotFound,
-        Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, InsufficientCredits."""
+        Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, WebhookUrlUnusable,
+        InsufficientCredits."""
         self._voices.require_unbound(caller.profile_id, voice_id, provider)
         self._providers.require_cloning(provider, instant=False)
         return self._jobs.submit(
@@ -68,5 +73,6 @@ class Cloning:
                 subject=self._voices.new_voice_id(),
                 amount=self._billing.price(SERVICE, ONE),
                 request_id=request_id,
+                webhook_url=webhook_url,
             )
         )

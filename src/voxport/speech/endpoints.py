@@ -55,6 +55,7 @@ async def speak(
         # A preference may be left aside, and what is streamed can't come later.
         is_job=_prefers_async(prefer) and not body.stream,
         is_stream=body.stream,
+        webhook_url=body.webhook_url,
     )
     prepared = await run_in_threadpool(speech.prepare, caller, request)
     if request.is_job:

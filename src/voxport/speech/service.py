@@ -135,7 +135,7 @@ class Speech:
             _charge(hold, made, watch)
 
     def submit(self, prepared: PreparedSpeech, *, request_id: str) -> Job:
-        """Queue the text as a job; `handler.py` does the work. Raises InsufficientCredits."""
+        """Queue the text as a job; `handler.py` does the work. Raises WebhookUrlUnusable, InsufficientCredits."""
         request = prepared.request
         return self._jobs.submit(
             NewJob(
@@ -154,6 +154,7 @@ class Speech:
                 subject=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.most_cost(prepared),
                 request_id=request_id,
+                webhook_url=request.webhook_url,
             )
         )
 
