@@ -14,6 +14,7 @@ from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
+from voxport.jobs.feed import Feed
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.metrics.collector import GatewayCollector
@@ -29,6 +30,7 @@ from voxport.web.gate import Gate
 from voxport.web.health import router as health
 from voxport.web.requests import BodyLimitMiddleware, RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
+from voxport.webhooks.endpoints import router as webhooks
 
 _DESCRIPTION = """
 Upload a recording, clone its voice, speak any text in it.
@@ -69,6 +71,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     app.state.gateway = gateway
     app.state.gate = Gate(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
+    app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
     app.state.providers = gateway.providers
     app.state.readiness = {
         "database": gateway.database.ping,
@@ -80,7 +83,20 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))
     ProcessCollector(registry=registry)
     app.state.metrics = registry
-    for router in (health, metrics, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing):
+    for router in (
+        health,
+        metrics,
+        uploads,
+        blobs,
+        cloning,
+        speech,
+        estimates,
+        voices,
+        watermark,
+        jobs,
+        billing,
+        webhooks,
+    ):
         app.include_router(router)
     add_error_handlers(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)

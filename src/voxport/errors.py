@@ -3,7 +3,8 @@
     VoxportError
     ├── BadRequest 400            voice_provider_mismatch, provider_cannot_clone, ...
     │   ├── SampleUnusable        the recording can't make a voice; says why and what would help
-    │   └── AudioUrlUnusable      one bland text, whatever the reason
+    │   ├── AudioUrlUnusable      one bland text, whatever the reason
+    │   └── WebhookUrlUnusable    likewise
     ├── Unauthenticated 401       unauthenticated, key_revoked
     ├── Forbidden 403             forbidden, bad_signature
     ├── InsufficientCredits 402
@@ -12,6 +13,8 @@
     ├── TooLarge 413 / UnsupportedMedia 415
     ├── Invalid 422               validation_failed, for what the schema can't express
     │   └── IdempotencyMismatch   the key belongs to another request
+    ├── RateLimited 429           more than the caller may have at once
+    ├── JobTimeout                a job was worked on for longer than it may be
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
         ├── ProviderFailed 502
@@ -77,6 +80,15 @@ class AudioUrlUnusable(BadRequest):
 
     def __init__(self) -> None:
         super().__init__(self.TEXT)
+
+
+class WebhookUrlUnusable(BadRequest):
+    """`webhook_url` may not be called. One text for every reason, as above."""
+
+    code = "webhook_url_unusable"
+
+    def __init__(self) -> None:
+        super().__init__("The webhook_url can't be called. Give a public http(s) URL on port 80 or 443.")
 
 
 class Unauthenticated(VoxportError):
@@ -146,6 +158,23 @@ class IdempotencyMismatch(Invalid):
             "This Idempotency-Key was sent before, with another request. Take a new key for a new request.",
             location=("header", "Idempotency-Key"),
         )
+
+
+class RateLimited(VoxportError):
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message, details={"retry_after": retry_after_seconds})
+        self.headers["Retry-After"] = str(retry_after_seconds)
+
+
+class JobTimeout(VoxportError):
+    status = 504
+    code = "job_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The job took longer than it may and was given up. Nothing was charged; send it again.")
 
 
 class ProviderError(VoxportError):

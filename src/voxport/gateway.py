@@ -43,6 +43,10 @@ from voxport.speech.service import Speech
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 from voxport.watermark.service import Watermarks
+from voxport.webhooks.alerts import Alerts
+from voxport.webhooks.secrets import SigningSecrets
+from voxport.webhooks.sender import Sender
+from voxport.webhooks.service import Webhooks
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class Gateway:
     signer: UrlSigner
     queue: DbosQueue
     accounts: Accounts
+    webhooks: Webhooks
+    signing: SigningSecrets
+    alerts: Alerts
     billing: Billing
     calls: Calls
     media: MediaService
@@ -69,6 +76,7 @@ class Gateway:
     instant: InstantCloning
     speech: Speech
     watermarks: Watermarks
+    sender: Sender
     handlers: list[JobHandler]
 
     def close(self) -> None:
@@ -82,7 +90,7 @@ def open_gateway(
 ) -> Gateway:
     """Open database and storage, bring the tables up to date, and build the services. Nothing is started: the
     engine's process begins with `providers.start()` or the first call. `fetch_policy` and `clock` (of
-    voices and intents) are for tests that bring their own. Raises ConfigError."""
+    voices, intents and webhooks) are for tests that bring their own. Raises ConfigError."""
     try:
         return _open(settings, fetch_policy, clock)
     except (CatalogError, StorageError) as error:
@@ -120,12 +128,34 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     )
 
     accounts = Accounts(database, secret)
-    billing = Billing(database, catalog)
     leases = Leases(database.url)
+    webhook_policy = fetch_policy or FetchPolicy(
+        max_bytes=0, timeout_seconds=settings.webhook_timeout, private_hosts=settings.private_hosts
+    )
+    webhooks = Webhooks(
+        database,
+        webhook_policy,
+        retries=settings.webhook_retry_seconds,
+        keep=timedelta(days=settings.webhook_keep_days),
+        clock=clock,
+    )
+    signing = SigningSecrets(database, secret, clock=clock)
+    alerts = Alerts(database, webhooks, clock=clock)
+    billing = Billing(database, catalog, alerts)
     calls = Calls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
-    jobs = Jobs(database, billing, queue)
+    jobs = Jobs(
+        database,
+        billing,
+        queue,
+        webhooks,
+        limits={
+            "core-voice-clone": timedelta(seconds=settings.clone_job_seconds),
+            "core-tts": timedelta(seconds=settings.speech_job_seconds),
+        },
+        events_keep=timedelta(days=settings.job_event_keep_days),
+    )
     intents = Intents(
         database,
         billing,
@@ -154,6 +184,9 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         signer=signer,
         queue=queue,
         accounts=accounts,
+        webhooks=webhooks,
+        signing=signing,
+        alerts=alerts,
         billing=billing,
         calls=calls,
         media=media,
@@ -169,6 +202,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents),
         speech=speech,
         watermarks=Watermarks(samples),
+        sender=Sender(webhooks, signing, jobs, media.read_url, webhook_policy, at_once=settings.webhook_concurrency),
         handlers=[
             CloneHandler(jobs, samples, storage, providers, voices, speaking, intents),
             SpeechHandler(jobs, voices, speaking, intents, providers, media, storage, ffmpeg),

@@ -31,7 +31,7 @@ SERVICE: ServiceName = "core-tts"
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Humming]:
     """A gateway that hums, for all tests here: each looks for the rows of its own."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    url = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
     gateway = open_gateway(settings_for(tmp_path_factory.mktemp("books"), database_url=url))
     yield hum(gateway)
     gateway.close()

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeGateway
 from tests.support.catalog import catalog_file
+from tests.support.client import open_client
 from tests.support.server import run_cli
 from voxport.accounts.keys import is_well_formed
 from voxport.cli.main import main
@@ -268,3 +269,24 @@ def test_a_refusal_of_the_whole_program_is_one_sentence_and_exit_code_1(tmp_path
 def test_a_bad_setting_of_the_whole_program_is_no_traceback(tmp_path: Path) -> None:
     made = run_cli("serve", cwd=tmp_path, env={"VOXPORT_ENGINE_THREADS": "many"})
     refused(Made(made.returncode, made.stdout, made.stderr), "VOXPORT_ENGINE_THREADS")
+
+
+def test_webhooks_are_listed_resent_and_signed_with_another_secret(make_gateway: MakeGateway, tmp_path: Path) -> None:
+    gateway = make_gateway(data_dir=tmp_path)
+    client = open_client(gateway)
+    old = client.get("/v2/webhooks/secret").json()["data"]["secret"]
+    with gateway.database.transaction() as tx:
+        gateway.webhooks.write(tx, client.profile_id, "balance.low", "https://hooks.example.com/s3cret", data={})
+    (row,) = client.get("/v2/webhooks/deliveries").json()["data"]
+    folder = ("--data-dir", str(tmp_path))
+    listed = command("webhooks", "list", client.profile_id, "--status", "pending", *folder, cwd=tmp_path).stdout
+    assert row["id"] in listed
+    assert "hooks.example.com" in listed
+    assert "s3cret" not in listed
+    assert row["id"] not in command("webhooks", "list", "--status", "failed", *folder, cwd=tmp_path).stdout
+    assert command("webhooks", "resend", row["id"], *folder, cwd=tmp_path).stdout == f"{row['id']} is sent again\n"
+    refused(command("webhooks", "resend", "msg_nobody", *folder, cwd=tmp_path), "no such delivery")
+    new = command("webhooks", "rotate", client.profile_id, *folder, cwd=tmp_path).stdout.strip()
+    data = client.get("/v2/webhooks/secret").json()["data"]
+    assert (data["secret"], [one["secret"] for one in data["previous"]]) == (new, [old])
+    refused(command("webhooks", "rotate", "prof_nobody", *folder, cwd=tmp_path), "prof_nobody")

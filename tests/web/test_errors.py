@@ -26,18 +26,6 @@ def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> N
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v2/jobs/00000000-0000-0000-0000-000000000000/events"),
-    ],
-)
-def test_an_endpoint_of_a_later_part_is_not_there(client: Client, method: str, path: str) -> None:
-    answer = client.request(method, path, json={})
-    assert answer.status_code == 404
-    assert error_of(answer)["code"] == "not_found"
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
         ("GET", "/v1/proxy/core-tts"),
         ("DELETE", "/v1/proxy/core-voice-clone"),
         ("POST", "/v2/jobs"),

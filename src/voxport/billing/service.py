@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -41,10 +42,20 @@ class RequestCost:
     micro_units: int | None
 
 
+class BalanceWatch(Protocol):
+    """Who tells a customer that the credits run low. Each is called in the transaction of the change, with the balance
+    after it, in micro-tokens."""
+
+    def spent(self, tx: Session, profile_id: str, balance: int) -> None: ...
+
+    def credited(self, tx: Session, profile_id: str, balance: int) -> None: ...
+
+
 class Billing:
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, watch: BalanceWatch) -> None:
         self._database = database
         self._catalog = catalog
+        self._watch = watch
 
     def price(self, service: ServiceName, units: Decimal) -> int:
         """Micro-tokens of so many units, half up."""
@@ -89,6 +100,7 @@ class Billing:
         )
         tx.add(hold)
         tx.flush()
+        self._watch.spent(tx, profile_id, self.funds(tx, profile_id).balance)
         return hold.id
 
     def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> int:
@@ -102,6 +114,7 @@ class Billing:
             raise AlreadySettled(hold_id)
         after = repository.move(tx, hold.profile_id, credits=-amount, held=-hold.amount)
         self._record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
+        self._watch.spent(tx, hold.profile_id, self.funds(tx, hold.profile_id).balance)
         return amount
 
     def release(self, tx: Session, hold_id: str) -> bool:
@@ -143,6 +156,7 @@ class Billing:
             raise Invalid(f"A profile holds at most {money.MAX_TOKENS:,} tokens.")
         after = repository.move(tx, profile_id, credits=amount, held=0)
         self._record(tx, profile_id, "credit", amount, after, note=note)
+        self._watch.credited(tx, profile_id, self.funds(tx, profile_id).balance)
         return after
 
     def funds(self, tx: Session, profile_id: str) -> Funds:

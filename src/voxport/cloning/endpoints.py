@@ -37,7 +37,7 @@ def clone_voice(
     claiming: Claiming,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> JSONResponse:
-    request = CloneRequest(body.audio_url, body.provider, body.name, body.description)
+    request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url)
     job = cloning.submit(caller, request, request_id=request_id, claim=claiming(accepted))
     return json_response(accepted(job))
 
@@ -56,7 +56,14 @@ def bind_voice(
     claiming: Claiming,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> JSONResponse:
-    job = cloning.bind(caller, voice_id, body.provider, request_id=request_id, claim=claiming(accepted))
+    job = cloning.bind(
+        caller,
+        voice_id,
+        body.provider,
+        request_id=request_id,
+        webhook_url=body.webhook_url,
+        claim=claiming(accepted),
+    )
     return json_response(accepted(job))
 
 

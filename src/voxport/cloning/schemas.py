@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxport.jobs.schemas import WebhookUrl
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
 from voxport.speech.schemas import VoiceSettings
@@ -14,6 +15,7 @@ class CloneBody(RequestBody):
     provider: ProviderChoice | None = None
     name: Name = "Cloned voice"
     description: Description = ""
+    webhook_url: WebhookUrl | None = None
 
 
 class InstantBody(RequestBody):
@@ -25,3 +27,4 @@ class InstantBody(RequestBody):
 
 class BindingBody(RequestBody):
     provider: ProviderName
+    webhook_url: WebhookUrl | None = None

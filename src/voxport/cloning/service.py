@@ -25,6 +25,7 @@ class CloneRequest:
     provider: str | None
     name: str
     description: str
+    webhook_url: str | None = None
 
 
 class Cloning:
@@ -37,7 +38,7 @@ class Cloning:
 
     def submit(self, caller: Principal, request: CloneRequest, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
         """Queue the clone. Raises what can be known at once: ProviderUnavailable, BadRequest, AudioUrlUnusable,
-        NotFound, InsufficientCredits."""
+        NotFound, WebhookUrlUnusable, InsufficientCredits."""
         providers = self._providers.cloning(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
         voice_id = self._voices.new_voice_id()
@@ -57,12 +58,23 @@ class Cloning:
                 claim=claim,
                 key_id=caller.key_id,
                 voice_id=voice_id,
+                webhook_url=request.webhook_url,
             )
         )
 
-    def bind(self, caller: Principal, voice_id: str, provider: str, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
+    def bind(
+        self,
+        caller: Principal,
+        voice_id: str,
+        provider: str,
+        *,
+        request_id: str,
+        webhook_url: str | None = None,
+        claim: Claim = NO_CLAIM,
+    ) -> Job:
         """Queue the making of a clone's speaker at another provider, from the sample that was kept. Raises NotFound,
-        Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, InsufficientCredits."""
+        Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, WebhookUrlUnusable,
+        InsufficientCredits."""
         self._voices.require_unbound(caller.profile_id, voice_id, provider)
         self._providers.require_cloning(provider, instant=False)
         return self._jobs.submit(
@@ -76,5 +88,6 @@ class Cloning:
                 claim=claim,
                 key_id=caller.key_id,
                 voice_id=voice_id,
+                webhook_url=webhook_url,
             )
         )

@@ -9,7 +9,8 @@ from voxport.intents import models as intents
 from voxport.jobs import models as jobs
 from voxport.media import models as media
 from voxport.voices import models as voices
+from voxport.webhooks import models as webhooks
 
-__all__ = ["accounts", "billing", "books", "idempotency", "intents", "jobs", "media", "metadata", "voices"]
+__all__ = ["accounts", "billing", "books", "idempotency", "intents", "jobs", "media", "metadata", "voices", "webhooks"]
 
 metadata = Base.metadata

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,15 +76,24 @@ class Samples:
         self._media.require_owned(profile_id, grant.key)
         return Source(key=grant.key)
 
-    def obtain(self, profile_id: str, source: Source) -> Audio:
-        """The recording, decoded. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable."""
+    def obtain(
+        self,
+        profile_id: str,
+        source: Source,
+        *,
+        watch: Callable[[], None] = lambda: None,
+        pauses: Sequence[float] = (),
+    ) -> Audio:
+        """The recording, decoded. `watch` is called about once a second of a download, and may end it by raising;
+        `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
+        AudioUrlUnusable, TooLarge, SampleUnusable."""
         if source.key is not None:
             self._media.require_owned(profile_id, source.key)
             return self.load(source.key)
         with tempfile.TemporaryDirectory(prefix="voxport-fetch-") as folder:
             path = Path(folder) / "sample"
             with path.open("wb") as file:
-                fetch(source.url or "", file, self._policy)
+                fetch(source.url or "", file, self._policy, watch=watch, pauses=pauses)
             return self._decode(path)
 
     def check(self, audio: Audio) -> Sample:

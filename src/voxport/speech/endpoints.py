@@ -112,6 +112,7 @@ def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
         # A preference may be left aside, and what is streamed can't come later.
         is_job=_prefers_async(prefer) and not body.stream,
         is_stream=body.stream,
+        webhook_url=body.webhook_url,
     )
 
 

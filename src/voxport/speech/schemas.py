@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from voxport.jobs.schemas import WebhookUrl
 from voxport.providers.names import ProviderChoice
 from voxport.web.schemas import RequestBody
 
@@ -34,6 +35,7 @@ class SpeechBody(RequestBody):
     voice_settings: VoiceSettings | None = None
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
+    webhook_url: WebhookUrl | None = None
 
 
 class SpeechData(BaseModel):

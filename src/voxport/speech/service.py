@@ -167,7 +167,7 @@ class Speech:
             _charge(hold, made, watch, lambda tx: claim.keep(tx, made))
 
     def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
-        """Queue the text as a job; `handler.py` does the work. Raises InsufficientCredits."""
+        """Queue the text as a job; `handler.py` does the work. Raises WebhookUrlUnusable, InsufficientCredits."""
         request = prepared.request
         return self._jobs.submit(
             NewJob(
@@ -189,6 +189,7 @@ class Speech:
                 claim=claim,
                 key_id=prepared.caller.key_id,
                 voice_id=request.voice_id,
+                webhook_url=request.webhook_url,
             )
         )
 
