@@ -15,6 +15,7 @@
     │   └── IdempotencyMismatch   the key belongs to another request
     ├── RateLimited 429           more than the caller may have at once
     ├── JobTimeout                a job was worked on for longer than it may be
+    ├── Unavailable 503           temporarily_unavailable, storage_unavailable: the gateway's own database or storage
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
         ├── ProviderFailed 502
@@ -175,6 +176,17 @@ class JobTimeout(VoxportError):
 
     def __init__(self) -> None:
         super().__init__("The job took longer than it may and was given up. Nothing was charged; send it again.")
+
+
+class Unavailable(VoxportError):
+    """The gateway's own database or storage does not do its work. Nothing was charged."""
+
+    status = 503
+    code = "temporarily_unavailable"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after_seconds: int = 10) -> None:
+        super().__init__(message, code=code, details={"retry_after": retry_after_seconds})
+        self.headers["Retry-After"] = str(retry_after_seconds)
 
 
 class ProviderError(VoxportError):

@@ -15,6 +15,7 @@ from voxport.clock import now
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.runner import Runner
+from voxport.media.temporary import sweep_temporary
 from voxport.settings import Settings
 
 _TIDY_SECONDS = 60.0
@@ -79,6 +80,7 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "voices_erased": gateway.voices.sweep_hidden,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
+        "temporary_swept": sweep_temporary,
         # Last: what the tasks before have mended is no problem any more.
         "ledger_checks": gateway.books.check_if_due,
         "job_events_swept": gateway.jobs.sweep_events,

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
-from voxport.errors import JobTimeout, ProviderBusy, ProviderUnavailable, VoxportError
+from voxport.errors import JobTimeout, ProviderBusy, ProviderUnavailable, Unavailable, VoxportError
 from voxport.jobs.models import Job
 from voxport.jobs.port import JobGone, JobHandler, JobOverdue, Json
 from voxport.jobs.service import Jobs
@@ -18,14 +20,16 @@ from voxport.logs import bind_request
 
 _PROGRESS_SECONDS = 0.5
 _LONGEST_PAUSE = 120.0
+_TROUBLE = (OSError, OperationalError, InterfaceError, NoConnection, Unavailable)
 T = TypeVar("T")
 _log = logging.getLogger("voxport.jobs")
 
 
 class Runner:
-    """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises only where the
-    database or storage can't even take the job's end, and then `give_up` comes later. `pauses`: seconds before each
-    retry of what a provider was too busy for."""
+    """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises the machine's
+    trouble (the disk is full, the database locked), in the work, in the job's end or in the clean-up, and is run again
+    then. Where it never passes, `give_up` comes later. `pauses`: seconds before each retry of what a provider was too
+    busy for."""
 
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
@@ -64,6 +68,9 @@ class Runner:
             self._clean_up(handler, run)
         except JobOverdue:
             self._fail(handler, run, JobTimeout())
+        except _TROUBLE:
+            _log.exception("a step met trouble and is run again", extra={"job_id": job_id, "step": step})
+            raise
         except VoxportError as error:
             _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
             self._fail(handler, run, error)
@@ -77,12 +84,16 @@ class Runner:
         return None
 
     def give_up(self, job: Job) -> bool:
-        """End a job that the engine will not run any more; False where it had ended by itself."""
+        """End a job that the engine will not run any more; False where it had ended by itself. What its steps left is
+        removed first: where that fails, the job is still open and given up another time."""
+        current = self._jobs.find(job.id)
+        if current is None or current.status not in ("queued", "processing"):
+            return False
+        self._handlers[job.service].clean_up(_Run(self._jobs, current, {}), completed=False)
         error = VoxportError("The job could not be finished. Nothing was charged; send the request again.")
-        given_up = self._jobs.fail(job, error)
+        given_up = self._jobs.fail(current, error)
         if given_up:
             _log.error("the job engine gave up a job", extra={"job_id": job.id})
-            self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
         return given_up
 
     def time_out(self, job: Job, is_unknown: Callable[[Session], bool]) -> bool:
