@@ -32,27 +32,13 @@ from voxport.billing.money import to_micro
 from voxport.cli.serve import FIRST_CREDITS
 from voxport.gateway import open_gateway
 from voxport.logs import configure_logging
-from voxport.media.sample import SampleReport
 from voxport.media.samples import Audio, Sample, Samples
 from voxport.settings import Settings
+from voxport.testing.recordings import GOOD
 
 SERVER, WORKER = "server", "worker"
 _TIDY_SECONDS = 0.5
 _START_SECONDS = 60.0
-_REPORT = SampleReport(
-    duration_seconds=60.0,
-    speech_seconds=50.0,
-    speech_begin_seconds=0.0,
-    speech_end_seconds=60.0,
-    level_dbfs=-20.0,
-    peak=0.5,
-    clipped_share=0.0,
-    snr_db=40.0,
-    bandwidth_hz=11_000.0,
-    decay_seconds=0.25,
-    several_speakers=False,
-    warnings=(),
-)
 
 
 @dataclass(frozen=True)
@@ -189,7 +175,7 @@ def _settings(values: dict[str, Any]) -> Settings:
 
 
 def _judge_nothing(_: Samples, audio: Audio) -> Sample:
-    return Sample(audio, _REPORT)
+    return Sample(audio, GOOD)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeGateway
 from tests.support.client import Client, open_client, settings_for
+from tests.support.jobs import work
 from tests.support.providers import Humming, hum
 from tests.support.server import environment
 from voxport.billing.calls import Call
@@ -22,7 +23,6 @@ from voxport.cloning.service import ONE
 from voxport.errors import OutcomeUnknown
 from voxport.gateway import open_gateway
 from voxport.intents.service import New
-from voxport.jobs.runner import Runner
 
 TTS = "/v1/proxy/core-tts"
 SERVICE: ServiceName = "core-tts"
@@ -56,15 +56,6 @@ def completed(payer: Client) -> str:
     work(payer, job_id)
     assert payer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
     return job_id
-
-
-def work(payer: Client, job_id: str) -> None:
-    runner = Runner(payer.gateway.jobs, payer.gateway.handlers)
-    service = runner.begin(job_id)
-    assert service is not None
-    results: dict[str, dict[str, Any]] = {}
-    for name in runner.step_names(service):
-        results[name] = runner.run_step(job_id, name, results) or {}
 
 
 def lost(payer: Client) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import Counter
@@ -135,10 +136,12 @@ def test_a_stream_that_broke_off_is_not_spoken_again(singer: Client, humming: Hu
     assert clean(singer)
 
 
-def test_audio_that_is_too_long_to_be_kept_is_not_spoken_again(
-    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("voxport.idempotency.claim.MAX_BYTES", 10_000)
+def test_audio_that_is_too_long_to_be_kept_is_not_spoken_again(humming: Humming) -> None:
+    parts = humming.gateway
+    kept = Idempotency(
+        parts.database, parts.billing, parts.media, parts.storage, parts.intents.bury_dead, max_bytes=10_000
+    )
+    singer = open_client(dataclasses.replace(parts, idempotency=kept))
     body = {"audioUrl": singer.upload()["public_url"], "text": "Hello.", "provider": "local"}
     assert again(singer, INSTANT, body).status_code == 200
     assert error_of(again(singer, INSTANT, body))["code"] == "idempotency_consumed"

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from standardwebhooks import WebhookVerificationError
 
 from tests.support.client import Client
+from tests.support.jobs import work
 from tests.webhooks.conftest import CLONE, LOG, Hooked, MakeReceiver
 from voxport.errors import SampleUnusable
-from voxport.jobs.runner import Runner
 from voxport.media.safefetch import FetchPolicy
 from voxport.testing.receiver import Answer, Receiver, resets, says, says_nothing
 from voxport.webhooks.sender import asked_wait
@@ -54,7 +54,7 @@ def test_a_completed_and_a_failed_job_are_told_by_their_types(singer: Client) ->
     done, failed = (
         singer.post("/v1/proxy/core-tts", body, headers=later).json()["job"]["id"] for _ in ("done", "failed")
     )
-    _work(singer, done)
+    work(singer, done)
     gateway.jobs.begin(failed)
     gateway.jobs.fail(gateway.jobs.get(singer.profile_id, failed), SampleUnusable("Too short."))
     rows = {row["job_id"]: row["type"] for row in singer.get(LOG).json()["data"]}
@@ -68,15 +68,6 @@ def test_a_completed_and_a_failed_job_are_told_by_their_types(singer: Client) ->
             assert singer.http.get(told["result_data"].pop("url")).status_code == 200
             job["result_data"].pop("url")
         assert told == job
-
-
-def _work(client: Client, job_id: str) -> None:
-    runner = Runner(client.gateway.jobs, client.gateway.handlers)
-    service = runner.begin(job_id)
-    assert service is not None
-    results: dict[str, dict[str, object]] = {}
-    for name in runner.step_names(service):
-        results[name] = runner.run_step(job_id, name, results) or {}
 
 
 def test_a_job_without_a_url_is_told_to_nobody(hooked: MakeHooked) -> None:

@@ -19,7 +19,6 @@ from voxport.idempotency.models import KeptAnswer
 from voxport.ids import random_text
 from voxport.media.storage import Storage
 
-MAX_BYTES = 64 * 1024 * 1024
 _LONGEST_RETRY_SECONDS = 30
 
 
@@ -58,10 +57,12 @@ class Answer:
 class KeyClaim:
     """The right to give the first answer. `render` makes an answer of a call's result; the endpoint sets it."""
 
-    def __init__(self, storage: Storage, asked: Asked, moment: datetime) -> None:
+    def __init__(self, storage: Storage, asked: Asked, moment: datetime, *, max_bytes: int) -> None:
+        """`max_bytes`: audio that is longer is not kept."""
         self._storage = storage
         self._asked = asked
         self._moment = moment
+        self._max_bytes = max_bytes
         self._file_key = f"idempotency/{random_text(20)}/answer"
         self._is_stored = False
         self.render: Callable[[Any], Answer] | None = None
@@ -90,7 +91,7 @@ class KeyClaim:
             raise in_flight(timedelta()) from None
 
     def store(self, data: bytes) -> None:
-        if len(data) <= MAX_BYTES:
+        if len(data) <= self._max_bytes:
             self._storage.put(self._file_key, data)
             self._is_stored = True
 
@@ -99,10 +100,10 @@ class KeyClaim:
             size = 0
             for chunk in chunks:
                 size += len(chunk)
-                if size <= MAX_BYTES:
+                if size <= self._max_bytes:
                     upload.write(chunk)
                 yield chunk
-            if size <= MAX_BYTES:
+            if size <= self._max_bytes:
                 upload.commit()
                 self._is_stored = True
 

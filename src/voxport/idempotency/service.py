@@ -18,13 +18,15 @@ from voxport.media.service import MediaService
 from voxport.media.storage import Storage
 
 KEPT = timedelta(hours=24)
+MAX_BYTES = 64 * 1024 * 1024
 _LONGEST_KEY = 255
 _FAILED = timedelta(minutes=1)  # after which what a failed call left is swept
 _SWEEP_BATCH = 200
 
 
 class Idempotency:
-    """`bury_dead` settles the calls of processes that died, so that one that is sent again need not wait for it."""
+    """`bury_dead` settles the calls of processes that died, so that one that is sent again need not wait for it.
+    Audio over `max_bytes` is not kept."""
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class Idempotency:
         storage: Storage,
         bury_dead: Callable[[], int],
         *,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._database = database
@@ -41,6 +44,7 @@ class Idempotency:
         self._media = media
         self._storage = storage
         self._bury_dead = bury_dead
+        self._max_bytes = max_bytes
         self._clock = clock
 
     def look(self, asked: Asked) -> Answer | KeyClaim:
@@ -58,7 +62,7 @@ class Idempotency:
             self._remove(row)
             row = None
         if row is None:
-            return KeyClaim(self._storage, asked, self._clock())
+            return KeyClaim(self._storage, asked, self._clock(), max_bytes=self._max_bytes)
         if row.fingerprint != asked.fingerprint:
             raise IdempotencyMismatch()
         if row.state == "open":
