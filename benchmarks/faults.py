@@ -244,16 +244,24 @@ def _lived_through(
             "balance": lambda: balance(client),
             "instant": lambda: instant(client, audio_url),
         }
-        with fault(live), _calling(outcome, calls, allowed):
-            with contextlib.suppress(CallFailed, httpx2.HTTPError):
-                jobs.append(client.clone(audio_url, provider="elevenlabs"))
+        # The fault ends before the calls do: some of them wait for its end.
+        with ThreadPoolExecutor(1) as threads, _calling(outcome, calls, allowed), fault(live):
+            late = threads.submit(_cloned_if_taken, client, audio_url)
             time.sleep(seconds)
+        jobs += late.result()
         began = time.monotonic()
         _normal(house, client, outcome)
         for job_id in jobs:
             _finished(client, job_id, outcome)
         outcome.normal_seconds = time.monotonic() - began
         house.settled(client, outcome)
+
+
+def _cloned_if_taken(client: Client, audio_url: str) -> list[str]:
+    """The job of a clone that is asked for while the fault lasts; none where it was refused."""
+    with contextlib.suppress(CallFailed):
+        return [client.clone(audio_url, provider="elevenlabs")]
+    return []
 
 
 class _calling:  # noqa: N801  # a context manager, used as a function

@@ -26,7 +26,9 @@ from voxport.media.storage import LocalStorage
 from voxport.speech.parts import Parts
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
-LOCKED = OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+BUSY = sqlite3.OperationalError("database is locked")
+BUSY.sqlite_errorcode = sqlite3.SQLITE_BUSY
+LOCKED = OperationalError("BEGIN IMMEDIATE", None, BUSY)
 
 
 @pytest.fixture
@@ -74,6 +76,15 @@ def test_trouble_in_a_step_leaves_the_job_open_and_the_next_run_completes_it(
     run_all(runner, job)
     assert seen(owner, job)["status"] == "completed"
     paid_once(owner)
+
+
+def test_a_file_that_is_not_there_is_no_trouble_and_ends_the_job(
+    owner: Client, runner: Runner, baker: Baker, job: Job
+) -> None:
+    baker.before_first = failing(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    run_all(runner, job)
+    assert seen(owner, job)["status"] == "failed"
+    free(owner)
 
 
 def test_a_clean_up_that_fails_is_done_by_the_next_run(owner: Client, job: Job, gateway: Gateway) -> None:

@@ -8,19 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
-from voxport.errors import JobTimeout, ProviderBusy, ProviderUnavailable, Unavailable, VoxportError
+from voxport.errors import JobTimeout, ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.jobs.models import Job
 from voxport.jobs.port import JobGone, JobHandler, JobOverdue, Json
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
+from voxport.trouble import trouble
 
 _PROGRESS_SECONDS = 0.5
 _LONGEST_PAUSE = 120.0
-_TROUBLE = (OSError, OperationalError, InterfaceError, NoConnection, Unavailable)
 T = TypeVar("T")
 _log = logging.getLogger("voxport.jobs")
 
@@ -68,19 +66,11 @@ class Runner:
             self._clean_up(handler, run)
         except JobOverdue:
             self._fail(handler, run, JobTimeout())
-        except _TROUBLE:
-            _log.exception("a step met trouble and is run again", extra={"job_id": job_id, "step": step})
-            raise
-        except VoxportError as error:
-            _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
-            self._fail(handler, run, error)
-        except Exception:
-            _log.exception("job failed for a reason of our own", extra={"job_id": job_id, "step": step})
-            self._fail(
-                handler,
-                run,
-                VoxportError("Something went wrong in the gateway. Nothing was charged; send the request again."),
-            )
+        except Exception as error:
+            if trouble(error):
+                _log.exception("a step met trouble and is run again", extra={"job_id": job_id, "step": step})
+                raise
+            self._fail(handler, run, _told(error, job_id, step))
         return None
 
     def give_up(self, job: Job) -> bool:
@@ -111,6 +101,14 @@ class Runner:
         job = self._jobs.find(run.job_id)
         if job is not None and job.status in ("completed", "failed", "cancelled"):
             handler.clean_up(run, completed=job.status == "completed")
+
+
+def _told(error: Exception, job_id: str, step: str) -> VoxportError:
+    if isinstance(error, VoxportError):
+        _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
+        return error
+    _log.error("job failed for a reason of our own", exc_info=error, extra={"job_id": job_id, "step": step})
+    return VoxportError("Something went wrong in the gateway. Nothing was charged; send the request again.")
 
 
 class _Run:

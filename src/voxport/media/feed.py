@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from voxport.engine.waiting import is_writable
 from voxport.errors import Unavailable
 from voxport.media.ffmpeg import limited_command
 from voxport.media.temporary import temporary_folder
+from voxport.trouble import DISK_ERRORS
 
 SAMPLE_RATE = 24_000
 Pcm = npt.NDArray[np.int16]
@@ -28,7 +28,6 @@ Pcm = npt.NDArray[np.int16]
 _CPU_SECONDS = 1_800
 _FILE_BYTES = 2 * 1024**3
 _PATIENCE_SECONDS = 60.0
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 # The samples need no probing, and the first of them is to come out as soon as it can. No tags, and no version of the
 # encoder: the file tells nothing about the machine, and the same samples give the same bytes.
 _INPUT = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
@@ -118,7 +117,7 @@ class Feed:
         exit_code = self._child.wait()
         self._messages.seek(0)
         said = self._messages.read(4096).decode("utf-8", "replace")
-        for number in _DISK_ERRORS:
+        for number in DISK_ERRORS:
             if os.strerror(number) in said:
                 return OSError(number, os.strerror(number))
         if exit_code < 0:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voxport.errors import NotFound, TooLarge, VoxportError
 from voxport.ids import new_id
 from voxport.logs import bind_request
+from voxport.trouble import trouble
 
 REQUEST_ID_HEADER = "X-Gateway-Request-ID"
 _log = logging.getLogger("voxport.http")
@@ -59,16 +60,13 @@ class RequestMiddleware:
                 await send_error(NotFound("There is nothing at this path."), scope, send_with_id)
             else:
                 await self._app(scope, receive, send_with_id)
-        except Exception:
+        except Exception as error:
             # Here and not in a handler of the framework: those answer outside of this middleware, without the id.
             _log.exception("unexpected error")
             if status:
                 raise
-            await send_error(
-                VoxportError("Something went wrong in the gateway. Nothing was charged; please try again."),
-                scope,
-                send_with_id,
-            )
+            unexpected = VoxportError("Something went wrong in the gateway. Nothing was charged; please try again.")
+            await send_error(trouble(error) or unexpected, scope, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             self._watcher.ended(scope, status, seconds)
@@ -137,6 +135,7 @@ async def send_error(error: VoxportError, scope: Scope, send: Send) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(content)).encode()),
         (b"connection", b"close"),
+        *((name.lower().encode(), value.encode()) for name, value in error.headers.items()),
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
