@@ -38,7 +38,7 @@ CLONE_PRICE = 5.0
 _LONGEST_CALL = 90.0  # seconds: the longest time-out of the gateway's own, and some
 _SETTLED_SECONDS = 240.0
 _INNER = ("Traceback", "sqlite", "/tmp", "/data", "/files", ".py", "Errno", "OperationalError")
-_NEVER_SENT = "connection closed before an answer"
+_REFUSED, _CUT, _HALF = "no connection", "closed before an answer", "half a body"
 
 
 @dataclass
@@ -60,12 +60,11 @@ class Outcome:
         began = time.monotonic()
         try:
             answer = call()
-        except (httpx2.ConnectError, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError) as error:
-            half = "complete message body" in str(error)
-            with self._guard:
-                self.told["half a body" if half else _NEVER_SENT] += 1
-                if half:
-                    self.problems.append(f"{what}: half a body")
+        except httpx2.ConnectError:
+            self._miss(_REFUSED)
+            return False
+        except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError) as error:
+            self._miss(_HALF if "complete message body" in str(error) else _CUT)
             return False
         except httpx2.TimeoutException:
             with self._guard:
@@ -75,6 +74,10 @@ class Outcome:
             self.longest_call = max(self.longest_call, time.monotonic() - began)
             self._judge(what, answer, allowed)
         return not answer.is_error
+
+    def _miss(self, how: str) -> None:
+        with self._guard:
+            self.told[how] += 1
 
     def _judge(self, what: str, answer: httpx2.Response, allowed: frozenset[int]) -> None:
         if not answer.is_error:
@@ -90,7 +93,8 @@ class Outcome:
 
     @property
     def unanswered(self) -> int:
-        return self.told[_NEVER_SENT]
+        """Calls of which only the ledger knows what became of them."""
+        return self.told[_CUT] + self.told[_HALF]
 
 
 class House:

@@ -143,8 +143,7 @@ def server_killed(house: House, outcome: Outcome) -> None:
 def terminated(house: House, outcome: Outcome) -> None:
     """SIGTERM under load: what runs is finished, what has not begun is refused, and a job is handed back."""
     _ended(house, outcome, lambda live: os.kill(live.process.pid, signal.SIGTERM))
-    if outcome.told["500"] or any("half" in told for told in outcome.told):
-        outcome.problems.append("a call was cut in its middle")
+    _let_none_down(outcome)
 
 
 def worker_killed(house: House, outcome: Outcome) -> None:
@@ -249,6 +248,7 @@ def _lived_through(
             late = threads.submit(_cloned_if_taken, client, audio_url)
             time.sleep(seconds)
         jobs += late.result()
+        _let_none_down(outcome)
         began = time.monotonic()
         _normal(house, client, outcome)
         for job_id in jobs:
@@ -288,6 +288,11 @@ class _calling:  # noqa: N801  # a context manager, used as a function
         self._enough.set()
         for thread in self._threads:
             thread.join()
+
+
+def _let_none_down(outcome: Outcome) -> None:
+    if outcome.unanswered:
+        outcome.problems.append(f"{outcome.unanswered} calls that were let in got no whole answer")
 
 
 def _ended(house: House, outcome: Outcome, end: Callable[[Live], None]) -> None:
@@ -340,6 +345,7 @@ def _finished(client: Client, job_id: str, outcome: Outcome) -> None:
         time.sleep(0.2)
     if job["status"] == "completed":
         outcome.paid += CLONE_PRICE
+        outcome.told["a clone completed"] += 1
     else:
         outcome.problems.append(f"a job {job['status']}: {job.get('error')}")
 

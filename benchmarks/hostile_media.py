@@ -15,6 +15,7 @@ import contextlib
 import multiprocessing
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -76,6 +77,8 @@ class Figures:
     leftovers: list[str] = field(default_factory=list)
     canary_reads: int = 0
     canary_visits: int = 0
+    plain_reached: int = 0
+    """How many of the two canaries an ffmpeg without our limits reaches: were it not both, this would prove nothing."""
 
     @property
     def errors(self) -> list[str]:
@@ -92,7 +95,7 @@ class Figures:
     @property
     def passed(self) -> bool:
         wrong = (self.crashes, self.errors, self.hangs, self.leftovers)
-        return not any(wrong) and self.canary_reads == self.canary_visits == 0
+        return not any(wrong) and self.canary_reads == self.canary_visits == 0 and self.plain_reached == 2
 
 
 def main() -> int:
@@ -130,6 +133,10 @@ def run(seeds: int, *, recordings: Sequence[Path] = (), is_small: bool = False) 
         figures.leftovers += [path.name for path in temporary.iterdir()]
         figures.leftovers += [f"a child of {one.case.name}" for one in figures.outcomes if one.children]
         figures.canary_reads, figures.canary_visits = int(_was_read(canary)), server.visits
+        _forget_reads(canary)
+        for target in (canary.as_uri(), f"{url}/a.wav"):
+            _play(target, folder / "plain.m3u8", ffmpeg)
+        figures.plain_reached = int(_was_read(canary)) + (server.visits > figures.canary_visits)
     return figures
 
 
@@ -153,7 +160,8 @@ def report(figures: Figures) -> reliability.Report:
             f"The longest took {longest.seconds:.1f} s ({longest.case.name}); the most memory of a child was "
             f"{max(one.memory for one in outcomes) / 2**20:.0f} MiB.",
             f"Left behind: {len(figures.leftovers)} temporary files and processes. Canaries reached: "
-            f"{figures.canary_reads} files, {figures.canary_visits} connections.",
+            f"{figures.canary_reads} files, {figures.canary_visits} connections; by an ffmpeg without the gateway's "
+            f"limits: {figures.plain_reached} of the 2.",
         ],
         columns=("Group", "Files", "Accepted", "Refused", "Longest, s"),
         rows=[
@@ -284,6 +292,14 @@ def _canary(folder: Path) -> Iterator[tuple[Path, Canary]]:
     _forget_reads(path)
     with server:
         yield path, server
+
+
+def _play(target: str, playlist: Path, ffmpeg: Path) -> None:
+    """Give a playlist to ffmpeg as a careless program would."""
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{target}\n#EXT-X-ENDLIST\n")
+    careless = ("-protocol_whitelist", "file,http,tcp", "-allowed_extensions", "ALL", "-extension_picky", "0")
+    command = [str(ffmpeg), "-nostdin", "-loglevel", "error", *careless, "-i", str(playlist), "-f", "null", "-"]
+    subprocess.run(command, capture_output=True, check=False, timeout=60)
 
 
 def _forget_reads(path: Path) -> None:

@@ -101,7 +101,13 @@ def _give_up_lost_jobs(gateway: Gateway, runner: Runner) -> int:
     """End the jobs that the engine will not run any more; how many there were."""
     open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _SETTLED)}
     lost = lost_jobs(list(open_jobs))
-    return sum(runner.give_up(open_jobs[job_id]) for job_id in lost)
+    given_up = 0
+    for job_id in lost:
+        try:
+            given_up += runner.give_up(open_jobs[job_id])
+        except Exception:
+            _log.exception("a lost job can't be given up yet", extra={"job_id": job_id})
+    return given_up
 
 
 def _time_out_jobs(gateway: Gateway, runner: Runner) -> int:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.jobs.test_runner import Baker, free, paid_once, run_all, seen
 from tests.support.client import Client, open_client
+from voxport import worker
 from voxport.db.session import Database
 from voxport.errors import Unavailable
 from voxport.gateway import Gateway
@@ -127,6 +129,28 @@ def test_a_job_whose_clean_up_fails_is_given_up_another_time(owner: Client, job:
     assert seen(owner, job)["status"] == "failed"
     assert baker.cleaned == ["bread-1"]
     free(owner)
+
+
+def test_a_lost_job_that_can_not_be_cleaned_up_keeps_no_other_one_waiting(
+    owner: Client, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnABadDisk(Baker):
+        def clean_up(self, run: JobRun, *, completed: bool) -> None:
+            if run.subject == "bread-1":
+                raise FULL
+            super().clean_up(run, completed=completed)
+
+    first, second = (
+        gateway.jobs.submit(
+            NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, f"bread-{number}", 5_000_000, "req_1")
+        )
+        for number in (1, 2)
+    )
+    monkeypatch.setattr(worker, "_SETTLED", timedelta(0))
+    monkeypatch.setattr(worker, "lost_jobs", lambda _: [first.id, second.id])
+    assert worker._give_up_lost_jobs(gateway, Runner(gateway.jobs, [OnABadDisk(gateway)])) == 1
+    assert seen(owner, first)["status"] == "queued"
+    assert seen(owner, second)["status"] == "failed"
 
 
 def test_a_job_that_completed_meanwhile_is_not_given_up(owner: Client, runner: Runner, baker: Baker, job: Job) -> None:

@@ -37,7 +37,8 @@ def decode(path: Path, *, ffmpeg: Path, max_seconds: float = 60.0) -> npt.NDArra
     """The start of the first audio track, of an audio or a video file: mono, 24,000 Hz, within -1 to 1.
 
     The file must be complete and on disk: an m4a or mp4 may have its index at the end. Raises SampleUnusable with
-    `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow.
+    `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and Unavailable
+    where the machine, and not the file, ended the decoder.
     """
     most = int(max_seconds * SAMPLE_RATE) * 4
     with path.open("rb") as source:
