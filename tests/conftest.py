@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client, open_client, settings_for
+from tests.support.postgres import make_postgres, postgres_url  # noqa: F401
 from tests.support.providers import Humming, ToneProvider, hum
 from voxport.gateway import Gateway, open_gateway
 from voxport.media.safefetch import FetchPolicy

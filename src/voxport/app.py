@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 import voxport
+from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
+from voxport.keys.endpoints import router as keys
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.settings import Settings
@@ -70,8 +72,10 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         "storage": gateway.storage.check,
         "engine": gateway.local.is_ready,
     }
-    for router in (health, uploads, blobs, cloning, speech, voices, watermark, jobs, billing):
+    for router in (health, uploads, blobs, cloning, speech, voices, watermark, jobs, billing, keys):
         app.include_router(router)
+    if settings.admin_key is not None:
+        app.include_router(admin)
     add_error_handlers(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
     app.add_middleware(RequestMiddleware)

@@ -5,11 +5,12 @@
     │   ├── SampleUnusable        the recording can't make a voice; says why and what would help
     │   └── AudioUrlUnusable      one bland text, whatever the reason
     ├── Unauthenticated 401       unauthenticated, key_revoked
-    ├── Forbidden 403             forbidden, bad_signature
+    ├── Forbidden 403             forbidden, bad_signature, profile_suspended, consent_required, refused_by_moderation
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
     ├── Conflict 409              job_not_cancellable, already_uploaded
     ├── TooLarge 413 / UnsupportedMedia 415
+    ├── ModerationUnavailable 503  the operator's moderation did not judge the text
     ├── Invalid 422               validation_failed, for what the schema can't express
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
@@ -101,6 +102,17 @@ class BadSignature(Forbidden):
     """A signed URL that is malformed, forged or expired."""
 
     code = "bad_signature"
+
+
+class ModerationUnavailable(VoxportError):
+    """The operator's moderation failed or took too long: what was not judged is not spoken."""
+
+    status = 503
+    code = "moderation_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The text could not be checked, so it is not spoken. Nothing was charged; try again.")
+        self.headers["Retry-After"] = "5"
 
 
 class NotFound(VoxportError):

@@ -86,6 +86,33 @@ class Settings(BaseSettings):
         description="Secret behind signed URLs and hashed API keys, at least 32 characters; the same for all "
         "processes. Default: made at the first start and kept in `secret.key` in the data folder.",
     )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="Key of the operator's own endpoints (`/v2/admin/…`), at least 32 characters. "
+        "Without it they are not there.",
+    )
+    keys_per_profile: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="API keys that a profile has at once; one that is being rotated out does not count.",
+    )
+    key_rotation_hours: float = Field(
+        default=24.0, ge=0, le=8760, description="Hours for which a key that was rotated works beside its successor."
+    )
+    require_consent: bool = Field(
+        default=False,
+        description="Whether a clone or an instant clone needs the field `consent`. What was granted is recorded in "
+        "either case.",
+    )
+    moderation: str | None = Field(
+        default=None,
+        description="Name of an entry point of the group `voxport.moderation`, which is asked before a text is spoken "
+        "(docs/operating.md).",
+    )
+    moderation_timeout: float = Field(
+        default=5.0, gt=0, le=60, description="Seconds after which a text that moderation did not judge is refused."
+    )
     catalog_file: Path | None = Field(
         default=None, description="Services, prices and limits. Default: the catalog.yaml of the package."
     )
@@ -202,6 +229,13 @@ class Settings(BaseSettings):
     def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError("VOXPORT_SECRET_KEY needs at least 32 characters")
+        return value
+
+    @field_validator("admin_key")
+    @classmethod
+    def _check_admin_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("VOXPORT_ADMIN_KEY needs at least 32 characters")
         return value
 
     def options_of(self, provider: str) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "intents_ended": gateway.intents.sweep,
         "files_swept": gateway.media.sweep,
         "voices_erased": gateway.voices.sweep_hidden,
+        "profiles_erased": gateway.erasure.sweep,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
     }

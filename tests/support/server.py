@@ -21,7 +21,8 @@ from tests.support.client import Client
 
 def environment(**values: str) -> dict[str, str]:
     """For child processes: nothing of the settings that the machine may have."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    names = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, **values}
 
 

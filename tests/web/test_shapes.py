@@ -86,8 +86,6 @@ def test_a_field_that_is_like_no_other_is_refused_without_a_guess(client: Client
         (TTS, "webhook_url", "https://example.com/hook"),
         (INSTANT, "language", "en-us"),
         (INSTANT, "stream", True),
-        (INSTANT, "consent", {"granted": True, "speaker": "me"}),
-        (CLONE, "consent", {"granted": True, "speaker": "me"}),
         (CLONE, "webhook_url", "https://example.com/hook"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`voxport`: serve, worker, profiles, keys, credits, ledger, intents, demo."""
+"""`voxport`: serve, worker, profiles, keys, credits, ledger, intents, audit, consents, backup, restore, demo."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import click
 from pydantic import ValidationError
 
 import voxport
-from voxport.cli import accounts, demo, intents, money, serve
+from voxport.backup.manifest import BackupError
+from voxport.cli import accounts, backup, demo, intents, money, records, serve
 from voxport.errors import VoxportError
 from voxport.gateway import ConfigError
+from voxport.media.storage import StorageError
 
 
 class Group(click.Group):
@@ -22,7 +24,7 @@ class Group(click.Group):
             return super().invoke(context)
         except VoxportError as error:
             _fail(error.message)
-        except ConfigError as error:
+        except (ConfigError, BackupError, StorageError) as error:
             _fail(str(error))
         except ValidationError as error:
             _fail("\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors()))
@@ -50,6 +52,10 @@ main.add_command(accounts.keys)
 main.add_command(money.credits)
 main.add_command(money.ledger)
 main.add_command(intents.intents)
+main.add_command(records.audit)
+main.add_command(records.consents)
+main.add_command(backup.backup)
+main.add_command(backup.restore)
 main.add_command(demo.demo)
 
 

@@ -11,6 +11,7 @@ from voxport.billing.money import header
 from voxport.cloning.instant import InstantCloning, InstantRequest
 from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
+from voxport.consent.schemas import said
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
@@ -28,7 +29,7 @@ def clone_voice(
     response: Response,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> AcceptedBody:
-    request = CloneRequest(body.audio_url, body.provider, body.name, body.description)
+    request = CloneRequest(body.audio_url, body.provider, body.name, body.description, said(body.consent))
     job = cloning.submit(caller, request, request_id=request_id)
     return accepted(job, response)
 
@@ -60,7 +61,7 @@ async def instant_clone(
     instant: Annotated[InstantCloning, part("instant")],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
-    request = InstantRequest(body.audio_url, body.text, body.provider, sent)
+    request = InstantRequest(body.audio_url, body.text, body.provider, sent, said(body.consent))
     prepared = await run_in_threadpool(instant.prepare, caller, request)
     result = await gate.run(caller.profile_id, lambda: instant.speak(prepared, request_id=request_id))
     headers = {

@@ -6,16 +6,20 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
+from voxport.audit.service import Actor, record
 from voxport.billing.calls import Call, Calls
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
+from voxport.consent.service import Consent, Consents
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.intents.service import Intents, Watch
 from voxport.media.encode import to_pcm16, wav_bytes
 from voxport.media.feed import Pcm
 from voxport.media.samples import Samples, Source
+from voxport.moderation.service import Moderation
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry, require_length
 from voxport.speech.lengths import require_text
@@ -34,6 +38,7 @@ class InstantRequest:
     text: str
     provider: str | None
     voice_settings: VoiceSettings
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class PreparedInstant:
     settings: VoiceSettings
     providers: tuple[Provider, ...]
     source: Source
+    consent: Consent | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,11 @@ class InstantCloning:
         voices: Voices,
         speaking: Speaking,
         intents: Intents,
+        consents: Consents,
+        moderation: Moderation,
     ) -> None:
+        self._consents = consents
+        self._moderation = moderation
         self._speaking = speaking
         self._intents = intents
         self._catalog = catalog
@@ -80,8 +90,10 @@ class InstantCloning:
         self._voices = voices
 
     def prepare(self, caller: Principal, request: InstantRequest) -> PreparedInstant:
-        """What can be refused at once. Raises Invalid, ProviderUnavailable, BadRequest, AudioUrlUnusable, NotFound."""
+        """What can be refused at once. Raises Invalid, Forbidden (no consent, or by moderation), ProviderUnavailable,
+        BadRequest, AudioUrlUnusable, NotFound, ModerationUnavailable."""
         require_text(request.text, self._catalog.limits.text_characters)
+        self._consents.require(request.consent)
         usable: list[Provider] = []
         refusal: VoxportError | None = None
         source: Source | None = None
@@ -96,13 +108,20 @@ class InstantCloning:
         if source is None or not usable:
             assert refusal is not None
             raise refusal
-        return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source)
+        self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=None, service=SERVICE)
+        return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source, request.consent)
 
     def speak(self, prepared: PreparedInstant, *, request_id: str) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
         that is not known. Raises SampleUnusable, InsufficientCredits, ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id)
-        with self._calls.hold(call, units=ONE) as hold, self._intents.watching(hold) as watch:
+        caller = prepared.caller
+        call = Call(caller.profile_id, SERVICE, request_id)
+
+        def also(tx: Session) -> None:
+            self._consents.record(tx, prepared.consent, caller, service=SERVICE, request_id=request_id)
+            record(tx, "clone.instant", by=Actor(caller.key_id, request_id), profile_id=caller.profile_id)
+
+        with self._calls.hold(call, units=ONE, also=also) as hold, self._intents.watching(hold) as watch:
             sample = self._samples.check(self._samples.obtain(call.profile_id, prepared.source))
             for provider in prepared.providers:
                 try:

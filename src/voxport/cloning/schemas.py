@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxport.consent.schemas import ConsentBody
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
 from voxport.speech.schemas import VoiceSettings
@@ -14,6 +15,7 @@ class CloneBody(RequestBody):
     provider: ProviderChoice | None = None
     name: Name = "Cloned voice"
     description: Description = ""
+    consent: ConsentBody | None = None
 
 
 class InstantBody(RequestBody):
@@ -21,6 +23,7 @@ class InstantBody(RequestBody):
     text: str
     provider: ProviderChoice | None = None
     voice_settings: VoiceSettings | None = None
+    consent: ConsentBody | None = None
 
 
 class BindingBody(RequestBody):

@@ -69,8 +69,12 @@ class Runner:
         given_up = self._jobs.fail(job, error)
         if given_up:
             _log.error("the job engine gave up a job", extra={"job_id": job.id})
-            self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
+            self.clean_up(job)
         return given_up
+
+    def clean_up(self, job: Job) -> None:
+        """Remove what the steps of a job that came to nothing left behind."""
+        self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
 
     def _fail(self, handler: JobHandler, run: _Run, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)
