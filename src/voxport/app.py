@@ -10,11 +10,13 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 import voxport
+from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.feed import Feed
+from voxport.keys.endpoints import router as keys
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.media.temporary import sweep_temporary
@@ -85,20 +87,10 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))
     ProcessCollector(registry=registry)
     app.state.metrics = registry
-    for router in (
-        health,
-        metrics,
-        uploads,
-        blobs,
-        cloning,
-        speech,
-        estimates,
-        voices,
-        watermark,
-        jobs,
-        billing,
-        webhooks,
-    ):
+    routers = [health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing, webhooks, keys]
+    if settings.admin_key is not None:
+        routers += [admin, metrics]
+    for router in routers:
         app.include_router(router)
     add_error_handlers(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)

@@ -91,6 +91,10 @@ class Runner:
         does, or takes it up, sees that it has ended and cleans up. False where it had ended by itself."""
         return self._jobs.fail(job, JobTimeout(), is_unknown=is_unknown)
 
+    def clean_up(self, job: Job) -> None:
+        """Remove what the steps of a job that came to nothing left behind."""
+        self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
+
     def _fail(self, handler: JobHandler, run: _Run, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)
         self._clean_up(handler, run)

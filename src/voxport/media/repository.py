@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.db.session import changed
@@ -55,6 +55,18 @@ def uploads_before(tx: Session, moment: datetime, limit: int) -> Sequence[Media]
 def unfinished_speech(tx: Session, before: datetime) -> Sequence[Media]:
     query = select(Media).where(Media.kind == "speech", Media.uploaded_at.is_(None), Media.created_at < before)
     return tx.scalars(query).all()
+
+
+def every(tx: Session, profile_id: str) -> Sequence[Media]:
+    return tx.scalars(select(Media).where(Media.profile_id == profile_id).order_by(Media.sequence)).all()
+
+
+def totals(tx: Session, profile_id: str) -> dict[str, tuple[int, int]]:
+    """Files that are there, and their bytes, by kind."""
+    size = func.coalesce(func.sum(Media.size_bytes), 0)
+    query = select(Media.kind, func.count(), size).where(Media.profile_id == profile_id)
+    rows = tx.execute(query.where(Media.uploaded_at.is_not(None)).group_by(Media.kind))
+    return {kind: (count, int(total or 0)) for kind, count, total in rows}
 
 
 def remove(tx: Session, key: str) -> None:
