@@ -19,10 +19,14 @@ from voxport.settings import Settings
 from voxport.speech.endpoints import router as speech
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
+from voxport.web.addresses import RequestLineMiddleware
+from voxport.web.bodies import BodyLimitMiddleware
+from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gate
 from voxport.web.health import router as health
-from voxport.web.requests import BodyLimitMiddleware, RequestMiddleware
+from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
+from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
 
 _DESCRIPTION = """
@@ -73,6 +77,12 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     for router in (health, uploads, blobs, cloning, speech, voices, watermark, jobs, billing):
         app.include_router(router)
     add_error_handlers(app)
+    app.state.rate_limits = RateLimits(settings)
+    # The last one is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
-    app.add_middleware(RequestMiddleware)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(RequestLineMiddleware)
+    app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
+    app.add_middleware(RequestMiddleware, public_url=settings.public_url)
     return app

@@ -5,12 +5,17 @@
     │   ├── SampleUnusable        the recording can't make a voice; says why and what would help
     │   └── AudioUrlUnusable      one bland text, whatever the reason
     ├── Unauthenticated 401       unauthenticated, key_revoked
-    ├── Forbidden 403             forbidden, bad_signature
+    ├── Forbidden 403             forbidden, bad_signature, storage_full
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
+    ├── RequestTimeout 408        the body did not come in time
     ├── Conflict 409              job_not_cancellable, already_uploaded
     ├── TooLarge 413 / UnsupportedMedia 415
+    ├── UriTooLong 414
     ├── Invalid 422               validation_failed, for what the schema can't express
+    ├── RateLimited 429           rate_limited, too_many_open_jobs
+    ├── HeadersTooLarge 431
+    ├── Unavailable 503           temporarily_unavailable, storage_unavailable: the gateway's own database or storage
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
         ├── ProviderFailed 502
@@ -108,6 +113,13 @@ class NotFound(VoxportError):
     code = "not_found"
 
 
+class RequestTimeout(VoxportError):
+    """The client sends too slowly."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class Conflict(VoxportError):
     status = 409
     code = "conflict"
@@ -123,6 +135,16 @@ class UnsupportedMedia(VoxportError):
     code = "unsupported_media"
 
 
+class UriTooLong(VoxportError):
+    status = 414
+    code = "uri_too_long"
+
+
+class HeadersTooLarge(VoxportError):
+    status = 431
+    code = "headers_too_large"
+
+
 class Invalid(VoxportError):
     """The shape of the request is wrong in a way that its schema can't express."""
 
@@ -135,6 +157,30 @@ class Invalid(VoxportError):
         """`location` is where it is wrong, as in FastAPI's `loc`: `("body", "text")`."""
         super().__init__(message, details=details)
         self.location = location
+
+
+class RateLimited(VoxportError):
+    """Too many calls, or too much work, in a time."""
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(
+        self, message: str, *, retry_after_seconds: int, code: str | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, code=code, details={"retry_after": retry_after_seconds, **(details or {})})
+        self.headers["Retry-After"] = str(retry_after_seconds)
+
+
+class Unavailable(VoxportError):
+    """The gateway's own database or storage does not do its work. Nothing was charged."""
+
+    status = 503
+    code = "temporarily_unavailable"
+
+    def __init__(self, message: str, *, code: str | None = None, retry_after_seconds: int = 10) -> None:
+        super().__init__(message, code=code, details={"retry_after": retry_after_seconds})
+        self.headers["Retry-After"] = str(retry_after_seconds)
 
 
 class ProviderError(VoxportError):

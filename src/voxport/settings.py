@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +12,8 @@ from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator,
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from voxport.providers.names import BUILT_IN, ProviderName, names
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -143,6 +147,63 @@ class Settings(BaseSettings):
     media_url_expiry_seconds: int = Field(
         default=86_400, ge=1, le=7 * 86_400, description="How long the URL of synthesised audio is good."
     )
+    rate_limit_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        description="Calls a second of one API key, in one HTTP process (four processes let four times as many "
+        "through). 0 turns the limit off.",
+    )
+    rate_limit_burst: int = Field(
+        default=60, ge=1, description="Calls of one API key that may come at once, before the rate holds."
+    )
+    rate_limit_strangers_per_minute: int = Field(
+        default=30,
+        ge=0,
+        description="Calls a minute without a good API key from one address (of IPv6: one /64). After that many, only "
+        "keys that were good before are looked at from there. 0 turns the limit off.",
+    )
+    rate_limit_address_per_second: float = Field(
+        default=0.0,
+        ge=0,
+        description="Calls a second of one address, whatever its keys. 0: no limit, since behind a proxy that is not "
+        "in `trusted_proxies` all callers share an address.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated addresses or networks (`10.0.0.0/8`) of the proxies in front, whose "
+        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: nobody's.",
+    )
+    clones_per_hour: int = Field(
+        default=60,
+        ge=1,
+        description="Voices that a profile may have made in an hour: clones, bindings and instant clones together, "
+        "whatever became of them.",
+    )
+    clones_per_day: int = Field(default=500, ge=1, description="The same for 24 hours.")
+    max_open_jobs: int = Field(
+        default=1_000, ge=1, description="Jobs of a profile that may be queued or running at once."
+    )
+    max_stored_bytes: int = Field(
+        default=50 * 1024**3,
+        ge=1,
+        description="Bytes of uploads (announced ones too) and of synthesised audio that a profile may keep.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated origins (`https://app.example.com`) whose pages may call the API from a browser. "
+        "Default: none.",
+    )
+    headers_timeout: float = Field(
+        default=15.0, gt=0, description="Seconds in which the whole head of a request must come."
+    )
+    upload_timeout: float = Field(
+        default=6 * 3600.0,
+        gt=0,
+        description="Seconds in which a whole upload must come; whatever it is, under 1 KiB a second is cut.",
+    )
+    reader_timeout: float = Field(
+        default=300.0, gt=0, description="Seconds after which a client that does not read its answer is cut."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
@@ -167,9 +228,9 @@ class Settings(BaseSettings):
             return frozenset(host.strip().lower() for host in value.split(",") if host.strip())
         return value
 
-    @field_validator("provider_order", mode="before")
+    @field_validator("provider_order", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
-    def _split_order(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
@@ -181,6 +242,21 @@ class Settings(BaseSettings):
         if unknown or len(set(value)) < len(value):
             what = f"there is no provider {unknown[0]!r}" if unknown else "a name stands there twice"
             raise ValueError(f"{what}; the providers are: {', '.join(names())}")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ipaddress.ip_network(one)  # its error says what is wrong
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if _ORIGIN.fullmatch(one) is None:
+                raise ValueError(f"{one!r} is no origin: give scheme, host and port only, and no `*`")
         return value
 
     @field_validator("elevenlabs_base_url", "minimax_base_url")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from voxport.errors import Invalid
 from voxport.gateway import Gateway, open_gateway
 from voxport.logs import configure_logging
 from voxport.settings import Settings
+from voxport.web.protocol import server_config
 from voxport.worker import run_worker
 
 FIRST_CREDITS = Decimal(100)
@@ -58,16 +60,8 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     gateway = open_gateway(settings)
     _bootstrap(gateway)
     app = create_app(settings, gateway=gateway)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-    )
+    _allow_many_files()
+    server = uvicorn.Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS))
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -94,6 +88,13 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise Invalid(f"{host} port {port} can't be listened on: {error.strerror}. Try --port 0.") from None
     return listener
+
+
+def _allow_many_files() -> None:
+    """As many connections as the system allows: the usual 1,024 are soon taken by clients that say nothing."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _bootstrap(gateway: Gateway) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -12,18 +13,21 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.service import Accounts, Principal
 from voxport.errors import Invalid, Unauthenticated
+from voxport.web.ratelimits import RateLimits
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route that is for callers with a key. The key is checked before the body is read, so that a stranger learns
-    nothing of the shape of a request."""
+    """A route that is for callers with a key. The key, and how often it calls, is checked before the body is read, so
+    that a stranger learns nothing of the shape of a request."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def authenticated(request: Request) -> Response:
             accounts: Accounts = request.app.state.gateway.accounts
-            request.state.principal = await run_in_threadpool(accounts.authenticate, _key_of(request))
+            limits: RateLimits = request.app.state.rate_limits
+            authenticate = partial(run_in_threadpool, accounts.authenticate)
+            request.state.principal = await limits.admit(request, _key_of, authenticate)
             if "idempotency-key" in request.headers:
                 raise Invalid(
                     "Idempotency-Key is not supported yet: a repeated call would be charged again. "

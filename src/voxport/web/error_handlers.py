@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from voxport.errors import Invalid, VoxportError
+from voxport.web.requests import error_body
 
 _SHOWN_CHARACTERS = 200
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
@@ -29,11 +30,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _voxport_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, VoxportError)
-    body: dict[str, Any] = {"status": "error", "error": error.as_body(_request_id(request))}
-    if isinstance(error, Invalid):
-        loc = list(error.location)
-        body["detail"] = [{"type": "value_error", "loc": loc, "msg": error.message, "input": None}]
-    return JSONResponse(body, error.status, headers=error.headers)
+    return JSONResponse(error_body(error, _request_id(request)), error.status, headers=error.headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
