@@ -82,7 +82,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(RequestLineMiddleware)
+    app.add_middleware(RequestLineMiddleware, signed=BLOBS_PATH)
     app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
     app.add_middleware(RequestMiddleware, public_url=settings.public_url)
     return app

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from voxport.accounts.service import Accounts
 from voxport.billing.calls import Calls
+from voxport.billing.clones import CloneLimits
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, CatalogError, load_catalog
 from voxport.clock import now
@@ -116,11 +117,11 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     )
 
     accounts = Accounts(database, secret)
-    billing = Billing(database, catalog)
+    billing = Billing(database, catalog, CloneLimits(settings.clones_per_hour, settings.clones_per_day))
     calls = Calls(database, billing, Leases(database.url))
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
-    jobs = Jobs(database, billing, queue)
+    jobs = Jobs(database, billing, queue, max_open=settings.max_open_jobs)
     intents = Intents(
         database,
         billing,

@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from voxport.billing import money, repository
+from voxport.billing.clones import NO_LIMITS, CloneLimits
 from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
 from voxport.catalog import Catalog, ServiceName
 from voxport.clock import now
@@ -42,9 +43,10 @@ class RequestCost:
 
 
 class Billing:
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, clone_limits: CloneLimits = NO_LIMITS) -> None:
         self._database = database
         self._catalog = catalog
+        self._clone_limits = clone_limits
 
     def price(self, service: ServiceName, units: Decimal) -> int:
         """Micro-tokens of so many units, half up."""
@@ -62,7 +64,7 @@ class Billing:
         owner: str | None = None,
     ) -> str:
         """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
-        Raises InsufficientCredits, and nothing is reserved."""
+        Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved."""
         repository.ensure_balance(tx, profile_id)
         if not repository.reserve(tx, profile_id, amount):
             balance = self.funds(tx, profile_id).balance
@@ -70,6 +72,8 @@ class Billing:
                 f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}.",
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
+        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.
+        self._clone_limits.require(tx, profile_id, service)
         hold = Hold(
             id=new_id("hold"),
             profile_id=profile_id,

@@ -35,6 +35,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _DRAIN_SECONDS = 30
 _HEALTHY_SECONDS = 60.0
+_FILES = 65_536
 _log = logging.getLogger("voxport.serve")
 
 
@@ -91,10 +92,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _allow_many_files() -> None:
-    """As many connections as the system allows: the usual 1,024 are soon taken by clients that say nothing."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """The usual 1,024 are soon taken by clients that say nothing."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= now < _FILES and (most == resource.RLIM_INFINITY or most > now):
+        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _bootstrap(gateway: Gateway) -> None:

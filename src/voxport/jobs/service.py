@@ -16,11 +16,13 @@ from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Conflict, NotFound, OutcomeUnknown, VoxportError
+from voxport.errors import Conflict, NotFound, OutcomeUnknown, RateLimited, VoxportError
 from voxport.jobs import repository
 from voxport.jobs.models import Job
 from voxport.jobs.port import JobGone, JobQueue, Json
 from voxport.paging import Page, decode_cursor, page_of
+
+_RETRY_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,16 @@ class NewJob:
 
 
 class Jobs:
-    def __init__(self, database: Database, billing: Billing, queue: JobQueue) -> None:
+    def __init__(self, database: Database, billing: Billing, queue: JobQueue, *, max_open: int) -> None:
+        """`max_open`: jobs of a profile that may be unfinished at once."""
+        self._max_open = max_open
         self._database = database
         self._billing = billing
         self._queue = queue
 
-    def submit(self, new: NewJob) -> Job:
-        """Hold the price, write the job and queue it, in one transaction. Raises InsufficientCredits."""
+    def submit(self, new: NewJob, *, check: Callable[[Session], None] = lambda _: None) -> Job:
+        """Hold the price, write the job and queue it, in one transaction, in which `check` may refuse it. Raises
+        InsufficientCredits, RateLimited."""
         job_id = str(uuid.uuid4())
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
@@ -53,6 +58,9 @@ class Jobs:
                 request_id=new.request_id,
                 job_id=job_id,
             )
+            # The hold keeps the profile's other jobs waiting until this one is written: the count stays true.
+            self._require_room(tx, new.profile_id)
+            check(tx)
             job = Job(
                 id=job_id,
                 profile_id=new.profile_id,
@@ -157,6 +165,16 @@ class Jobs:
                 "failed",
                 error=error.as_body(job.request_id),
                 keeps_hold=isinstance(error, OutcomeUnknown),
+            )
+
+    def _require_room(self, tx: Session, profile_id: str) -> None:
+        if repository.count_open(tx, profile_id, self._max_open) >= self._max_open:
+            raise RateLimited(
+                f"{self._max_open:,} jobs of yours are queued or running, and no more may be. Wait for some to end, or "
+                "cancel them.",
+                code="too_many_open_jobs",
+                retry_after_seconds=_RETRY_SECONDS,
+                details={"limit": self._max_open},
             )
 
     def _finish(

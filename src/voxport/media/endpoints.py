@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -57,10 +58,14 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     await run_in_threadpool(media.check_upload, grant, request.headers.get("content-type"), announced)
     try:
         size = await _receive(request, grant, storage)
-    except ClientDisconnect:
-        raise Invalid("The connection broke before the whole file was there. Send it again.") from None
-    except KeyTaken:
-        raise already_uploaded() from None
+    except BaseException as error:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(media.give_up_upload, grant)
+        if isinstance(error, ClientDisconnect):
+            raise _broken_off() from None
+        if isinstance(error, KeyTaken):
+            raise already_uploaded() from None
+        raise
     await run_in_threadpool(media.record_upload, key, size)
     return StoredBody(data=StoredData(object_key=key, size_bytes=size))
 
@@ -88,7 +93,8 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
         headers={
             "Cache-Control": "private, max-age=3600",
             "Content-Security-Policy": "default-src 'none'; sandbox",
-            "X-Content-Type-Options": "nosniff",
+            # Whoever has the signed URL may play it in a page of theirs.
+            "Cross-Origin-Resource-Policy": "cross-origin",
         },
     )
 
@@ -110,6 +116,10 @@ async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int
         await run_in_threadpool(upload.write, bytes(pending))
         await run_in_threadpool(upload.commit)
     return size
+
+
+def _broken_off() -> Invalid:
+    return Invalid("The connection broke before the whole file was there. Send it again.")
 
 
 def _size(storage: LocalStorage, key: str) -> int | None:

@@ -19,7 +19,7 @@ from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
 from voxport.intents.service import Intents, Watch
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
-from voxport.media.encode import LEAST_SAMPLES, encode_file, to_pcm16
+from voxport.media.encode import HEADER_BYTES, LEAST_SAMPLES, encode_file, to_pcm16
 from voxport.media.feed import Pcm
 from voxport.media.live import live
 from voxport.media.service import MediaService
@@ -90,7 +90,9 @@ class Speech:
             self._calls.hold(
                 Call(profile_id, SERVICE, request_id),
                 units=self._most_seconds(prepared),
-                also=lambda tx: self._media.reserve_speech(tx, profile_id, key, audio_format.content_type),
+                also=lambda tx: self._media.reserve_speech(
+                    tx, profile_id, key, audio_format.content_type, self._most_bytes(prepared)
+                ),
             ) as hold,
             self._intents.watching(hold) as watch,
         ):
@@ -154,7 +156,8 @@ class Speech:
                 subject=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.most_cost(prepared),
                 request_id=request_id,
-            )
+            ),
+            check=lambda tx: self._media.require_room(tx, prepared.caller.profile_id, self._most_bytes(prepared)),
         )
 
     def _pieces(self, prepared: PreparedSpeech, made: Made, watch: Watch) -> Generator[Pcm, None, None]:
@@ -188,6 +191,9 @@ class Speech:
 
     def _most_seconds(self, prepared: PreparedSpeech) -> Decimal:
         return most_seconds(prepared.request.text, prepared.speed, self._limits)
+
+    def _most_bytes(self, prepared: PreparedSpeech) -> int:
+        return HEADER_BYTES + int(self._most_seconds(prepared) * prepared.audio_format.bytes_per_second)
 
 
 @dataclass

@@ -16,31 +16,35 @@ MAX_HEADER_BYTES = 32_768
 
 
 class RequestLineMiddleware:
-    """Refuses addresses and headers that are too long, too many, or not UTF-8, before anything makes sense of them."""
+    """Refuses addresses and headers that are too long, too many, or not UTF-8, before anything makes sense of them.
+    What the query of a path under `signed` holds is judged by its signature."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, signed: str) -> None:
         self._app = app
+        self._signed = signed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = _mistake(scope) if scope["type"] == "http" else None
+        error = _mistake(scope, self._signed) if scope["type"] == "http" else None
         if error is None:
             await self._app(scope, receive, send)
         else:
             await send_error(error, scope, send)
 
 
-def _mistake(scope: Scope) -> VoxportError | None:
+def _mistake(scope: Scope, signed: str) -> VoxportError | None:
     query: bytes = scope["query_string"]
     headers = scope["headers"]
     if len(scope.get("raw_path") or b"") + len(query) > MAX_URL_BYTES:
         return UriTooLong(f"The address is longer than {MAX_URL_BYTES:,} bytes.")
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         return headers_too_large()
-    if query.count(b"&") >= MAX_PARAMETERS:
-        return Invalid(f"A query has at most {MAX_PARAMETERS} parameters.", location=("query",))
     if "\0" in scope["path"]:
         # No id holds a NUL, and Postgres would refuse to look for one.
         return NotFound("There is nothing at this path.")
+    if scope["path"].startswith(signed):
+        return None
+    if query.count(b"&") >= MAX_PARAMETERS:
+        return Invalid(f"A query has at most {MAX_PARAMETERS} parameters.", location=("query",))
     try:
         decoded = unquote_to_bytes(query).decode("utf-8")
     except UnicodeDecodeError:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.service import Accounts, Principal
 from voxport.errors import Invalid, Unauthenticated
@@ -26,8 +24,7 @@ class AuthenticatedRoute(APIRoute):
         async def authenticated(request: Request) -> Response:
             accounts: Accounts = request.app.state.gateway.accounts
             limits: RateLimits = request.app.state.rate_limits
-            authenticate = partial(run_in_threadpool, accounts.authenticate)
-            request.state.principal = await limits.admit(request, _key_of, authenticate)
+            request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
             if "idempotency-key" in request.headers:
                 raise Invalid(
                     "Idempotency-Key is not supported yet: a repeated call would be charged again. "

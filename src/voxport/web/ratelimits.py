@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voxport.accounts.service import Principal
@@ -17,6 +17,7 @@ from voxport.settings import Settings
 from voxport.web.buckets import Buckets, Policy, Verdict
 from voxport.web.requests import send_error
 
+_STRANGE = "Too many calls without a good API key came from this address."
 _UNLIMITED = frozenset({"/healthz", "/readyz"})
 _KNOWN_KEYS = 10_000
 _BURST_SECONDS = 3  # of an address: as many calls at once as it may send in so many seconds
@@ -38,7 +39,7 @@ class RateLimits:
         self,
         request: Request,
         find_key: Callable[[Request], str],
-        authenticate: Callable[[str], Coroutine[Any, Any, Principal]],
+        authenticate: Callable[[str], Principal],
     ) -> Principal:
         """The caller, where the key is good and did not call too often. Raises Unauthenticated, RateLimited."""
         address = address_of(request.scope)
@@ -46,12 +47,11 @@ class RateLimits:
             key = find_key(request)
             fingerprint = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
             if fingerprint not in self._known and self._strangers is not None:
-                _require(self._strangers.look(address), "Too many calls without a good API key came from this address.")
-            principal = await authenticate(key)
+                _require(self._strangers.look(address), _STRANGE)
+            principal = await run_in_threadpool(authenticate, key)
         except Unauthenticated:
             if self._strangers is not None:
-                said = "Too many calls without a good API key came from this address."
-                _require(self._strangers.take(address), said)
+                _require(self._strangers.take(address), _STRANGE)
             raise
         self._remember(fingerprint)
         if self._keys is not None:
