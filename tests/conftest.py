@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client, open_client, settings_for
+from tests.support.postgres import Postgres, running_postgres
 from tests.support.providers import Humming, ToneProvider, hum
 from voxport.gateway import Gateway, open_gateway
 from voxport.media.safefetch import FetchPolicy
@@ -41,6 +42,42 @@ def make_client(make_gateway: MakeGateway) -> MakeClient:
         return open_client(make_gateway(**settings), credits)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """The first customer of a gateway on Postgres that many tests share."""
+    folder = tmp_path_factory.mktemp("shared-postgres")
+    opened = open_gateway(settings_for(folder, database_url=postgres.new_database()))
+    yield open_client(opened)
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def both(request: pytest.FixtureRequest) -> Client:
+    """A new customer of a shared gateway, once on SQLite and once on Postgres."""
+    first: Client = request.getfixturevalue("shared" if request.param == "sqlite" else "shared_postgres")
+    return first.another()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gate
 from voxport.web.health import router as health
+from voxport.web.openapi import describe
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
@@ -61,8 +62,10 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         version=voxport.__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
+            "5XX": {"model": ErrorBody, "description": "What went wrong at the provider, or in the gateway"},
             422: {"model": ValidationErrorBody, "description": "The shape of the request is wrong"},
         },
     )
@@ -76,6 +79,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     }
     for router in (health, uploads, blobs, cloning, speech, voices, watermark, jobs, billing):
         app.include_router(router)
+    describe(app)
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)
     # The last one is the outermost.

@@ -23,6 +23,8 @@ uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies
 blobs = APIRouter(tags=["media"])
 
 _WRITE_BYTES = 1 << 20
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_FILE = {"audio/*": _BYTES, "video/*": _BYTES}
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
@@ -50,7 +52,11 @@ def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> Upload
     )
 
 
-@blobs.put(PATH + "{key:path}", summary="Upload to a signed URL")
+@blobs.put(
+    PATH + "{key:path}",
+    summary="Upload to a signed URL",
+    openapi_extra={"requestBody": {"required": True, "content": _FILE}},
+)
 async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> StoredBody:
     grant = signer.verify("put", key, request.url.query)
     length = request.headers.get("content-length")
@@ -70,7 +76,15 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     return StoredBody(data=StoredData(object_key=key, size_bytes=size))
 
 
-@blobs.get(PATH + "{key:path}", summary="Read from a signed URL")
+@blobs.get(
+    PATH + "{key:path}",
+    summary="Read from a signed URL",
+    response_class=FileResponse,
+    responses={
+        200: {"content": _FILE, "description": "The file"},
+        206: {"content": _FILE, "description": "The part of it that `Range` names"},
+    },
+)
 @blobs.head(PATH + "{key:path}", include_in_schema=False)
 def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> Response:
     signer.verify("get", key, request.url.query)

@@ -13,6 +13,7 @@ AudioUrl = Annotated[
     Field(
         alias="audioUrl",
         min_length=1,
+        max_length=8_192,
         description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
     ),
 ]
@@ -20,8 +21,8 @@ AudioUrl = Annotated[
 
 class UploadRequest(RequestBody):
     media_type: Literal["audio", "video"]
-    filename: str = Field(min_length=1, examples=["speaker.wav"])
-    content_type: str = Field(min_length=1, examples=["audio/wav"])
+    filename: str = Field(min_length=1, max_length=1_024, examples=["speaker.wav"])
+    content_type: str = Field(min_length=1, max_length=255, examples=["audio/wav"])
     size_bytes: int | None = Field(
         default=None, ge=1, description="Where given, only a file of exactly this size is taken."
     )

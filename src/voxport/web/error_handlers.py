@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from voxport.errors import Invalid, VoxportError
 from voxport.web.requests import error_body
@@ -50,7 +51,19 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     code = _CODES.get(error.status_code, "http_error")
     message = _MESSAGES.get(error.status_code, str(error.detail))
     body = VoxportError(message, code=code).as_body(_request_id(request))
-    return JSONResponse({"status": "error", "error": body}, error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods_of(request))
+    return JSONResponse({"status": "error", "error": body}, error.status_code, headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the path takes: several routes may have it, and the framework names the first one's methods only."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 def _request_id(request: Request) -> str | None:
