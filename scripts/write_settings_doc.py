@@ -29,7 +29,9 @@ def settings_doc() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = "" if default in (None, PydanticUndefined, frozenset(), ()) else f"`{default}`"
+        if isinstance(default, tuple):
+            default = ",".join(f"{value:g}" for value in default)
+        shown = "" if default in (None, PydanticUndefined, frozenset(), "") else f"`{default}`"
         rows.append(f"| `VOXPORT_{name.upper()}` | {shown} | {field.description} |")
     return _HEAD + "\n".join(rows) + "\n"
 

@@ -7,15 +7,21 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 import voxport
 from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
+from voxport.jobs.feed import Feed
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
+from voxport.metrics.collector import GatewayCollector
+from voxport.metrics.endpoints import router as metrics
+from voxport.metrics.traffic import Traffic
 from voxport.settings import Settings
+from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
@@ -29,6 +35,7 @@ from voxport.web.openapi import describe
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
+from voxport.webhooks.endpoints import router as webhooks
 
 _DESCRIPTION = """
 Upload a recording, clone its voice, speak any text in it.
@@ -71,13 +78,32 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     app.state.gateway = gateway
     app.state.gate = Gate(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
+    app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
     app.state.providers = gateway.providers
     app.state.readiness = {
         "database": gateway.database.ping,
         "storage": gateway.storage.check,
         "engine": gateway.local.is_ready,
     }
-    for router in (health, uploads, blobs, cloning, speech, voices, watermark, jobs, billing):
+    # Of this application: several may live in one process, and each counts its own requests.
+    registry = CollectorRegistry()
+    registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))
+    ProcessCollector(registry=registry)
+    app.state.metrics = registry
+    for router in (
+        health,
+        metrics,
+        uploads,
+        blobs,
+        cloning,
+        speech,
+        estimates,
+        voices,
+        watermark,
+        jobs,
+        billing,
+        webhooks,
+    ):
         app.include_router(router)
     describe(app)
     add_error_handlers(app)
@@ -88,5 +114,5 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(RequestLineMiddleware, signed=BLOBS_PATH)
     app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
-    app.add_middleware(RequestMiddleware, public_url=settings.public_url)
+    app.add_middleware(RequestMiddleware, watcher=Traffic(registry), public_url=settings.public_url)
     return app

@@ -3,18 +3,21 @@
     VoxportError
     ├── BadRequest 400            voice_provider_mismatch, provider_cannot_clone, ...
     │   ├── SampleUnusable        the recording can't make a voice; says why and what would help
-    │   └── AudioUrlUnusable      one bland text, whatever the reason
+    │   ├── AudioUrlUnusable      one bland text, whatever the reason
+    │   └── WebhookUrlUnusable    likewise
     ├── Unauthenticated 401       unauthenticated, key_revoked
     ├── Forbidden 403             forbidden, bad_signature, storage_full
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
     ├── RequestTimeout 408        the body did not come in time
-    ├── Conflict 409              job_not_cancellable, already_uploaded
+    ├── Conflict 409              job_not_cancellable, already_uploaded, idempotency_in_flight, idempotency_consumed
     ├── TooLarge 413 / UnsupportedMedia 415
     ├── UriTooLong 414
     ├── Invalid 422               validation_failed, for what the schema can't express
-    ├── RateLimited 429           rate_limited, too_many_open_jobs
+    │   └── IdempotencyMismatch   the key belongs to another request
+    ├── RateLimited 429           more than the caller may have at once, or in a time
     ├── HeadersTooLarge 431
+    ├── JobTimeout                a job was worked on for longer than it may be
     ├── Unavailable 503           temporarily_unavailable, storage_unavailable: the gateway's own database or storage
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
         ├── ProviderBusy 429      try again after a while
@@ -81,6 +84,15 @@ class AudioUrlUnusable(BadRequest):
 
     def __init__(self) -> None:
         super().__init__(self.TEXT)
+
+
+class WebhookUrlUnusable(BadRequest):
+    """`webhook_url` may not be called. One text for every reason, as above."""
+
+    code = "webhook_url_unusable"
+
+    def __init__(self) -> None:
+        super().__init__("The webhook_url can't be called. Give a public http(s) URL on port 80 or 443.")
 
 
 class Unauthenticated(VoxportError):
@@ -159,9 +171,17 @@ class Invalid(VoxportError):
         self.location = location
 
 
-class RateLimited(VoxportError):
-    """Too many calls, or too much work, in a time."""
+class IdempotencyMismatch(Invalid):
+    code = "idempotency_mismatch"
 
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was sent before, with another request. Take a new key for a new request.",
+            location=("header", "Idempotency-Key"),
+        )
+
+
+class RateLimited(VoxportError):
     status = 429
     code = "rate_limited"
 
@@ -170,6 +190,14 @@ class RateLimited(VoxportError):
     ) -> None:
         super().__init__(message, code=code, details={"retry_after": retry_after_seconds, **(details or {})})
         self.headers["Retry-After"] = str(retry_after_seconds)
+
+
+class JobTimeout(VoxportError):
+    status = 504
+    code = "job_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The job took longer than it may and was given up. Nothing was charged; send it again.")
 
 
 class Unavailable(VoxportError):

@@ -12,6 +12,7 @@ from voxport.accounts.service import Accounts
 from voxport.billing.calls import Calls
 from voxport.billing.clones import CloneLimits
 from voxport.billing.service import Billing
+from voxport.books.service import Books
 from voxport.catalog import Catalog, CatalogError, load_catalog
 from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
@@ -20,6 +21,7 @@ from voxport.cloning.service import Cloning
 from voxport.db.lease import Leases
 from voxport.db.migrate import migrate
 from voxport.db.session import Database
+from voxport.idempotency.service import Idempotency
 from voxport.intents.service import Intents
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
 from voxport.jobs.port import JobHandler
@@ -42,6 +44,10 @@ from voxport.speech.service import Speech
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 from voxport.watermark.service import Watermarks
+from voxport.webhooks.alerts import Alerts
+from voxport.webhooks.secrets import SigningSecrets
+from voxport.webhooks.sender import Sender
+from voxport.webhooks.service import Webhooks
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,9 @@ class Gateway:
     signer: UrlSigner
     queue: DbosQueue
     accounts: Accounts
+    webhooks: Webhooks
+    signing: SigningSecrets
+    alerts: Alerts
     billing: Billing
     calls: Calls
     media: MediaService
@@ -61,11 +70,14 @@ class Gateway:
     voices: Voices
     speaking: Speaking
     intents: Intents
+    idempotency: Idempotency
+    books: Books
     jobs: Jobs
     cloning: Cloning
     instant: InstantCloning
     speech: Speech
     watermarks: Watermarks
+    sender: Sender
     handlers: list[JobHandler]
 
     def close(self) -> None:
@@ -79,7 +91,7 @@ def open_gateway(
 ) -> Gateway:
     """Open database and storage, bring the tables up to date, and build the services. Nothing is started: the
     engine's process begins with `providers.start()` or the first call. `fetch_policy` and `clock` (of
-    voices and intents) are for tests that bring their own. Raises ConfigError."""
+    voices, intents and webhooks) are for tests that bring their own. Raises ConfigError."""
     try:
         return _open(settings, fetch_policy, clock)
     except (CatalogError, StorageError) as error:
@@ -117,11 +129,35 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     )
 
     accounts = Accounts(database, secret)
-    billing = Billing(database, catalog, CloneLimits(settings.clones_per_hour, settings.clones_per_day))
-    calls = Calls(database, billing, Leases(database.url))
+    leases = Leases(database.url)
+    webhook_policy = fetch_policy or FetchPolicy(
+        max_bytes=0, timeout_seconds=settings.webhook_timeout, private_hosts=settings.private_hosts
+    )
+    webhooks = Webhooks(
+        database,
+        webhook_policy,
+        retries=settings.webhook_retry_seconds,
+        keep=timedelta(days=settings.webhook_keep_days),
+        clock=clock,
+    )
+    signing = SigningSecrets(database, secret, clock=clock)
+    alerts = Alerts(database, webhooks, clock=clock)
+    billing = Billing(database, catalog, alerts, CloneLimits(settings.clones_per_hour, settings.clones_per_day))
+    calls = Calls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
-    jobs = Jobs(database, billing, queue, max_open=settings.max_open_jobs)
+    jobs = Jobs(
+        database,
+        billing,
+        queue,
+        webhooks,
+        limits={
+            "core-voice-clone": timedelta(seconds=settings.clone_job_seconds),
+            "core-tts": timedelta(seconds=settings.speech_job_seconds),
+        },
+        max_open=settings.max_open_jobs,
+        events_keep=timedelta(days=settings.job_event_keep_days),
+    )
     intents = Intents(
         database,
         billing,
@@ -150,6 +186,9 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         signer=signer,
         queue=queue,
         accounts=accounts,
+        webhooks=webhooks,
+        signing=signing,
+        alerts=alerts,
         billing=billing,
         calls=calls,
         media=media,
@@ -158,11 +197,14 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         voices=voices,
         speaking=speaking,
         intents=intents,
+        idempotency=Idempotency(database, billing, media, storage, intents.bury_dead, clock=clock),
+        books=Books(database, leases, every=timedelta(hours=settings.ledger_check_hours)),
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices),
         instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents),
         speech=speech,
         watermarks=Watermarks(samples),
+        sender=Sender(webhooks, signing, jobs, media.read_url, webhook_policy, at_once=settings.webhook_concurrency),
         handlers=[
             CloneHandler(jobs, samples, storage, providers, voices, speaking, intents),
             SpeechHandler(jobs, voices, speaking, intents, providers, media, storage, ffmpeg),

@@ -8,7 +8,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    PositiveFloat,
+    SecretStr,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from voxport.providers.names import BUILT_IN, ProviderName, names
@@ -95,8 +104,8 @@ class Settings(BaseSettings):
     )
     private_hosts: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(),
-        description="Comma-separated hosts (`media.internal` or `media.internal:9000`) that an audioUrl may "
-        "name although their address is private.",
+        description="Comma-separated hosts (`media.internal` or `media.internal:9000`) that an audioUrl or a "
+        "webhook_url may name although their address is private.",
     )
     fetch_timeout: float = Field(
         default=60.0, gt=0, description="Seconds until the download of an audioUrl is given up."
@@ -135,6 +144,41 @@ class Settings(BaseSettings):
     )
     job_poll_seconds: float = Field(
         default=0.2, gt=0, le=60, description="Seconds between two looks of a worker for new jobs."
+    )
+    clone_job_seconds: float = Field(
+        default=1_800.0,
+        gt=0,
+        description="Seconds that a clone job may be worked on, counted from its begin and through restarts, without "
+        "its wait in the queue. Then it fails with `job_timeout`.",
+    )
+    speech_job_seconds: float = Field(
+        default=21_600.0, gt=0, description="Likewise of a core-tts job (`Prefer: respond-async`)."
+    )
+    job_retry_seconds: Annotated[tuple[PositiveFloat, ...], NoDecode] = Field(
+        default=(2.0, 10.0, 30.0),
+        description="Comma-separated: seconds before each retry of a job whose provider was busy or not there. A "
+        "provider that asks for more gets it.",
+    )
+    job_event_keep_days: float = Field(
+        default=7.0,
+        gt=0,
+        description="Days for which the events of a job that has ended can be asked for with `Last-Event-ID`.",
+    )
+    event_streams_per_profile: int = Field(
+        default=20, ge=1, description="Streams of `/v2/jobs/{id}/events` that a profile has open in one HTTP process."
+    )
+    webhook_timeout: float = Field(
+        default=15.0, gt=0, le=300, description="Seconds that a receiver of a webhook has until it has answered."
+    )
+    webhook_retry_seconds: Annotated[tuple[PositiveFloat, ...], NoDecode] = Field(
+        default=(5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0),
+        description="Comma-separated: seconds before each retry of a webhook. After the last one it is given up.",
+    )
+    webhook_concurrency: int = Field(
+        default=8, ge=1, le=64, description="Webhooks that one worker sends at once; a profile gets a quarter of them."
+    )
+    webhook_keep_days: float = Field(
+        default=30.0, gt=0, description="Days for which the log of sent and given up webhooks is kept."
     )
     upload_expiry_seconds: int = Field(
         default=86_400, ge=1, le=7 * 86_400, description="How long an upload URL and its public URL are good."
@@ -204,6 +248,18 @@ class Settings(BaseSettings):
     reader_timeout: float = Field(
         default=300.0, gt=0, description="Seconds after which a client that does not read its answer is cut."
     )
+    ledger_check_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=24 * 365,
+        description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
+        "logged as errors and counted in the metrics.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="The operator's key, at least 32 characters: `Authorization: Bearer …` for `GET /metrics`. "
+        "Without it there is no such path.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
@@ -228,9 +284,11 @@ class Settings(BaseSettings):
             return frozenset(host.strip().lower() for host in value.split(",") if host.strip())
         return value
 
-    @field_validator("provider_order", "trusted_proxies", "cors_origins", mode="before")
+    @field_validator(
+        "provider_order", "job_retry_seconds", "webhook_retry_seconds", "trusted_proxies", "cors_origins", mode="before"
+    )
     @classmethod
-    def _split_list(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
@@ -273,11 +331,11 @@ class Settings(BaseSettings):
         TypeAdapter(AnyHttpUrl).validate_python(value)
         return value.rstrip("/")
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "admin_key")
     @classmethod
-    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("VOXPORT_SECRET_KEY needs at least 32 characters")
+            raise ValueError(f"VOXPORT_{str(info.field_name).upper()} needs at least 32 characters")
         return value
 
     def options_of(self, provider: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     if with_parent:
         threading.Thread(target=_wait_for_parent, args=(stopping,), daemon=True).start()
     gateway = open_gateway(settings)
-    runner = Runner(gateway.jobs, gateway.handlers)
+    runner = Runner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
         gateway.database,
         runner,
@@ -46,6 +46,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     )
     worker.start()
     gateway.providers.start()
+    gateway.sender.start()
     while not stopping.is_set():
         _tidy(gateway, runner)
         stopping.wait(_TIDY_SECONDS)
@@ -53,6 +54,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     until = time.monotonic() + _DRAIN_SECONDS
     for handler in gateway.handlers:
         handler.drain(until - time.monotonic())
+    gateway.sender.stop(until - time.monotonic())
     # A step that is still running can't be interrupted: it goes with the process, and runs again at the next start.
     # Nothing is closed before that: an engine that were gone first would fail the job. It ends with its input.
     logging.shutdown()
@@ -69,12 +71,19 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
     """Mend what kills left behind. A task that fails keeps none of the others from its turn."""
     tasks: dict[str, Callable[[], int]] = {
         "jobs_given_up": lambda: _give_up_lost_jobs(gateway, runner),
+        "jobs_timed_out": lambda: _time_out_jobs(gateway, runner),
         "holds_released": gateway.intents.bury_dead,
         "intents_ended": gateway.intents.sweep,
         "files_swept": gateway.media.sweep,
+        "answers_swept": gateway.idempotency.sweep,
         "voices_erased": gateway.voices.sweep_hidden,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
+        # Last: what the tasks before have mended is no problem any more.
+        "ledger_checks": gateway.books.check_if_due,
+        "job_events_swept": gateway.jobs.sweep_events,
+        "webhooks_swept": gateway.webhooks.sweep,
+        "signing_secrets_swept": gateway.signing.sweep,
     }
     for name, task in tasks.items():
         try:
@@ -91,3 +100,11 @@ def _give_up_lost_jobs(gateway: Gateway, runner: Runner) -> int:
     open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _SETTLED)}
     lost = lost_jobs(list(open_jobs))
     return sum(runner.give_up(open_jobs[job_id]) for job_id in lost)
+
+
+def _time_out_jobs(gateway: Gateway, runner: Runner) -> int:
+    """End the jobs whose time is over and whose step does not see it; how many there were."""
+    return sum(
+        runner.time_out(job, lambda tx, job_id=job.id: gateway.intents.lose_begun(tx, job_id))  # type: ignore[misc]
+        for job in gateway.jobs.overdue()
+    )

@@ -270,7 +270,7 @@ def test_a_call_that_raises_costs_nothing(payer: Client, calls: Calls, failure: 
 
 
 def test_what_a_call_records_beside_its_hold_goes_with_it(payer: Client, calls: Calls) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise ValueError("can't be recorded")
 
     with (

@@ -153,6 +153,16 @@ STROKES: dict[str, str] = {
     "a charged hold called released": "UPDATE holds SET state = 'released', captured = 0 WHERE sequence = 1",
     "another amount captured than charged": "UPDATE holds SET captured = captured + 1 WHERE sequence = 1",
     "a capture without a hold": "UPDATE ledger_transactions SET hold_id = NULL WHERE sequence = 2",
+    "a charge and its hold of two services": "UPDATE ledger_transactions SET service = 'core-x' WHERE sequence = 2",
+    "a charge and its hold of two requests": "UPDATE ledger_transactions SET request_id = NULL WHERE sequence = 2",
+    "a charge and its hold of two jobs": "UPDATE holds SET job_id = 'j' WHERE sequence = 1",
+    "a hold that is in no state": "UPDATE holds SET state = 'lost' WHERE state = 'released'",
+    "a released hold that says it captured": "UPDATE holds SET captured = 1 WHERE state = 'released'",
+    "a settled hold without its moment": "UPDATE holds SET settled_at = NULL WHERE state = 'captured'",
+    "an open hold with the moment of its end": "UPDATE holds SET settled_at = created_at WHERE state = 'open'",
+    "more refunded than charged": (
+        "UPDATE ledger_transactions SET kind = 'refund', request_id = 'req_200' WHERE sequence = 1"
+    ),
     "a charge under another hold": (
         "UPDATE ledger_transactions SET hold_id = (SELECT id FROM holds WHERE state = 'released') WHERE sequence = 2"
     ),

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeGateway
 from tests.support.catalog import catalog_file
+from tests.support.client import open_client
 from tests.support.server import run_cli
 from voxport.accounts.keys import is_well_formed
 from voxport.cli.main import main
@@ -157,6 +159,31 @@ def test_the_ledger_is_verified_and_a_wrong_one_ends_with_1(tmp_path: Path, prof
     assert "100.000001" in wrong.stdout
 
 
+def test_the_usage_is_shown_of_all_profiles_or_of_one_as_a_table_or_as_csv(
+    tmp_path: Path, profile: str, make_gateway: MakeGateway
+) -> None:
+    other = command("profiles", "create", "Other", cwd=tmp_path).stdout.strip()
+    gateway = make_gateway(data_dir=tmp_path / "data")
+    for payer, units in ((profile, 3), (other, 250)):
+        with gateway.database.transaction() as tx:
+            gateway.billing.add_credits(tx, payer, 10_000_000)
+            hold_id = gateway.billing.hold(
+                tx, profile_id=payer, service="core-tts", amount=5_000_000, request_id=f"req_{units}", voice_id="=hum"
+            )
+            gateway.billing.capture(tx, hold_id, units=Decimal(units))
+    shown = command("usage", "--by", "key", cwd=tmp_path).stdout.splitlines()
+    assert shown[0].split() == ["PROFILE", "KEY", "CALLS", "UNITS", "TOKENS"]
+    assert {tuple(line.split()) for line in shown[1:]} == {
+        (profile, "-", "1", "3", "0.030000"),
+        (other, "-", "1", "250", "2.500000"),
+    }
+    own = command("usage", profile, "--by", "voice", "--csv", cwd=tmp_path).stdout
+    assert own.splitlines() == ["profile,voice,calls,units,tokens", f"{profile},'=hum,1,3,0.030000"]
+    assert len(command("usage", "--to", "2020-01-01", cwd=tmp_path).stdout.splitlines()) == 1
+    refused(command("usage", "prof_nobody", cwd=tmp_path), "no profile prof_nobody")
+    refused(command("usage", "--from", "yesterday", cwd=tmp_path), "2026-04-27")
+
+
 def test_the_data_folder_comes_from_the_option_before_the_environment(tmp_path: Path) -> None:
     env = {"VOXPORT_DATA_DIR": str(tmp_path / "one")}
     assert command("profiles", "create", "One", cwd=tmp_path, env=env).returncode == 0
@@ -242,3 +269,24 @@ def test_a_refusal_of_the_whole_program_is_one_sentence_and_exit_code_1(tmp_path
 def test_a_bad_setting_of_the_whole_program_is_no_traceback(tmp_path: Path) -> None:
     made = run_cli("serve", cwd=tmp_path, env={"VOXPORT_ENGINE_THREADS": "many"})
     refused(Made(made.returncode, made.stdout, made.stderr), "VOXPORT_ENGINE_THREADS")
+
+
+def test_webhooks_are_listed_resent_and_signed_with_another_secret(make_gateway: MakeGateway, tmp_path: Path) -> None:
+    gateway = make_gateway(data_dir=tmp_path)
+    client = open_client(gateway)
+    old = client.get("/v2/webhooks/secret").json()["data"]["secret"]
+    with gateway.database.transaction() as tx:
+        gateway.webhooks.write(tx, client.profile_id, "balance.low", "https://hooks.example.com/s3cret", data={})
+    (row,) = client.get("/v2/webhooks/deliveries").json()["data"]
+    folder = ("--data-dir", str(tmp_path))
+    listed = command("webhooks", "list", client.profile_id, "--status", "pending", *folder, cwd=tmp_path).stdout
+    assert row["id"] in listed
+    assert "hooks.example.com" in listed
+    assert "s3cret" not in listed
+    assert row["id"] not in command("webhooks", "list", "--status", "failed", *folder, cwd=tmp_path).stdout
+    assert command("webhooks", "resend", row["id"], *folder, cwd=tmp_path).stdout == f"{row['id']} is sent again\n"
+    refused(command("webhooks", "resend", "msg_nobody", *folder, cwd=tmp_path), "no such delivery")
+    new = command("webhooks", "rotate", client.profile_id, *folder, cwd=tmp_path).stdout.strip()
+    data = client.get("/v2/webhooks/secret").json()["data"]
+    assert (data["secret"], [one["secret"] for one in data["previous"]]) == (new, [old])
+    refused(command("webhooks", "rotate", "prof_nobody", *folder, cwd=tmp_path), "prof_nobody")

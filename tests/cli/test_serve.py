@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from pathlib import Path
 
 import httpx2
@@ -116,3 +117,17 @@ def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: workers() not in ([], [first]), seconds=30, what="another worker")
         assert httpx2.get(f"{running.url}/healthz").status_code == 200
+
+
+def test_a_stop_ends_the_streams_of_events_whole_and_does_not_wait_for_their_jobs(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, "--no-worker", ready=False) as gateway, gateway.client() as client:
+        body = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
+        job_id = client.post("/v1/proxy/core-voice-clone", json=body).json()["job"]["id"]
+        with client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
+            lines = stream.iter_lines()
+            assert any("queued" in line for line in lines)
+            began = time.monotonic()
+            gateway.process.terminate()
+            assert [line for line in lines if line.startswith("data")] == []
+        gateway.process.wait(20)
+        assert time.monotonic() - began < 15

@@ -41,6 +41,32 @@ def holder(url: str, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     child.wait()
 
 
+def test_a_look_at_a_lease_tells_whether_its_process_lives(url: str, holder: subprocess.Popen[str]) -> None:
+    leases = Leases(url)
+    assert leases.is_held("worker-0")
+    holder.kill()
+    holder.wait()
+    assert not leases.is_held("worker-0")
+    own = leases.take("worker-0")  # the look did not keep it
+    assert own is not None
+    assert leases.is_held("worker-0")
+
+
+def test_a_look_at_a_lease_that_never_was_leaves_nothing(url: str, tmp_path: Path) -> None:
+    assert not Leases(url).is_held("calls_nobody")
+    assert list(tmp_path.rglob("calls_nobody")) == []
+
+
+def test_a_look_at_a_lease_on_postgres_sees_the_session_that_holds_it(postgres_url: str) -> None:
+    leases = Leases(postgres_url)
+    assert not leases.is_held("calls_a")
+    lease = leases.take("calls_a")
+    assert lease is not None
+    assert Leases(postgres_url).is_held("calls_a")
+    lease.give_back()
+    assert not leases.is_held("calls_a")
+
+
 def test_a_lease_is_not_taken_twice(url: str) -> None:
     first = Leases(url).take("worker-0")
     assert first is not None

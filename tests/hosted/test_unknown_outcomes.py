@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 
 from tests.support.client import error_of
@@ -130,3 +131,25 @@ def test_a_part_that_a_killed_worker_had_begun_is_not_spoken_again(home: House) 
     home.tidy()
     assert home.client.balance()["balance"] == balance
     assert states(home) == [("speech", "lost")]
+
+
+def test_an_idempotency_key_stays_taken_for_as_long_as_the_outcome_is_not_known(home: House) -> None:
+    voice_id = home.clone("elevenlabs")
+    home.elevenlabs.faults.add(Fault(SPEECH["elevenlabs"], lost=True))
+    home.elevenlabs.spoken.clear()
+    body = {"text": "The ferry leaves.", "voice_id": voice_id, "provider": "elevenlabs"}
+
+    def call() -> httpx2.Response:
+        return home.client.request("POST", TTS, json=body, headers={"Idempotency-Key": "first"})
+
+    assert call().status_code == 504
+    waiting = call()
+    assert waiting.status_code == 409
+    assert error_of(waiting)["code"] == "idempotency_in_flight"
+    assert len(home.elevenlabs.spoken) == 1
+    home.clock.turn(seconds=15 * 60 + 1)
+    home.tidy()
+    assert call().status_code == 200
+    assert call().headers["Idempotent-Replayed"] == "true"
+    assert len(home.elevenlabs.spoken) == 2
+    assert home.held() == 0

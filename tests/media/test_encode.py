@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import resource
 import tempfile
 import wave
 from pathlib import Path
@@ -96,3 +99,13 @@ def test_what_can_not_be_encoded(ffmpeg: Path) -> None:
         encode(tone(100), "mp3", ffmpeg=ffmpeg)
     with pytest.raises(RuntimeError, match="could not encode"):
         encode(tone(480), "mp3", ffmpeg=Path("/bin/false"))
+
+
+def test_a_server_with_more_than_a_thousand_open_files_encodes(ffmpeg: Path, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 1200:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    with contextlib.ExitStack() as files:
+        for _ in range(1100):
+            files.enter_context(Path(os.devnull).open("rb"))
+        assert encode(tone(24_000), "mp3", ffmpeg=ffmpeg).startswith(b"ID3")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from voxport.errors import TooLarge
+from voxport.errors import AudioUrlUnusable, TooLarge
 from voxport.media.safefetch import fetch
 
 from .conftest import Answer, Serve, get, policy_for, redirect, refused, reply
@@ -143,3 +143,45 @@ def test_no_redirect_from_https_to_http(serve: Serve, certificate: Path) -> None
     trusting = ssl.create_default_context(cafile=str(certificate))
     refused("https://public.test/", policy_for(server, ssl_context=trusting))
     assert len(server.requests) == 1
+
+
+def test_what_the_network_broke_off_is_tried_again_from_the_beginning(serve: Serve) -> None:
+    answers = iter([reply(b"half", length=100), reply(b"", status="503 Busy"), reply(b"the whole recording")])
+    server = serve(lambda connection, request: next(answers)(connection, request))
+    into = io.BytesIO()
+    fetched = fetch("http://public.test/", into, policy_for(server), pauses=(0.01, 0.01))
+    assert (fetched.size, into.getvalue()) == (19, b"the whole recording")
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "403 Forbidden", "204 No Content"])
+def test_an_answer_that_is_no_recording_is_not_asked_for_again(serve: Serve, status: str) -> None:
+    server = serve(reply(b"", status=status))
+    with pytest.raises(AudioUrlUnusable):
+        fetch("http://public.test/", io.BytesIO(), policy_for(server), pauses=(0.01, 0.01))
+    assert len(server.requests) == 1
+
+
+def test_all_tries_together_have_the_time_of_one(serve: Serve) -> None:
+    server = serve(reply(b"", status="503 Busy"))
+    began = time.monotonic()
+    with pytest.raises(AudioUrlUnusable):
+        fetch("http://public.test/", io.BytesIO(), policy_for(server, timeout_seconds=0.5), pauses=(0.2, 30.0))
+    assert time.monotonic() - began < 2
+    assert len(server.requests) == 2
+
+
+def test_a_fetch_that_is_no_longer_wanted_ends_soon_also_where_the_server_says_nothing(serve: Serve) -> None:
+    class NotWantedError(Exception):
+        pass
+
+    began = time.monotonic()
+
+    def watch() -> None:
+        if time.monotonic() - began > 0.5:
+            raise NotWantedError
+
+    server = serve(lambda connection, request: time.sleep(10))
+    with pytest.raises(NotWantedError):
+        fetch("http://public.test/", io.BytesIO(), policy_for(server, timeout_seconds=10), watch=watch)
+    assert time.monotonic() - began < 3

@@ -25,9 +25,10 @@ LATER = {"Prefer": "respond-async"}
 
 
 @contextlib.contextmanager
-def worker(client: Client, spoken: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(client: Client, spoken: Path, seconds: float = 0.2) -> Iterator[subprocess.Popen[bytes]]:
+    """`seconds` for each piece."""
     data_dir = client.gateway.settings.data_dir
-    command = [sys.executable, "-m", "tests.support.humming_worker", str(data_dir), str(spoken)]
+    command = [sys.executable, "-m", "tests.support.humming_worker", str(data_dir), str(spoken), str(seconds)]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, env=environment(), cwd=root) as process:
         try:

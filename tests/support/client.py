@@ -70,6 +70,9 @@ class Client:
     def patch(self, path: str, json: Any) -> httpx2.Response:
         return self.request("PATCH", path, json=json)
 
+    def put_json(self, path: str, json: Any) -> httpx2.Response:
+        return self.request("PUT", path, json=json)
+
     def delete(self, path: str) -> httpx2.Response:
         return self.request("DELETE", path)
 

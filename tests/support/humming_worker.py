@@ -1,6 +1,6 @@
-"""A worker process that hums: `python -m tests.support.humming_worker DATA_DIR SPOKEN`.
+"""A worker process that hums: `python -m tests.support.humming_worker DATA_DIR SPOKEN SECONDS`.
 
-Everything but the provider is real. Each piece takes a fifth of a second, and is written to the file SPOKEN by its
+Everything but the provider is real. Each piece takes so many seconds, and is written to the file SPOKEN by its
 number before it leaves the provider.
 """
 
@@ -20,9 +20,9 @@ from voxport.providers.base import SAMPLE_RATE
 PIECES = 12
 
 
-def main(data_dir: Path, spoken: Path) -> None:
+def main(data_dir: Path, spoken: Path, seconds: float) -> None:
     def tell(number: int) -> None:
-        time.sleep(0.2)
+        time.sleep(seconds)
         with spoken.open("a") as file:
             file.write(f"{number}\n")
 
@@ -34,4 +34,4 @@ def main(data_dir: Path, spoken: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))

@@ -19,7 +19,6 @@ from voxport.errors import VoxportError
 from voxport.gateway import Gateway
 from voxport.intents.service import Intents
 from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.sample import SampleReport
 from voxport.media.samples import Audio, Embed, Sample, Samples
 from voxport.providers.base import (
     NO_SETTINGS,
@@ -40,6 +39,7 @@ from voxport.providers.base import Audio as Speech
 from voxport.providers.registry import Registry
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech as SpeechService
+from voxport.testing.recordings import GOOD
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 
@@ -156,21 +156,7 @@ class AnySample(Samples):
     def check(self, audio: Audio) -> Sample:
         if self.failure is not None:
             raise self.failure
-        report = SampleReport(
-            duration_seconds=60.0,
-            speech_seconds=50.0,
-            speech_begin_seconds=0.0,
-            speech_end_seconds=60.0,
-            level_dbfs=-20.0,
-            peak=0.5,
-            clipped_share=0.0,
-            snr_db=40.0,
-            bandwidth_hz=11_000.0,
-            decay_seconds=0.25,
-            several_speakers=False,
-            warnings=self.warnings,
-        )
-        return Sample(audio, report)
+        return Sample(audio, dataclasses.replace(GOOD, warnings=self.warnings))
 
 
 @dataclass(frozen=True)

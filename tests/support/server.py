@@ -22,7 +22,7 @@ from voxport.web.protocol import Patience, server_config
 
 def environment(**values: str) -> dict[str, str]:
     """For child processes: nothing of the settings that the machine may have."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
     return {**kept, **values}
 
 

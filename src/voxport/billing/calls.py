@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
 from voxport.db.lease import Leases
@@ -25,9 +25,14 @@ _log = logging.getLogger("voxport.billing")
 
 @dataclass(frozen=True)
 class Call:
+    """`key_id` and `voice_id` are for the report of the usage; a voice that nobody keeps is None."""
+
     profile_id: str
     service: ServiceName
     request_id: str
+    claim: Claim = NO_CLAIM
+    key_id: str | None = None
+    voice_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,9 @@ class Calls:
         self._owner: str | None = None
         self._guard = threading.Lock()
 
-    @contextlib.contextmanager
-    def hold(self, call: Call, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Iterator[OpenCall]:
-        """Hold the price of `units`, with whatever `also` records in the same transaction. A block that ends without
-        `capture` or `keep` gives the hold back. Raises InsufficientCredits."""
+    def hold(self, call: Call, *, units: Decimal, also: Callable[[Session], None] | None = None) -> OpenCall:
+        """Hold the price of `units`, with whatever `also` records in the same transaction. The work is done in the
+        call's `with` block; a call that never comes to it is to be given back. Raises InsufficientCredits."""
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
                 tx,
@@ -64,15 +68,13 @@ class Calls:
                 amount=self._billing.price(call.service, units),
                 request_id=call.request_id,
                 owner=self.owner,
+                key_id=call.key_id,
+                voice_id=call.voice_id,
             )
+            call.claim.open(tx, hold_id)
             if also is not None:
                 also(tx)
-        open_call = OpenCall(self._database, self._billing, call, hold_id)
-        try:
-            yield open_call
-        finally:
-            if not open_call.is_settled:
-                self._release(hold_id)
+        return OpenCall(self._database, self._billing, call, hold_id, self._release)
 
     def release_abandoned(self, others: Iterable[str] = (), before: Callable[[str], None] = lambda _: None) -> int:
         """Release the holds of calls whose process died; how many there were. Each process of which this, or another
@@ -109,27 +111,45 @@ class Calls:
 
 
 class OpenCall:
-    def __init__(self, database: Database, billing: Billing, call: Call, hold_id: str) -> None:
+    """A call whose price is held. A `with` block that ends without `capture` or `keep` gives the hold back."""
+
+    def __init__(
+        self, database: Database, billing: Billing, call: Call, hold_id: str, release: Callable[[str], None]
+    ) -> None:
+        self._release = release
         self._database = database
         self._billing = billing
         self.call = call
         self.hold_id = hold_id
         self.is_settled = False
 
+    def __enter__(self) -> OpenCall:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.is_settled:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """The call came to nothing."""
+        self.is_settled = True
+        self.call.claim.drop()
+        self._release(self.hold_id)
+
     def keep(self) -> None:
         """Leave the hold as it is: nobody knows whether the work was done, and somebody else settles it."""
         self.is_settled = True
 
-    def capture(self, *, units: Decimal, also: Callable[[Session], None] | None = None) -> Settled:
+    def capture(self, *, units: Decimal, also: Callable[[Session, Settled], None] | None = None) -> Settled:
         """Charge what was used, with whatever `also` records in the same transaction. Raises ProviderTimeout where
         the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
         try:
             with self._database.transaction() as tx:
                 cost = self._billing.capture(tx, self.hold_id, units=units)
+                settled = Settled(cost, self._billing.funds(tx, self.call.profile_id).balance)
                 if also is not None:
-                    also(tx)
-                balance = self._billing.funds(tx, self.call.profile_id).balance
+                    also(tx, settled)
         except AlreadySettled:
             raise ProviderTimeout("The call took too long and was given up. Nothing was charged.") from None
         self.is_settled = True
-        return Settled(cost, balance)
+        return settled

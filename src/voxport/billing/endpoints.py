@@ -1,10 +1,10 @@
-"""GET /v2/billing/balance, /v2/billing/ledger, /v2/billing/requests/{request_id} and /v1/catalog."""
+"""GET /v2/billing/balance, /v2/billing/ledger, /v2/billing/usage, /v2/billing/requests/{request_id} and /v1/catalog."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query, Response
 
 from voxport.billing.models import LedgerTransaction
 from voxport.billing.money import MICRO, json_number, to_micro
@@ -18,10 +18,15 @@ from voxport.billing.schemas import (
     RequestCostBody,
     RequestData,
     ServiceRow,
+    UsageBody,
+    UsageGroup,
 )
 from voxport.billing.service import Billing
+from voxport.billing.usage import COLUMNS, GroupBy, as_csv, cells, period_of, usage
 from voxport.catalog import Catalog
 from voxport.clock import iso
+from voxport.db.session import Database
+from voxport.web.accepting import prefers
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
@@ -30,6 +35,7 @@ router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute, dependencie
 
 
 BillingDep = Annotated[Billing, part("billing")]
+_MOMENT = "A date, or a date-time of ISO 8601, in UTC: `2026-04-27`, `2026-04-27T10:30:00Z`."
 
 
 @router.get("/v2/billing/balance", summary="What is left to spend")
@@ -45,6 +51,34 @@ def balance(caller: Caller, billing: BillingDep) -> BalanceBody:
 def ledger(caller: Caller, billing: BillingDep, limit: Limit = 50, cursor: Cursor = None) -> LedgerBody:
     page = billing.ledger(caller.profile_id, limit=limit, cursor=cursor)
     return LedgerBody(data=[_row(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/v2/billing/usage",
+    summary="What was charged, by service, day, voice or key",
+    response_model=UsageBody,
+    responses={200: {"content": {"text/csv": {}}, "description": "As JSON, or with `Accept: text/csv` as CSV"}},
+)
+def usage_report(
+    caller: Caller,
+    database: Annotated[Database, part("database")],
+    response: Response,
+    group_by: GroupBy = "service",
+    begin: Annotated[str | None, Query(alias="from", max_length=64, description=_MOMENT)] = None,
+    end: Annotated[str | None, Query(alias="to", max_length=64, description=f"Not part of it. {_MOMENT}")] = None,
+    accept: Annotated[list[str] | None, Header(description="`text/csv` for CSV.")] = None,
+) -> UsageBody | Response:
+    rows = usage(database, caller.profile_id, group_by=group_by, period=period_of(begin, end))
+    if prefers(accept, "text/csv", to="application/json"):
+        headers = {"Content-Disposition": f'attachment; filename="usage-by-{group_by}.csv"', "Vary": "Accept"}
+        return Response(as_csv([COLUMNS, *map(cells, rows)]), media_type="text/csv", headers=headers)
+    response.headers["Vary"] = "Accept"
+    return UsageBody(
+        data=[
+            UsageGroup(group=row.group, calls=row.calls, units=row.micro_units / MICRO, tokens=json_number(row.tokens))
+            for row in rows
+        ]
+    )
 
 
 @router.get("/v2/billing/requests/{request_id}", summary="What one request cost")

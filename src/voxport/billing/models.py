@@ -43,6 +43,9 @@ class Hold(Base):
     job_id: Mapped[str | None] = mapped_column(String(64))
     # The lease of the process that serves the call; a job's hold has none.
     owner: Mapped[str | None] = mapped_column(String(64))
+    # Whose call it is and which voice it was for: what a report of the usage is grouped by.
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    voice_id: Mapped[str | None] = mapped_column(String(128))
     amount: Mapped[int] = mapped_column(BigInteger)
     captured: Mapped[int] = mapped_column(BigInteger, default=0)
     state: Mapped[str] = mapped_column(String(16))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Float, Row, case, cast, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from voxport.billing.models import Balance, Hold, LedgerEntry, LedgerTransaction
+from voxport.db.base import UtcDay
 from voxport.db.session import changed
 
 
@@ -102,6 +104,61 @@ def ledger_page(tx: Session, profile_id: str, before: int | None, limit: int) ->
     return tx.scalars(query.order_by(LedgerTransaction.sequence.desc()).limit(limit)).all()
 
 
+def usage(
+    tx: Session, profile_id: str | None, group_by: str, begin: datetime | None, end: datetime | None
+) -> Sequence[Row[str, str, int, int, int]]:
+    """(profile, group, calls, micro-units, tokens), in no order, of what was charged from `begin` to before `end`, of
+    one profile or of all. A request has one hold, so its refunds are found by its id; a part that was refunded takes as
+    large a part of the units."""
+    charge = LedgerTransaction
+    nothing: ColumnElement[str] = literal_column("''")  # a parameter would not be the same one in GROUP BY
+    groups: dict[str, ColumnElement[str]] = {
+        "service": func.coalesce(charge.service, nothing),
+        "day": UtcDay(charge.created_at),
+        "voice": func.coalesce(Hold.voice_id, nothing),
+        "key": func.coalesce(Hold.key_id, nothing),
+    }
+    refunds = (
+        select(
+            LedgerTransaction.profile_id,
+            LedgerTransaction.request_id,
+            func.sum(LedgerTransaction.tokens).label("tokens"),
+        )
+        .where(LedgerTransaction.kind == "refund", LedgerTransaction.request_id.is_not(None))
+        .group_by(LedgerTransaction.profile_id, LedgerTransaction.request_id)
+    )
+    if profile_id is not None:
+        refunds = refunds.where(LedgerTransaction.profile_id == profile_id)
+    refunded = refunds.subquery()
+    group = groups[group_by].label("grouped")
+    share = refunded.c.tokens / -func.nullif(cast(charge.tokens, Float), 0)
+    units_back = cast(func.round(charge.micro_units * share), BigInteger)
+    query = (
+        select(
+            charge.profile_id,
+            group,
+            func.count(charge.sequence),
+            _whole(func.sum(func.coalesce(charge.micro_units, 0) - func.coalesce(units_back, 0))),
+            _whole(func.sum(-charge.tokens - func.coalesce(refunded.c.tokens, 0))),
+        )
+        .join(Hold, Hold.id == charge.hold_id)
+        .join(
+            refunded,
+            (refunded.c.profile_id == charge.profile_id) & (refunded.c.request_id == charge.request_id),
+            isouter=True,
+        )
+        .where(charge.kind == "capture")
+        .group_by(charge.profile_id, group)
+    )
+    if profile_id is not None:
+        query = query.where(charge.profile_id == profile_id)
+    if begin is not None:
+        query = query.where(charge.created_at >= begin)
+    if end is not None:
+        query = query.where(charge.created_at < end)
+    return tx.execute(query).all()
+
+
 def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
     """Transactions whose entries don't sum to zero, or that have none."""
     total = func.coalesce(func.sum(LedgerEntry.amount), 0)
@@ -175,3 +232,49 @@ def holds_that_disagree(tx: Session) -> Sequence[tuple[str, str, int, int | None
         )
     )
     return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]
+
+
+def misstated_holds(tx: Session) -> Sequence[tuple[str, str]]:
+    """Holds whose state is none, or does not go with their other columns: (hold, state)."""
+    is_open = (Hold.state == "open") & Hold.settled_at.is_(None) & (Hold.captured == 0)
+    is_captured = (Hold.state == "captured") & Hold.settled_at.is_not(None)
+    is_released = (Hold.state == "released") & Hold.settled_at.is_not(None) & (Hold.captured == 0)
+    query = select(Hold.id, Hold.state).where(~(is_open | is_captured | is_released))
+    return [(row[0], row[1]) for row in tx.execute(query)]
+
+
+def charges_without_their_call(tx: Session) -> Sequence[str]:
+    """Charges without a hold, or with the hold of another profile, service, request or job."""
+    charge = LedgerTransaction
+    query = (
+        select(charge.id)
+        .join(Hold, Hold.id == charge.hold_id, isouter=True)
+        .where(
+            charge.kind == "capture",
+            Hold.id.is_(None)
+            | (Hold.profile_id != charge.profile_id)
+            | charge.service.is_distinct_from(Hold.service)
+            | charge.request_id.is_distinct_from(Hold.request_id)
+            | charge.job_id.is_distinct_from(Hold.job_id),
+        )
+    )
+    return tx.scalars(query).all()
+
+
+def refunds_over_their_charge(tx: Session) -> Sequence[tuple[str, int, int]]:
+    """Requests of which more was refunded than charged: (request, refunded, charged)."""
+    row = LedgerTransaction
+    refunded = func.sum(case((row.kind == "refund", row.tokens), else_=0))
+    charged = func.sum(case((row.kind == "capture", -row.tokens), else_=0))
+    query = (
+        select(row.request_id, refunded, charged)
+        .where(row.kind.in_(("capture", "refund")), row.request_id.is_not(None))
+        .group_by(row.profile_id, row.request_id)
+        .having(refunded > charged)
+    )
+    return [(row[0] or "", int(row[1]), int(row[2])) for row in tx.execute(query)]
+
+
+def _whole(total: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum as a whole number: Postgres adds up 64 bits to a numeric."""
+    return cast(total, BigInteger)

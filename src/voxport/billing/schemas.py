@@ -54,6 +54,20 @@ class RequestCostBody(BaseModel):
     data: RequestData
 
 
+class UsageGroup(BaseModel):
+    """`group` is empty for calls without a voice or key. What was refunded is not counted any more."""
+
+    group: str
+    calls: int
+    units: float
+    tokens: float
+
+
+class UsageBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: list[UsageGroup]
+
+
 class ServiceRow(BaseModel):
     service: str
     unit_type: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -42,10 +43,22 @@ class RequestCost:
     micro_units: int | None
 
 
+class BalanceWatch(Protocol):
+    """Who tells a customer that the credits run low. Each is called in the transaction of the change, with the balance
+    after it, in micro-tokens."""
+
+    def spent(self, tx: Session, profile_id: str, balance: int) -> None: ...
+
+    def credited(self, tx: Session, profile_id: str, balance: int) -> None: ...
+
+
 class Billing:
-    def __init__(self, database: Database, catalog: Catalog, clone_limits: CloneLimits = NO_LIMITS) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, watch: BalanceWatch, clone_limits: CloneLimits = NO_LIMITS
+    ) -> None:
         self._database = database
         self._catalog = catalog
+        self._watch = watch
         self._clone_limits = clone_limits
 
     def price(self, service: ServiceName, units: Decimal) -> int:
@@ -62,6 +75,8 @@ class Billing:
         request_id: str,
         job_id: str | None = None,
         owner: str | None = None,
+        key_id: str | None = None,
+        voice_id: str | None = None,
     ) -> str:
         """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
         Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved."""
@@ -81,6 +96,8 @@ class Billing:
             request_id=request_id,
             job_id=job_id,
             owner=owner,
+            key_id=key_id,
+            voice_id=voice_id,
             amount=amount,
             captured=0,
             state="open",
@@ -89,6 +106,7 @@ class Billing:
         )
         tx.add(hold)
         tx.flush()
+        self._watch.spent(tx, profile_id, self.funds(tx, profile_id).balance)
         return hold.id
 
     def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> int:
@@ -102,6 +120,7 @@ class Billing:
             raise AlreadySettled(hold_id)
         after = repository.move(tx, hold.profile_id, credits=-amount, held=-hold.amount)
         self._record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
+        self._watch.spent(tx, hold.profile_id, self.funds(tx, hold.profile_id).balance)
         return amount
 
     def release(self, tx: Session, hold_id: str) -> bool:
@@ -115,6 +134,10 @@ class Billing:
     def give_back(self, tx: Session, hold_id: str) -> int:
         """Release a hold; what came back, in micro-tokens: nothing where it was settled before."""
         return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
+
+    def state_of(self, tx: Session, hold_id: str) -> str:
+        """`open`, `captured` or `released`."""
+        return self._require(tx, hold_id).state
 
     def disown(self, tx: Session, hold_id: str) -> None:
         """The hold no longer ends with the process that made it."""
@@ -139,6 +162,7 @@ class Billing:
             raise Invalid(f"A profile holds at most {money.MAX_TOKENS:,} tokens.")
         after = repository.move(tx, profile_id, credits=amount, held=0)
         self._record(tx, profile_id, "credit", amount, after, note=note)
+        self._watch.credited(tx, profile_id, self.funds(tx, profile_id).balance)
         return after
 
     def funds(self, tx: Session, profile_id: str) -> Funds:

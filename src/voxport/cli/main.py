@@ -1,4 +1,4 @@
-"""`voxport`: serve, worker, profiles, keys, credits, ledger, intents, demo."""
+"""`voxport`: serve, worker, profiles, keys, credits, ledger, usage, intents, webhooks, demo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from pydantic import ValidationError
 
 import voxport
-from voxport.cli import accounts, demo, intents, money, serve
+from voxport.cli import accounts, demo, intents, money, serve, usage, webhooks
 from voxport.errors import VoxportError
 from voxport.gateway import ConfigError
 
@@ -49,7 +49,9 @@ main.add_command(accounts.profiles)
 main.add_command(accounts.keys)
 main.add_command(money.credits)
 main.add_command(money.ledger)
+main.add_command(usage.usage_command)
 main.add_command(intents.intents)
+main.add_command(webhooks.webhooks)
 main.add_command(demo.demo)
 
 

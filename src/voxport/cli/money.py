@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from voxport.billing.money import header, parse_tokens
-from voxport.billing.verify import verify
 from voxport.cli.common import data_dir_option, opened
 
 
@@ -42,10 +41,14 @@ def ledger() -> None:
 @ledger.command("verify")
 @data_dir_option
 def verify_ledger(data_dir: Path | None) -> None:
-    """Prove that the books are right: every transaction sums to zero, every hold was settled at most once, every
-    balance is what its entries sum to. Exit code 1 where something is wrong."""
+    """Prove that the books are right. Exit code 1 where something is wrong.
+
+    Every transaction sums to zero, every balance is what its entries sum to, every hold was settled once or is open for
+    a call, a job or an unknown outcome that still lives, every charge has its call, and every completed job its charge.
+    It may run at any time: what is under way disturbs nothing.
+    """
     with opened(data_dir) as gateway:
-        problems = verify(gateway.database)
+        problems = gateway.books.verify()
     for problem in problems:
         click.echo(problem)
     if problems:

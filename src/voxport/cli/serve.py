@@ -24,6 +24,7 @@ from voxport.billing.money import to_micro
 from voxport.cli.common import data_dir_option, load_settings
 from voxport.errors import Invalid
 from voxport.gateway import Gateway, open_gateway
+from voxport.jobs.feed import Feed
 from voxport.logs import configure_logging
 from voxport.settings import Settings
 from voxport.web.protocol import server_config
@@ -62,12 +63,24 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     _bootstrap(gateway)
     app = create_app(settings, gateway=gateway)
     _allow_many_files()
-    server = uvicorn.Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS))
+    server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed)
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.nullcontext() if no_worker else _worker_beside(settings):
         server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """When it stops it ends the streams of events first, which have no end of their own."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feed.close()
+        await super().shutdown(sockets)
 
 
 @click.command()

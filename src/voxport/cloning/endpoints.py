@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from voxport.billing.money import header
-from voxport.cloning.instant import InstantCloning, InstantRequest
+from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
 from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
+from voxport.idempotency.claim import Answer
+from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
+from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.parts import part
 
-router = APIRouter(tags=["cloning"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 
 
-@router.post("/v1/proxy/core-voice-clone", status_code=202, summary="A persistent voice from a recording, as a job")
+@router.post(
+    "/v1/proxy/core-voice-clone",
+    status_code=202,
+    summary="A persistent voice from a recording, as a job",
+    response_model=AcceptedBody,
+)
 def clone_voice(
     body: CloneBody,
     caller: Caller,
     request_id: RequestId,
-    response: Response,
+    claiming: Claiming,
     cloning: Annotated[Cloning, part("cloning")],
-) -> AcceptedBody:
-    request = CloneRequest(body.audio_url, body.provider, body.name, body.description)
-    job = cloning.submit(caller, request, request_id=request_id)
-    return accepted(job, response)
+) -> JSONResponse:
+    request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url)
+    job = cloning.submit(caller, request, request_id=request_id, claim=claiming(accepted))
+    return json_response(accepted(job))
 
 
-@router.post("/v1/voices/{voice_id}/bindings", status_code=202, summary="A clone at another provider, as a job")
+@router.post(
+    "/v1/voices/{voice_id}/bindings",
+    status_code=202,
+    summary="A clone at another provider, as a job",
+    response_model=AcceptedBody,
+)
 def bind_voice(
     voice_id: str,
     body: BindingBody,
     caller: Caller,
     request_id: RequestId,
-    response: Response,
+    claiming: Claiming,
     cloning: Annotated[Cloning, part("cloning")],
-) -> AcceptedBody:
-    job = cloning.bind(caller, voice_id, body.provider, request_id=request_id)
-    return accepted(job, response)
+) -> JSONResponse:
+    job = cloning.bind(
+        caller,
+        voice_id,
+        body.provider,
+        request_id=request_id,
+        webhook_url=body.webhook_url,
+        claim=claiming(accepted),
+    )
+    return json_response(accepted(job))
 
 
 @router.post(
@@ -57,13 +78,22 @@ async def instant_clone(
     caller: Caller,
     request_id: RequestId,
     gate: GateDep,
+    claiming: Claiming,
     instant: Annotated[InstantCloning, part("instant")],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
     request = InstantRequest(body.audio_url, body.text, body.provider, sent)
     prepared = await run_in_threadpool(instant.prepare, caller, request)
-    result = await gate.run(caller.profile_id, lambda: instant.speak(prepared, request_id=request_id))
+    claim = claiming(lambda result: _spoken(body, result))
+    held = await run_in_threadpool(partial(instant.hold, prepared, request_id=request_id, claim=claim))
+    call = partial(instant.speak, prepared, held)
+    result = await gate.run(caller.profile_id, call, otherwise=held.give_back)
+    return Response(result.wav, headers=_spoken(body, result).headers)
+
+
+def _spoken(body: InstantBody, result: InstantResult) -> Answer:
     headers = {
+        "Content-Type": "audio/wav",
         "X-Used-Voice-Id": result.voice_id,
         "X-Provider": result.provider,
         "X-Text-Length": str(len(body.text)),
@@ -73,4 +103,4 @@ async def instant_clone(
     }
     if result.warnings:
         headers["X-Voxport-Warnings"] = " ".join(result.warnings).encode("ascii", "replace").decode()
-    return Response(result.wav, media_type="audio/wav", headers=headers)
+    return Answer(200, headers)

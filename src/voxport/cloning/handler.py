@@ -22,6 +22,7 @@ from voxport.providers.registry import Registry, require_length
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 
+_FETCH_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that the network broke off
 _log = logging.getLogger("voxport.cloning")
 
 
@@ -69,7 +70,12 @@ class CloneHandler:
         if _binds(run):
             return {}
         run.advance("fetching", 0.02)
-        audio = self._samples.obtain(run.profile_id, Source(**run.request["source"]))
+        audio = self._samples.obtain(
+            run.profile_id,
+            Source(**run.request["source"]),
+            watch=lambda: run.advance("fetching", 0.02),
+            pauses=_FETCH_PAUSES,
+        )
         run.advance("checking", 0.1)
         sample = self._samples.check(audio)
         self._samples.keep(sample_key(run.subject), sample.audio)
@@ -81,6 +87,8 @@ class CloneHandler:
         names = _providers(run)
         for name in names:
             try:
+                if name == names[-1]:
+                    return run.retried(lambda name=name: self._clone_at(run, name))  # type: ignore[misc]
                 return self._clone_at(run, name)
             except OutcomeUnknown as unknown:
                 raise self._intents.lose_job(run.job_id, unknown) from unknown

@@ -6,9 +6,11 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.billing.calls import Call, Calls
+from voxport.billing.calls import Call, Calls, OpenCall, Settled
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
@@ -98,12 +100,18 @@ class InstantCloning:
             raise refusal
         return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source)
 
-    def speak(self, prepared: PreparedInstant, *, request_id: str) -> InstantResult:
+    def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> OpenCall:
+        """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
+        InsufficientCredits."""
+        caller = prepared.caller
+        return self._calls.hold(Call(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id), units=ONE)
+
+    def speak(self, prepared: PreparedInstant, held: OpenCall) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
-        that is not known. Raises SampleUnusable, InsufficientCredits, ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id)
-        with self._calls.hold(call, units=ONE) as hold, self._intents.watching(hold) as watch:
-            sample = self._samples.check(self._samples.obtain(call.profile_id, prepared.source))
+        that is not known. Raises SampleUnusable, ProviderError."""
+        claim = held.call.claim
+        with held as hold, self._intents.watching(hold) as watch:
+            sample = self._samples.check(self._samples.obtain(held.call.profile_id, prepared.source))
             for provider in prepared.providers:
                 try:
                     voice_id, pieces = self._spoken(prepared, provider, sample.audio, watch)
@@ -114,8 +122,17 @@ class InstantCloning:
                         raise
                     _log.warning("another provider speaks instead", extra={"failed": provider.name})
             wav = wav_bytes(np.concatenate(pieces))
-            settled = hold.capture(units=ONE, also=watch.settle_removed)
-        return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, sample.report.warnings)
+            claim.store(wav)
+
+            def result(settled: Settled) -> InstantResult:
+                warnings = sample.report.warnings
+                return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, warnings)
+
+            def record(tx: Session, settled: Settled) -> None:
+                watch.settle_removed(tx)
+                claim.keep(tx, result(settled))
+
+            return result(hold.capture(units=ONE, also=record))
 
     def _spoken(
         self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from voxport.jobs.schemas import WebhookUrl
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
-from voxport.speech.schemas import Text, VoiceSettings
+from voxport.speech.schemas import VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
 
@@ -14,14 +15,16 @@ class CloneBody(RequestBody):
     provider: ProviderChoice | None = None
     name: Name = "Cloned voice"
     description: Description = ""
+    webhook_url: WebhookUrl | None = None
 
 
 class InstantBody(RequestBody):
     audio_url: AudioUrl
-    text: Text
+    text: str
     provider: ProviderChoice | None = None
     voice_settings: VoiceSettings | None = None
 
 
 class BindingBody(RequestBody):
     provider: ProviderName
+    webhook_url: WebhookUrl | None = None

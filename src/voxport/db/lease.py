@@ -42,6 +42,16 @@ class Leases:
         """The lease, or None where a living process holds it."""
         return self._take_file(name) if self._folder is not None else self._take_row(name)
 
+    def is_held(self, name: str) -> bool:
+        """Whether a living process holds the lease now. It is only looked at: nothing stays of the look."""
+        if self._folder is not None and not (self._folder / name).exists():
+            return False
+        lease = self.take(name)
+        if lease is None:
+            return True
+        lease.give_back()
+        return False
+
     def retire(self, name: str, lease: Lease) -> None:
         """Give back a lease whose name nobody will use again."""
         if self._folder is not None:

@@ -29,7 +29,10 @@ class Database:
         self.url = url
         self.is_sqlite = _backend(url) == "sqlite"
         self._engine = (
-            sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_size=POOL_SIZE, hide_parameters=True)
+            sqlite_engine(url)
+            if self.is_sqlite
+            # No overflow: four processes stay under the hundred connections that Postgres takes as it comes.
+            else create_engine(url, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True)
         )
         # Several statements see one state: SQLite's readers do so by themselves.
         self._reader = (

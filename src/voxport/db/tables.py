@@ -2,12 +2,15 @@
 
 from voxport.accounts import models as accounts
 from voxport.billing import models as billing
+from voxport.books import models as books
 from voxport.db.base import Base
+from voxport.idempotency import models as idempotency
 from voxport.intents import models as intents
 from voxport.jobs import models as jobs
 from voxport.media import models as media
 from voxport.voices import models as voices
+from voxport.webhooks import models as webhooks
 
-__all__ = ["accounts", "billing", "intents", "jobs", "media", "metadata", "voices"]
+__all__ = ["accounts", "billing", "books", "idempotency", "intents", "jobs", "media", "metadata", "voices", "webhooks"]
 
 metadata = Base.metadata

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from voxport.engine.errors import (
     VoiceFileError,
 )
 from voxport.engine.protocol import Header, pack, unpack
+from voxport.engine.waiting import is_readable, is_writable
 
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME")
 _KEPT_PREFIXES: Final = ("LC_", "PYTHON", "OPENBLAS_", "OMP_")
@@ -102,8 +102,7 @@ class Connection:
     def _read(self, size: int) -> bytes:
         parts = bytearray()
         while len(parts) < size:
-            ready, _, _ = select.select([self._from], [], [], self._remaining())
-            if not ready:
+            if not is_readable(self._from, self._remaining()):
                 raise EngineUnavailable("The engine took too long. Try again.")
             part = os.read(self._from, min(1 << 20, size - len(parts)))
             if not part:
@@ -114,8 +113,7 @@ class Connection:
     def _send(self, content: bytes) -> None:
         rest = memoryview(content)
         while rest:
-            _, ready, _ = select.select([], [self._to], [], self._remaining())
-            if not ready:
+            if not is_writable(self._to, self._remaining()):
                 raise EngineUnavailable("The engine took too long. Try again.")
             try:
                 rest = rest[os.write(self._to, rest[: 1 << 16]) :]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from voxport.engine import eastasian
 from voxport.engine.errors import EngineUnavailable
 from voxport.engine.languages import BY_MISAKI
 from voxport.engine.symbols import to_symbols
+from voxport.engine.waiting import is_readable
 from voxport.engine.weights import default_cache
 
 _SECONDS_PER_ANSWER: Final = 30.0
@@ -91,8 +91,7 @@ def _line(fileno: int, deadline: float) -> bytes:
     """One line from a pipe; EOFError when its writer is gone, TimeoutError after the deadline (monotonic s)."""
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):
-        ready, _, _ = select.select([fileno], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
+        if not is_readable(fileno, deadline - time.monotonic()):
             raise TimeoutError
         part = os.read(fileno, 1 << 16)
         if not part:

@@ -164,6 +164,18 @@ class Intents:
                 intent_id = self.open(tx, New("speech", provider, voice_id, run.profile_id, run.hold_id, run.job_id))
                 repository.change(tx, intent_id, was=("open",), part=part)
 
+    def part_refused(self, job_id: str) -> None:
+        """The piece that was begun last was not spoken, and the provider said so: it may be begun again."""
+        with self._database.transaction() as tx:
+            for one in repository.of_job(tx, job_id):
+                repository.change(tx, one.id, was=("open",), part=one.part - 1)
+
+    def lose_begun(self, tx: Session, job_id: str) -> bool:
+        """The job ends while a paid call of it may be under way: whether there is one. Its intent settles the hold."""
+        for one in repository.of_job(tx, job_id):
+            self._lose(tx, one.id)
+        return any(one.state == "unknown" for one in repository.of_job(tx, job_id))
+
     def finish_job(self, tx: Session, job_id: str, provider: str) -> None:
         """The job's work was done at this provider; what was begun at another came to nothing."""
         for one in repository.of_job(tx, job_id):
@@ -189,9 +201,7 @@ class Intents:
         """Nobody knows what became of the job's call; the error that the job fails with. Only where an intent is there
         to settle its hold later may the hold be kept."""
         with self._database.transaction() as tx:
-            for one in repository.of_job(tx, job_id):
-                self._lose(tx, one.id)
-            is_kept = any(one.state == "unknown" for one in repository.of_job(tx, job_id))
+            is_kept = self.lose_begun(tx, job_id)
         return unknown if is_kept else ProviderTimeout(unknown.message, details=unknown.details)
 
     # What kills and lost answers leave

@@ -55,5 +55,5 @@ def jobs_engine(database: Database) -> Engine:
     return (
         sqlite_engine(database.url, always_write=True)
         if database.is_sqlite
-        else create_engine(database.url, hide_parameters=True)
+        else create_engine(database.url, pool_size=4, max_overflow=0, hide_parameters=True)
     )

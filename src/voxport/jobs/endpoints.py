@@ -1,15 +1,20 @@
-"""GET /v2/jobs, GET /v2/jobs/{id}, POST /v2/jobs/{id}/cancel."""
+"""GET /v2/jobs, GET /v2/jobs/{id}, GET /v2/jobs/{id}/events, POST /v2/jobs/{id}/cancel."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
+from starlette.concurrency import run_in_threadpool
 
 from voxport.catalog import ServiceName
+from voxport.idempotency.claim import Answer
+from voxport.jobs.feed import FeedDep
+from voxport.jobs.history import ENDED, place_of, since
 from voxport.jobs.models import Job
-from voxport.jobs.schemas import AcceptedBody, JobBody, JobList, Status, accepted_body, job_body
+from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_body
 from voxport.jobs.service import Jobs
+from voxport.jobs.stream import EventStream
 from voxport.media.service import MediaService
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.web.params import Cursor, Limit
@@ -44,14 +49,39 @@ def get_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> JobB
     return job_body(jobs.get(caller.profile_id, job_id), media.read_url)
 
 
+@router.get(
+    "/{job_id}/events",
+    summary="Each change of a job, as it comes, until its end",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "`event: job`; the data is the job's JSON"},
+        204: {"description": "The job has ended, and the event of `Last-Event-ID` told so: there is no more to come"},
+    },
+)
+async def job_events(
+    job_id: str,
+    caller: Caller,
+    jobs: JobsDep,
+    media: MediaDep,
+    feed: FeedDep,
+    last_event_id: Annotated[str | None, Header(description="The id of the last event that you got.")] = None,
+) -> Response:
+    job, events = await run_in_threadpool(jobs.history, caller.profile_id, job_id)
+    place = place_of(last_event_id, events)
+    if job.status in ENDED and not since(place, job, events):
+        return Response(status_code=204)
+    watcher = feed.open(caller.profile_id, job_id)
+    return EventStream(
+        jobs, feed, watcher, place, lambda one: job_body(one, media.read_url).model_dump_json(exclude_unset=True)
+    )
+
+
 @router.post("/{job_id}/cancel", summary="End a job; it costs nothing", response_model_exclude_unset=True)
 def cancel_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> JobBody:
     return job_body(jobs.cancel(caller.profile_id, job_id), media.read_url)
 
 
-def accepted(job: Job, response: Response) -> AcceptedBody:
+def accepted(job: Job, **headers: str) -> Answer:
     """The 202 of a call that became a job."""
-    response.status_code = 202
-    response.headers["Location"] = f"/v2/jobs/{job.id}"
-    response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return accepted_body(job)
+    headers = {"Location": f"/v2/jobs/{job.id}", "Retry-After": _RETRY_AFTER_SECONDS, **headers}
+    return Answer(202, headers, accepted_body(job).model_dump(mode="json"))

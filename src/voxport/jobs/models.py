@@ -1,4 +1,4 @@
-"""Table of the jobs."""
+"""Tables of the jobs and of what happened to them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ class Job(Base):
     token_cost: Mapped[int] = mapped_column(BigInteger)
     hold_id: Mapped[str] = mapped_column(ForeignKey("holds.id"))
     request_id: Mapped[str] = mapped_column(String(64))
+    webhook_url: Mapped[str | None] = mapped_column(String(2048))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JobEvent(Base):
+    """A job came to another status or stage. Append-only, until a job that has ended is old; mere progress is not
+    written."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_job_id_sequence", "job_id", "sequence"),)
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[float] = mapped_column(Float)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
+from voxport.jobs.models import Job
+
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class JobQueue(Protocol):
@@ -16,6 +19,16 @@ class JobQueue(Protocol):
         same job enqueued twice runs once. Each service has a line of its own."""
 
     def close(self) -> None: ...
+
+
+class JobWatch(Protocol):
+    """Who tells the customer's own server of a job's end."""
+
+    def require_usable(self, url: str) -> None:
+        """Raises WebhookUrlUnusable for a URL that can't be told anything."""
+
+    def ended(self, tx: Session, job: Job) -> None:
+        """The job has ended, in this transaction."""
 
 
 class JobRun(Protocol):
@@ -40,7 +53,12 @@ class JobRun(Protocol):
         """What an earlier step returned."""
 
     def advance(self, stage: str, progress: float) -> None:
-        """Tell the customer how far it is. Raises JobGone where the job was cancelled."""
+        """Tell the customer how far it is. Raises JobGone where the job was cancelled, JobOverdue where its time is
+        over."""
+
+    def retried(self, work: Callable[[], T]) -> T:
+        """What `work` gives: called again after a pause, a few times, where a provider was busy or not there. For work
+        of which nothing was done, or paid, then."""
 
 
 Step = tuple[str, Callable[[JobRun], Json]]
@@ -65,3 +83,7 @@ class JobHandler(Protocol):
 
 class JobGone(Exception):
     """The job is no longer being processed: it was cancelled, or finished before."""
+
+
+class JobOverdue(Exception):
+    """The job has been processed for longer than it may."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from voxport.db.session import changed
-from voxport.jobs.models import Job
+from voxport.jobs.models import Job, JobEvent
 
 OPEN = ("queued", "processing")
 
@@ -26,6 +26,12 @@ def by_id(tx: Session, job_id: str) -> Job | None:
 def change(tx: Session, job_id: str, *, was: Sequence[str], **values: Any) -> bool:
     """Set columns where the job's status is one of `was`; False where it is not."""
     return changed(tx, update(Job).where(Job.id == job_id, Job.status.in_(was)).values(**values))
+
+
+def enter(tx: Session, job_id: str, stage: str, progress: float) -> bool:
+    """Into another stage; False where the job is in it already, or is not being processed."""
+    other = (Job.id == job_id, Job.status == "processing", Job.stage != stage)
+    return changed(tx, update(Job).where(*other).values(stage=stage, progress=progress))
 
 
 def page(
@@ -55,3 +61,33 @@ def open_before(tx: Session, moment: datetime) -> Sequence[Job]:
 
 def is_processing(tx: Session, job_id: str) -> bool:
     return tx.scalar(select(Job.status).where(Job.id == job_id)) == "processing"
+
+
+def processing_since(tx: Session, service: str, moment: datetime) -> Sequence[Job]:
+    """Jobs of a service that were begun before a moment and have not ended."""
+    query = select(Job).where(Job.status == "processing", Job.service == service, Job.started_at < moment)
+    return tx.scalars(query).all()
+
+
+def states(tx: Session, job_ids: Collection[str]) -> dict[str, tuple[str, str, float]]:
+    """Status, stage and progress of jobs, by id."""
+    rows = tx.execute(select(Job.id, Job.status, Job.stage, Job.progress).where(Job.id.in_(job_ids)))
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def add_event(tx: Session, job: Job, moment: datetime) -> None:
+    event = JobEvent(job_id=job.id, status=job.status, stage=job.stage, progress=job.progress, created_at=moment)
+    tx.add(event)
+    tx.flush()
+
+
+def events(tx: Session, job_id: str) -> Sequence[JobEvent]:
+    """A job's, the oldest first."""
+    return tx.scalars(select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.sequence)).all()
+
+
+def sweep_events(tx: Session, before: datetime) -> int:
+    """Remove the events of jobs that ended before a moment; how many there were."""
+    ended = select(Job.id).where(Job.finished_at < before)
+    old = delete(JobEvent).where(JobEvent.created_at < before, JobEvent.job_id.in_(ended))
+    return cast(CursorResult[Any], tx.execute(old)).rowcount

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from voxport.errors import VoxportError
+from sqlalchemy.orm import Session
+
+from voxport.errors import JobTimeout, ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobGone, JobHandler, Json
+from voxport.jobs.port import JobGone, JobHandler, JobOverdue, Json
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
 
 _PROGRESS_SECONDS = 0.5
+_LONGEST_PAUSE = 120.0
+T = TypeVar("T")
 _log = logging.getLogger("voxport.jobs")
 
 
 class Runner:
     """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises only where the
-    database or storage can't even take the job's end, and then `give_up` comes later."""
+    database or storage can't even take the job's end, and then `give_up` comes later. `pauses`: seconds before each
+    retry of what a provider was too busy for."""
 
-    def __init__(self, jobs: Jobs, handlers: list[JobHandler]) -> None:
+    def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
+        self._pauses = pauses
         self._handlers = {handler.service: handler for handler in handlers}
 
     def step_names(self, service: str) -> list[str]:
@@ -42,15 +51,19 @@ class Runner:
         job = self._jobs.find(job_id)
         if job is None:
             return None
-        run = _Run(self._jobs, job, results)
+        run = _Run(self._jobs, job, results, self._pauses)
         handler = self._handlers[job.service]
         bind_request(job.request_id)
         try:
             if job.status != "processing":
                 raise JobGone(job_id)
+            if self._jobs.is_overdue(job):
+                raise JobOverdue(job_id)
             return dict(handler.steps())[step](run)
         except JobGone:
             self._clean_up(handler, run)
+        except JobOverdue:
+            self._fail(handler, run, JobTimeout())
         except VoxportError as error:
             _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
             self._fail(handler, run, error)
@@ -72,6 +85,11 @@ class Runner:
             self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
         return given_up
 
+    def time_out(self, job: Job, is_unknown: Callable[[Session], bool]) -> bool:
+        """End a job whose time is over while a step of it is being worked on, or while nobody works on it. Whoever
+        does, or takes it up, sees that it has ended and cleans up. False where it had ended by itself."""
+        return self._jobs.fail(job, JobTimeout(), is_unknown=is_unknown)
+
     def _fail(self, handler: JobHandler, run: _Run, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)
         self._clean_up(handler, run)
@@ -85,12 +103,14 @@ class Runner:
 
 
 class _Run:
-    def __init__(self, jobs: Jobs, job: Job, results: dict[str, Json]) -> None:
+    def __init__(self, jobs: Jobs, job: Job, results: dict[str, Json], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
         self.job = job
         self._results = results
+        self._pauses = pauses
         self._told = 0.0
-        self._stage = ""
+        self._stage = job.stage
+        self._progress = job.progress
 
     @property
     def job_id(self) -> str:
@@ -119,5 +139,24 @@ class _Run:
         moment = time.monotonic()
         if stage == self._stage and moment - self._told < _PROGRESS_SECONDS:
             return
+        if self._jobs.is_overdue(self.job):
+            raise JobOverdue(self.job_id)
         self._jobs.advance(self.job_id, stage, progress)
-        self._told, self._stage = moment, stage
+        self._told, self._stage, self._progress = moment, stage, progress
+
+    def retried(self, work: Callable[[], T]) -> T:
+        for pause in self._pauses:
+            try:
+                return work()
+            except (ProviderBusy, ProviderUnavailable) as error:
+                wait = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
+                _log.info("a job waits for its provider", extra={"job_id": self.job_id, "code": error.code})
+                self._pause(min(wait, _LONGEST_PAUSE))
+        return work()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, for as long as the job is wanted. Raises JobGone, JobOverdue."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _PROGRESS_SECONDS))
+            self.advance(self._stage, self._progress)

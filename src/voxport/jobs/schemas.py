@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -13,6 +13,10 @@ from voxport.jobs.models import Job
 from voxport.web.schemas import ErrorObject
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
+WebhookUrl = Annotated[
+    str,
+    Field(min_length=1, max_length=2048, description="A public http(s) URL of yours that is told of the job's end."),
+]
 Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing", "done"]
 
 

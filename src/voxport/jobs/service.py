@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.money import MICRO
 from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
@@ -18,8 +19,8 @@ from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import Conflict, NotFound, OutcomeUnknown, RateLimited, VoxportError
 from voxport.jobs import repository
-from voxport.jobs.models import Job
-from voxport.jobs.port import JobGone, JobQueue, Json
+from voxport.jobs.models import Job, JobEvent
+from voxport.jobs.port import JobGone, JobQueue, JobWatch, Json
 from voxport.paging import Page, decode_cursor, page_of
 
 _RETRY_SECONDS = 30
@@ -27,7 +28,8 @@ _RETRY_SECONDS = 30
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a job is queued with; `amount` is the hold, in micro-tokens."""
+    """What a job is queued with; `amount` is the hold, in micro-tokens. `key_id` and `voice_id` are for the report of
+    the usage."""
 
     profile_id: str
     service: ServiceName
@@ -35,19 +37,41 @@ class NewJob:
     subject: str
     amount: int
     request_id: str
+    claim: Claim = NO_CLAIM
+    key_id: str | None = None
+    voice_id: str | None = None
+    webhook_url: str | None = None
 
 
 class Jobs:
-    def __init__(self, database: Database, billing: Billing, queue: JobQueue, *, max_open: int) -> None:
-        """`max_open`: jobs of a profile that may be unfinished at once."""
-        self._max_open = max_open
+    """`limits`: how long a job of a service may be worked on. `max_open`: jobs of a profile that may be unfinished at
+    once. `events_keep`: how long the events of one that has ended can be asked for."""
+
+    def __init__(
+        self,
+        database: Database,
+        billing: Billing,
+        queue: JobQueue,
+        watch: JobWatch,
+        *,
+        limits: Mapping[ServiceName, timedelta],
+        max_open: int,
+        events_keep: timedelta,
+    ) -> None:
         self._database = database
         self._billing = billing
         self._queue = queue
+        self._watch = watch
+        self._limits = limits
+        self._max_open = max_open
+        self._events_keep = events_keep
 
     def submit(self, new: NewJob, *, check: Callable[[Session], None] = lambda _: None) -> Job:
         """Hold the price, write the job and queue it, in one transaction, in which `check` may refuse it. Raises
-        InsufficientCredits, RateLimited."""
+        WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the same
+        Idempotency-Key was first."""
+        if new.webhook_url is not None:
+            self._watch.require_usable(new.webhook_url)
         job_id = str(uuid.uuid4())
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
@@ -57,6 +81,8 @@ class Jobs:
                 amount=new.amount,
                 request_id=new.request_id,
                 job_id=job_id,
+                key_id=new.key_id,
+                voice_id=new.voice_id,
             )
             # The hold keeps the profile's other jobs waiting until this one is written: the count stays true.
             self._require_room(tx, new.profile_id)
@@ -76,12 +102,16 @@ class Jobs:
                 token_cost=0,
                 hold_id=hold_id,
                 request_id=new.request_id,
+                webhook_url=new.webhook_url,
                 created_at=now(),
                 started_at=None,
                 finished_at=None,
             )
             tx.add(job)
             tx.flush()
+            new.claim.open(tx, hold_id, job_id)
+            new.claim.keep(tx, job)
+            repository.add_event(tx, job, now())
             self._queue.enqueue(tx, job_id, new.service)
         return job
 
@@ -89,7 +119,7 @@ class Jobs:
         with self._database.snapshot() as tx:
             job = repository.owned(tx, profile_id, job_id)
         if job is None:
-            raise NotFound("There is no such job. GET /v2/jobs lists yours.", code="job_not_found")
+            raise _not_found()
         return job
 
     def list(
@@ -119,17 +149,35 @@ class Jobs:
         with self._database.snapshot() as tx:
             return repository.open_before(tx, moment)
 
+    def overdue(self) -> Sequence[Job]:
+        """Jobs that have been worked on for longer than they may, for the worker."""
+        with self._database.snapshot() as tx:
+            return [
+                job
+                for service, limit in self._limits.items()
+                for job in repository.processing_since(tx, service, now() - limit)
+            ]
+
+    def is_overdue(self, job: Job) -> bool:
+        """Counted from its begin, whoever works on it; the time in the queue is not."""
+        limit = self._limits.get(_service(job))
+        return limit is not None and job.started_at is not None and now() - job.started_at > limit
+
     def begin(self, job_id: str) -> None:
         """queued → processing; one that is processing already goes on. Raises JobGone."""
         with self._database.transaction() as tx:
             started = repository.change(tx, job_id, was=("queued",), status="processing", started_at=now())
-            if not started and not repository.is_processing(tx, job_id):
+            if started:
+                self._tell(tx, job_id)
+            elif not repository.is_processing(tx, job_id):
                 raise JobGone(job_id)
 
     def advance(self, job_id: str, stage: str, progress: float) -> None:
         """Raises JobGone where the job is not being processed any more."""
         with self._database.transaction() as tx:
-            if not repository.change(tx, job_id, was=("processing",), stage=stage, progress=progress):
+            if repository.enter(tx, job_id, stage, progress):
+                self._tell(tx, job_id)
+            elif not repository.change(tx, job_id, was=("processing",), progress=progress):
                 raise JobGone(job_id)
 
     def complete(self, job_id: str, hold_id: str, *, units: Decimal, make: Callable[[Session], dict[str, Any]]) -> None:
@@ -154,18 +202,35 @@ class Jobs:
                 token_cost=charged,
                 finished_at=now(),
             )
+            self._watch.ended(tx, self._tell(tx, job_id))
 
-    def fail(self, job: Job, error: VoxportError) -> bool:
+    def fail(self, job: Job, error: VoxportError, *, is_unknown: Callable[[Session], bool] | None = None) -> bool:
         """Say why, and give the hold back, but for an outcome that is not known: then whoever finds out settles it.
-        False where the job was finished already."""
+        `is_unknown` says so in the transaction, where the error does not. False where the job was finished already."""
         with self._database.transaction() as tx:
-            return self._finish(
-                tx,
-                job,
-                "failed",
-                error=error.as_body(job.request_id),
-                keeps_hold=isinstance(error, OutcomeUnknown),
-            )
+            if not self._finish(tx, job, "failed", error=error.as_body(job.request_id), gives_back=False):
+                return False
+            if not (is_unknown(tx) if is_unknown is not None else isinstance(error, OutcomeUnknown)):
+                self._billing.release(tx, job.hold_id)
+            return True
+
+    def states(self, job_ids: Collection[str]) -> dict[str, tuple[str, str, float]]:
+        """Status, stage and progress of any profile's jobs, by id, for the feed."""
+        with self._database.snapshot() as tx:
+            return repository.states(tx, job_ids)
+
+    def history(self, profile_id: str, job_id: str) -> tuple[Job, Sequence[JobEvent]]:
+        """A job and what happened to it, the oldest first; nothing where that was swept. Raises NotFound."""
+        with self._database.snapshot() as tx:
+            job, events = repository.owned(tx, profile_id, job_id), repository.events(tx, job_id)
+        if job is None:
+            raise _not_found()
+        return job, events
+
+    def sweep_events(self) -> int:
+        """Remove the events of jobs that ended long ago; how many there were."""
+        with self._database.transaction() as tx:
+            return repository.sweep_events(tx, now() - self._events_keep)
 
     def _require_room(self, tx: Session, profile_id: str) -> None:
         if repository.count_open(tx, profile_id, self._max_open) >= self._max_open:
@@ -178,10 +243,27 @@ class Jobs:
             )
 
     def _finish(
-        self, tx: Session, job: Job, status: str, *, error: Json | None = None, keeps_hold: bool = False
+        self, tx: Session, job: Job, status: str, *, error: Json | None = None, gives_back: bool = True
     ) -> bool:
         if not repository.change(tx, job.id, was=repository.OPEN, status=status, error=error, finished_at=now()):
             return False
-        if not keeps_hold:
+        if gives_back:
             self._billing.release(tx, job.hold_id)
+        self._watch.ended(tx, self._tell(tx, job.id))
         return True
+
+    def _tell(self, tx: Session, job_id: str) -> Job:
+        """Write down what the job came to; the job."""
+        job = repository.by_id(tx, job_id)
+        if job is None:
+            raise LookupError(f"job {job_id} is not there")
+        repository.add_event(tx, job, now())
+        return job
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such job. GET /v2/jobs lists yours.", code="job_not_found")
+
+
+def _service(job: Job) -> ServiceName:
+    return job.service  # type: ignore[return-value]  # written from a ServiceName

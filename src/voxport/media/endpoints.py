@@ -1,9 +1,9 @@
-"""POST /v1/proxy/upload-media, and the signed URLs of the embedded storage."""
+"""POST /v1/proxy/upload-media, /v1/media, and the signed URLs of the embedded storage."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Request
@@ -11,12 +11,28 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from voxport.clock import iso
 from voxport.errors import BadSignature, Invalid, NotFound
-from voxport.media.schemas import StoredBody, StoredData, UploadBody, UploadData, UploadRequest
+from voxport.media.models import Media
+from voxport.media.schemas import (
+    DeletedFile,
+    DeletedFileBody,
+    FileBody,
+    FileData,
+    FileList,
+    FileRow,
+    Kind,
+    StoredBody,
+    StoredData,
+    UploadBody,
+    UploadData,
+    UploadRequest,
+)
 from voxport.media.service import MediaService, already_uploaded, check_size
 from voxport.media.signing import PATH, Grant, UrlSigner
 from voxport.media.storage import KeyTaken, LocalStorage
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 
 uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
@@ -50,6 +66,26 @@ def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> Upload
             public_url=place.public_url,
         )
     )
+
+
+@uploads.get("/v1/media", summary="Your files, newest first")
+def list_files(
+    caller: Caller, media: MediaDep, limit: Limit = 50, cursor: Cursor = None, kind: Kind | None = None
+) -> FileList:
+    page = media.list(caller.profile_id, kind=kind, limit=limit, cursor=cursor)
+    return FileList(data=[FileRow(**_facts(row)) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@uploads.get("/v1/media/{key:path}", summary="What a file is, and a fresh URL of it")
+def get_file(key: str, caller: Caller, media: MediaDep) -> FileBody:
+    row = media.get(caller.profile_id, key)
+    return FileBody(data=FileData(**_facts(row), url=media.read_url(key), expires_in=media.url_seconds))
+
+
+@uploads.delete("/v1/media/{key:path}", summary="Delete a file")
+def delete_file(key: str, caller: Caller, media: MediaDep) -> DeletedFileBody:
+    media.delete(caller.profile_id, key)
+    return DeletedFileBody(data=DeletedFile(key=key))
 
 
 @blobs.put(
@@ -111,6 +147,16 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
             "Cross-Origin-Resource-Policy": "cross-origin",
         },
     )
+
+
+def _facts(row: Media) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "kind": row.kind,
+        "content_type": row.content_type,
+        "size_bytes": row.size_bytes,
+        "created_at": iso(row.created_at),
+    }
 
 
 async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int:

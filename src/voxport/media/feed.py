@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from voxport.engine.waiting import is_writable
 from voxport.media.ffmpeg import limited_command
 
 SAMPLE_RATE = 24_000
@@ -62,8 +62,7 @@ class Feed:
         descriptor = self._child.stdin.fileno()
         rest = memoryview(samples.astype("<i2").tobytes())
         while rest:
-            ready = select.select([], [descriptor], [], None if self._to_pipe else _PATIENCE_SECONDS)[1]
-            if not ready:
+            if not is_writable(descriptor, None if self._to_pipe else _PATIENCE_SECONDS):
                 self.kill()
             try:
                 rest = rest[os.write(descriptor, rest) :]

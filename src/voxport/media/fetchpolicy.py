@@ -22,6 +22,10 @@ class RefusedError(Exception):
     """Why a URL is not fetched, for the log. Never shown to the caller."""
 
 
+class NetworkFailedError(RefusedError):
+    """Nothing forbids the fetch, and it may go well the next time."""
+
+
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, from the system's resolver. Raises OSError. How long it may take is up to the
     resolver's own configuration (typically 5 to 20 s): a thread can't be interrupted in it."""

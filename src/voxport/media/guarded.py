@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore2
@@ -14,15 +14,25 @@ import httpcore2
 from voxport.media.addresses import is_public
 from voxport.media.fetchpolicy import FetchPolicy, RefusedError
 
+_MOMENT = 1.0  # seconds after which a wait for the server looks whether it is still wanted
+
 
 class Deadline:
-    """One moment that a whole fetch has to end by."""
+    """One moment that a whole fetch has to end by. `watch` may end it before, by raising."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, watch: Callable[[], None] = lambda: None) -> None:
         self._end = time.monotonic() + seconds
+        self._watch = watch
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises RefusedError where there is no time for it."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _MOMENT, self.remaining()))
 
     def remaining(self) -> float:
         """Seconds that are left, above 0. Raises RefusedError when none are."""
+        self._watch()
         left = self._end - time.monotonic()
         if left <= 0:
             raise RefusedError("it took too long")
@@ -75,13 +85,21 @@ class _DeadlineStream(httpcore2.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._socket.settimeout(self._deadline.remaining())
-        return self._socket.recv(max_bytes)
+        while True:
+            self._socket.settimeout(min(_MOMENT, self._deadline.remaining()))
+            try:
+                return self._socket.recv(max_bytes)
+            except TimeoutError:
+                continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # For sendall and for the handshake below, Python counts this timeout over the whole call.
         self._socket.settimeout(self._deadline.remaining())
-        self._socket.sendall(buffer)
+        try:
+            self._socket.sendall(buffer)
+        except (BrokenPipeError, ConnectionResetError) as exc:
+            # A server may answer before it has read a body to its end, and close: the HTTP layer looks for the answer.
+            raise httpcore2.WriteError(str(exc)) from exc
 
     def close(self) -> None:
         self._socket.close()

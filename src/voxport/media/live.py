@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from voxport.media.encode import ENCODERS
@@ -19,7 +19,7 @@ _LIVE_OPTIONS = {
 }
 
 
-def live(pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path) -> Iterator[bytes]:
+def live(pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path) -> Generator[bytes, None, None]:
     """The samples, encoded as they are made; no further ahead of the reader than the pipes and one piece hold.
 
     `pieces` may run in another thread; it is closed when this generator is, at the latest when its piece is made.
@@ -31,7 +31,7 @@ def live(pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path) -> Itera
     return _encoded(pieces, [*ENCODERS[fmt], *_LIVE_OPTIONS[fmt]], ffmpeg)
 
 
-def _wav(pieces: Generator[Pcm, None, None]) -> Iterator[bytes]:
+def _wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
     header = _wav_header()
     try:
         for piece in pieces:
@@ -41,7 +41,7 @@ def _wav(pieces: Generator[Pcm, None, None]) -> Iterator[bytes]:
         pieces.close()
 
 
-def _encoded(pieces: Generator[Pcm, None, None], encoder: list[str], ffmpeg: Path) -> Iterator[bytes]:
+def _encoded(pieces: Generator[Pcm, None, None], encoder: list[str], ffmpeg: Path) -> Generator[bytes, None, None]:
     with Feed(ffmpeg, encoder, "pipe:1", to_pipe=True) as feed:
         feeder = _Feeder(feed, pieces)
         feeder.start()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
@@ -15,6 +16,26 @@ from voxport.media.models import Media
 
 def owned(tx: Session, profile_id: str, key: str) -> Media | None:
     return tx.scalar(select(Media).where(Media.profile_id == profile_id, Media.key == key))
+
+
+def stored(tx: Session, profile_id: str, key: str) -> Media | None:
+    """A file of the profile that is there whole: not one that is being written, nor a place for one."""
+    return tx.scalar(select(Media).where(Media.key == key, *_stored_of(profile_id)))
+
+
+def stored_page(tx: Session, profile_id: str, *, kind: str | None, before: int | None, limit: int) -> Sequence[Media]:
+    query = select(Media).where(*_stored_of(profile_id))
+    if kind is not None:
+        query = query.where(Media.kind == kind)
+    if before is not None:
+        query = query.where(Media.sequence < before)
+    return tx.scalars(query.order_by(Media.sequence.desc()).limit(limit)).all()
+
+
+def remove_stored(tx: Session, profile_id: str, key: str) -> bool:
+    """False where it is not there (any more)."""
+    statement = delete(Media).where(Media.key == key, *_stored_of(profile_id))
+    return cast(CursorResult[Any], tx.execute(statement)).rowcount == 1
 
 
 def by_key(tx: Session, key: str) -> Media | None:
@@ -55,3 +76,7 @@ def unfinished_speech(tx: Session, before: datetime) -> Sequence[Media]:
 
 def remove(tx: Session, key: str) -> None:
     tx.execute(delete(Media).where(Media.key == key))
+
+
+def _stored_of(profile_id: str) -> tuple[ColumnElement[bool], ...]:
+    return Media.profile_id == profile_id, Media.kind.in_(("upload", "speech")), Media.uploaded_at.is_not(None)

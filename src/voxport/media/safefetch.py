@@ -8,7 +8,7 @@ redirects.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,10 +17,10 @@ import httpcore2
 import httpx2
 
 from voxport.errors import AudioUrlUnusable, TooLarge
-from voxport.media.fetchpolicy import FetchPolicy, RefusedError, allowed, port_of
+from voxport.media.fetchpolicy import FetchPolicy, NetworkFailedError, RefusedError, allowed, port_of
 from voxport.media.guarded import Deadline, GuardedBackend
 
-__all__ = ["FetchPolicy", "Fetched", "fetch", "refuse_at_once"]
+__all__ = ["FetchPolicy", "Fetched", "Posted", "fetch", "post", "refuse_at_once"]
 
 MAX_REDIRECTS = 3
 
@@ -44,6 +44,15 @@ class Fetched:
     """Bytes written."""
 
 
+@dataclass(frozen=True)
+class Posted:
+    """What a server answered to a POST."""
+
+    status: int
+    retry_after: str | None
+    """As the server says it."""
+
+
 def refuse_at_once(url: str, policy: FetchPolicy) -> None:
     """Raises AudioUrlUnusable for what can be known without the network: scheme, user information, literal
     address, local name, port, length, control characters."""
@@ -51,18 +60,44 @@ def refuse_at_once(url: str, policy: FetchPolicy) -> None:
         allowed(url, policy)
 
 
-def fetch(url: str, into: BinaryIO, policy: FetchPolicy) -> Fetched:
+def fetch(
+    url: str,
+    into: BinaryIO,
+    policy: FetchPolicy,
+    *,
+    watch: Callable[[], None] = lambda: None,
+    pauses: Sequence[float] = (),
+) -> Fetched:
     """Writes the body of `url` to `into`. Raises AudioUrlUnusable, or TooLarge over the policy's bytes;
-    `into` may then hold a part. The true reason of a refusal is only in the log."""
+    `into` may then hold a part. The true reason of a refusal is only in the log.
+
+    `watch` is called about once a second and may end the fetch by raising. `pauses` are the seconds before each retry
+    where the network or the server failed; the policy's time is for all tries together."""
     with _told_blandly():
-        return _follow(url, into, policy)
+        deadline = Deadline(policy.timeout_seconds, watch)
+        for pause in pauses:
+            try:
+                return _follow(url, into, policy, deadline)
+            except NetworkFailedError as exc:
+                _log.info("audioUrl is tried again: %s", exc)
+                deadline.pause(pause)
+                into.seek(0)
+                into.truncate()
+        return _follow(url, into, policy, deadline)
 
 
-def _follow(url: str, into: BinaryIO, policy: FetchPolicy) -> Fetched:
-    deadline = Deadline(policy.timeout_seconds)
+def post(url: str, body: bytes, headers: Mapping[str, str], policy: FetchPolicy) -> Posted:
+    """POSTs `body`, with the same guarantees. No redirect is followed, and nothing of the answer's body is read.
+    Raises RefusedError where no answer came; its reason is for the log."""
+    target, deadline = allowed(url, policy), Deadline(policy.timeout_seconds)
+    with _asked("POST", target, policy, deadline, {**headers, "Content-Length": str(len(body))}, body) as response:
+        return Posted(response.status, _header(response, b"retry-after"))
+
+
+def _follow(url: str, into: BinaryIO, policy: FetchPolicy, deadline: Deadline) -> Fetched:
     for _ in range(1 + MAX_REDIRECTS):
         target = allowed(url, policy)
-        with _get(target, policy, deadline) as response:
+        with _asked("GET", target, policy, deadline) as response:
             if response.status not in _REDIRECTS:
                 return _receive(response, into, policy)
             url = _next_url(target, response)
@@ -70,10 +105,17 @@ def _follow(url: str, into: BinaryIO, policy: FetchPolicy) -> Fetched:
 
 
 @contextmanager
-def _get(url: httpx2.URL, policy: FetchPolicy, deadline: Deadline) -> Iterator[httpcore2.Response]:
+def _asked(
+    method: str,
+    url: httpx2.URL,
+    policy: FetchPolicy,
+    deadline: Deadline,
+    more_headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Iterator[httpcore2.Response]:
     """The response, its body not yet read. A pool for each request: no connection is used twice."""
     origin = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path or b"/")
-    headers: list[tuple[bytes | str, bytes | str]] = [(b"Host", url.netloc), *_HEADERS]
+    headers: list[tuple[bytes | str, bytes | str]] = [(b"Host", url.netloc), *_HEADERS, *(more_headers or {}).items()]
     with ExitStack() as stack:
         with _network_failures(url.host):
             pool = stack.enter_context(
@@ -81,7 +123,7 @@ def _get(url: httpx2.URL, policy: FetchPolicy, deadline: Deadline) -> Iterator[h
                     ssl_context=policy.ssl_context, network_backend=GuardedBackend(policy, deadline)
                 )
             )
-            response = stack.enter_context(pool.stream("GET", origin, headers=headers))
+            response = stack.enter_context(pool.stream(method, origin, headers=headers, content=body))
         yield response
 
 
@@ -100,7 +142,8 @@ def _next_url(url: httpx2.URL, response: httpcore2.Response) -> str:
 
 def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) -> Fetched:
     if response.status != 200:
-        raise RefusedError(f"the server answered {response.status}")
+        is_passing = response.status == 429 or response.status >= 500
+        raise (NetworkFailedError if is_passing else RefusedError)(f"the server answered {response.status}")
     announced = _header(response, b"content-length") or ""
     if announced.isdecimal() and int(announced) > policy.max_bytes:
         raise _too_large(policy)
@@ -143,7 +186,7 @@ def _network_failures(where: str) -> Iterator[None]:
         httpcore2.TimeoutException,
         httpcore2.UnsupportedProtocol,
     ) as exc:
-        raise RefusedError(f"{where}: {type(exc).__name__}: {exc}") from exc
+        raise NetworkFailedError(f"{where}: {type(exc).__name__}: {exc}") from exc
     except RefusedError as exc:
         raise RefusedError(f"{where}: {exc}") from exc
 

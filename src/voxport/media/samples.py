@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.catalog import Catalog
-from voxport.errors import NotFound
+from voxport.errors import NotFound, SampleUnusable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import encode_file, to_pcm16
 from voxport.media.safefetch import FetchPolicy, fetch, refuse_at_once
@@ -76,15 +76,24 @@ class Samples:
         self._media.require_owned(profile_id, grant.key)
         return Source(key=grant.key)
 
-    def obtain(self, profile_id: str, source: Source) -> Audio:
-        """The recording, decoded. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable."""
+    def obtain(
+        self,
+        profile_id: str,
+        source: Source,
+        *,
+        watch: Callable[[], None] = lambda: None,
+        pauses: Sequence[float] = (),
+    ) -> Audio:
+        """The recording, decoded. `watch` is called about once a second of a download, and may end it by raising;
+        `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
+        AudioUrlUnusable, TooLarge, SampleUnusable."""
         if source.key is not None:
             self._media.require_owned(profile_id, source.key)
             return self.load(source.key)
         with tempfile.TemporaryDirectory(prefix="voxport-fetch-") as folder:
             path = Path(folder) / "sample"
             with path.open("wb") as file:
-                fetch(source.url or "", file, self._policy)
+                fetch(source.url or "", file, self._policy, watch=watch, pauses=pauses)
             return self._decode(path)
 
     def check(self, audio: Audio) -> Sample:
@@ -107,7 +116,10 @@ class Samples:
         try:
             with self._storage.local_copy(key) as path:
                 return self._decode(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, SampleUnusable):
+            # Its owner may delete it at any moment, also between its opening here and in the decoder.
+            if self._storage.size(key) is not None:
+                raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
 
     def _decode(self, path: Path) -> Audio:

@@ -13,7 +13,6 @@ AudioUrl = Annotated[
     Field(
         alias="audioUrl",
         min_length=1,
-        max_length=8_192,
         description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
     ),
 ]
@@ -21,8 +20,8 @@ AudioUrl = Annotated[
 
 class UploadRequest(RequestBody):
     media_type: Literal["audio", "video"]
-    filename: str = Field(min_length=1, max_length=1_024, examples=["speaker.wav"])
-    content_type: str = Field(min_length=1, max_length=255, examples=["audio/wav"])
+    filename: str = Field(min_length=1, examples=["speaker.wav"])
+    content_type: str = Field(min_length=1, examples=["audio/wav"])
     size_bytes: int | None = Field(
         default=None, ge=1, description="Where given, only a file of exactly this size is taken."
     )
@@ -38,6 +37,47 @@ class UploadData(BaseModel):
 class UploadBody(BaseModel):
     status: Literal["success"] = "success"
     data: UploadData
+
+
+Kind = Literal["upload", "speech"]
+
+
+class FileRow(BaseModel):
+    """A file: an upload, or speech that was made."""
+
+    key: str
+    kind: Kind
+    content_type: str
+    size_bytes: int
+    created_at: str
+
+
+class FileList(BaseModel):
+    status: Literal["success"] = "success"
+    data: list[FileRow]
+    next_cursor: str | None
+
+
+class FileData(FileRow):
+    """`url` was signed just now and is good for `expires_in` seconds."""
+
+    url: str
+    expires_in: int
+
+
+class FileBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: FileData
+
+
+class DeletedFile(BaseModel):
+    key: str
+    deleted: Literal[True] = True
+
+
+class DeletedFileBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: DeletedFile
 
 
 class StoredData(BaseModel):

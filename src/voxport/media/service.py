@@ -20,6 +20,7 @@ from voxport.media.models import Media
 from voxport.media.names import clean_filename, parse_content_type
 from voxport.media.signing import Grant, UrlSigner
 from voxport.media.storage import LocalStorage
+from voxport.paging import Page, decode_cursor, page_of
 from voxport.settings import Settings
 
 MediaType = Literal["audio", "video"]
@@ -167,9 +168,38 @@ class MediaService:
         with self._database.transaction() as tx:
             repository.remove(tx, key)
 
+    def list(self, profile_id: str, *, kind: str | None, limit: int, cursor: str | None) -> Page[Media]:
+        """The profile's files, newest first."""
+        before = decode_cursor(cursor)
+        with self._database.snapshot() as tx:
+            rows = repository.stored_page(tx, profile_id, kind=kind, before=before, limit=limit + 1)
+        return page_of(list(rows), limit, lambda row: row.sequence)
+
+    def get(self, profile_id: str, key: str) -> Media:
+        """Raises NotFound, also for a file that is still being written."""
+        with self._database.snapshot() as tx:
+            row = repository.stored(tx, profile_id, key)
+        if row is None:
+            raise _no_file()
+        return row
+
+    def delete(self, profile_id: str, key: str) -> None:
+        """Remove a file of the profile: the file first, since a row without one is found again. A job that was about to
+        read it as its sample fails and costs nothing. Raises NotFound."""
+        self.get(profile_id, key)
+        self._storage.delete(key)
+        with self._database.transaction() as tx:
+            if not repository.remove_stored(tx, profile_id, key):
+                raise _no_file()
+
+    @property
+    def url_seconds(self) -> int:
+        """How long a URL is good that is signed now."""
+        return self._settings.media_url_expiry_seconds
+
     def read_url(self, key: str) -> str:
         """A signed URL to read a file with."""
-        expires = int(time.time()) + self._settings.media_url_expiry_seconds
+        expires = int(time.time()) + self.url_seconds
         return self._signer.url(Grant("get", key, expires))
 
     def content_type(self, key: str) -> str | None:
@@ -233,6 +263,10 @@ def already_uploaded() -> Conflict:
         "The file was uploaded before. Ask upload-media for a new URL to send another.",
         code="already_uploaded",
     )
+
+
+def _no_file() -> NotFound:
+    return NotFound("There is no such file of yours. GET /v1/media lists them.", code="media_not_found")
 
 
 def _removed() -> NotFound:

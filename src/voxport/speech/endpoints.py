@@ -1,7 +1,8 @@
-"""POST /v1/proxy/core-tts."""
+"""POST /v1/proxy/core-tts and /v1/estimate."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
@@ -9,21 +10,27 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.billing.money import header, json_number, to_micro
 from voxport.catalog import Catalog, Service
+from voxport.idempotency.claim import Answer
+from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
+from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
-from voxport.speech.schemas import Cost, SpeechBody, SpeechData, SpokenBody, Usage
+from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GateDep
 from voxport.web.live import live_response
 from voxport.web.parts import part
 
-router = APIRouter(prefix="/v1/proxy", tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
+estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+
+Prefer = Annotated[list[str] | None, Header(description="`respond-async` for a job.")]
 
 
 @router.post(
-    "/core-tts",
+    "/v1/proxy/core-tts",
     summary="Text to speech, as a file in storage, as a job, or as a stream",
     response_model=SpokenBody | AcceptedBody,
     responses={
@@ -41,10 +48,60 @@ async def speak(
     gate: GateDep,
     speech: Annotated[Speech, part("speech")],
     catalog: Annotated[Catalog, part("catalog")],
-    response: Response,
-    prefer: Annotated[list[str] | None, Header(description="`respond-async` for a job.")] = None,
-) -> SpokenBody | AcceptedBody | Response:
-    request = SpeechRequest(
+    claiming: Claiming,
+    prefer: Prefer = None,
+) -> Response:
+    request = _request(body, prefer)
+    prepared = await run_in_threadpool(speech.prepare, caller, request)
+    if request.is_job:
+        claim = claiming(_queued)
+        return json_response(
+            _queued(await run_in_threadpool(speech.submit, prepared, request_id=request_id, claim=claim))
+        )
+    if request.is_stream:
+        made = Made()
+        headers = partial(_stream_headers, prepared, made, hold=speech.most_cost(prepared))
+        claim = claiming(lambda _: Answer(200, headers()))
+        held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claim))
+        chunks = speech.stream(held, made)
+        drop = partial(speech.drop, held)
+        return await live_response(gate, caller.profile_id, chunks, headers=headers, otherwise=drop)
+
+    def spoken(result: SpeechResult) -> Answer:
+        return Answer(200, body=_spoken(request, result, catalog.services[SERVICE]).model_dump(mode="json"))
+
+    held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claiming(spoken)))
+    call, drop = partial(speech.speak, held), partial(speech.drop, held)
+    return json_response(spoken(await gate.run(caller.profile_id, call, otherwise=drop)))
+
+
+def _queued(job: Job) -> Answer:
+    return accepted(job, **{"Preference-Applied": "respond-async"})
+
+
+@estimates.post("/v1/estimate", summary="What a call of core-tts would cost; it costs nothing to ask")
+def estimate(
+    body: SpeechBody,
+    caller: Caller,
+    speech: Annotated[Speech, part("speech")],
+    catalog: Annotated[Catalog, part("catalog")],
+    prefer: Prefer = None,
+) -> EstimateBody:
+    found = speech.estimate(speech.prepare(caller, _request(body, prefer)))
+    service = catalog.services[SERVICE]
+    return EstimateBody(
+        data=EstimateData(
+            unit_type=service.unit_type,
+            unit_price=json_number(to_micro(service.unit_price)),
+            units=float(found.units),
+            tokens=json_number(found.tokens),
+            held=json_number(found.held),
+        )
+    )
+
+
+def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
+    return SpeechRequest(
         text=body.text,
         voice_id=body.voice_id,
         provider=body.provider,
@@ -55,25 +112,8 @@ async def speak(
         # A preference may be left aside, and what is streamed can't come later.
         is_job=_prefers_async(prefer) and not body.stream,
         is_stream=body.stream,
+        webhook_url=body.webhook_url,
     )
-    prepared = await run_in_threadpool(speech.prepare, caller, request)
-    if request.is_job:
-        job = await run_in_threadpool(speech.submit, prepared, request_id=request_id)
-        response.headers["Preference-Applied"] = "respond-async"
-        return accepted(job, response)
-    if request.is_stream:
-        made = Made()
-        chunks = speech.stream(prepared, made, request_id=request_id)
-        hold = speech.most_cost(prepared)
-        return await live_response(
-            gate,
-            caller.profile_id,
-            chunks,
-            media_type=prepared.audio_format.content_type,
-            headers=lambda: _stream_headers(prepared, made, hold=hold),
-        )
-    result = await gate.run(caller.profile_id, lambda: speech.speak(prepared, request_id=request_id))
-    return _spoken(request, result, catalog.services[SERVICE])
 
 
 def _prefers_async(prefer: list[str] | None) -> bool:
@@ -84,6 +124,7 @@ def _prefers_async(prefer: list[str] | None) -> bool:
 
 def _stream_headers(prepared: PreparedSpeech, made: Made, *, hold: int) -> dict[str, str]:
     return {
+        "Content-Type": prepared.audio_format.content_type,
         "X-Used-Voice-Id": prepared.request.voice_id,
         "X-Provider": made.provider,
         "X-Text-Length": str(len(prepared.request.text)),

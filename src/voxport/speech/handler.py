@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from voxport.errors import OutcomeUnknown
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable
 from voxport.intents.service import Intents
 from voxport.jobs.port import JobRun, Json, Step
 from voxport.jobs.service import Jobs
@@ -74,12 +74,12 @@ class SpeechHandler:
         run.advance("speaking", 0.0)
         parts = Parts(self._storage, run.job_id)
         try:
-            self._speak_rest(run, parts)
+            run.retried(lambda: self._speak_rest(run, parts))
         except PlaceLost:
             _log.warning("a job is spoken again from its beginning", extra={"job_id": run.job_id})
             parts.drop()
             self._intents.end_job(run.job_id)
-            self._speak_rest(run, parts)
+            run.retried(lambda: self._speak_rest(run, parts))
         return {"parts": len(parts)}
 
     def _speak_rest(self, run: JobRun, parts: Parts) -> None:
@@ -108,6 +108,10 @@ class SpeechHandler:
                         parts.add(piece.place, to_pcm16(piece.audio))
             except OutcomeUnknown as unknown:
                 raise self._intents.lose_job(run.job_id, unknown) from unknown
+            except (ProviderBusy, ProviderUnavailable):
+                if is_hosted:
+                    self._intents.part_refused(run.job_id)
+                raise
             if piece is None:
                 return
             share = piece.share

@@ -1,7 +1,8 @@
-"""How long a text may be, how long its audio can get, and what is billed of it."""
+"""How long a text may be, how long its audio gets as a rule and at most, and what is billed of it."""
 
 from __future__ import annotations
 
+import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 
 from voxport.catalog import Limits
@@ -10,6 +11,14 @@ from voxport.providers.base import SAMPLE_RATE
 
 _TENTH = Decimal("0.1")
 _QUIET = frozenset(" \t\n.,;:!?'\"-()")  # make a pause at most
+# Seconds as `benchmarks/lengths.py` hears them, over the stock voices of the local engine: of a letter, a space or a
+# common mark in the Latin alphabet; of a letter or vowel sign in Devanagari; of a character that is a syllable or a
+# word (Chinese, Japanese); of a digit or a symbol, which is a word when it is read out; and of both ends together.
+_USUAL_LETTER = Decimal("0.05")
+_USUAL_MARK = Decimal("0.075")
+_USUAL_SYLLABLE = Decimal("0.185")
+_USUAL_SIGN = Decimal("0.37")
+_USUAL_EDGES = Decimal("0.3")
 _HOLD_AT_LEAST = Decimal(3)  # seconds; a short text has pauses at both ends
 
 
@@ -33,6 +42,27 @@ def most_seconds(text: str, speed: float, limits: Limits) -> Decimal:
     return max(at_own_speed, _HOLD_AT_LEAST) / Decimal(str(speed))
 
 
+def usual_seconds(text: str, speed: float, limits: Limits) -> Decimal:
+    """Seconds of audio that the text comes to as a rule, as they are billed; never more than `most_seconds`."""
+    at_own_speed = sum(map(_usual, text), _USUAL_EDGES)
+    usual = min(at_own_speed / Decimal(str(speed)), most_seconds(text, speed, limits))
+    return _billed(usual)
+
+
 def billed_seconds(samples: int) -> Decimal:
     """The length of the audio in seconds, rounded half up to a tenth, at least 0.1."""
-    return max((Decimal(samples) / SAMPLE_RATE).quantize(_TENTH, rounding=ROUND_HALF_UP), _TENTH)
+    return _billed(Decimal(samples) / SAMPLE_RATE)
+
+
+def _billed(seconds: Decimal) -> Decimal:
+    return max(seconds.quantize(_TENTH, rounding=ROUND_HALF_UP), _TENTH)
+
+
+def _usual(character: str) -> Decimal:
+    """Seconds of one character."""
+    category = unicodedata.category(character)
+    if character in _QUIET or category in ("Ll", "Lu", "Pi", "Pf", "Pd"):
+        return _USUAL_LETTER
+    if unicodedata.east_asian_width(character) in "WF":
+        return _USUAL_SYLLABLE
+    return _USUAL_MARK if category[0] in "LM" else _USUAL_SIGN

@@ -29,6 +29,7 @@ class SpeechRequest:
     folder_id: str | None = None
     is_job: bool = False
     is_stream: bool = False
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,12 @@ class Preparation:
                 self._limits.text_characters,
                 advice=f"Send the header `Prefer: respond-async` (without stream): then it is spoken as a job, and up "
                 f"to {self._limits.text_characters_async:,} characters are taken.",
+            )
+        if request.webhook_url is not None and not request.is_job:
+            raise Invalid(
+                "The webhook_url is told of a job's end. Send the header `Prefer: respond-async` (without stream), or "
+                "leave webhook_url out.",
+                location=("body", "webhook_url"),
             )
         if request.is_stream and request.output_format not in LIVE_FORMATS:
             raise Invalid(

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from voxport.jobs.schemas import WebhookUrl
 from voxport.providers.names import ProviderChoice
 from voxport.web.schemas import RequestBody
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-# The catalogue says what a service takes of it; this is what a body can hold.
-Text = Annotated[str, Field(max_length=1_048_576)]
 
 
 class VoiceSettings(RequestBody):
@@ -28,7 +27,7 @@ class VoiceSettings(RequestBody):
 
 
 class SpeechBody(RequestBody):
-    text: Text
+    text: str
     voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
     provider: ProviderChoice | None = None
     output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"
@@ -36,6 +35,7 @@ class SpeechBody(RequestBody):
     voice_settings: VoiceSettings | None = None
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
+    webhook_url: WebhookUrl | None = None
 
 
 class SpeechData(BaseModel):
@@ -58,6 +58,23 @@ class Cost(BaseModel):
     unit_price: float
     tokens: float
     balance: float
+
+
+class EstimateData(BaseModel):
+    """`units` and `tokens` are what the text comes to as a rule; `held` is what the call would hold while it is made,
+    and the most that it can cost."""
+
+    service: Literal["core-tts"] = "core-tts"
+    unit_type: str
+    unit_price: float
+    units: float
+    tokens: float
+    held: float
+
+
+class EstimateBody(BaseModel):
+    status: Literal["success"] = "success"
+    data: EstimateData
 
 
 class SpokenBody(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.billing.calls import Call, Calls, OpenCall
+from voxport.billing.calls import Call, Calls, OpenCall, Settled
+from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, ServiceName
 from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
@@ -26,7 +27,7 @@ from voxport.media.service import MediaService
 from voxport.media.storage import Storage
 from voxport.providers.base import Piece
 from voxport.providers.registry import Registry
-from voxport.speech.lengths import billed_seconds, most_seconds
+from voxport.speech.lengths import billed_seconds, most_seconds, usual_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest, Way
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
@@ -45,6 +46,25 @@ class SpeechResult:
     seconds: Decimal
     cost: int
     balance: int
+
+
+@dataclass(frozen=True)
+class HeldSpeech:
+    """Speech whose price is held. `key` is where its file will be; a stream has none."""
+
+    prepared: PreparedSpeech
+    call: OpenCall
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`units` are seconds and `tokens` their price, as a rule; `held` is the upper bound that is held until the call
+    has been made. Amounts in micro-tokens."""
+
+    units: Decimal
+    tokens: int
+    held: int
 
 
 class Speech:
@@ -81,63 +101,74 @@ class Speech:
         """The amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._most_seconds(prepared))
 
-    def speak(self, prepared: PreparedSpeech, *, request_id: str) -> SpeechResult:
-        """Speak, encode, store, charge. Raises InsufficientCredits, ProviderError; then nothing is stored or
-        charged."""
-        profile_id, audio_format, made = prepared.caller.profile_id, prepared.audio_format, Made()
+    def estimate(self, prepared: PreparedSpeech) -> Estimate:
+        """What the request would cost. Nothing is held, asked of a provider or written down."""
+        units = usual_seconds(prepared.request.text, prepared.speed, self._limits)
+        return Estimate(units, self._billing.price(SERVICE, units), self.most_cost(prepared))
+
+    def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
+        """Hold the most that it can cost, before it waits for its turn; `drop` what never gets it. Raises
+        InsufficientCredits."""
+        profile_id, audio_format = prepared.caller.profile_id, prepared.audio_format
+        caller, voice_id = prepared.caller, prepared.request.voice_id
+        call = Call(profile_id, SERVICE, request_id, claim, key_id=caller.key_id, voice_id=voice_id)
+        units = self._most_seconds(prepared)
+        if prepared.request.is_stream:
+            return HeldSpeech(prepared, self._calls.hold(call, units=units))
         key = self._media.new_speech_key(audio_format.extension)
-        with (
-            self._calls.hold(
-                Call(profile_id, SERVICE, request_id),
-                units=self._most_seconds(prepared),
-                also=lambda tx: self._media.reserve_speech(
-                    tx, profile_id, key, audio_format.content_type, self._most_bytes(prepared)
-                ),
-            ) as hold,
-            self._intents.watching(hold) as watch,
-        ):
+
+        def reserve(tx: Session) -> None:
+            most_bytes = self._most_bytes(prepared)
+            self._media.reserve_speech(tx, profile_id, key, audio_format.content_type, most_bytes)
+
+        return HeldSpeech(prepared, self._calls.hold(call, units=units, also=reserve), key)
+
+    def drop(self, held: HeldSpeech) -> None:
+        """It is not spoken."""
+        held.call.give_back()
+        if held.key:
+            self._media.drop(held.key)
+
+    def speak(self, held: HeldSpeech) -> SpeechResult:
+        """Speak, encode, store, charge. Raises ProviderError; then nothing is stored or charged."""
+        prepared, key, claim, made = held.prepared, held.key, held.call.call.claim, Made()
+        audio_format = prepared.audio_format
+        with held.call as hold, self._intents.watching(hold) as watch:
             try:
                 pieces = self._pieces(prepared, made, watch)
                 with self._storage.writing(key) as path, contextlib.closing(pieces):
                     samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
                 seconds, size = billed_seconds(samples), self._storage.size(key) or 0
 
-                def record(tx: Session) -> None:
+                def result(settled: Settled) -> SpeechResult:
+                    url = self._media.read_url(key)
+                    return SpeechResult(url, key, made.provider, seconds, settled.cost, settled.balance)
+
+                def record(tx: Session, settled: Settled) -> None:
                     self._media.record_speech(tx, key, size)
                     watch.settle(tx)
+                    claim.keep(tx, result(settled))
 
-                settled = hold.capture(units=seconds, also=record)
+                return result(hold.capture(units=seconds, also=record))
             except BaseException:
                 self._media.drop(key)
                 raise
-        return SpeechResult(
-            url=self._media.read_url(key),
-            key=key,
-            provider=made.provider,
-            seconds=seconds,
-            cost=settled.cost,
-            balance=settled.balance,
-        )
 
-    def stream(self, prepared: PreparedSpeech, made: Made, *, request_id: str) -> Generator[bytes, None, None]:
+    def stream(self, held: HeldSpeech, made: Made) -> Generator[bytes, None, None]:
         """The audio as it is made; `made` says by whom. Charged at the end; where the generator is closed before (the
-        client went away), for what was made until then. An error costs nothing. Raises InsufficientCredits,
-        ProviderError."""
-        call = Call(prepared.caller.profile_id, SERVICE, request_id)
-        with (
-            self._calls.hold(call, units=self._most_seconds(prepared)) as hold,
-            self._intents.watching(hold) as watch,
-        ):
+        client went away), for what was made until then. An error costs nothing. Raises ProviderError."""
+        prepared, claim = held.prepared, held.call.call.claim
+        with held.call as hold, self._intents.watching(hold) as watch:
             try:
                 pieces = self._pieces(prepared, made, watch)
-                yield from live(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg)
+                yield from claim.copy(live(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg))
             except GeneratorExit:
-                _charge(hold, made, watch)
+                _charge(hold, made, watch, claim.consume)
                 raise
-            _charge(hold, made, watch)
+            _charge(hold, made, watch, lambda tx: claim.keep(tx, made))
 
-    def submit(self, prepared: PreparedSpeech, *, request_id: str) -> Job:
-        """Queue the text as a job; `handler.py` does the work. Raises InsufficientCredits."""
+    def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
+        """Queue the text as a job; `handler.py` does the work. Raises WebhookUrlUnusable, InsufficientCredits."""
         request = prepared.request
         return self._jobs.submit(
             NewJob(
@@ -156,6 +187,10 @@ class Speech:
                 subject=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.most_cost(prepared),
                 request_id=request_id,
+                claim=claim,
+                key_id=prepared.caller.key_id,
+                voice_id=request.voice_id,
+                webhook_url=request.webhook_url,
             ),
             check=lambda tx: self._media.require_room(tx, prepared.caller.profile_id, self._most_bytes(prepared)),
         )
@@ -210,6 +245,10 @@ def require_audio(samples: int, provider: str) -> None:
         raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
 
 
-def _charge(hold: OpenCall, made: Made, watch: Watch) -> None:
+def _charge(hold: OpenCall, made: Made, watch: Watch, answer: Callable[[Session], None]) -> None:
+    def record(tx: Session, _: Settled) -> None:
+        watch.settle(tx)
+        answer(tx)
+
     if made.samples:
-        hold.capture(units=billed_seconds(made.samples), also=watch.settle)
+        hold.capture(units=billed_seconds(made.samples), also=record)

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from voxport.accounts.service import Accounts, Principal
-from voxport.errors import Invalid, Unauthenticated
+from voxport.errors import Unauthenticated
 from voxport.web.ratelimits import RateLimits
 
 
@@ -25,15 +25,13 @@ class AuthenticatedRoute(APIRoute):
             accounts: Accounts = request.app.state.gateway.accounts
             limits: RateLimits = request.app.state.rate_limits
             request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
-            if "idempotency-key" in request.headers:
-                raise Invalid(
-                    "Idempotency-Key is not supported yet: a repeated call would be charged again. "
-                    "Leave the header out.",
-                    location=("header", "Idempotency-Key"),
-                )
-            return await handle(request)
+            return await self.answer(request, handle)
 
         return authenticated
+
+    async def answer(self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+        """What comes after the check of the key."""
+        return await handle(request)
 
 
 async def _principal(request: Request) -> Principal:

@@ -9,12 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from voxport.errors import Invalid, VoxportError
 from voxport.web.requests import error_body
 
 _SHOWN_CHARACTERS = 200
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 _MESSAGES = {
     404: "There is nothing at this path. GET /docs lists what there is.",
@@ -59,11 +61,15 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 def _methods_of(request: Request) -> list[str]:
     """What the path takes: several routes may have it, and the framework names the first one's methods only."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return sorted(found)
+    return [
+        name
+        for name in _METHODS
+        if any(_takes(route, {**request.scope, "method": name}) for route in request.app.routes)
+    ]
+
+
+def _takes(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is Match.FULL
 
 
 def _request_id(request: Request) -> str | None:

@@ -17,6 +17,10 @@ T = TypeVar("T")
 _MEMORY = 0.9  # what is left of how often a client was let in, with each further call
 
 
+def _nothing() -> None:
+    pass
+
+
 class Gate:
     """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. Of
     those that wait, the client that was let in least lately is next, and what is inside counts once more, so that one
@@ -30,13 +34,26 @@ class Gate:
         self._served: dict[str, float] = defaultdict(float)
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def run(self, client: str, call: Callable[[], T]) -> T:
-        """Run `call` in a thread when its turn comes. Raises ProviderBusy where it doesn't come in time."""
-        await self.enter(client)
+    async def run(self, client: str, call: Callable[[], T], *, otherwise: Callable[[], None] = _nothing) -> T:
+        """Run `call` in a thread when its turn comes; `otherwise` runs where it never does. Raises ProviderBusy where
+        it doesn't come in time."""
+        is_begun = False
+
+        def begun() -> T:
+            nonlocal is_begun
+            is_begun = True
+            return call()
+
         try:
-            return await self.in_thread(call)
-        finally:
-            self.leave(client)
+            await self.enter(client)
+            try:
+                return await self.in_thread(begun)
+            finally:
+                self.leave(client)
+        except BaseException:
+            if not is_begun:
+                await in_any_case(otherwise)
+            raise
 
     async def enter(self, client: str) -> None:
         """Take a place, for a call of several parts; `leave` gives it back. Raises ProviderBusy."""
@@ -97,6 +114,12 @@ class Gate:
         line.remove(turn)
         if not line:
             del self._waiting[client]
+
+
+async def in_any_case(call: Callable[[], None]) -> None:
+    """Run it in a thread also where this task is being cancelled."""
+    with anyio.CancelScope(shield=True):
+        await to_thread.run_sync(call)
 
 
 async def _gate(request: Request) -> Gate:

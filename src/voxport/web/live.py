@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.gate import Gate
+from voxport.web.gate import Gate, in_any_case
 
 _STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
 _log = logging.getLogger("voxport.live")
@@ -23,19 +24,26 @@ async def live_response(
     client: str,
     chunks: Generator[bytes, None, None],
     *,
-    media_type: str,
     headers: Callable[[], Mapping[str, str]],
+    otherwise: Callable[[], None],
 ) -> LiveResponse:
-    """The response, as soon as there is something to send; `headers` are asked for then. What `chunks` raises before
-    goes through, and is an answer like any other error."""
-    await gate.enter(client)
+    """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
+    `chunks` raises before goes through, and is an answer like any other error. `otherwise` runs where its turn does not
+    come."""
+    try:
+        await gate.enter(client)
+    except BaseException:
+        await in_any_case(otherwise)
+        raise
     try:
         first = await gate.in_thread(partial(next, chunks, b""))
     except BaseException:
         gate.leave(client)
+        if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
+            await in_any_case(otherwise)
         raise
     try:
-        return LiveResponse(gate, client, first, chunks, media_type=media_type, headers=headers())
+        return LiveResponse(gate, client, first, chunks, headers=headers())
     except BaseException:
         await gate.in_thread(chunks.close)
         gate.leave(client)
@@ -54,11 +62,9 @@ class LiveResponse(Response):
         first: bytes,
         chunks: Generator[bytes, None, None],
         *,
-        media_type: str,
         headers: Mapping[str, str],
     ) -> None:
         self.status_code = 200
-        self.media_type = media_type
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
         self._gate = gate

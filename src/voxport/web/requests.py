@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,12 +23,18 @@ REQUEST_ID_HEADER = "X-Gateway-Request-ID"
 _log = logging.getLogger("voxport.http")
 
 
-class RequestMiddleware:
-    """Gives each request an id (in its state, its log lines and its response) and logs how it ended. The path is
-    logged without its query, which may hold a signature."""
+class Watcher(Protocol):
+    def ended(self, scope: Scope, status: int, seconds: float) -> None:
+        """A request was answered with this status (0: not at all), so many seconds after it came."""
 
-    def __init__(self, app: ASGIApp, *, public_url: str) -> None:
+
+class RequestMiddleware:
+    """Gives each request an id (in its state, its log lines and its response), and logs and counts how it ended. The
+    path is logged without its query, which may hold a signature."""
+
+    def __init__(self, app: ASGIApp, *, watcher: Watcher, public_url: str) -> None:
         self._app = app
+        self._watcher = watcher
         self._add_security_headers = security_headers(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +68,8 @@ class RequestMiddleware:
                 raise
             await send_error(as_answer(error), scope, send_with_id)
         finally:
+            seconds = time.perf_counter() - started
+            self._watcher.ended(scope, status, seconds)
             _log.info(
                 "request",
                 extra={
@@ -69,7 +77,7 @@ class RequestMiddleware:
                     "path": scope["path"],
                     "status": status,
                     "key": getattr(scope["state"].get("principal"), "key_id", None),
-                    "ms": round((time.perf_counter() - started) * 1000, 1),
+                    "ms": round(seconds * 1000, 1),
                 },
             )
 

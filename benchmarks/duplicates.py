@@ -1,0 +1,256 @@
+"""One call sent a hundred times with one Idempotency-Key, by clients that retry, while server and worker are killed:
+
+    python benchmarks/duplicates.py [--sends 100] [--kills 15]
+
+For core-instant-clone-tts, core-tts, its stream and its job, and core-voice-clone, at the double of ElevenLabs, which
+takes a while for each request. Exit code 1 unless each was charged once, every client ended with the same bytes, and
+the provider was asked at most once more than kills hit the paid call itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from sqlalchemy import text
+
+import reliability
+from kills import KEY, STOCK, TEXT
+from leftovers import leftovers
+from lives import SERVER, WORKER, Gateway
+from support import describe_machine
+from voxport.billing.verify import verify
+from voxport.cli.synthetic import write_speaker
+from voxport.db.session import Database
+from voxport.testing.client import Client
+from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
+from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
+from voxport.testing.doubles.speech import said
+
+SERVICES = ("instant", "speech", "stream", "speech job", "clone")
+_LATENCY = 0.25  # seconds of each request at the provider
+_CLIENTS = 10
+_SECONDS = 240.0
+_RETRIED = (409, 429, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`bodies`: how many different ones the clients ended with; `hit`: paid calls that a kill cut off."""
+
+    service: str
+    sends: int
+    answered: int
+    replayed: int
+    attempts: int
+    bodies: int
+    kills: int
+    hit: int
+    charges: int
+    asked: int
+    problems: list[str]
+
+    @property
+    def is_right(self) -> bool:
+        right = self.answered == self.sends and self.bodies == 1 and self.charges == 1
+        return right and self.asked <= 1 + self.hit and not self.problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sends", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=15)
+    arguments = parser.parse_args()
+    print(describe_machine())
+    report = run(arguments.sends, arguments.kills, SERVICES, tell=print)
+    print("\n".join(report.summary))
+    reliability.write("duplicates", report)
+    return 0 if report.passed else 1
+
+
+def run(sends: int, kills: int, services: tuple[str, ...], *, tell: Callable[[str], None]) -> reliability.Report:
+    said(TEXT, 0)
+    outcomes = []
+    for service in services:
+        with tempfile.TemporaryDirectory(prefix="voxport-duplicates-") as name:
+            outcomes.append(_sent(Path(name), service, sends, kills))
+            tell(str(outcomes[-1]))
+    columns = ("call", "sent", "attempts", "replayed", "kills", "of the paid call", "charges", "bodies", "paid calls")
+    rows = [
+        (one.service, one.sends, one.attempts, one.replayed, one.kills, one.hit, one.charges, one.bodies, one.asked)
+        for one in outcomes
+    ]
+    return reliability.Report(
+        "One call sent a hundred times",
+        "python benchmarks/duplicates.py",
+        passed=all(one.is_right for one in outcomes),
+        summary=[
+            f"{len(outcomes)} calls sent {sends} times each, {sum(one.kills for one in outcomes)} kills: "
+            f"{sum(one.charges for one in outcomes)} charges, every client ended with the same bytes: "
+            f"{'yes' if all(one.bodies == 1 for one in outcomes) else 'NO'}",
+        ],
+        columns=columns,
+        rows=rows,
+    )
+
+
+def _sent(folder: Path, service: str, sends: int, kills: int) -> Outcome:
+    account = ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9, latency=_LATENCY)
+    double = ElevenLabsDouble(account)
+    random.seed(7)
+    with served(double.app) as url:
+        settings = {"elevenlabs_api_key": KEY, "elevenlabs_base_url": url, "unknown_outcome_minutes": 0.01}
+        gateway = Gateway(folder, {**settings, "job_poll_seconds": 0.05})
+        gateway.make()
+        sample = folder / "speaker.wav"
+        write_speaker(sample)
+        try:
+            with gateway.lived(None, takes_all=False):
+                with Client(gateway.url, gateway.key) as client:
+                    audio_url = client.upload(sample)
+                call = _Call(gateway, service, audio_url)
+                killer = threading.Thread(target=_kill, args=(gateway, kills, call.done))
+                killer.start()
+                with ThreadPoolExecutor(_CLIENTS) as threads:
+                    bodies = list(threads.map(lambda _: call.send(), range(sends)))
+                call.done.set()
+                killer.join()
+                _settle(gateway)
+            return _outcome(gateway, service, call, bodies, double)
+        finally:
+            gateway.close()
+
+
+class _Call:
+    """The call, for many clients."""
+
+    def __init__(self, gateway: Gateway, service: str, audio_url: str) -> None:
+        self._gateway = gateway
+        self._service = service
+        self._headers = {"Authorization": f"Bearer {gateway.key}", "Idempotency-Key": "the-call"}
+        body: dict[str, Any] = {"provider": "elevenlabs", "text": TEXT}
+        self._path = "/v1/proxy/core-tts"
+        if service == "clone":
+            self._path, body = "/v1/proxy/core-voice-clone", {"provider": "elevenlabs", "audioUrl": audio_url}
+        elif service == "instant":
+            self._path, body = "/v1/proxy/core-instant-clone-tts", {**body, "audioUrl": audio_url}
+        else:
+            body = {**body, "voice_id": STOCK["elevenlabs"]}
+        if service == "stream":
+            body["stream"] = True
+        if service == "speech job":
+            self._headers["Prefer"] = "respond-async"
+        self._body = body
+        self.done = threading.Event()
+        self.attempts = self.replayed = 0
+        self._guard = threading.Lock()
+
+    def send(self) -> str | None:
+        """Until it is answered; a hash of what the client has then, or None where it gave up."""
+        until = time.monotonic() + _SECONDS
+        while time.monotonic() < until:
+            with self._guard:
+                self.attempts += 1
+            with contextlib.suppress(httpx2.HTTPError):
+                answer = httpx2.post(self._gateway.url + self._path, json=self._body, headers=self._headers, timeout=30)
+                if answer.status_code in (200, 202):
+                    with self._guard:
+                        self.replayed += "Idempotent-Replayed" in answer.headers
+                    return hashlib.sha256(self._content(answer, until)).hexdigest()
+                if answer.status_code not in _RETRIED:
+                    return f"{answer.status_code} {answer.text[:200]}"
+                # What broke off after its charge can't be given again: nothing is left to wait for.
+                if "idempotency_consumed" in answer.text:
+                    return "consumed"
+            time.sleep(random.uniform(0.05, 0.3))
+        return None
+
+    def _content(self, answer: httpx2.Response, until: float) -> bytes:
+        """The audio, wherever it is; of a job, what came of it."""
+        if answer.status_code == 202:
+            return self._ended(answer.json()["job"]["id"], until)
+        if "json" not in answer.headers["Content-Type"]:
+            return answer.content
+        body = answer.json()
+        audio = self._tried(lambda: httpx2.get(body["data"].pop("url"), timeout=30), until)
+        return audio + repr(body).encode()
+
+    def _ended(self, job_id: str, until: float) -> bytes:
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx2.HTTPError, ValueError):
+                job = httpx2.get(f"{self._gateway.url}/v2/jobs/{job_id}", headers=self._headers, timeout=30).json()
+                if job.get("status") in ("completed", "failed"):
+                    return f"{job_id} {job['status']}".encode()
+            time.sleep(0.1)
+        return b"not ended"
+
+    def _tried(self, get: Callable[[], httpx2.Response], until: float) -> bytes:
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx2.HTTPError):
+                answer = get()
+                if answer.status_code == 200:
+                    return answer.content
+            time.sleep(0.05)
+        return b""
+
+
+def _kill(gateway: Gateway, kills: int, done: threading.Event) -> None:
+    """In turns the server, the worker and both, at moments that a paid call is often in the middle of."""
+    for number in range(kills):
+        if done.wait(random.uniform(0.3, 1.5)):
+            return
+        gateway.kill(*((SERVER,), (WORKER,), (SERVER, WORKER))[number % 3])
+
+
+def _settle(gateway: Gateway) -> None:
+    until = time.monotonic() + 60
+    headers = {"Authorization": f"Bearer {gateway.key}"}
+    while time.monotonic() < until:
+        with contextlib.suppress(httpx2.HTTPError, KeyError, ValueError):
+            funds = httpx2.get(gateway.url + "/v2/billing/balance", headers=headers, timeout=20).json()["data"]
+            if funds["held"] == 0:
+                return
+        time.sleep(0.2)
+
+
+def _outcome(
+    gateway: Gateway, service: str, call: _Call, bodies: list[str | None], double: ElevenLabsDouble
+) -> Outcome:
+    database = Database(gateway.opened().resolved_database_url)
+    try:
+        problems = [*verify(database), *leftovers(database, gateway.folder / "data" / "files")]
+        with database.snapshot() as tx:
+            charges = tx.execute(text("SELECT count(*) FROM ledger_transactions WHERE kind = 'capture'")).scalar() or 0
+            hit = tx.execute(text("SELECT count(*) FROM intents WHERE state IN ('lost', 'unknown')")).scalar() or 0
+    finally:
+        database.close()
+    asked = sum(path == "/v1/voices/add" for _, path in double.requests) if service == "clone" else len(double.spoken)
+    return Outcome(
+        service=service,
+        sends=len(bodies),
+        answered=sum(body is not None for body in bodies),
+        replayed=call.replayed,
+        attempts=call.attempts,
+        bodies=len(set(bodies)),
+        kills=gateway.deaths,
+        hit=hit,
+        charges=charges,
+        asked=asked,
+        problems=problems,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

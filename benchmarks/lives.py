@@ -1,0 +1,228 @@
+"""Lives of a gateway, for benchmarks that end many of them: its HTTP server and its worker as processes that are forked
+from one that has imported everything, and that kill themselves (SIGKILL) at a chosen commit of the database.
+
+All is the real thing but two: a sample is taken for good without the engine's judgement, which would cost each life
+seconds, and the worker tidies up every half second instead of every minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from sqlalchemy.engine.default import DefaultDialect
+
+import voxport.worker
+from voxport.app import create_app
+from voxport.billing.money import to_micro
+from voxport.cli.serve import FIRST_CREDITS
+from voxport.gateway import open_gateway
+from voxport.logs import configure_logging
+from voxport.media.samples import Audio, Sample, Samples
+from voxport.settings import Settings
+from voxport.testing.recordings import GOOD
+
+SERVER, WORKER = "server", "worker"
+_TIDY_SECONDS = 0.5
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A commit: the process that makes it, the function in which, the how manieth there, and `before` or `after`."""
+
+    process: str
+    label: str
+    nth: int
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.when} {self.label} #{self.nth}"
+
+
+@dataclass
+class Gateway:
+    """A data folder, and the processes that live on it. The port stays the same through all lives."""
+
+    folder: Path
+    settings: dict[str, Any]
+    key: str = ""
+    profile_id: str = ""
+    deaths: int = 0
+    _running: dict[str, BaseProcess] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def make(self) -> None:
+        """The first profile, with credits and a key."""
+        gateway = open_gateway(self.opened())
+        with gateway.database.transaction() as tx:
+            self.profile_id = gateway.accounts.create_profile(tx, "Customer").id
+            gateway.billing.add_credits(tx, self.profile_id, to_micro(FIRST_CREDITS))
+            _, self.key = gateway.accounts.create_key(tx, self.profile_id, "")
+        gateway.close()
+
+    def opened(self) -> Settings:
+        own = {"data_dir": self.folder / "data", "public_url": self.url}
+        return _settings({**own, **self.settings})
+
+    def start(self, process: str, point: Point | None = None) -> None:
+        """Begin a life of one of the two; with a `point` it ends there."""
+        run = _run_server if process == SERVER else _run_worker
+        own = point if point is not None and point.process == process else None
+        values = self.opened().model_dump(exclude_defaults=True)
+        arguments = (values, self._listener, self.folder, own) if process == SERVER else (values, self.folder, own)
+        child = _CONTEXT.Process(target=run, args=arguments, name=process)
+        child.start()
+        self._running[process] = child
+
+    def wait_until_up(self) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx2.HTTPError):
+                if httpx2.get(self.url + "/healthz", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.02)
+        raise RuntimeError("the server did not start: " + (self.folder / "server.log").read_text()[-2000:])
+
+    @contextlib.contextmanager
+    def lived(self, point: Point | None, *, takes_all: bool) -> Iterator[threading.Event]:
+        """Both processes, started again whenever one dies; with `takes_all` the first death takes the other too. The
+        event is set at the first death."""
+        died, ending = threading.Event(), threading.Event()
+        for process in (SERVER, WORKER):
+            self.start(process, point)
+        self.wait_until_up()
+        watcher = threading.Thread(target=self._watch, args=(died, ending, takes_all))
+        watcher.start()
+        try:
+            yield died
+        finally:
+            ending.set()
+            watcher.join()
+            self.kill(SERVER, WORKER)
+
+    def kill(self, *processes: str) -> None:
+        """SIGKILL, at once."""
+        # These, and not what takes their place meanwhile.
+        children = [self._running[process] for process in processes if process in self._running]
+        for child in children:
+            if child.pid is not None and child.is_alive():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGKILL)
+        for child in children:
+            child.join()
+
+    def seen(self, process: str) -> list[str]:
+        """The labels of a process's commits, in order."""
+        path = self.folder / f"{process}.commits"
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
+    def _watch(self, died: threading.Event, ending: threading.Event, takes_all: bool) -> None:
+        while not ending.wait(0.005):
+            dead = [name for name, child in self._running.items() if not child.is_alive()]
+            if not dead:
+                continue
+            self.deaths += 1
+            if takes_all and not died.is_set():
+                self.kill(SERVER, WORKER)
+                dead = [SERVER, WORKER]
+            died.set()
+            for name in dead:
+                self.start(name)
+
+    def close(self) -> None:
+        self.kill(SERVER, WORKER)
+        self._listener.close()
+
+
+def _run_server(values: dict[str, Any], listener: socket.socket, folder: Path, point: Point | None) -> None:
+    with _logged(folder / "server.log"):
+        gateway = open_gateway(_settings(values))
+        gateway.providers.start = lambda: None  # type: ignore[method-assign]  # no engine: nobody asks for it
+        app = create_app(gateway.settings, gateway=gateway)
+        _watch_commits(folder / "server.commits", point)
+        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
+
+
+def _run_worker(values: dict[str, Any], folder: Path, point: Point | None) -> None:
+    with _logged(folder / "worker.log"):
+        voxport.worker._TIDY_SECONDS = _TIDY_SECONDS
+        voxport.worker._NICENESS = 0
+        _watch_commits(folder / "worker.commits", point)
+        voxport.worker.run_worker(_settings(values), with_parent=False)
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    given: dict[str, Any] = {"_env_file": None, **values}
+    return Settings(**given)
+
+
+def _judge_nothing(_: Samples, audio: Audio) -> Sample:
+    return Sample(audio, GOOD)
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Standard error goes to a file, and no sample is judged."""
+    with path.open("a") as file:
+        os.dup2(file.fileno(), 2)
+    configure_logging("info")
+    Samples.check = _judge_nothing  # type: ignore[method-assign,assignment]
+    yield
+
+
+def _watch_commits(path: Path, point: Point | None) -> None:
+    """Write down each commit, and die at the one that was chosen. The file is unbuffered: it outlives the kill."""
+    counts: Counter[str] = Counter()
+    really_commit: Callable[..., None] = DefaultDialect.do_commit
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def die_at(label: str, when: str) -> None:
+        if point is not None and (label, counts[label], when) == (point.label, point.nth, point.when):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def do_commit(dialect: DefaultDialect, connection: Any) -> None:
+        label = _label()
+        counts[label] += 1
+        os.write(descriptor, f"{label}\n".encode())
+        die_at(label, "before")
+        really_commit(dialect, connection)
+        die_at(label, "after")
+
+    DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
+
+
+def _label() -> str:
+    """The function that commits: the innermost of the gateway's own, or else of the job engine's."""
+    frame = sys._getframe(2)
+    engine = ""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "/voxport/" in name and "/db/session.py" not in name and "/lives.py" not in name:
+            # The engine's own commits within a step of ours are its, not the step's.
+            return engine or f"{Path(name).parent.name}.{frame.f_code.co_qualname}"
+        if "/dbos/" in name and not engine:
+            engine = f"dbos.{frame.f_code.co_qualname}".replace(".<locals>", "")
+        frame = frame.f_back  # type: ignore[assignment]
+    return engine or "?"
+
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["lives"])

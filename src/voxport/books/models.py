@@ -1,0 +1,21 @@
+"""Table of the checks of the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Float, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voxport.db.base import Base, Sequence, UtcDateTime
+
+
+class LedgerCheck(Base):
+    """What one check of the worker's found. The HTTP processes read the newest row for their metrics."""
+
+    __tablename__ = "ledger_checks"
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seconds: Mapped[float] = mapped_column(Float)
+    problems: Mapped[int] = mapped_column(Integer)

@@ -1,0 +1,152 @@
+"""The claim of an Idempotency-Key: from the hold of a call to its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from voxport.errors import Conflict
+from voxport.idempotency import repository
+from voxport.idempotency.models import KeptAnswer
+from voxport.ids import random_text
+from voxport.media.storage import Storage
+
+_LONGEST_RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request with an Idempotency-Key. `preference` is what changes the answer's kind besides the body."""
+
+    profile_id: str
+    key_id: str
+    request_id: str
+    method: str
+    path: str
+    key: str
+    body: bytes
+    preference: str = ""
+
+    @property
+    def scope(self) -> str:
+        return _hash(self.key_id, self.method, self.path, self.key)
+
+    @property
+    def fingerprint(self) -> str:
+        return _hash(_canonical(self.body), self.preference)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent: JSON (`body`), or the audio of a file in storage."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    file_key: str | None = None
+
+
+class KeyClaim:
+    """The right to give the first answer. `render` makes an answer of a call's result; the endpoint sets it."""
+
+    def __init__(self, storage: Storage, asked: Asked, moment: datetime, *, max_bytes: int) -> None:
+        """`max_bytes`: audio that is longer is not kept."""
+        self._storage = storage
+        self._asked = asked
+        self._moment = moment
+        self._max_bytes = max_bytes
+        self._file_key = f"idempotency/{random_text(20)}/answer"
+        self._is_stored = False
+        self.render: Callable[[Any], Answer] | None = None
+
+    def open(self, tx: Session, hold_id: str, job_id: str | None = None) -> None:
+        asked = self._asked
+        tx.add(
+            KeptAnswer(
+                scope=asked.scope,
+                fingerprint=asked.fingerprint,
+                profile_id=asked.profile_id,
+                request_id=asked.request_id,
+                hold_id=hold_id,
+                job_id=job_id,
+                state="open",
+                status=0,
+                headers={},
+                body=None,
+                file_key=self._file_key,
+                created_at=self._moment,
+            )
+        )
+        try:
+            tx.flush()
+        except IntegrityError:
+            raise in_flight(timedelta()) from None
+
+    def store(self, data: bytes) -> None:
+        if len(data) <= self._max_bytes:
+            self._storage.put(self._file_key, data)
+            self._is_stored = True
+
+    def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+        with contextlib.closing(chunks), self._storage.create(self._file_key) as upload:
+            size = 0
+            for chunk in chunks:
+                size += len(chunk)
+                if size <= self._max_bytes:
+                    upload.write(chunk)
+                yield chunk
+            if size <= self._max_bytes:
+                upload.commit()
+                self._is_stored = True
+
+    def keep(self, tx: Session, result: Any) -> None:
+        assert self.render is not None
+        answer = self.render(result)
+        if answer.body is None and not self._is_stored:
+            self.consume(tx)
+            return
+        self._settle(tx, state="answered", status=answer.status, headers=answer.headers, body=answer.body)
+
+    def consume(self, tx: Session) -> None:
+        self._settle(tx, state="consumed")
+
+    def drop(self) -> None:
+        if self._is_stored:
+            self._storage.delete(self._file_key)
+
+    def _settle(self, tx: Session, **values: Any) -> None:
+        if not repository.answer(tx, self._asked.scope, self._asked.request_id, **values):
+            raise LookupError("the claim of an Idempotency-Key is gone")
+
+
+def in_flight(age: timedelta) -> Conflict:
+    error = Conflict(
+        "The first call with this Idempotency-Key is still under way. Send it again in a while.",
+        code="idempotency_in_flight",
+    )
+    # Long calls are asked for less often.
+    seconds = min(max(1, round(age.total_seconds() / 4)), _LONGEST_RETRY_SECONDS)
+    error.details["retry_after"] = seconds
+    error.headers["Retry-After"] = str(seconds)
+    return error
+
+
+def _canonical(body: bytes) -> str:
+    """The same text for JSON that says the same."""
+    try:
+        return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return body.hex()
+
+
+def _hash(*parts: str) -> str:
+    """SHA-256 of the parts, each with its length, so that no two lists give one text."""
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,37 @@
+"""SQL of the kept answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from voxport.db.session import changed
+from voxport.idempotency.models import KeptAnswer
+
+
+def find(tx: Session, scope: str) -> KeptAnswer | None:
+    return tx.scalar(select(KeptAnswer).where(KeptAnswer.scope == scope))
+
+
+def remove(tx: Session, sequence: int) -> None:
+    tx.execute(delete(KeptAnswer).where(KeptAnswer.sequence == sequence))
+
+
+def answer(tx: Session, scope: str, request_id: str, **values: Any) -> bool:
+    """Say what came of the call of this request; False where it is not open any more."""
+    guard = (KeptAnswer.scope == scope, KeptAnswer.request_id == request_id, KeptAnswer.state == "open")
+    return changed(tx, update(KeptAnswer).where(*guard).values(**values))
+
+
+def before(tx: Session, moment: datetime, limit: int) -> Sequence[KeptAnswer]:
+    query = select(KeptAnswer).where(KeptAnswer.created_at < moment)
+    return tx.scalars(query.order_by(KeptAnswer.created_at).limit(limit)).all()
+
+
+def unanswered_before(tx: Session, moment: datetime, limit: int) -> Sequence[KeptAnswer]:
+    query = select(KeptAnswer).where(KeptAnswer.state == "open", KeptAnswer.created_at < moment)
+    return tx.scalars(query.order_by(KeptAnswer.created_at).limit(limit)).all()

@@ -1,0 +1,77 @@
+"""A billed route: it looks for the first answer of a call before it does the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from voxport.billing.claims import NO_CLAIM, Claim
+from voxport.errors import Invalid
+from voxport.idempotency.claim import Answer, Asked, KeyClaim
+from voxport.idempotency.service import Idempotency
+from voxport.web.authentication import AuthenticatedRoute
+
+
+class BilledRoute(AuthenticatedRoute):
+    async def answer(self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+        request.state.claim = None
+        keys = request.headers.getlist("idempotency-key")
+        if not keys:
+            return await handle(request)
+        if len(keys) > 1:
+            raise Invalid("Send one Idempotency-Key.", location=("header", "Idempotency-Key"))
+        kept: Idempotency = request.app.state.gateway.idempotency
+        asked = Asked(
+            profile_id=request.state.principal.profile_id,
+            key_id=request.state.principal.key_id,
+            request_id=request.state.request_id,
+            method=request.method,
+            path=request.url.path,
+            key=keys[0],
+            body=await request.body(),
+            preference=",".join(request.headers.getlist("prefer")),
+        )
+        found = await run_in_threadpool(kept.look, asked)
+        if isinstance(found, KeyClaim):
+            request.state.claim = found
+            return await handle(request)
+        if found.file_key is None:
+            return json_response(found)
+        return Response(await run_in_threadpool(kept.open_file, found), found.status, headers=found.headers)
+
+
+def json_response(answer: Answer) -> JSONResponse:
+    return JSONResponse(answer.body, answer.status, headers=answer.headers)
+
+
+Renders = Callable[[Any], Answer]
+
+
+async def _claiming(
+    request: Request,
+    _key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="Any text of your own, up to 255 characters, such as a UUID. The same call sent again with it "
+            "within 24 hours gives the first answer again and costs nothing.",
+        ),
+    ] = None,
+) -> Callable[[Renders], Claim]:
+    """How an endpoint says what its answer is made like, and gets what it passes on to its service."""
+
+    def claim(render: Renders) -> Claim:
+        found: KeyClaim | None = request.state.claim
+        if found is None:
+            return NO_CLAIM
+        found.render = render
+        return found
+
+    return claim
+
+
+Claiming = Annotated[Callable[[Renders], Claim], Depends(_claiming)]

@@ -1,0 +1,107 @@
+"""The stream of a job's events (text/event-stream), which waits without a thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import anyio
+from anyio import to_thread
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from voxport.errors import NotFound
+from voxport.jobs.feed import Feed, Watcher
+from voxport.jobs.history import ENDED, Place, Shown, since
+from voxport.jobs.models import Job
+from voxport.jobs.service import Jobs
+
+KEEP_ALIVE_SECONDS: Final = 15.0
+STALL_SECONDS: Final = 30.0  # a reader that takes nothing for so long is gone, whatever its connection says
+_LONGEST_SECONDS: Final = 3_600.0  # then the client comes back, and its key is looked at again
+_RETRY: Final = b"retry: 2000\n\n"  # milliseconds after which a client that lost its stream comes back
+_log = logging.getLogger("voxport.jobs")
+
+
+class EventStream(Response):
+    """Sends what happens to the job, from `place` on, until its end or until the client goes; then it gives the
+    watcher back. `shown` is a job's JSON."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        feed: Feed,
+        watcher: Watcher,
+        place: Place,
+        shown: Callable[[Job], str],
+        *,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        self.status_code = 200
+        self.media_type = "text/event-stream"
+        self.background = None
+        # The last one tells nginx not to gather what is meant for now.
+        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._jobs = jobs
+        self._feed = feed
+        self._watcher = watcher
+        self._place = place
+        self._shown = shown
+        self._keep_alive_seconds = keep_alive_seconds
+        self._stall_seconds = stall_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch_client, receive, tasks.cancel_scope)
+                await self._send(send)
+                tasks.cancel_scope.cancel()
+        finally:
+            self._feed.leave(self._watcher)
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        until = time.monotonic() + _LONGEST_SECONDS
+        chunk = _RETRY
+        try:
+            while True:
+                frames, has_ended = await to_thread.run_sync(self._news)
+                await self._give(send, chunk + frames)
+                if has_ended or self._feed.is_closed or time.monotonic() > until:
+                    break
+                chunk = b"" if await self._watcher.wait(self._keep_alive_seconds) else b": keep-alive\n\n"
+        except TimeoutError:
+            _log.info("a reader of events takes nothing any more", extra={"job_id": self._watcher.job_id})
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _give(self, send: Send, chunk: bytes) -> None:
+        if chunk:
+            with anyio.fail_after(self._stall_seconds):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    def _news(self) -> tuple[bytes, bool]:
+        """What the client has not seen, and whether that is all there will be."""
+        try:
+            job, events = self._jobs.history(self._watcher.profile_id, self._watcher.job_id)
+        except NotFound:  # erased meanwhile
+            return b"", True
+        news = since(self._place, job, events)
+        if news:
+            told = [one.event_id for one in news if one.event_id is not None]
+            self._place = Place(told[-1] if told else self._place.event_id, job.progress)
+        return b"".join(map(partial(_frame, self._shown), news)), job.status in ENDED
+
+    async def _watch_client(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+
+def _frame(shown: Callable[[Job], str], one: Shown) -> bytes:
+    number = f"id: {one.event_id}\n" if one.event_id is not None else ""
+    return f"{number}event: job\ndata: {shown(one.job)}\n\n".encode()

@@ -1,0 +1,100 @@
+"""The state of the gateway as metrics, read when Prometheus asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Final, get_args
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from voxport.billing.money import to_tokens
+from voxport.books.models import LedgerCheck
+from voxport.books.service import Books
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.metrics import repository
+from voxport.metrics.repository import State
+from voxport.providers.base import Circuit
+from voxport.providers.registry import Registry
+
+_OPEN: Final = ("queued", "processing")
+_log = logging.getLogger("voxport.metrics")
+
+
+class GatewayCollector(Collector):
+    """What the database says is the same in each HTTP process; the circuits are the process's own."""
+
+    def __init__(
+        self, database: Database, books: Books, providers: Registry, *, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._database = database
+        self._books = books
+        self._providers = providers
+        self._clock = clock
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        found = self._read()
+        yield _gauge("voxport_database_up", "Whether the database answers.", float(found is not None))
+        yield self._circuits()
+        if found is not None:
+            state, last_check = found
+            yield from self._of_state(state)
+            if last_check is not None:
+                yield from _of_check(last_check)
+
+    def _read(self) -> tuple[State, LedgerCheck | None] | None:
+        try:
+            with self._database.snapshot() as tx:
+                state = repository.state(tx)
+            return state, self._books.last_check()
+        except SQLAlchemyError:
+            _log.exception("the metrics lack what the database says")
+            return None
+
+    def _of_state(self, state: State) -> Iterator[GaugeMetricFamily]:
+        jobs = {status: float(state.open_jobs.get(status, 0)) for status in _OPEN}
+        yield _labelled("voxport_jobs_open", "Jobs that are not finished.", "status", jobs)
+        waiting = 0.0 if state.oldest_queued is None else (self._clock() - state.oldest_queued).total_seconds()
+        yield _gauge(
+            "voxport_jobs_oldest_queued_seconds", "How long the oldest queued job has waited.", max(waiting, 0.0)
+        )
+        yield _gauge("voxport_holds_open", "Prices that are reserved and not settled.", float(state.open_holds))
+        yield _gauge("voxport_credits_tokens", "Credits of all profiles.", float(to_tokens(state.credits)))
+        yield _gauge("voxport_held_tokens", "What of the credits is reserved.", float(to_tokens(state.held)))
+
+    def _circuits(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "voxport_provider_circuit",
+            "1 for the state of a hosted provider's circuit: open is left alone for a while.",
+            labels=("provider", "state"),
+        )
+        for provider in self._providers.all():
+            found = provider.circuit()
+            for one in get_args(Circuit) if found is not None else ():
+                family.add_metric((provider.name, one), float(one == found))
+        return family
+
+
+def _of_check(last: LedgerCheck) -> Iterator[GaugeMetricFamily]:
+    yield _gauge("voxport_ledger_problems", "What the last check of the ledger found.", float(last.problems))
+    yield _gauge(
+        "voxport_ledger_check_timestamp_seconds",
+        "When the ledger was checked last (Unix time).",
+        last.checked_at.timestamp(),
+    )
+    yield _gauge("voxport_ledger_check_seconds", "How long that check took.", last.seconds)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=(label,))
+    for key, value in values.items():
+        family.add_metric((key,), value)
+    return family

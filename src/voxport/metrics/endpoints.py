@@ -1,0 +1,16 @@
+"""GET /metrics, for the operator's Prometheus."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from voxport.web.operator import OPERATOR
+
+router = APIRouter(tags=["operator"], dependencies=[OPERATOR])
+
+
+@router.get("/metrics", summary="For Prometheus; needs VOXPORT_ADMIN_KEY", include_in_schema=False)
+def metrics(request: Request) -> Response:
+    registry: CollectorRegistry = request.app.state.metrics
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,67 @@
+"""The alert of low credits: one webhook when a balance falls below what its owner set, until credits lift it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from voxport.billing.money import json_number
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import NotFound
+from voxport.webhooks import repository
+from voxport.webhooks.models import BalanceAlert
+from voxport.webhooks.service import Webhooks
+
+
+class Alerts:
+    """The balance's row is locked by the transaction that changes it, so that of two calls that take it below the
+    threshold one sets the alert off."""
+
+    def __init__(self, database: Database, webhooks: Webhooks, *, clock: Callable[[], datetime] = now) -> None:
+        self._database = database
+        self._webhooks = webhooks
+        self._clock = clock
+
+    def get(self, profile_id: str) -> BalanceAlert:
+        """Raises NotFound."""
+        with self._database.snapshot() as tx:
+            found = repository.alert(tx, profile_id)
+        if found is None:
+            raise _not_found()
+        return found
+
+    def put(self, profile_id: str, *, below: int, webhook_url: str) -> BalanceAlert:
+        """Set the alert, armed: where the balance is below it already, the next call sets it off. `below` in
+        micro-tokens. Raises WebhookUrlUnusable."""
+        self._webhooks.require_usable(webhook_url)
+        with self._database.transaction() as tx:
+            values = {"below": below, "webhook_url": webhook_url, "is_armed": True, "created_at": self._clock()}
+            if not repository.change_alert(tx, profile_id, **values):
+                tx.add(BalanceAlert(profile_id=profile_id, **values))
+        return self.get(profile_id)
+
+    def remove(self, profile_id: str) -> None:
+        """Raises NotFound."""
+        with self._database.transaction() as tx:
+            if not repository.remove_alert(tx, profile_id):
+                raise _not_found()
+
+    def spent(self, tx: Session, profile_id: str, balance: int) -> None:
+        """The balance fell to so many micro-tokens."""
+        if not repository.fire(tx, profile_id, balance):
+            return
+        alert = repository.alert(tx, profile_id)
+        assert alert is not None, "an alert that was set off is there until the transaction's end"
+        data = {"balance": json_number(balance), "below": json_number(alert.below), "currency": "token"}
+        self._webhooks.write(tx, profile_id, "balance.low", alert.webhook_url, data=data)
+
+    def credited(self, tx: Session, profile_id: str, balance: int) -> None:
+        """The balance rose to so many micro-tokens."""
+        repository.arm(tx, profile_id, balance)
+
+
+def _not_found() -> NotFound:
+    return NotFound("No alert is set. PUT /v2/billing/alert sets one.", code="alert_not_found")

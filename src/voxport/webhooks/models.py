@@ -1,0 +1,92 @@
+"""Tables of the webhooks: what is to be sent, how each try went, what signs it; and the alerts of low credits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from voxport.db.base import Base, Sequence, UtcDateTime
+
+
+class WebhookDelivery(Base):
+    """One message to one URL; its id is the `webhook-id` of every try.
+
+    `state` is pending → sending → delivered, failed, or pending again. `next_at` is when it is due; of one that is
+    being sent, when its sender must have died. `tries` counts those since it was written or sent again by its owner,
+    `attempt_count` all. What it says is the job as it is then, or `data`.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index("ix_webhook_deliveries_state_next_at", "state", "next_at"),
+        Index("ix_webhook_deliveries_profile_id_sequence", "profile_id", "sequence"),
+    )
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
+    type: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    url: Mapped[str] = mapped_column(String(2048))
+    state: Mapped[str] = mapped_column(String(16))
+    tries: Mapped[int] = mapped_column(Integer)
+    attempt_count: Mapped[int] = mapped_column(Integer)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+class WebhookAttempt(Base):
+    """How one try went: the receiver's status, or why there was none."""
+
+    __tablename__ = "webhook_attempts"
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("webhook_deliveries.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(String(200))
+    ms: Mapped[int] = mapped_column(Integer)
+
+
+class WebhookSecret(Base):
+    """What signs a profile's webhooks is derived from the gateway's secret and `salt`: the database alone signs
+    nothing. One of a profile's has no `expires_at`; the others were replaced by it and sign until then."""
+
+    __tablename__ = "webhook_secrets"
+    __table_args__ = (
+        Index(
+            "ix_webhook_secrets_current",
+            "profile_id",
+            unique=True,
+            sqlite_where=text("expires_at IS NULL"),
+            postgresql_where=text("expires_at IS NULL"),
+        ),
+    )
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    salt: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class BalanceAlert(Base):
+    """Where a profile is told that its balance fell below so many micro-tokens; once, until credits lift it again."""
+
+    __tablename__ = "balance_alerts"
+
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), primary_key=True)
+    below: Mapped[int] = mapped_column(BigInteger)
+    webhook_url: Mapped[str] = mapped_column(String(2048))
+    is_armed: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

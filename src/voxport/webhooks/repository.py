@@ -1,0 +1,123 @@
+"""SQL of the webhooks. A delivery is taken and ended by guarded UPDATEs: no two workers send it at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, and_, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from voxport.db.session import changed
+from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery, WebhookSecret
+
+# Deliveries
+
+
+def owned(tx: Session, profile_id: str, delivery_id: str) -> WebhookDelivery | None:
+    query = select(WebhookDelivery).where(WebhookDelivery.profile_id == profile_id, WebhookDelivery.id == delivery_id)
+    return tx.scalar(query.execution_options(populate_existing=True))
+
+
+def by_id(tx: Session, delivery_id: str) -> WebhookDelivery | None:
+    """Any profile's, for the operator."""
+    return tx.scalar(select(WebhookDelivery).where(WebhookDelivery.id == delivery_id))
+
+
+def page(
+    tx: Session, *, profile_id: str | None, state: str | None, job_id: str | None, before: int | None, limit: int
+) -> Sequence[WebhookDelivery]:
+    """The newest first; of all profiles only for the operator."""
+    query = select(WebhookDelivery)
+    for column, value in (
+        (WebhookDelivery.profile_id, profile_id),
+        (WebhookDelivery.state, state),
+        (WebhookDelivery.job_id, job_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if before is not None:
+        query = query.where(WebhookDelivery.sequence < before)
+    return tx.scalars(query.order_by(WebhookDelivery.sequence.desc()).limit(limit)).all()
+
+
+def attempts(tx: Session, delivery_id: str) -> Sequence[WebhookAttempt]:
+    """The oldest first."""
+    query = select(WebhookAttempt).where(WebhookAttempt.delivery_id == delivery_id)
+    return tx.scalars(query.order_by(WebhookAttempt.sequence)).all()
+
+
+def due(tx: Session, moment: datetime, without: Collection[str]) -> WebhookDelivery | None:
+    """The one that is due for longest, of none of these profiles."""
+    is_due = and_(WebhookDelivery.state.in_(("pending", "sending")), WebhookDelivery.next_at <= moment)
+    query = select(WebhookDelivery).where(is_due, WebhookDelivery.profile_id.not_in(without))
+    return tx.scalar(query.order_by(WebhookDelivery.next_at, WebhookDelivery.sequence).limit(1))
+
+
+def change(tx: Session, seen: WebhookDelivery, **values: Any) -> bool:
+    """Set columns of a delivery that is still in the state that was seen; False where it is not."""
+    same = (
+        WebhookDelivery.id == seen.id,
+        WebhookDelivery.state == seen.state,
+        WebhookDelivery.next_at == seen.next_at,
+    )
+    return changed(tx, update(WebhookDelivery).where(*same).values(**values))
+
+
+def sweep(tx: Session, before: datetime) -> int:
+    """Remove what ended before a moment; how many there were."""
+    old = delete(WebhookDelivery).where(
+        WebhookDelivery.state.in_(("delivered", "failed")), WebhookDelivery.ended_at < before
+    )
+    return cast(CursorResult[Any], tx.execute(old)).rowcount
+
+
+# Secrets
+
+
+def secrets(tx: Session, profile_id: str, moment: datetime) -> Sequence[WebhookSecret]:
+    """Those that sign at a moment, the newest first."""
+    alive = or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > moment)
+    query = select(WebhookSecret).where(WebhookSecret.profile_id == profile_id, alive)
+    return tx.scalars(query.order_by(WebhookSecret.sequence.desc())).all()
+
+
+def replace_secret(tx: Session, profile_id: str, expires_at: datetime) -> None:
+    """The one that is current signs for so long."""
+    current = (WebhookSecret.profile_id == profile_id, WebhookSecret.expires_at.is_(None))
+    tx.execute(update(WebhookSecret).where(*current).values(expires_at=expires_at))
+
+
+def sweep_secrets(tx: Session, moment: datetime) -> int:
+    expired = delete(WebhookSecret).where(WebhookSecret.expires_at < moment)
+    return cast(CursorResult[Any], tx.execute(expired)).rowcount
+
+
+# Alerts
+
+
+def alert(tx: Session, profile_id: str) -> BalanceAlert | None:
+    query = select(BalanceAlert).where(BalanceAlert.profile_id == profile_id)
+    return tx.scalar(query.execution_options(populate_existing=True))
+
+
+def change_alert(tx: Session, profile_id: str, **values: Any) -> bool:
+    return changed(tx, update(BalanceAlert).where(BalanceAlert.profile_id == profile_id).values(**values))
+
+
+def fire(tx: Session, profile_id: str, balance: int) -> bool:
+    """Disarm an alert that this balance sets off; False where there is none."""
+    armed = (BalanceAlert.profile_id == profile_id, BalanceAlert.is_armed, BalanceAlert.below > balance)
+    return changed(tx, update(BalanceAlert).where(*armed).values(is_armed=False))
+
+
+def arm(tx: Session, profile_id: str, balance: int) -> None:
+    """Arm an alert that this balance is not below."""
+    above = (BalanceAlert.profile_id == profile_id, BalanceAlert.below <= balance)
+    tx.execute(update(BalanceAlert).where(*above).values(is_armed=True))
+
+
+def remove_alert(tx: Session, profile_id: str) -> bool:
+    gone = tx.execute(delete(BalanceAlert).where(BalanceAlert.profile_id == profile_id))
+    return cast(CursorResult[Any], gone).rowcount == 1

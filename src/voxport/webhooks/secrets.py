@@ -1,0 +1,92 @@
+"""What signs a profile's webhooks: derived, so that the database alone signs nothing, and changed without a gap."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from standardwebhooks import Webhook
+
+from voxport.clock import now
+from voxport.db.session import Database
+from voxport.errors import Conflict
+from voxport.secret import Secret
+from voxport.webhooks import repository
+from voxport.webhooks.models import WebhookSecret
+
+_OVERLAP: Final = timedelta(hours=24)
+_MOST: Final = 5
+"""That sign at once: each is a signature in the header of every webhook."""
+
+
+@dataclass(frozen=True)
+class SigningSecret:
+    """`value` as the Standard Webhooks rules write it, `whsec_…`. Of the current one `expires_at` is None."""
+
+    value: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class SigningSecrets:
+    def __init__(self, database: Database, secret: Secret, *, clock: Callable[[], datetime] = now) -> None:
+        self._database = database
+        self._key = secret.key_for("webhook secrets")
+        self._clock = clock
+
+    def alive(self, profile_id: str) -> list[SigningSecret]:
+        """Those that sign now, the current one first; it is made where there is none yet."""
+        with self._database.snapshot() as tx:
+            rows = repository.secrets(tx, profile_id, self._clock())
+        if not rows:
+            with self._database.transaction() as tx:
+                # Two first calls may come at once.
+                with contextlib.suppress(IntegrityError), tx.begin_nested():
+                    self._add(tx, profile_id)
+                rows = repository.secrets(tx, profile_id, self._clock())
+        return [self._derived(row) for row in rows]
+
+    def rotate(self, profile_id: str) -> list[SigningSecret]:
+        """Make another one; the one before it signs too for a day. Those that sign then. Raises Conflict."""
+        with self._database.transaction() as tx:
+            if len(repository.secrets(tx, profile_id, self._clock())) >= _MOST:
+                raise Conflict(
+                    f"The secret was changed {_MOST - 1} times within a day. Try again tomorrow.",
+                    code="secret_changed_too_often",
+                )
+            repository.replace_secret(tx, profile_id, self._clock() + _OVERLAP)
+            try:
+                self._add(tx, profile_id)
+            except IntegrityError:
+                raise Conflict(
+                    "The secret is being changed by another call.", code="secret_changed_too_often"
+                ) from None
+        return self.alive(profile_id)
+
+    def sign(self, profile_id: str, message_id: str, moment: datetime, body: str) -> str:
+        """The header `webhook-signature`: a signature by each secret that is alive."""
+        signers = [Webhook(one.value) for one in self.alive(profile_id)]
+        return " ".join(signer.sign(message_id, moment, body) for signer in signers)
+
+    def sweep(self) -> int:
+        """Remove those that sign no more; how many there were."""
+        with self._database.transaction() as tx:
+            return repository.sweep_secrets(tx, self._clock())
+
+    def _add(self, tx: Session, profile_id: str) -> None:
+        moment = self._clock()
+        tx.add(WebhookSecret(profile_id=profile_id, salt=secrets.token_hex(16), created_at=moment, expires_at=None))
+        tx.flush()
+
+    def _derived(self, row: WebhookSecret) -> SigningSecret:
+        key = hmac.digest(self._key, f"{row.profile_id}:{row.salt}".encode(), hashlib.sha256)
+        return SigningSecret(f"whsec_{base64.b64encode(key).decode()}", row.created_at, row.expires_at)

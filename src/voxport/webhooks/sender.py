@@ -1,0 +1,147 @@
+"""Sends what is due, in threads of its own, so that a receiver that is slow holds up nothing but its own webhooks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from voxport.clock import iso, now
+from voxport.jobs.schemas import job_body
+from voxport.jobs.service import Jobs
+from voxport.media.fetchpolicy import FetchPolicy, RefusedError
+from voxport.media.safefetch import post
+from voxport.webhooks.models import WebhookDelivery
+from voxport.webhooks.secrets import SigningSecrets
+from voxport.webhooks.service import Outcome, Webhooks
+
+_LOOK_SECONDS: Final = 0.5
+_UNREACHABLE: Final = "The webhook_url could not be reached."
+"""For every reason, so that it tells nothing of hosts that only the gateway can reach."""
+_log = logging.getLogger("voxport.webhooks")
+
+
+class Sender:
+    """`read_url` signs the URL of a job's file. `at_once`: how many are sent at once; of one profile, a quarter."""
+
+    def __init__(
+        self,
+        webhooks: Webhooks,
+        secrets: SigningSecrets,
+        jobs: Jobs,
+        read_url: Callable[[str], str],
+        policy: FetchPolicy,
+        *,
+        at_once: int,
+    ) -> None:
+        self._webhooks = webhooks
+        self._secrets = secrets
+        self._jobs = jobs
+        self._read_url = read_url
+        self._policy = policy
+        self._at_once = at_once
+        self._of_a_profile = max(1, at_once // 4)
+        self._sending: Counter[str] = Counter()
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Begin no more, and wait so long at most for those under way. One that is cut off is sent again later."""
+        self._stopping.set()
+        until = time.monotonic() + seconds
+        self._thread.join(max(0.0, seconds))
+        while self._sending.total() and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            try:
+                self._begin_due()
+            except Exception:
+                _log.exception("looking for webhooks that are due failed")
+
+    def _begin_due(self) -> None:
+        while not self._stopping.is_set():
+            with self._guard:
+                if self._sending.total() >= self._at_once:
+                    return
+                full = {profile for profile, count in self._sending.items() if count >= self._of_a_profile}
+            claimed = self._webhooks.claim(full)
+            if claimed is None:
+                return
+            with self._guard:
+                self._sending[claimed.profile_id] += 1
+            threading.Thread(target=self._send_and_leave, args=(claimed,), name=claimed.id, daemon=True).start()
+
+    def _send_and_leave(self, claimed: WebhookDelivery) -> None:
+        try:
+            self.send(claimed)
+        except Exception:
+            _log.exception("a webhook's try could not be written down", extra={"delivery": claimed.id})
+        finally:
+            with self._guard:
+                self._sending[claimed.profile_id] -= 1
+                self._sending += Counter()  # drops the zeros
+
+    def send(self, claimed: WebhookDelivery) -> None:
+        """One try, and how it went."""
+        began = time.monotonic()
+        status: int | None = None
+        error: str | None = None
+        wait: timedelta | None = None
+        try:
+            body = json.dumps(self._body(claimed), ensure_ascii=False, separators=(",", ":"))
+            answer = post(claimed.url, body.encode(), self._headers(claimed, body), self._policy)
+            status, wait = answer.status, asked_wait(answer.retry_after)
+        except RefusedError as refusal:
+            _log.info("a webhook did not arrive: %s", refusal, extra={"delivery": claimed.id})
+            error = _UNREACHABLE
+        except Exception:
+            _log.exception("a webhook could not be sent", extra={"delivery": claimed.id})
+            error = "The gateway could not send it."
+        took = timedelta(seconds=time.monotonic() - began)
+        self._webhooks.record(claimed, Outcome(status, error, took, wait))
+
+    def _body(self, delivery: WebhookDelivery) -> dict[str, Any]:
+        """The job is shown as GET /v2/jobs/{id} shows it now: it has ended, so that only the signature of a file's URL
+        is another with each try."""
+        data = delivery.data
+        if delivery.job_id is not None:
+            job = self._jobs.find(delivery.job_id)
+            if job is None:
+                raise LookupError(f"job {delivery.job_id} is not there")
+            data = job_body(job, self._read_url).model_dump(mode="json", exclude_unset=True)
+        return {"type": delivery.type, "timestamp": iso(delivery.created_at), "data": data}
+
+    def _headers(self, delivery: WebhookDelivery, body: str) -> dict[str, str]:
+        moment = now()
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": delivery.id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": self._secrets.sign(delivery.profile_id, delivery.id, moment, body),
+        }
+
+
+def asked_wait(retry_after: str | None) -> timedelta | None:
+    """What `Retry-After` asks for: seconds, or a date."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return timedelta(seconds=int(text))
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(timedelta(), moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC))

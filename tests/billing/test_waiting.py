@@ -1,0 +1,81 @@
+"""The price is held before a call waits for its turn: who can't pay does not wait, and waiting costs nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import MakeGateway
+from tests.support.client import Client, error_of, open_client
+from tests.support.providers import Humming, ToneProvider, hum
+from voxport.billing.verify import verify
+
+TTS = "/v1/proxy/core-tts"
+INSTANT = "/v1/proxy/core-instant-clone-tts"
+SPEECH: dict[str, Any] = {"text": "Hello.", "voice_id": "hum"}
+
+
+@pytest.fixture
+def busy(make_gateway: MakeGateway) -> Humming:
+    """A gateway that lets one call in at a time, and lets others wait for a second."""
+    return hum(make_gateway(speech_concurrency=1, speech_queue_seconds=1.0), ToneProvider())
+
+
+@contextmanager
+def occupied(client: Client, provider: ToneProvider) -> Iterator[Future[httpx2.Response]]:
+    """Somebody else's call has the place until the block ends."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def wait(_: int) -> None:
+        inside.set()
+        assert go_on.wait(30)
+
+    provider.heard = wait
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(client.post, TTS, SPEECH)
+        assert inside.wait(20)
+        try:
+            yield first
+        finally:
+            go_on.set()
+    assert first.result().status_code == 200
+
+
+def bodies(client: Client) -> list[tuple[str, dict[str, Any]]]:
+    instant = {"audioUrl": client.upload()["public_url"], "text": "Hello.", "provider": "local"}
+    return [(TTS, SPEECH), (TTS, {**SPEECH, "stream": True}), (INSTANT, instant)]
+
+
+def test_who_has_no_credits_is_refused_without_waiting(busy: Humming) -> None:
+    rich = open_client(busy.gateway)
+    poor = rich.another("0")
+    with occupied(rich, busy.provider):
+        for path, body in bodies(poor):
+            answer = poor.post(path, body)
+            assert answer.status_code == 402, path
+            assert error_of(answer)["code"] == "insufficient_credits"
+
+
+def test_a_call_whose_turn_does_not_come_costs_nothing_and_leaves_nothing(busy: Humming) -> None:
+    client = open_client(busy.gateway)
+    other = client.another()
+    with occupied(client, busy.provider):
+        for path, body in bodies(other):
+            answer = other.request("POST", path, json=body, headers={"Idempotency-Key": "first"})
+            assert answer.status_code == 429, path
+            assert error_of(answer)["code"] == "provider_busy"
+            assert other.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    with busy.gateway.database.snapshot() as tx:
+        left = tx.execute(text("SELECT count(*) FROM media WHERE uploaded_at IS NULL")).scalar()
+    assert left == 0
+    for number, (path, body) in enumerate(bodies(other)):
+        answer = other.request("POST", path, json=body, headers={"Idempotency-Key": f"later-{number}"})
+        assert answer.status_code == 200, answer.text
+    assert verify(busy.gateway.database) == []

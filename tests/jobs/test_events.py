@@ -1,0 +1,335 @@
+"""The stream of a job's events over a real socket: every change, its replay, and its end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from sqlalchemy import event, text
+
+from tests.support.client import Client, error_of, open_client, settings_for
+from tests.support.server import serving, wait_until
+from voxport.errors import SampleUnusable
+from voxport.gateway import open_gateway
+from voxport.jobs.feed import Watcher
+from voxport.jobs.history import Place
+from voxport.jobs.stream import EventStream
+
+CLONE = "/v1/proxy/core-voice-clone"
+AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
+
+
+@dataclass
+class Event:
+    """`id` is None where the stream gave none; a comment has only `comment`."""
+
+    id: int | None = None
+    name: str = ""
+    data: Any = None
+    comment: str = ""
+
+
+class Stream:
+    """A client of the stream that reads as the standard says, over a socket of its own."""
+
+    def __init__(self, port: int, client: Client, job_id: str, last_event_id: str | None = None) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 20)
+        again = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id is not None else ""
+        self._socket.sendall(
+            f"GET /v2/jobs/{job_id}/events HTTP/1.1\r\nHost: g\r\nX-API-Key: {client.key}\r\n{again}\r\n".encode()
+        )
+        self._file = self._socket.makefile("rb")
+        self.status = int(self._file.readline().split()[1])
+        self.headers: dict[str, str] = {}
+        while (line := self._file.readline().strip().decode()) != "":
+            name, _, value = line.partition(": ")
+            self.headers[name.lower()] = value
+        self.is_whole = False
+
+    def events(self) -> Iterator[Event]:
+        """Until the server ends the stream."""
+        told = ""
+        while size := int(self._file.readline().strip() or b"0", 16):
+            told += self._file.read(size).decode()
+            self._file.readline()
+            while "\n\n" in told:
+                block, told = told.split("\n\n", 1)
+                found = _event(block)
+                if found is not None:
+                    yield found
+        self.is_whole = True
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def _event(block: str) -> Event | None:
+    one = Event()
+    for line in block.split("\n"):
+        name, _, value = line.partition(": ")
+        if name == "id":
+            one.id = int(value)
+        elif name == "event":
+            one.name = value
+        elif name == "data":
+            one.data = json.loads(value)
+        elif name == "":
+            one.comment = value
+    return one if one.name or one.comment else None
+
+
+@pytest.fixture
+def customer(database_url: str, tmp_path: Path) -> Iterator[Client]:
+    """A customer on each kind of database."""
+    gateway = open_gateway(settings_for(tmp_path / "data", database_url=database_url, event_streams_per_profile=3))
+    yield open_client(gateway, "1000")
+    gateway.close()
+
+
+@pytest.fixture
+def port(customer: Client) -> Iterator[int]:
+    with serving(customer) as found:
+        yield found
+
+
+@pytest.fixture
+def opened(customer: Client, port: int) -> Iterator[Any]:
+    with ExitStack() as stack:
+
+        def make(job_id: str, last: str | None = None, client: Client = customer) -> Stream:
+            return stack.enter_context(closing(Stream(port, client, job_id, last)))
+
+        yield make
+
+
+def queue(client: Client) -> str:
+    job_id: str = client.post(CLONE, AUDIO).json()["job"]["id"]
+    return job_id
+
+
+def shown(client: Client, job_id: str) -> Any:
+    return client.get(f"/v2/jobs/{job_id}").json()
+
+
+def complete(client: Client, job_id: str) -> None:
+    job = client.gateway.jobs.get(client.profile_id, job_id)
+    client.gateway.jobs.complete(job_id, job.hold_id, units=Decimal(1), make=lambda _: {"voice_id": "v"})
+
+
+def test_the_state_comes_at_once_then_each_change_then_the_end(customer: Client, opened: Any) -> None:
+    job_id, jobs = queue(customer), customer.gateway.jobs
+    stream = opened(job_id)
+    assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert stream.headers["cache-control"] == "no-store"
+    assert stream.headers["x-gateway-request-id"].startswith("req_")
+    events = stream.events()
+    first = next(events)
+    assert (first.name, first.data) == ("job", shown(customer, job_id))
+    seen = [first]
+    changes: list[Callable[[], None]] = [
+        lambda: jobs.begin(job_id),
+        lambda: jobs.advance(job_id, "fetching", 0.02),
+        lambda: jobs.advance(job_id, "cloning", 0.2),
+        lambda: complete(customer, job_id),
+    ]
+    for change in changes:
+        change()
+        seen.append(next(events))
+        assert seen[-1].data == shown(customer, job_id)
+    assert [one.data["stage"] for one in seen] == ["waiting", "waiting", "fetching", "cloning", "done"]
+    ids = [one.id for one in seen]
+    assert None not in ids
+    assert ids == sorted(set(ids))
+    assert list(events) == []
+    assert stream.is_whole, "the stream ended with the job, not with the connection"
+
+
+def test_mere_progress_is_told_without_an_id(customer: Client, opened: Any) -> None:
+    job_id, jobs = queue(customer), customer.gateway.jobs
+    jobs.begin(job_id)
+    jobs.advance(job_id, "cloning", 0.2)
+    events = opened(job_id).events()
+    assert next(events).data["progress"] == 0.2
+    jobs.advance(job_id, "cloning", 0.4)
+    told = next(events)
+    assert (told.id, told.data["stage"], told.data["progress"]) == (None, "cloning", 0.4)
+
+
+def test_who_comes_back_gets_every_change_that_was_missed(customer: Client, opened: Any) -> None:
+    job_id, jobs = queue(customer), customer.gateway.jobs
+    stream = opened(job_id)
+    first = next(stream.events())
+    stream.close()
+    jobs.begin(job_id)
+    for stage, progress in (("fetching", 0.02), ("checking", 0.1), ("checking", 0.15), ("cloning", 0.2)):
+        jobs.advance(job_id, stage, progress)
+    back = opened(job_id, str(first.id)).events()
+    missed = [next(back) for _ in range(4)]
+    assert [(one.data["status"], one.data["stage"]) for one in missed] == [
+        ("processing", "waiting"),
+        ("processing", "fetching"),
+        ("processing", "checking"),
+        ("processing", "cloning"),
+    ]
+    jobs.fail(jobs.get(customer.profile_id, job_id), SampleUnusable("Too short."))
+    last = next(back)
+    assert last.data == shown(customer, job_id)
+    assert list(back) == []
+    again = list(opened(job_id, str(missed[1].id)).events())
+    assert [one.id for one in again] == [missed[2].id, missed[3].id, last.id]
+    assert [one.data["status"] for one in again] == ["processing", "processing", "failed"]
+    assert "error" not in again[0].data
+    assert again[-1].data == shown(customer, job_id)
+
+
+def test_who_has_seen_the_end_is_told_that_nothing_more_comes(customer: Client, opened: Any) -> None:
+    job_id = queue(customer)
+    customer.post(f"/v2/jobs/{job_id}/cancel")
+    (last,) = opened(job_id).events()
+    assert last.data["status"] == "cancelled"
+    assert opened(job_id, str(last.id)).status == 204
+
+
+@pytest.mark.parametrize("last", ["", "x", "-1", "99999999", "1" * 40, "٣"])
+def test_an_id_that_no_stream_gave_counts_for_none(customer: Client, opened: Any, last: str) -> None:
+    job_id = queue(customer)
+    assert next(opened(job_id, last.encode().decode("latin-1")).events()).data["status"] == "queued"
+
+
+def test_the_end_of_a_job_whose_events_are_swept_is_told_once(customer: Client, opened: Any) -> None:
+    job_id = queue(customer)
+    (first,) = [next(opened(job_id).events())]
+    customer.post(f"/v2/jobs/{job_id}/cancel")
+    jobs = customer.gateway.jobs
+    assert jobs.sweep_events() == 0, "it ended just now"
+    with customer.gateway.database.transaction() as tx:
+        tx.execute(text("DELETE FROM job_events"))
+    (last,) = opened(job_id, str(first.id)).events()
+    assert (last.id, last.data["status"]) == (0, "cancelled")
+    assert opened(job_id, "0").status == 204
+
+
+def test_the_events_of_a_job_that_runs_are_never_swept(customer: Client) -> None:
+    gateway = customer.gateway
+    jobs = gateway.jobs
+    ended, running = queue(customer), queue(customer)
+    customer.post(f"/v2/jobs/{ended}/cancel")
+    jobs._events_keep = -jobs._events_keep  # a moment to come: everything is older
+    assert jobs.sweep_events() == 2
+    assert len(jobs.history(customer.profile_id, running)[1]) == 1
+    assert jobs.history(customer.profile_id, ended)[1] == []
+
+
+def test_anothers_job_and_none_are_404_in_json_before_any_stream(customer: Client, opened: Any) -> None:
+    job_id = queue(customer)
+    for answer in (
+        customer.another().get(f"/v2/jobs/{job_id}/events"),
+        customer.get("/v2/jobs/00000000-0000-0000-0000-000000000000/events"),
+    ):
+        assert answer.status_code == 404
+        assert error_of(answer)["code"] == "job_not_found"
+
+
+def test_a_profile_has_so_many_streams_and_gets_one_back_when_it_closes_one(customer: Client, opened: Any) -> None:
+    job_id = queue(customer)
+    streams = [opened(job_id) for _ in range(3)]
+    for stream in streams:
+        next(stream.events())
+    answer = customer.get(f"/v2/jobs/{job_id}/events")
+    assert answer.status_code == 429
+    assert error_of(answer)["code"] == "rate_limited"
+    assert int(answer.headers["Retry-After"]) > 0
+    other = customer.another()
+    assert opened(queue(other), client=other).status == 200
+    streams[0].close()
+
+    def is_let_in() -> bool:
+        stream = opened(job_id)
+        return bool(stream.status == 200)
+
+    wait_until(is_let_in, seconds=10, what="a free place")
+
+
+def test_many_who_wait_take_no_thread_each_and_few_queries(make_client: Any) -> None:
+    client: Client = make_client(credits="1000", event_streams_per_profile=100)
+    jobs = [queue(client) for _ in range(60)]
+    with serving(client) as port, ExitStack() as stack:
+        before = threading.active_count()
+        streams = [stack.enter_context(closing(Stream(port, client, job_id))) for job_id in jobs]
+        for stream in streams:
+            next(stream.events())
+        time.sleep(0.5)
+        queries = 0
+
+        def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            nonlocal queries
+            queries += statement.startswith("SELECT")
+
+        engine = client.gateway.database._engine
+        event.listen(engine, "before_cursor_execute", count)
+        time.sleep(2)
+        event.remove(engine, "before_cursor_execute", count)
+        assert threading.active_count() - before < 45, "the pool of the framework has 40, whoever waits"
+        assert 0 < queries <= 12, "a look each quarter of a second"
+        client.gateway.jobs.begin(jobs[30])
+        assert next(streams[30].events()).data["status"] == "processing"
+    wait_until(lambda: not client.app.state.feed._watchers, seconds=10, what="the end of the streams")
+
+
+def test_a_server_that_stops_ends_its_streams_whole(customer: Client, port: int, opened: Any) -> None:
+    job_id = queue(customer)
+    stream = opened(job_id)
+    events = stream.events()
+    next(events)
+    customer.app.state.feed.close()  # what the server does at its stop, here from another thread
+    assert list(events) == []
+    assert stream.is_whole
+
+
+def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothing_is_dropped(customer: Client) -> None:
+    job_id = queue(customer)
+    feed = customer.app.state.feed
+    sent: list[bytes] = []
+
+    async def run(*, stalls: bool) -> None:
+        watcher: Watcher = feed.open(customer.profile_id, job_id)
+        stream = EventStream(
+            customer.gateway.jobs,
+            feed,
+            watcher,
+            Place(None),
+            lambda job: "{}",
+            keep_alive_seconds=0.2,
+            stall_seconds=0.3,
+        )
+
+        async def receive() -> Any:
+            await anyio.sleep_forever()
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+            if stalls and sent[-1]:
+                await anyio.sleep_forever()
+
+        with anyio.move_on_after(1.1):
+            await stream({}, receive, send)
+        assert feed._open == {}, "the place was given back"
+
+    anyio.run(lambda: run(stalls=False))
+    assert sent.count(b": keep-alive\n\n") >= 3
+    sent.clear()
+    began = time.monotonic()
+    anyio.run(lambda: run(stalls=True))
+    assert time.monotonic() - began < 1.0
+    assert len([chunk for chunk in sent if chunk]) == 1

@@ -1,0 +1,121 @@
+"""What a job tries again: a provider that was busy or not there. Nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.jobs.test_runner import PRICE, Baker, free, paid_once, seen
+from tests.support.client import Client
+from voxport.errors import (
+    OutcomeUnknown,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderTimeout,
+    ProviderUnavailable,
+    SampleUnusable,
+    VoxportError,
+)
+from voxport.jobs.models import Job
+from voxport.jobs.port import JobRun, Json
+from voxport.jobs.runner import Runner
+from voxport.jobs.service import NewJob
+
+
+@dataclass
+class Asking(Baker):
+    """A handler whose first step asks a provider that fails so often."""
+
+    failures: list[VoxportError] = field(default_factory=list)
+    tries: int = 0
+    meanwhile: Callable[[], None] = lambda: None
+
+    def _knead(self, run: JobRun) -> Json:
+        run.advance("cloning", 0.2)
+        return run.retried(self._ask)
+
+    def _ask(self) -> Json:
+        self.tries += 1
+        if self.failures:
+            self.meanwhile()
+            raise self.failures.pop(0)
+        return {"dough": "rye"}
+
+
+@pytest.fixture
+def owner(singer: Client) -> Client:
+    return singer
+
+
+def run(owner: Client, handler: Asking, pauses: tuple[float, ...] = (0.05, 0.05, 0.05)) -> Job:
+    job = owner.gateway.jobs.submit(
+        NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, "bread-1", PRICE, "req_of_the_job")
+    )
+    runner = Runner(owner.gateway.jobs, [handler], pauses)
+    runner.begin(job.id)
+    first = runner.run_step(job.id, "knead", {})
+    if first is not None:
+        runner.run_step(job.id, "bake", {"knead": first})
+    return job
+
+
+BUSY = ProviderBusy("Busy.", retry_after_seconds=0)
+
+
+def test_a_provider_that_is_busy_or_gone_for_a_while_is_asked_again(owner: Client) -> None:
+    handler = Asking(owner.gateway, failures=[BUSY, ProviderUnavailable("Down."), BUSY])
+    job = run(owner, handler)
+    assert seen(owner, job)["status"] == "completed"
+    assert handler.tries == 4
+    paid_once(owner)
+
+
+def test_one_that_stays_so_fails_the_job_with_its_own_words(owner: Client) -> None:
+    handler = Asking(owner.gateway, failures=[ProviderUnavailable("Down.")] * 9)
+    job = run(owner, handler)
+    error = seen(owner, job)["error"]
+    assert (error["code"], error["message"]) == ("provider_unavailable", "Down.")
+    assert handler.tries == 4
+    assert handler.cleaned == ["bread-1"]
+    free(owner)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ProviderFailed("No."), ProviderTimeout("Late."), OutcomeUnknown("Lost."), SampleUnusable("Silent.")],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_what_may_have_been_done_or_will_never_go_is_not_tried_again(owner: Client, failure: VoxportError) -> None:
+    handler = Asking(owner.gateway, failures=[failure] * 2)
+    job = run(owner, handler)
+    assert seen(owner, job)["status"] == "failed"
+    assert handler.tries == 1
+
+
+def test_a_provider_that_asks_for_more_time_gets_it(owner: Client) -> None:
+    handler = Asking(owner.gateway, failures=[ProviderBusy("Busy.", retry_after_seconds=1)])
+    began = time.monotonic()
+    run(owner, handler)
+    assert time.monotonic() - began >= 1
+
+
+def test_a_cancel_ends_the_wait(owner: Client) -> None:
+    def cancel() -> None:
+        (job,) = owner.get("/v2/jobs").json()["data"]
+        assert owner.post(f"/v2/jobs/{job['id']}/cancel").status_code == 200
+
+    handler = Asking(owner.gateway, failures=[BUSY], meanwhile=cancel)
+    began = time.monotonic()
+    job = run(owner, handler, pauses=(30.0,))
+    assert time.monotonic() - began < 5
+    assert (seen(owner, job)["status"], handler.tries, handler.cleaned) == ("cancelled", 1, ["bread-1"])
+    free(owner)
+
+
+def test_the_worker_of_the_gateway_is_told_the_pauses(make_client: Any) -> None:
+    client: Client = make_client(job_retry_seconds="1, 2.5")
+    assert client.gateway.settings.job_retry_seconds == (1.0, 2.5)

@@ -1,0 +1,44 @@
+"""kill -9 of a worker beside another: the living one takes the job over, and the customer notices nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.speech.test_kill import BODY, LATER, TTS, status, worker
+from tests.support.client import Client
+from tests.support.humming_worker import PIECES
+from tests.support.server import wait_until
+from voxport.billing.verify import verify
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_second_worker_takes_over_from_one_that_was_killed(singer: Client, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    leases = singer.gateway.settings.data_dir / "voxport.db.leases"
+    with worker(singer, first, 1.0) as killed:
+        job_id = singer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
+        wait_until(lambda: first.exists(), seconds=60, what="the first part")
+        with worker(singer, second):
+            wait_until(lambda: (leases / "worker-1").exists(), seconds=30, what="the second worker")
+            time.sleep(3)  # more than the reaper's round: a job whose worker lives is left to it
+            assert not second.exists()
+            assert status(singer, job_id) == "processing"
+            killed.kill()
+            killed.wait()
+            began = time.monotonic()
+            wait_until(lambda: status(singer, job_id) == "completed", seconds=60, what="the job's end")
+            assert time.monotonic() - began < 30
+    spoken = [int(line) for path in (first, second) for line in path.read_text().split()]
+    assert second.exists()
+    assert set(spoken) == set(range(PIECES))
+    assert len(spoken) <= PIECES + 1, "the part in work at the kill, at most"
+    assert singer.balance()["held"] == 0
+    captures = [row for row in singer.get("/v2/billing/ledger").json()["data"] if row["kind"] == "capture"]
+    assert [row["job_id"] for row in captures] == [job_id]
+    stages = [one.stage for one in singer.gateway.jobs.history(singer.profile_id, job_id)[1]]
+    assert stages == ["waiting", "waiting", "speaking", "storing", "done"]
+    assert verify(singer.gateway.database) == []

@@ -1,0 +1,35 @@
+"""The benchmarks of reliability, each in a version that takes seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+import duplicates
+import kills
+import overspend
+import soak
+
+pytestmark = pytest.mark.slow
+
+
+def test_no_kill_at_a_commit_loses_doubles_or_leaves_anything() -> None:
+    outcomes = kills.run(["elevenlabs", "minimax"], kills.SERVICES, points=1, most=4, tell=print)
+    wrong = {str(case): outcome.wrong(case) for case, outcome in outcomes if outcome.wrong(case)}
+    assert wrong == {}
+    assert sum(outcome.reached for _, outcome in outcomes) >= 3
+
+
+@pytest.mark.parametrize("service", ["instant", "speech"])
+def test_a_call_that_is_sent_again_and_again_through_kills_is_charged_once(service: str) -> None:
+    report = duplicates.run(12, 3, (service,), tell=print)
+    assert report.passed, report.rows
+
+
+def test_calls_at_once_spend_what_there_is_and_no_more() -> None:
+    for outcome in overspend.run("Postgres", 80, servers=2, tell=print, served_calls=5):
+        assert outcome.is_right(80, 5), outcome
+
+
+def test_a_mixed_load_is_served_without_a_failure() -> None:
+    report = soak.run(0.3, 6, tell=print)
+    assert "failed: 0" in report.summary[0], report.summary

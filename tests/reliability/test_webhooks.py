@@ -1,0 +1,14 @@
+"""The benchmark of webhooks, in a version that takes seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+import webhooks
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_receiver_that_fails_five_times_takes_the_sixth_try() -> None:
+    report = webhooks.run(3, tell=print)
+    assert report.passed, report.summary

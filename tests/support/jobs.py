@@ -1,0 +1,18 @@
+"""Running a job in this process, as a worker does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.client import Client
+from voxport.jobs.runner import Runner
+
+
+def work(client: Client, job_id: str) -> None:
+    """All steps of a job of the client's gateway, to its end."""
+    runner = Runner(client.gateway.jobs, client.gateway.handlers)
+    service = runner.begin(job_id)
+    assert service is not None
+    results: dict[str, dict[str, Any]] = {}
+    for name in runner.step_names(service):
+        results[name] = runner.run_step(job_id, name, results) or {}

@@ -1,0 +1,88 @@
+"""A customer with a receiver on loopback, and a gateway whose clock a test turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.client import Client, open_client, settings_for
+from voxport.gateway import open_gateway
+from voxport.media.safefetch import FetchPolicy
+from voxport.testing.doubles.clock import Clock
+from voxport.testing.receiver import Receiver
+
+CLONE = "/v1/proxy/core-voice-clone"
+AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
+LOG = "/v2/webhooks/deliveries"
+
+MakeReceiver = Callable[..., Receiver]
+
+
+@dataclass
+class Hooked:
+    """A customer, and what the worker does for its webhooks, one try at a time."""
+
+    client: Client
+    clock: Clock
+
+    def cancelled(self, url: str, **fields: Any) -> str:
+        """A clone job that was cancelled; its id."""
+        answer = self.client.post(CLONE, {**AUDIO, "webhook_url": url, **fields})
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.json()["job"]["id"]
+        assert self.client.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
+        return job_id
+
+    def send(self) -> int:
+        """Send what is due now; how many tries that were."""
+        tries = 0
+        while (claimed := self.client.gateway.webhooks.claim()) is not None:
+            self.client.gateway.sender.send(claimed)
+            tries += 1
+        return tries
+
+    def secret(self) -> str:
+        secret: str = self.client.get("/v2/webhooks/secret").json()["data"]["secret"]
+        return secret
+
+    def only(self) -> dict[str, Any]:
+        """The one delivery there is, with its attempts."""
+        (row,) = self.client.get(LOG).json()["data"]
+        detail: dict[str, Any] = self.client.get(f"{LOG}/{row['id']}").json()["data"]
+        return detail
+
+
+@pytest.fixture
+def receiver() -> Iterator[MakeReceiver]:
+    """Starts receivers that answer by a script, and end with the test."""
+    with ExitStack() as stack:
+        yield lambda *answers, **options: stack.enter_context(Receiver(*answers, **options))
+
+
+@pytest.fixture
+def hooked(tmp_path: Path) -> Iterator[Callable[..., Hooked]]:
+    """Opens a gateway that may call these receivers."""
+    with ExitStack() as stack:
+
+        def make(*receivers: Receiver, fetch_policy: FetchPolicy | None = None, **settings: Any) -> Hooked:
+            clock = Clock()
+            given = {
+                "private_hosts": ",".join(one.host for one in receivers),
+                "webhook_timeout": 1.0,
+                **settings,
+            }
+            gateway = open_gateway(
+                settings_for(tmp_path / "data", **given),
+                fetch_policy=fetch_policy,
+                clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
+            )
+            stack.callback(gateway.close)
+            return Hooked(open_client(gateway), clock)
+
+        yield make

@@ -1,0 +1,86 @@
+"""A webhook_url that can't be called is refused with the request, and nothing is queued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.client import Client, error_of
+from tests.webhooks.conftest import AUDIO, CLONE
+
+TTS = "/v1/proxy/core-tts"
+SPEECH = {"text": "Hello.", "voice_id": "af_heart", "provider": "local"}
+LATER = {"Prefer": "respond-async"}
+GOOD = "https://hooks.example.com/voxport?token=1"
+FORBIDDEN = [
+    "http://127.0.0.1/hook",
+    "http://169.254.169.254/latest/meta-data",
+    "http://[::1]/hook",
+    "http://2130706433/",
+    "https://localhost/hook",
+    "https://hooks.internal/hook",
+    "https://user:word@hooks.example.com/",
+    "https://hooks.example.com:8443/",
+    "ftp://hooks.example.com/",
+    "file:///etc/passwd",
+    "not a url",
+    "https://hooks.example.com/\r\nHost: inside",
+]
+
+
+def refused(client: Client, answer: Any) -> None:
+    assert answer.status_code == 400, answer.text
+    error = error_of(answer)
+    assert error["code"] == "webhook_url_unusable"
+    assert error["message"] == "The webhook_url can't be called. Give a public http(s) URL on port 80 or 443."
+    assert error["details"] == {}
+    assert client.get("/v2/jobs").json()["data"] == []
+    assert client.balance()["held"] == 0
+
+
+@pytest.mark.parametrize("url", FORBIDDEN)
+def test_a_url_that_may_not_be_called_is_refused_with_one_bland_text(client: Client, url: str) -> None:
+    refused(client, client.post(CLONE, {**AUDIO, "webhook_url": url}))
+    refused(client, client.post(TTS, {**SPEECH, "webhook_url": url}, headers=LATER))
+    refused(client, client.put_json("/v2/billing/alert", {"below": 1, "webhook_url": url}))
+
+
+def test_it_is_looked_at_before_the_money_and_after_the_recording(client: Client) -> None:
+    poor = client.another(credits="0")
+    assert poor.post(CLONE, {**AUDIO, "webhook_url": FORBIDDEN[0]}).status_code == 400
+    assert poor.post(CLONE, {**AUDIO, "webhook_url": GOOD}).status_code == 402
+    both = client.post(CLONE, {"audioUrl": "http://127.0.0.1/a.wav", "provider": "local", "webhook_url": FORBIDDEN[0]})
+    assert error_of(both)["code"] == "audio_url_unusable"
+
+
+@pytest.mark.parametrize("url", ["", "https://hooks.example.com/" + "x" * 2048, 1, ["https://hooks.example.com/"]])
+def test_what_is_no_url_at_all_is_a_422(client: Client, url: Any) -> None:
+    answer = client.post(CLONE, {**AUDIO, "webhook_url": url})
+    assert answer.status_code == 422
+    assert "webhook_url" in error_of(answer)["message"]
+
+
+@pytest.mark.parametrize(("fields", "headers"), [({}, {}), ({"stream": True}, {}), ({"stream": True}, LATER)])
+def test_core_tts_takes_it_for_a_job_only(client: Client, fields: dict[str, Any], headers: dict[str, str]) -> None:
+    answer = client.post(TTS, {**SPEECH, **fields, "webhook_url": GOOD}, headers=headers)
+    assert answer.status_code == 422
+    error = error_of(answer)
+    assert "respond-async" in error["message"]
+    assert answer.json()["detail"][0]["loc"] == ["body", "webhook_url"]
+    assert client.balance()["held"] == 0
+
+
+def test_a_job_of_each_kind_takes_it(client: Client) -> None:
+    assert client.post(CLONE, {**AUDIO, "webhook_url": GOOD}).status_code == 202
+    assert client.post(TTS, {**SPEECH, "webhook_url": GOOD}, headers=LATER).status_code == 202
+    # A binding looks for the voice first.
+    answer = client.post("/v1/voices/nobody/bindings", {"provider": "local", "webhook_url": GOOD})
+    assert error_of(answer)["code"] == "voice_not_found"
+
+
+def test_the_url_is_in_no_answer_but_the_log_of_deliveries(client: Client) -> None:
+    job_id = client.post(CLONE, {**AUDIO, "webhook_url": GOOD}).json()["job"]["id"]
+    assert "hooks.example.com" not in client.get(f"/v2/jobs/{job_id}").text
+    client.post(f"/v2/jobs/{job_id}/cancel")
+    assert client.get("/v2/webhooks/deliveries").json()["data"][0]["url"] == GOOD
