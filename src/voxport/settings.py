@@ -207,10 +207,10 @@ class Settings(BaseSettings):
         "keys that were good before are looked at from there. 0 turns the limit off.",
     )
     rate_limit_address_per_second: float = Field(
-        default=0.0,
+        default=100.0,
         ge=0,
-        description="Calls a second of one address, whatever its keys. 0: no limit, since behind a proxy that is not "
-        "in `trusted_proxies` all callers share an address.",
+        description="Calls a second of one address, whatever its keys, and three times as many at once. Behind a proxy "
+        "that is not in `trusted_proxies` all callers share an address. 0 turns the limit off.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -219,18 +219,21 @@ class Settings(BaseSettings):
     )
     clones_per_hour: int = Field(
         default=60,
-        ge=1,
+        ge=0,
         description="Voices that a profile may have made in an hour: clones, bindings and instant clones together, "
-        "whatever became of them.",
+        "whatever became of them. 0 turns the limit off.",
     )
-    clones_per_day: int = Field(default=500, ge=1, description="The same for 24 hours.")
+    clones_per_day: int = Field(default=500, ge=0, description="The same for 24 hours. 0 turns the limit off.")
     max_open_jobs: int = Field(
-        default=1_000, ge=1, description="Jobs of a profile that may be queued or running at once."
+        default=1_000,
+        ge=0,
+        description="Jobs of a profile that may be queued or running at once. 0 turns the limit off.",
     )
     max_stored_bytes: int = Field(
         default=50 * 1024**3,
-        ge=1,
-        description="Bytes of uploads (announced ones too) and of synthesised audio that a profile may keep.",
+        ge=0,
+        description="Bytes of uploads (announced ones too) and of synthesised audio that a profile may keep. 0 turns "
+        "the limit off.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

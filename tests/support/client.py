@@ -15,6 +15,7 @@ from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway
 from voxport.settings import Settings
+from voxport.testing.live import NO_LIMITS
 
 PUBLIC_URL = "https://voices.example.com"
 
@@ -26,8 +27,7 @@ def settings_for(data_dir: Path, **values: Any) -> Settings:
         "data_dir": data_dir,
         "public_url": PUBLIC_URL,
         # Tests call faster than any customer, and all from one address; those of the limits set their own.
-        "rate_limit_per_second": 0,
-        "rate_limit_strangers_per_minute": 0,
+        **NO_LIMITS,
         **values,
     }
     return Settings(**given)

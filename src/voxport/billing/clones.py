@@ -21,17 +21,17 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(hours=24)
 
 @dataclass(frozen=True)
 class CloneLimits:
-    """None: no limit."""
+    """0: no limit."""
 
-    per_hour: int | None
-    per_day: int | None
+    per_hour: int
+    per_day: int
 
     def require(self, tx: Session, profile_id: str, service: ServiceName) -> None:
         """Raises RateLimited where one clone more would be too many."""
         if service not in _CLONES:
             return
         for most, window, name in ((self.per_hour, _HOUR, "an hour"), (self.per_day, _DAY, "a day")):
-            if most is None:
+            if not most:
                 continue
             moment = now()
             made = repository.nth_newest_hold(tx, profile_id, _CLONES, moment - window, most)
@@ -45,4 +45,4 @@ class CloneLimits:
             )
 
 
-NO_LIMITS = CloneLimits(None, None)
+NO_LIMITS = CloneLimits(0, 0)

@@ -45,7 +45,7 @@ class NewJob:
 
 class Jobs:
     """`limits`: how long a job of a service may be worked on. `max_open`: jobs of a profile that may be unfinished at
-    once. `events_keep`: how long the events of one that has ended can be asked for."""
+    once, 0 for any number. `events_keep`: how long the events of one that has ended can be asked for."""
 
     def __init__(
         self,
@@ -233,7 +233,7 @@ class Jobs:
             return repository.sweep_events(tx, now() - self._events_keep)
 
     def _require_room(self, tx: Session, profile_id: str) -> None:
-        if repository.count_open(tx, profile_id, self._max_open) >= self._max_open:
+        if self._max_open and repository.count_open(tx, profile_id, self._max_open) >= self._max_open:
             raise RateLimited(
                 f"{self._max_open:,} jobs of yours are queued or running, and no more may be. Wait for some to end, or "
                 "cancel them.",

@@ -136,12 +136,15 @@ class MediaService:
     def require_room(self, tx: Session, profile_id: str, size_bytes: int) -> None:
         """Raises Forbidden where the profile may not keep so many bytes more. Nobody else changes what it keeps until
         the transaction ends."""
+        most = self._settings.max_stored_bytes
+        if not most:
+            return
         repository.lock_profile(tx, profile_id)
-        most, stored = self._settings.max_stored_bytes, repository.stored_bytes(tx, profile_id)
+        stored = repository.stored_bytes(tx, profile_id)
         if stored + size_bytes > most:
             raise Forbidden(
                 f"Your files have {stored:,} of the {most:,} bytes that they may have: there is no room for this one. "
-                "Uploads are removed by themselves after some days; ask the operator for more.",
+                "Delete some (DELETE /v1/media/{key}), or ask the operator for more.",
                 code="storage_full",
                 details={"stored_bytes": stored, "max_bytes": most, "needed_bytes": size_bytes},
             )

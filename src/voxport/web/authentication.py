@@ -25,6 +25,7 @@ class AuthenticatedRoute(APIRoute):
             accounts: Accounts = request.app.state.gateway.accounts
             limits: RateLimits = request.app.state.rate_limits
             request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
+            limits.count(request, request.state.principal.key_id)
             return await self.answer(request, handle)
 
         return authenticated

@@ -34,7 +34,7 @@ _WITH_BODY = {
 _WITH_ID = {"404": "There is no such thing of yours."}
 
 # Where an answer holds what another call takes: (status, where in it, parameter, the operations that take it).
-_JOB_CALLS = ("get_job", "cancel_job")
+_JOB_CALLS = ("get_job", "job_events", "cancel_job")
 _VOICE_CALLS = ("get_voice", "change_voice", "delete_voice", "bind_voice")
 _FOLLOWING: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
     "clone_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
@@ -44,6 +44,10 @@ _FOLLOWING: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
         ("200", "$response.header.X-Gateway-Request-ID", "request_id", ("request_cost",)),
     ),
     "instant_clone": (("200", "$response.header.X-Gateway-Request-ID", "request_id", ("request_cost",)),),
+    "list_jobs": (("200", "$response.body#/data/0/id", "job_id", _JOB_CALLS),),
+    "upload_media": (("200", "$response.body#/data/object_key", "key", ("put_blob", "get_blob")),),
+    "list_files": (("200", "$response.body#/data/0/key", "key", ("get_file", "delete_file")),),
+    "list_deliveries": (("200", "$response.body#/data/0/id", "delivery_id", ("get_delivery", "resend_delivery")),),
     "list_voices": (("200", "$response.body#/data/voices/0/voice_id", "voice_id", _VOICE_CALLS),),
 }
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from voxport.accounts.service import Principal
 from voxport.errors import RateLimited, Unauthenticated
 from voxport.settings import Settings
 from voxport.web.buckets import Buckets, Policy, Verdict
@@ -21,6 +22,7 @@ _STRANGE = "Too many calls without a good API key came from this address."
 _UNLIMITED = frozenset({"/healthz", "/readyz"})
 _KNOWN_KEYS = 10_000
 _BURST_SECONDS = 3  # of an address: as many calls at once as it may send in so many seconds
+T = TypeVar("T")
 
 
 class RateLimits:
@@ -34,31 +36,36 @@ class RateLimits:
         a_second = settings.rate_limit_address_per_second
         self._addresses = _buckets("address", a_second, round(a_second * _BURST_SECONDS) or 1)
         self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._unknown = asyncio.Lock()
 
-    async def admit(
-        self,
-        request: Request,
-        find_key: Callable[[Request], str],
-        authenticate: Callable[[str], Principal],
-    ) -> Principal:
-        """The caller, where the key is good and did not call too often. Raises Unauthenticated, RateLimited."""
+    async def admit(self, request: Request, find_key: Callable[[Request], str], check: Callable[[str], T]) -> T:
+        """What `check`, which runs in a thread, makes of the key. Raises Unauthenticated, RateLimited (too many keys
+        that were not good)."""
+        if self._strangers is None:
+            return await run_in_threadpool(check, find_key(request))
         address = address_of(request.scope)
         try:
             key = find_key(request)
             fingerprint = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-            if fingerprint not in self._known and self._strangers is not None:
-                _require(self._strangers.look(address), _STRANGE)
-            principal = await run_in_threadpool(authenticate, key)
+            if fingerprint in self._known:
+                found = await run_in_threadpool(check, key)
+            else:
+                # One after the other: of a thousand at once each would pass before the first is counted.
+                async with self._unknown:
+                    _require(self._strangers.look(address), _STRANGE)
+                    found = await run_in_threadpool(check, key)
         except Unauthenticated:
-            if self._strangers is not None:
-                _require(self._strangers.take(address), _STRANGE)
+            _require(self._strangers.take(address), _STRANGE)
             raise
         self._remember(fingerprint)
+        return found
+
+    def count(self, request: Request, key_id: str) -> None:
+        """Count a call of a good key. Raises RateLimited."""
         if self._keys is not None:
-            verdict = self._keys.take(principal.key_id)
+            verdict = self._keys.take(key_id)
             request.state.rate_limit = verdict
             _require(verdict, "This API key calls too often.")
-        return principal
 
     def check_address(self, scope: Scope) -> None:
         """Raises RateLimited."""
