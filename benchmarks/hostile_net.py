@@ -32,7 +32,7 @@ class World:
         self._asked: Counter[str] = Counter()
         self._folder = folder
         self._certificate: Path | None = None
-        self._canary = _Canary()
+        self._canary = Canary()
 
     @property
     def visits(self) -> int:
@@ -91,7 +91,7 @@ class World:
         return socket.create_connection(("127.0.0.1", self._canary.port), timeout_seconds)
 
 
-class _Canary:
+class Canary:
     """A server that gives whoever asks a recording: what the gateway must not reach."""
 
     def __init__(self) -> None:

@@ -19,6 +19,7 @@ from voxport.jobs.feed import Feed
 from voxport.keys.endpoints import router as keys
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
+from voxport.media.temporary import sweep_temporary
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
 from voxport.metrics.traffic import Traffic
@@ -59,6 +60,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.providers.start()
+        sweep_temporary()
         yield
         gateway.close()
 

@@ -15,6 +15,7 @@ from voxport.clock import now
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.runner import Runner
+from voxport.media.temporary import sweep_temporary
 from voxport.settings import Settings
 
 _TIDY_SECONDS = 60.0
@@ -80,6 +81,7 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "profiles_erased": gateway.erasure.sweep,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
+        "temporary_swept": sweep_temporary,
         # Last: what the tasks before have mended is no problem any more.
         "ledger_checks": gateway.books.check_if_due,
         "job_events_swept": gateway.jobs.sweep_events,
@@ -100,7 +102,13 @@ def _give_up_lost_jobs(gateway: Gateway, runner: Runner) -> int:
     """End the jobs that the engine will not run any more; how many there were."""
     open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _SETTLED)}
     lost = lost_jobs(list(open_jobs))
-    return sum(runner.give_up(open_jobs[job_id]) for job_id in lost)
+    given_up = 0
+    for job_id in lost:
+        try:
+            given_up += runner.give_up(open_jobs[job_id])
+        except Exception:
+            _log.exception("a lost job can't be given up yet", extra={"job_id": job_id})
+    return given_up
 
 
 def _time_out_jobs(gateway: Gateway, runner: Runner) -> int:

@@ -47,6 +47,20 @@ def test_a_synthesis_without_an_answer_is_not_made_again_and_its_hold_comes_back
     assert verify(home.gateway.database) == []
 
 
+def test_a_hold_comes_back_in_time_also_where_the_clock_was_set_back(home: House) -> None:
+    voice_id = home.clone("elevenlabs")
+    before = home.client.balance()["balance"]
+    home.elevenlabs.faults.add(Fault(SPEECH["elevenlabs"], lost=True))
+    assert home.say(voice_id).status_code == 504
+    home.clock.turn(seconds=-3600)
+    home.tidy()
+    assert home.held() > 0, "it is kept for a while, from now on"
+    home.clock.turn(seconds=15 * 60 + 1)
+    home.tidy()
+    assert home.held() == 0
+    assert home.client.balance()["balance"] == before
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_an_instant_clone_without_an_answer_leaves_no_voice(home: House, provider: str) -> None:
     double = getattr(home, provider)

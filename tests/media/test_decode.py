@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxport.errors import SampleUnusable
+import voxport.media.decode as decode_module
+from voxport.errors import SampleUnusable, Unavailable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import wav_bytes
 from voxport.media.ffmpeg import Limits, find_ffmpeg, run
@@ -222,6 +223,36 @@ def test_a_file_that_takes_too_long_says_so(tmp_path: Path, make: Make) -> None:
     with Path("/dev/null").open("rb") as nothing:
         burning = run(program(tmp_path, "while :; do :; done\n"), [], stdin=nothing, limits=Limits(1, 20, 100_000))
     assert burning.exit_code < 0  # by the limit on processor time, long before the wall clock's
+
+
+@pytest.mark.parametrize(
+    ("script", "blamed"),
+    [
+        ("kill -9 $$\n", False),
+        ("kill -TERM $$\n", False),
+        ("kill -STOP $$\n", False),
+        ("sleep 60\n", False),
+        ("kill -SEGV $$\n", True),
+        ("kill -ABRT $$\n", True),
+        ("while :; do :; done\n", True),
+        ("exec cat /dev/zero\n", True),
+    ],
+    ids=["killed", "terminated", "stopped", "hangs", "crashes", "gives up", "never ends", "floods"],
+)
+def test_a_file_is_blamed_for_what_it_did_and_not_for_what_the_machine_did(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, script: str, blamed: bool
+) -> None:
+    monkeypatch.setattr(decode_module, "_WALL_SECONDS", 4.0)
+    monkeypatch.setattr(decode_module, "_CPU_SECONDS", 2)
+    started = time.monotonic()
+    with pytest.raises(SampleUnusable if blamed else Unavailable) as caught:
+        decode(make("a.wav"), ffmpeg=program(tmp_path, script))
+    assert time.monotonic() - started < 20
+    if blamed:
+        expected = "too_slow" if "while" in script else "damaged"
+        assert caught.value.details["reason"] in {expected, "not_media"}
+    else:
+        assert "right now" in caught.value.message
 
 
 def test_a_program_that_is_none_is_our_fault(tmp_path: Path, make: Make) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from voxport.errors import Unavailable
 from voxport.media.decode import decode
 from voxport.media.encode import FORMATS, encode_file, to_pcm16, wav_bytes
 from voxport.media.feed import SAMPLE_RATE
@@ -109,3 +110,23 @@ def test_a_server_with_more_than_a_thousand_open_files_encodes(ffmpeg: Path, tmp
         for _ in range(1100):
             files.enter_context(Path(os.devnull).open("rb"))
         assert encode(tone(24_000), "mp3", ffmpeg=ffmpeg).startswith(b"ID3")
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("echo 'x: No space left on device' >&2; exit 228\n", OSError),
+        ("echo 'x: Read-only file system' >&2; exit 226\n", OSError),
+        ("kill -9 $$\n", Unavailable),
+        ("echo 'no such codec' >&2; exit 1\n", RuntimeError),
+    ],
+    ids=["disk full", "disk read-only", "killed", "a mistake of ours"],
+)
+def test_an_encoder_that_fails_tells_trouble_that_passes_from_a_mistake(
+    tmp_path: Path, script: str, error: type[Exception]
+) -> None:
+    stand_in = tmp_path / "stand-in"
+    stand_in.write_text(f"#!/bin/sh\nexec 0<&-\n{script}")
+    stand_in.chmod(0o755)
+    with pytest.raises(error):
+        encode_file([np.zeros(SAMPLE_RATE, np.int16)] * 50, "mp3", tmp_path / "a.mp3", ffmpeg=stand_in)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import sqlite3
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +13,7 @@ from sqlalchemy import text
 from tests.conftest import MakeClient
 from tests.support.client import Client, error_of
 
+WAV = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav"}
 REQUEST_ID = re.compile(r"req_[0-9a-z]{20}")
 
 
@@ -85,6 +89,43 @@ def test_a_failure_of_our_own_has_the_one_shape_and_an_id_and_no_inner_detail(
     assert error_of(answer)["code"] == "internal_error"
     for secret in ("balances", "sqlite", "SELECT", "Traceback", str(client.gateway.settings.data_dir)):
         assert secret not in answer.text
+
+
+def test_a_disk_that_is_full_is_503_and_says_when_to_try_again(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = make_client()
+    place = client.post("/v1/proxy/upload-media", json=WAV).json()["data"]
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("voxport.media.storage.os.fsync", fsync)
+        answer = client.http.put(place["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
+    assert answer.status_code == 503
+    assert error_of(answer)["code"] == "storage_unavailable"
+    assert answer.headers["Retry-After"] == "10"
+    assert str(tmp_path) not in answer.text
+    again = client.http.put(place["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
+    assert again.status_code == 200, "nothing was kept of the first, and the URL is still good"
+
+
+def test_a_database_that_another_process_holds_is_503_and_says_when_to_try_again(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.db.session.BUSY_TIMEOUT_SECONDS", 0.2)
+    client = make_client()
+    other = sqlite3.connect(client.gateway.settings.data_dir / "voxport.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    answer = client.post("/v1/proxy/upload-media", json=WAV)
+    assert answer.status_code == 503
+    assert error_of(answer)["code"] == "temporarily_unavailable"
+    assert answer.headers["Retry-After"] == "10"
+    assert client.get("/v2/billing/balance").status_code == 200, "reading goes on"
+    other.execute("ROLLBACK")
+    other.close()
+    assert client.post("/v1/proxy/upload-media", json=WAV).status_code == 200
 
 
 def test_the_host_header_is_nowhere_in_an_answer(client: Client) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -46,7 +46,7 @@ class Database:
         """Commits at the end of the block, rolls back when it raises. Not to be nested: it would wait for itself."""
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
-        with self._writer if self.is_sqlite else contextlib.nullcontext():
+        with self._turn() if self.is_sqlite else contextlib.nullcontext():
             self._in_transaction.open = True
             try:
                 with (
@@ -57,6 +57,19 @@ class Database:
                     yield session
             finally:
                 self._in_transaction.open = False
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The right to write, within this process. Raises OperationalError where it does not come in time: those that
+        wait behind one that waits for another process would else wait for one another's time-outs, too."""
+        if not self._writer.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+            busy = sqlite3.OperationalError("database is locked")
+            busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise OperationalError("BEGIN IMMEDIATE", None, busy)
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Session]:

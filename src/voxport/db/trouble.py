@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, TimeoutError
 
-# Primary result codes: BUSY, LOCKED, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A missing table is none of
-# them, though SQLAlchemy calls both an OperationalError.
-_SQLITE = frozenset({5, 6, 8, 9, 10, 13, 14, 15})
+# Primary result codes: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A missing table is
+# none of them, though SQLAlchemy calls both an OperationalError.
+_SQLITE = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 # Classes of SQLSTATE: connection, rolled back (a deadlock), out of resources, locked, by an operator, the system.
 _POSTGRES = frozenset({"08", "40", "53", "55", "57", "58"})
 _READ_ONLY = "25006"

@@ -249,6 +249,11 @@ class Intents:
             return self._end_with_job(row)
         is_removed = row.kind not in _MAKING or self._forgotten(row, failing)
         age = self._clock() - row.changed_at
+        if age < timedelta(0):
+            # The clock was set back: it ages from now on, not when that moment comes again.
+            with self._database.transaction() as tx:
+                repository.change(tx, row.id, was=(row.state,), changed_at=self._clock())
+            return False
         if row.state == "unknown":
             return age >= self._release_after and self._write_off(row, needs_removal=row.kind in _MAKING)
         # A voice that makes room has been there for long: once removed it is gone.

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from dbos import DBOS, DBOSPortableJSONSerializer
+from dbos import DBOS, DBOSPortableJSONSerializer, StepOptions
 
 from voxport.db.lease import Leases
 from voxport.db.session import Database
@@ -24,6 +24,8 @@ from voxport.jobs.runner import Runner
 MAX_RECOVERIES = 20
 _REAP_SECONDS = 2.0
 _STRAY_ROUNDS = 5  # of _REAP_SECONDS: a workflow that is just being started or ended is not a stray
+# What a step raises is the machine's trouble: it is run again for eight minutes, with longer and longer pauses.
+_AGAIN: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
 _log = logging.getLogger("voxport.worker")
 T = TypeVar("T")
 
@@ -139,7 +141,7 @@ def _run_steps(runner: Runner, job_id: str) -> str:
 
 
 def _step(name: str, work: Callable[[], T]) -> T:
-    return DBOS.run_step({"name": name}, work)
+    return DBOS.run_step({"name": name, **_AGAIN}, work)
 
 
 def _quiet_logs() -> None:

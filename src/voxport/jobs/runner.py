@@ -15,6 +15,7 @@ from voxport.jobs.models import Job
 from voxport.jobs.port import JobGone, JobHandler, JobOverdue, Json
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
+from voxport.trouble import trouble
 
 _PROGRESS_SECONDS = 0.5
 _LONGEST_PAUSE = 120.0
@@ -23,9 +24,10 @@ _log = logging.getLogger("voxport.jobs")
 
 
 class Runner:
-    """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises only where the
-    database or storage can't even take the job's end, and then `give_up` comes later. `pauses`: seconds before each
-    retry of what a provider was too busy for."""
+    """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises the machine's
+    trouble (the disk is full, the database locked), in the work, in the job's end or in the clean-up, and is run again
+    then. Where it never passes, `give_up` comes later. `pauses`: seconds before each retry of what a provider was too
+    busy for."""
 
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
@@ -64,25 +66,24 @@ class Runner:
             self._clean_up(handler, run)
         except JobOverdue:
             self._fail(handler, run, JobTimeout())
-        except VoxportError as error:
-            _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
-            self._fail(handler, run, error)
-        except Exception:
-            _log.exception("job failed for a reason of our own", extra={"job_id": job_id, "step": step})
-            self._fail(
-                handler,
-                run,
-                VoxportError("Something went wrong in the gateway. Nothing was charged; send the request again."),
-            )
+        except Exception as error:
+            if trouble(error):
+                _log.exception("a step met trouble and is run again", extra={"job_id": job_id, "step": step})
+                raise
+            self._fail(handler, run, _told(error, job_id, step))
         return None
 
     def give_up(self, job: Job) -> bool:
-        """End a job that the engine will not run any more; False where it had ended by itself."""
+        """End a job that the engine will not run any more; False where it had ended by itself. What its steps left is
+        removed first: where that fails, the job is still open and given up another time."""
+        current = self._jobs.find(job.id)
+        if current is None or current.status not in ("queued", "processing"):
+            return False
+        self._handlers[job.service].clean_up(_Run(self._jobs, current, {}), completed=False)
         error = VoxportError("The job could not be finished. Nothing was charged; send the request again.")
-        given_up = self._jobs.fail(job, error)
+        given_up = self._jobs.fail(current, error)
         if given_up:
             _log.error("the job engine gave up a job", extra={"job_id": job.id})
-            self.clean_up(job)
         return given_up
 
     def time_out(self, job: Job, is_unknown: Callable[[Session], bool]) -> bool:
@@ -104,6 +105,14 @@ class Runner:
         job = self._jobs.find(run.job_id)
         if job is not None and job.status in ("completed", "failed", "cancelled"):
             handler.clean_up(run, completed=job.status == "completed")
+
+
+def _told(error: Exception, job_id: str, step: str) -> VoxportError:
+    if isinstance(error, VoxportError):
+        _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
+        return error
+    _log.error("job failed for a reason of our own", exc_info=error, extra={"job_id": job_id, "step": step})
+    return VoxportError("Something went wrong in the gateway. Nothing was charged; send the request again.")
 
 
 class _Run:

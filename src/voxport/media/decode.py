@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from voxport.errors import SampleUnusable
+from voxport.errors import SampleUnusable, Unavailable
 from voxport.media.ffmpeg import INPUT, Finished, Limits, run
 
 SAMPLE_RATE = 24_000
@@ -35,8 +36,9 @@ _log = logging.getLogger("voxport.media.decode")
 def decode(path: Path, *, ffmpeg: Path, max_seconds: float = 60.0) -> npt.NDArray[np.float32]:
     """The start of the first audio track, of an audio or a video file: mono, 24,000 Hz, within -1 to 1.
 
-    The file must be complete and on disk: an m4a or mp4 may have its index at the end. Raises SampleUnusable
-    with `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow.
+    The file must be complete and on disk: an m4a or mp4 may have its index at the end. Raises SampleUnusable with
+    `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and Unavailable
+    where the machine, and not the file, ended the decoder.
     """
     most = int(max_seconds * SAMPLE_RATE) * 4
     with path.open("rb") as source:
@@ -49,6 +51,9 @@ def decode(path: Path, *, ffmpeg: Path, max_seconds: float = 60.0) -> npt.NDArra
             # A decoder may give a frame more than was asked for.
             limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=most + 4 * SAMPLE_RATE),
         )
+    if _is_ours(finished):
+        _log.error("decoding was ended by the machine, exit code %d", finished.exit_code)
+        raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
     if finished.exit_code != 0 or len(finished.stdout) < 4:
         reason = _reason(finished)
         _log.info("decoding failed: %s, exit code %d", reason, finished.exit_code)
@@ -68,9 +73,21 @@ def _arguments(max_seconds: float) -> list[str]:
     ]
 
 
+def _is_ours(finished: Finished) -> bool:
+    """Whether the machine ended it, and not what the file made it do: it hardly got to run (the machine is overloaded,
+    or the program hangs), or somebody else's signal ended it (no memory is left, the machine shuts down). Who breaks
+    our limits has used up its time, and a crash is the file's."""
+    if finished.timed_out:
+        return finished.cpu_seconds < _CPU_SECONDS / 2
+    if -finished.exit_code == signal.SIGKILL:
+        return finished.cpu_seconds < _CPU_SECONDS - 1 and not finished.flooded
+    return -finished.exit_code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
 def _reason(finished: Finished) -> str:
     """Sorts a failure by what ffmpeg says (the wording of version 9). What is unknown counts as damaged."""
-    if finished.timed_out:
+    is_out_of_time = -finished.exit_code in (signal.SIGKILL, signal.SIGXCPU) and not finished.flooded
+    if finished.timed_out or is_out_of_time:
         return "too_slow"
     if "matches no streams" in finished.messages:
         return "no_audio_track"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -13,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxport.engine.waiting import is_writable
+from voxport.errors import Unavailable
 from voxport.media.ffmpeg import limited_command
+from voxport.media.temporary import temporary_folder
+from voxport.trouble import DISK_ERRORS
 
 SAMPLE_RATE = 24_000
 Pcm = npt.NDArray[np.int16]
@@ -40,24 +44,26 @@ class Feed:
         """`encoder` are its options, `target` a file of its own or `pipe:1`."""
         arguments = [*_INPUT, "-i", "pipe:0", *encoder, *_NO_TRACES, "-y", target]
         self._to_pipe = to_pipe
-        self._folder = tempfile.TemporaryDirectory(prefix="voxport-")
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by __exit__
-        self._child = subprocess.Popen(  # noqa: S603
-            limited_command(ffmpeg, arguments, cpu_seconds=_CPU_SECONDS, file_bytes=_FILE_BYTES),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if to_pipe else subprocess.DEVNULL,
-            stderr=self._messages,
-            bufsize=0,
-            cwd=self._folder.name,
-            env={},
-            start_new_session=True,
-        )
+        with ExitStack() as stack:
+            folder = stack.enter_context(temporary_folder())
+            self._messages = stack.enter_context(tempfile.TemporaryFile())
+            self._child = subprocess.Popen(  # noqa: S603
+                limited_command(ffmpeg, arguments, cpu_seconds=_CPU_SECONDS, file_bytes=_FILE_BYTES),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE if to_pipe else subprocess.DEVNULL,
+                stderr=self._messages,
+                bufsize=0,
+                cwd=folder,
+                env={},
+                start_new_session=True,
+            )
+            self._files = stack.pop_all()
         assert self._child.stdin is not None
         os.set_blocking(self._child.stdin.fileno(), False)
 
     def write(self, samples: Pcm) -> None:
-        """Raises RuntimeError where ffmpeg is gone or, writing a file, does nothing for a minute. One that writes to
-        a pipe may wait for a slow reader as long as it likes."""
+        """Raises OSError where its disk is full, Unavailable where it was killed or, writing a file, does nothing for a
+        minute, else RuntimeError. One that writes to a pipe may wait for a slow reader as long as it likes."""
         assert self._child.stdin is not None
         descriptor = self._child.stdin.fileno()
         rest = memoryview(samples.astype("<i2").tobytes())
@@ -82,7 +88,7 @@ class Feed:
         return os.read(self._child.stdout.fileno(), 1 << 16)
 
     def finish(self) -> None:
-        """Wait until it has written all. Raises RuntimeError where it failed."""
+        """Wait until it has written all. Raises as `write` does."""
         try:
             self._child.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -104,11 +110,16 @@ class Feed:
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()
-        self._messages.close()
-        self._folder.cleanup()
+        self._files.close()
 
-    def _failure(self) -> RuntimeError:
+    def _failure(self) -> Exception:
+        """What a caller may try again is told from a mistake of ours."""
         exit_code = self._child.wait()
         self._messages.seek(0)
         said = self._messages.read(4096).decode("utf-8", "replace")
+        for number in DISK_ERRORS:
+            if os.strerror(number) in said:
+                return OSError(number, os.strerror(number))
+        if exit_code < 0:
+            return Unavailable("The audio could not be encoded. Nothing was charged; please try again.")
         return RuntimeError(f"ffmpeg could not encode: exit code {exit_code}: {said}")

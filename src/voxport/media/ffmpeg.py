@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import imageio_ffmpeg
 
 from voxport.media import limited
+from voxport.media.temporary import temporary_folder
 
 # One thread, no questions on a terminal, no log but errors. 64 MiB for any one allocation.
 COMMON = (
@@ -53,6 +54,11 @@ class Finished:
     """What it said on standard error: to sort failures by, never to show."""
 
     timed_out: bool
+    flooded: bool
+    """Whether it wrote more than it may."""
+
+    cpu_seconds: float
+    """What it used of processor time: far less than it may where the machine, and not the file, is slow."""
 
 
 def find_ffmpeg(setting: Path | None = None, *, search_path: str | None = None) -> Path:
@@ -73,7 +79,7 @@ def run(ffmpeg: Path, arguments: Sequence[str], *, stdin: BinaryIO, limits: Limi
     Raises RuntimeError where it can't be started. All else is told by what it returns.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="voxport-") as folder,
+        temporary_folder() as folder,
         subprocess.Popen(  # noqa: S603
             limited_command(ffmpeg, arguments, cpu_seconds=limits.cpu_seconds, file_bytes=limits.file_bytes),
             stdin=stdin,
@@ -114,14 +120,31 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits) -> Finished:
                     pipes.unregister(key.fileobj)
                 elif key.data is stdout or len(messages) < _MESSAGE_BYTES:
                     key.data.extend(chunk)
-    if len(stdout) > limits.stdout_bytes:
+    flooded = len(stdout) > limits.stdout_bytes
+    if flooded:
         child.kill()
-    try:
-        exit_code = child.wait(max(0.0, end - time.monotonic()))
-    except subprocess.TimeoutExpired:
+    used = _reap(child, end - time.monotonic())
+    timed_out = used is None
+    if used is None:
         child.kill()
-        return Finished(child.wait(), b"", _text(messages), timed_out=True)
-    return Finished(exit_code, bytes(stdout), _text(messages), timed_out=False)
+        used = _reap(child, math.inf) or 0.0
+    return Finished(child.returncode, b"" if timed_out else bytes(stdout), _text(messages), timed_out, flooded, used)
+
+
+def _reap(child: subprocess.Popen[bytes], seconds: float) -> float | None:
+    """Wait for the child's end, so long at most; the seconds of processor time that it used, None while it lives.
+    Popen's own `wait` does not tell."""
+    until = time.monotonic() + seconds
+    pause = 0.001
+    while True:
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if pid:
+            child.returncode = os.waitstatus_to_exitcode(status)
+            return usage.ru_utime + usage.ru_stime
+        if time.monotonic() >= until:
+            return None
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 def _text(messages: bytearray) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from voxport.media.sample import SampleReport, check
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.media.storage import LocalStorage
+from voxport.media.temporary import temporary_folder
 from voxport.settings import Settings
 
 Audio = NDArray[np.float32]
@@ -86,12 +86,12 @@ class Samples:
     ) -> Audio:
         """The recording, decoded. `watch` is called about once a second of a download, and may end it by raising;
         `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
-        AudioUrlUnusable, TooLarge, SampleUnusable."""
+        AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
         if source.key is not None:
             self._media.require_owned(profile_id, source.key)
             return self.load(source.key)
-        with tempfile.TemporaryDirectory(prefix="voxport-fetch-") as folder:
-            path = Path(folder) / "sample"
+        with temporary_folder() as folder:
+            path = folder / "sample"
             with path.open("wb") as file:
                 fetch(source.url or "", file, self._policy, watch=watch, pauses=pauses)
             return self._decode(path)

@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from voxport.media.keeping import Keeping
+from voxport.media.temporary import abandoned, lock
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _ABANDONED_SECONDS = 2 * 86_400
@@ -126,7 +127,8 @@ class LocalStorage:
         swept = 0
         for path in self._temporary.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                # Where the file system knows no locks, age tells.
+                if abandoned(path) or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
                     swept += 1
         return swept
@@ -181,6 +183,7 @@ class _LocalUpload:
         self._path = path
         self.temporary = temporary
         self._file = temporary.open("xb")
+        lock(self._file.fileno())
 
     def write(self, data: bytes) -> None:
         self._file.write(data)

@@ -100,6 +100,7 @@ class LocalProvider:
         return self._capabilities
 
     def unavailable_reason(self) -> str | None:
+        """It always can be: an engine that died starts again with the next call, which says so where it does not."""
         return None
 
     def is_ready(self) -> bool:

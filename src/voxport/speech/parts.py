@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +12,9 @@ import numpy as np
 from voxport.media.feed import Pcm
 from voxport.media.storage import Storage
 from voxport.providers.base import Place
+
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each write that failed
+_log = logging.getLogger("voxport.speech")
 
 
 class Parts:
@@ -34,8 +39,17 @@ class Parts:
         return place
 
     def add(self, place: Place, samples: Pcm) -> None:
+        """Keep a piece. It may have been paid for, so that it is not thrown away at once where the disk is full."""
         content = json.dumps(place).encode() + b"\n" + samples.astype("<i2").tobytes()
-        self._storage.put(self._key(self._count), content)
+        for pause in _PAUSES:
+            try:
+                self._storage.put(self._key(self._count), content)
+                break
+            except OSError:
+                _log.exception("a piece can't be kept yet", extra={"job_id": self._job_id})
+                time.sleep(pause)
+        else:
+            self._storage.put(self._key(self._count), content)
         self._count += 1
 
     def __iter__(self) -> Iterator[Pcm]:

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voxport.errors import Invalid, VoxportError
 from voxport.ids import new_id
 from voxport.logs import bind_request
+from voxport.trouble import trouble
 from voxport.web.headers import security_headers
-from voxport.web.trouble import as_answer
 
 REQUEST_ID_HEADER = "X-Gateway-Request-ID"
 _log = logging.getLogger("voxport.http")
@@ -66,7 +66,8 @@ class RequestMiddleware:
             _log.exception("unexpected error")
             if status:
                 raise
-            await send_error(as_answer(error), scope, send_with_id)
+            unexpected = VoxportError("Something went wrong in the gateway. Nothing was charged; please try again.")
+            await send_error(trouble(error) or unexpected, scope, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             self._watcher.ended(scope, status, seconds)

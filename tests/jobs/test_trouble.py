@@ -1,0 +1,207 @@
+"""Trouble of the machine (a full disk, a locked database) ends no job: the step runs again when it has passed."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tests.jobs.test_runner import Baker, free, paid_once, run_all, seen
+from tests.support.client import Client, open_client
+from voxport import worker
+from voxport.db.session import Database
+from voxport.errors import Unavailable
+from voxport.gateway import Gateway
+from voxport.jobs.models import Job
+from voxport.jobs.port import JobRun
+from voxport.jobs.runner import Runner
+from voxport.jobs.service import NewJob
+from voxport.media.storage import LocalStorage
+from voxport.speech.parts import Parts
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+BUSY = sqlite3.OperationalError("database is locked")
+BUSY.sqlite_errorcode = sqlite3.SQLITE_BUSY
+LOCKED = OperationalError("BEGIN IMMEDIATE", None, BUSY)
+
+
+@pytest.fixture
+def owner(gateway: Gateway) -> Client:
+    return open_client(gateway)
+
+
+@pytest.fixture
+def baker(gateway: Gateway) -> Baker:
+    return Baker(gateway)
+
+
+@pytest.fixture
+def runner(gateway: Gateway, baker: Baker) -> Runner:
+    return Runner(gateway.jobs, [baker])
+
+
+@pytest.fixture
+def job(owner: Client) -> Job:
+    return owner.gateway.jobs.submit(
+        NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, "bread-1", 5_000_000, "req_1")
+    )
+
+
+def failing(error: Exception, times: int = 1) -> Callable[..., None]:
+    left = [error] * times
+
+    def fail(*_: object, **__: object) -> None:
+        if left:
+            raise left.pop()
+
+    return fail
+
+
+@pytest.mark.parametrize("trouble", [FULL, LOCKED, Unavailable("The disk is away.")], ids=["disk", "database", "ours"])
+def test_trouble_in_a_step_leaves_the_job_open_and_the_next_run_completes_it(
+    owner: Client, runner: Runner, baker: Baker, job: Job, trouble: Exception
+) -> None:
+    baker.before_first = failing(trouble)
+    with pytest.raises(type(trouble)):
+        run_all(runner, job)
+    assert seen(owner, job)["status"] == "processing"
+    assert owner.balance()["held"] == 5.0
+    assert baker.cleaned == []
+    run_all(runner, job)
+    assert seen(owner, job)["status"] == "completed"
+    paid_once(owner)
+
+
+def test_a_file_that_is_not_there_is_no_trouble_and_ends_the_job(
+    owner: Client, runner: Runner, baker: Baker, job: Job
+) -> None:
+    baker.before_first = failing(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    run_all(runner, job)
+    assert seen(owner, job)["status"] == "failed"
+    free(owner)
+
+
+def test_a_clean_up_that_fails_is_done_by_the_next_run(owner: Client, job: Job, gateway: Gateway) -> None:
+    class OnAFullDisk(Baker):
+        fail = staticmethod(failing(FULL, times=2))
+
+        def clean_up(self, run: JobRun, *, completed: bool) -> None:
+            self.fail()
+            super().clean_up(run, completed=completed)
+
+    def burn() -> None:
+        raise ValueError("burnt")
+
+    baker = OnAFullDisk(gateway, before_first=burn)
+    runner = Runner(gateway.jobs, [baker])
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space"):
+            run_all(runner, job) if not baker.ran else runner.run_step(job.id, "knead", {})
+        assert seen(owner, job)["status"] == "failed"
+    assert runner.run_step(job.id, "knead", {}) is None
+    assert baker.cleaned == ["bread-1"]
+    free(owner)
+
+
+def test_a_job_whose_clean_up_fails_is_given_up_another_time(owner: Client, job: Job, gateway: Gateway) -> None:
+    class OnAFullDisk(Baker):
+        fail = staticmethod(failing(FULL))
+
+        def clean_up(self, run: JobRun, *, completed: bool) -> None:
+            self.fail()
+            super().clean_up(run, completed=completed)
+
+    baker = OnAFullDisk(gateway)
+    runner = Runner(gateway.jobs, [baker])
+    with pytest.raises(OSError, match="No space"):
+        runner.give_up(job)
+    assert seen(owner, job)["status"] == "queued"
+    assert runner.give_up(job)
+    assert not runner.give_up(job)
+    assert seen(owner, job)["status"] == "failed"
+    assert baker.cleaned == ["bread-1"]
+    free(owner)
+
+
+def test_a_lost_job_that_can_not_be_cleaned_up_keeps_no_other_one_waiting(
+    owner: Client, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnABadDisk(Baker):
+        def clean_up(self, run: JobRun, *, completed: bool) -> None:
+            if run.subject == "bread-1":
+                raise FULL
+            super().clean_up(run, completed=completed)
+
+    first, second = (
+        gateway.jobs.submit(
+            NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, f"bread-{number}", 5_000_000, "req_1")
+        )
+        for number in (1, 2)
+    )
+    monkeypatch.setattr(worker, "_SETTLED", timedelta(0))
+    monkeypatch.setattr(worker, "lost_jobs", lambda _: [first.id, second.id])
+    assert worker._give_up_lost_jobs(gateway, Runner(gateway.jobs, [OnABadDisk(gateway)])) == 1
+    assert seen(owner, first)["status"] == "queued"
+    assert seen(owner, second)["status"] == "failed"
+
+
+def test_a_job_that_completed_meanwhile_is_not_given_up(owner: Client, runner: Runner, baker: Baker, job: Job) -> None:
+    run_all(runner, job)
+    assert not runner.give_up(job), "it was open when it was looked for"
+    assert baker.cleaned == []
+    paid_once(owner)
+
+
+def test_a_piece_that_was_paid_for_waits_for_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("voxport.speech.parts.time.sleep", pauses.append)
+    storage = LocalStorage(tmp_path)
+    put, fail = storage.put, failing(FULL, times=3)
+
+    def put_sometimes(key: str, data: bytes) -> None:
+        fail()
+        put(key, data)
+
+    monkeypatch.setattr(storage, "put", put_sometimes)
+    parts = Parts(storage, "job")
+    parts.add({"next": 1}, np.zeros(10, np.int16))
+    assert len(pauses) == 3
+    assert Parts(storage, "job").last_place() == {"next": 1}
+    monkeypatch.setattr(storage, "put", lambda key, data: (_ for _ in ()).throw(FULL))
+    with pytest.raises(OSError, match="No space"):
+        parts.add({"next": 2}, np.zeros(10, np.int16))
+    assert len(Parts(storage, "job")) == 1
+
+
+def test_who_waits_for_the_right_to_write_does_not_wait_for_ever(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another process holds the lock: each of many waiters would wait for all before it."""
+    monkeypatch.setattr("voxport.db.session.BUSY_TIMEOUT_SECONDS", 0.3)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(database: Database) -> None:
+        with database.transaction():
+            inside.set()
+            go_on.wait(20)
+
+    thread = threading.Thread(target=hold, args=(gateway.database,))
+    thread.start()
+    inside.wait(20)
+    began = time.monotonic()
+    with pytest.raises(OperationalError, match="locked") as caught, gateway.database.transaction():
+        raise AssertionError("it is taken")
+    assert time.monotonic() - began < 5
+    assert getattr(caught.value.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    go_on.set()
+    thread.join()
+    with gateway.database.transaction():
+        pass

@@ -1,0 +1,27 @@
+"""Some of the faults of the machine, each made by real means while a gateway serves."""
+
+from __future__ import annotations
+
+import pytest
+
+import faults
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", ["storage_full", "database_full", "clock_back", "terminated", "worker_killed"])
+def test_a_fault_loses_nothing_and_passes(name: str) -> None:
+    if not faults.can_be_made(name):
+        pytest.skip("mounting needs root")
+    outcome = faults.run(name)
+    assert outcome.problems == []
+    assert outcome.told["a clone completed"] >= 1
+
+
+def test_a_disk_that_is_full_is_told_as_what_it_is() -> None:
+    if not faults.can_be_made("storage_read_only"):
+        pytest.skip("mounting needs root")
+    outcome = faults.run("storage_read_only")
+    assert outcome.problems == []
+    assert set(outcome.told) == {"200", "503 storage_unavailable", "a clone completed"}
+    assert faults.report([outcome]).rows[0][-1] == "nothing"
