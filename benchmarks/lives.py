@@ -34,7 +34,9 @@ from voxport.gateway import open_gateway
 from voxport.logs import configure_logging
 from voxport.media.samples import Audio, Sample, Samples
 from voxport.settings import Settings
+from voxport.testing.live import NO_LIMITS
 from voxport.testing.recordings import GOOD
+from voxport.web.protocol import server_config
 
 SERVER, WORKER = "server", "worker"
 _TIDY_SECONDS = 0.5
@@ -158,7 +160,7 @@ def _run_server(values: dict[str, Any], listener: socket.socket, folder: Path, p
         gateway.providers.start = lambda: None  # type: ignore[method-assign]  # no engine: nobody asks for it
         app = create_app(gateway.settings, gateway=gateway)
         _watch_commits(folder / "server.commits", point)
-        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
+        uvicorn.Server(server_config(app, gateway.settings)).run(sockets=[listener])
 
 
 def _run_worker(values: dict[str, Any], folder: Path, point: Point | None) -> None:
@@ -170,7 +172,7 @@ def _run_worker(values: dict[str, Any], folder: Path, point: Point | None) -> No
 
 
 def _settings(values: dict[str, Any]) -> Settings:
-    given: dict[str, Any] = {"_env_file": None, **values}
+    given: dict[str, Any] = {"_env_file": None, **NO_LIMITS, **values}
     return Settings(**given)
 
 

@@ -37,6 +37,7 @@ from voxport.media.safefetch import fetch
 from voxport.media.signing import Grant
 from voxport.settings import Settings
 from voxport.testing.doubles import served
+from voxport.testing.live import NO_LIMITS
 
 PUBLIC_URL = "https://voices.example.com"
 _OWN = "look-alikes of own URLs"
@@ -236,7 +237,7 @@ class _Attacked:
 
 @contextlib.contextmanager
 def _attacked(folder: Path, world: World, policy: dict[str, object]) -> Iterator[_Attacked]:
-    settings: dict[str, Any] = {"_env_file": None, "data_dir": folder / "data", "public_url": PUBLIC_URL}
+    settings: dict[str, Any] = {"_env_file": None, "data_dir": folder / "data", "public_url": PUBLIC_URL, **NO_LIMITS}
     gateway = open_gateway(Settings(**settings), fetch_policy=world.policy(**policy))
     try:
         with (

@@ -28,10 +28,15 @@ from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
+from voxport.web.addresses import RequestLineMiddleware
+from voxport.web.bodies import BodyLimitMiddleware
+from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gate
 from voxport.web.health import router as health
-from voxport.web.requests import BodyLimitMiddleware, RequestMiddleware
+from voxport.web.openapi import describe
+from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
+from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
 from voxport.webhooks.endpoints import router as webhooks
 
@@ -68,8 +73,10 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         version=voxport.__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
+            "5XX": {"model": ErrorBody, "description": "What went wrong at the provider, or in the gateway"},
             422: {"model": ValidationErrorBody, "description": "The shape of the request is wrong"},
         },
     )
@@ -92,7 +99,14 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         routers += [admin, metrics]
     for router in routers:
         app.include_router(router)
+    describe(app)
     add_error_handlers(app)
+    app.state.rate_limits = RateLimits(settings)
+    # The last one is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
-    app.add_middleware(RequestMiddleware, watcher=Traffic(registry))
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(RequestLineMiddleware, signed=BLOBS_PATH)
+    app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
+    app.add_middleware(RequestMiddleware, watcher=Traffic(registry), public_url=settings.public_url)
     return app

@@ -6,15 +6,19 @@
     │   ├── AudioUrlUnusable      one bland text, whatever the reason
     │   └── WebhookUrlUnusable    likewise
     ├── Unauthenticated 401       unauthenticated, key_revoked
-    ├── Forbidden 403             forbidden, bad_signature, profile_suspended, consent_required, refused_by_moderation
+    ├── Forbidden 403             forbidden, bad_signature, profile_suspended, consent_required, refused_by_moderation,
+    │                             storage_full
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
+    ├── RequestTimeout 408        the body did not come in time
     ├── Conflict 409              job_not_cancellable, already_uploaded, idempotency_in_flight, idempotency_consumed
     ├── TooLarge 413 / UnsupportedMedia 415
+    ├── UriTooLong 414
     ├── ModerationUnavailable 503  the operator's moderation did not judge the text
     ├── Invalid 422               validation_failed, for what the schema can't express
     │   └── IdempotencyMismatch   the key belongs to another request
-    ├── RateLimited 429           more than the caller may have at once
+    ├── RateLimited 429           more than the caller may have at once, or in a time
+    ├── HeadersTooLarge 431
     ├── JobTimeout                a job was worked on for longer than it may be
     ├── Unavailable 503           temporarily_unavailable, storage_unavailable: the gateway's own database or storage
     └── ProviderError             what went wrong at a provider, sorted by what the caller can do
@@ -134,6 +138,13 @@ class NotFound(VoxportError):
     code = "not_found"
 
 
+class RequestTimeout(VoxportError):
+    """The client sends too slowly."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class Conflict(VoxportError):
     status = 409
     code = "conflict"
@@ -147,6 +158,16 @@ class TooLarge(VoxportError):
 class UnsupportedMedia(VoxportError):
     status = 415
     code = "unsupported_media"
+
+
+class UriTooLong(VoxportError):
+    status = 414
+    code = "uri_too_long"
+
+
+class HeadersTooLarge(VoxportError):
+    status = 431
+    code = "headers_too_large"
 
 
 class Invalid(VoxportError):
@@ -177,8 +198,10 @@ class RateLimited(VoxportError):
     status = 429
     code = "rate_limited"
 
-    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
-        super().__init__(message, details={"retry_after": retry_after_seconds})
+    def __init__(
+        self, message: str, *, retry_after_seconds: int, code: str | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, code=code, details={"retry_after": retry_after_seconds, **(details or {})})
         self.headers["Retry-After"] = str(retry_after_seconds)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from voxport.accounts.service import Accounts
 from voxport.audit.service import Audit
 from voxport.billing.calls import Calls
+from voxport.billing.clones import CloneLimits
 from voxport.billing.corrections import Corrections
 from voxport.billing.service import Billing
 from voxport.books.service import Books
@@ -154,7 +155,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     )
     signing = SigningSecrets(database, secret, clock=clock)
     alerts = Alerts(database, webhooks, clock=clock)
-    billing = Billing(database, catalog, alerts)
+    billing = Billing(database, catalog, alerts, CloneLimits(settings.clones_per_hour, settings.clones_per_day))
     calls = Calls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
@@ -167,6 +168,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
             "core-voice-clone": timedelta(seconds=settings.clone_job_seconds),
             "core-tts": timedelta(seconds=settings.speech_job_seconds),
         },
+        max_open=settings.max_open_jobs,
         events_keep=timedelta(days=settings.job_event_keep_days),
     )
     intents = Intents(

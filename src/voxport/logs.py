@@ -12,8 +12,24 @@ from typing import Any
 
 _request_id: ContextVar[str | None] = ContextVar("voxport_request_id", default=None)
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-# API keys, and the query of any URL: that is where signatures and tokens are.
-_SECRETS = re.compile(r"vxp_[0-9A-Za-z_-]{4,}|(https?://[^\s\"'?]+\?)[^\s\"']+")
+_END = r"[^\s\"'\\&,;}<>]+"
+# As a header, a parameter (quoted or not), JSON (in a string too), or a pair of Python's.
+_IS = r"(?:\\?[\"']?\s*[:=]\s*\\?[\"']?|\\?[\"'],\s*b?\\?[\"']|%(?:25)*3D)"
+_NAMES = (
+    r"x-amz-(?:signature|credential|security-token)|signature|(?:access[_-]?|auth[_-]?)?token|(?:x-|xi-)?api[_-]?key"
+    r"|secret(?:[_-]key)?|password"
+)
+_SECRET_NAME = re.compile(rf"authorization|{_NAMES}", re.IGNORECASE)
+_SECRETS = re.compile(
+    # Our keys, webhook secrets, and keys as the providers give them out.
+    r"(?P<kind>vxp_|whsec_|\bsk[_-])[0-9A-Za-z_+/=-]{4,}"
+    # The query of any URL, also of one that was quoted into another: that is where signatures and tokens are.
+    r"|(?P<url>https?(?:://|%(?:25)*3A%(?:25)*2F%(?:25)*2F)[^\s\"'?]*?(?:\?|%(?:25)*3F))[^\s\"']+"
+    r"|(?P<user>\b[a-z0-9+]+://[^\s:/@\"']*:)[^\s@/\"']+(?=@)"
+    rf"|(?P<scheme>\bauthorization{_IS}(?:(?:bearer|basic|digest|token)\s+)?|\bbearer\s+){_END}"
+    rf"|(?P<name>\b(?:{_NAMES}){_IS}){_END}",
+    re.IGNORECASE,
+)
 
 
 def configure_logging(level: str) -> None:
@@ -47,9 +63,23 @@ class JsonFormatter(logging.Formatter):
         line.update({key: value for key, value in vars(record).items() if key not in _PLAIN})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return scrub(json.dumps(line, default=str, ensure_ascii=False))
+        return json.dumps(_scrubbed(line), ensure_ascii=False)
 
 
 def scrub(text: str) -> str:
-    """The text without API keys and URL signatures."""
-    return _SECRETS.sub(lambda match: (match[1] or "vxp_") + "***", text)
+    """The text without keys, secrets and the signatures of URLs."""
+    return _SECRETS.sub(lambda match: (match[match.lastgroup or 0] or "") + "***", text)
+
+
+def _scrubbed(value: Any) -> Any:
+    """The same for all text in it. Before it becomes JSON: what is taken out must not take a quote along."""
+    if isinstance(value, dict):
+        return {
+            scrub(str(name)): "***" if _SECRET_NAME.fullmatch(str(name)) else _scrubbed(one)
+            for name, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_scrubbed(one) for one in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return scrub(str(value))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +21,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from voxport.providers.names import BUILT_IN, ProviderName, names
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -214,6 +218,66 @@ class Settings(BaseSettings):
     media_url_expiry_seconds: int = Field(
         default=86_400, ge=1, le=7 * 86_400, description="How long the URL of synthesised audio is good."
     )
+    rate_limit_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        description="Calls a second of one API key, in one HTTP process (four processes let four times as many "
+        "through). 0 turns the limit off.",
+    )
+    rate_limit_burst: int = Field(
+        default=60, ge=1, description="Calls of one API key that may come at once, before the rate holds."
+    )
+    rate_limit_strangers_per_minute: int = Field(
+        default=30,
+        ge=0,
+        description="Calls a minute without a good API key from one address (of IPv6: one /64). After that many, only "
+        "keys that were good before are looked at from there. 0 turns the limit off.",
+    )
+    rate_limit_address_per_second: float = Field(
+        default=100.0,
+        ge=0,
+        description="Calls a second of one address, whatever its keys, and three times as many at once. Behind a proxy "
+        "that is not in `trusted_proxies` all callers share an address. 0 turns the limit off.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated addresses or networks (`10.0.0.0/8`) of the proxies in front, whose "
+        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: nobody's.",
+    )
+    clones_per_hour: int = Field(
+        default=60,
+        ge=0,
+        description="Voices that a profile may have made in an hour: clones, bindings and instant clones together, "
+        "whatever became of them. 0 turns the limit off.",
+    )
+    clones_per_day: int = Field(default=500, ge=0, description="The same for 24 hours. 0 turns the limit off.")
+    max_open_jobs: int = Field(
+        default=1_000,
+        ge=0,
+        description="Jobs of a profile that may be queued or running at once. 0 turns the limit off.",
+    )
+    max_stored_bytes: int = Field(
+        default=50 * 1024**3,
+        ge=0,
+        description="Bytes of uploads (announced ones too) and of synthesised audio that a profile may keep. 0 turns "
+        "the limit off.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated origins (`https://app.example.com`) whose pages may call the API from a browser. "
+        "Default: none.",
+    )
+    headers_timeout: float = Field(
+        default=15.0, gt=0, description="Seconds in which the whole head of a request must come."
+    )
+    upload_timeout: float = Field(
+        default=6 * 3600.0,
+        gt=0,
+        description="Seconds in which a whole upload must come; whatever it is, under 1 KiB a second is cut.",
+    )
+    reader_timeout: float = Field(
+        default=300.0, gt=0, description="Seconds after which a client that does not read its answer is cut."
+    )
     ledger_check_hours: float = Field(
         default=24.0,
         gt=0,
@@ -245,7 +309,9 @@ class Settings(BaseSettings):
             return frozenset(host.strip().lower() for host in value.split(",") if host.strip())
         return value
 
-    @field_validator("provider_order", "job_retry_seconds", "webhook_retry_seconds", mode="before")
+    @field_validator(
+        "provider_order", "job_retry_seconds", "webhook_retry_seconds", "trusted_proxies", "cors_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -259,6 +325,21 @@ class Settings(BaseSettings):
         if unknown or len(set(value)) < len(value):
             what = f"there is no provider {unknown[0]!r}" if unknown else "a name stands there twice"
             raise ValueError(f"{what}; the providers are: {', '.join(names())}")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ipaddress.ip_network(one)  # its error says what is wrong
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if _ORIGIN.fullmatch(one) is None:
+                raise ValueError(f"{one!r} is no origin: give scheme, host and port only, and no `*`")
         return value
 
     @field_validator("elevenlabs_base_url", "minimax_base_url")

@@ -144,7 +144,7 @@ def test_a_call_that_is_being_served_is_waited_for_and_its_file_goes(rich: Clien
     key = gateway.media.new_speech_key(".wav")
     call = Call(rich.profile_id, "core-tts", "req_late")
     with gateway.calls.hold(
-        call, units=ONE, also=lambda tx: gateway.media.reserve_speech(tx, rich.profile_id, key, "audio/wav")
+        call, units=ONE, also=lambda tx: gateway.media.reserve_speech(tx, rich.profile_id, key, "audio/wav", 100)
     ) as hold:
         (left,) = gateway.erasure.erase(rich.profile_id, by=CLI).left
         assert "1 calls are still being served" in left

@@ -244,7 +244,7 @@ def test_where_storage_refuses_the_file_stays_and_can_be_deleted_later(
     with monkeypatch.context() as patched:
         patched.setattr(LocalStorage, "delete", refuses)
         answer = client.delete(f"{MEDIA}/{key}")
-        assert answer.status_code == 503
+        assert error_of(answer)["code"] == "storage_unavailable"
         assert "Read-only" not in answer.text
     assert listed(client) == [key]
     assert client.delete(f"{MEDIA}/{key}").status_code == 200

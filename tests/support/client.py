@@ -15,13 +15,21 @@ from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway
 from voxport.settings import Settings
+from voxport.testing.live import NO_LIMITS
 
 PUBLIC_URL = "https://voices.example.com"
 
 
 def settings_for(data_dir: Path, **values: Any) -> Settings:
     """Settings that nothing of the machine's environment gets into."""
-    given: dict[str, Any] = {"_env_file": None, "data_dir": data_dir, "public_url": PUBLIC_URL, **values}
+    given: dict[str, Any] = {
+        "_env_file": None,
+        "data_dir": data_dir,
+        "public_url": PUBLIC_URL,
+        # Tests call faster than any customer, and all from one address; those of the limits set their own.
+        **NO_LIMITS,
+        **values,
+    }
     return Settings(**given)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 
 from tests.support.client import Client
+from voxport.web.protocol import Patience, server_config
 
 
 def environment(**values: str) -> dict[str, str]:
@@ -42,10 +43,11 @@ def run_cli(
 
 
 @contextlib.contextmanager
-def serving(client: Client) -> Iterator[int]:
-    """The client's gateway on a port of 127.0.0.1."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(client.app, lifespan="off", log_config=None, access_log=False))
+def serving(client: Client, patience: Patience | None = None) -> Iterator[int]:
+    """The client's gateway on a port of 127.0.0.1, as `voxport serve` serves it."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    config = server_config(client.app, client.gateway.settings, patience=patience, lifespan="off")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -28,22 +28,23 @@ def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "allowed"),
     [
-        ("GET", "/v1/proxy/core-tts"),
-        ("DELETE", "/v1/proxy/core-voice-clone"),
-        ("POST", "/v2/jobs"),
-        ("PUT", "/v2/billing/balance"),
-        ("POST", "/v1/blobs/a/b"),
-        ("TRACE", "/v2/jobs"),
-        ("BREW", "/v2/jobs"),
+        ("GET", "/v1/proxy/core-tts", "POST"),
+        ("DELETE", "/v1/proxy/core-voice-clone", "POST"),
+        ("POST", "/v2/jobs", "GET"),
+        ("PUT", "/v2/billing/balance", "GET"),
+        ("POST", "/v1/blobs/a/b", "GET, HEAD, PUT"),
+        ("TRACE", "/v2/jobs", "GET"),
+        ("BREW", "/v2/jobs", "GET"),
+        ("POST", "/v2/billing/alert", "DELETE, GET, PUT"),
     ],
 )
-def test_a_wrong_method_is_405_in_the_one_shape(client: Client, method: str, path: str) -> None:
+def test_a_wrong_method_is_405_in_the_one_shape(client: Client, method: str, path: str, allowed: str) -> None:
     answer = client.request(method, path)
     assert answer.status_code == 405
     assert error_of(answer)["code"] == "method_not_allowed"
-    assert answer.headers["Allow"]
+    assert answer.headers["Allow"] == allowed
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ def page(tx: Session, before: int | None, limit: int) -> Sequence[Profile]:
 def profile(tx: Session, profile_id: str, *, lock: bool = False) -> Profile | None:
     """`lock`: nobody else changes the profile or adds and ends its keys before the end of the transaction."""
     query = select(Profile).where(Profile.id == profile_id).execution_options(populate_existing=True)
-    return tx.scalar(query.with_for_update() if lock else query)
+    return tx.scalar(query.with_for_update(key_share=True) if lock else query)
 
 
-def shared_state(tx: Session, profile_id: str) -> str | None:
+def locked_state(tx: Session, profile_id: str) -> str | None:
     """The profile's state, which nobody changes before the end of the transaction."""
-    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update(read=True))
+    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update(key_share=True))
 
 
 def change_state(tx: Session, profile_id: str, was: Sequence[str], state: str) -> bool:

@@ -218,8 +218,9 @@ class Accounts:
 
 def require_active(tx: Session, profile_id: str) -> None:
     """Whether something new may begin, looked up so that a suspension or an erasure comes before or after the whole
-    transaction: the key was checked before it. Raises Forbidden, Unauthenticated."""
-    state = repository.shared_state(tx, profile_id)
+    transaction: the key was checked before it. The lock is the first that a transaction takes, and as strong as any
+    that it takes of the row, so that two never wait for each other. Raises Forbidden, Unauthenticated."""
+    state = repository.locked_state(tx, profile_id)
     if state not in ("active", None):
         raise _inactive(state)
 

@@ -33,6 +33,7 @@ class Hold(Base):
         CheckConstraint("captured >= 0 AND captured <= amount", name="captured_within_amount"),
         CheckConstraint("refunded >= 0 AND refunded <= captured", name="refunded_within_captured"),
         Index("ix_holds_state_owner", "state", "owner"),
+        Index("ix_holds_profile_id_service_created_at", "profile_id", "service", "created_at"),
     )
 
     sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)

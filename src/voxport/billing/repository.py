@@ -115,6 +115,14 @@ def request_cost(tx: Session, profile_id: str, request_id: str) -> tuple[Hold, i
     return None if row is None else (row[0], row[1])
 
 
+def nth_newest_hold(tx: Session, profile_id: str, services: Sequence[str], since: datetime, n: int) -> datetime | None:
+    """When the n-th newest hold of these services since a moment was made; None where there are fewer."""
+    query = select(Hold.created_at).where(
+        Hold.profile_id == profile_id, Hold.service.in_(services), Hold.created_at > since
+    )
+    return tx.scalar(query.order_by(Hold.created_at.desc()).offset(n - 1).limit(1))
+
+
 def disown(tx: Session, hold_id: str) -> None:
     tx.execute(update(Hold).where(Hold.id == hold_id, Hold.state == "open").values(owner=None))
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from voxport.accounts.service import require_active
 from voxport.audit.service import GATEWAY, Action, Actor, record
 from voxport.billing import money, repository
+from voxport.billing.clones import NO_LIMITS, CloneLimits
 from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
 from voxport.catalog import Catalog, ServiceName
 from voxport.clock import now
@@ -64,10 +65,13 @@ class Booked:
 
 
 class Billing:
-    def __init__(self, database: Database, catalog: Catalog, watch: BalanceWatch) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, watch: BalanceWatch, clone_limits: CloneLimits = NO_LIMITS
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._watch = watch
+        self._clone_limits = clone_limits
 
     def price(self, service: ServiceName, units: Decimal) -> int:
         """Micro-tokens of so many units, half up."""
@@ -87,7 +91,8 @@ class Billing:
         voice_id: str | None = None,
     ) -> str:
         """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
-        Raises InsufficientCredits, and nothing is reserved; Forbidden, Unauthenticated (see require_active)."""
+        Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved; Forbidden, Unauthenticated
+        (see require_active)."""
         require_active(tx, profile_id)
         repository.ensure_balance(tx, profile_id)
         if not repository.reserve(tx, profile_id, amount):
@@ -96,6 +101,8 @@ class Billing:
                 f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}.",
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
+        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.
+        self._clone_limits.require(tx, profile_id, service)
         hold = Hold(
             id=new_id("hold"),
             profile_id=profile_id,

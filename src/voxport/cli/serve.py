@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.feed import Feed
 from voxport.logs import configure_logging
 from voxport.settings import Settings
+from voxport.web.protocol import server_config
 from voxport.worker import run_worker
 
 FIRST_CREDITS = Decimal(100)
@@ -34,6 +36,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _DRAIN_SECONDS = 30
 _HEALTHY_SECONDS = 60.0
+_FILES = 65_536
 _log = logging.getLogger("voxport.serve")
 
 
@@ -59,17 +62,8 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     gateway = open_gateway(settings)
     _bootstrap(gateway)
     app = create_app(settings, gateway=gateway)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        ),
-        app.state.feed,
-    )
+    _allow_many_files()
+    server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed)
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -108,6 +102,14 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise Invalid(f"{host} port {port} can't be listened on: {error.strerror}. Try --port 0.") from None
     return listener
+
+
+def _allow_many_files() -> None:
+    """The usual 1,024 are soon taken by clients that say nothing."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= now < _FILES and (most == resource.RLIM_INFINITY or most > now):
+        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _bootstrap(gateway: Gateway) -> None:

@@ -6,7 +6,7 @@ from voxport.consent.schemas import ConsentBody
 from voxport.jobs.schemas import WebhookUrl
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
-from voxport.speech.schemas import VoiceSettings
+from voxport.speech.schemas import Text, VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
 
@@ -22,7 +22,7 @@ class CloneBody(RequestBody):
 
 class InstantBody(RequestBody):
     audio_url: AudioUrl
-    text: str
+    text: Text
     provider: ProviderChoice | None = None
     voice_settings: VoiceSettings | None = None
     consent: ConsentBody | None = None

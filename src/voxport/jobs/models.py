@@ -16,7 +16,10 @@ class Job(Base):
     `subject` the id of what the job makes (chosen beforehand, so that a step that runs twice makes it once)."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_profile_id_sequence", "profile_id", "sequence"),)
+    __table_args__ = (
+        Index("ix_jobs_profile_id_sequence", "profile_id", "sequence"),
+        Index("ix_jobs_profile_id_status", "profile_id", "status"),
+    )
 
     sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
     id: Mapped[str] = mapped_column(String(36), unique=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from voxport.db.session import changed
@@ -46,6 +46,12 @@ def page(
     if before is not None:
         query = query.where(Job.sequence < before)
     return tx.scalars(query.order_by(Job.sequence.desc()).limit(limit)).all()
+
+
+def count_open(tx: Session, profile_id: str, most: int) -> int:
+    """How many jobs of the profile are not finished; `most` stands for that many or more."""
+    query = select(Job.sequence).where(Job.profile_id == profile_id, Job.status.in_(OPEN)).limit(most)
+    return tx.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def open_before(tx: Session, moment: datetime) -> Sequence[Job]:

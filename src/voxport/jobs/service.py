@@ -17,13 +17,14 @@ from voxport.billing.service import AlreadySettled, Billing
 from voxport.catalog import ServiceName
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Conflict, NotFound, OutcomeUnknown, VoxportError
+from voxport.errors import Conflict, NotFound, OutcomeUnknown, RateLimited, VoxportError
 from voxport.jobs import repository
 from voxport.jobs.models import Job, JobEvent
 from voxport.jobs.port import JobGone, JobQueue, JobWatch, Json
 from voxport.paging import Page, decode_cursor, page_of
 
 _NAMES_NOBODY = frozenset({"provider", "providers", "binds"})
+_RETRY_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class NewJob:
 
 
 class Jobs:
-    """`limits`: how long a job of a service may be worked on. `events_keep`: how long the events of one that has ended
-    can be asked for."""
+    """`limits`: how long a job of a service may be worked on. `max_open`: jobs of a profile that may be unfinished at
+    once, 0 for any number. `events_keep`: how long the events of one that has ended can be asked for."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Jobs:
         watch: JobWatch,
         *,
         limits: Mapping[ServiceName, timedelta],
+        max_open: int,
         events_keep: timedelta,
     ) -> None:
         self._database = database
@@ -62,12 +64,13 @@ class Jobs:
         self._queue = queue
         self._watch = watch
         self._limits = limits
+        self._max_open = max_open
         self._events_keep = events_keep
 
     def submit(self, new: NewJob, *, also: Callable[[Session, Job], None] | None = None) -> Job:
-        """Hold the price, write the job and queue it, in one transaction, with whatever `also` records in it. Raises
-        WebhookUrlUnusable, InsufficientCredits, and Conflict where another call with the same Idempotency-Key was
-        first."""
+        """Hold the price, write the job and queue it, in one transaction, with whatever `also` records or refuses in
+        it. Raises WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the same
+        Idempotency-Key was first."""
         if new.webhook_url is not None:
             self._watch.require_usable(new.webhook_url)
         job_id = str(uuid.uuid4())
@@ -82,6 +85,8 @@ class Jobs:
                 key_id=new.key_id,
                 voice_id=new.voice_id,
             )
+            # The hold keeps the profile's other jobs waiting until this one is written: the count stays true.
+            self._require_room(tx, new.profile_id)
             job = Job(
                 id=job_id,
                 profile_id=new.profile_id,
@@ -246,6 +251,16 @@ class Jobs:
         """Remove the events of jobs that ended long ago; how many there were."""
         with self._database.transaction() as tx:
             return repository.sweep_events(tx, now() - self._events_keep)
+
+    def _require_room(self, tx: Session, profile_id: str) -> None:
+        if self._max_open and repository.count_open(tx, profile_id, self._max_open) >= self._max_open:
+            raise RateLimited(
+                f"{self._max_open:,} jobs of yours are queued or running, and no more may be. Wait for some to end, or "
+                "cancel them.",
+                code="too_many_open_jobs",
+                retry_after_seconds=_RETRY_SECONDS,
+                details={"limit": self._max_open},
+            )
 
     def _finish(
         self, tx: Session, job: Job, status: str, *, error: Json | None = None, gives_back: bool = True

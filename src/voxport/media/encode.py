@@ -15,6 +15,8 @@ from voxport.media.feed import SAMPLE_RATE, Feed, Pcm
 
 LEAST_SAMPLES = 480  # 20 ms, a frame of Opus; flac's encoder can't make a block of a handful of samples
 
+HEADER_BYTES = 16_384  # what a file has besides its samples, at most
+
 
 @dataclass(frozen=True)
 class AudioFormat:
@@ -23,16 +25,18 @@ class AudioFormat:
     """With its dot."""
 
     content_type: str
+    bytes_per_second: int
+    """At most."""
 
 
 FORMATS: dict[str, AudioFormat] = {
     each.name: each
     for each in (
-        AudioFormat("mp3", ".mp3", "audio/mpeg"),
-        AudioFormat("wav", ".wav", "audio/wav"),
-        AudioFormat("ogg", ".ogg", "audio/ogg"),  # Opus
-        AudioFormat("flac", ".flac", "audio/flac"),
-        AudioFormat("pcm", ".pcm", "audio/L16;rate=24000;channels=1"),  # s16le
+        AudioFormat("mp3", ".mp3", "audio/mpeg", 16_000),
+        AudioFormat("wav", ".wav", "audio/wav", 48_000),
+        AudioFormat("ogg", ".ogg", "audio/ogg", 16_000),  # Opus
+        AudioFormat("flac", ".flac", "audio/flac", 50_000),
+        AudioFormat("pcm", ".pcm", "audio/L16;rate=24000;channels=1", 48_000),  # s16le
     )
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -38,6 +39,8 @@ uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies
 blobs = APIRouter(tags=["media"])
 
 _WRITE_BYTES = 1 << 20
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_FILE = {"audio/*": _BYTES, "video/*": _BYTES}
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
@@ -85,7 +88,11 @@ def delete_file(key: str, caller: Caller, by: ByCustomer, media: MediaDep) -> De
     return DeletedFileBody(data=DeletedFile(key=key))
 
 
-@blobs.put(PATH + "{key:path}", summary="Upload to a signed URL")
+@blobs.put(
+    PATH + "{key:path}",
+    summary="Upload to a signed URL",
+    openapi_extra={"requestBody": {"required": True, "content": _FILE}},
+)
 async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> StoredBody:
     grant = signer.verify("put", key, request.url.query)
     length = request.headers.get("content-length")
@@ -93,15 +100,27 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     await run_in_threadpool(media.check_upload, grant, request.headers.get("content-type"), announced)
     try:
         size = await _receive(request, grant, storage)
-    except ClientDisconnect:
-        raise Invalid("The connection broke before the whole file was there. Send it again.") from None
-    except KeyTaken:
-        raise already_uploaded() from None
+    except BaseException as error:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(media.give_up_upload, grant)
+        if isinstance(error, ClientDisconnect):
+            raise _broken_off() from None
+        if isinstance(error, KeyTaken):
+            raise already_uploaded() from None
+        raise
     await run_in_threadpool(media.record_upload, key, size)
     return StoredBody(data=StoredData(object_key=key, size_bytes=size))
 
 
-@blobs.get(PATH + "{key:path}", summary="Read from a signed URL")
+@blobs.get(
+    PATH + "{key:path}",
+    summary="Read from a signed URL",
+    response_class=FileResponse,
+    responses={
+        200: {"content": _FILE, "description": "The file"},
+        206: {"content": _FILE, "description": "The part of it that `Range` names"},
+    },
+)
 @blobs.head(PATH + "{key:path}", include_in_schema=False)
 def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> Response:
     signer.verify("get", key, request.url.query)
@@ -124,7 +143,8 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
         headers={
             "Cache-Control": "private, max-age=3600",
             "Content-Security-Policy": "default-src 'none'; sandbox",
-            "X-Content-Type-Options": "nosniff",
+            # Whoever has the signed URL may play it in a page of theirs.
+            "Cross-Origin-Resource-Policy": "cross-origin",
         },
     )
 
@@ -156,6 +176,10 @@ async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int
         await run_in_threadpool(upload.write, bytes(pending))
         await run_in_threadpool(upload.commit)
     return size
+
+
+def _broken_off() -> Invalid:
+    return Invalid("The connection broke before the whole file was there. Send it again.")
 
 
 def _size(storage: LocalStorage, key: str) -> int | None:

@@ -13,7 +13,8 @@ from voxport.db.base import Base, Sequence, UtcDateTime
 class Media(Base):
     """A file in storage, or (an upload whose `uploaded_at` is null) the place for one.
 
-    `kind` is `upload` or `speech`.
+    `kind` is `upload` or `speech`. While `size_bytes` is null, the row counts `reserved_bytes` against what its profile
+    may keep.
     """
 
     __tablename__ = "media"
@@ -25,5 +26,6 @@ class Media(Base):
     kind: Mapped[str] = mapped_column(String(16))
     content_type: Mapped[str] = mapped_column(String(255))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     uploaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

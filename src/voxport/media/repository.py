@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from voxport.accounts.models import Profile
 from voxport.db.session import changed
 from voxport.media.models import Media
 
@@ -45,6 +46,22 @@ def by_key(tx: Session, key: str) -> Media | None:
 def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> bool:
     """False where the row is gone."""
     return changed(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
+
+
+def lock_profile(tx: Session, profile_id: str) -> None:
+    """Keep other changes of what the profile stores waiting until the end of the transaction. (SQLite has one writer
+    at a time anyway.)"""
+    tx.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update(key_share=True))
+
+
+def stored_bytes(tx: Session, profile_id: str) -> int:
+    """What the profile keeps, and has announced."""
+    size = func.coalesce(Media.size_bytes, Media.reserved_bytes)
+    return int(tx.scalar(select(func.coalesce(func.sum(size), 0)).where(Media.profile_id == profile_id)) or 0)
+
+
+def reserve(tx: Session, key: str, size_bytes: int) -> None:
+    tx.execute(update(Media).where(Media.key == key, Media.size_bytes.is_(None)).values(reserved_bytes=size_bytes))
 
 
 def uploads_before(tx: Session, moment: datetime, limit: int) -> Sequence[Media]:

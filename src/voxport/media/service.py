@@ -16,7 +16,7 @@ from voxport.audit.service import Actor, record
 from voxport.catalog import Catalog
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
+from voxport.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, UnsupportedMedia
 from voxport.ids import random_text
 from voxport.media import repository
 from voxport.media.models import Media
@@ -66,7 +66,8 @@ class MediaService:
         content_type: str,
         size_bytes: int | None,
     ) -> UploadPlace:
-        """Reserve a key and sign the two URLs. Raises UnsupportedMedia, TooLarge."""
+        """Reserve a key, and the size where it is announced, and sign the two URLs. Raises UnsupportedMedia, TooLarge,
+        Forbidden (no room)."""
         parsed = parse_content_type(content_type)
         if parsed is None or not parsed.is_readable:
             raise UnsupportedMedia(
@@ -81,7 +82,8 @@ class MediaService:
         key = f"uploads/{profile_id}/{media_type}/{random_text(20)}/{clean_filename(filename)}"
         with self._database.transaction() as tx:
             require_active(tx, profile_id)
-            tx.add(_row(profile_id, key, "upload", str(parsed)))
+            self.require_room(tx, profile_id, size_bytes or 0)
+            tx.add(_row(profile_id, key, "upload", str(parsed), size_bytes or 0))
         lifetime = self._settings.upload_expiry_seconds
         expires = int(time.time()) + lifetime
         put = Grant("put", key, expires, content_type=str(parsed), max_bytes=max_bytes, size_bytes=size_bytes)
@@ -93,42 +95,77 @@ class MediaService:
         )
 
     def check_upload(self, grant: Grant, content_type: str | None, content_length: int | None) -> None:
-        """What can be refused before a byte of the file is read. Raises UnsupportedMedia, TooLarge, Invalid,
-        Conflict, NotFound."""
+        """What can be refused before a byte of the file is read; and room for it is reserved: its length, or where
+        that is not announced the most that it may have. Raises UnsupportedMedia, TooLarge, Invalid, Conflict,
+        NotFound, Forbidden (no room)."""
         sent = parse_content_type(content_type or "")
         if sent is None or str(sent) != grant.content_type:
             raise UnsupportedMedia(f"Send the file with the header Content-Type: {grant.content_type}")
         if content_length is not None:
             check_size(grant, content_length, is_complete=True)
-        with self._database.snapshot() as tx:
-            if repository.by_key(tx, grant.key) is None:
-                raise _removed()
         if self._storage.size(grant.key) is not None:
             raise already_uploaded()
+        size_bytes = content_length if content_length is not None else grant.size_bytes or grant.max_bytes or 0
+        with self._database.transaction() as tx:
+            row = repository.by_key(tx, grant.key)
+            if row is None:
+                raise _removed()
+            if row.size_bytes is not None:
+                raise already_uploaded()
+            self.require_room(tx, row.profile_id, size_bytes - row.reserved_bytes)
+            repository.reserve(tx, grant.key, size_bytes)
+
+    def give_up_upload(self, grant: Grant) -> None:
+        """Nothing came of it: only what was announced stays reserved."""
+        with self._database.transaction() as tx:
+            repository.reserve(tx, grant.key, grant.size_bytes or 0)
 
     def record_upload(self, key: str, size_bytes: int) -> None:
-        """The file is in storage. Raises NotFound where its place was swept meanwhile."""
-        with self._database.transaction() as tx:
-            recorded = repository.mark_uploaded(tx, key, size_bytes, now())
-        if not recorded:
+        """The file is in storage. Raises NotFound where its place was swept meanwhile, Forbidden where another PUT to
+        the same URL gave the room up that this one had; the file is removed then."""
+        try:
+            with self._database.transaction() as tx:
+                row = repository.by_key(tx, key)
+                if row is None:
+                    raise _removed()
+                self.require_room(tx, row.profile_id, size_bytes - row.reserved_bytes)
+                repository.mark_uploaded(tx, key, size_bytes, now())
+        except (NotFound, Forbidden):
             self._storage.delete(key)
-            raise _removed()
+            raise
 
     def new_speech_key(self, extension: str) -> str:
         return f"audio/tts/{random_text(20)}/{random_text(12)}{extension}"
 
-    def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str) -> None:
+    def require_room(self, tx: Session, profile_id: str, size_bytes: int) -> None:
+        """Raises Forbidden where the profile may not keep so many bytes more. Nobody else changes what it keeps until
+        the transaction ends."""
+        most = self._settings.max_stored_bytes
+        if not most:
+            return
+        repository.lock_profile(tx, profile_id)
+        stored = repository.stored_bytes(tx, profile_id)
+        if stored + size_bytes > most:
+            raise Forbidden(
+                f"Your files have {stored:,} of the {most:,} bytes that they may have: there is no room for this one. "
+                "Delete some (DELETE /v1/media/{key}), or ask the operator for more.",
+                code="storage_full",
+                details={"stored_bytes": stored, "max_bytes": most, "needed_bytes": size_bytes},
+            )
+
+    def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str, most_bytes: int) -> None:
         """Write down audio that is about to be made. The row comes before the file, so that a file whose call died
-        is found and swept."""
-        tx.add(_row(profile_id, key, "speech", content_type))
+        is found and swept. Raises Forbidden (no room)."""
+        self.require_room(tx, profile_id, most_bytes)
+        tx.add(_row(profile_id, key, "speech", content_type, most_bytes))
 
     def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
         """The audio is in storage and belongs to its profile from now on."""
         repository.mark_uploaded(tx, key, size_bytes, now())
 
     def add_speech(self, tx: Session, profile_id: str, key: str, content_type: str, size_bytes: int) -> None:
-        """Write down audio that is in storage already."""
-        self.reserve_speech(tx, profile_id, key, content_type)
+        """Write down audio that is in storage already: it is paid for, so it stays whatever the profile keeps."""
+        tx.add(_row(profile_id, key, "speech", content_type, size_bytes))
         tx.flush()
         self.record_speech(tx, key, size_bytes)
 
@@ -270,13 +307,14 @@ def _removed() -> NotFound:
     return NotFound("This upload was removed. Ask upload-media for a new URL.", code="media_not_found")
 
 
-def _row(profile_id: str, key: str, kind: str, content_type: str) -> Media:
+def _row(profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int) -> Media:
     return Media(
         key=key,
         profile_id=profile_id,
         kind=kind,
         content_type=content_type,
         size_bytes=None,
+        reserved_bytes=reserved_bytes,
         created_at=now(),
         uploaded_at=None,
     )

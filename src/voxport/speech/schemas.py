@@ -11,6 +11,8 @@ from voxport.providers.names import ProviderChoice
 from voxport.web.schemas import RequestBody
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+# The catalogue says what a service takes of it; this is what a body can hold.
+Text = Annotated[str, Field(max_length=1_048_576)]
 
 
 class VoiceSettings(RequestBody):
@@ -27,7 +29,7 @@ class VoiceSettings(RequestBody):
 
 
 class SpeechBody(RequestBody):
-    text: str
+    text: Text
     voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
     provider: ProviderChoice | None = None
     output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"

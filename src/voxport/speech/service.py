@@ -20,7 +20,7 @@ from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
 from voxport.intents.service import Intents, Watch
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
-from voxport.media.encode import LEAST_SAMPLES, encode_file, to_pcm16
+from voxport.media.encode import HEADER_BYTES, LEAST_SAMPLES, encode_file, to_pcm16
 from voxport.media.feed import Pcm
 from voxport.media.live import live
 from voxport.media.service import MediaService
@@ -126,7 +126,8 @@ class Speech:
         key = self._media.new_speech_key(audio_format.extension)
 
         def reserve(tx: Session) -> None:
-            self._media.reserve_speech(tx, profile_id, key, audio_format.content_type)
+            most_bytes = self._most_bytes(prepared)
+            self._media.reserve_speech(tx, profile_id, key, audio_format.content_type, most_bytes)
 
         return HeldSpeech(prepared, self._calls.hold(call, units=units, also=reserve), key)
 
@@ -198,7 +199,8 @@ class Speech:
                 key_id=prepared.caller.key_id,
                 voice_id=request.voice_id,
                 webhook_url=request.webhook_url,
-            )
+            ),
+            also=lambda tx, _: self._media.require_room(tx, prepared.caller.profile_id, self._most_bytes(prepared)),
         )
 
     def _pieces(self, prepared: PreparedSpeech, made: Made, watch: Watch) -> Generator[Pcm, None, None]:
@@ -232,6 +234,9 @@ class Speech:
 
     def _most_seconds(self, prepared: PreparedSpeech) -> Decimal:
         return most_seconds(prepared.request.text, prepared.speed, self._limits)
+
+    def _most_bytes(self, prepared: PreparedSpeech) -> int:
+        return HEADER_BYTES + int(self._most_seconds(prepared) * prepared.audio_format.bytes_per_second)
 
 
 @dataclass

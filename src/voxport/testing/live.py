@@ -14,6 +14,19 @@ from pathlib import Path
 
 import httpx2
 
+# Settings, by name, without what limits how often and how much one caller may.
+NO_LIMITS = dict.fromkeys(
+    (
+        "rate_limit_per_second",
+        "rate_limit_strangers_per_minute",
+        "rate_limit_address_per_second",
+        "clones_per_hour",
+        "clones_per_day",
+        "max_open_jobs",
+        "max_stored_bytes",
+    ),
+    0,
+)
 _READY_SECONDS = 180.0
 _STOP_SECONDS = 60.0
 
@@ -43,11 +56,12 @@ def running_gateway(folder: Path, *arguments: str, ready: bool = True, **setting
     """`voxport serve` on a free port, with its data and what it prints under `folder`, until the end of the block.
 
     Waits until it is ready, or (`ready` False) until it answers. No `VOXPORT_…` variable of the environment gets in,
-    only `settings`. Raises GatewayFailed.
+    only `settings`, and NO_LIMITS where these name none: a test's callers are all one address. Raises GatewayFailed.
     """
     data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
     command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
-    with running_command(command, folder, stdout, stderr, **settings) as process:
+    unlimited = {f"VOXPORT_{name.upper()}": str(value) for name, value in NO_LIMITS.items()}
+    with running_command(command, folder, stdout, stderr, **{**unlimited, **settings}) as process:
         url = _wait_for(process, stderr, "/readyz" if ready else "/healthz")
         found = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
         yield Live(process, url, found[1] if found else "", data_dir, stdout, stderr)

@@ -10,23 +10,25 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
-from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.service import Accounts, Principal
 from voxport.audit.service import Actor
 from voxport.errors import Unauthenticated
+from voxport.web.ratelimits import RateLimits
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route that is for callers with a key. The key is checked before the body is read, so that a stranger learns
-    nothing of the shape of a request."""
+    """A route that is for callers with a key. The key, and how often it calls, is checked before the body is read, so
+    that a stranger learns nothing of the shape of a request."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def authenticated(request: Request) -> Response:
             accounts: Accounts = request.app.state.gateway.accounts
-            request.state.principal = await run_in_threadpool(accounts.authenticate, _key_of(request))
+            limits: RateLimits = request.app.state.rate_limits
+            request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
+            limits.count(request, request.state.principal.key_id)
             return await self.answer(request, handle)
 
         return authenticated
@@ -44,9 +46,14 @@ class AdminRoute(APIRoute):
 
         async def authenticated(request: Request) -> Response:
             expected: SecretStr = request.app.state.gateway.settings.admin_key
-            sent = _key_of(request).encode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(sent, expected.get_secret_value().encode()):
-                raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
+            right = expected.get_secret_value().encode()
+
+            def check(sent: str) -> None:
+                if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), right):
+                    raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
+
+            limits: RateLimits = request.app.state.rate_limits
+            await limits.admit(request, _key_of, check)
             return await handle(request)
 
         return authenticated

@@ -9,10 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from voxport.errors import Invalid, VoxportError
+from voxport.web.requests import error_body
 
 _SHOWN_CHARACTERS = 200
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 _MESSAGES = {
     404: "There is nothing at this path. GET /docs lists what there is.",
@@ -29,11 +33,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _voxport_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, VoxportError)
-    body: dict[str, Any] = {"status": "error", "error": error.as_body(_request_id(request))}
-    if isinstance(error, Invalid):
-        loc = list(error.location)
-        body["detail"] = [{"type": "value_error", "loc": loc, "msg": error.message, "input": None}]
-    return JSONResponse(body, error.status, headers=error.headers)
+    return JSONResponse(error_body(error, _request_id(request)), error.status, headers=error.headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -53,7 +53,23 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     code = _CODES.get(error.status_code, "http_error")
     message = _MESSAGES.get(error.status_code, str(error.detail))
     body = VoxportError(message, code=code).as_body(_request_id(request))
-    return JSONResponse({"status": "error", "error": body}, error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods_of(request))
+    return JSONResponse({"status": "error", "error": body}, error.status_code, headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the path takes: several routes may have it, and the framework names the first one's methods only."""
+    return [
+        name
+        for name in _METHODS
+        if any(_takes(route, {**request.scope, "method": name}) for route in request.app.routes)
+    ]
+
+
+def _takes(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is Match.FULL
 
 
 def _request_id(request: Request) -> str | None:

@@ -6,7 +6,7 @@ from alembic import op
 from voxport.db.migrations.versions.v0001_first_tables import make_append_only
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

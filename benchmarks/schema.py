@@ -1,0 +1,216 @@
+"""Try the whole API against its own OpenAPI document: python benchmarks/schema.py [--examples 50]
+
+schemathesis makes requests from the document, good and bad ones, alone and in sequences that follow each other, and
+holds every answer to what the document says. The gateway is a real one over a socket, with a worker; only its provider
+hums instead of speaking, and no name leads anywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reliability import Report, write
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.support.client import Client, open_client, settings_for  # noqa: E402  # benchmarks are no package
+from tests.support.providers import hum  # noqa: E402
+from tests.support.server import serving, wait_until  # noqa: E402
+
+from voxport.gateway import open_gateway  # noqa: E402
+from voxport.jobs.dbos_worker import DbosWorker  # noqa: E402
+from voxport.jobs.runner import Runner  # noqa: E402
+from voxport.media.safefetch import FetchPolicy  # noqa: E402
+
+SEED = 5
+# Checks of schemathesis that are not held, each with its reason.
+EXCLUDED: dict[str, str] = {}
+# Operations that are not tried, by a part of their path, each with its reason.
+LEFT_OUT: dict[str, str] = {}
+# Of an operation that takes one of these, a request that fits the document may be refused all the same (the check
+# positive_data_acceptance is not held there): what the document can't say of the field.
+BEYOND_SHAPE = {
+    "audioUrl": "whether anything is there, and is a recording",
+    "text": "whether the language can be spoken with these letters",
+    "content_type": "whether the decoder reads it",
+    "cursor": "whether a list of the gateway gave it",
+    "webhook_url": "whether it may be called",
+    "url": "whether it may be called",
+    "provider": "whether it is configured, and can do it",
+    "from": "whether it is a day of the calendar",
+}
+# A provider without a key says 503, and has to: every other 5xx is a failure.
+EXPECTED = ["2xx", "3xx", "4xx", "503"]
+_RECEIVER = "https://hooks.example.com/in"
+# Uploads are bytes of any type.
+_HOOKS = """import schemathesis
+schemathesis.serializer.alias(["audio/*", "video/*"], "application/octet-stream")
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`failures`: what failed, a line each."""
+
+    operations: int
+    cases: int
+    failures: list[str]
+    log: str
+
+
+def run(examples: int, folder: Path, *, spoil: Callable[[Client], None] = lambda _: None) -> Outcome:
+    """Up to `examples` requests of each kind for each operation. `spoil` may change the gateway before."""
+    with gateway(folder) as (client, port):
+        url = f"http://127.0.0.1:{port}"
+        spoil(client)
+        document = client.http.get("/openapi.json").json()
+        (folder / "hooks.py").write_text(_HOOKS, "utf-8")
+        (folder / "schemathesis.toml").write_text(_config(document, client), "utf-8")
+        report = folder / "report.json"
+        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--url", url]
+        command += ["--header", f"Authorization: Bearer {client.key}", "--mode", "all"]
+        command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples)]
+        command += ["--seed", str(SEED), "--generation-database", "none", "--continue-on-failure", "--no-color"]
+        command += ["--report", "json", "--report-json-path", str(report), "--request-timeout", "60"]
+        for part in LEFT_OUT:
+            command += ["--exclude-path-regex", part]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        return _outcome(json.loads(report.read_text("utf-8")), done.stdout + done.stderr)
+
+
+def _config(document: Any, client: Client) -> str:
+    """What schemathesis can't know: ids and URLs that are there, and which answers are to be expected."""
+    place = client.upload()
+    alert = {"below": 5, "webhook_url": _RECEIVER}
+    assert client.put_json("/v2/billing/alert", alert).status_code == 200
+    voice_id = _clone(client, place["public_url"])
+    known = {
+        "audio": [place["public_url"]],
+        "key": [place["object_key"], client.upload()["object_key"]],
+        "text": ["The ferry leaves the island at seven.", "Hello."],
+        "voice": [voice_id, "hum"],
+        "delivery": [client.get("/v2/webhooks/deliveries").json()["data"][0]["id"]],
+        "receiver": [_RECEIVER],
+        "job": [client.get("/v2/jobs").json()["data"][0]["id"]],
+        "type": ["audio/wav", "video/mp4"],
+    }
+    lines = ['hooks = "hooks.py"']
+    for name, values in known.items():
+        lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
+    lines.append("[parameters]")
+    fields = {"body.audioUrl": "audio", "body.text": "text", "body.voice_id": "voice", "body.content_type": "type"}
+    fields |= {"body.webhook_url": "receiver", "path.voice_id": "voice", "path.job_id": "job"}
+    fields |= {"path.key": "key", "path.delivery_id": "delivery"}
+    for field, name in fields.items():
+        lines.append(f'"{field}" = {{ dictionary = "{name}", probability = 0.5 }}')
+    lines += ["[checks]", f"not_a_server_error.expected-statuses = {json.dumps(EXPECTED)}"]
+    lines += [f"{check}.enabled = false" for check in EXCLUDED]
+    for operation in sorted(_beyond_shape(document)):
+        lines += ["[[operations]]", f"include-name = {json.dumps(operation)}"]
+        lines += ["checks.positive_data_acceptance.enabled = false"]
+    return "\n".join(lines) + "\n"
+
+
+def _clone(client: Client, audio_url: str) -> str:
+    """A clone that is there from the beginning."""
+    body = {"audioUrl": audio_url, "provider": "local", "webhook_url": _RECEIVER}
+    job = client.post("/v1/proxy/core-voice-clone", body).json()["job"]
+    wait_until(lambda: _job(client, job["id"])["status"] == "completed", seconds=60, what="the clone")
+    voice_id: str = _job(client, job["id"])["result_data"]["voice_id"]
+    return voice_id
+
+
+def _job(client: Client, job_id: str) -> Any:
+    return client.get(f"/v2/jobs/{job_id}").json()
+
+
+def _beyond_shape(document: Any) -> set[str]:
+    """The operations with a field of `BEYOND_SHAPE`."""
+    found = set()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            names = {parameter["name"] for parameter in operation.get("parameters", [])}
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            schema = document["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], {})
+            if (names | schema.get("properties", {}).keys()) & BEYOND_SHAPE.keys():
+                found.add(f"{method.upper()} {path}")
+    return found
+
+
+@contextlib.contextmanager
+def gateway(folder: Path) -> Iterator[tuple[Client, int]]:
+    """A customer of a humming gateway with a worker, and its port."""
+    opened = open_gateway(settings_for(folder / "data", public_url="http://127.0.0.1", job_poll_seconds=0.05))
+    humming = hum(opened)
+    humming.samples._policy = FetchPolicy(max_bytes=1 << 20, timeout_seconds=5, resolver=_nowhere, dialer=_nowhere)
+    joined = humming.gateway
+    client = open_client(joined, "1000000")
+    worker = DbosWorker(joined.database, Runner(joined.jobs, joined.handlers), clones=1, speech=2, poll_seconds=0.05)
+    worker.start()
+    try:
+        with serving(client) as port:
+            yield client, port
+    finally:
+        worker.stop()
+        opened.close()
+
+
+def _nowhere(*_: Any) -> Any:
+    raise OSError("nothing is reached from here")
+
+
+def _outcome(report: dict[str, Any], log: str) -> Outcome:
+    failures = [f"{one['title']}: {operation}" for one in report["failures"] for operation in one["operations"]]
+    failures += [f"error: {json.dumps(one)[:200]}" for one in report["errors"]]
+    if not report["complete"]:
+        failures.append(f"the run ended early: {report['stop_reason']}")
+    return Outcome(report["operations"]["tested"], report["test_cases"]["generated"], failures, log)
+
+
+def report_of(outcome: Outcome, examples: int) -> Report:
+    held_back = [(f"check `{name}`", "everywhere", reason) for name, reason in EXCLUDED.items()]
+    held_back += [("operation", f"`{part}`", reason) for part, reason in LEFT_OUT.items()]
+    held_back += [
+        ("check `positive_data_acceptance`", f"operations with `{field}`", f"the document can't say {reason}")
+        for field, reason in BEYOND_SHAPE.items()
+    ]
+    held_back.append(("check `not_a_server_error`", "status 503", "a provider that is not configured has to say so"))
+    return Report(
+        title="The API against its own OpenAPI document",
+        command=f"python benchmarks/schema.py --examples {examples}",
+        passed=not outcome.failures,
+        summary=[
+            f"schemathesis, all checks, good and bad data, alone and in sequences, seed {SEED}: "
+            f"{outcome.cases:,} cases over {outcome.operations} operations, {len(outcome.failures)} failures.",
+            "Left out, each with its reason:",
+        ],
+        columns=["what", "where", "why"],
+        rows=held_back,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=50, help="requests of each kind for each operation")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="voxport-schema-") as folder:
+        outcome = run(arguments.examples, Path(folder))
+    write("schemathesis", report_of(outcome, arguments.examples))
+    print(f"{outcome.cases:,} cases over {outcome.operations} operations, {len(outcome.failures)} failures")
+    if outcome.failures:
+        print(outcome.log, *outcome.failures, sep="\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

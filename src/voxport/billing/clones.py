@@ -1,0 +1,48 @@
+"""How many voices a profile may have made in a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from voxport.billing import repository
+from voxport.catalog import ServiceName
+from voxport.clock import now
+from voxport.errors import RateLimited
+
+# Each makes a voice at a provider; the holds of all of them are counted, those given back too: the voice may have been
+# made before its job was cancelled.
+_CLONES: tuple[ServiceName, ...] = ("core-voice-clone", "core-instant-clone-tts")
+_HOUR, _DAY = timedelta(hours=1), timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class CloneLimits:
+    """0: no limit."""
+
+    per_hour: int
+    per_day: int
+
+    def require(self, tx: Session, profile_id: str, service: ServiceName) -> None:
+        """Raises RateLimited where one clone more would be too many."""
+        if service not in _CLONES:
+            return
+        for most, window, name in ((self.per_hour, _HOUR, "an hour"), (self.per_day, _DAY, "a day")):
+            if not most:
+                continue
+            moment = now()
+            made = repository.nth_newest_hold(tx, profile_id, _CLONES, moment - window, most)
+            if made is None:
+                continue
+            wait = max(1, math.ceil((made + window - moment).total_seconds()))
+            raise RateLimited(
+                f"A profile may have {most:,} voices made in {name}, instant clones included. Try again in {wait:,} s.",
+                retry_after_seconds=wait,
+                details={"limit": most, "window_seconds": int(window.total_seconds())},
+            )
+
+
+NO_LIMITS = CloneLimits(0, 0)

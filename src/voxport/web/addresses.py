@@ -1,0 +1,56 @@
+"""Limits on what stands in front of a body: the address and the headers."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from voxport.errors import HeadersTooLarge, Invalid, NotFound, UriTooLong, VoxportError
+from voxport.web.requests import send_error
+
+MAX_URL_BYTES = 8_192
+MAX_PARAMETERS = 64
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
+
+
+class RequestLineMiddleware:
+    """Refuses addresses and headers that are too long, too many, or not UTF-8, before anything makes sense of them.
+    What the query of a path under `signed` holds is judged by its signature."""
+
+    def __init__(self, app: ASGIApp, *, signed: str) -> None:
+        self._app = app
+        self._signed = signed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = _mistake(scope, self._signed) if scope["type"] == "http" else None
+        if error is None:
+            await self._app(scope, receive, send)
+        else:
+            await send_error(error, scope, send)
+
+
+def _mistake(scope: Scope, signed: str) -> VoxportError | None:
+    query: bytes = scope["query_string"]
+    headers = scope["headers"]
+    if len(scope.get("raw_path") or b"") + len(query) > MAX_URL_BYTES:
+        return UriTooLong(f"The address is longer than {MAX_URL_BYTES:,} bytes.")
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        return headers_too_large()
+    if "\0" in scope["path"]:
+        # No id holds a NUL, and Postgres would refuse to look for one.
+        return NotFound("There is nothing at this path.")
+    if scope["path"].startswith(signed):
+        return None
+    if query.count(b"&") >= MAX_PARAMETERS:
+        return Invalid(f"A query has at most {MAX_PARAMETERS} parameters.", location=("query",))
+    try:
+        decoded = unquote_to_bytes(query).decode("utf-8")
+    except UnicodeDecodeError:
+        return Invalid("The query is not UTF-8.", location=("query",))
+    return Invalid("The query holds a NUL.", location=("query",)) if "\0" in decoded else None
+
+
+def headers_too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(f"A request has at most {MAX_HEADERS} headers, of {MAX_HEADER_BYTES:,} bytes together.")

@@ -1,0 +1,107 @@
+"""The size, the depth and the pace of JSON bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voxport.errors import Invalid, RequestTimeout, TooLarge, VoxportError
+from voxport.web.requests import send_error
+
+MAX_DEPTH = 32
+_SECONDS = 60.0
+_STRUCTURE = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
+
+
+class BodyLimitMiddleware:
+    """Refuses JSON bodies over `max_bytes`: by their announced length before a byte is read, else as soon as more
+    comes. Refuses what is nested too deep, or is not whole in `seconds`. Paths under `streamed` (uploads) count for
+    themselves."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, streamed: str, seconds: float = _SECONDS) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._streamed = streamed
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(self._streamed):
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced[:20]) > self._max_bytes:
+            await send_error(self._too_large(), scope, send)
+            return
+        received, depth = 0, Depth()
+        is_refused = is_whole = False
+        until = asyncio.get_running_loop().time() + self._seconds
+
+        async def refuse(error: VoxportError) -> None:
+            nonlocal is_refused
+            is_refused = True
+            await send_error(error, scope, send)
+
+        async def counted() -> Message:
+            nonlocal received, is_whole
+            if is_refused:
+                return {"type": "http.disconnect"}
+            try:
+                # After its end, what is waited for is that the client goes away.
+                async with asyncio.timeout_at(None if is_whole else until):
+                    message = await receive()
+            except TimeoutError:
+                await refuse(RequestTimeout(f"The body did not come within {self._seconds:g} s. Send it again."))
+                return {"type": "http.disconnect"}
+            body = message.get("body", b"")
+            received += len(body)
+            is_whole = not message.get("more_body", False)
+            if received > self._max_bytes:
+                await refuse(self._too_large())
+            elif depth.feed(body) > MAX_DEPTH:
+                await refuse(Invalid(f"The body is nested deeper than {MAX_DEPTH} levels."))
+            # The application sees the client gone, and what it still sends goes nowhere.
+            return {"type": "http.disconnect"} if is_refused else message
+
+        async def send_unless_refused(message: Message) -> None:
+            if not is_refused:
+                await send(message)
+
+        await self._app(scope, counted, send_unless_refused)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"The body is larger than {self._max_bytes:,} bytes. Send files with upload-media, not in the body.",
+            code="body_too_large",
+            details={"max_bytes": self._max_bytes},
+        )
+
+
+class Depth:
+    """How deep JSON is nested, from its bytes as they come: before a parser, which may run out of stack, sees them."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._deepest = 0
+        self._in_string = False
+        self._rest = b""
+
+    def feed(self, data: bytes) -> int:
+        """The deepest level so far."""
+        data = self._rest + data
+        backslashes = len(data) - len(data.rstrip(b"\\"))
+        self._rest = data[-1:] if backslashes % 2 else b""  # what it escapes is not there yet
+        for token in _STRUCTURE.findall(data):
+            if token == b'"':
+                self._in_string = not self._in_string
+            elif self._in_string or len(token) > 1:
+                continue
+            elif token in b"[{":
+                self._depth += 1
+                self._deepest = max(self._deepest, self._depth)
+                if self._deepest > MAX_DEPTH:
+                    break
+            else:
+                self._depth -= 1
+        return self._deepest

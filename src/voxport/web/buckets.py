@@ -1,0 +1,91 @@
+"""Token buckets in memory: how often somebody may call."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`rate` calls a second, and up to `burst` at once."""
+
+    name: str
+    rate: float
+    burst: int
+
+    @property
+    def window(self) -> int:
+        """Seconds in which an empty bucket fills up."""
+        return math.ceil(self.burst / self.rate)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a call is let through. `remaining` more may come at once; the bucket is full again in `reset` seconds,
+    and holds a token for the next call in `retry_after` (0 where it holds one now)."""
+
+    policy: Policy
+    allowed: bool
+    remaining: int
+    reset: int
+    retry_after: int
+
+    def headers(self) -> dict[str, str]:
+        """As draft-ietf-httpapi-ratelimit-headers has them."""
+        name = f'"{self.policy.name}"'
+        return {
+            "RateLimit-Policy": f"{name};q={self.policy.burst};w={self.policy.window}",
+            "RateLimit": f"{name};r={self.remaining};t={self.reset}",
+        }
+
+
+class Buckets:
+    """A bucket for each name, at most `most` of them: a bucket that is full is as good as none, and when there are too
+    many, the one that was used least lately is forgotten. All in one event loop."""
+
+    def __init__(self, policy: Policy, *, most: int = 50_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._policy = policy
+        self._most = most
+        self._clock = clock
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # the moment when each will be full again
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def look(self, name: str) -> Verdict:
+        """What a call would be told, without counting one."""
+        return self._verdict(self._missing(name))
+
+    def take(self, name: str) -> Verdict:
+        """Count a call, where the bucket holds a token for it."""
+        missing = self._missing(name)
+        if missing + 1 > self._policy.burst:
+            return self._verdict(missing)
+        self._full_at[name] = self._clock() + (missing + 1) / self._policy.rate
+        self._full_at.move_to_end(name)
+        while len(self._full_at) > self._most:
+            self._full_at.popitem(last=False)
+        after = self._verdict(missing + 1)
+        return Verdict(after.policy, True, after.remaining, after.reset, 0)
+
+    def _missing(self, name: str) -> float:
+        """How many tokens the bucket lacks."""
+        missing = max(0.0, self._full_at.get(name, 0.0) - self._clock()) * self._policy.rate
+        if not missing:
+            self._full_at.pop(name, None)
+        return missing
+
+    def _verdict(self, missing: float) -> Verdict:
+        policy = self._policy
+        wait = max(0.0, missing + 1 - policy.burst) / policy.rate
+        return Verdict(
+            policy,
+            allowed=wait == 0,
+            remaining=max(0, math.floor(policy.burst - missing + 1e-9)),
+            reset=math.ceil(missing / policy.rate),
+            retry_after=math.ceil(wait),
+        )

@@ -1,0 +1,48 @@
+"""Cross-origin calls from browsers: none, but for the origins that the operator named."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from voxport.errors import Forbidden
+from voxport.web.requests import send_error
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "Range", "X-API-Key")
+_SHOWN = (
+    *("Content-Range", "Idempotent-Replayed", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy"),
+    *("Retry-After", "X-Gateway-Credit-Balance", "X-Gateway-Hold", "X-Gateway-Request-ID", "X-Gateway-Token-Cost"),
+    *("X-Gateway-Units", "X-Provider", "X-Text-Length", "X-Used-Voice-Id", "X-Voxport-Warnings"),
+)
+
+
+class Cors:
+    """Starlette's, but for a preflight that is refused: that has the one shape of errors. Keys travel in headers and
+    not in cookies, so credentials are never allowed."""
+
+    def __init__(self, app: ASGIApp, *, origins: tuple[str, ...]) -> None:
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=_METHODS,
+            allow_headers=_SENT,
+            expose_headers=_SHOWN,
+            allow_credentials=False,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            headers = Headers(scope=scope)
+            if "origin" in headers and "access-control-request-method" in headers:
+                answer: Response = self._cors.preflight_response(request_headers=headers)
+                if answer.status_code != 200:
+                    error = Forbidden("This origin, method or header is not allowed from a browser.")
+                    await send_error(error, scope, send)
+                    return
+                await answer(scope, Request(scope, receive).receive, send)
+                return
+        await self._cors(scope, receive, send)

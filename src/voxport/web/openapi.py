@@ -1,0 +1,110 @@
+"""What the OpenAPI document says of every answer, in one place: the errors, the headers, and what follows from what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+Json = dict[str, Any]
+
+_TEXT = {"schema": {"type": "string"}}
+_REQUEST_ID = {"X-Gateway-Request-ID": {**_TEXT, "description": "Tells this answer from all others.", "required": True}}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until another try makes sense."}}
+_RATE_LIMIT = {
+    "RateLimit-Policy": {**_TEXT, "description": '`"default";q=60;w=3`: so many calls in so many seconds.'},
+    "RateLimit": {**_TEXT, "description": '`"default";r=50;t=1`: so many are left now, and all in so many seconds.'},
+}
+_CHALLENGE = {"WWW-Authenticate": {**_TEXT, "required": True}}
+_ALWAYS = {
+    "414": "The address is too long.",
+    "431": "The headers are too long, or too many.",
+    "500": "A mistake of the gateway's own. Nothing was charged.",
+    "503": "The gateway's database or storage, or the provider, can't be used right now. Nothing was charged.",
+}
+_WITH_KEY = {
+    "401": "There is no API key, or it is not a good one.",
+    "429": "Too many calls or too much work: of the API key, the address or the profile.",
+}
+_WITH_BODY = {
+    "400": "The body is not JSON that can be read, or the call asks for what can't be done.",
+    "408": "The body came too slowly.",
+    "413": "The body is too large.",
+}
+_WITH_ID = {"404": "There is no such thing of yours."}
+
+# Where an answer holds what another call takes: (status, where in it, parameter, the operations that take it).
+_JOB_CALLS = ("get_job", "job_events", "cancel_job")
+_VOICE_CALLS = ("get_voice", "change_voice", "delete_voice", "bind_voice")
+_FOLLOWING: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
+    "clone_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
+    "bind_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
+    "speak": (
+        ("202", "$response.body#/job/id", "job_id", _JOB_CALLS),
+        ("200", "$response.header.X-Gateway-Request-ID", "request_id", ("request_cost",)),
+    ),
+    "instant_clone": (("200", "$response.header.X-Gateway-Request-ID", "request_id", ("request_cost",)),),
+    "list_jobs": (("200", "$response.body#/data/0/id", "job_id", _JOB_CALLS),),
+    "upload_media": (("200", "$response.body#/data/object_key", "key", ("put_blob", "get_blob")),),
+    "list_files": (("200", "$response.body#/data/0/key", "key", ("get_file", "delete_file")),),
+    "list_deliveries": (("200", "$response.body#/data/0/id", "delivery_id", ("get_delivery", "resend_delivery")),),
+    "list_voices": (("200", "$response.body#/data/voices/0/voice_id", "voice_id", _VOICE_CALLS),),
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the application's document say all of it."""
+    generate = app.openapi
+
+    def complete() -> Json:
+        if app.openapi_schema is None:
+            _complete(generate())
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = complete  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _complete(document: Json) -> None:
+    """In place."""
+    operations = {
+        operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
+    }
+    for operation in operations.values():
+        responses: Json = operation["responses"]
+        for status, description in _errors_of(operation).items():
+            responses.setdefault(status, _error(description))
+        for status, response in responses.items():
+            response["headers"] = {**_headers_of(status, operation), **response.get("headers", {})}
+    for name, following in _FOLLOWING.items():
+        for status, where, parameter, targets in following:
+            for target in targets:
+                link = {"operationId": target, "parameters": {parameter: where}}
+                operations[name]["responses"][status].setdefault("links", {})[target] = link
+
+
+def _errors_of(operation: Json) -> dict[str, str]:
+    errors = dict(_ALWAYS)
+    if "security" in operation:
+        errors |= _WITH_KEY
+    if "requestBody" in operation:
+        errors |= _WITH_BODY
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+        errors |= _WITH_ID
+    return errors
+
+
+def _error(description: str) -> Json:
+    schema = {"$ref": "#/components/schemas/ErrorBody"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _headers_of(status: str, operation: Json) -> Json:
+    headers: Json = dict(_REQUEST_ID)
+    if "security" in operation:
+        headers |= _RATE_LIMIT
+    if status == "401":
+        headers |= _CHALLENGE
+    if status in ("202", "429", "503"):
+        headers |= _RETRY_AFTER
+    return headers

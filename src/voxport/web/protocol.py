@@ -1,0 +1,213 @@
+"""HTTP/1.1 from untrusted clients: what is ambiguous is refused, and who is slow is cut.
+
+uvicorn's protocol on llhttp, with clocks: it has none for heads, bodies and readers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from voxport.errors import BadRequest, RequestTimeout, UriTooLong, VoxportError
+from voxport.ids import new_id
+from voxport.settings import Settings
+from voxport.web.addresses import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, headers_too_large
+from voxport.web.requests import REQUEST_ID_HEADER, error_body
+
+_log = logging.getLogger("voxport.http")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """In seconds: `head` for a whole head, `body` for a whole body, `reader` for a client that does not read. A body
+    comes with at least `least_rate` bytes a second, measured over each `window`."""
+
+    head: float = 15.0
+    window: float = 15.0
+    least_rate: int = 1_024
+    body: float = 6 * 3600.0
+    reader: float = 300.0
+
+    @property
+    def look(self) -> float:
+        """How often a connection is looked at."""
+        return min(5.0, self.head / 3, self.window / 3, self.reader / 3)
+
+
+def server_config(app: ASGIApp, settings: Settings, *, patience: Patience | None = None, **more: Any) -> uvicorn.Config:
+    """How the gateway is served, in `voxport serve` and in tests."""
+    patience = patience or Patience(
+        head=settings.headers_timeout, body=settings.upload_timeout, reader=settings.reader_timeout
+    )
+    return uvicorn.Config(
+        app,
+        http=type("Protocol", (StrictProtocol,), {"patience": patience}),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Without a proxy that the operator named, X-Forwarded-For is whatever a client writes.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=30,
+        **more,
+    )
+
+
+class StrictProtocol(HttpToolsProtocol):
+    patience: ClassVar[Patience] = Patience()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._reading = "head"
+        self._since = self._window_since = self.loop.time()
+        self._head_bytes = self._window_bytes = 0
+        self._stalled_since: float | None = None
+        self._mistake: VoxportError | None = None
+        self._looking = self.loop.call_later(self.patience.look, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._looking.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading == "between" and self._is_idle:
+            self._begin_head()
+        super().data_received(data)
+        if self._reading == "head" and not self.transport.is_closing():
+            # A header that does not end is seen by nobody else.
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES:
+                self._refuse(headers_too_large())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._reading != "head":
+            self._begin_head()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_URL_BYTES:
+            self._object(UriTooLong(f"The address is longer than {MAX_URL_BYTES:,} bytes."))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS or sum(len(one) + len(two) for one, two in self.headers) > MAX_HEADER_BYTES:
+            self._object(headers_too_large())
+
+    def on_headers_complete(self) -> None:
+        self._check_head()
+        self._reading = "body"
+        self._since = self._window_since = self.loop.time()
+        self._window_bytes = 0
+        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # The upgrade is ignored, as may be; what follows on the connection could be read in two ways.
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        self._window_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._reading, self._head_bytes = "between", 0
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        self._stalled_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._mistake or BadRequest("The request is not HTTP/1.1 that can be read in one way only."))
+
+    def _check_head(self) -> None:
+        """What llhttp lets through and a proxy in front may read in another way."""
+        version = self.parser.get_http_version()
+        names = [name for name, _ in self.headers]
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if version not in ("1.0", "1.1"):
+            self._object(BadRequest("The gateway speaks HTTP/1.1."))
+        if names.count(b"host") > 1 or (version == "1.1" and b"host" not in names):
+            self._object(BadRequest("A request has one Host header."))
+        if codings and (version == "1.0" or [coding.strip().lower() for coding in codings] != [b"chunked"]):
+            self._object(BadRequest("The only Transfer-Encoding is chunked, in HTTP/1.1."))
+
+    def _object(self, mistake: VoxportError) -> None:
+        """Called by the parser: it gives the error back to uvicorn, which asks for the answer."""
+        self._mistake = mistake
+        raise mistake
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _begin_head(self) -> None:
+        self._reading, self._since, self._head_bytes = "head", self.loop.time(), 0
+
+    def _look(self) -> None:
+        self._looking = self.loop.call_later(self.patience.look, self._look)
+        self._look_at_reader()
+        if self.transport.is_closing():
+            return
+        now, patience = self.loop.time(), self.patience
+        if self._reading == "head" and self._is_idle and now - self._since > patience.head:
+            self._refuse(RequestTimeout(f"The head of the request did not come within {patience.head:g} s."))
+        elif self._reading == "body":
+            self._look_at_body(now)
+
+    def _look_at_body(self, now: float) -> None:
+        if now - self._since > self.patience.body:
+            self._refuse(RequestTimeout(f"The body did not come within {self.patience.body:g} s."))
+        elif self.flow.read_paused:  # then it is the gateway that is slow
+            self._window_since, self._window_bytes = now, 0
+        elif now - self._window_since > self.patience.window:
+            if self.cycle.response_complete or self._window_bytes < self.patience.least_rate * self.patience.window:
+                least = f"{self.patience.least_rate:,} bytes a second"
+                self._refuse(RequestTimeout(f"The body comes too slowly: it has to be {least}. Send it again."))
+            self._window_since, self._window_bytes = now, 0
+
+    def _look_at_reader(self) -> None:
+        """A reader takes at least what lies between the two marks of the transport (48 KiB) in its time."""
+        now = self.loop.time()
+        if not self.transport.get_write_buffer_size():
+            self._stalled_since = None
+        elif self._stalled_since is None:
+            self._stalled_since = now
+        elif now - self._stalled_since > self.patience.reader:
+            _log.info("a client that does not read its answer is cut")
+            self.transport.abort()
+
+    def _refuse(self, error: VoxportError) -> None:
+        """Answer, where no answer has begun, and close."""
+        request_id = new_id("req")
+        _log.info("a client is cut", extra={"code": error.code, "status": error.status, "id": request_id})
+        has_begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if has_begun:
+            self.transport.abort()
+            return
+        content = json.dumps(error_body(error, request_id)).encode()
+        headers = {
+            REQUEST_ID_HEADER: request_id,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Connection": "close",
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[error.status] + lines.encode() + b"\r\n" + content)
+        self.transport.close()

@@ -1,0 +1,34 @@
+"""The API against its own OpenAPI document, in a version that takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import schema
+from tests.support.client import Client
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_api_does_what_its_document_says(tmp_path: Path) -> None:
+    outcome = schema.run(3, tmp_path)
+    assert outcome.failures == [], outcome.log
+    assert outcome.cases > 500
+
+
+def test_an_answer_that_the_document_does_not_know_is_found(tmp_path: Path) -> None:
+    def spoil(client: Client) -> None:
+        @client.app.get("/v1/spoilt", responses={"2XX": {}})
+        def spoilt(number: int) -> None:
+            raise ZeroDivisionError(number)
+
+    outcome = schema.run(1, tmp_path, spoil=spoil)
+    assert "Server error: GET /v1/spoilt" in outcome.failures
+
+
+def test_every_operation_has_a_name_of_its_own(client: Client) -> None:
+    paths = client.http.get("/openapi.json").json()["paths"]
+    names = [operation["operationId"] for path in paths.values() for operation in path.values()]
+    assert len(set(names)) == len(names)

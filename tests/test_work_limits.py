@@ -1,0 +1,171 @@
+"""How many voices, open jobs and bytes a profile may have, whatever comes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import MakeClient, MakeGateway
+from tests.support.client import Client, error_of, open_client
+from tests.support.providers import hum
+from voxport.clock import now
+
+CLONE = "/v1/proxy/core-voice-clone"
+INSTANT = "/v1/proxy/core-instant-clone-tts"
+TTS = "/v1/proxy/core-tts"
+AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
+LONG = {"text": "Hello.", "voice_id": "hum", "provider": "local"}
+LATER = {"Prefer": "respond-async"}
+
+
+def at_once(times: int, call: Callable[[], httpx2.Response]) -> list[int]:
+    """The statuses of so many calls at once, sorted."""
+    with ThreadPoolExecutor(times) as pool:
+        return sorted(answer.status_code for answer in pool.map(lambda _: call(), range(times)))
+
+
+@pytest.fixture
+def made(make_gateway: MakeGateway, database_url: str) -> Callable[..., Client]:
+    """Customers of a humming gateway with these settings, on each database."""
+    return lambda **settings: open_client(hum(make_gateway(database_url=database_url, **settings)).gateway, "1000")
+
+
+def test_clones_of_every_kind_count_together(made: Callable[..., Client]) -> None:
+    client = made(clones_per_hour=3)
+    url = client.upload()["public_url"]
+    assert client.post(CLONE, {**AUDIO, "audioUrl": url}).status_code == 202
+    for _ in range(2):
+        assert client.post(INSTANT, {**AUDIO, "audioUrl": url, "text": "Hello."}).status_code == 200
+    for path, body in ((CLONE, AUDIO), (INSTANT, {**AUDIO, "audioUrl": url, "text": "Hello."})):
+        answer = client.post(path, body)
+        assert answer.status_code == 429
+        error = error_of(answer)
+        assert error["code"] == "rate_limited"
+        assert error["details"]["limit"] == 3
+        assert error["details"]["window_seconds"] == 3_600
+        assert 3_500 < int(answer.headers["Retry-After"]) <= 3_600
+    assert client.balance()["held"] == 5  # of the one job
+    assert client.post(TTS, LONG).status_code == 200
+    assert client.another().post(CLONE, AUDIO).status_code == 202
+
+
+def test_a_cancelled_clone_counts(made: Callable[..., Client]) -> None:
+    client = made(clones_per_hour=1)
+    job_id = client.post(CLONE, AUDIO).json()["job"]["id"]
+    assert client.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
+    assert client.post(CLONE, AUDIO).status_code == 429
+
+
+def test_the_window_moves_on(made: Callable[..., Client]) -> None:
+    client = made(clones_per_hour=2, clones_per_day=3)
+
+    def age(by: timedelta) -> None:
+        with client.gateway.database.transaction() as tx:
+            tx.execute(text("UPDATE holds SET created_at = :moment"), {"moment": now() - by})
+
+    assert [client.post(CLONE, AUDIO).status_code for _ in range(3)] == [202, 202, 429]
+    age(timedelta(minutes=50))
+    answer = client.post(CLONE, AUDIO)
+    assert answer.status_code == 429
+    assert 590 <= int(answer.headers["Retry-After"]) <= 600
+    age(timedelta(minutes=61))
+    assert [client.post(CLONE, AUDIO).status_code for _ in range(2)] == [202, 429]
+    answer = client.post(CLONE, AUDIO)
+    assert error_of(answer)["details"]["window_seconds"] == 86_400
+    age(timedelta(hours=25))
+    assert client.post(CLONE, AUDIO).status_code == 202
+
+
+def test_no_more_clones_than_may_be_however_many_come_at_once(made: Callable[..., Client]) -> None:
+    client = made(clones_per_hour=5)
+    assert at_once(24, lambda: client.post(CLONE, AUDIO)) == [202] * 5 + [429] * 19
+    assert client.balance()["held"] == 25
+
+
+def test_no_more_open_jobs_than_may_be_however_many_come_at_once(made: Callable[..., Client]) -> None:
+    client = made(max_open_jobs=5)
+    assert at_once(24, lambda: client.post(TTS, LONG, headers=LATER)) == [202] * 5 + [429] * 19
+    answer = client.post(CLONE, AUDIO)
+    error = error_of(answer)
+    assert (answer.status_code, error["code"], error["details"]["limit"]) == (429, "too_many_open_jobs", 5)
+    assert int(answer.headers["Retry-After"]) >= 1
+    held = client.balance()["held"]
+    first = client.get("/v2/jobs").json()["data"][0]["id"]
+    assert client.post(f"/v2/jobs/{first}/cancel").status_code == 200
+    assert client.post(TTS, LONG, headers=LATER).status_code == 202
+    assert client.balance()["held"] == held
+    assert client.another().post(CLONE, AUDIO).status_code == 202
+
+
+def full(answer: httpx2.Response) -> dict[str, Any]:
+    assert answer.status_code == 403, answer.text
+    error = error_of(answer)
+    assert error["code"] == "storage_full"
+    details: dict[str, Any] = error["details"]
+    return details
+
+
+def test_an_announced_upload_has_its_room_from_the_beginning(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=1_000)
+    place = client.place(size_bytes=600)
+    details = full(client.announce(size_bytes=401))
+    assert details == {"stored_bytes": 600, "max_bytes": 1_000, "needed_bytes": 401}
+    client.place(size_bytes=400)
+    assert client.put(place["upload_url"], b"x" * 600).status_code == 200
+    full(client.announce(size_bytes=1))
+    assert client.another().announce(size_bytes=1_000).status_code == 200
+
+
+def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=1_000)
+    first, second = client.place(), client.place()
+    full(client.put(first["upload_url"], b"x" * 1_001))
+    full(client.put(first["upload_url"], iter([b"x" * 10])))  # of no announced length: it may be the most there is
+    assert client.put(first["upload_url"], b"x" * 700).status_code == 200
+    full(client.put(second["upload_url"], b"x" * 301))
+    assert client.put(second["upload_url"], b"x" * 300).status_code == 200
+
+
+def test_a_refused_or_broken_upload_leaves_its_room(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=1_000)
+    first = client.place(size_bytes=800)
+    assert client.put(first["upload_url"], b"x" * 799).status_code == 422
+    assert client.put(first["upload_url"], iter([b"x" * 801])).status_code == 413
+    assert client.place(size_bytes=200)
+    full(client.announce(size_bytes=1))
+
+
+def test_no_more_bytes_than_may_be_however_many_come_at_once(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=1_000)
+    assert at_once(16, lambda: client.announce(size_bytes=200)) == [200] * 5 + [403] * 11
+    other = client.another()
+    places = [other.place() for _ in range(16)]
+    urls = iter([place["upload_url"] for place in places])
+    assert at_once(16, lambda: other.put(next(urls), b"x" * 200)) == [200] * 5 + [403] * 11
+
+
+def test_speech_needs_room_and_counts_with_its_size(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=300_000)
+    body = {**LONG, "output_format": "wav"}
+    assert client.post(TTS, body).status_code == 200  # 48,044 bytes, of at most 117,184
+    assert client.announce(size_bytes=300_000 - 48_044).status_code == 200
+    full(client.post(TTS, body))
+    full(client.post(TTS, body, headers=LATER))
+    assert client.balance()["held"] == 0
+    assert client.post(TTS, {**body, "stream": True}).status_code == 200  # nothing is kept of it
+
+
+def test_a_room_that_was_given_up_meanwhile_is_asked_for_again_at_the_end(make_client: MakeClient) -> None:
+    client = make_client(max_stored_bytes=1_000)
+    media, key = client.gateway.media, client.place()["object_key"]
+    client.place(size_bytes=900)
+    client.gateway.storage.put(key, b"x" * 200)
+    with pytest.raises(Exception, match="no room"):
+        media.record_upload(key, 200)
+    assert client.gateway.storage.size(key) is None

@@ -1,0 +1,202 @@
+"""How often a key and an address may call."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from tests.conftest import MakeClient
+from tests.support.client import Client, error_of
+from tests.support.server import serving
+from voxport.accounts.keys import new_key
+from voxport.web.buckets import Buckets, Policy
+
+BALANCE = "/v2/billing/balance"
+POLICY = Policy("default", rate=20, burst=60)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_bucket_lets_a_burst_through_and_then_the_rate() -> None:
+    clock = Clock()
+    buckets = Buckets(POLICY, clock=clock)
+    assert [buckets.take("a").allowed for _ in range(61)] == [True] * 60 + [False]
+    assert buckets.take("b").allowed
+    clock.now += 0.05
+    assert buckets.take("a").allowed
+    assert not buckets.take("a").allowed
+    clock.now += 3
+    assert [buckets.take("a").allowed for _ in range(61)] == [True] * 60 + [False]
+
+
+def test_over_a_minute_no_more_pass_than_the_burst_and_the_rate() -> None:
+    clock = Clock()
+    buckets = Buckets(POLICY, clock=clock)
+    passed = 0
+    for _ in range(60_000):
+        clock.now += 0.001
+        passed += buckets.take("a").allowed
+    assert 60 + 20 * 60 - 1 <= passed <= 60 + 20 * 60
+
+
+def test_a_refusal_costs_no_token_and_says_when_there_is_one() -> None:
+    clock = Clock()
+    buckets = Buckets(Policy("strangers", rate=0.5, burst=1), clock=clock)
+    assert buckets.take("a").allowed
+    for _ in range(100):
+        assert buckets.take("a").retry_after == 2
+    clock.now += 2
+    assert buckets.take("a").allowed
+
+
+def test_a_million_addresses_take_no_more_room_than_the_most() -> None:
+    clock = Clock()
+    buckets = Buckets(POLICY, most=1_000, clock=clock)
+    for number in range(1_000_000):
+        buckets.take(str(number))
+    assert len(buckets) == 1_000
+
+
+def test_a_full_bucket_is_forgotten() -> None:
+    clock = Clock()
+    buckets = Buckets(POLICY, clock=clock)
+    buckets.take("a")
+    clock.now += 1
+    buckets.look("a")
+    assert len(buckets) == 0
+
+
+def test_the_headers_say_the_policy_and_what_remains() -> None:
+    buckets = Buckets(POLICY, clock=Clock())
+    for _ in range(10):
+        verdict = buckets.take("a")
+    assert verdict.headers() == {"RateLimit-Policy": '"default";q=60;w=3', "RateLimit": '"default";r=50;t=1'}
+
+
+@pytest.fixture
+def limited(make_client: MakeClient) -> Client:
+    return make_client(rate_limit_per_second=1, rate_limit_burst=3)
+
+
+def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: Client) -> None:
+    for remaining in (2, 1, 0):
+        answer = limited.get(BALANCE)
+        assert answer.status_code == 200
+        assert answer.headers["RateLimit-Policy"] == '"default";q=3;w=3'
+        assert answer.headers["RateLimit"].startswith(f'"default";r={remaining};t=')
+    answer = limited.get(BALANCE)
+    assert answer.status_code == 429
+    error = error_of(answer)
+    assert error["code"] == "rate_limited"
+    assert error["details"] == {
+        "retry_after": 1,
+        "policy": "default",
+        "calls_per_second": 1.0,
+        "burst": 3,
+    }
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["RateLimit"].startswith('"default";r=0;')
+    time.sleep(1.05)
+    assert limited.get(BALANCE).status_code == 200
+
+
+def test_a_key_that_calls_too_often_is_refused_before_its_body_is_read(limited: Client) -> None:
+    for _ in range(3):
+        assert limited.post_raw("/v1/proxy/core-tts", b"{not json").status_code in (400, 422)
+    assert limited.post_raw("/v1/proxy/core-tts", b"{not json").status_code == 429
+
+
+def test_another_key_goes_on(limited: Client) -> None:
+    other = limited.another()
+    while limited.get(BALANCE).status_code == 200:
+        pass
+    assert other.get(BALANCE).status_code == 200
+
+
+def test_health_is_never_refused(make_client: MakeClient) -> None:
+    client = make_client(rate_limit_address_per_second=1)
+    answers = [client.http.get("/v1/nowhere").status_code for _ in range(4)]
+    assert answers == [404, 404, 404, 429]
+    assert all(client.http.get("/healthz").status_code == 200 for _ in range(10))
+
+
+def test_the_limit_of_an_address_also_holds_for_good_keys(make_client: MakeClient) -> None:
+    client = make_client(rate_limit_address_per_second=1)
+    answers = [one.get(BALANCE) for one in (client, client.another(), client.another(), client.another())]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert error_of(answers[-1])["details"]["policy"] == "address"
+
+
+@pytest.fixture
+def guarded(make_client: MakeClient) -> Client:
+    return make_client(rate_limit_strangers_per_minute=5)
+
+
+def guess(client: Client, headers: dict[str, str]) -> int:
+    return client.http.get(BALANCE, headers=headers).status_code
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "vxp_nonsense"}, {"X-API-Key": new_key()}], ids=str)
+def test_who_comes_without_a_good_key_is_soon_refused(guarded: Client, headers: dict[str, str]) -> None:
+    assert [guess(guarded, headers) for _ in range(7)] == [401] * 5 + [429] * 2
+
+
+def test_a_guess_that_would_be_right_is_not_looked_at_after_too_many_wrong_ones(guarded: Client) -> None:
+    for _ in range(6):
+        guess(guarded, {"X-API-Key": new_key()})
+    answer = guarded.get(BALANCE)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_customer_goes_on_though_a_stranger_of_the_same_address_guesses(guarded: Client) -> None:
+    assert guarded.get(BALANCE).status_code == 200
+    for _ in range(6):
+        guess(guarded, {"X-API-Key": new_key()})
+    assert guarded.get(BALANCE).status_code == 200
+
+
+def test_a_revoked_key_counts_as_none(guarded: Client) -> None:
+    assert guarded.get(BALANCE).status_code == 200
+    with guarded.gateway.database.transaction() as tx:
+        guarded.gateway.accounts.revoke_key(tx, guarded.key_id)
+    assert [guarded.get(BALANCE).status_code for _ in range(6)] == [401] * 5 + [429]
+
+
+def forwarded(port: int, address: str) -> int:
+    headers = {"X-Forwarded-For": address, "X-API-Key": "vxp_nonsense"}
+    return httpx2.get(f"http://127.0.0.1:{port}{BALANCE}", headers=headers).status_code
+
+
+def test_x_forwarded_for_is_not_believed_by_accident(guarded: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own variable
+    with serving(guarded) as port:
+        assert [forwarded(port, f"203.0.113.{number}") for number in range(6)] == [401] * 5 + [429]
+
+
+def test_a_trusted_proxy_says_who_calls_and_its_client_can_not(make_client: MakeClient) -> None:
+    client = make_client(rate_limit_strangers_per_minute=5, trusted_proxies=("127.0.0.0/8",))
+    with serving(client) as port:
+        assert [forwarded(port, f"203.0.113.{number}") for number in range(8)] == [401] * 8
+        # The proxy appends whom it saw; what a client wrote before that is not believed.
+        assert [forwarded(port, f"198.51.100.{number}, 203.0.113.99") for number in range(6)] == [401] * 5 + [429]
+
+
+def test_the_addresses_of_one_ipv6_network_are_one(make_client: MakeClient) -> None:
+    client = make_client(rate_limit_strangers_per_minute=5, trusted_proxies=("127.0.0.1",))
+    with serving(client) as port:
+        assert [forwarded(port, f"2001:db8::{number:x}") for number in range(6)] == [401] * 5 + [429]
+        assert forwarded(port, "2001:db8:0:1::1") == 401
+
+
+def test_a_policy_is_what_it_was_set_to() -> None:
+    assert replace(POLICY, burst=90).window == 5
