@@ -200,6 +200,13 @@ def test_speech_needs_room_and_counts_with_its_size(made: Callable[..., Client])
     assert client.post(TTS, {**body, "stream": True}).status_code == 200  # nothing is kept of it
 
 
+def test_speech_that_comes_at_once_finds_its_room_or_is_refused(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=300_000)
+    statuses = at_once(16, lambda: client.post(TTS, {**LONG, "output_format": "wav"}))
+    assert set(statuses) <= {200, 403}
+    assert 1 <= statuses.count(200) <= 300_000 // 48_044
+
+
 def test_a_room_that_was_given_up_meanwhile_is_asked_for_again_at_the_end(make_client: MakeClient) -> None:
     client = make_client(max_stored_bytes=1_000)
     media, key = client.gateway.media, client.place()["object_key"]

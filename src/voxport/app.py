@@ -10,11 +10,13 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 import voxport
+from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.feed import Feed
+from voxport.keys.endpoints import router as keys
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.metrics.collector import GatewayCollector
@@ -31,7 +33,7 @@ from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gate
 from voxport.web.health import router as health
-from voxport.web.openapi import describe
+from voxport.web.openapi import describe, operation_id
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
@@ -69,7 +71,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         version=voxport.__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=operation_id,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
             "5XX": {"model": ErrorBody, "description": "What went wrong at the provider, or in the gateway"},
@@ -90,20 +92,10 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))
     ProcessCollector(registry=registry)
     app.state.metrics = registry
-    for router in (
-        health,
-        metrics,
-        uploads,
-        blobs,
-        cloning,
-        speech,
-        estimates,
-        voices,
-        watermark,
-        jobs,
-        billing,
-        webhooks,
-    ):
+    routers = [health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing, webhooks, keys]
+    if settings.admin_key is not None:
+        routers += [admin, metrics]
+    for router in routers:
         app.include_router(router)
     describe(app)
     add_error_handlers(app)

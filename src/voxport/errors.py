@@ -6,13 +6,15 @@
     │   ├── AudioUrlUnusable      one bland text, whatever the reason
     │   └── WebhookUrlUnusable    likewise
     ├── Unauthenticated 401       unauthenticated, key_revoked
-    ├── Forbidden 403             forbidden, bad_signature, storage_full
+    ├── Forbidden 403             forbidden, bad_signature, profile_suspended, consent_required, refused_by_moderation,
+    │                             storage_full
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
     ├── RequestTimeout 408        the body did not come in time
     ├── Conflict 409              job_not_cancellable, already_uploaded, idempotency_in_flight, idempotency_consumed
     ├── TooLarge 413 / UnsupportedMedia 415
     ├── UriTooLong 414
+    ├── ModerationUnavailable 503  the operator's moderation did not judge the text
     ├── Invalid 422               validation_failed, for what the schema can't express
     │   └── IdempotencyMismatch   the key belongs to another request
     ├── RateLimited 429           more than the caller may have at once, or in a time
@@ -118,6 +120,17 @@ class BadSignature(Forbidden):
     """A signed URL that is malformed, forged or expired."""
 
     code = "bad_signature"
+
+
+class ModerationUnavailable(VoxportError):
+    """The operator's moderation failed or took too long: what was not judged is not spoken."""
+
+    status = 503
+    code = "moderation_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The text could not be checked, so it is not spoken. Nothing was charged; try again.")
+        self.headers["Retry-After"] = "5"
 
 
 class NotFound(VoxportError):

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import DBAPIError
 
 from voxport.accounts.service import Accounts
+from voxport.audit.service import Audit
 from voxport.billing.calls import Calls
 from voxport.billing.clones import CloneLimits
+from voxport.billing.corrections import Corrections
 from voxport.billing.service import Billing
 from voxport.books.service import Books
 from voxport.catalog import Catalog, CatalogError, load_catalog
@@ -18,13 +20,16 @@ from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
+from voxport.consent.service import Consents
 from voxport.db.lease import Leases
 from voxport.db.migrate import migrate
 from voxport.db.session import Database
+from voxport.erasure.service import Erasure
 from voxport.idempotency.service import Idempotency
 from voxport.intents.service import Intents
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
 from voxport.jobs.port import JobHandler
+from voxport.jobs.runner import Runner
 from voxport.jobs.service import Jobs
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.media.safefetch import FetchPolicy
@@ -32,6 +37,7 @@ from voxport.media.samples import Samples
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.media.storage import LocalStorage, StorageError, open_storage
+from voxport.moderation.service import Moderation, open_moderation
 from voxport.providers.base import Setup
 from voxport.providers.local import LocalProvider
 from voxport.providers.local import open_provider as open_local
@@ -78,10 +84,16 @@ class Gateway:
     speech: Speech
     watermarks: Watermarks
     sender: Sender
+    audit: Audit
+    corrections: Corrections
+    consents: Consents
+    moderation: Moderation
+    erasure: Erasure
     handlers: list[JobHandler]
 
     def close(self) -> None:
         self.providers.close()
+        self.moderation.close()
         self.queue.close()
         self.database.close()
 
@@ -117,6 +129,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     signer = UrlSigner(secret, settings.public_url)
     queue = DbosQueue(database)
     ffmpeg = find_ffmpeg(settings.ffmpeg)
+    moderation = open_moderation(settings.moderation, timeout=settings.moderation_timeout)
 
     local = open_local(_setup("local", settings, catalog, secret))
     providers = Registry(
@@ -128,7 +141,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         settings.provider_order,
     )
 
-    accounts = Accounts(database, secret)
+    accounts = Accounts(database, secret, settings)
     leases = Leases(database.url)
     webhook_policy = fetch_policy or FetchPolicy(
         max_bytes=0, timeout_seconds=settings.webhook_timeout, private_hosts=settings.private_hosts
@@ -177,7 +190,12 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         keep_alive=timedelta(days=settings.voice_keep_alive_days),
         clock=clock,
     )
-    speech = Speech(catalog, billing, calls, jobs, voices, speaking, intents, providers, media, storage, ffmpeg)
+    consents = Consents(database, is_required=settings.require_consent)
+    handlers: list[JobHandler] = [
+        CloneHandler(jobs, samples, storage, providers, voices, speaking, intents),
+        SpeechHandler(jobs, voices, speaking, intents, providers, media, storage, ffmpeg),
+    ]
+    idempotency = Idempotency(database, billing, media, storage, intents.bury_dead, clock=clock)
     return Gateway(
         settings=settings,
         catalog=catalog,
@@ -197,18 +215,32 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         voices=voices,
         speaking=speaking,
         intents=intents,
-        idempotency=Idempotency(database, billing, media, storage, intents.bury_dead, clock=clock),
+        idempotency=idempotency,
         books=Books(database, leases, every=timedelta(hours=settings.ledger_check_hours)),
         jobs=jobs,
-        cloning=Cloning(billing, jobs, samples, providers, voices),
-        instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents),
-        speech=speech,
+        cloning=Cloning(billing, jobs, samples, providers, voices, consents),
+        instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents, consents, moderation),
+        speech=Speech(
+            catalog, billing, calls, jobs, voices, speaking, intents, providers, media, storage, ffmpeg, moderation
+        ),
         watermarks=Watermarks(samples),
         sender=Sender(webhooks, signing, jobs, media.read_url, webhook_policy, at_once=settings.webhook_concurrency),
-        handlers=[
-            CloneHandler(jobs, samples, storage, providers, voices, speaking, intents),
-            SpeechHandler(jobs, voices, speaking, intents, providers, media, storage, ffmpeg),
-        ],
+        audit=Audit(database),
+        corrections=Corrections(billing),
+        consents=consents,
+        moderation=moderation,
+        erasure=Erasure(
+            database,
+            accounts,
+            billing,
+            jobs,
+            Runner(jobs, handlers),
+            intents,
+            voices,
+            media,
+            others=[consents.blank, idempotency.erase, webhooks.erase],
+        ),
+        handlers=handlers,
     )
 
 

@@ -99,6 +99,33 @@ class Settings(BaseSettings):
         description="Secret behind signed URLs and hashed API keys, at least 32 characters; the same for all "
         "processes. Default: made at the first start and kept in `secret.key` in the data folder.",
     )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="The operator's key, at least 32 characters: `Authorization: Bearer …` for `/v2/admin/…` and "
+        "`GET /metrics`. Without it there are no such paths.",
+    )
+    keys_per_profile: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="API keys that a profile has at once; one that is being rotated out does not count.",
+    )
+    key_rotation_hours: float = Field(
+        default=24.0, ge=0, le=8760, description="Hours for which a key that was rotated works beside its successor."
+    )
+    require_consent: bool = Field(
+        default=False,
+        description="Whether a clone or an instant clone needs the field `consent`. What was granted is recorded in "
+        "either case.",
+    )
+    moderation: str | None = Field(
+        default=None,
+        description="Name of an entry point of the group `voxport.moderation`, which is asked before a text is spoken "
+        "(docs/operating.md).",
+    )
+    moderation_timeout: float = Field(
+        default=5.0, gt=0, le=60, description="Seconds after which a text that moderation did not judge is refused."
+    )
     catalog_file: Path | None = Field(
         default=None, description="Services, prices and limits. Default: the catalog.yaml of the package."
     )
@@ -257,11 +284,6 @@ class Settings(BaseSettings):
         le=24 * 365,
         description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
         "logged as errors and counted in the metrics.",
-    )
-    admin_key: SecretStr | None = Field(
-        default=None,
-        description="The operator's key, at least 32 characters: `Authorization: Bearer …` for `GET /metrics`. "
-        "Without it there is no such path.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."

@@ -77,6 +77,7 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "files_swept": gateway.media.sweep,
         "answers_swept": gateway.idempotency.sweep,
         "voices_erased": gateway.voices.sweep_hidden,
+        "profiles_erased": gateway.erasure.sweep,
         "voices_kept_alive": gateway.speaking.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
         # Last: what the tasks before have mended is no problem any more.

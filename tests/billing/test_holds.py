@@ -376,7 +376,7 @@ def test_credits_are_added_above_zero_and_up_to_the_most_that_a_number_holds(pay
         with pytest.raises(Invalid), database.transaction() as tx:
             billing.add_credits(tx, payer.profile_id, amount)
     with database.transaction() as tx:
-        assert billing.add_credits(tx, payer.profile_id, 99_999_900 * TOKEN) == 100_000_000 * TOKEN
+        assert billing.add_credits(tx, payer.profile_id, 99_999_900 * TOKEN).row.balance_after == 100_000_000 * TOKEN
     assert payer.balance()["balance"] == 100_000_000
     assert clean(payer)
 

@@ -179,7 +179,12 @@ def test_verify_finds(payer: Client, stroke: str) -> None:
                 connection.execute(text(f"DROP TRIGGER {table}_no_{action}"))
     with database.connection() as connection:
         connection.execute(text("PRAGMA defer_foreign_keys = ON"))
-        connection.execute(text("INSERT OR IGNORE INTO profiles VALUES (999, 'prof_x', 'x', '2026-01-01 00:00:00')"))
+        connection.execute(
+            text(
+                "INSERT OR IGNORE INTO profiles (sequence, id, name, created_at) "
+                "VALUES (999, 'prof_x', 'x', '2026-01-01 00:00:00')"
+            )
+        )
         for statement in STROKES[stroke].split(";"):
             assert connection.execute(text(statement)).rowcount > 0, "the stroke hit nothing"
     problems = verify(database)

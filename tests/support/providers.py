@@ -15,9 +15,12 @@ from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
+from voxport.erasure.service import Erasure
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
 from voxport.intents.service import Intents
+from voxport.jobs.port import JobHandler
+from voxport.jobs.runner import Runner
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.media.samples import Audio, Embed, Sample, Samples
 from voxport.providers.base import (
@@ -199,18 +202,32 @@ def rejoined(
     )
     keep_alive = timedelta(days=gateway.settings.voice_keep_alive_days)
     speaking = Speaking(gateway.database, voices, samples, intents, registry, keep_alive=keep_alive, clock=clock)
+    handlers: list[JobHandler] = [
+        CloneHandler(gateway.jobs, samples, gateway.storage, registry, voices, speaking, intents),
+    ]
     speech = (voices, speaking, intents, registry, gateway.media, gateway.storage, ffmpeg)
+    handlers.append(SpeechHandler(gateway.jobs, *speech))
     return dataclasses.replace(
         gateway,
         providers=registry,
         voices=voices,
         speaking=speaking,
         intents=intents,
-        cloning=Cloning(gateway.billing, gateway.jobs, samples, registry, voices),
-        instant=InstantCloning(gateway.catalog, calls, samples, registry, voices, speaking, intents),
-        speech=SpeechService(gateway.catalog, gateway.billing, calls, gateway.jobs, *speech),
-        handlers=[
-            CloneHandler(gateway.jobs, samples, gateway.storage, registry, voices, speaking, intents),
-            SpeechHandler(gateway.jobs, *speech),
-        ],
+        cloning=Cloning(gateway.billing, gateway.jobs, samples, registry, voices, gateway.consents),
+        instant=InstantCloning(
+            gateway.catalog, calls, samples, registry, voices, speaking, intents, gateway.consents, gateway.moderation
+        ),
+        speech=SpeechService(gateway.catalog, gateway.billing, calls, gateway.jobs, *speech, gateway.moderation),
+        erasure=Erasure(
+            gateway.database,
+            gateway.accounts,
+            gateway.billing,
+            gateway.jobs,
+            Runner(gateway.jobs, handlers),
+            intents,
+            voices,
+            gateway.media,
+            others=[gateway.consents.blank, gateway.idempotency.erase, gateway.webhooks.erase],
+        ),
+        handlers=handlers,
     )

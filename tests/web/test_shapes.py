@@ -85,8 +85,6 @@ def test_a_field_that_is_like_no_other_is_refused_without_a_guess(client: Client
         (TTS, "consent", {"granted": True, "speaker": "me"}),
         (INSTANT, "language", "en-us"),
         (INSTANT, "stream", True),
-        (INSTANT, "consent", {"granted": True, "speaker": "me"}),
-        (CLONE, "consent", {"granted": True, "speaker": "me"}),
     ],
 )
 def test_a_field_of_a_later_part_is_unknown_and_not_ignored(client: Client, path: str, field: str, value: Any) -> None:

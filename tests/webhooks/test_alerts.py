@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.client import Client, error_of, open_client, settings_for
 from tests.webhooks.conftest import AUDIO, CLONE, LOG
+from voxport.audit.service import CLI
 from voxport.billing.calls import Call
 from voxport.billing.money import to_micro
 from voxport.billing.verify import verify
@@ -81,6 +82,17 @@ def test_credits_arm_it_again_when_they_lift_the_balance_above(customer: Client)
     assert customer.get(ALERT).json()["data"]["armed"] is True
     clone(customer)
     assert [one["balance"] for one in alerts(customer)] == [5.0, 9.0]
+
+
+def test_what_an_operator_takes_sets_it_off_and_what_he_gives_arms_it(customer: Client) -> None:
+    put(customer)
+    gateway = customer.gateway
+    for tokens, told, is_armed in ((-11, 1, False), (-1, 1, False), (2, 1, True), (-1, 2, False)):
+        with gateway.database.transaction() as tx:
+            amount = to_micro(Decimal(tokens))
+            gateway.corrections.adjust(tx, customer.profile_id, amount, note="because", by=CLI)
+        assert len(alerts(customer)) == told
+        assert customer.get(ALERT).json()["data"]["armed"] is is_armed
 
 
 def test_a_hold_that_comes_back_does_not_arm_it(customer: Client) -> None:

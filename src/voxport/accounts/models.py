@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voxport.db.base import Base, Sequence, UtcDateTime
 
 
 class Profile(Base):
+    """`state` is `active`, `suspended`, `erasing` (its keys are gone, its things are being removed) or `erased` (what
+    is left of it is this row, for the books)."""
+
     __tablename__ = "profiles"
 
     sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16), server_default=text("'active'"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ApiKey(Base):
-    """`digest` is the keyed hash of the whole key; `hint` its first letters, to tell keys apart in a list."""
+    """`digest` is the keyed hash of the whole key; `hint` its first letters, to tell keys apart in a list.
+    One that was rotated is refused after `expires_at`."""
 
     __tablename__ = "api_keys"
 
@@ -32,3 +37,4 @@ class ApiKey(Base):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -16,12 +16,37 @@ def count_profiles(tx: Session) -> int:
     return tx.scalar(select(func.count()).select_from(Profile)) or 0
 
 
-def profiles(tx: Session) -> Sequence[Profile]:
-    return tx.scalars(select(Profile).order_by(Profile.sequence)).all()
+def profiles(tx: Session, state: str | None = None) -> Sequence[Profile]:
+    query = select(Profile).order_by(Profile.sequence)
+    return tx.scalars(query if state is None else query.where(Profile.state == state)).all()
 
 
-def profile(tx: Session, profile_id: str) -> Profile | None:
-    return tx.scalar(select(Profile).where(Profile.id == profile_id))
+def page(tx: Session, before: int | None, limit: int) -> Sequence[Profile]:
+    query = select(Profile).order_by(Profile.sequence.desc()).limit(limit)
+    return tx.scalars(query if before is None else query.where(Profile.sequence < before)).all()
+
+
+def profile(tx: Session, profile_id: str, *, lock: bool = False) -> Profile | None:
+    """`lock`: nobody else changes the profile or adds and ends its keys before the end of the transaction."""
+    query = select(Profile).where(Profile.id == profile_id).execution_options(populate_existing=True)
+    return tx.scalar(query.with_for_update() if lock else query)
+
+
+def shared_state(tx: Session, profile_id: str) -> str | None:
+    """The profile's state, which nobody changes before the end of the transaction."""
+    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update(read=True))
+
+
+def change_state(tx: Session, profile_id: str, was: Sequence[str], state: str) -> bool:
+    return changed(tx, update(Profile).where(Profile.id == profile_id, Profile.state.in_(was)).values(state=state))
+
+
+def blank(tx: Session, profile_id: str, moment: datetime) -> None:
+    """Take from a profile and its keys what tells of a person; no key works any more."""
+    tx.execute(update(Profile).where(Profile.id == profile_id).values(name=""))
+    dead = ApiKey.profile_id == profile_id
+    tx.execute(update(ApiKey).where(dead, ApiKey.revoked_at.is_(None)).values(revoked_at=moment))
+    tx.execute(update(ApiKey).where(dead).values(name="", hint="", digest=ApiKey.id))
 
 
 def keys(tx: Session, profile_id: str | None) -> Sequence[ApiKey]:
@@ -29,8 +54,17 @@ def keys(tx: Session, profile_id: str | None) -> Sequence[ApiKey]:
     return tx.scalars(query if profile_id is None else query.where(ApiKey.profile_id == profile_id)).all()
 
 
-def key_by_digest(tx: Session, digest: str) -> ApiKey | None:
-    return tx.scalar(select(ApiKey).where(ApiKey.digest == digest))
+def lasting_keys(tx: Session, profile_id: str) -> set[str]:
+    """The keys that work and have no end."""
+    query = select(ApiKey.id).where(ApiKey.profile_id == profile_id)
+    return set(tx.scalars(query.where(ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))))
+
+
+def key_by_digest(tx: Session, digest: str) -> tuple[ApiKey, str] | None:
+    """A key, and the state of its profile."""
+    query = select(ApiKey, Profile.state).join(Profile, Profile.id == ApiKey.profile_id)
+    row = tx.execute(query.where(ApiKey.digest == digest)).first()
+    return None if row is None else (row[0], row[1])
 
 
 def revoke(tx: Session, key_id: str, moment: datetime) -> bool:
@@ -38,5 +72,9 @@ def revoke(tx: Session, key_id: str, moment: datetime) -> bool:
     return changed(tx, update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=moment))
 
 
+def expire(tx: Session, key_id: str, moment: datetime) -> None:
+    tx.execute(update(ApiKey).where(ApiKey.id == key_id).values(expires_at=moment))
+
+
 def key(tx: Session, key_id: str) -> ApiKey | None:
-    return tx.scalar(select(ApiKey).where(ApiKey.id == key_id))
+    return tx.scalar(select(ApiKey).where(ApiKey.id == key_id).execution_options(populate_existing=True))

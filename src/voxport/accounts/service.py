@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from voxport.accounts import keys, repository
 from voxport.accounts.models import ApiKey, Profile
+from voxport.audit.service import GATEWAY, Actor, record
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Invalid, NotFound, Unauthenticated
+from voxport.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, VoxportError
 from voxport.ids import new_id
+from voxport.paging import Page, decode_cursor, page_of
 from voxport.secret import Secret
+from voxport.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -23,37 +27,159 @@ class Principal:
     key_id: str
 
 
+@dataclass(frozen=True)
+class Rotated:
+    """A key's successor: its row and, this once, the key itself. The old one works until `old_until`."""
+
+    row: ApiKey
+    key: str
+    old_until: datetime
+
+
 class Accounts:
-    def __init__(self, database: Database, secret: Secret) -> None:
+    def __init__(self, database: Database, secret: Secret, settings: Settings) -> None:
         self._database = database
         self._hash_key = secret.key_for("api-keys")
+        self._most_keys = settings.keys_per_profile
+        self._rotation = timedelta(hours=settings.key_rotation_hours)
 
     def authenticate(self, key: str) -> Principal:
-        """The profile that the key belongs to. Raises Unauthenticated.
+        """The profile that the key belongs to. Raises Unauthenticated, Forbidden (the profile is suspended).
 
         The look-up compares keyed hashes in an index, so its time tells nothing about the keys that exist.
         """
         with self._database.snapshot() as tx:
-            row = repository.key_by_digest(tx, keys.digest(key, self._hash_key))
-        if row is None:
+            found = repository.key_by_digest(tx, keys.digest(key, self._hash_key))
+        if found is None:
             if key.startswith("vxp_") and not keys.is_well_formed(key):
                 raise Unauthenticated("The API key is mistyped or cut: its checksum is wrong. Copy it again.")
             raise Unauthenticated("The API key is not known here. Make one with `voxport keys create PROFILE`.")
+        row, state = found
         if row.revoked_at is not None:
             raise Unauthenticated("The API key was revoked. Use another one.", code="key_revoked")
+        if row.expires_at is not None and row.expires_at <= now():
+            raise Unauthenticated("The API key was rotated: use the one that replaced it.", code="key_revoked")
+        if state != "active":
+            raise _inactive(state)
         return Principal(row.profile_id, row.id)
 
-    def create_profile(self, tx: Session, name: str) -> Profile:
+    # Profiles
+
+    def create_profile(self, tx: Session, name: str, *, by: Actor = GATEWAY) -> Profile:
         if not name.strip() or len(name) > 200:
             raise Invalid("A profile's name has 1 to 200 characters.")
-        profile = Profile(id=new_id("prof", 16), name=name.strip(), created_at=now())
+        profile = Profile(id=new_id("prof", 16), name=name.strip(), state="active", created_at=now())
         tx.add(profile)
         tx.flush()
+        record(tx, "profile.create", by=by, profile_id=profile.id)
         return profile
 
-    def create_key(self, tx: Session, profile_id: str, name: str, *, key: str | None = None) -> tuple[ApiKey, str]:
-        """A new key of the profile: its row and, this once, the key itself. `key` chooses it."""
-        self.require_profile(tx, profile_id)
+    def list_profiles(self, state: str | None = None) -> list[Profile]:
+        with self._database.snapshot() as tx:
+            return list(repository.profiles(tx, state))
+
+    def profiles_page(self, *, limit: int, cursor: str | None) -> Page[Profile]:
+        """The newest first."""
+        with self._database.snapshot() as tx:
+            rows = repository.page(tx, decode_cursor(cursor), limit + 1)
+        return page_of(list(rows), limit, lambda row: row.sequence)
+
+    def is_empty(self, tx: Session) -> bool:
+        return repository.count_profiles(tx) == 0
+
+    def require_profile(self, tx: Session, profile_id: str, *, lock: bool = False) -> Profile:
+        """Raises NotFound. `lock`: see the repository."""
+        profile = repository.profile(tx, profile_id, lock=lock)
+        if profile is None:
+            raise NotFound(
+                f"There is no profile {profile_id}. `voxport profiles list` shows them.",
+                code="profile_not_found",
+            )
+        return profile
+
+    def suspend(self, tx: Session, profile_id: str, *, by: Actor) -> bool:
+        """Refuse the profile's keys; its running jobs go on. False where it was suspended before. Raises NotFound,
+        Conflict."""
+        return self._change(tx, profile_id, "active", "suspended", by)
+
+    def resume(self, tx: Session, profile_id: str, *, by: Actor) -> bool:
+        """Take the profile's keys again. False where it was active before. Raises NotFound, Conflict."""
+        return self._change(tx, profile_id, "suspended", "active", by)
+
+    def begin_erasure(self, tx: Session, profile_id: str, *, by: Actor) -> Profile:
+        """From this transaction on none of its keys works and nothing new begins. Raises NotFound."""
+        self.require_profile(tx, profile_id, lock=True)
+        if repository.change_state(tx, profile_id, ("active", "suspended"), "erasing"):
+            repository.blank(tx, profile_id, now())
+            record(tx, "profile.erase", by=by, profile_id=profile_id)
+        return self.require_profile(tx, profile_id)
+
+    def end_erasure(self, tx: Session, profile_id: str) -> bool:
+        """Nothing is left of it; False where somebody else found so before."""
+        is_end = repository.change_state(tx, profile_id, ("erasing",), "erased")
+        if is_end:
+            record(tx, "profile.erased", by=GATEWAY, profile_id=profile_id)
+        return is_end
+
+    # Keys
+
+    def create_key(
+        self, tx: Session, profile_id: str, name: str, *, key: str | None = None, by: Actor = GATEWAY
+    ) -> tuple[ApiKey, str]:
+        """A new key of the profile: its row and, this once, the key itself. `key` chooses it. Raises NotFound, Invalid,
+        Conflict where the profile has as many keys as it may."""
+        self._require_living(tx, profile_id)
+        if len(repository.lasting_keys(tx, profile_id)) >= self._most_keys:
+            raise Conflict(
+                f"A profile has at most {self._most_keys} keys. Revoke one that is not used any more.",
+                code="too_many_keys",
+                details={"most": self._most_keys},
+            )
+        row, secret = self._new_key(tx, profile_id, name, key)
+        record(tx, "key.create", by=by, profile_id=profile_id, subject=row.id)
+        return row, secret
+
+    def rotate_key(
+        self, tx: Session, key_id: str, *, by: Actor, profile_id: str | None = None, at_once: bool = False
+    ) -> Rotated:
+        """A new key in place of one that works on for VOXPORT_KEY_ROTATION_HOURS, or, `at_once`, no more. `profile_id`
+        is the caller's, where it is a customer. Raises NotFound, Conflict."""
+        old = self._require_key(tx, key_id, profile_id)
+        self._require_living(tx, old.profile_id)
+        if key_id not in repository.lasting_keys(tx, old.profile_id):
+            raise Conflict("This key is revoked or was rotated before. Make a new one.", code="key_not_rotatable")
+        row, secret = self._new_key(tx, old.profile_id, old.name, None)
+        until = now() if at_once else now() + self._rotation
+        if at_once:
+            repository.revoke(tx, key_id, until)
+        else:
+            repository.expire(tx, key_id, until)
+        record(tx, "key.rotate", by=by, profile_id=old.profile_id, subject=key_id, successor=row.id, at_once=at_once)
+        return Rotated(row, secret, until)
+
+    def revoke_key(self, tx: Session, key_id: str, *, by: Actor = GATEWAY, profile_id: str | None = None) -> bool:
+        """Revoke a key; False where it was revoked before. A customer (`profile_id`) can't revoke the last one: only
+        the operator could let them in again. Raises NotFound, Conflict."""
+        key = self._require_key(tx, key_id, profile_id)
+        if profile_id is not None:
+            self.require_profile(tx, profile_id, lock=True)
+            if repository.lasting_keys(tx, profile_id) == {key_id}:
+                raise Conflict(
+                    "This is your last key: without it nothing could be called. Rotate it, or make another one first.",
+                    code="last_key",
+                )
+        is_revoked = repository.revoke(tx, key_id, now())
+        if is_revoked:
+            record(tx, "key.revoke", by=by, profile_id=key.profile_id, subject=key_id)
+        return is_revoked
+
+    def list_keys(self, profile_id: str | None = None) -> list[ApiKey]:
+        with self._database.snapshot() as tx:
+            if profile_id is not None:
+                self.require_profile(tx, profile_id)
+            return list(repository.keys(tx, profile_id))
+
+    def _new_key(self, tx: Session, profile_id: str, name: str, key: str | None) -> tuple[ApiKey, str]:
         if key is not None and not keys.may_bootstrap(key):
             raise Invalid("An API key is `vxp_` and 16 to 128 letters, digits, `_` or `-`.")
         secret = key or keys.new_key()
@@ -65,35 +191,44 @@ class Accounts:
             digest=keys.digest(secret, self._hash_key),
             created_at=now(),
             revoked_at=None,
+            expires_at=None,
         )
         tx.add(row)
         tx.flush()
         return row, secret
 
-    def revoke_key(self, tx: Session, key_id: str) -> bool:
-        """Revoke a key; False where it was revoked before. Raises NotFound."""
-        if repository.key(tx, key_id) is None:
-            raise NotFound(f"There is no key {key_id}. `voxport keys list` shows the keys.", code="key_not_found")
-        return repository.revoke(tx, key_id, now())
+    def _require_key(self, tx: Session, key_id: str, profile_id: str | None) -> ApiKey:
+        key = repository.key(tx, key_id)
+        if key is None or profile_id not in (None, key.profile_id):
+            where = "`voxport keys list`" if profile_id is None else "GET /v2/keys"
+            raise NotFound(f"There is no key {key_id[:64]}. {where} shows the keys.", code="key_not_found")
+        return key
 
-    def list_profiles(self) -> list[Profile]:
-        with self._database.snapshot() as tx:
-            return list(repository.profiles(tx))
+    def _require_living(self, tx: Session, profile_id: str) -> None:
+        if self.require_profile(tx, profile_id, lock=True).state in ("erasing", "erased"):
+            raise _gone(profile_id)
 
-    def list_keys(self, profile_id: str | None = None) -> list[ApiKey]:
-        with self._database.snapshot() as tx:
-            if profile_id is not None:
-                self.require_profile(tx, profile_id)
-            return list(repository.keys(tx, profile_id))
+    def _change(self, tx: Session, profile_id: str, was: str, state: str, by: Actor) -> bool:
+        self._require_living(tx, profile_id)
+        is_changed = repository.change_state(tx, profile_id, (was,), state)
+        if is_changed:
+            record(tx, "profile.suspend" if state == "suspended" else "profile.resume", by=by, profile_id=profile_id)
+        return is_changed
 
-    def is_empty(self, tx: Session) -> bool:
-        return repository.count_profiles(tx) == 0
 
-    def require_profile(self, tx: Session, profile_id: str) -> Profile:
-        profile = repository.profile(tx, profile_id)
-        if profile is None:
-            raise NotFound(
-                f"There is no profile {profile_id}. `voxport profiles list` shows them.",
-                code="profile_not_found",
-            )
-        return profile
+def require_active(tx: Session, profile_id: str) -> None:
+    """Whether something new may begin, looked up so that a suspension or an erasure comes before or after the whole
+    transaction: the key was checked before it. Raises Forbidden, Unauthenticated."""
+    state = repository.shared_state(tx, profile_id)
+    if state not in ("active", None):
+        raise _inactive(state)
+
+
+def _inactive(state: str) -> VoxportError:
+    if state == "suspended":
+        return Forbidden("This profile is suspended. Ask the operator of this gateway.", code="profile_suspended")
+    return Unauthenticated("The API key was revoked. Use another one.", code="key_revoked")
+
+
+def _gone(profile_id: str) -> Conflict:
+    return Conflict(f"The profile {profile_id} is erased, or about to be.", code="profile_erased")

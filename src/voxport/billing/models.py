@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voxport.db.base import Base, Sequence, UtcDateTime
@@ -31,6 +31,7 @@ class Hold(Base):
     __table_args__ = (
         CheckConstraint("amount >= 0", name="amount_not_negative"),
         CheckConstraint("captured >= 0 AND captured <= amount", name="captured_within_amount"),
+        CheckConstraint("refunded >= 0 AND refunded <= captured", name="refunded_within_captured"),
         Index("ix_holds_state_owner", "state", "owner"),
         Index("ix_holds_profile_id_service_created_at", "profile_id", "service", "created_at"),
     )
@@ -48,6 +49,8 @@ class Hold(Base):
     voice_id: Mapped[str | None] = mapped_column(String(128))
     amount: Mapped[int] = mapped_column(BigInteger)
     captured: Mapped[int] = mapped_column(BigInteger, default=0)
+    # What the operator gave back of it: one guarded UPDATE keeps it within what was charged.
+    refunded: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -57,6 +60,7 @@ class LedgerTransaction(Base):
     """One movement of a profile's credits. Append-only: triggers refuse UPDATE and DELETE."""
 
     __tablename__ = "ledger_transactions"
+    __table_args__ = (Index("ix_ledger_transactions_profile_id_reference", "profile_id", "reference", unique=True),)
 
     sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
@@ -72,13 +76,17 @@ class LedgerTransaction(Base):
     tokens: Mapped[int] = mapped_column(BigInteger)
     balance_after: Mapped[int] = mapped_column(BigInteger)
     note: Mapped[str | None] = mapped_column(String(500))
+    # The operator's own id of a booking: the same one twice is booked once.
+    reference: Mapped[str | None] = mapped_column(String(100))
+    # Of a refund: the id of the charge.
+    refund_of: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 class LedgerEntry(Base):
     """One side of a movement; the entries of a transaction sum to zero. Append-only.
 
     Accounts: `customer:prof_…` (what the customer has), `issued` (credits that the operator gave out),
-    `revenue` (what was charged).
+    `revenue` (what was charged, less what was refunded).
     """
 
     __tablename__ = "ledger_entries"

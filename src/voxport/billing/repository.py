@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Float, Row, case, cast, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from voxport.billing.models import Balance, Hold, LedgerEntry, LedgerTransaction
 from voxport.db.base import UtcDay
@@ -60,6 +60,46 @@ def move(tx: Session, profile_id: str, *, credits: int, held: int) -> int:
     return after
 
 
+def lock_balance(tx: Session, profile_id: str) -> None:
+    """One after the other from here to the end of the transaction."""
+    tx.execute(select(Balance.credits).where(Balance.profile_id == profile_id).with_for_update())
+
+
+def add(tx: Session, profile_id: str, amount: int, most: int) -> int | None:
+    """Add to the credits, or take from them, unless they came to be less than is held or more than `most`; the credits
+    after it, None where they did."""
+    after = Balance.credits + amount
+    statement = update(Balance).where(Balance.profile_id == profile_id, after >= Balance.held, after <= most)
+    return tx.scalar(statement.values(credits=after).returning(Balance.credits))
+
+
+def by_reference(tx: Session, profile_id: str, reference: str) -> LedgerTransaction | None:
+    query = select(LedgerTransaction).where(LedgerTransaction.profile_id == profile_id)
+    return tx.scalar(query.where(LedgerTransaction.reference == reference))
+
+
+def charge(tx: Session, *, request_id: str | None, ledger_id: str | None) -> tuple[LedgerTransaction, Hold] | None:
+    """What was charged for a call, of any profile, with its hold."""
+    query = select(LedgerTransaction, Hold).join(Hold, Hold.id == LedgerTransaction.hold_id)
+    query = query.where(LedgerTransaction.kind == "capture").execution_options(populate_existing=True)
+    if request_id is not None:
+        query = query.where(LedgerTransaction.request_id == request_id)
+    if ledger_id is not None:
+        query = query.where(LedgerTransaction.id == ledger_id)
+    row = tx.execute(query.order_by(LedgerTransaction.sequence).limit(1)).first()
+    return None if row is None else (row[0], row[1])
+
+
+def give_back(tx: Session, hold_id: str, amount: int) -> bool:
+    """Note a refund; False where more would be given back than was charged."""
+    return changed(
+        tx,
+        update(Hold)
+        .where(Hold.id == hold_id, Hold.state == "captured", Hold.refunded + amount <= Hold.captured)
+        .values(refunded=Hold.refunded + amount),
+    )
+
+
 def hold(tx: Session, hold_id: str) -> Hold | None:
     return tx.scalar(select(Hold).where(Hold.id == hold_id).execution_options(populate_existing=True))
 
@@ -95,6 +135,11 @@ def owners_of_open_holds(tx: Session) -> Sequence[str]:
 
 def open_holds_of(tx: Session, owner: str) -> Sequence[Hold]:
     return tx.scalars(select(Hold).where(Hold.state == "open", Hold.owner == owner)).all()
+
+
+def count_open_holds(tx: Session, profile_id: str) -> int:
+    query = select(func.count()).select_from(Hold).where(Hold.profile_id == profile_id, Hold.state == "open")
+    return tx.scalar(query) or 0
 
 
 def ledger_page(tx: Session, profile_id: str, before: int | None, limit: int) -> Sequence[LedgerTransaction]:
@@ -174,7 +219,7 @@ def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
 
 def misbooked_transactions(tx: Session) -> Sequence[str]:
     """Transactions with an entry that is not what their kind, profile and amount say."""
-    counterpart = case((LedgerTransaction.kind == "capture", "revenue"), else_="issued")
+    counterpart = case((LedgerTransaction.kind.in_(("capture", "refund")), "revenue"), else_="issued")
     customer = "customer:" + LedgerTransaction.profile_id
     right = ((LedgerEntry.account == customer) & (LedgerEntry.amount == LedgerTransaction.tokens)) | (
         (LedgerEntry.account == counterpart) & (LedgerEntry.amount == -LedgerTransaction.tokens)
@@ -278,3 +323,37 @@ def refunds_over_their_charge(tx: Session) -> Sequence[tuple[str, int, int]]:
 def _whole(total: ColumnElement[Any]) -> ColumnElement[int]:
     """A sum as a whole number: Postgres adds up 64 bits to a numeric."""
     return cast(total, BigInteger)
+
+
+def refunds_that_disagree(tx: Session) -> Sequence[tuple[str, int, int]]:
+    """Holds whose refunds in the ledger are not what they say was given back: (hold, said, booked)."""
+    refund = aliased(LedgerTransaction)
+    booked = func.coalesce(func.sum(refund.tokens), 0)
+    query = (
+        select(Hold.id, Hold.refunded, booked)
+        .join(LedgerTransaction, LedgerTransaction.hold_id == Hold.id, isouter=True)
+        .join(refund, refund.refund_of == LedgerTransaction.id, isouter=True)
+        .where((Hold.refunded != 0) | refund.id.is_not(None))
+        .group_by(Hold.id, Hold.refunded)
+        .having(booked != Hold.refunded)
+    )
+    return [(row[0], row[1], int(row[2])) for row in tx.execute(query)]
+
+
+def refunds_of_nothing(tx: Session) -> Sequence[str]:
+    """Refunds that are of no charge of their own profile, and what is no refund but says that it is of one."""
+    charge = aliased(LedgerTransaction)
+    query = (
+        select(LedgerTransaction.id)
+        .join(charge, charge.id == LedgerTransaction.refund_of, isouter=True)
+        .where(
+            ((LedgerTransaction.kind == "refund") | LedgerTransaction.refund_of.is_not(None))
+            & (
+                (LedgerTransaction.kind != "refund")
+                | (LedgerTransaction.tokens <= 0)
+                | (func.coalesce(charge.kind, "") != "capture")
+                | (charge.profile_id != LedgerTransaction.profile_id)
+            )
+        )
+    )
+    return tx.scalars(query).all()

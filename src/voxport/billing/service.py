@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy.orm import Session
 
+from voxport.accounts.service import require_active
+from voxport.audit.service import GATEWAY, Action, Actor, record
 from voxport.billing import money, repository
 from voxport.billing.clones import NO_LIMITS, CloneLimits
 from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
 from voxport.catalog import Catalog, ServiceName
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import InsufficientCredits, Invalid, NotFound
+from voxport.errors import Conflict, InsufficientCredits, Invalid, NotFound
 from voxport.ids import new_id
 from voxport.paging import Page, decode_cursor, page_of
+
+Correction = Literal["credit", "adjust", "refund"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,14 @@ class BalanceWatch(Protocol):
     def credited(self, tx: Session, profile_id: str, balance: int) -> None: ...
 
 
+@dataclass(frozen=True)
+class Booked:
+    """A movement that an operator booked; `is_repeated` where its reference had been booked before."""
+
+    row: LedgerTransaction
+    is_repeated: bool
+
+
 class Billing:
     def __init__(
         self, database: Database, catalog: Catalog, watch: BalanceWatch, clone_limits: CloneLimits = NO_LIMITS
@@ -79,7 +91,9 @@ class Billing:
         voice_id: str | None = None,
     ) -> str:
         """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
-        Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved."""
+        Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved; Forbidden, Unauthenticated
+        (see require_active)."""
+        require_active(tx, profile_id)
         repository.ensure_balance(tx, profile_id)
         if not repository.reserve(tx, profile_id, amount):
             balance = self.funds(tx, profile_id).balance
@@ -119,7 +133,7 @@ class Billing:
         if not repository.settle_hold(tx, hold_id, "captured", amount, now()):
             raise AlreadySettled(hold_id)
         after = repository.move(tx, hold.profile_id, credits=-amount, held=-hold.amount)
-        self._record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
+        self.record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
         self._watch.spent(tx, hold.profile_id, self.funds(tx, hold.profile_id).balance)
         return amount
 
@@ -153,17 +167,62 @@ class Billing:
         with self._database.transaction() as tx:
             return sum(self.release(tx, hold.id) for hold in repository.open_holds_of(tx, owner))
 
-    def add_credits(self, tx: Session, profile_id: str, amount: int, *, note: str | None = None) -> int:
-        """Give a profile `amount` > 0 micro-tokens; its credits after it. Raises Invalid."""
+    def add_credits(
+        self,
+        tx: Session,
+        profile_id: str,
+        amount: int,
+        *,
+        note: str | None = None,
+        reference: str | None = None,
+        by: Actor = GATEWAY,
+    ) -> Booked:
+        """Give a profile `amount` > 0 micro-tokens, once for each `reference`. Raises Invalid, Conflict."""
         if amount <= 0:
             raise Invalid("An amount of credits is more than zero.")
+        return self.correct(tx, profile_id, "credit", amount, note=note, reference=reference, by=by)
+
+    def correct(
+        self,
+        tx: Session,
+        profile_id: str,
+        kind: Correction,
+        amount: int,
+        *,
+        note: str | None,
+        reference: str | None,
+        by: Actor,
+        charge: LedgerTransaction | None = None,
+    ) -> Booked:
+        """Book what an operator gives or takes. Raises Invalid where the profile would have less than is held, or more
+        than it may; Conflict where the reference was used for another booking."""
         repository.ensure_balance(tx, profile_id)
-        if self.funds(tx, profile_id).credits + amount > money.to_micro(Decimal(money.MAX_TOKENS)):
-            raise Invalid(f"A profile holds at most {money.MAX_TOKENS:,} tokens.")
-        after = repository.move(tx, profile_id, credits=amount, held=0)
-        self._record(tx, profile_id, "credit", amount, after, note=note)
-        self._watch.credited(tx, profile_id, self.funds(tx, profile_id).balance)
-        return after
+        repository.lock_balance(tx, profile_id)
+        refund_of = charge.id if charge else None
+        found = repository.by_reference(tx, profile_id, reference) if reference is not None else None
+        if found is not None:
+            if (found.kind, found.tokens, found.refund_of) != (kind, amount, refund_of):
+                raise reference_taken()
+            return Booked(found, is_repeated=True)
+        after = repository.add(tx, profile_id, amount, money.to_micro(Decimal(money.MAX_TOKENS)))
+        if after is None:
+            funds = self.funds(tx, profile_id)
+            raise Invalid(
+                f"A profile holds at most {money.MAX_TOKENS:,} tokens."
+                if amount > 0
+                else f"The profile can give {money.header(funds.balance)} tokens at most: what is held stays."
+            )
+        row = self.record(tx, profile_id, kind, amount, after, note=note, reference=reference, charge=charge)
+        audited: Action = f"credit.{kind}"  # type: ignore[assignment]  # one of three
+        record(tx, audited, by=by, profile_id=profile_id, subject=row.id, tokens=money.header(amount))
+        tell = self._watch.credited if amount > 0 else self._watch.spent
+        tell(tx, profile_id, self.funds(tx, profile_id).balance)
+        return Booked(row, is_repeated=False)
+
+    def open_holds(self, profile_id: str) -> int:
+        """How many calls and jobs of a profile are not settled yet."""
+        with self._database.snapshot() as tx:
+            return repository.count_open_holds(tx, profile_id)
 
     def funds(self, tx: Session, profile_id: str) -> Funds:
         row = repository.balance(tx, profile_id)
@@ -196,7 +255,7 @@ class Billing:
             raise LookupError(f"hold {hold_id} is not there")
         return hold
 
-    def _record(
+    def record(
         self,
         tx: Session,
         profile_id: str,
@@ -207,32 +266,45 @@ class Billing:
         hold: Hold | None = None,
         units: Decimal | None = None,
         note: str | None = None,
-    ) -> None:
-        """Write a movement and its two sides, which sum to zero."""
+        reference: str | None = None,
+        charge: LedgerTransaction | None = None,
+    ) -> LedgerTransaction:
+        """Write a movement and its two sides, which sum to zero. `charge` is what a refund gives back."""
+        call = hold or charge
         transaction = LedgerTransaction(
             id=new_id("led"),
             profile_id=profile_id,
             created_at=now(),
             kind=kind,
-            service=hold.service if hold else None,
-            request_id=hold.request_id if hold else None,
-            job_id=hold.job_id if hold else None,
+            service=call.service if call else None,
+            request_id=call.request_id if call else None,
+            job_id=call.job_id if call else None,
             hold_id=hold.id if hold else None,
-            micro_units=None if units is None else int(units * money.MICRO),
+            micro_units=charge.micro_units if charge else None if units is None else int(units * money.MICRO),
             tokens=tokens,
             balance_after=balance_after,
             note=note,
+            reference=reference,
+            refund_of=charge.id if charge else None,
         )
         tx.add(transaction)
         tx.flush()
-        counterpart = "revenue" if kind == "capture" else "issued"
+        counterpart = "revenue" if kind in ("capture", "refund") else "issued"
         for account, amount in ((f"customer:{profile_id}", tokens), (counterpart, -tokens)):
             tx.add(LedgerEntry(transaction_id=transaction.id, account=account, amount=amount))
         tx.flush()
+        return transaction
 
 
 class AlreadySettled(Exception):
     """A hold was settled before. The result of the call must not be handed out as if it had been paid."""
+
+
+def reference_taken() -> Conflict:
+    return Conflict(
+        "This reference was used for another booking of the profile. Nothing was booked; choose a new one.",
+        code="reference_taken",
+    )
 
 
 def _service(hold: Hold) -> ServiceName:

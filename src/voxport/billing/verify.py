@@ -27,6 +27,14 @@ def broken_rules(tx: Session) -> list[str]:
         for transaction_id in repository.misbooked_transactions(tx)
     ]
     problems += [
+        f"transaction {transaction_id}: it is no refund of a charge of its profile"
+        for transaction_id in repository.refunds_of_nothing(tx)
+    ]
+    problems += [
+        f"hold {hold_id}: it says that {header(said)} was refunded, and the ledger refunded {header(booked)}"
+        for hold_id, said, booked in repository.refunds_that_disagree(tx)
+    ]
+    problems += [
         f"transaction {transaction_id}: it says {header(said)} after it, and all up to it sum to {header(s)}"
         for transaction_id, said, s in repository.wrong_balances_after(tx)
     ]

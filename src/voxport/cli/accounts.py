@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from voxport.admin.stored import stored
+from voxport.audit.service import CLI
+from voxport.billing.money import header
 from voxport.cli.common import data_dir_option, opened, print_table
 from voxport.clock import iso
 
@@ -24,7 +28,7 @@ def create_profile(name: str, data_dir: Path | None) -> None:
     It has no credits and no key yet: see `voxport credits add` and `voxport keys create`.
     """
     with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        profile_id = gateway.accounts.create_profile(tx, name).id
+        profile_id = gateway.accounts.create_profile(tx, name, by=CLI).id
     click.echo(profile_id)
 
 
@@ -33,8 +37,86 @@ def create_profile(name: str, data_dir: Path | None) -> None:
 def list_profiles(data_dir: Path | None) -> None:
     """Show the profiles."""
     with opened(data_dir) as gateway:
-        rows = [(row.id, row.name, iso(row.created_at)) for row in gateway.accounts.list_profiles()]
-    print_table(("PROFILE", "NAME", "CREATED"), rows)
+        rows = [(row.id, row.name, row.state, iso(row.created_at)) for row in gateway.accounts.list_profiles()]
+    print_table(("PROFILE", "NAME", "STATE", "CREATED"), rows)
+
+
+@profiles.command("show")
+@click.argument("profile")
+@data_dir_option
+def show_profile(profile: str, data_dir: Path | None) -> None:
+    """Show PROFILE: its state, its credits, and what is stored for it."""
+    with opened(data_dir) as gateway:
+        with gateway.database.snapshot() as tx:
+            row = gateway.accounts.require_profile(tx, profile)
+        funds = gateway.billing.read_funds(profile)
+        files = stored(profile, gateway.media, gateway.voices)
+    for label, value in (
+        ("profile", row.id),
+        ("name", row.name),
+        ("state", row.state),
+        ("created", iso(row.created_at)),
+        ("credits", header(funds.credits)),
+        ("held", header(funds.held)),
+        ("balance", header(funds.balance)),
+        ("uploads", f"{files.uploads} ({files.upload_bytes:,} bytes)"),
+        ("speech", f"{files.speech} ({files.speech_bytes:,} bytes)"),
+        ("voices", f"{files.voices} ({files.voice_bytes:,} bytes)"),
+    ):
+        click.echo(f"{label:<8}  {value}")
+
+
+@profiles.command("suspend")
+@click.argument("profile")
+@data_dir_option
+def suspend_profile(profile: str, data_dir: Path | None) -> None:
+    """Refuse all keys of PROFILE, with 403. Its running jobs go on."""
+    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+        changed = gateway.accounts.suspend(tx, profile, by=CLI)
+    click.echo(f"{profile} suspended" if changed else f"{profile} was suspended before")
+
+
+@profiles.command("resume")
+@click.argument("profile")
+@data_dir_option
+def resume_profile(profile: str, data_dir: Path | None) -> None:
+    """Take the keys of a suspended PROFILE again."""
+    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+        changed = gateway.accounts.resume(tx, profile, by=CLI)
+    click.echo(f"{profile} resumed" if changed else f"{profile} was active before")
+
+
+@profiles.command("erase")
+@click.argument("profile")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_dir_option
+def erase_profile(profile: str, yes: bool, data_dir: Path | None) -> None:
+    """Remove all that PROFILE has: jobs, voices (at hosted providers too), samples, files, keys, and its name.
+
+    The ledger stays, under the profile's id. Prints what could not be removed yet (exit code 1 then): the worker goes
+    on with it, and so does this command when it is run again. It can't be taken back.
+    """
+    if not yes:
+        click.confirm(f"Erase {profile} for good?", abort=True)
+    with opened(data_dir) as gateway:
+        left = gateway.erasure.erase(profile, by=CLI).left
+    for problem in left:
+        click.echo(f"left: {problem}")
+    if left:
+        sys.exit(1)
+    click.echo(f"{profile} erased")
+
+
+@profiles.command("stored")
+@data_dir_option
+def list_stored(data_dir: Path | None) -> None:
+    """Show what is stored for each profile: files and bytes."""
+    with opened(data_dir) as gateway:
+        found = [stored(row.id, gateway.media, gateway.voices) for row in gateway.accounts.list_profiles()]
+    print_table(
+        ("PROFILE", "UPLOADS", "BYTES", "SPEECH", "BYTES", "VOICES", "BYTES"),
+        [tuple(str(value) for value in vars(row).values()) for row in found],
+    )
 
 
 @click.group()
@@ -49,7 +131,7 @@ def keys() -> None:
 def create_key(profile: str, name: str, data_dir: Path | None) -> None:
     """Make a key for PROFILE and print it. It is shown this once: only its hash is kept."""
     with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        _, key = gateway.accounts.create_key(tx, profile, name)
+        _, key = gateway.accounts.create_key(tx, profile, name, by=CLI)
     click.echo(key)
 
 
@@ -66,11 +148,12 @@ def list_keys(profile: str | None, data_dir: Path | None) -> None:
                 f"{row.hint}…",
                 row.name,
                 iso(row.created_at),
+                iso(row.expires_at) if row.expires_at else "",
                 iso(row.revoked_at) if row.revoked_at else "",
             )
             for row in gateway.accounts.list_keys(profile)
         ]
-    print_table(("KEY ID", "PROFILE", "STARTS", "NAME", "CREATED", "REVOKED"), rows)
+    print_table(("KEY ID", "PROFILE", "STARTS", "NAME", "CREATED", "WORKS UNTIL", "REVOKED"), rows)
 
 
 @keys.command("revoke")
@@ -79,5 +162,17 @@ def list_keys(profile: str | None, data_dir: Path | None) -> None:
 def revoke_key(key_id: str, data_dir: Path | None) -> None:
     """Revoke a key by its id (`voxport keys list` shows it). From now on it is refused."""
     with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        revoked = gateway.accounts.revoke_key(tx, key_id)
+        revoked = gateway.accounts.revoke_key(tx, key_id, by=CLI)
     click.echo(f"{key_id} revoked" if revoked else f"{key_id} was revoked before")
+
+
+@keys.command("rotate")
+@click.argument("key_id")
+@click.option("--at-once", is_flag=True, help="Refuse the old key from now on.")
+@data_dir_option
+def rotate_key(key_id: str, at_once: bool, data_dir: Path | None) -> None:
+    """Make a new key in place of KEY_ID and print it, this once. The old one works for VOXPORT_KEY_ROTATION_HOURS."""
+    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+        rotated = gateway.accounts.rotate_key(tx, key_id, by=CLI, at_once=at_once)
+    click.echo(rotated.key)
+    click.echo(f"{key_id} works until {iso(rotated.old_until)}", err=True)

@@ -1,4 +1,4 @@
-"""`voxport`: serve, worker, profiles, keys, credits, ledger, usage, intents, webhooks, demo."""
+"""`voxport`: serve, worker, what an operator does with profiles, money and records, and a demo."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import click
 from pydantic import ValidationError
 
 import voxport
-from voxport.cli import accounts, demo, intents, money, serve, usage, webhooks
+from voxport.backup.manifest import BackupError
+from voxport.cli import accounts, backup, demo, intents, money, records, serve, usage, webhooks
 from voxport.errors import VoxportError
 from voxport.gateway import ConfigError
+from voxport.media.storage import StorageError
 
 
 class Group(click.Group):
@@ -22,7 +24,7 @@ class Group(click.Group):
             return super().invoke(context)
         except VoxportError as error:
             _fail(error.message)
-        except ConfigError as error:
+        except (ConfigError, BackupError, StorageError) as error:
             _fail(str(error))
         except ValidationError as error:
             _fail("\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors()))
@@ -52,6 +54,10 @@ main.add_command(money.ledger)
 main.add_command(usage.usage_command)
 main.add_command(intents.intents)
 main.add_command(webhooks.webhooks)
+main.add_command(records.audit)
+main.add_command(records.consents)
+main.add_command(backup.backup)
+main.add_command(backup.restore)
 main.add_command(demo.demo)
 
 

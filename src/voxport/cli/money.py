@@ -7,8 +7,14 @@ from pathlib import Path
 
 import click
 
+from voxport.audit.service import CLI
 from voxport.billing.money import header, parse_tokens
+from voxport.billing.service import Booked
 from voxport.cli.common import data_dir_option, opened
+
+_reference_option = click.option(
+    "--reference", help="Your own id of this booking: the same one twice for a profile is booked once."
+)
 
 
 @click.group()
@@ -20,17 +26,68 @@ def credits() -> None:
 @click.argument("profile")
 @click.argument("amount")
 @click.option("--note", help="Why, for the ledger.")
+@_reference_option
 @data_dir_option
-def add_credits(profile: str, amount: str, note: str | None, data_dir: Path | None) -> None:
+def add_credits(profile: str, amount: str, note: str | None, reference: str | None, data_dir: Path | None) -> None:
     """Give PROFILE so many tokens (AMOUNT, such as 100 or 2.5)."""
-    try:
-        micro = parse_tokens(amount)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="AMOUNT") from None
+    micro = _parsed(amount)
     with opened(data_dir) as gateway, gateway.database.transaction() as tx:
         gateway.accounts.require_profile(tx, profile)
-        after = gateway.billing.add_credits(tx, profile, micro, note=note)
-    click.echo(f"{profile} has {header(after)} tokens")
+        booked = gateway.billing.add_credits(tx, profile, micro, note=note, reference=reference, by=CLI)
+    _tell(booked)
+
+
+@credits.command("adjust", context_settings={"ignore_unknown_options": True})
+@click.argument("profile")
+@click.argument("amount")
+@click.option("--note", required=True, help="Why, for the ledger.")
+@_reference_option
+@data_dir_option
+def adjust_credits(profile: str, amount: str, note: str, reference: str | None, data_dir: Path | None) -> None:
+    """Give or take so many tokens (AMOUNT, such as 2.5 or -2.5). Never less stays than is held."""
+    micro = _parsed(amount)
+    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+        gateway.accounts.require_profile(tx, profile)
+        booked = gateway.corrections.adjust(tx, profile, micro, note=note, reference=reference, by=CLI)
+    _tell(booked)
+
+
+@credits.command("refund")
+@click.argument("call")
+@click.option("--amount", help="Tokens, such as 0.5. Default: all that was not given back yet.")
+@click.option("--note", help="Why, for the ledger.")
+@_reference_option
+@data_dir_option
+def refund(call: str, amount: str | None, note: str | None, reference: str | None, data_dir: Path | None) -> None:
+    """Give back what CALL cost: the id of its request (req_…) or of its charge in the ledger (led_…). Never more than
+    was charged, however often."""
+    micro = None if amount is None else _parsed(amount)
+    is_ledger_id = call.startswith("led_")
+    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+        booked = gateway.corrections.refund(
+            tx,
+            by=CLI,
+            request_id=None if is_ledger_id else call,
+            ledger_id=call if is_ledger_id else None,
+            amount=micro,
+            note=note,
+            reference=reference,
+        )
+    _tell(booked)
+
+
+def _parsed(amount: str) -> int:
+    try:
+        return parse_tokens(amount)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="AMOUNT") from None
+
+
+def _tell(booked: Booked) -> None:
+    if booked.is_repeated:
+        click.echo("this reference was booked before; nothing was booked now", err=True)
+    row = booked.row
+    click.echo(f"{row.profile_id} has {header(row.balance_after)} tokens")
 
 
 @click.group()

@@ -13,6 +13,7 @@ from voxport.billing.money import header
 from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
 from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
+from voxport.consent.schemas import said
 from voxport.idempotency.claim import Answer
 from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
@@ -37,7 +38,8 @@ def clone_voice(
     claiming: Claiming,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> JSONResponse:
-    request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url)
+    consent = said(body.consent)
+    request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url, consent)
     job = cloning.submit(caller, request, request_id=request_id, claim=claiming(accepted))
     return json_response(accepted(job))
 
@@ -82,7 +84,7 @@ async def instant_clone(
     instant: Annotated[InstantCloning, part("instant")],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
-    request = InstantRequest(body.audio_url, body.text, body.provider, sent)
+    request = InstantRequest(body.audio_url, body.text, body.provider, sent, said(body.consent))
     prepared = await run_in_threadpool(instant.prepare, caller, request)
     claim = claiming(lambda result: _spoken(body, result))
     held = await run_in_threadpool(partial(instant.hold, prepared, request_id=request_id, claim=claim))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from voxport.audit.service import GATEWAY, record
 from voxport.cloning.naming import fit_key, sample_key, voice_key
 from voxport.cloning.service import ONE, SERVICE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable
@@ -132,6 +133,7 @@ class CloneHandler:
 
         def make(tx: Session) -> dict[str, Any]:
             self._intents.finish_job(tx, run.job_id, name)
+            record(tx, "clone.complete", by=GATEWAY, profile_id=run.profile_id, subject=voice_id, job_id=run.job_id)
             result = {"status": "success", "message": f"Voice cloned successfully with {name}"}
             result |= {"voice_id": voice_id, "provider": name}
             if _binds(run):

@@ -9,15 +9,18 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
+from voxport.audit.service import Actor, record
 from voxport.billing.calls import Call, Calls, OpenCall, Settled
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.service import ONE
+from voxport.consent.service import Consent, Consents
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.intents.service import Intents, Watch
 from voxport.media.encode import to_pcm16, wav_bytes
 from voxport.media.feed import Pcm
 from voxport.media.samples import Samples, Source
+from voxport.moderation.service import Moderation
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry, require_length
 from voxport.speech.lengths import require_text
@@ -36,6 +39,7 @@ class InstantRequest:
     text: str
     provider: str | None
     voice_settings: VoiceSettings
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class PreparedInstant:
     settings: VoiceSettings
     providers: tuple[Provider, ...]
     source: Source
+    consent: Consent | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,11 @@ class InstantCloning:
         voices: Voices,
         speaking: Speaking,
         intents: Intents,
+        consents: Consents,
+        moderation: Moderation,
     ) -> None:
+        self._consents = consents
+        self._moderation = moderation
         self._speaking = speaking
         self._intents = intents
         self._catalog = catalog
@@ -82,8 +91,10 @@ class InstantCloning:
         self._voices = voices
 
     def prepare(self, caller: Principal, request: InstantRequest) -> PreparedInstant:
-        """What can be refused at once. Raises Invalid, ProviderUnavailable, BadRequest, AudioUrlUnusable, NotFound."""
+        """What can be refused at once. Raises Invalid, Forbidden (no consent, or by moderation), ProviderUnavailable,
+        BadRequest, AudioUrlUnusable, NotFound, ModerationUnavailable."""
         require_text(request.text, self._catalog.limits.text_characters)
+        self._consents.require(request.consent)
         usable: list[Provider] = []
         refusal: VoxportError | None = None
         source: Source | None = None
@@ -98,13 +109,20 @@ class InstantCloning:
         if source is None or not usable:
             assert refusal is not None
             raise refusal
-        return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source)
+        self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=None, service=SERVICE)
+        return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source, request.consent)
 
     def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> OpenCall:
         """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
         InsufficientCredits."""
         caller = prepared.caller
-        return self._calls.hold(Call(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id), units=ONE)
+        call = Call(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id)
+
+        def also(tx: Session) -> None:
+            self._consents.record(tx, prepared.consent, caller, service=SERVICE, request_id=request_id)
+            record(tx, "clone.instant", by=Actor(caller.key_id, request_id), profile_id=caller.profile_id)
+
+        return self._calls.hold(call, units=ONE, also=also)
 
     def speak(self, prepared: PreparedInstant, held: OpenCall) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
@@ -128,11 +146,11 @@ class InstantCloning:
                 warnings = sample.report.warnings
                 return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, warnings)
 
-            def record(tx: Session, settled: Settled) -> None:
+            def settle(tx: Session, settled: Settled) -> None:
                 watch.settle_removed(tx)
                 claim.keep(tx, result(settled))
 
-            return result(hold.capture(units=ONE, also=record))
+            return result(hold.capture(units=ONE, also=settle))
 
     def _spoken(
         self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxport.consent.schemas import ConsentBody
 from voxport.jobs.schemas import WebhookUrl
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
@@ -16,6 +17,7 @@ class CloneBody(RequestBody):
     name: Name = "Cloned voice"
     description: Description = ""
     webhook_url: WebhookUrl | None = None
+    consent: ConsentBody | None = None
 
 
 class InstantBody(RequestBody):
@@ -23,6 +25,7 @@ class InstantBody(RequestBody):
     text: Text
     provider: ProviderChoice | None = None
     voice_settings: VoiceSettings | None = None
+    consent: ConsentBody | None = None
 
 
 class BindingBody(RequestBody):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
+from sqlalchemy.orm import Session
+
 from voxport.accounts.service import Principal
+from voxport.audit.service import Actor, record
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import Billing
 from voxport.catalog import ServiceName
+from voxport.consent.service import Consent, Consents
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.samples import Samples
@@ -26,10 +30,20 @@ class CloneRequest:
     name: str
     description: str
     webhook_url: str | None = None
+    consent: Consent | None = None
 
 
 class Cloning:
-    def __init__(self, billing: Billing, jobs: Jobs, samples: Samples, providers: Registry, voices: Voices) -> None:
+    def __init__(
+        self,
+        billing: Billing,
+        jobs: Jobs,
+        samples: Samples,
+        providers: Registry,
+        voices: Voices,
+        consents: Consents,
+    ) -> None:
+        self._consents = consents
         self._billing = billing
         self._jobs = jobs
         self._samples = samples
@@ -37,11 +51,25 @@ class Cloning:
         self._voices = voices
 
     def submit(self, caller: Principal, request: CloneRequest, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
-        """Queue the clone. Raises what can be known at once: ProviderUnavailable, BadRequest, AudioUrlUnusable,
-        NotFound, WebhookUrlUnusable, InsufficientCredits."""
+        """Queue the clone. Raises what can be known at once: Forbidden (no consent), ProviderUnavailable, BadRequest,
+        AudioUrlUnusable, NotFound, WebhookUrlUnusable, InsufficientCredits."""
+        self._consents.require(request.consent)
         providers = self._providers.cloning(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
         voice_id = self._voices.new_voice_id()
+
+        def also(tx: Session, job: Job) -> None:
+            self._consents.record(
+                tx,
+                request.consent,
+                caller,
+                service=SERVICE,
+                request_id=request_id,
+                job_id=job.id,
+                voice_id=voice_id,
+            )
+            _audit(tx, caller, job)
+
         return self._jobs.submit(
             NewJob(
                 profile_id=caller.profile_id,
@@ -59,7 +87,8 @@ class Cloning:
                 key_id=caller.key_id,
                 voice_id=voice_id,
                 webhook_url=request.webhook_url,
-            )
+            ),
+            also=also,
         )
 
     def bind(
@@ -74,7 +103,9 @@ class Cloning:
     ) -> Job:
         """Queue the making of a clone's speaker at another provider, from the sample that was kept. Raises NotFound,
         Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, WebhookUrlUnusable,
-        InsufficientCredits."""
+        InsufficientCredits.
+
+        It asks for no consent: the speaker's was given for the voice, wherever it is spoken."""
         self._voices.require_unbound(caller.profile_id, voice_id, provider)
         self._providers.require_cloning(provider, instant=False)
         return self._jobs.submit(
@@ -89,5 +120,11 @@ class Cloning:
                 key_id=caller.key_id,
                 voice_id=voice_id,
                 webhook_url=webhook_url,
-            )
+            ),
+            also=lambda tx, job: _audit(tx, caller, job),
         )
+
+
+def _audit(tx: Session, caller: Principal, job: Job) -> None:
+    by = Actor(caller.key_id, job.request_id)
+    record(tx, "clone.submit", by=by, profile_id=caller.profile_id, subject=job.subject, job_id=job.id)

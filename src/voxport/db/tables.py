@@ -1,8 +1,10 @@
 """All tables of the gateway, joined: what the migrations must make."""
 
 from voxport.accounts import models as accounts
+from voxport.audit import models as audit
 from voxport.billing import models as billing
 from voxport.books import models as books
+from voxport.consent import models as consent
 from voxport.db.base import Base
 from voxport.idempotency import models as idempotency
 from voxport.intents import models as intents
@@ -11,6 +13,19 @@ from voxport.media import models as media
 from voxport.voices import models as voices
 from voxport.webhooks import models as webhooks
 
-__all__ = ["accounts", "billing", "books", "idempotency", "intents", "jobs", "media", "metadata", "voices", "webhooks"]
+__all__ = [
+    "accounts",
+    "audit",
+    "billing",
+    "books",
+    "consent",
+    "idempotency",
+    "intents",
+    "jobs",
+    "media",
+    "metadata",
+    "voices",
+    "webhooks",
+]
 
 metadata = Base.metadata

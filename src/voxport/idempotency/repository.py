@@ -27,6 +27,10 @@ def answer(tx: Session, scope: str, request_id: str, **values: Any) -> bool:
     return changed(tx, update(KeptAnswer).where(*guard).values(**values))
 
 
+def every(tx: Session, profile_id: str) -> Sequence[KeptAnswer]:
+    return tx.scalars(select(KeptAnswer).where(KeptAnswer.profile_id == profile_id)).all()
+
+
 def before(tx: Session, moment: datetime, limit: int) -> Sequence[KeptAnswer]:
     query = select(KeptAnswer).where(KeptAnswer.created_at < moment)
     return tx.scalars(query.order_by(KeptAnswer.created_at).limit(limit)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _LONGEST_KEY = 255
 _FAILED = timedelta(minutes=1)  # after which what a failed call left is swept
 _SWEEP_BATCH = 200
+_log = logging.getLogger("voxport.idempotency")
 
 
 class Idempotency:
@@ -85,6 +87,20 @@ class Idempotency:
         for row in rows.values():
             self._remove(row)
         return len(rows)
+
+    def erase(self, profile_id: str) -> list[str]:
+        """Remove the answers of a profile but those of calls that are under way; what could not be removed, in
+        words."""
+        with self._database.snapshot() as tx:
+            rows = [row for row in repository.every(tx, profile_id) if not self._is_under_way(tx, row)]
+        left = 0
+        for row in rows:
+            try:
+                self._remove(row)
+            except OSError:
+                _log.exception("a kept answer could not be removed", extra={"key": row.file_key})
+                left += 1
+        return [f"{left} kept answers can't be removed now"] if left else []
 
     def _find(self, asked: Asked) -> tuple[KeptAnswer | None, bool]:
         """What there is under the key, and whether the key is free all the same."""

@@ -210,6 +210,12 @@ class Intents:
         with self._database.snapshot() as tx:
             return list(repository.every(tx))
 
+    def pending(self, profile_id: str) -> int:
+        """How many of a profile's paid calls have not come to their end."""
+        with self._database.snapshot() as tx:
+            rows = repository.in_state(tx, "open", "removing", "unknown")
+        return sum(row.profile_id == profile_id for row in rows)
+
     def forget_lost(self) -> int:
         """Remove the rows that tell what was lost; how many there were."""
         with self._database.transaction() as tx:

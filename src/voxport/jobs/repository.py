@@ -59,6 +59,14 @@ def open_before(tx: Session, moment: datetime) -> Sequence[Job]:
     return tx.scalars(select(Job).where(Job.status.in_(OPEN), Job.created_at < moment)).all()
 
 
+def open_of(tx: Session, profile_id: str) -> Sequence[Job]:
+    return tx.scalars(select(Job).where(Job.profile_id == profile_id, Job.status.in_(OPEN))).all()
+
+
+def ids_of(tx: Session, profile_id: str) -> Sequence[str]:
+    return tx.scalars(select(Job.id).where(Job.profile_id == profile_id).order_by(Job.sequence)).all()
+
+
 def is_processing(tx: Session, job_id: str) -> bool:
     return tx.scalar(select(Job.status).where(Job.id == job_id)) == "processing"
 

@@ -82,13 +82,17 @@ class Runner:
         given_up = self._jobs.fail(job, error)
         if given_up:
             _log.error("the job engine gave up a job", extra={"job_id": job.id})
-            self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
+            self.clean_up(job)
         return given_up
 
     def time_out(self, job: Job, is_unknown: Callable[[Session], bool]) -> bool:
         """End a job whose time is over while a step of it is being worked on, or while nobody works on it. Whoever
         does, or takes it up, sees that it has ended and cleans up. False where it had ended by itself."""
         return self._jobs.fail(job, JobTimeout(), is_unknown=is_unknown)
+
+    def clean_up(self, job: Job) -> None:
+        """Remove what the steps of a job that came to nothing left behind."""
+        self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
 
     def _fail(self, handler: JobHandler, run: _Run, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,6 +24,7 @@ from voxport.jobs.port import JobGone, JobQueue, JobWatch, Json
 from voxport.paging import Page, decode_cursor, page_of
 
 _RETRY_SECONDS = 30
+_NAMES_NOBODY = frozenset({"provider", "providers", "binds"})
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,10 @@ class Jobs:
         self._max_open = max_open
         self._events_keep = events_keep
 
-    def submit(self, new: NewJob, *, check: Callable[[Session], None] = lambda _: None) -> Job:
-        """Hold the price, write the job and queue it, in one transaction, in which `check` may refuse it. Raises
-        WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the same
-        Idempotency-Key was first."""
+    def submit(self, new: NewJob, *, also: Callable[[Session, Job], None] | None = None) -> Job:
+        """Hold the price, write the job and queue it, in one transaction, with whatever `also` records in it, or
+        refuses. Raises WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the
+        same Idempotency-Key was first."""
         if new.webhook_url is not None:
             self._watch.require_usable(new.webhook_url)
         job_id = str(uuid.uuid4())
@@ -86,7 +87,6 @@ class Jobs:
             )
             # The hold keeps the profile's other jobs waiting until this one is written: the count stays true.
             self._require_room(tx, new.profile_id)
-            check(tx)
             job = Job(
                 id=job_id,
                 profile_id=new.profile_id,
@@ -113,6 +113,8 @@ class Jobs:
             new.claim.keep(tx, job)
             repository.add_event(tx, job, now())
             self._queue.enqueue(tx, job_id, new.service)
+            if also is not None:
+                also(tx, job)
         return job
 
     def get(self, profile_id: str, job_id: str) -> Job:
@@ -138,6 +140,24 @@ class Jobs:
             if not self._finish(tx, job, "cancelled"):
                 raise Conflict("The job is finished already and can't be cancelled.", code="job_not_cancellable")
         return self.get(profile_id, job_id)
+
+    def end_all(self, profile_id: str) -> Iterator[Job]:
+        """Cancel a profile's open jobs, then give each that still says what was asked for, or what it gave."""
+        with self._database.transaction() as tx:
+            for open_job in repository.open_of(tx, profile_id):
+                self._finish(tx, open_job, "cancelled")
+        with self._database.snapshot() as tx:
+            job_ids = list(repository.ids_of(tx, profile_id))
+        for job_id in job_ids:
+            job = self.find(job_id)
+            if job is not None and (job.result is not None or set(job.request) - _NAMES_NOBODY):
+                yield job
+
+    def forget(self, job: Job) -> None:
+        """Keep of a job what the books need, and what its clean-up does."""
+        request = {name: value for name, value in job.request.items() if name in _NAMES_NOBODY}
+        with self._database.transaction() as tx:
+            repository.change(tx, job.id, was=(job.status,), request=request, result=None, webhook_url=None)
 
     def find(self, job_id: str) -> Job | None:
         """Any profile's job, for the worker."""

@@ -31,7 +31,7 @@ from voxport.media.schemas import (
 from voxport.media.service import MediaService, already_uploaded, check_size
 from voxport.media.signing import PATH, Grant, UrlSigner
 from voxport.media.storage import KeyTaken, LocalStorage
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 
@@ -83,8 +83,8 @@ def get_file(key: str, caller: Caller, media: MediaDep) -> FileBody:
 
 
 @uploads.delete("/v1/media/{key:path}", summary="Delete a file")
-def delete_file(key: str, caller: Caller, media: MediaDep) -> DeletedFileBody:
-    media.delete(caller.profile_id, key)
+def delete_file(key: str, caller: Caller, by: ByCustomer, media: MediaDep) -> DeletedFileBody:
+    media.delete(caller.profile_id, key, by=by)
     return DeletedFileBody(data=DeletedFile(key=key))
 
 

@@ -9,9 +9,10 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from voxport.accounts.models import Profile
 from voxport.db.session import changed
 from voxport.media.models import Media
+
+_STORED = 7_041_776  # any number: the locks of what profiles store, among all advisory locks
 
 
 def owned(tx: Session, profile_id: str, key: str) -> Media | None:
@@ -48,10 +49,11 @@ def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> b
     return changed(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
 
 
-def lock_profile(tx: Session, profile_id: str) -> None:
-    """Keep other changes of what the profile stores waiting until the end of the transaction. (SQLite has one writer
-    at a time anyway.)"""
-    tx.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update(key_share=True))
+def lock_stored(tx: Session, profile_id: str) -> None:
+    """Keep other changes of what the profile stores waiting until the end of the transaction. SQLite has one writer at
+    a time anyway. It is no lock of the profile's row: others share that one already, and would wait for each other."""
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(_STORED, func.hashtext(profile_id))))
 
 
 def stored_bytes(tx: Session, profile_id: str) -> int:
@@ -72,6 +74,18 @@ def uploads_before(tx: Session, moment: datetime, limit: int) -> Sequence[Media]
 def unfinished_speech(tx: Session, before: datetime) -> Sequence[Media]:
     query = select(Media).where(Media.kind == "speech", Media.uploaded_at.is_(None), Media.created_at < before)
     return tx.scalars(query).all()
+
+
+def every(tx: Session, profile_id: str) -> Sequence[Media]:
+    return tx.scalars(select(Media).where(Media.profile_id == profile_id).order_by(Media.sequence)).all()
+
+
+def totals(tx: Session, profile_id: str) -> dict[str, tuple[int, int]]:
+    """Files that are there, and their bytes, by kind."""
+    size = func.coalesce(func.sum(Media.size_bytes), 0)
+    query = select(Media.kind, func.count(), size).where(Media.profile_id == profile_id)
+    rows = tx.execute(query.where(Media.uploaded_at.is_not(None)).group_by(Media.kind))
+    return {kind: (count, int(total or 0)) for kind, count, total in rows}
 
 
 def remove(tx: Session, key: str) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from voxport.accounts.service import require_active
+from voxport.audit.service import Actor, record
 from voxport.catalog import Catalog
 from voxport.clock import now
 from voxport.db.session import Database
@@ -78,6 +81,7 @@ class MediaService:
             raise too_large(max_bytes)
         key = f"uploads/{profile_id}/{media_type}/{random_text(20)}/{clean_filename(filename)}"
         with self._database.transaction() as tx:
+            require_active(tx, profile_id)
             self.require_room(tx, profile_id, size_bytes or 0)
             tx.add(_row(profile_id, key, "upload", str(parsed), size_bytes or 0))
         lifetime = self._settings.upload_expiry_seconds
@@ -139,7 +143,7 @@ class MediaService:
         most = self._settings.max_stored_bytes
         if not most:
             return
-        repository.lock_profile(tx, profile_id)
+        repository.lock_stored(tx, profile_id)
         stored = repository.stored_bytes(tx, profile_id)
         if stored + size_bytes > most:
             raise Forbidden(
@@ -186,7 +190,7 @@ class MediaService:
             raise _no_file()
         return row
 
-    def delete(self, profile_id: str, key: str) -> None:
+    def delete(self, profile_id: str, key: str, *, by: Actor) -> None:
         """Remove a file of the profile: the file first, since a row without one is found again. A job that was about to
         read it as its sample fails and costs nothing. Raises NotFound."""
         self.get(profile_id, key)
@@ -194,6 +198,7 @@ class MediaService:
         with self._database.transaction() as tx:
             if not repository.remove_stored(tx, profile_id, key):
                 raise _no_file()
+            record(tx, "media.delete", by=by, profile_id=profile_id, files=1)
 
     @property
     def url_seconds(self) -> int:
@@ -218,6 +223,32 @@ class MediaService:
             raise NotFound("There is no such upload of yours.", code="media_not_found")
         if self._storage.size(key) is None:
             raise NotFound("The file was not uploaded yet. PUT it to the upload_url first.", code="media_not_found")
+
+    def stored(self, profile_id: str) -> dict[str, tuple[int, int]]:
+        """How many files of each kind a profile has, and their bytes."""
+        with self._database.snapshot() as tx:
+            return repository.totals(tx, profile_id)
+
+    def drop_all(self, profile_id: str, *, with_unfinished: bool, by: Actor) -> Sequence[str]:
+        """Remove the files of a profile that is being erased; what could not be removed. `with_unfinished`: also those
+        that nobody writes any more."""
+        left = 0
+        with self._database.snapshot() as tx:
+            rows = list(repository.every(tx, profile_id))
+        removed = 0
+        for row in rows:
+            if row.kind == "speech" and row.uploaded_at is None and not with_unfinished:
+                continue
+            try:
+                self.drop(row.key)
+                removed += 1
+            except OSError:
+                _log.exception("a file could not be removed", extra={"key": row.key})
+                left += 1
+        if removed:
+            with self._database.transaction() as tx:
+                record(tx, "media.delete", by=by, profile_id=profile_id, files=removed)
+        return [f"{left} files can't be removed now"] if left else []
 
     def sweep(self) -> int:
         """Remove uploads older than the setting says (a voice keeps its own copy of its sample), and what calls

@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
+
+from voxport.media.keeping import Keeping
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _ABANDONED_SECONDS = 2 * 86_400
@@ -73,6 +75,7 @@ class LocalStorage:
         self._root = root
         self._temporary = root / ".incoming"
         self._temporary.mkdir(parents=True, exist_ok=True)
+        self._keeping = Keeping(root)
 
     def create(self, key: str) -> Upload:
         return _LocalUpload(self.path(key), self._new_temporary())
@@ -107,7 +110,8 @@ class LocalStorage:
 
     def delete(self, key: str) -> None:
         path = self.path(key)
-        path.unlink(missing_ok=True)
+        while not self._deleted(key):
+            pass  # a backup that was being taken has just ended
         # Only the file's own folder, whose name is random: one that is shared may be about to get another file.
         with contextlib.suppress(OSError):
             path.parent.rmdir()
@@ -117,7 +121,8 @@ class LocalStorage:
             upload.write(b"ready")
 
     def sweep_abandoned(self) -> int:
-        """Remove what interrupted writes left behind; how many files."""
+        """Remove what interrupted writes and backups left behind; how many files of the former."""
+        self._keeping.sweep()
         swept = 0
         for path in self._temporary.iterdir():
             with contextlib.suppress(FileNotFoundError):
@@ -125,6 +130,40 @@ class LocalStorage:
                     path.unlink()
                     swept += 1
         return swept
+
+    def holding(self) -> contextlib.AbstractContextManager[None]:
+        """For a backup: `list` and `open` know each file that was there at the beginning of the block, until its end.
+        Raises BackupRunning."""
+        return self._keeping.holding()
+
+    def list(self, folder: str = "") -> Iterator[str]:
+        """The keys of the files under a folder's key, or of all; inside of `holding` also of those deleted in it."""
+        found = set()
+        for root in (self._root, self._keeping.kept):
+            for path in (root / folder).rglob("*"):
+                key = path.relative_to(root).as_posix()
+                if not key.startswith(".") and path.is_file():
+                    found.add(key)
+        return iter(sorted(found))
+
+    def open(self, key: str) -> BinaryIO:
+        """The file, for reading. Raises FileNotFoundError."""
+        try:
+            return self.path(key).open("rb")
+        except FileNotFoundError:
+            return (self._keeping.kept / key).open("rb")
+
+    def _deleted(self, key: str) -> bool:
+        """Whether the file is gone: removed, or, for a backup, put aside."""
+        path, target = self.path(key), self._keeping.kept / key
+        with self._keeping.deleting() as is_kept:
+            if not is_kept:
+                path.unlink(missing_ok=True)
+            elif path.exists():
+                with contextlib.suppress(FileNotFoundError):
+                    _make_folder(target.parent)
+                    path.replace(target)
+            return not path.exists()
 
     def path(self, key: str) -> Path:
         """Where the file of a key lies. Raises ValueError for a key that could leave the folder."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from voxport.web.operator import OPERATOR
+from voxport.web.authentication import AdminRoute
 
-router = APIRouter(tags=["operator"], dependencies=[OPERATOR])
+router = APIRouter(tags=["operator"], route_class=AdminRoute)
 
 
 @router.get("/metrics", summary="For Prometheus; needs VOXPORT_ADMIN_KEY", include_in_schema=False)

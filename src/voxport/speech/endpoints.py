@@ -87,7 +87,7 @@ def estimate(
     catalog: Annotated[Catalog, part("catalog")],
     prefer: Prefer = None,
 ) -> EstimateBody:
-    found = speech.estimate(speech.prepare(caller, _request(body, prefer)))
+    found = speech.estimate(caller, _request(body, prefer))
     service = catalog.services[SERVICE]
     return EstimateBody(
         data=EstimateData(

@@ -25,6 +25,7 @@ from voxport.media.feed import Pcm
 from voxport.media.live import live
 from voxport.media.service import MediaService
 from voxport.media.storage import Storage
+from voxport.moderation.service import Moderation
 from voxport.providers.base import Piece
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import billed_seconds, most_seconds, usual_seconds
@@ -81,7 +82,9 @@ class Speech:
         media: MediaService,
         storage: Storage,
         ffmpeg: Path,
+        moderation: Moderation,
     ) -> None:
+        self._moderation = moderation
         self._speaking = speaking
         self._intents = intents
         self._limits = catalog.limits
@@ -94,16 +97,21 @@ class Speech:
         self._preparation = Preparation(catalog, voices, providers)
 
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
-        """What can be refused at once. Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
-        return self._preparation.prepare(caller, request)
+        """What can be refused at once. Raises Invalid, NotFound, BadRequest, ProviderUnavailable, Forbidden (by
+        moderation), ModerationUnavailable."""
+        prepared = self._preparation.prepare(caller, request)
+        self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=request.voice_id, service=SERVICE)
+        return prepared
 
     def most_cost(self, prepared: PreparedSpeech) -> int:
         """The amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._most_seconds(prepared))
 
-    def estimate(self, prepared: PreparedSpeech) -> Estimate:
-        """What the request would cost. Nothing is held, asked of a provider or written down."""
-        units = usual_seconds(prepared.request.text, prepared.speed, self._limits)
+    def estimate(self, caller: Principal, request: SpeechRequest) -> Estimate:
+        """What the request would cost. Nothing is held, asked of a provider or of moderation, or written down. Raises
+        Invalid, NotFound, BadRequest, ProviderUnavailable."""
+        prepared = self._preparation.prepare(caller, request)
+        units = usual_seconds(request.text, prepared.speed, self._limits)
         return Estimate(units, self._billing.price(SERVICE, units), self.most_cost(prepared))
 
     def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
@@ -192,7 +200,7 @@ class Speech:
                 voice_id=request.voice_id,
                 webhook_url=request.webhook_url,
             ),
-            check=lambda tx: self._media.require_room(tx, prepared.caller.profile_id, self._most_bytes(prepared)),
+            also=lambda tx, _: self._media.require_room(tx, prepared.caller.profile_id, self._most_bytes(prepared)),
         )
 
     def _pieces(self, prepared: PreparedSpeech, made: Made, watch: Watch) -> Generator[Pcm, None, None]:

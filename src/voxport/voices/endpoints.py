@@ -24,7 +24,7 @@ from voxport.voices.schemas import (
     VoicesData,
 )
 from voxport.voices.service import VoiceChange, VoiceEntry, Voices
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
 from voxport.web.parts import part
 
 router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
@@ -64,8 +64,9 @@ def change_voice(voice_id: str, body: VoicePatch, caller: Caller, voices: Voices
 
 
 @router.delete("/v1/voices/{voice_id}", summary="Delete a clone, here and at its provider")
-def delete_voice(voice_id: str, caller: Caller, voices: VoicesDep) -> DeletedBody:
-    return DeletedBody(data=DeletedData(voice_id=voice_id, left=voices.delete(caller.profile_id, voice_id)))
+def delete_voice(voice_id: str, caller: Caller, by: ByCustomer, voices: VoicesDep) -> DeletedBody:
+    left = voices.delete(caller.profile_id, voice_id, by=by)
+    return DeletedBody(data=DeletedData(voice_id=voice_id, left=left))
 
 
 def _provider(provider: Provider, *, is_default: bool) -> ProviderBody:

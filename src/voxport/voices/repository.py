@@ -43,6 +43,17 @@ def hide(tx: Session, profile_id: str, voice_id: str, moment: datetime) -> bool:
     )
 
 
+def hide_all(tx: Session, profile_id: str, moment: datetime) -> None:
+    """Hide what a profile has, and take from it what a person wrote."""
+    own = Voice.profile_id == profile_id
+    tx.execute(update(Voice).where(own, Voice.deleted_at.is_(None)).values(deleted_at=moment))
+    tx.execute(update(Voice).where(own).values(name="", description="", tags=[]))
+
+
+def every_state(tx: Session, profile_id: str) -> Sequence[Voice]:
+    return tx.scalars(select(Voice).where(Voice.profile_id == profile_id)).all()
+
+
 def hidden(tx: Session) -> Sequence[Voice]:
     return tx.scalars(select(Voice).where(Voice.deleted_at.is_not(None))).all()
 

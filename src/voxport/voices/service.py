@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from voxport.audit.service import Actor, record
 from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import BadRequest, Conflict, Forbidden, NotFound, ProviderError, VoxportError
@@ -212,15 +213,42 @@ class Voices:
             raise self._not_own(voice_id)
         return self.get(profile_id, voice_id)
 
-    def delete(self, profile_id: str, voice_id: str) -> list[str]:
+    def delete(self, profile_id: str, voice_id: str, *, by: Actor) -> list[str]:
         """Delete a clone here and at its providers; what could not be removed. Raises NotFound, Forbidden."""
         with self._database.transaction() as tx:
             # Hidden first: no call binds it to a provider any more, and then what is bound is known.
             is_hidden = repository.hide(tx, profile_id, voice_id, self._clock())
             voice = repository.any_state(tx, voice_id) if is_hidden else None
+            if is_hidden:
+                record(tx, "voice.delete", by=by, profile_id=profile_id, subject=voice_id)
         if voice is None:
             raise self._not_own(voice_id)
         return self._erase(voice)
+
+    def delete_all(self, profile_id: str, *, by: Actor) -> list[str]:
+        """Delete every clone of a profile that is being erased, its names at once; what could not be removed."""
+        with self._database.transaction() as tx:
+            for voice in repository.all_owned(tx, profile_id):
+                record(tx, "voice.delete", by=by, profile_id=profile_id, subject=voice.id)
+            repository.hide_all(tx, profile_id, self._clock())
+        with self._database.snapshot() as tx:
+            voices = list(repository.every_state(tx, profile_id))
+        left = []
+        for voice in voices:
+            try:
+                left += [f"voice {voice.id} at {problem}" for problem in self._erase(voice)]
+            except OSError:
+                _log.exception("a deleted voice could not be erased", extra={"voice_id": voice.id})
+                left.append(f"voice {voice.id}: a file of it can't be removed now")
+        return left
+
+    def stored(self, profile_id: str) -> tuple[int, int]:
+        """How many clones a profile has, and the bytes of their samples and files."""
+        with self._database.snapshot() as tx:
+            voices = list(repository.all_owned(tx, profile_id))
+        keys = [voice.sample_key for voice in voices]
+        keys += [one.file_key for voice in voices for one in voice.bindings if one.file_key is not None]
+        return len(voices), sum(self._storage.size(key) or 0 for key in keys)
 
     def sweep_hidden(self) -> int:
         """Finish deletions that a kill or a provider's failure interrupted; how many were tried."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import SecretStr
 
 from voxport.accounts.service import Accounts, Principal
+from voxport.audit.service import Actor
 from voxport.errors import Unauthenticated
 from voxport.web.ratelimits import RateLimits
 
@@ -35,6 +39,26 @@ class AuthenticatedRoute(APIRoute):
         return await handle(request)
 
 
+class AdminRoute(APIRoute):
+    """A route that is for the operator, whose key is a setting. A customer's key is none."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def authenticated(request: Request) -> Response:
+            expected: SecretStr = request.app.state.gateway.settings.admin_key
+            limits: RateLimits = request.app.state.rate_limits
+            await limits.admit(request, _key_of, partial(_require_same, expected.get_secret_value().encode()))
+            return await handle(request)
+
+        return authenticated
+
+
+def _require_same(expected: bytes, sent: str) -> None:
+    if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), expected):
+        raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
+
+
 async def _principal(request: Request) -> Principal:
     principal: Principal = request.state.principal
     return principal
@@ -45,8 +69,18 @@ async def _request_id(request: Request) -> str:
     return request_id
 
 
+async def _customer(request: Request) -> Actor:
+    return Actor(request.state.principal.key_id, request.state.request_id)
+
+
+async def _operator(request: Request) -> Actor:
+    return Actor("admin", request.state.request_id)
+
+
 Caller = Annotated[Principal, Depends(_principal)]
 RequestId = Annotated[str, Depends(_request_id)]
+ByCustomer = Annotated[Actor, Depends(_customer)]
+ByOperator = Annotated[Actor, Depends(_operator)]
 
 # For the OpenAPI document and the /docs page; the check itself is AuthenticatedRoute's.
 KEY_SCHEMES = [

@@ -73,6 +73,12 @@ def sweep(tx: Session, before: datetime) -> int:
     return cast(CursorResult[Any], tx.execute(old)).rowcount
 
 
+def erase(tx: Session, profile_id: str) -> None:
+    """All that a profile has of this room."""
+    for table in (WebhookDelivery, WebhookSecret, BalanceAlert):
+        tx.execute(delete(table).where(table.profile_id == profile_id))
+
+
 # Secrets
 
 

@@ -178,6 +178,13 @@ class Webhooks:
         with self._database.transaction() as tx:
             return repository.sweep(tx, self._clock() - self._keep)
 
+    def erase(self, profile_id: str) -> Sequence[str]:
+        """Remove a profile's webhooks, its secrets and its alert; nothing is left over. One that is being sent arrives
+        once more, and its log is gone."""
+        with self._database.transaction() as tx:
+            repository.erase(tx, profile_id)
+        return []
+
     def _pause(self, tries: int, asked: timedelta | None) -> timedelta:
         seconds = self._retries[tries - 1] * random.uniform(1.0, 1.0 + _JITTER)  # noqa: S311  # spreads the tries
         return max(timedelta(seconds=seconds), min(asked or timedelta(), _LONGEST_WAIT))

@@ -1,0 +1,1 @@
+"""The operator's side over HTTP, and what is stored for whom."""

@@ -1,0 +1,231 @@
+"""/v2/admin/…: profiles, keys, credits, refunds, what is stored, consents and the audit log. Only there where
+VOXPORT_ADMIN_KEY is set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from voxport.accounts.models import Profile
+from voxport.accounts.service import Accounts
+from voxport.admin import schemas
+from voxport.admin.stored import stored
+from voxport.audit.service import Audit
+from voxport.billing.corrections import Corrections
+from voxport.billing.service import Billing, Booked
+from voxport.consent.service import Consents
+from voxport.db.session import Database
+from voxport.erasure.service import Erasure
+from voxport.keys.endpoints import rotated_body
+from voxport.keys.schemas import (
+    KeyList,
+    MadeKeyBody,
+    NewKey,
+    RevokedBody,
+    RevokedData,
+    RotatedKeyBody,
+    Rotation,
+    key_row,
+    made_key,
+)
+from voxport.media.service import MediaService
+from voxport.voices.service import Voices
+from voxport.web.authentication import KEY_SCHEMES, AdminRoute, ByOperator
+from voxport.web.params import Cursor, Limit
+from voxport.web.parts import part
+
+router = APIRouter(prefix="/v2/admin", tags=["admin"], route_class=AdminRoute, dependencies=KEY_SCHEMES)
+
+AccountsDep = Annotated[Accounts, part("accounts")]
+AuditDep = Annotated[Audit, part("audit")]
+BillingDep = Annotated[Billing, part("billing")]
+ConsentsDep = Annotated[Consents, part("consents")]
+CorrectionsDep = Annotated[Corrections, part("corrections")]
+DatabaseDep = Annotated[Database, part("database")]
+ErasureDep = Annotated[Erasure, part("erasure")]
+MediaDep = Annotated[MediaService, part("media")]
+VoicesDep = Annotated[Voices, part("voices")]
+
+
+# Profiles
+
+
+@router.get("/profiles", summary="The profiles, the newest first")
+def list_profiles(
+    accounts: AccountsDep, billing: BillingDep, limit: Limit = 50, cursor: Cursor = None
+) -> schemas.ProfileList:
+    page = accounts.profiles_page(limit=limit, cursor=cursor)
+    rows = [schemas.profile_row(row, billing.read_funds(row.id)) for row in page.rows]
+    return schemas.ProfileList(data=rows, next_cursor=page.next_cursor)
+
+
+@router.post("/profiles", status_code=201, summary="A new profile, without credits and keys")
+def create_profile(
+    body: schemas.NewProfile, by: ByOperator, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+) -> schemas.ProfileBody:
+    with database.transaction() as tx:
+        profile = accounts.create_profile(tx, body.name, by=by)
+    return _profile(profile, billing)
+
+
+@router.get("/profiles/{profile_id}", summary="One profile")
+def get_profile(
+    profile_id: str, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+) -> schemas.ProfileBody:
+    with database.snapshot() as tx:
+        profile = accounts.require_profile(tx, profile_id)
+    return _profile(profile, billing)
+
+
+@router.post("/profiles/{profile_id}/suspend", summary="Refuse its keys; running jobs go on")
+def suspend_profile(
+    profile_id: str, by: ByOperator, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+) -> schemas.ProfileBody:
+    with database.transaction() as tx:
+        accounts.suspend(tx, profile_id, by=by)
+        profile = accounts.require_profile(tx, profile_id)
+    return _profile(profile, billing)
+
+
+@router.post("/profiles/{profile_id}/resume", summary="Take its keys again")
+def resume_profile(
+    profile_id: str, by: ByOperator, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+) -> schemas.ProfileBody:
+    with database.transaction() as tx:
+        accounts.resume(tx, profile_id, by=by)
+        profile = accounts.require_profile(tx, profile_id)
+    return _profile(profile, billing)
+
+
+@router.delete("/profiles/{profile_id}", summary="Erase a profile; 202 while something is left")
+def erase_profile(profile_id: str, by: ByOperator, erasure: ErasureDep, response: Response) -> schemas.ErasedBody:
+    erased = erasure.erase(profile_id, by=by)
+    response.status_code = 202 if erased.left else 200
+    data = schemas.ErasedData(profile_id=profile_id, erased=not erased.left, left=erased.left)
+    return schemas.ErasedBody(data=data)
+
+
+@router.get("/stored", summary="What is stored, by profile")
+def list_stored(
+    accounts: AccountsDep, media: MediaDep, voices: VoicesDep, limit: Limit = 50, cursor: Cursor = None
+) -> schemas.StoredList:
+    page = accounts.profiles_page(limit=limit, cursor=cursor)
+    rows = [schemas.StoredRow(**vars(stored(profile.id, media, voices))) for profile in page.rows]
+    return schemas.StoredList(data=rows, next_cursor=page.next_cursor)
+
+
+# Money
+
+
+@router.post("/profiles/{profile_id}/credits", status_code=201, summary="Give credits")
+def add_credits(
+    profile_id: str,
+    body: schemas.Credit,
+    by: ByOperator,
+    accounts: AccountsDep,
+    billing: BillingDep,
+    database: DatabaseDep,
+    response: Response,
+) -> schemas.BookedBody:
+    with database.transaction() as tx:
+        accounts.require_profile(tx, profile_id)
+        booked = billing.add_credits(tx, profile_id, body.amount, note=body.note, reference=body.reference, by=by)
+    return _booked(booked, response)
+
+
+@router.post("/profiles/{profile_id}/adjustments", status_code=201, summary="Give or take credits, with the reason")
+def adjust(
+    profile_id: str,
+    body: schemas.Adjustment,
+    by: ByOperator,
+    accounts: AccountsDep,
+    corrections: CorrectionsDep,
+    database: DatabaseDep,
+    response: Response,
+) -> schemas.BookedBody:
+    with database.transaction() as tx:
+        accounts.require_profile(tx, profile_id)
+        booked = corrections.adjust(tx, profile_id, body.amount, note=body.note, reference=body.reference, by=by)
+    return _booked(booked, response)
+
+
+@router.post("/refunds", status_code=201, summary="Give back what a call cost, or a part of it")
+def refund(
+    body: schemas.Refund, by: ByOperator, corrections: CorrectionsDep, database: DatabaseDep, response: Response
+) -> schemas.BookedBody:
+    with database.transaction() as tx:
+        booked = corrections.refund(
+            tx,
+            by=by,
+            request_id=body.request_id,
+            ledger_id=body.ledger_id,
+            amount=body.amount,
+            note=body.note,
+            reference=body.reference,
+        )
+    return _booked(booked, response)
+
+
+# Keys
+
+
+@router.get("/profiles/{profile_id}/keys", summary="The keys of a profile; never the keys themselves")
+def list_keys(profile_id: str, accounts: AccountsDep) -> KeyList:
+    return KeyList(data=[key_row(row) for row in accounts.list_keys(profile_id)])
+
+
+@router.post("/profiles/{profile_id}/keys", status_code=201, summary="A new key; it is shown this once")
+def create_key(
+    profile_id: str, body: NewKey, by: ByOperator, accounts: AccountsDep, database: DatabaseDep
+) -> MadeKeyBody:
+    with database.transaction() as tx:
+        row, key = accounts.create_key(tx, profile_id, body.name, by=by)
+    return MadeKeyBody(data=made_key(row, key))
+
+
+@router.delete("/keys/{key_id}", summary="Revoke a key")
+def revoke_key(key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep) -> RevokedBody:
+    with database.transaction() as tx:
+        accounts.revoke_key(tx, key_id, by=by)
+    return RevokedBody(data=RevokedData(id=key_id))
+
+
+@router.post("/keys/{key_id}/rotate", status_code=201, summary="A new key in place of one, which works on for a while")
+def rotate_key(
+    key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep, body: Rotation | None = None
+) -> RotatedKeyBody:
+    at_once = body is not None and body.revoke_at_once
+    with database.transaction() as tx:
+        rotated = accounts.rotate_key(tx, key_id, by=by, at_once=at_once)
+    return rotated_body(key_id, rotated)
+
+
+# Records
+
+
+@router.get("/consents", summary="What speakers consented to, newest first")
+def list_consents(
+    consents: ConsentsDep, profile_id: str | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> schemas.ConsentList:
+    page = consents.page(profile_id=profile_id, limit=limit, cursor=cursor)
+    return schemas.ConsentList(data=[schemas.consent_row(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.get("/audit", summary="Who did what, newest first")
+def list_audit(
+    audit: AuditDep, profile_id: str | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> schemas.AuditList:
+    page = audit.page(profile_id=profile_id, limit=limit, cursor=cursor)
+    return schemas.AuditList(data=[schemas.audit_row(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+def _profile(profile: Profile, billing: Billing) -> schemas.ProfileBody:
+    return schemas.ProfileBody(data=schemas.profile_row(profile, billing.read_funds(profile.id)))
+
+
+def _booked(booked: Booked, response: Response) -> schemas.BookedBody:
+    """201, or 200 where it had been booked before."""
+    if booked.is_repeated:
+        response.status_code = 200
+    return schemas.booked_body(booked)

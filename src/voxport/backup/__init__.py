@@ -1,0 +1,1 @@
+"""Backups: database, files and secret as of one moment, taken while the gateway serves."""

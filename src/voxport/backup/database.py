@@ -1,0 +1,116 @@
+"""The database as of one moment, as a file, and back. SQLite by its own backup, Postgres by pg_dump and pg_restore."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy.pool import NullPool
+
+from voxport.backup.manifest import BackupError, copy, sync
+from voxport.backup.named import Named, named
+
+_TIMEOUT_SECONDS: Final = 30.0
+NAMES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
+"""Of the file in the backup, by kind."""
+
+
+def kind_of(url: str) -> str:
+    return make_url(url).get_backend_name()
+
+
+def is_there(url: str) -> bool:
+    """Whether the database holds anything."""
+    if kind_of(url) == "sqlite":
+        return _path(url).exists()
+    engine = create_engine(url, poolclass=NullPool)
+    with contextlib.closing(engine.connect()) as connection:
+        return bool(inspect(connection).get_table_names())
+
+
+def take(url: str, target: Path) -> Named:
+    """Write the database as it is now to a file; the files that it names at that moment. Raises BackupError."""
+    if kind_of(url) == "sqlite":
+        return _take_sqlite(_path(url), target)
+    return _take_postgres(url, target)
+
+
+def put_back(url: str, source: Path) -> None:
+    """Fill an empty database. Raises BackupError."""
+    if kind_of(url) == "sqlite":
+        path = _path(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as file:
+            copy(file, path)
+        sync(path.parent)
+        return
+    uri, environment = _libpq(url)
+    _run("pg_restore", ["--no-owner", "--exit-on-error", "--single-transaction", "-d", uri, str(source)], environment)
+
+
+def problem_of(kind: str, path: Path) -> str | None:
+    """What is wrong with a backup's database, beyond its checksum."""
+    if kind != "sqlite":
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)) as connection:
+            (found,) = connection.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.Error as error:
+        found = str(error)
+    return None if found == "ok" else f"{path.name}: {found}"
+
+
+def _take_sqlite(source: Path, target: Path) -> Named:
+    with (
+        contextlib.closing(sqlite3.connect(source, timeout=_TIMEOUT_SECONDS)) as live,
+        contextlib.closing(sqlite3.connect(target)) as kept,
+    ):
+        live.backup(kept)  # all pages in one go: one read transaction, beside which writers go on
+        kept.execute("PRAGMA journal_mode=DELETE")
+    sync(target)
+    engine = create_engine(f"sqlite:///{target}", poolclass=NullPool)
+    with engine.connect() as connection:
+        return named(connection)
+
+
+def _take_postgres(url: str, target: Path) -> Named:
+    uri, environment = _libpq(url)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+    with engine.connect() as connection:
+        snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
+        arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={target}", "-d", uri]
+        _run("pg_dump", arguments, environment)
+        sync(target)
+        return named(connection)
+
+
+def _run(program: str, arguments: list[str], environment: dict[str, str]) -> None:
+    path = shutil.which(program)
+    if path is None:
+        raise BackupError(
+            f"{program} is not on PATH. Install the client programs of Postgres (package postgresql-client, of the "
+            "server's version or newer) and run this again."
+        )
+    done = subprocess.run(  # noqa: S603  # a program of the operator's own
+        [path, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BackupError(f"{program} failed: {done.stderr.strip()[-2000:]}")
+
+
+def _libpq(url: str) -> tuple[str, dict[str, str]]:
+    """The address as libpq takes it, without the password, which any process could read on the command line."""
+    parsed = make_url(url)
+    environment = {} if parsed.password is None else {"PGPASSWORD": parsed.password}
+    plain = parsed.set(drivername="postgresql")._replace(password=None)
+    return plain.render_as_string(hide_password=False), environment
+
+
+def _path(url: str) -> Path:
+    return Path(make_url(url).database or "")

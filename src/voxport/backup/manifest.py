@@ -1,0 +1,104 @@
+"""What a backup holds: each file with its size and its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+FORMAT: Final = 1
+NAME: Final = "manifest.json"
+_CHUNK: Final = 1 << 20
+
+
+class BackupError(Exception):
+    """A backup can't be taken, or is not good; a sentence for the operator."""
+
+
+@dataclass
+class Manifest:
+    """`database` is `sqlite` or `postgresql`. `secret_check` is made of the secret (which is in the backup unless it is
+    a setting), so that a restore with another one is noticed. `missing` are the keys of files whose deletion was under
+    way."""
+
+    voxport: str
+    taken_at: str
+    database: str
+    secret_check: str
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    format: int = FORMAT
+
+    def add(self, folder: Path, name: str, source: BinaryIO) -> None:
+        """Copy a file into the backup."""
+        size, digest = copy(source, folder / name)
+        self.files[name] = {"bytes": size, "sha256": digest}
+
+    def note(self, folder: Path, name: str) -> None:
+        """Enter a file that lies in the backup already."""
+        size, digest = measured(folder / name)
+        self.files[name] = {"bytes": size, "sha256": digest}
+
+    def write(self, folder: Path) -> None:
+        path = folder / NAME
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
+        sync(path)
+
+
+def read(folder: Path) -> Manifest:
+    """Raises BackupError where there is no backup in the folder, or one of a newer version."""
+    try:
+        manifest = Manifest(**json.loads((folder / NAME).read_text("utf-8")))
+    except FileNotFoundError:
+        raise BackupError(f"{folder} holds no backup: {NAME} is missing.") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise BackupError(f"{folder / NAME} can't be read: {error}") from None
+    if manifest.format != FORMAT:
+        raise BackupError(f"The backup has the format {manifest.format}; this version reads {FORMAT}.")
+    return manifest
+
+
+def differences(folder: Path, manifest: Manifest) -> list[str]:
+    """What is not as the manifest says, a sentence each."""
+    problems = []
+    for name, expected in manifest.files.items():
+        try:
+            size, digest = measured(folder / name)
+        except FileNotFoundError:
+            problems.append(f"{name} is missing")
+            continue
+        if (size, digest) != (expected["bytes"], expected["sha256"]):
+            problems.append(f"{name} was changed: it is not what the manifest says")
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return problems + [f"{name} is not in the manifest" for name in sorted(there - set(manifest.files) - {NAME})]
+
+
+def copy(source: BinaryIO, target: Path) -> tuple[int, str]:
+    """Write a file, surely on the disk; its bytes and SHA-256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size, digest = 0, hashlib.sha256()
+    with target.open("xb") as file:
+        while chunk := source.read(_CHUNK):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return size, digest.hexdigest()
+
+
+def measured(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Of a file, or of a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

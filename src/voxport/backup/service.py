@@ -1,0 +1,157 @@
+"""Takes a backup, proves it, and makes a gateway of it again."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import voxport
+from voxport.backup import database
+from voxport.backup.manifest import BackupError, Manifest, copy, differences, read, sync
+from voxport.backup.named import ROOMS, Named
+from voxport.clock import iso, now
+from voxport.gateway import open_gateway
+from voxport.media.keeping import BackupRunning
+from voxport.media.storage import LocalStorage, open_storage
+from voxport.secret import Secret, load_secret
+from voxport.settings import Settings
+
+_SECRET = "secret.key"  # noqa: S105  # a file's name
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`missing` are the keys of files that the database names and that are not there: their deletion was under way."""
+
+    files: int
+    bytes: int
+    missing: list[str]
+
+
+def take(settings: Settings, target: Path) -> Summary:
+    """Write a backup to a new folder, which has its name only when the backup is whole. Raises BackupError."""
+    url = settings.resolved_database_url
+    if target.exists():
+        raise BackupError(f"{target} is there already. Give the name of a new folder.")
+    if not database.is_there(url):
+        raise BackupError("There is no gateway to take a backup of: its database is not there.")
+    secret = load_secret(settings)
+    storage = open_storage(settings.resolved_storage_url)
+    folder = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(folder, ignore_errors=True)  # of a backup that was killed
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        with storage.holding():
+            manifest = _collect(settings, secret, storage, folder)
+    except BackupRunning:
+        raise BackupError("Another backup of this gateway is being taken. Wait for its end.") from None
+    manifest.write(folder)
+    _sync_all(folder)
+    folder.rename(target)
+    sync(target.parent.resolve())
+    return _summary(manifest)
+
+
+def verify(folder: Path) -> list[str]:
+    """What is wrong with a backup, a sentence each; an empty list is whole. Raises BackupError."""
+    manifest = read(folder)
+    problems = differences(folder, manifest)
+    problem = None if problems else database.problem_of(manifest.database, folder / database.NAMES[manifest.database])
+    return problems if problem is None else [problem]
+
+
+def restore(settings: Settings, folder: Path) -> Summary:
+    """Make the gateway of a backup again, in empty places only. Raises BackupError."""
+    manifest = read(folder)
+    problems = verify(folder)
+    if problems:
+        raise BackupError("The backup is not whole, and nothing was restored:\n" + "\n".join(problems[:20]))
+    _require_secret(settings, manifest)
+    _require_empty(settings, manifest)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if _SECRET in manifest.files and settings.secret_key is None:
+        with (folder / _SECRET).open("rb") as file:
+            copy(file, settings.data_dir / _SECRET)
+        (settings.data_dir / _SECRET).chmod(0o600)
+    storage = open_storage(settings.resolved_storage_url)
+    for name in manifest.files:
+        if name.startswith("files/"):
+            with (folder / name).open("rb") as file:
+                copy(file, storage.path(name.removeprefix("files/")))
+    # Last: a database without its files is never there.
+    database.put_back(settings.resolved_database_url, folder / database.NAMES[manifest.database])
+    gateway = open_gateway(settings)
+    try:
+        for key in manifest.missing:
+            gateway.media.drop(key)
+    finally:
+        gateway.close()
+    return _summary(manifest)
+
+
+def _collect(settings: Settings, secret: Secret, storage: LocalStorage, folder: Path) -> Manifest:
+    url = settings.resolved_database_url
+    kind = database.kind_of(url)
+    manifest = Manifest(
+        voxport=voxport.__version__,
+        taken_at=iso(now()),
+        database=kind,
+        secret_check=_check(secret),
+    )
+    found = database.take(url, folder / database.NAMES[kind])
+    manifest.note(folder, database.NAMES[kind])
+    if settings.secret_key is None:
+        with (settings.data_dir / _SECRET).open("rb") as file:
+            manifest.add(folder, _SECRET, file)
+        (folder / _SECRET).chmod(0o600)
+    for key in _keys(found, storage):
+        try:
+            with storage.open(key) as file:
+                manifest.add(folder, f"files/{key}", file)
+        except FileNotFoundError:
+            manifest.missing.append(key)
+    return manifest
+
+
+def _keys(found: Named, storage: LocalStorage) -> list[str]:
+    keys = set(found.keys)
+    for job in found.folders:
+        keys.update(storage.list(job))
+    keys.update(key for key in storage.list() if key.split("/")[0] not in ROOMS)
+    return sorted(keys)
+
+
+def _require_empty(settings: Settings, manifest: Manifest) -> None:
+    url = settings.resolved_database_url
+    if database.kind_of(url) != manifest.database:
+        raise BackupError(f"The backup is of {manifest.database}; VOXPORT_DATABASE_URL names another kind of database.")
+    if settings.data_dir.exists() and any(settings.data_dir.iterdir()):
+        raise BackupError(f"{settings.data_dir} is not empty. A backup is restored to a new folder only.")
+    if database.is_there(url):
+        raise BackupError("The database is not empty. A backup is restored to an empty one only.")
+    if any(open_storage(settings.resolved_storage_url).list()):  # last: it makes the folder
+        raise BackupError("The storage is not empty. A backup is restored to an empty one only.")
+
+
+def _require_secret(settings: Settings, manifest: Manifest) -> None:
+    if settings.secret_key is not None:
+        if _check(load_secret(settings)) != manifest.secret_check:
+            raise BackupError("VOXPORT_SECRET_KEY is not the secret of this backup: no API key would work.")
+    elif _SECRET not in manifest.files:
+        raise BackupError("The gateway had its secret from VOXPORT_SECRET_KEY: set the same one, and run this again.")
+
+
+def _summary(manifest: Manifest) -> Summary:
+    sizes = [one["bytes"] for one in manifest.files.values()]
+    return Summary(len(sizes), sum(sizes), manifest.missing)
+
+
+def _check(secret: Secret) -> str:
+    return secret.key_for("backup").hex()[:16]
+
+
+def _sync_all(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            sync(path)

@@ -1,0 +1,1 @@
+"""What a caller says of the speaker's consent, and the record of it."""

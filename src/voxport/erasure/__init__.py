@@ -1,0 +1,1 @@
+"""Erasing a profile: what is removed, in which order, and what could not be."""

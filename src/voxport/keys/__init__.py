@@ -1,0 +1,1 @@
+"""A customer's own API keys over HTTP; `accounts` has the work."""

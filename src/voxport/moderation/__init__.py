@@ -1,0 +1,1 @@
+"""An operator's own judgement of texts, asked before they are spoken."""

@@ -1,0 +1,74 @@
+"""Asks the operator's moderation, an entry point of another package, whether a text may be spoken."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import entry_points
+from typing import Final, Protocol
+
+from voxport.catalog import ServiceName
+from voxport.errors import Forbidden, ModerationUnavailable
+
+GROUP: Final = "voxport.moderation"
+_THREADS: Final = 16
+_MOST_CHARACTERS: Final = 500
+_log = logging.getLogger("voxport.moderation")
+
+
+class Check(Protocol):
+    """What the entry point is: a function that gives None where the text may be spoken, else a sentence for the caller
+    that says why not. It is called in several threads at once. One that raises, or gives something else, has judged
+    nothing."""
+
+    def __call__(self, text: str, *, profile_id: str, voice_id: str | None, service: str) -> str | None: ...
+
+
+class Moderation:
+    """`check` is None where the operator set none."""
+
+    def __init__(self, check: Check | None, *, timeout: float) -> None:
+        """`timeout` in seconds."""
+        self._check = check
+        self._timeout = timeout
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="moderation") if check is not None else None
+
+    def require(self, text: str, *, profile_id: str, voice_id: str | None, service: ServiceName) -> None:
+        """Raises Forbidden where the text is refused, ModerationUnavailable where it was not judged in time."""
+        if self._check is None or self._threads is None:
+            return
+        asked = self._threads.submit(self._check, text, profile_id=profile_id, voice_id=voice_id, service=service)
+        try:
+            refusal: object = asked.result(self._timeout)
+        except Exception as error:
+            asked.cancel()
+            _log.exception("moderation failed", extra={"error": type(error).__name__})
+            raise ModerationUnavailable from None
+        if refusal is None:
+            return
+        if not isinstance(refusal, str) or not refusal.strip():
+            _log.error("moderation gave neither None nor a sentence", extra={"type": type(refusal).__name__})
+            raise ModerationUnavailable
+        raise Forbidden(refusal.strip()[:_MOST_CHARACTERS], code="refused_by_moderation")
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def open_moderation(name: str | None, *, timeout: float) -> Moderation:
+    """Raises ValueError where the entry point of that name is not installed or can't be loaded: a gateway that was to
+    be moderated does not start without."""
+    if name is None:
+        return Moderation(None, timeout=timeout)
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        there = ", ".join(sorted(found)) or "none"
+        raise ValueError(f"VOXPORT_MODERATION: no package brings {name!r} in the group {GROUP}; installed: {there}")
+    try:
+        check: Check = found[name].load()
+    except Exception as error:
+        raise ValueError(f"VOXPORT_MODERATION: {name!r} can't be loaded: {type(error).__name__}: {error}") from error
+    if not callable(check):
+        raise ValueError(f"VOXPORT_MODERATION: {name!r} is no function")
+    return Moderation(check, timeout=timeout)

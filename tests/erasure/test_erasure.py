@@ -1,0 +1,232 @@
+"""Erasing a profile: everything of it goes, whatever comes between, and the books stay."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import MakeGateway
+from tests.support.client import Client, open_client
+from tests.support.providers import Humming, hum
+from tests.support.server import environment
+from tests.test_contract import work
+from voxport.audit.service import CLI
+from voxport.billing.calls import Call
+from voxport.billing.verify import verify
+from voxport.cloning.service import ONE
+from voxport.errors import Forbidden, ProviderFailed, Unauthenticated, VoxportError
+from voxport.gateway import Gateway
+
+CLONE = "/v1/proxy/core-voice-clone"
+TTS = "/v1/proxy/core-tts"
+CONSENT = {"granted": True, "speaker": "Ada Lovelace", "words": "Yes, do."}
+PERSONAL = ("Ada Lovelace", "Yes, do.", "Grandmother", "private word", "my laptop", "Customer", "hooks.example.com")
+HOOK = "https://hooks.example.com/ada"
+BOOKS = ("profiles", "api_keys", "media", "voices", "jobs", "consents", "holds", "ledger_transactions")
+NOTHING = ("kept_answers", "webhook_deliveries", "webhook_secrets", "balance_alerts")
+"""Tables that keep no row of a profile that is erased."""
+
+
+@pytest.fixture
+def rich(humming: Humming) -> Client:
+    """A customer with an upload, a voice, speech, a queued job, a finished one, two keys, kept answers, webhooks and an
+    alert; and a neighbour."""
+    return filled(humming)
+
+
+def filled(humming: Humming) -> Client:
+    client = open_client(humming.gateway)
+    for one in (client, client.another()):
+        audio = one.upload(b"RIFF" * 1000)["public_url"]
+        body = {"audioUrl": audio, "provider": "local", "name": "Grandmother", "consent": CONSENT}
+        work(humming, one.post(CLONE, body).json()["job"]["id"])
+        (voice,) = one.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"]
+        said = {"text": "A private word.", "voice_id": voice["voice_id"], "output_format": "wav"}
+        spoken = one.post(TTS, said, headers={"Idempotency-Key": "once"})
+        assert spoken.status_code == 200, spoken.text
+        speech = {"text": "A private word, later.", "voice_id": "hum", "output_format": "wav", "webhook_url": HOOK}
+        done = one.post(TTS, speech, headers={"Prefer": "respond-async"}).json()["job"]["id"]
+        work(humming, done)
+        one.post(TTS, speech, headers={"Prefer": "respond-async"})
+        streamed = {"text": "A private word.", "voice_id": "hum", "output_format": "mp3", "stream": True}
+        assert one.post(TTS, streamed, headers={"Idempotency-Key": "stream"}).status_code == 200
+        one.post("/v2/keys", {"name": "my laptop"})
+        one.get("/v2/webhooks/secret")
+        one.put_json("/v2/billing/alert", {"below": 1, "webhook_url": HOOK})
+    return client
+
+
+def files(gateway: Gateway) -> set[str]:
+    return set(gateway.storage.list())
+
+
+def leftovers(gateway: Gateway, profile_id: str) -> str:
+    """All that the database still says of a profile."""
+    with gateway.database.connection() as connection:
+        said = []
+        for table in BOOKS + NOTHING:
+            column = "id" if table == "profiles" else "profile_id"
+            query = text(f"SELECT * FROM {table} WHERE {column} = :id")
+            said += [str(tuple(row)) for row in connection.execute(query, {"id": profile_id})]
+        return "\n".join(said)
+
+
+def count(gateway: Gateway, table: str, profile_id: str) -> int:
+    with gateway.database.connection() as connection:
+        query = text(f"SELECT count(*) FROM {table} WHERE profile_id = :id")  # one of the names above
+        found: int = connection.execute(query, {"id": profile_id}).scalar_one()
+    return found
+
+
+def is_gone(client: Client, before: set[str]) -> None:
+    gateway = client.gateway
+    left = leftovers(gateway, client.profile_id)
+    for words in PERSONAL:
+        assert words not in left
+    with gateway.database.snapshot() as tx:
+        assert gateway.accounts.require_profile(tx, client.profile_id).state == "erased"
+    assert files(gateway) == before
+    assert [count(gateway, table, client.profile_id) for table in NOTHING] == [0] * len(NOTHING)
+    assert gateway.voices.stored(client.profile_id) == (0, 0)
+    assert gateway.media.stored(client.profile_id) == {}
+    assert verify(gateway.database) == []
+    assert gateway.audit.verify() is None
+
+
+def test_everything_of_a_profile_goes_and_nothing_of_its_neighbour(humming: Humming) -> None:
+    first = open_client(humming.gateway)
+    neighbour = filled(humming)
+    kept, said = files(humming.gateway), leftovers(humming.gateway, neighbour.profile_id)
+    client = filled(humming)
+    assert all(count(humming.gateway, table, client.profile_id) for table in NOTHING)
+    others = files(humming.gateway)
+    erased = humming.gateway.erasure.erase(client.profile_id, by=CLI)
+    assert erased.left == []
+    is_gone(client, {key for key in others if key in files(humming.gateway)})
+    assert kept <= files(humming.gateway)
+    assert leftovers(humming.gateway, neighbour.profile_id) == said
+    assert client.get("/v2/billing/balance").status_code == 401
+    assert neighbour.get("/v2/billing/balance").status_code == 200
+    assert not [key for key in files(humming.gateway) if client.profile_id in key]
+    with humming.gateway.database.snapshot() as tx:
+        kinds = tx.execute(
+            text("SELECT kind FROM ledger_transactions WHERE profile_id = :id"), {"id": client.profile_id}
+        )
+        assert [row[0] for row in kinds] == ["credit", "capture", "capture", "capture", "capture"]
+    assert first.get("/v2/billing/balance").status_code == 200
+    assert humming.gateway.erasure.erase(client.profile_id, by=CLI).left == []  # once more does no harm
+
+
+def test_what_a_provider_does_not_remove_is_named_and_removed_in_the_next_run(rich: Client, humming: Humming) -> None:
+    humming.provider.delete_failure = ProviderFailed("The provider is down.")
+    erasure = humming.gateway.erasure
+    (left,) = erasure.erase(rich.profile_id, by=CLI).left
+    assert "local: The provider is down." in left
+    with humming.gateway.database.snapshot() as tx:
+        assert humming.gateway.accounts.require_profile(tx, rich.profile_id).state == "erasing"
+    assert rich.get("/v2/billing/balance").status_code == 401
+    assert "Grandmother" not in leftovers(humming.gateway, rich.profile_id)
+    assert erasure.sweep() == 0
+    humming.provider.delete_failure = None
+    assert erasure.sweep() == 1
+    assert humming.provider.deleted != []
+    is_gone(rich, files(humming.gateway))
+    assert erasure.sweep() == 0
+
+
+def test_a_call_that_is_being_served_is_waited_for_and_its_file_goes(rich: Client) -> None:
+    gateway = rich.gateway
+    key = gateway.media.new_speech_key(".wav")
+    call = Call(rich.profile_id, "core-tts", "req_late")
+    with gateway.calls.hold(
+        call, units=ONE, also=lambda tx: gateway.media.reserve_speech(tx, rich.profile_id, key, "audio/wav", 14)
+    ) as hold:
+        (left,) = gateway.erasure.erase(rich.profile_id, by=CLI).left
+        assert "1 calls are still being served" in left
+        gateway.storage.put(key, b"a private word")
+        hold.capture(units=ONE, also=lambda tx, _: gateway.media.record_speech(tx, key, 14))
+    assert gateway.storage.size(key) == 14
+    assert gateway.erasure.sweep() == 1
+    assert gateway.storage.size(key) is None
+    is_gone(rich, files(gateway))
+
+
+def test_a_caller_whose_key_was_checked_just_before_begins_nothing_any_more(rich: Client) -> None:
+    gateway = rich.gateway
+    gateway.erasure.erase(rich.profile_id, by=CLI)
+    with (
+        pytest.raises(Unauthenticated),
+        gateway.calls.hold(Call(rich.profile_id, "core-tts", "req_late"), units=ONE),
+    ):
+        raise AssertionError("unreachable")
+    with pytest.raises(Unauthenticated):
+        gateway.media.prepare_upload(
+            rich.profile_id, media_type="audio", filename="a.wav", content_type="audio/wav", size_bytes=None
+        )
+
+
+def test_a_suspended_profile_begins_nothing_and_its_running_job_ends_well(humming: Humming) -> None:
+    client = open_client(humming.gateway)
+    speech = {"text": "Hello.", "voice_id": "hum", "output_format": "wav"}
+    job_id = client.post(TTS, speech, headers={"Prefer": "respond-async"}).json()["job"]["id"]
+    with humming.gateway.database.transaction() as tx:
+        humming.gateway.accounts.suspend(tx, client.profile_id, by=CLI)
+    with pytest.raises(Forbidden), humming.gateway.calls.hold(Call(client.profile_id, "core-tts", "r"), units=ONE):
+        raise AssertionError("unreachable")
+    work(humming, job_id)
+    job = humming.gateway.jobs.find(job_id)
+    assert job is not None
+    assert job.status == "completed"
+    assert humming.gateway.erasure.erase(client.profile_id, by=CLI).left == []
+    with pytest.raises(VoxportError), humming.gateway.database.transaction() as tx:
+        humming.gateway.accounts.resume(tx, client.profile_id, by=CLI)
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.support.client import settings_for
+from tests.support.providers import hum
+from voxport.audit.service import CLI
+from voxport.db.session import Database
+from voxport.gateway import open_gateway
+gateway = hum(open_gateway(settings_for(Path(sys.argv[1])))).gateway
+left = int(sys.argv[3])
+def counted(self, *arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, *arguments)
+real, Database.transaction = Database.transaction, counted
+gateway.erasure.erase(sys.argv[2], by=CLI)
+print("ended")
+"""
+
+
+@pytest.mark.slow
+def test_an_erasure_that_is_killed_at_any_of_its_commits_is_ended_by_the_worker(make_gateway: MakeGateway) -> None:
+    """kill -9 before each transaction in turn, until one run comes to its end."""
+    root = Path(__file__).resolve().parents[2]
+    kills = 0
+    gateway = make_gateway()
+    for commits in range(100):
+        humming = hum(gateway)
+        client = filled(humming)
+        neighbour_files = {key for key in files(gateway) if client.profile_id not in key}
+        command = [sys.executable, "-c", _KILLED, str(gateway.settings.data_dir), client.profile_id, str(commits)]
+        done = subprocess.run(command, env=environment(), cwd=root, capture_output=True, text=True)
+        if done.stdout == "ended\n":
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        kills += 1
+        if commits:
+            assert client.get("/v2/billing/balance").status_code == 401
+            assert humming.gateway.erasure.sweep() == 1
+            is_gone(client, files(gateway) & neighbour_files)
+    assert kills >= 8
