@@ -94,6 +94,16 @@ def test_a_whole_flow_with_errors_leaves_no_secret_in_the_log(tmp_path: Path) ->
         assert client.post("/v1/proxy/core-voice-clone", json=clone).status_code == 503
         spoken = {"text": "Hello.", "voice_id": "21m00Tcm4TlvDq8ikWAM", "provider": "elevenlabs"}
         assert client.post("/v1/proxy/core-tts", json=spoken).status_code >= 400
+        signing = [client.get("/v2/webhooks/secret").json()["data"]["secret"]]
+        signing.append(client.post("/v2/webhooks/secret/rotate").json()["data"]["secret"])
+        told = f"https://hooks.example.com/in?token={SECRET}"
+        job = client.post(
+            "/v1/proxy/core-voice-clone", json={**clone, "provider": "local", "webhook_url": told}
+        ).json()["job"]
+        assert client.post(f"/v2/jobs/{job['id']}/cancel").status_code == 200
+        assert client.put("/v2/billing/alert", json={"below": 1, "webhook_url": told}).status_code == 200
+        refused = client.put("/v2/billing/alert", json={"below": 1, "webhook_url": f"http://10.0.0.1/?token={SECRET}"})
+        assert refused.status_code == 400
         guessed = httpx2.get(f"{running.url}/v2/jobs", headers={"Authorization": f"Bearer vxp_{SECRET}"})
         assert guessed.status_code == 401
         raw = f"GET /v2/jobs?signature={SECRET} HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer {SECRET}\r\n\r\n"
@@ -102,5 +112,5 @@ def test_a_whole_flow_with_errors_leaves_no_secret_in_the_log(tmp_path: Path) ->
             pass
         log = running.stderr.read_text
         wait_until(lambda: '"status": 429' in log(), seconds=10, what="the line of the last call")
-    for secret in (running.key, signature, reading, provider_key, SECRET):
+    for secret in (running.key, signature, reading, provider_key, SECRET, *signing):
         assert secret not in log(), secret

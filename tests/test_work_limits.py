@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import httpx2
 import pytest
@@ -15,6 +16,7 @@ from tests.conftest import MakeClient, MakeGateway
 from tests.support.client import Client, error_of, open_client
 from tests.support.providers import hum
 from voxport.clock import now
+from voxport.settings import Settings
 
 CLONE = "/v1/proxy/core-voice-clone"
 INSTANT = "/v1/proxy/core-instant-clone-tts"
@@ -53,6 +55,43 @@ def test_clones_of_every_kind_count_together(made: Callable[..., Client]) -> Non
     assert client.balance()["held"] == 5  # of the one job
     assert client.post(TTS, LONG).status_code == 200
     assert client.another().post(CLONE, AUDIO).status_code == 202
+
+
+def test_as_shipped_60_voices_are_made_in_an_hour_and_500_in_a_day(make_gateway: MakeGateway) -> None:
+    shipped = {name: Settings.model_fields[name].default for name in ("clones_per_hour", "clones_per_day")}
+    client = open_client(make_gateway(**shipped), "10000")
+    assert [client.post(CLONE, AUDIO).status_code for _ in range(61)] == [202] * 60 + [429]
+    for hours in range(1, 9):
+        with client.gateway.database.transaction() as tx:
+            tx.execute(text("UPDATE holds SET created_at = :moment"), {"moment": now() - timedelta(hours=2)})
+        found = [client.post(CLONE, AUDIO).status_code for _ in range(61)].count(202)
+        assert found == min(60, 500 - 60 * hours)
+    answer = client.post(CLONE, AUDIO)
+    assert error_of(answer)["details"] == {"retry_after": ANY, "limit": 500, "window_seconds": 86_400}
+
+
+def test_a_limit_of_0_is_none(make_gateway: MakeGateway) -> None:
+    client = open_client(
+        make_gateway(clones_per_hour=0, clones_per_day=0, max_open_jobs=0, max_stored_bytes=0), "10000"
+    )
+    assert {client.post(CLONE, AUDIO).status_code for _ in range(70)} == {202}
+    assert client.announce(size_bytes=200 << 20).status_code == 200
+
+
+def test_a_replay_counts_once(made: Callable[..., Client]) -> None:
+    client = made(clones_per_hour=1)
+    answers = [client.post(CLONE, AUDIO, headers={"Idempotency-Key": "one"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202] * 3
+    assert client.post(CLONE, AUDIO, headers={"Idempotency-Key": "two"}).status_code == 429
+
+
+def test_a_refused_call_may_be_sent_again_with_its_key_when_there_is_room(made: Callable[..., Client]) -> None:
+    client = made(max_open_jobs=1)
+    first = client.post(CLONE, AUDIO).json()["job"]["id"]
+    again = {"Idempotency-Key": "one"}
+    assert client.post(CLONE, AUDIO, headers=again).status_code == 429
+    assert client.post(f"/v2/jobs/{first}/cancel").status_code == 200
+    assert client.post(CLONE, AUDIO, headers=again).status_code == 202
 
 
 def test_a_cancelled_clone_counts(made: Callable[..., Client]) -> None:
@@ -159,6 +198,13 @@ def test_speech_needs_room_and_counts_with_its_size(made: Callable[..., Client])
     full(client.post(TTS, body, headers=LATER))
     assert client.balance()["held"] == 0
     assert client.post(TTS, {**body, "stream": True}).status_code == 200  # nothing is kept of it
+
+
+def test_speech_that_comes_at_once_finds_its_room_or_is_refused(made: Callable[..., Client]) -> None:
+    client = made(max_stored_bytes=300_000)
+    statuses = at_once(16, lambda: client.post(TTS, {**LONG, "output_format": "wav"}))
+    assert set(statuses) <= {200, 403}
+    assert 1 <= statuses.count(200) <= 300_000 // 48_044
 
 
 def test_a_room_that_was_given_up_meanwhile_is_asked_for_again_at_the_end(make_client: MakeClient) -> None:

@@ -34,7 +34,7 @@ from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gate
 from voxport.web.health import router as health
-from voxport.web.openapi import describe
+from voxport.web.openapi import describe, operation_id
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
@@ -73,7 +73,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         version=voxport.__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=operation_id,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
             "5XX": {"model": ErrorBody, "description": "What went wrong at the provider, or in the gateway"},

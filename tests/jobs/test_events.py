@@ -24,6 +24,7 @@ from voxport.gateway import open_gateway
 from voxport.jobs.feed import Watcher
 from voxport.jobs.history import Place
 from voxport.jobs.stream import EventStream
+from voxport.web.protocol import Patience
 
 CLONE = "/v1/proxy/core-voice-clone"
 AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
@@ -191,6 +192,18 @@ def test_who_comes_back_gets_every_change_that_was_missed(customer: Client, open
     assert [one.data["status"] for one in again] == ["processing", "processing", "failed"]
     assert "error" not in again[0].data
     assert again[-1].data == shown(customer, job_id)
+
+
+def test_a_stream_in_which_nothing_happens_is_no_slow_reader(customer: Client) -> None:
+    job_id = queue(customer)
+    patience = Patience(head=0.3, window=0.3, body=0.5, reader=0.3)
+    with serving(customer, patience) as port, closing(Stream(port, customer, job_id)) as stream:
+        events = stream.events()
+        assert next(events).data["status"] == "queued"
+        time.sleep(2)
+        customer.post(f"/v2/jobs/{job_id}/cancel")
+        assert [one.data["status"] for one in events] == ["cancelled"]
+        assert stream.is_whole
 
 
 def test_who_has_seen_the_end_is_told_that_nothing_more_comes(customer: Client, opened: Any) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.conftest import MakeClient
-from tests.support.client import Client, error_of
+from tests.support.client import Client, error_of, open_client
 from tests.support.server import serving
 from voxport.accounts.keys import new_key
+from voxport.gateway import open_gateway
+from voxport.settings import Settings
 from voxport.web.buckets import Buckets, Policy
 
 BALANCE = "/v2/billing/balance"
@@ -136,6 +141,21 @@ def test_the_limit_of_an_address_also_holds_for_good_keys(make_client: MakeClien
     assert error_of(answers[-1])["details"]["policy"] == "address"
 
 
+def test_as_shipped_60_calls_come_at_once_and_20_a_second_after_them(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"_env_file": None, "data_dir": tmp_path}
+    gateway = open_gateway(Settings(**given))
+    try:
+        client = open_client(gateway)
+        began = time.monotonic()
+        answers = [client.get(BALANCE) for _ in range(200)]
+        passed = [answer.status_code for answer in answers].count(200)
+        assert 60 <= passed <= 60 + 20 * (time.monotonic() - began)
+        assert answers[0].headers["RateLimit-Policy"] == '"default";q=60;w=3'
+        assert {answer.status_code for answer in answers} == {200, 429}
+    finally:
+        gateway.close()
+
+
 @pytest.fixture
 def guarded(make_client: MakeClient) -> Client:
     return make_client(rate_limit_strangers_per_minute=5)
@@ -163,6 +183,36 @@ def test_a_customer_goes_on_though_a_stranger_of_the_same_address_guesses(guarde
     for _ in range(6):
         guess(guarded, {"X-API-Key": new_key()})
     assert guarded.get(BALANCE).status_code == 200
+
+
+def test_guesses_that_come_at_once_are_no_more_than_those_that_come_in_turn(guarded: Client) -> None:
+    keys = [new_key() for _ in range(40)]
+    with serving(guarded) as port, ThreadPoolExecutor(40) as pool:
+        answers = sorted(pool.map(lambda key: called(port, key), keys))
+    assert answers == [401] * 5 + [429] * 35
+
+
+def test_the_first_calls_of_a_good_key_may_all_come_at_once(guarded: Client) -> None:
+    with serving(guarded) as port, ThreadPoolExecutor(40) as pool:
+        assert list(pool.map(lambda _: called(port, guarded.key), range(40))) == [200] * 40
+
+
+def called(port: int, key: str) -> int:
+    return httpx2.get(f"http://127.0.0.1:{port}{BALANCE}", headers={"X-API-Key": key}, timeout=30).status_code
+
+
+def test_the_operators_key_is_not_guessed_either(make_client: MakeClient) -> None:
+    right = "an operator's key of more than 32 letters"
+    client = make_client(admin_key=right, rate_limit_strangers_per_minute=5)
+
+    def metrics(key: str) -> int:
+        return client.http.get("/metrics", headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert [metrics(f"{right}{number}") for number in range(7)] == [401] * 5 + [429] * 2
+    assert metrics(right) == 429
+    assert guess(client, {"X-API-Key": new_key()}) == 429  # it is one address, whatever it guesses
+    other = make_client(admin_key=right, rate_limit_strangers_per_minute=5)
+    assert other.http.get("/metrics", headers={"Authorization": f"Bearer {right}"}).status_code == 200
 
 
 def test_a_revoked_key_counts_as_none(guarded: Client) -> None:

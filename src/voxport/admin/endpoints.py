@@ -171,12 +171,12 @@ def refund(
 
 
 @router.get("/profiles/{profile_id}/keys", summary="The keys of a profile; never the keys themselves")
-def list_profile_keys(profile_id: str, accounts: AccountsDep) -> KeyList:
+def list_keys(profile_id: str, accounts: AccountsDep) -> KeyList:
     return KeyList(data=[key_row(row) for row in accounts.list_keys(profile_id)])
 
 
 @router.post("/profiles/{profile_id}/keys", status_code=201, summary="A new key; it is shown this once")
-def create_profile_key(
+def create_key(
     profile_id: str, body: NewKey, by: ByOperator, accounts: AccountsDep, database: DatabaseDep
 ) -> MadeKeyBody:
     with database.transaction() as tx:
@@ -185,14 +185,14 @@ def create_profile_key(
 
 
 @router.delete("/keys/{key_id}", summary="Revoke a key")
-def revoke_profile_key(key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep) -> RevokedBody:
+def revoke_key(key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep) -> RevokedBody:
     with database.transaction() as tx:
         accounts.revoke_key(tx, key_id, by=by)
     return RevokedBody(data=RevokedData(id=key_id))
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, summary="A new key in place of one, which works on for a while")
-def rotate_profile_key(
+def rotate_key(
     key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep, body: Rotation | None = None
 ) -> RotatedKeyBody:
     at_once = body is not None and body.revoke_at_once

@@ -66,7 +66,7 @@ def usage_report(
     group_by: GroupBy = "service",
     begin: Annotated[str | None, Query(alias="from", max_length=64, description=_MOMENT)] = None,
     end: Annotated[str | None, Query(alias="to", max_length=64, description=f"Not part of it. {_MOMENT}")] = None,
-    accept: Annotated[list[str] | None, Header(description="`text/csv` for CSV.")] = None,
+    accept: Annotated[list[str] | None, Header(include_in_schema=False)] = None,
 ) -> UsageBody | Response:
     rows = usage(database, caller.profile_id, group_by=group_by, period=period_of(begin, end))
     if prefers(accept, "text/csv", to="application/json"):

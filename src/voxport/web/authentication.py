@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -46,17 +47,16 @@ class AdminRoute(APIRoute):
 
         async def authenticated(request: Request) -> Response:
             expected: SecretStr = request.app.state.gateway.settings.admin_key
-            right = expected.get_secret_value().encode()
-
-            def check(sent: str) -> None:
-                if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), right):
-                    raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
-
             limits: RateLimits = request.app.state.rate_limits
-            await limits.admit(request, _key_of, check)
+            await limits.admit(request, _key_of, partial(_require_same, expected.get_secret_value().encode()))
             return await handle(request)
 
         return authenticated
+
+
+def _require_same(expected: bytes, sent: str) -> None:
+    if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), expected):
+        raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
 
 
 async def _principal(request: Request) -> Principal:

@@ -1,0 +1,29 @@
+"""What the log tells of webhooks: not where to, beyond the host, and nothing of what signs them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from tests.webhooks.conftest import Hooked, MakeReceiver
+from voxport.testing.receiver import resets, says
+
+CAPABILITY = "T0AB12CD/c0ffee0badc0de"  # a URL that is itself a secret, as chat services give them out
+
+
+def test_no_line_tells_the_path_the_signature_or_the_secret(
+    receiver: MakeReceiver, hooked: Callable[..., Hooked], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    refusing, failing, taking = receiver(listening=False), receiver(resets), receiver(says(204, body=b""))
+    hooks = hooked(refusing, failing, taking)
+    for one in (refusing, failing, taking):
+        hooks.cancelled(f"{one.url}/{CAPABILITY}?token={CAPABILITY}")
+    secret = hooks.secret()
+    assert hooks.send() == 3
+    signature = taking.received[0].headers["webhook-signature"]
+    assert "did not arrive" in caplog.text
+    for hidden in (CAPABILITY, secret, signature):
+        assert hidden not in caplog.text
