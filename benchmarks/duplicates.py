@@ -184,7 +184,8 @@ class _Call:
         if "json" not in answer.headers["Content-Type"]:
             return answer.content
         body = answer.json()
-        audio = self._tried(lambda: httpx2.get(body["data"].pop("url"), timeout=30), until)
+        url = body["data"].pop("url")
+        audio = self._tried(lambda: httpx2.get(url, timeout=30), until)
         return audio + repr(body).encode()
 
     def _ended(self, job_id: str, until: float) -> bytes:
