@@ -86,13 +86,13 @@ def test_four_clients_get_the_same_share() -> None:
     places, done = limiter(start=4), Counter[str]()
 
     def call(client: str) -> None:
-        while done.total() < 400:
+        while done.total() < 600:
             with places.place(client):
                 time.sleep(0.002)
-                if done.total() < 400:  # those that wait in line at the end count for nobody
+                if done.total() < 600:  # those that wait in line at the end count for nobody
                     done[client] += 1
 
-    crowd = ["a"] * 40 + ["b"] * 12 + ["c"] * 8 + ["d"] * 4
+    crowd = ["a"] * 40 + ["b"] * 20 + ["c"] * 14 + ["d"] * 12
     threads = [threading.Thread(target=call, args=(client,)) for client in crowd]
     for thread in threads:
         thread.start()
