@@ -128,16 +128,16 @@ def test_another_key_goes_on(limited: Client) -> None:
 
 
 def test_health_is_never_refused(make_client: MakeClient) -> None:
-    client = make_client(rate_limit_address_per_second=1)
-    answers = [client.http.get("/v1/nowhere").status_code for _ in range(4)]
-    assert answers == [404, 404, 404, 429]
+    client = make_client(rate_limit_address_per_second=0.1)
+    answers = [client.http.get("/v1/nowhere").status_code for _ in range(3)]
+    assert answers == [404, 429, 429]
     assert all(client.http.get("/healthz").status_code == 200 for _ in range(10))
 
 
 def test_the_limit_of_an_address_also_holds_for_good_keys(make_client: MakeClient) -> None:
-    client = make_client(rate_limit_address_per_second=1)
-    answers = [one.get(BALANCE) for one in (client, client.another(), client.another(), client.another())]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    client = make_client(rate_limit_address_per_second=0.1)
+    answers = [one.get(BALANCE) for one in (client, client.another())]
+    assert [answer.status_code for answer in answers] == [200, 429]
     assert error_of(answers[-1])["details"]["policy"] == "address"
 
 
