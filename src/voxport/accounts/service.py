@@ -220,8 +220,8 @@ class Accounts:
 
 def require_active(tx: Session, profile_id: str) -> None:
     """Whether something new may begin, looked up so that a suspension or an erasure comes before or after the whole
-    transaction: the key was checked before it. The lock is the first that a transaction takes, and as strong as any
-    that it takes of the row, so that two never wait for each other. Raises Forbidden, Unauthenticated."""
+    transaction: the key was checked before it. After the balance is the order of the locks, and this one is as strong
+    as any of the row, so that two never wait for each other. Raises Forbidden, Unauthenticated."""
     state = repository.locked_state(tx, profile_id)
     if state not in ("active", None):
         raise _inactive(state)

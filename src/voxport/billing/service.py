@@ -93,7 +93,6 @@ class Billing:
         """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
         Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved; Forbidden, Unauthenticated
         (see require_active)."""
-        require_active(tx, profile_id)
         repository.ensure_balance(tx, profile_id)
         if not repository.reserve(tx, profile_id, amount):
             balance = self.funds(tx, profile_id).balance
@@ -101,7 +100,9 @@ class Billing:
                 f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}.",
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
-        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.
+        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so. A call
+        # that is refused for money locks nothing, so that a thousand of them don't wait for each other.
+        require_active(tx, profile_id)
         self._clone_limits.require(tx, profile_id, service)
         hold = Hold(
             id=new_id("hold"),
