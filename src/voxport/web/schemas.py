@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+# Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
+LONGEST = 1_048_576
+
 
 class RequestBody(BaseModel):
     """A body that a client sends: an unknown field is an error, and no value is bent to another type."""
