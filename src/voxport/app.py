@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -33,6 +34,7 @@ from voxport.web.bodies import BodyLimitMiddleware
 from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gate
+from voxport.web.health import Readiness
 from voxport.web.health import router as health
 from voxport.web.openapi import describe, operation_id
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
@@ -83,12 +85,11 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.state.gateway = gateway
     app.state.gate = Gate(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
     app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
+    app.state.uploading = Counter()
     app.state.providers = gateway.providers
-    app.state.readiness = {
-        "database": gateway.database.ping,
-        "storage": gateway.storage.check,
-        "engine": gateway.local.is_ready,
-    }
+    app.state.readiness = Readiness(
+        {"database": gateway.database.ping, "storage": gateway.storage.check, "engine": gateway.local.is_ready}
+    )
     # Of this application: several may live in one process, and each counts its own requests.
     registry = CollectorRegistry()
     registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))

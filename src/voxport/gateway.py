@@ -120,7 +120,8 @@ class ConfigError(Exception):
 
 def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[[], datetime]) -> Gateway:
     catalog = load_catalog(settings.catalog_file)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # Recordings, texts and the secret: for nobody else on the machine.
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = load_secret(settings)
     storage = open_storage(settings.resolved_storage_url)
     database = Database(settings.resolved_database_url)

@@ -20,12 +20,15 @@ _NAMES = (
     r"|secret(?:[_-]key)?|password"
 )
 _SECRET_NAME = re.compile(rf"authorization|{_NAMES}", re.IGNORECASE)
+_SEPARATOR = r"(?::|%(?:25)*3A)(?://|%(?:25)*2F%(?:25)*2F)"
+# A path of a stranger comes here too: what is looked for from each place ends soon, so that the time grows with the
+# length of the text only.
 _SECRETS = re.compile(
     # Our keys, webhook secrets, and keys as the providers give them out.
     r"(?P<kind>vxp_|whsec_|\bsk[_-])[0-9A-Za-z_+/=-]{4,}"
     # The query of any URL, also of one that was quoted into another: that is where signatures and tokens are.
-    r"|(?P<url>https?(?:://|%(?:25)*3A%(?:25)*2F%(?:25)*2F)[^\s\"'?]*?(?:\?|%(?:25)*3F))[^\s\"']+"
-    r"|(?P<user>\b[a-z0-9+]+://[^\s:/@\"']*:)[^\s@/\"']+(?=@)"
+    rf"|(?P<url>https?{_SEPARATOR}(?:(?!https?{_SEPARATOR})[^\s\"'?])*?(?:\?|%(?:25)*3F))[^\s\"']+"
+    r"|(?P<user>(?<![a-z0-9+])[a-z0-9+]++://[^\s:/@\"']*:)[^\s@/\"']+(?=@)"
     rf"|(?P<scheme>\bauthorization{_IS}(?:(?:bearer|basic|digest|token)\s+)?|\bbearer\s+){_END}"
     rf"|(?P<name>\b(?:{_NAMES}){_IS}){_END}",
     re.IGNORECASE,

@@ -136,3 +136,9 @@ def test_the_list_of_keys_tells_them_apart_and_never_tells_them(gateway: Gateway
     assert client.key.startswith(rows[0].hint)
     assert len(rows[0].hint) == 8
     assert len(gateway.accounts.list_keys()) == 2
+
+
+def test_the_data_folder_is_for_nobody_else_on_the_machine(make_gateway: MakeGateway) -> None:
+    folder = make_gateway().settings.data_dir
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import update
 from tests.conftest import MakeClient
 from tests.support.client import Client, error_of
 from tests.support.crowd import at_once
+from tests.support.server import serving
 from voxport.accounts.keys import is_well_formed
 from voxport.accounts.models import ApiKey
 from voxport.audit.service import CLI
@@ -104,3 +107,18 @@ def test_a_suspended_profiles_keys_are_refused_on_everything_until_it_is_resumed
         assert not accounts.suspend(tx, client.profile_id, by=CLI)
         assert accounts.resume(tx, client.profile_id, by=CLI)
     assert client.get(BALANCE).status_code == 200
+
+
+def test_a_request_that_is_held_open_does_not_outlive_its_key(client: Client) -> None:
+    stolen = client.post(KEYS, {"name": "stolen"}).json()["data"]
+    body = b'{"name": "of a thief"}'
+    head = [f"POST {KEYS} HTTP/1.1", "Host: g", f"X-API-Key: {stolen['key']}", f"Content-Length: {len(body)}", "", ""]
+    with serving(client) as port, socket.create_connection(("127.0.0.1", port), 20) as connection:
+        connection.sendall("\r\n".join(head).encode() + body[:-1])
+        time.sleep(1.5)
+        assert client.delete(f"{KEYS}/{stolen['id']}").status_code == 200
+        connection.sendall(body[-1:])
+        answer = connection.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"key_revoked" in answer
+    assert "of a thief" not in client.get(KEYS).text

@@ -162,3 +162,10 @@ def test_lists_come_in_pages_and_what_is_stored_is_counted(client: Client) -> No
     ok(ask(client, "DELETE", f"/profiles/{other.profile_id}"))
     assert client.http.get(place["public_url"]).status_code == 404
     assert other.get("/v2/billing/balance").status_code == 401
+
+
+@pytest.mark.parametrize("field", ["request_id", "ledger_id"])
+def test_an_id_with_a_nul_is_refused_before_the_database_is_asked(client: Client, field: str) -> None:
+    answer = ask(client, "POST", "/refunds", {field: "led_\x00", "reference": "a"})
+    assert answer.status_code == 422  # Postgres would fail to look for it
+    assert error_of(answer)["code"] == "validation_failed"

@@ -70,6 +70,9 @@ class Stream:
                     yield found
         self.is_whole = True
 
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
     def close(self) -> None:
         self._file.close()
         self._socket.close()
@@ -323,6 +326,7 @@ def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothin
             watcher,
             Place(None),
             lambda job: "{}",
+            require_key=lambda: None,
             keep_alive_seconds=0.2,
             stall_seconds=0.3,
         )
@@ -346,3 +350,34 @@ def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothin
     anyio.run(lambda: run(stalls=True))
     assert time.monotonic() - began < 1.0
     assert len([chunk for chunk in sent if chunk]) == 1
+
+
+def test_a_stream_ends_with_its_client_also_where_another_request_waits_behind_it(
+    customer: Client, opened: Any
+) -> None:
+    job_id = queue(customer)
+    stream = opened(job_id)
+    next(stream.events())
+    stream.send(b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n")
+    time.sleep(0.2)
+    stream.close()
+    customer.gateway.jobs.begin(job_id)
+    feed = customer.app.state.feed
+    for number in range(100):
+        if feed._open == {}:
+            return
+        customer.gateway.jobs.advance(job_id, "fetching", number / 100)
+        time.sleep(0.1)
+    pytest.fail("the stream went on though nobody reads it")
+
+
+def test_a_stream_ends_with_its_key_before_it_tells_more(customer: Client, opened: Any) -> None:
+    job_id = queue(customer)
+    stolen = customer.post("/v2/keys", {"name": "stolen"}).json()["data"]
+    thief = customer.another()
+    thief.key = stolen["key"]
+    events = opened(job_id, client=thief).events()
+    next(events)
+    assert customer.delete(f"/v2/keys/{stolen['id']}").status_code == 200
+    customer.gateway.jobs.begin(job_id)
+    assert list(events) == []

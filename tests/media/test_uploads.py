@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.conftest import MakeClient
 from tests.support.client import Client, error_of
 from tests.support.server import serving, talk, wait_until
 from tests.support.uploads import DATA, MiB, path_of, stored
+from voxport.audit.service import CLI
 
 # A file goes in, and comes out the same.
 
@@ -271,6 +273,37 @@ def test_of_many_puts_at_once_one_wins_and_its_file_is_whole(alone: Client) -> N
     winner = next(number for number, status in statuses.items() if status == 200)
     assert alone.http.get(place["public_url"]).content == bytes([winner]) * 300_000
     assert len(stored(alone)) == 1
+
+
+def test_of_many_puts_to_one_url_two_at_most_are_written_to_the_disk(alone: Client) -> None:
+    place = alone.place()
+    head = f"PUT {path_of(place['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
+    with serving(alone) as port, contextlib.ExitStack() as stack:
+        answers = []
+        for number in range(6):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            connection.sendall(f"{head}Content-Length: 3000000\r\n\r\n".encode())
+            if number < 2:
+                wait_until(lambda many=number + 1: len(stored(alone)) == many, seconds=10, what="the begun file")
+            else:
+                answers.append(connection.recv(65_536))
+        assert all(answer.startswith(b"HTTP/1.1 409") and b"upload_in_flight" in answer for answer in answers)
+        assert len(stored(alone)) == 2
+    wait_until(lambda: stored(alone) == [], seconds=10, what="the end of the begun files")
+    assert alone.put(place["upload_url"], DATA).status_code == 200
+
+
+def test_a_suspended_profile_uploads_nothing_and_goes_on_when_it_is_resumed(alone: Client) -> None:
+    place = alone.place()
+    accounts, database = alone.gateway.accounts, alone.gateway.database
+    with database.transaction() as tx:
+        accounts.suspend(tx, alone.profile_id, by=CLI)
+    answer = alone.put(place["upload_url"], DATA)
+    assert answer.status_code == 403
+    assert error_of(answer)["code"] == "profile_suspended"
+    with database.transaction() as tx:
+        accounts.resume(tx, alone.profile_id, by=CLI)
+    assert alone.put(place["upload_url"], DATA).status_code == 200
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from tests.support.client import Client, error_of
 from tests.support.server import serving, talk
+from voxport.web.bodies import Depth
 
 LIMIT = 1_048_576
 PATHS = ["/v1/proxy/core-tts", "/v1/proxy/core-voice-clone", "/v1/proxy/upload-media", "/v2/jobs/x/cancel", "/nowhere"]
@@ -78,3 +80,39 @@ def test_a_length_that_is_no_number_harms_nobody(client: Client, length: str) ->
         received = talk(port, request_head(PATHS[0], client.key, f"Content-Length: {length}") + b"{}", seconds=5)
         assert received[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 422", b""), received
         assert talk(port, b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+MILLIONS = {
+    "fields": "{" + ",".join(f'"{number:x}":1' for number in range(100_000)) + "}",
+    "fields of a field": '{"text":"a","voice_id":"b","voice_settings":{'
+    + ",".join(f'"{n:x}":1' for n in range(90_000))
+    + "}}",
+    "brackets": "[" + "[[]]," * 200_000 + "1]",
+    "quotes": '"' * 1_000_000,
+    "escapes": '{"text":"' + '\\"' * 500_000 + '"}',
+    "a long name": '{"' + "k" * 1_000_000 + '":1}',
+}
+
+
+@pytest.mark.parametrize("body", MILLIONS.values(), ids=MILLIONS.keys())
+def test_a_mebibyte_of_mistakes_is_refused_in_a_moment_and_in_few_words(client: Client, body: str) -> None:
+    began = time.process_time()
+    answer = client.post_raw("/v1/proxy/core-tts", body.encode())
+    assert answer.status_code == 422
+    assert error_of(answer)["code"] == "validation_failed"
+    assert len(answer.content) < 2_000
+    assert time.process_time() - began < 2, "it is read in the thread that serves all calls"
+
+
+def levels(*pieces: bytes) -> int:
+    depth, deepest = Depth(), 0
+    for piece in pieces:
+        deepest = depth.feed(piece)
+    return deepest
+
+
+def test_brackets_count_as_levels_but_those_of_strings_do_not() -> None:
+    body = b'{"a":[{"[[[": "]}\\"[[\\\\"}, []], "b": "\\\\\\"{{{"}'
+    assert levels(body) == 3
+    assert levels(*(body[place : place + 1] for place in range(len(body)))) == 3
+    assert levels(b"[" * 20, b"]" * 20, b"[" * 33) == 33

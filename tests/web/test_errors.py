@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import re
 import sqlite3
@@ -12,6 +13,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeClient
 from tests.support.client import Client, error_of
+from voxport.web.health import Readiness
 
 WAV = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav"}
 REQUEST_ID = re.compile(r"req_[0-9a-z]{20}")
@@ -144,6 +146,22 @@ def test_readiness_names_what_is_not_ready(client: Client) -> None:
         "checks": {"database": "ok", "storage": "ok", "engine": "starting"},
         "circuits": {},
     }
+
+
+def test_readiness_is_looked_at_once_however_often_it_is_asked(client: Client) -> None:
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    async def ask() -> None:
+        readiness = Readiness({"storage": look})
+        answers = await asyncio.gather(*(readiness.results() for _ in range(100)))
+        assert answers == [{"storage": "ok"}] * 100
+
+    asyncio.run(ask())
+    assert looks == 1, "strangers ask too, and a look writes to the disk"
 
 
 def test_readiness_says_that_storage_fails_and_keeps_the_reason_for_the_log(make_client: MakeClient) -> None:

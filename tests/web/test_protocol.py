@@ -132,6 +132,18 @@ def test_an_upgrade_is_ignored_and_nothing_read_behind_it(port: int) -> None:
     assert statuses(received) == [b"200"]
 
 
+def test_few_requests_wait_on_a_connection_and_each_is_answered(port: int) -> None:
+    health = b"GET /healthz HTTP/1.1\r\n" + HOST
+    received = everything(port, (health + b"\r\n") * 5 + health + b"Connection: close\r\n\r\n")
+    assert statuses(received) == [b"200"] * 6
+
+
+def test_thousands_of_requests_that_wait_on_a_connection_end_it(port: int) -> None:
+    sent = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
+    assert len(statuses(everything(port, sent * 2_000))) < 20
+    assert talk(port, sent).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "code"),
     [

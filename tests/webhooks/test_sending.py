@@ -180,6 +180,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
     assert timedelta(seconds=55) < later <= timedelta(seconds=60)
     assert asked_wait(format_datetime(datetime(2001, 1, 1, tzinfo=UTC), usegmt=True)) == timedelta()
     assert [asked_wait(text) for text in (None, "", "soon", "-5", "9" * 30)] == [None] * 5
+    assert asked_wait("Mon, 01 Jan 2026 00:00:00 +99999999999999999") is None
 
 
 def test_a_receiver_that_is_gone_for_good_is_told_no_more(hooked: MakeHooked, receiver: MakeReceiver) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import ApiKey, Profile
@@ -62,9 +62,12 @@ def lasting_keys(tx: Session, profile_id: str) -> set[str]:
 
 def key_by_digest(tx: Session, digest: str) -> tuple[ApiKey, str] | None:
     """A key, and the state of its profile."""
-    query = select(ApiKey, Profile.state).join(Profile, Profile.id == ApiKey.profile_id)
-    row = tx.execute(query.where(ApiKey.digest == digest)).first()
-    return None if row is None else (row[0], row[1])
+    return _with_state(tx, ApiKey.digest == digest)
+
+
+def key_and_state(tx: Session, key_id: str) -> tuple[ApiKey, str] | None:
+    """The same, by the key's id."""
+    return _with_state(tx, ApiKey.id == key_id)
 
 
 def revoke(tx: Session, key_id: str, moment: datetime) -> bool:
@@ -78,3 +81,9 @@ def expire(tx: Session, key_id: str, moment: datetime) -> None:
 
 def key(tx: Session, key_id: str) -> ApiKey | None:
     return tx.scalar(select(ApiKey).where(ApiKey.id == key_id).execution_options(populate_existing=True))
+
+
+def _with_state(tx: Session, which: ColumnElement[bool]) -> tuple[ApiKey, str] | None:
+    query = select(ApiKey, Profile.state).join(Profile, Profile.id == ApiKey.profile_id).where(which)
+    row = tx.execute(query).first()
+    return None if row is None else (row[0], row[1])

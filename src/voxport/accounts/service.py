@@ -54,14 +54,16 @@ class Accounts:
             if key.startswith("vxp_") and not keys.is_well_formed(key):
                 raise Unauthenticated("The API key is mistyped or cut: its checksum is wrong. Copy it again.")
             raise Unauthenticated("The API key is not known here. Make one with `voxport keys create PROFILE`.")
-        row, state = found
-        if row.revoked_at is not None:
-            raise Unauthenticated("The API key was revoked. Use another one.", code="key_revoked")
-        if row.expires_at is not None and row.expires_at <= now():
-            raise Unauthenticated("The API key was rotated: use the one that replaced it.", code="key_revoked")
-        if state != "active":
-            raise _inactive(state)
-        return Principal(row.profile_id, row.id)
+        _require_good(*found)
+        return Principal(found[0].profile_id, found[0].id)
+
+    def require_good(self, caller: Principal) -> None:
+        """Whether a caller's key would still be let in. Raises Unauthenticated, Forbidden."""
+        with self._database.snapshot() as tx:
+            found = repository.key_and_state(tx, caller.key_id)
+        if found is None:
+            raise _revoked()
+        _require_good(*found)
 
     # Profiles
 
@@ -225,10 +227,24 @@ def require_active(tx: Session, profile_id: str) -> None:
         raise _inactive(state)
 
 
+def _require_good(row: ApiKey, state: str) -> None:
+    """Whether a key of a profile in that state may be used. Raises Unauthenticated, Forbidden."""
+    if row.revoked_at is not None:
+        raise _revoked()
+    if row.expires_at is not None and row.expires_at <= now():
+        raise Unauthenticated("The API key was rotated: use the one that replaced it.", code="key_revoked")
+    if state != "active":
+        raise _inactive(state)
+
+
+def _revoked() -> Unauthenticated:
+    return Unauthenticated("The API key was revoked. Use another one.", code="key_revoked")
+
+
 def _inactive(state: str) -> VoxportError:
     if state == "suspended":
         return Forbidden("This profile is suspended. Ask the operator of this gateway.", code="profile_suspended")
-    return Unauthenticated("The API key was revoked. Use another one.", code="key_revoked")
+    return _revoked()
 
 
 def _gone(profile_id: str) -> Conflict:

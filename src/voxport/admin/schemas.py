@@ -57,8 +57,8 @@ class Adjustment(RequestBody):
 class Refund(RequestBody):
     """Of a call, by its request id or by the id of its charge in the ledger. Without `amount`, all that is left."""
 
-    request_id: Annotated[str, StringConstraints(max_length=64)] | None = None
-    ledger_id: Annotated[str, StringConstraints(max_length=64)] | None = None
+    request_id: Annotated[str, StringConstraints(max_length=64, pattern=_LINE)] | None = None
+    ledger_id: Annotated[str, StringConstraints(max_length=64, pattern=_LINE)] | None = None
     amount: Tokens | None = None
     reference: Reference = _REFERENCE
     note: Note | None = None

@@ -69,7 +69,7 @@ def restore(settings: Settings, folder: Path) -> Summary:
         raise BackupError("The backup is not whole, and nothing was restored:\n" + "\n".join(problems[:20]))
     _require_secret(settings, manifest)
     _require_empty(settings, manifest)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if _SECRET in manifest.files and settings.secret_key is None:
         with (folder / _SECRET).open("rb") as file:
             copy(file, settings.data_dir / _SECRET)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.service import Accounts
 from voxport.catalog import ServiceName
 from voxport.idempotency.claim import Answer
 from voxport.jobs.feed import FeedDep
@@ -64,6 +66,7 @@ async def job_events(
     jobs: JobsDep,
     media: MediaDep,
     feed: FeedDep,
+    accounts: Annotated[Accounts, part("accounts")],
     last_event_id: Annotated[str | None, Header(description="The id of the last event that you got.")] = None,
 ) -> Response:
     job, events = await run_in_threadpool(jobs.history, caller.profile_id, job_id)
@@ -72,7 +75,12 @@ async def job_events(
         return Response(status_code=204)
     watcher = feed.open(caller.profile_id, job_id)
     return EventStream(
-        jobs, feed, watcher, place, lambda one: job_body(one, media.read_url).model_dump_json(exclude_unset=True)
+        jobs,
+        feed,
+        watcher,
+        place,
+        lambda one: job_body(one, media.read_url).model_dump_json(exclude_unset=True),
+        require_key=partial(accounts.require_good, caller),
     )
 
 

@@ -13,7 +13,7 @@ from anyio import to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from voxport.errors import NotFound
+from voxport.errors import Forbidden, NotFound, Unauthenticated
 from voxport.jobs.feed import Feed, Watcher
 from voxport.jobs.history import ENDED, Place, Shown, since
 from voxport.jobs.models import Job
@@ -21,14 +21,14 @@ from voxport.jobs.service import Jobs
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 STALL_SECONDS: Final = 30.0  # a reader that takes nothing for so long is gone, whatever its connection says
-_LONGEST_SECONDS: Final = 3_600.0  # then the client comes back, and its key is looked at again
+_LONGEST_SECONDS: Final = 3_600.0  # then the client comes back
 _RETRY: Final = b"retry: 2000\n\n"  # milliseconds after which a client that lost its stream comes back
 _log = logging.getLogger("voxport.jobs")
 
 
 class EventStream(Response):
     """Sends what happens to the job, from `place` on, until its end or until the client goes; then it gives the
-    watcher back. `shown` is a job's JSON."""
+    watcher back. `shown` is a job's JSON; `require_key` raises where the client's key is no longer good."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class EventStream(Response):
         place: Place,
         shown: Callable[[Job], str],
         *,
+        require_key: Callable[[], None],
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
@@ -51,6 +52,7 @@ class EventStream(Response):
         self._watcher = watcher
         self._place = place
         self._shown = shown
+        self._require_key = require_key
         self._keep_alive_seconds = keep_alive_seconds
         self._stall_seconds = stall_seconds
 
@@ -87,8 +89,9 @@ class EventStream(Response):
     def _news(self) -> tuple[bytes, bool]:
         """What the client has not seen, and whether that is all there will be."""
         try:
+            self._require_key()
             job, events = self._jobs.history(self._watcher.profile_id, self._watcher.job_id)
-        except NotFound:  # erased meanwhile
+        except (Unauthenticated, Forbidden, NotFound):  # revoked, suspended or erased meanwhile
             return b"", True
         news = since(self._place, job, events)
         if news:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import anyio
@@ -12,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from voxport.clock import iso
-from voxport.errors import BadSignature, Invalid, NotFound
+from voxport.errors import BadSignature, Conflict, Invalid, NotFound
 from voxport.media.models import Media
 from voxport.media.schemas import (
     DeletedFile,
@@ -39,6 +42,7 @@ uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies
 blobs = APIRouter(tags=["media"])
 
 _WRITE_BYTES = 1 << 20
+_PUTS_AT_ONCE = 2  # to one URL: who tries again may do so before the connection that broke is known to be dead
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FILE = {"audio/*": _BYTES, "video/*": _BYTES}
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
@@ -97,18 +101,19 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     grant = signer.verify("put", key, request.url.query)
     length = request.headers.get("content-length")
     announced = int(length) if length is not None and length.isascii() and length.isdigit() else None
-    await run_in_threadpool(media.check_upload, grant, request.headers.get("content-type"), announced)
-    try:
-        size = await _receive(request, grant, storage)
-    except BaseException as error:
-        with anyio.CancelScope(shield=True):
-            await run_in_threadpool(media.give_up_upload, grant)
-        if isinstance(error, ClientDisconnect):
-            raise _broken_off() from None
-        if isinstance(error, KeyTaken):
-            raise already_uploaded() from None
-        raise
-    await run_in_threadpool(media.record_upload, key, size)
+    with _one_of_few(request.app.state.uploading, key):
+        await run_in_threadpool(media.check_upload, grant, request.headers.get("content-type"), announced)
+        try:
+            size = await _receive(request, grant, storage)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(media.give_up_upload, grant)
+            if isinstance(error, ClientDisconnect):
+                raise _broken_off() from None
+            if isinstance(error, KeyTaken):
+                raise already_uploaded() from None
+            raise
+        await run_in_threadpool(media.record_upload, key, size)
     return StoredBody(data=StoredData(object_key=key, size_bytes=size))
 
 
@@ -157,6 +162,21 @@ def _facts(row: Media) -> dict[str, Any]:
         "size_bytes": row.size_bytes,
         "created_at": iso(row.created_at),
     }
+
+
+@contextlib.contextmanager
+def _one_of_few(uploading: Counter[str], key: str) -> Iterator[None]:
+    """The room of an upload is reserved once, and each PUT to its URL writes a file of its own: a thousand of them
+    would fill the disk. All in one event loop."""
+    if uploading[key] >= _PUTS_AT_ONCE:
+        raise Conflict("The file is being sent by another connection. Wait for its end.", code="upload_in_flight")
+    uploading[key] += 1
+    try:
+        yield
+    finally:
+        uploading[key] -= 1
+        if not uploading[key]:
+            del uploading[key]
 
 
 async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int:

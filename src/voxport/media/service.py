@@ -97,7 +97,7 @@ class MediaService:
     def check_upload(self, grant: Grant, content_type: str | None, content_length: int | None) -> None:
         """What can be refused before a byte of the file is read; and room for it is reserved: its length, or where
         that is not announced the most that it may have. Raises UnsupportedMedia, TooLarge, Invalid, Conflict,
-        NotFound, Forbidden (no room)."""
+        NotFound, Forbidden (no room, or the profile is suspended)."""
         sent = parse_content_type(content_type or "")
         if sent is None or str(sent) != grant.content_type:
             raise UnsupportedMedia(f"Send the file with the header Content-Type: {grant.content_type}")
@@ -112,6 +112,7 @@ class MediaService:
                 raise _removed()
             if row.size_bytes is not None:
                 raise already_uploaded()
+            require_active(tx, row.profile_id)
             self.require_room(tx, row.profile_id, size_bytes - row.reserved_bytes)
             repository.reserve(tx, grant.key, size_bytes)
 

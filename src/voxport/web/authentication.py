@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any
@@ -11,11 +12,14 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
+from starlette.requests import ClientDisconnect
 
 from voxport.accounts.service import Accounts, Principal
 from voxport.audit.service import Actor
-from voxport.errors import Unauthenticated
+from voxport.errors import BadRequest, Unauthenticated
 from voxport.web.ratelimits import RateLimits
+
+_BRIEF_SECONDS = 1.0
 
 
 class AuthenticatedRoute(APIRoute):
@@ -30,6 +34,9 @@ class AuthenticatedRoute(APIRoute):
             limits: RateLimits = request.app.state.rate_limits
             request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
             limits.count(request, request.state.principal.key_id)
+            if await _came_slowly(request):
+                # Whoever holds a request open does nothing with a key that was revoked meanwhile.
+                await limits.admit(request, _key_of, accounts.authenticate)
             return await self.answer(request, handle)
 
         return authenticated
@@ -87,6 +94,16 @@ KEY_SCHEMES = [
     Depends(HTTPBearer(auto_error=False, description="`Authorization: Bearer vxp_…`")),
     Depends(APIKeyHeader(name="X-API-Key", auto_error=False)),
 ]
+
+
+async def _came_slowly(request: Request) -> bool:
+    """Read the body, which stays with the request; whether it took a while."""
+    began = time.monotonic()
+    try:
+        await request.body()
+    except ClientDisconnect:
+        raise BadRequest("The connection broke before the whole body was there. Send it again.") from None
+    return time.monotonic() - began > _BRIEF_SECONDS
 
 
 def _key_of(request: Request) -> str:

@@ -81,7 +81,7 @@ def _shown(item: dict[str, Any]) -> dict[str, Any]:
     """What is said of one mistake: where, what, and a short look at what was sent."""
     return {
         "type": item["type"],
-        "loc": [part if isinstance(part, int) else _plain(part) for part in item["loc"]],
+        "loc": [part if isinstance(part, int) else _plain(part)[:_SHOWN_CHARACTERS] for part in item["loc"]],
         "msg": _plain(item["msg"]),
         "input": _short(item.get("input")),
     }

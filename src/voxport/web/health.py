@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 router = APIRouter(tags=["health"])
+_FRESH_SECONDS = 1.0
 _log = logging.getLogger("voxport.health")
+
+
+class Readiness:
+    """The checks, asked together, and at most once a second: whoever likes may ask for the answer, and as often. Those
+    who wait for it take no thread."""
+
+    def __init__(self, checks: dict[str, Callable[[], Any]]) -> None:
+        self._checks = checks
+        self._results: dict[str, str] = {}
+        self._fresh_until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def results(self) -> dict[str, str]:
+        """By name: `ok`, `starting` or `failing`."""
+        async with self._asking:
+            if time.monotonic() >= self._fresh_until:
+                self._results = await run_in_threadpool(self._ask)
+                self._fresh_until = time.monotonic() + _FRESH_SECONDS
+            return self._results
+
+    def _ask(self) -> dict[str, str]:
+        return {name: _result(name, check) for name, check in self._checks.items()}
 
 
 @router.get("/healthz", summary="The process answers")
@@ -19,9 +45,9 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="Database, storage and engine are ready", responses={503: {}})
-def readyz(request: Request) -> JSONResponse:
-    checks: dict[str, Callable[[], Any]] = request.app.state.readiness
-    results = {name: _result(name, check) for name, check in checks.items()}
+async def readyz(request: Request) -> JSONResponse:
+    readiness: Readiness = request.app.state.readiness
+    results = await readiness.results()
     ready = all(result == "ok" for result in results.values())
     # A hosted provider that is down takes nothing from the others: it is told, and the gateway is ready.
     circuits = {one.name: state for one in request.app.state.providers.all() if (state := one.circuit()) is not None}

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from voxport.errors import BadRequest, RequestTimeout, UriTooLong, VoxportError
 from voxport.ids import new_id
@@ -21,6 +21,7 @@ from voxport.settings import Settings
 from voxport.web.addresses import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, headers_too_large
 from voxport.web.requests import REQUEST_ID_HEADER, error_body
 
+_MOST_WAITING = 8  # requests on one connection, behind the one that is answered
 _log = logging.getLogger("voxport.http")
 
 
@@ -71,10 +72,15 @@ class StrictProtocol(HttpToolsProtocol):
         self._head_bytes = self._window_bytes = 0
         self._stalled_since: float | None = None
         self._mistake: VoxportError | None = None
+        self._answering: RequestResponseCycle | None = None
         self._looking = self.loop.call_later(self.patience.look, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._looking.cancel()
+        if self._answering is not None and not self._answering.response_complete:
+            # uvicorn tells the newest request only, which may be one that waits behind it.
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -108,6 +114,9 @@ class StrictProtocol(HttpToolsProtocol):
         self._since = self._window_since = self.loop.time()
         self._window_bytes = 0
         super().on_headers_complete()
+        if len(self.pipeline) > _MOST_WAITING:
+            # A read holds ten thousand small ones, each of which would take kilobytes until its turn comes.
+            self._object(BadRequest(f"At most {_MOST_WAITING} requests wait on a connection."))
         if self.parser.should_upgrade():
             # The upgrade is ignored, as may be; what follows on the connection could be read in two ways.
             self.cycle.keep_alive = False
@@ -130,6 +139,10 @@ class StrictProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._mistake or BadRequest("The request is not HTTP/1.1 that can be read in one way only."))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _check_head(self) -> None:
         """What llhttp lets through and a proxy in front may read in another way."""
@@ -193,6 +206,7 @@ class StrictProtocol(HttpToolsProtocol):
         request_id = new_id("req")
         _log.info("a client is cut", extra={"code": error.code, "status": error.status, "id": request_id})
         has_begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        has_begun |= bool(self.pipeline)  # then it is another one that is being answered
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+_MOST_FIELDS = 64
 
 # Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
 LONGEST = 1_048_576
@@ -14,6 +16,14 @@ class RequestBody(BaseModel):
     """A body that a client sends: an unknown field is an error, and no value is bent to another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, value: Any) -> Any:
+        """A mistake is told of each field that is not known: of a hundred thousand, ten megabytes."""
+        if isinstance(value, dict) and len(value) > _MOST_FIELDS:
+            raise ValueError(f"has more than {_MOST_FIELDS} fields")
+        return value
 
     @field_validator("*", mode="after")
     @classmethod
