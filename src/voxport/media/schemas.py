@@ -6,16 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import LONGEST, RequestBody
 
-# What is shorter and still too long is judged, or cut, by who makes use of it.
-_LONGEST = 65_536
 AudioUrl = Annotated[
     str,
     Field(
         alias="audioUrl",
         min_length=1,
-        max_length=_LONGEST,
+        max_length=LONGEST,
         description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
     ),
 ]
@@ -23,8 +21,8 @@ AudioUrl = Annotated[
 
 class UploadRequest(RequestBody):
     media_type: Literal["audio", "video"]
-    filename: str = Field(min_length=1, max_length=_LONGEST, examples=["speaker.wav"])
-    content_type: str = Field(min_length=1, max_length=_LONGEST, examples=["audio/wav"])
+    filename: str = Field(min_length=1, max_length=LONGEST, examples=["speaker.wav"])
+    content_type: str = Field(min_length=1, max_length=LONGEST, examples=["audio/wav"])
     size_bytes: int | None = Field(
         default=None, ge=1, description="Where given, only a file of exactly this size is taken."
     )

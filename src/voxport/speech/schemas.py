@@ -8,11 +8,10 @@ from pydantic import BaseModel, Field
 
 from voxport.jobs.schemas import WebhookUrl
 from voxport.providers.names import ProviderChoice
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import LONGEST, RequestBody
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-# The catalogue says what a service takes of it; this is what a body can hold.
-Text = Annotated[str, Field(max_length=1_048_576)]
+Text = Annotated[str, Field(max_length=LONGEST)]
 
 
 class VoiceSettings(RequestBody):

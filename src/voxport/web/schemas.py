@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 _MOST_FIELDS = 64
 
+# Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
+LONGEST = 1_048_576
+
 
 class RequestBody(BaseModel):
     """A body that a client sends: an unknown field is an error, and no value is bent to another type."""
