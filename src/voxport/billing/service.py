@@ -100,8 +100,8 @@ class Billing:
                 f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}.",
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
-        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so. A call
-        # that is refused for money locks nothing, so that a thousand of them don't wait for each other.
+        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.
+        # A call that is refused for money locks nothing: a thousand of them don't wait for each other.
         require_active(tx, profile_id)
         self._clone_limits.require(tx, profile_id, service)
         hold = Hold(
