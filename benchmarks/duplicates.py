@@ -64,8 +64,13 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        right = self.answered == self.sends and self.bodies == 1 and self.charges == 1
+        right = self.answered == self.sends and self.bodies == 1 and self.charges == (0 if self.is_given_up else 1)
         return right and self.asked <= 1 + self.hit and not self.problems
+
+    @property
+    def is_given_up(self) -> bool:
+        """A paid part of a job that a kill hit may have been billed, and is not spoken again: the job failed."""
+        return self.service == "speech job" and self.hit > 0 and self.charges == 0
 
 
 def main() -> int:
@@ -100,6 +105,12 @@ def run(sends: int, kills: int, services: tuple[str, ...], *, tell: Callable[[st
             f"{len(outcomes)} calls sent {sends} times each, {sum(one.kills for one in outcomes)} kills: "
             f"{sum(one.charges for one in outcomes)} charges, every client ended with the same bytes: "
             f"{'yes' if all(one.bodies == 1 for one in outcomes) else 'NO'}",
+            *(
+                "The job's paid call was hit by a kill: it may have been billed, so it was not made again. The job failed "
+                "for every client, and cost nothing."
+                for one in outcomes
+                if one.is_given_up
+            ),
         ],
         columns=columns,
         rows=rows,
