@@ -106,8 +106,8 @@ def run(sends: int, kills: int, services: tuple[str, ...], *, tell: Callable[[st
             f"{sum(one.charges for one in outcomes)} charges, every client ended with the same bytes: "
             f"{'yes' if all(one.bodies == 1 for one in outcomes) else 'NO'}",
             *(
-                "The job's paid call was hit by a kill: it may have been billed, so it was not made again. The job failed "
-                "for every client, and cost nothing."
+                "The job's paid call was hit by a kill: it may have been billed, so it was not made again. The job "
+                "failed for every client, and cost nothing."
                 for one in outcomes
                 if one.is_given_up
             ),
