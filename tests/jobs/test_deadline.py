@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.jobs.test_runner import PRICE, Baker, free, paid_once, run_all, seen
+from tests.jobs.conftest import PRICE, Baker, free, paid_once, run_all, seen
 from tests.support.client import Client, open_client
 from voxport.jobs.models import Job
 from voxport.jobs.runner import Runner

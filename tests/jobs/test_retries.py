@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.test_runner import PRICE, Baker, free, paid_once, seen
+from tests.jobs.conftest import PRICE, Baker, free, paid_once, seen
 from tests.support.client import Client
 from voxport.errors import (
     OutcomeUnknown,

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.jobs.test_runner import Baker, free, paid_once, run_all, seen
-from tests.support.client import Client, open_client
+from tests.jobs.conftest import Baker, free, paid_once, run_all, seen
+from tests.support.client import Client
 from voxport import worker
 from voxport.db.session import Database
 from voxport.errors import Unavailable
@@ -31,28 +31,6 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 BUSY = sqlite3.OperationalError("database is locked")
 BUSY.sqlite_errorcode = sqlite3.SQLITE_BUSY
 LOCKED = OperationalError("BEGIN IMMEDIATE", None, BUSY)
-
-
-@pytest.fixture
-def owner(gateway: Gateway) -> Client:
-    return open_client(gateway)
-
-
-@pytest.fixture
-def baker(gateway: Gateway) -> Baker:
-    return Baker(gateway)
-
-
-@pytest.fixture
-def runner(gateway: Gateway, baker: Baker) -> Runner:
-    return Runner(gateway.jobs, [baker])
-
-
-@pytest.fixture
-def job(owner: Client) -> Job:
-    return owner.gateway.jobs.submit(
-        NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, "bread-1", 5_000_000, "req_1")
-    )
 
 
 def failing(error: Exception, times: int = 1) -> Callable[..., None]:

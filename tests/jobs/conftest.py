@@ -1,0 +1,114 @@
+"""A job of two steps on the real database, its handler, and what its owner sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.support.client import Client, open_client
+from voxport.billing.verify import verify
+from voxport.gateway import Gateway
+from voxport.jobs.models import Job
+from voxport.jobs.port import JobRun, Json, Step
+from voxport.jobs.runner import Runner
+from voxport.jobs.service import NewJob
+
+PRICE = 5_000_000
+
+
+@dataclass
+class Baker:
+    """A handler of two steps, the second of which completes the job. `before_first` runs within the first."""
+
+    gateway: Gateway
+    before_first: Callable[[], None] = lambda: None
+    ran: list[str] = field(default_factory=list)
+    cleaned: list[str] = field(default_factory=list)
+    tidied: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    service: str = "core-voice-clone"
+
+    def steps(self) -> Sequence[Step]:
+        return (("knead", self._knead), ("bake", self._bake))
+
+    def drain(self, seconds: float) -> None:
+        return None
+
+    def clean_up(self, run: JobRun, *, completed: bool) -> None:
+        (self.tidied if completed else self.cleaned).append(run.subject)
+
+    def _knead(self, run: JobRun) -> Json:
+        self.ran.append("knead")
+        run.advance("fetching", 0.1)
+        self.before_first()
+        run.advance("checking", 0.4)
+        return {"dough": run.request["flour"]}
+
+    def _bake(self, run: JobRun) -> Json:
+        self.ran.append("bake")
+
+        def make(tx: Session) -> dict[str, Any]:
+            self.made.append(run.subject)
+            return {"status": "success", "bread": run.result_of("knead")["dough"]}
+
+        self.gateway.jobs.complete(run.job_id, run.hold_id, units=Decimal(1), make=make)
+        return {}
+
+
+@pytest.fixture
+def owner(gateway: Gateway) -> Client:
+    return open_client(gateway)
+
+
+@pytest.fixture
+def baker(gateway: Gateway) -> Baker:
+    return Baker(gateway)
+
+
+@pytest.fixture
+def runner(gateway: Gateway, baker: Baker) -> Runner:
+    return Runner(gateway.jobs, [baker])
+
+
+@pytest.fixture
+def job(owner: Client) -> Job:
+    return owner.gateway.jobs.submit(
+        NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, "bread-1", PRICE, "req_of_the_job")
+    )
+
+
+def run_all(runner: Runner, job: Job) -> dict[str, Json]:
+    """What a worker does with a job of the queue."""
+    service = runner.begin(job.id)
+    results: dict[str, Json] = {}
+    if service is None:
+        return results
+    for name in runner.step_names(service):
+        result = runner.run_step(job.id, name, results)
+        if result is None:
+            break
+        results[name] = result
+    return results
+
+
+def seen(owner: Client, job: Job) -> dict[str, Any]:
+    body: dict[str, Any] = owner.get(f"/v2/jobs/{job.id}").json()
+    return body
+
+
+def free(owner: Client) -> None:
+    """Nothing was charged and nothing is held."""
+    assert owner.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert [row["kind"] for row in owner.get("/v2/billing/ledger").json()["data"]] == ["credit"]
+    assert verify(owner.gateway.database) == []
+
+
+def paid_once(owner: Client) -> None:
+    assert owner.balance() == {"balance": 95.0, "credits": 95.0, "held": 0.0, "currency": "token"}
+    assert [row["tokens"] for row in owner.get("/v2/billing/ledger").json()["data"]] == [-5.0, 100.0]
+    assert verify(owner.gateway.database) == []
