@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import threading
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.postgres import Postgres
 from voxport.backup import database, service
 from voxport.backup.manifest import BackupError
 from voxport.backup.named import Named
+from voxport.billing.calls import Call
 from voxport.billing.verify import verify
 from voxport.media.storage import LocalStorage
 
@@ -78,6 +80,20 @@ def test_a_deletion_that_was_under_way_is_ended_by_the_restore(
     settings = settings_for(tmp_path / "restored")
     service.restore(settings, tmp_path / "backup")
     assert make_gateway(data_dir=settings.data_dir).media.stored(client.profile_id) == {}
+
+
+def test_a_call_that_was_being_served_is_given_back_by_the_restore(
+    client: Client, tmp_path: Path, make_gateway: MakeGateway
+) -> None:
+    call = Call(client.profile_id, "core-tts", "req_under_way")
+    with client.gateway.calls.hold(call, units=Decimal(100)):
+        backup = taken(client, tmp_path / "backup")
+    settings = settings_for(tmp_path / "restored")
+    service.restore(settings, backup)
+    again = make_gateway(data_dir=settings.data_dir)
+    assert again.books.verify() == []
+    assert again.billing.open_holds(client.profile_id) == 0
+    assert again.billing.read_funds(client.profile_id).balance == 100_000_000
 
 
 def test_what_a_backup_that_was_killed_put_aside_is_swept(tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ def restore(settings: Settings, folder: Path) -> Summary:
     try:
         for key in manifest.missing:
             gateway.media.drop(key)
+        # Who was being served when the backup was taken is served no more: the books are right before the first start.
+        gateway.intents.bury_dead()
     finally:
         gateway.close()
     return _summary(manifest)
