@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from support import describe_machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reliability"
+_MACHINE = describe_machine().strip()  # as this was imported: after a run the load is the run's own
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Report:
     summary: Sequence[str]
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str | int | float]] = ()
-    machine: str = field(default_factory=lambda: describe_machine().strip())
+    machine: str = _MACHINE
 
 
 def write(name: str, report: Report) -> Path:

@@ -270,6 +270,7 @@ def _report(
             f"{last[kind][0]:.0f} MiB and {last[kind][1]:.0f} in the last"
             for kind in first
         ),
+        *(f"MiB of the {kind}, two minutes apart: {_course(looks, kind)}" for kind in ("server", "worker")),
         f"of the last {len(jobs)} jobs {dict(Counter(jobs))}; held at the end {balance['held']}",
     ]
     rows: list[list[str | int | float]] = [
@@ -284,6 +285,10 @@ def _report(
         columns=("call", "count", "p50 ms", "p95 ms", "p99 ms", "longest ms"),
         rows=rows,
     )
+
+
+def _course(looks: list[tuple[float, dict[str, tuple[float, int]]]], kind: str) -> str:
+    return ", ".join(f"{seen[kind][0]:.0f}" for _, seen in looks[::2] if kind in seen)
 
 
 def _middle(looks: list[tuple[float, dict[str, tuple[float, int]]]]) -> dict[str, tuple[float, float]]:

@@ -71,7 +71,7 @@ def hooked(tmp_path: Path) -> Iterator[Callable[..., Hooked]]:
     with ExitStack() as stack:
 
         def make(*receivers: Receiver, fetch_policy: FetchPolicy | None = None, **settings: Any) -> Hooked:
-            clock = Clock()
+            clock = Clock(stands=True)
             given = {
                 "private_hosts": ",".join(one.host for one in receivers),
                 "webhook_timeout": 1.0,

@@ -26,6 +26,7 @@ from voxport.errors import Invalid
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.feed import Feed
 from voxport.logs import configure_logging
+from voxport.memory import keep_small
 from voxport.settings import Settings
 from voxport.web.protocol import server_config
 from voxport.worker import run_worker
@@ -53,6 +54,7 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     """
     settings = load_settings(data_dir)
     configure_logging(settings.log_level)
+    keep_small()
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     if "public_url" not in settings.model_fields_set:
@@ -90,6 +92,7 @@ def worker(data_dir: Path | None, with_parent: bool) -> None:
     """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data."""
     settings = load_settings(data_dir)
     configure_logging(settings.log_level)
+    keep_small()
     run_worker(settings, with_parent=with_parent)
 
 
