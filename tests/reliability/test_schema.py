@@ -17,6 +17,7 @@ def test_the_api_does_what_its_document_says(tmp_path: Path) -> None:
     outcome = schema.run(3, tmp_path)
     assert outcome.failures == [], outcome.log
     assert outcome.cases > 500
+    assert outcome.operations > 50, "the operator's are among them"
 
 
 def test_an_answer_that_the_document_does_not_know_is_found(tmp_path: Path) -> None:

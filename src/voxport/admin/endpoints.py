@@ -3,7 +3,7 @@ VOXPORT_ADMIN_KEY is set."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
@@ -46,6 +46,15 @@ DatabaseDep = Annotated[Database, part("database")]
 ErasureDep = Annotated[Erasure, part("erasure")]
 MediaDep = Annotated[MediaService, part("media")]
 VoicesDep = Annotated[Voices, part("voices")]
+
+
+# What the document says of a status code that is not the usual one.
+_BOOKED_BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.BookedBody, "description": "It had been booked before under this `reference`"}
+}
+_PARTLY_ERASED: dict[int | str, dict[str, Any]] = {
+    202: {"model": schemas.ErasedBody, "description": "Something could not be removed yet: see `left`"}
+}
 
 
 # Profiles
@@ -98,7 +107,9 @@ def resume_profile(
     return _profile(profile, billing)
 
 
-@router.delete("/profiles/{profile_id}", summary="Erase a profile; 202 while something is left")
+@router.delete(
+    "/profiles/{profile_id}", responses=_PARTLY_ERASED, summary="Erase a profile; 202 while something is left"
+)
 def erase_profile(profile_id: str, by: ByOperator, erasure: ErasureDep, response: Response) -> schemas.ErasedBody:
     erased = erasure.erase(profile_id, by=by)
     response.status_code = 202 if erased.left else 200
@@ -118,7 +129,7 @@ def list_stored(
 # Money
 
 
-@router.post("/profiles/{profile_id}/credits", status_code=201, summary="Give credits")
+@router.post("/profiles/{profile_id}/credits", status_code=201, responses=_BOOKED_BEFORE, summary="Give credits")
 def add_credits(
     profile_id: str,
     body: schemas.Credit,
@@ -134,7 +145,12 @@ def add_credits(
     return _booked(booked, response)
 
 
-@router.post("/profiles/{profile_id}/adjustments", status_code=201, summary="Give or take credits, with the reason")
+@router.post(
+    "/profiles/{profile_id}/adjustments",
+    status_code=201,
+    responses=_BOOKED_BEFORE,
+    summary="Give or take credits, with the reason",
+)
 def adjust(
     profile_id: str,
     body: schemas.Adjustment,
@@ -150,7 +166,9 @@ def adjust(
     return _booked(booked, response)
 
 
-@router.post("/refunds", status_code=201, summary="Give back what a call cost, or a part of it")
+@router.post(
+    "/refunds", status_code=201, responses=_BOOKED_BEFORE, summary="Give back what a call cost, or a part of it"
+)
 def refund(
     body: schemas.Refund, by: ByOperator, corrections: CorrectionsDep, database: DatabaseDep, response: Response
 ) -> schemas.BookedBody:

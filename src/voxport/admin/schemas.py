@@ -25,12 +25,18 @@ def _micro(value: object) -> int:
 
 
 _LINE = r"^[^\x00-\x1f\x7f]*$"
-Tokens = Annotated[
-    int,
-    BeforeValidator(_micro),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "description": 'Tokens: 2.5 or "2.5".'}),
-]
-"""Arrives as micro-tokens."""
+
+
+def _tokens(sign: str, **number: object) -> WithJsonSchema:
+    text = {"type": "string", "pattern": rf"^{sign}[0-9]{{1,9}}(\.[0-9]{{1,6}})?$"}
+    return WithJsonSchema(
+        {"anyOf": [{"type": "number", **number}, text], "description": 'Tokens, to six places: 2.5 or "2.5".'}
+    )
+
+
+# Both arrive as micro-tokens.
+Given = Annotated[int, BeforeValidator(_micro), _tokens("", exclusiveMinimum=0)]
+GivenOrTaken = Annotated[int, BeforeValidator(_micro), _tokens("[+-]?")]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_LINE)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
 _REFERENCE = Field(description="Your own id of this booking. The same one twice for a profile is booked once.")
@@ -41,7 +47,7 @@ class NewProfile(RequestBody):
 
 
 class Credit(RequestBody):
-    amount: Tokens
+    amount: Given
     reference: Reference = _REFERENCE
     note: Note | None = None
 
@@ -49,7 +55,7 @@ class Credit(RequestBody):
 class Adjustment(RequestBody):
     """A negative amount takes credits."""
 
-    amount: Tokens
+    amount: GivenOrTaken
     reference: Reference = _REFERENCE
     note: Note = Field(description="Why; it stays in the ledger.")
 
@@ -57,9 +63,9 @@ class Adjustment(RequestBody):
 class Refund(RequestBody):
     """Of a call, by its request id or by the id of its charge in the ledger. Without `amount`, all that is left."""
 
-    request_id: Annotated[str, StringConstraints(max_length=64, pattern=_LINE)] | None = None
-    ledger_id: Annotated[str, StringConstraints(max_length=64, pattern=_LINE)] | None = None
-    amount: Tokens | None = None
+    request_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = None
+    ledger_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = None
+    amount: Given | None = None
     reference: Reference = _REFERENCE
     note: Note | None = None
 
