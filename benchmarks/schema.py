@@ -48,7 +48,7 @@ BEYOND_SHAPE = {
     "ledger_id": "that a call is named by one of two ids",
 }
 # An erased profile stays to be seen, without what it had: the books need it (docs/decisions/0034).
-_STAYS_WHEN_DELETED = "^/v2/admin/profiles/"
+_STAYS_WHEN_DELETED = r"^/v2/admin/profiles/\{profile_id\}$"
 # A provider without a key says 503, and has to: every other 5xx is a failure.
 EXPECTED = ["2xx", "3xx", "4xx", "503"]
 _RECEIVER = "https://hooks.example.com/in"

@@ -16,8 +16,8 @@ _HEAPS: Final = 2
 def keep_small() -> None:
     """Have glibc take its memory from two heaps, and a large block from the system each time, to which it goes back.
 
-    Left alone, glibc gives up to eight heaps per core to threads, and holds what they have once needed: a gateway
-    under load held 140 MiB of which it used 36 (`benchmarks/soak.py`). Another C library is left as it is.
+    Left alone, glibc gives up to eight heaps per core to threads, and holds what they have once needed. What the server
+    and the worker hold under load is what `benchmarks/soak.py` tells. Another C library is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
