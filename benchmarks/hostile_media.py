@@ -132,11 +132,11 @@ def run(seeds: int, *, recordings: Sequence[Path] = (), is_small: bool = False) 
         _decode_all(figures, cases, temporary, ffmpeg)
         figures.leftovers += [path.name for path in temporary.iterdir()]
         figures.leftovers += [f"a child of {one.case.name}" for one in figures.outcomes if one.children]
-        figures.canary_reads, figures.canary_visits = int(_was_read(canary)), server.visits
+        figures.canary_reads, figures.canary_visits = int(_was_read(canary)), len(server.visits)
         _forget_reads(canary)
         for target in (canary.as_uri(), f"{url}/a.wav"):
             _play(target, folder / "plain.m3u8", ffmpeg)
-        figures.plain_reached = int(_was_read(canary)) + (server.visits > figures.canary_visits)
+        figures.plain_reached = int(_was_read(canary)) + (len(server.visits) > figures.canary_visits)
     return figures
 
 

@@ -24,8 +24,8 @@ _LOCAL = ("localhost", "localtest.me", "lvh.me", "vcap.me", "spoofed.burpcollabo
 
 
 class World:
-    """Where a fetch may go. `reached` are the addresses that were dialled and must not be, `visits` counts the
-    connections to the server behind them, however they came."""
+    """Where a fetch may go. `reached` are the addresses that were dialled and must not be, `visits` what was asked of
+    the server behind them, however it came there."""
 
     def __init__(self, folder: Path) -> None:
         self.reached: list[tuple[str, int]] = []
@@ -35,7 +35,7 @@ class World:
         self._canary = Canary()
 
     @property
-    def visits(self) -> int:
+    def visits(self) -> list[bytes]:
         return self._canary.visits
 
     @property
@@ -95,7 +95,7 @@ class Canary:
     """A server that gives whoever asks a recording: what the gateway must not reach."""
 
     def __init__(self) -> None:
-        self.visits = 0
+        self.visits: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
 
@@ -111,10 +111,11 @@ class Canary:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.visits += 1
+            number = len(self.visits)
+            self.visits.append(b"")  # counts also where nothing is said
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(5)
-                connection.recv(65_536)
+                self.visits[number] = connection.recv(65_536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret")
 
 

@@ -47,11 +47,13 @@ _BLAND = {"code": AudioUrlUnusable.code, "message": AudioUrlUnusable.TEXT, "deta
 
 @dataclass
 class Figures:
-    """`let_through` and `differing` name the URLs; `slowest` in seconds."""
+    """`let_through` and `differing` name the URLs, `how` says of each of the first what happened; `slowest` in
+    seconds."""
 
     tried: int = 0
     tries: int = 0
     let_through: list[str] = field(default_factory=list)
+    how: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     slowest: float = 0.0
     groups: dict[str, list[int]] = field(default_factory=dict)
@@ -70,9 +72,10 @@ Error = dict[str, Any] | None
 def main() -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     figures = run()
-    for what, urls in (("let through", figures.let_through), ("told otherwise", figures.differing)):
-        for url in urls:
-            print(f"{what}: {url[:200]!a}")
+    for one in figures.how:
+        print(f"let through: {one}")
+    for url in figures.differing:
+        print(f"told otherwise: {url[:200]!a}")
     path = reliability.write("ssrf", report(figures))
     print(
         f"{figures.tried} URLs, {len(figures.let_through)} let through, {len(figures.differing)} told otherwise: {path}"
@@ -92,7 +95,7 @@ def run(hostile: Sequence[Hostile] | None = None, **policy: object) -> Figures:
                 _try(figures, one, attacked.ways(one.url), world)
             for url in attacked.look_alikes() if hostile is None else ():
                 _try(figures, Hostile(_OWN, url), attacked.ways(url)[1:], world)
-            figures.dialled_inside, figures.reached_inside = len(world.reached), world.visits
+            figures.dialled_inside, figures.reached_inside = len(world.reached), len(world.visits)
     return figures
 
 
@@ -123,11 +126,17 @@ def _try(figures: Figures, one: Hostile, ways: Sequence[Callable[[], Error]], wo
     through = told_otherwise = False
     for way in ways:
         world.forget()
-        dialled, visits, began = len(world.reached), world.visits, time.monotonic()
+        dialled, visits, began = len(world.reached), len(world.visits), time.monotonic()
         error = way()
         figures.slowest = max(figures.slowest, time.monotonic() - began)
         figures.tries += 1
-        through |= error is None or len(world.reached) > dialled or world.visits > visits
+        happened = [f"dialled {address}" for address in world.reached[dialled:]]
+        happened += [f"visited: {asked!r}" for asked in world.visits[visits:]]
+        if error is None:
+            happened.append("no error")
+        if happened:
+            through = True
+            figures.how.append(f"{one.url[:200]!a}: {', '.join(happened)}")
         own = one.group == _OWN and error is not None and error["code"] in ("bad_signature", "media_not_found")
         told_otherwise |= not own and error != _BLAND
     if through:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,25 @@ MakeGateway = Callable[..., Gateway]
 MakeClient = Callable[..., Client]
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite file that a gateway's first start makes. To copy it takes a fifth of what making it takes, and a
+    thousand tests want one."""
+    folder = tmp_path_factory.mktemp("new")
+    open_gateway(settings_for(folder)).close()
+    return folder / "voxport.db"
+
+
 @pytest.fixture
-def make_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
+def make_gateway(tmp_path: Path, new_database: Path) -> Iterator[MakeGateway]:
     """Opens gateways, each in a folder of its own unless `data_dir` says which; they end with the test."""
     opened: list[Gateway] = []
 
     def make(*, fetch_policy: FetchPolicy | None = None, **settings: Any) -> Gateway:
         data_dir = settings.pop("data_dir", tmp_path / f"data-{len(opened)}")
+        if "database_url" not in settings and not data_dir.exists():
+            data_dir.mkdir(mode=0o700)
+            shutil.copy(new_database, data_dir)
         opened.append(open_gateway(settings_for(data_dir, **settings), fetch_policy=fetch_policy))
         return opened[-1]
 

@@ -227,8 +227,8 @@ def test_an_own_upload_is_used_although_its_url_has_expired_while_the_job_waited
     singer: Client, humming: Humming
 ) -> None:
     place = singer.upload()
-    grant = Grant("get", place["object_key"], int(time.time()) + 2)
+    grant = Grant("get", place["object_key"], int(time.time()) + 4)
     job_id = singer.post(CLONE, {"audioUrl": singer.gateway.signer.url(grant), "provider": "local"}).json()["job"]["id"]
-    wait_until(lambda: grant.is_expired, seconds=5, what="the end of the URL")
+    wait_until(lambda: grant.is_expired, seconds=10, what="the end of the URL")
     work(humming, job_id)
     assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"

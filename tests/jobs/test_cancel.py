@@ -108,8 +108,8 @@ def test_a_job_that_waits_is_cancelled_and_never_begun(singer: Client) -> None:
 
 
 def test_a_download_from_a_server_that_says_nothing_stops_soon(make_gateway: MakeGateway, tmp_path: Path) -> None:
-    with Receiver(says_nothing(20)) as silent:
-        client = open_client(hum(make_gateway(private_hosts=silent.host, fetch_timeout=30)).gateway)
+    with Receiver(says_nothing(100)) as silent:
+        client = open_client(hum(make_gateway(private_hosts=silent.host, fetch_timeout=100)).gateway)
         before = files(client)
         job_id = client.post(CLONE, {"audioUrl": silent.url, "provider": "local"}).json()["job"]["id"]
         worker = threading.Thread(target=work, args=(client, job_id))
@@ -117,6 +117,6 @@ def test_a_download_from_a_server_that_says_nothing_stops_soon(make_gateway: Mak
         wait_until(lambda: silent.received, seconds=10, what="the download")
         began = time.monotonic()
         client.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
-        worker.join(10)
-        assert time.monotonic() - began < 4
+        worker.join(60)
+        assert time.monotonic() - began < 30, "long before the server's or the fetch's end"
         nothing_stays(client, job_id, before)

@@ -199,7 +199,7 @@ def test_who_comes_back_gets_every_change_that_was_missed(customer: Client, open
 
 def test_a_stream_in_which_nothing_happens_is_no_slow_reader(customer: Client) -> None:
     job_id = queue(customer)
-    patience = Patience(head=0.3, window=0.3, body=0.5, reader=0.3)
+    patience = Patience(head=1.5, window=1.5, body=1.5, reader=0.5)
     with serving(customer, patience) as port, closing(Stream(port, customer, job_id)) as stream:
         events = stream.events()
         assert next(events).data["status"] == "queued"
@@ -318,7 +318,7 @@ def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothin
     feed = customer.app.state.feed
     sent: list[bytes] = []
 
-    async def run(*, stalls: bool) -> None:
+    async def run(*, stalls: bool, seconds: float) -> None:
         watcher: Watcher = feed.open(customer.profile_id, job_id)
         stream = EventStream(
             customer.gateway.jobs,
@@ -339,16 +339,16 @@ def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothin
             if stalls and sent[-1]:
                 await anyio.sleep_forever()
 
-        with anyio.move_on_after(1.1):
+        with anyio.move_on_after(seconds):
             await stream({}, receive, send)
         assert feed._open == {}, "the place was given back"
 
-    anyio.run(lambda: run(stalls=False))
+    anyio.run(lambda: run(stalls=False, seconds=3))
     assert sent.count(b": keep-alive\n\n") >= 3
     sent.clear()
     began = time.monotonic()
-    anyio.run(lambda: run(stalls=True))
-    assert time.monotonic() - began < 1.0
+    anyio.run(lambda: run(stalls=True, seconds=60))
+    assert time.monotonic() - began < 30
     assert len([chunk for chunk in sent if chunk]) == 1
 
 

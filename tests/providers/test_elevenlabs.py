@@ -341,7 +341,7 @@ def test_a_provider_that_stays_busy_says_when_to_come_again(double: ElevenLabsDo
         with pytest.raises(ProviderBusy) as failure:
             spoken(provider, RACHEL)
         provider.close()
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 15
     assert double.account.character_count == 0
     assert failure.value.headers["Retry-After"] == (wait or failure.value.headers["Retry-After"])
     assert double.spoken == []

@@ -19,7 +19,7 @@ class Oracle:
 
     def __call__(self) -> str:
         self.asked += 1
-        self.gate.wait(5)
+        self.gate.wait(60)
         if isinstance(self.answer, NotTold):
             raise self.answer
         return self.answer
@@ -39,7 +39,7 @@ def told(answer: str | NotTold) -> tuple[Told[str], Oracle, Hands]:
 
 def settled(facts: Told[str]) -> None:
     """Until a question that is under way has been answered."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while facts._asking.locked() and time.monotonic() < until:
         time.sleep(0.001)
 
@@ -65,7 +65,7 @@ def test_nobody_waits_for_a_later_answer() -> None:
     oracle.answer, hands.now = "new", 301
     start = time.monotonic()
     assert facts.value() == "old"
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 30
     oracle.gate.set()
     settled(facts)
     assert facts.value() == "new"

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from tests.support.server import wait_until
 from voxport.errors import ProviderBusy
 from voxport.providers.limiter import Limiter
 
@@ -57,29 +58,11 @@ def test_the_limit_stays_between_one_and_what_is_allowed() -> None:
 
 
 def test_a_client_with_many_calls_does_not_starve_one_with_few() -> None:
-    places, order = limiter(start=1), []
-    first = threading.Event()
+    assert served(["busy"] * 10 + ["calm"] * 2)[:4] == ["busy", "calm", "busy", "calm"]
 
-    def call(client: str) -> None:
-        with places.place(client):
-            order.append(client)
-            first.wait(5)
 
-    threads = [threading.Thread(target=call, args=("busy",)) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    while len(order) < 1:
-        time.sleep(0.001)
-    time.sleep(0.05)  # until the nine others are in line
-    few = [threading.Thread(target=call, args=("calm",)) for _ in range(2)]
-    for thread in few:
-        thread.start()
-    time.sleep(0.05)
-    first.set()
-    for thread in [*threads, *few]:
-        thread.join()
-    assert order[1] == "calm"
-    assert "calm" in order[2:5]
+def test_who_was_served_least_lately_is_next_although_another_came_first() -> None:
+    assert served(["first"] * 4 + ["second"] * 2) == ["first", "second", "first", "second", "first", "first"]
 
 
 def test_four_clients_get_the_same_share() -> None:
@@ -131,24 +114,26 @@ def together(call: object, count: int) -> None:
         thread.join()
 
 
-def test_who_was_served_least_lately_is_next_although_another_came_first() -> None:
-    limiter = Limiter("Somewhere", most=1, start=1, patience=5.0)
-    order: list[str] = []
+def served(clients: list[str]) -> list[str]:
+    """In which order they get the only place, when all stand in line, in this order, before the first leaves it."""
+    places, order, go_on = limiter(start=1, patience=60.0), list[str](), threading.Event()
 
     def call(client: str) -> None:
-        with limiter.place(client):
+        with places.place(client):
             order.append(client)
-            time.sleep(0.02)
+            go_on.wait(60)
 
-    threads = [threading.Thread(target=call, args=(client,)) for client in ["first"] * 4]
-    threads[0].start()
-    time.sleep(0.005)
-    for thread in threads[1:]:
-        thread.start()
-    late = [threading.Thread(target=call, args=(client,)) for client in ["second"] * 2]
-    for thread in late:
-        thread.start()
-    for thread in (*threads, *late):
+    threads = []
+    for number, client in enumerate(clients):
+        threads.append(threading.Thread(target=call, args=(client,)))
+        threads[-1].start()
+        wait_until(lambda number=number: inside_and_in_line(places) == number + 1, seconds=20, what="the next in line")
+    go_on.set()
+    for thread in threads:
         thread.join()
-    assert order[:3] == ["first", "second", "first"] or order[:3] == ["first", "second", "second"]
-    assert order.index("second") == 1
+    return order
+
+
+def inside_and_in_line(places: Limiter) -> int:
+    with places._guard:
+        return places.running + sum(len(line) for line in places._waiting.values())

@@ -229,7 +229,7 @@ def test_a_provider_that_stays_busy_says_when_to_come_again(double: MiniMaxDoubl
         with pytest.raises(ProviderBusy) as failure:
             spoken(provider, NARRATOR)
         provider.close()
-    assert time.monotonic() - start < 3.0
+    assert time.monotonic() - start < 15
     assert int(failure.value.headers["Retry-After"]) >= 1
 
 

@@ -165,7 +165,9 @@ def guess(client: Client, headers: dict[str, str]) -> int:
     return client.http.get(BALANCE, headers=headers).status_code
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "vxp_nonsense"}, {"X-API-Key": new_key()}], ids=str)
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-API-Key": "vxp_nonsense"}, {"X-API-Key": new_key()}], ids=["none", "nonsense", "unknown"]
+)
 def test_who_comes_without_a_good_key_is_soon_refused(guarded: Client, headers: dict[str, str]) -> None:
     assert [guess(guarded, headers) for _ in range(7)] == [401] * 5 + [429] * 2
 
