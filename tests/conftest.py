@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastapi.dependencies.models
 import pytest
 
 from tests.support.client import Client, open_client, settings_for
@@ -45,6 +46,16 @@ def make_gateway(tmp_path: Path, new_database: Path) -> Iterator[MakeGateway]:
     yield make
     for gateway in opened:
         gateway.close()
+    if opened:
+        forget_apps()
+
+
+def forget_apps() -> None:
+    """FastAPI remembers thousands of endpoint functions, and with them the apps of gateways that are closed: memory in
+    which the collector looks around again and again."""
+    for cached in vars(fastapi.dependencies.models).values():
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def upload(http: httpx2.Client, data: bytes, content_type: str = "audio/wav", fi
     return url
 
 
-def finished(http: httpx2.Client, job_id: str, seconds: float = 240) -> dict[str, Any]:
+def finished(http: httpx2.Client, job_id: str, seconds: float = 480) -> dict[str, Any]:
     """The job when it is over."""
     job: dict[str, Any] = {}
 
@@ -189,7 +189,7 @@ def reached(http: httpx2.Client, job_id: str, stage: str, progress: float = 0.0)
         assert job["status"] in ("queued", "processing"), job
         return bool(job["stage"] == stage and job["progress"] >= progress)
 
-    wait_until(there, seconds=240, what=f"the stage {stage}")
+    wait_until(there, seconds=480, what=f"the stage {stage}")
 
 
 @pytest.mark.parametrize("stage", ["waiting", "cloning"])

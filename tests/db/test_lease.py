@@ -95,7 +95,7 @@ def test_another_process_holds_its_lease_while_it_lives(url: str, holder: subpro
 
 def test_a_killed_process_gives_its_lease_back(url: str, holder: subprocess.Popen[str]) -> None:
     holder.kill()
-    wait_until(lambda: Leases(url).take("worker-0") is not None, seconds=5, what="the dead process's lease")
+    wait_until(lambda: Leases(url).take("worker-0") is not None, seconds=20, what="the dead process's lease")
 
 
 def test_a_new_process_takes_the_name_of_a_dead_one(url: str, holder: subprocess.Popen[str]) -> None:
@@ -115,7 +115,7 @@ def test_a_child_does_not_inherit_a_lease(url: str) -> None:
     try:
         lease.give_back()
         # The kernel closes what a child must not inherit a moment after the child counts as started.
-        wait_until(lambda: Leases(url).take("worker-0") is not None, seconds=5, what="the lease")
+        wait_until(lambda: Leases(url).take("worker-0") is not None, seconds=20, what="the lease")
         assert child.poll() is None
     finally:
         child.kill()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from tests.conftest import MakeGateway
 from tests.jobs.test_cancel import cancel_at, nothing_stays
 from tests.support.hosted import CLONE, TTS, House, house
 from tests.support.server import wait_until
 from voxport.billing.verify import verify
+from voxport.clock import now
+from voxport.jobs.models import Job
 from voxport.jobs.runner import Runner
 from voxport.testing.doubles import Fault
 from voxport.worker import _time_out_jobs
@@ -44,7 +48,7 @@ def test_a_clone_that_is_cancelled_leaves_no_voice_at_the_provider(
     nothing_stays(home.client, job_id, before)
 
 
-def overdue(home: House, job_id: str, ended: threading.Event) -> threading.Thread:
+def worked_on(home: House, job_id: str, ended: threading.Event) -> threading.Thread:
     """The job, being worked on by a thread that hears no more of its provider."""
 
     def work() -> None:
@@ -60,12 +64,14 @@ def overdue(home: House, job_id: str, ended: threading.Event) -> threading.Threa
 def test_the_hold_of_a_job_that_times_out_in_a_paid_call_is_kept_until_nobody_can_tell(
     make_gateway: MakeGateway, provider: str
 ) -> None:
-    with house(make_gateway(clone_job_seconds=0.5)) as home:
+    with house(make_gateway()) as home:
         double = getattr(home, provider)
         double.faults.add(Fault(MAKING[provider], slow=2.0))
         job_id, ended = queue_clone(home, provider), threading.Event()
-        worker = overdue(home, job_id, ended)
-        wait_until(lambda: home.gateway.jobs.overdue(), seconds=10, what="the end of its time")
+        worker = worked_on(home, job_id, ended)
+        wait_until(lambda: ("POST", MAKING[provider]) in double.requests, seconds=20, what="the paid call")
+        with home.gateway.database.transaction() as tx:
+            tx.execute(update(Job).where(Job.id == job_id).values(started_at=now() - timedelta(days=1)))
         assert _time_out_jobs(home.gateway, Runner(home.gateway.jobs, home.gateway.handlers)) == 1
         job = home.client.get(f"/v2/jobs/{job_id}").json()
         assert (job["status"], job["error"]["code"]) == ("failed", "job_timeout")

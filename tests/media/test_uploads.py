@@ -213,7 +213,7 @@ def test_a_put_without_end_over_a_real_socket_is_refused_and_nothing_stays(small
     with serving(small) as port:
         received = talk(port, (head + "Transfer-Encoding: chunked\r\n\r\n").encode(), *[chunk] * 11)
         assert received.startswith(b"HTTP/1.1 413"), received
-        wait_until(lambda: stored(small) == [], seconds=5, what="the end of the refused file")
+        wait_until(lambda: stored(small) == [], seconds=20, what="the end of the refused file")
         right = httpx2.put(
             f"http://127.0.0.1:{port}{path_of(place['upload_url'])}",
             content=DATA,
