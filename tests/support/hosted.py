@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -64,14 +64,14 @@ class House:
         voice_id: str = job["result_data"]["voice_id"]
         return voice_id
 
-    def run(self, accepted: httpx2.Response) -> dict[str, Any]:
+    def run(self, accepted: httpx2.Response, *, pauses: Sequence[float] = ()) -> dict[str, Any]:
         """The job that was accepted, worked on until it ends."""
         assert accepted.status_code == 202, accepted.text
-        return self.work(accepted.json()["job"]["id"])
+        return self.work(accepted.json()["job"]["id"], pauses=pauses)
 
-    def work(self, job_id: str) -> dict[str, Any]:
-        """Run a job's steps, as a worker does it."""
-        runner = Runner(self.gateway.jobs, self.gateway.handlers)
+    def work(self, job_id: str, *, pauses: Sequence[float] = ()) -> dict[str, Any]:
+        """Run a job's steps, as a worker does it; `pauses` are the seconds before its retries."""
+        runner = Runner(self.gateway.jobs, self.gateway.handlers, pauses)
         service = runner.begin(job_id)
         assert service is not None
         results: dict[str, dict[str, Any]] = {}

@@ -19,7 +19,8 @@ _HANG_SECONDS: Final = 600.0
 
 @dataclass
 class Fault:
-    """`path` is the beginning of the request's path that it is for, `times` how many requests meet it.
+    """`path` is the beginning of the request's path that it is for, `times` how many requests meet it, after `spared`
+    ones that do not.
 
     - `slow`: seconds before the answer
     - `hang`: no answer for ten minutes
@@ -33,6 +34,7 @@ class Fault:
 
     path: str = "/"
     times: int = 1
+    spared: int = 0
     method: str | None = None
     slow: float = 0.0
     hang: bool = False
@@ -72,6 +74,9 @@ class Faults:
         with self._guard:
             for fault in self._waiting:
                 if request.url.path.startswith(fault.path) and fault.method in (None, request.method):
+                    if fault.spared > 0:
+                        fault.spared -= 1
+                        continue
                     fault.times -= 1
                     if fault.times <= 0:
                         self._waiting.remove(fault)
