@@ -170,7 +170,10 @@ class Settings(BaseSettings):
         "The same for all workers.",
     )
     job_poll_seconds: float = Field(
-        default=0.2, gt=0, le=60, description="Seconds between two looks of a worker for new jobs."
+        default=0.2,
+        gt=0,
+        le=60,
+        description="Seconds between two looks of a busy worker for new jobs. An idle one is woken by a new job.",
     )
     clone_job_seconds: float = Field(
         default=1_800.0,

@@ -44,6 +44,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         clones=settings.worker_concurrency,
         speech=settings.worker_speech_concurrency,
         poll_seconds=settings.job_poll_seconds,
+        on_wake=gateway.sender.wake,
     )
     worker.start()
     gateway.providers.start()

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from voxport.db.session import Database, sqlite_engine
+from voxport.db.wakeups import notify
 
 CLONES = "voxport-jobs"
 SPEECH = "voxport-speech"
@@ -38,6 +39,7 @@ class DbosQueue:
             },
             job_id,
         )
+        notify(tx)
 
     def close(self) -> None:
         self._client.destroy()

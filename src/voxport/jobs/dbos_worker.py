@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from dbos import DBOS, DBOSPortableJSONSerializer, StepOptions
+from dbos._queue import queue_worker_thread
 
 from voxport.db.lease import Leases
 from voxport.db.session import Database
+from voxport.db.wakeups import Listener
 from voxport.jobs.dbos_queue import APPLICATION, CLONES, SPEECH, VERSION, WORKFLOW, jobs_engine
 from voxport.jobs.port import Json
 from voxport.jobs.runner import Runner
@@ -23,6 +26,10 @@ from voxport.jobs.runner import Runner
 # A job that killed its worker so often will kill the next one too.
 MAX_RECOVERIES = 20
 _REAP_SECONDS = 2.0
+# An idle worker looks for work so often: a wake-up comes first, unless it was lost.
+_IDLE_SECONDS = 10.0
+# After a wake-up a worker looks at the pace of the setting for so long: another one may have held the queue's lock.
+_ALERT_SECONDS = 2.0
 _STRAY_ROUNDS = 5  # of _REAP_SECONDS: a workflow that is just being started or ended is not a stray
 # What a step raises is the machine's trouble: it is run again for eight minutes, with longer and longer pauses.
 _AGAIN: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
@@ -33,17 +40,31 @@ T = TypeVar("T")
 class DbosWorker:
     """Runs jobs in threads of this process until `stop`. One in a process: DBOS keeps global state."""
 
-    def __init__(self, database: Database, runner: Runner, *, clones: int, speech: int, poll_seconds: float) -> None:
-        """`clones` and `speech`: how many jobs of each run at once."""
+    def __init__(
+        self,
+        database: Database,
+        runner: Runner,
+        *,
+        clones: int,
+        speech: int,
+        poll_seconds: float,
+        on_wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`clones` and `speech`: how many jobs of each run at once. `on_wake` is called, from another thread, when
+        there may be other work in the database than jobs."""
         self._leases = Leases(database.url)
         self._executor_id, self._lease = self._leases.take_slot("worker")
         self._concurrency = {CLONES: clones, SPEECH: speech}
         self._poll_seconds = poll_seconds
+        self._on_wake = on_wake
+        self._listener = Listener(database.url, self._wake)
+        self._looks: list[_Look] = []
+        self._lookers: list[threading.Thread] = []
         self._running: set[str] = set()
         self._stray: dict[str, int] = {}
         self._stopping = threading.Event()
         self._reaper = threading.Thread(target=self._reap_until_stopped, name="reaper", daemon=True)
-        DBOS(
+        self._dbos = DBOS(
             config={
                 "name": APPLICATION,
                 "system_database_engine": jobs_engine(database),
@@ -60,15 +81,26 @@ class DbosWorker:
 
     def start(self) -> None:
         _quiet_logs()
+        # DBOS's own threads ask the database for each queue many times a second, whether there is work or not.
+        DBOS.listen_queues([])
         DBOS.launch()
+        self._stop_unused_threads()
         DBOS.set_latest_application_version(VERSION)
         for queue, concurrency in self._concurrency.items():
-            DBOS.register_queue(
+            registered = DBOS.register_queue(
                 queue,
                 worker_concurrency=concurrency,
                 polling_interval_sec=self._poll_seconds,
                 on_conflict="always_update",
             )
+            look = _Look(lambda: bool(self._running))
+            looker = threading.Thread(
+                target=queue_worker_thread, args=(look, self._dbos, registered), name=queue, daemon=True
+            )
+            looker.start()
+            self._looks.append(look)
+            self._lookers.append(looker)
+        self._listener.start()
         self._reaper.start()
         _log.info("worker started", extra={"executor": self._executor_id})
 
@@ -76,8 +108,17 @@ class DbosWorker:
         """Take no more jobs. A job that is being worked on goes on where it stopped when a worker starts again; the
         lease goes with the process, since a step may run until then."""
         self._stopping.set()
-        self._reaper.join(timeout=10)
+        self._listener.close()
+        for look in self._looks:
+            look.stop()
+        for thread in [*self._lookers, self._reaper]:
+            thread.join(timeout=10)
         DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _wake(self) -> None:
+        for look in self._looks:
+            look.wake()
+        self._on_wake()
 
     def _reap_until_stopped(self) -> None:
         while not self._stopping.wait(_REAP_SECONDS):
@@ -95,6 +136,7 @@ class DbosWorker:
                 continue
             try:
                 recovered = DBOS._recover_pending_workflows([owner])
+                self._wake()
                 _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": len(recovered)})
             finally:
                 lease.give_back()
@@ -107,6 +149,13 @@ class DbosWorker:
             _log.critical("jobs are pending and nobody runs them: this worker ends, to be started again")
             os._exit(1)
 
+    def _stop_unused_threads(self) -> None:
+        """DBOS asks once a second for new queues, delayed workflows, timeouts and schedules. Voxport uses none of
+        them: its queues are the two above, and it ends overdue jobs itself."""
+        for event in self._dbos.background_thread_stop_events:
+            event.set()
+        self._dbos._background_jobs_stop_event.set()
+
     def _register(self, runner: Runner) -> None:
         def run_job(job_id: str) -> str:
             self._running.add(job_id)
@@ -116,6 +165,36 @@ class DbosWorker:
                 self._running.discard(job_id)
 
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_RECOVERIES)(run_job)
+
+
+class _Look:
+    """Tells DBOS's queue thread when to look for jobs, in place of the event that it waits for to be stopped: after a
+    wake-up at once; at its own pace while jobs run, since the end of one may let in the next; else seldom."""
+
+    def __init__(self, is_busy: Callable[[], bool], *, idle_seconds: float = _IDLE_SECONDS) -> None:
+        self._is_busy = is_busy
+        self._idle_seconds = idle_seconds
+        self._stopped = False
+        self._woken = threading.Event()
+        self._alert_until = time.monotonic() + _ALERT_SECONDS
+
+    def is_set(self) -> bool:
+        return self._stopped
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the next look, `timeout` seconds where the queue is busy. Returns whether to stop."""
+        is_alert = self._is_busy() or time.monotonic() < self._alert_until
+        self._woken.wait(timeout if is_alert else max(timeout, self._idle_seconds))
+        self._woken.clear()
+        return self._stopped
+
+    def wake(self) -> None:
+        self._alert_until = time.monotonic() + _ALERT_SECONDS
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._woken.set()
 
 
 def lost_jobs(job_ids: list[str]) -> list[str]:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from voxport.db.session import changed
 from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery, WebhookSecret
 
+_OPEN = ("pending", "sending")
+
 # Deliveries
 
 
@@ -50,9 +52,15 @@ def attempts(tx: Session, delivery_id: str) -> Sequence[WebhookAttempt]:
 
 def due(tx: Session, moment: datetime, without: Collection[str]) -> WebhookDelivery | None:
     """The one that is due for longest, of none of these profiles."""
-    is_due = and_(WebhookDelivery.state.in_(("pending", "sending")), WebhookDelivery.next_at <= moment)
+    is_due = and_(WebhookDelivery.state.in_(_OPEN), WebhookDelivery.next_at <= moment)
     query = select(WebhookDelivery).where(is_due, WebhookDelivery.profile_id.not_in(without))
     return tx.scalar(query.order_by(WebhookDelivery.next_at, WebhookDelivery.sequence).limit(1))
+
+
+def next_due(tx: Session) -> datetime | None:
+    """When the next one is due; None where all have ended."""
+    query = select(WebhookDelivery.next_at).where(WebhookDelivery.state.in_(_OPEN))
+    return tx.scalar(query.order_by(WebhookDelivery.next_at).limit(1))
 
 
 def change(tx: Session, seen: WebhookDelivery, **values: Any) -> bool:

@@ -22,6 +22,8 @@ from voxport.webhooks.secrets import SigningSecrets
 from voxport.webhooks.service import Outcome, Webhooks
 
 _LOOK_SECONDS: Final = 0.5
+# Where nothing is due soon: a wake-up says that there is a new message, unless it was lost.
+_IDLE_SECONDS: Final = 10.0
 _UNREACHABLE: Final = "The webhook_url could not be reached."
 """For every reason, so that it tells nothing of hosts that only the gateway can reach."""
 _log = logging.getLogger("voxport.webhooks")
@@ -50,25 +52,42 @@ class Sender:
         self._sending: Counter[str] = Counter()
         self._guard = threading.Lock()
         self._stopping = threading.Event()
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
+    def wake(self) -> None:
+        """A message may be due: look now. From any thread."""
+        self._woken.set()
+
     def stop(self, seconds: float) -> None:
         """Begin no more, and wait so long at most for those under way. One that is cut off is sent again later."""
         self._stopping.set()
+        self._woken.set()
         until = time.monotonic() + seconds
         self._thread.join(max(0.0, seconds))
         while self._sending.total() and time.monotonic() < until:
             time.sleep(0.05)
 
     def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_SECONDS):
+        while not self._stopping.is_set():
+            pause = _LOOK_SECONDS
             try:
                 self._begin_due()
+                pause = self._seconds_to_next()
             except Exception:
                 _log.exception("looking for webhooks that are due failed")
+            self._woken.wait(pause)
+            self._woken.clear()
+
+    def _seconds_to_next(self) -> float:
+        with self._guard:
+            if self._sending:
+                return _LOOK_SECONDS
+        seconds = self._webhooks.seconds_to_next()
+        return _IDLE_SECONDS if seconds is None else min(max(seconds, _LOOK_SECONDS), _IDLE_SECONDS)
 
     def _begin_due(self) -> None:
         while not self._stopping.is_set():
@@ -92,6 +111,7 @@ class Sender:
             with self._guard:
                 self._sending[claimed.profile_id] -= 1
                 self._sending += Counter()  # drops the zeros
+            self._woken.set()
 
     def send(self, claimed: WebhookDelivery) -> None:
         """One try, and how it went."""

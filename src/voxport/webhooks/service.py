@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from voxport.clock import now
 from voxport.db.session import Database
+from voxport.db.wakeups import notify
 from voxport.errors import Conflict, NotFound, WebhookUrlUnusable
 from voxport.ids import new_id
 from voxport.jobs.models import Job
@@ -97,6 +98,7 @@ class Webhooks:
         )
         tx.add(delivery)
         tx.flush()
+        notify(tx)
 
     # The log
 
@@ -126,6 +128,7 @@ class Webhooks:
                 raise Conflict(
                     "The webhook is being sent right now. Look at it in a minute.", code="delivery_in_flight"
                 )
+            notify(tx)
 
     def owner(self, delivery_id: str) -> str:
         """Whose it is, for the operator. Raises NotFound."""
@@ -150,6 +153,12 @@ class Webhooks:
                 return None
         row.state, row.next_at = "sending", until
         return row
+
+    def seconds_to_next(self) -> float | None:
+        """Seconds until a message is due, at most 0 where one is due now; None where nothing is to be sent."""
+        with self._database.snapshot() as tx:
+            moment = repository.next_due(tx)
+        return None if moment is None else (moment - self._clock()).total_seconds()
 
     def record(self, claimed: WebhookDelivery, outcome: Outcome) -> None:
         """Write down how the try went, and what comes of it."""

@@ -1,0 +1,152 @@
+"""Wakes the workers of a database when there is work for them, so that none has to ask again and again.
+
+SQLite: a named pipe for each listening process, in a folder beside the database. Postgres: NOTIFY, in the transaction.
+A wake-up carries nothing, may be lost, and may come without a reason: whoever waits looks into the database, and looks
+there also without one, only seldom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+_CHANNEL: Final = "voxport_work"
+_RECONNECT_SECONDS: Final = 2.0
+_log = logging.getLogger("voxport.wakeups")
+
+
+def notify(tx: Session) -> None:
+    """Wake every listener of this database when `tx` commits; none when it doesn't."""
+    engine = tx.get_bind().engine
+    if engine.dialect.name == "postgresql":
+        tx.execute(text(f"NOTIFY {_CHANNEL}"))
+    else:
+        folder = _folder(str(engine.url.database))
+        event.listen(tx, "after_commit", lambda _: _write_to_all(folder), once=True)
+
+
+class Listener:
+    """Calls `on_wake` in a thread of its own, from `start` to `close`: at the start, after each wake-up, and whenever
+    wake-ups may have been missed. Several that come together may be one call."""
+
+    def __init__(self, url: str, on_wake: Callable[[], None]) -> None:
+        self._url = url
+        self._on_wake = on_wake
+        self._stop_reader, self._stop_writer = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        os.close(self._stop_writer)
+        self._thread.join()
+        os.close(self._stop_reader)
+
+    def _run(self) -> None:
+        sqlite = make_url(self._url).get_backend_name() == "sqlite"
+        while True:
+            try:
+                with _pipe(self._url) if sqlite else _notifications(self._url) as (descriptor, drain):
+                    self._on_wake()
+                    while not self._is_stopped(descriptor):
+                        drain()
+                        self._on_wake()
+                    return
+            except Exception:
+                _log.exception("listening for wake-ups failed; the worker looks for work by itself meanwhile")
+            if self._is_stopped(timeout=_RECONNECT_SECONDS):
+                return
+
+    def _is_stopped(self, descriptor: int | None = None, timeout: float | None = None) -> bool:
+        """Wait until `descriptor` is readable or `timeout` seconds are over; whether `close` was called."""
+        watched = select.poll()
+        watched.register(self._stop_reader, select.POLLIN)
+        if descriptor is not None:
+            watched.register(descriptor, select.POLLIN)
+        ready = watched.poll(None if timeout is None else timeout * 1000)
+        return any(number == self._stop_reader for number, _ in ready)
+
+
+Source = tuple[int, Callable[[], object]]
+"""A descriptor that becomes readable with a wake-up, and what reads it empty."""
+
+
+@contextlib.contextmanager
+def _notifications(url: str) -> Iterator[Source]:
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"LISTEN {_CHANNEL}"))
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        yield driver.fileno(), lambda: list(driver.notifies(timeout=0))
+
+
+@contextlib.contextmanager
+def _pipe(url: str) -> Iterator[Source]:
+    folder = _folder(str(make_url(url).database))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_dead(folder)
+    path, hidden = folder / f"{os.getpid()}-{uuid4().hex}", folder / f".{uuid4().hex}"
+    os.mkfifo(hidden, 0o600)
+    # Open for writing too: without a writer it would count as ended, and be readable for ever.
+    descriptor = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Under its name only once there is a reader: without one it is taken for a dead process's.
+        hidden.rename(path)
+        yield descriptor, lambda: os.read(descriptor, 1 << 16)
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _write_to_all(folder: Path) -> None:
+    """Nothing that goes wrong here may hurt the caller, whose work is committed."""
+    try:
+        with os.scandir(folder) as entries:
+            paths = [entry.path for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return  # Nobody has listened yet.
+    for path in paths:
+        # No reader: its process is dead. A full pipe: it will wake anyway.
+        with contextlib.suppress(OSError), _writer(path) as descriptor:
+            os.write(descriptor, b"\n")
+
+
+def _remove_dead(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue  # About to get its reader.
+        try:
+            with _writer(str(path)):
+                pass
+        except OSError:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writer(path: str) -> Iterator[int]:
+    """Raises OSError where the path is no pipe, or nobody reads it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            raise OSError("not a pipe")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _folder(database: str) -> Path:
+    return Path(f"{database}.wakeups")

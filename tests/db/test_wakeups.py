@@ -1,0 +1,154 @@
+"""A worker is woken by what was committed, and by nothing else; a lost wake-up or a dead worker hurts nobody."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.support.server import environment
+from voxport.db.session import Database
+from voxport.db.wakeups import Listener, notify
+
+SECONDS = 20
+LISTEN = (
+    "import sys, time; from voxport.db.wakeups import Listener; "
+    "Listener(sys.argv[1], lambda: print('woken', flush=True)).start(); time.sleep(60)"
+)
+
+
+class Ears:
+    """A listener that counts its wake-ups."""
+
+    def __init__(self, url: str) -> None:
+        self.count = 0
+        self._changed = threading.Condition()
+        self.listener = Listener(url, self._on_wake)
+        self.listener.start()
+        self.wait_for(1)
+
+    def _on_wake(self) -> None:
+        with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.count >= count, SECONDS)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ears(database: Database) -> Iterator[Ears]:
+    opened = Ears(database.url)
+    yield opened
+    opened.listener.close()
+
+
+def test_a_listener_is_woken_at_its_start_and_by_each_commit(database: Database, ears: Ears) -> None:
+    for count in (2, 3):
+        with database.transaction() as tx:
+            notify(tx)
+        ears.wait_for(count)
+
+
+def test_what_is_rolled_back_wakes_nobody(database: Database, ears: Ears) -> None:
+    with pytest.raises(RuntimeError), database.transaction() as tx:
+        notify(tx)
+        raise RuntimeError
+    with database.transaction() as tx:
+        notify(tx)
+    ears.wait_for(2)
+    assert ears.count == 2
+
+
+def test_nobody_is_woken_before_the_commit(database: Database, ears: Ears) -> None:
+    with database.transaction() as tx:
+        notify(tx)
+        tx.execute(text("SELECT 1"))
+        assert ears.count == 1
+    ears.wait_for(2)
+
+
+def test_every_listener_is_woken(database: Database, ears: Ears) -> None:
+    second = Ears(database.url)
+    with database.transaction() as tx:
+        notify(tx)
+    ears.wait_for(2)
+    second.wait_for(2)
+    second.listener.close()
+
+
+def test_a_commit_without_a_listener_succeeds(database: Database) -> None:
+    with database.transaction() as tx:
+        notify(tx)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'voxport.db'}")
+    yield opened
+    opened.close()
+
+
+def test_the_pipe_of_a_killed_listener_is_passed_over_and_then_removed(sqlite: Database, tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", LISTEN, sqlite.url], stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "woken\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    folder = tmp_path / "voxport.db.wakeups"
+    (dead,) = folder.iterdir()
+    with sqlite.transaction() as tx:
+        notify(tx)
+    ears = Ears(sqlite.url)
+    assert not dead.exists()
+    ears.listener.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_pipe_holds_nobody_up(sqlite: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "voxport.db.wakeups"
+    folder.mkdir()
+    os.mkfifo(folder / "full")
+    full = os.open(folder / "full", os.O_RDWR | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(full, bytes(4096))
+    with sqlite.transaction() as tx:
+        notify(tx)
+    os.close(full)
+
+
+def test_what_is_no_pipe_is_left_alone(sqlite: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "voxport.db.wakeups"
+    folder.mkdir()
+    (folder / "file").write_text("mine")
+    (tmp_path / "other").write_text("mine")
+    (folder / "link").symlink_to(tmp_path / "other")
+    with sqlite.transaction() as tx:
+        notify(tx)
+    assert (folder / "file").read_text() == (tmp_path / "other").read_text() == "mine"
+
+
+def test_a_pipe_is_for_its_owner_alone(sqlite: Database, tmp_path: Path) -> None:
+    ears = Ears(sqlite.url)
+    folder = tmp_path / "voxport.db.wakeups"
+    (pipe,) = folder.iterdir()
+    assert (folder.stat().st_mode & 0o777, pipe.stat().st_mode & 0o777) == (0o700, 0o600)
+    ears.listener.close()
