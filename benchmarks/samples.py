@@ -95,7 +95,7 @@ def _compared(
 def _quality(path: Path, encoder: SpeakerEncoder) -> dict[str, Any]:
     try:
         audio = decode(path, ffmpeg=find_ffmpeg())
-        return quality(check(audio, embed=encoder.embed)).model_dump()
+        return quality(check(audio, embed=encoder.embed_each)).model_dump()
     except SampleUnusable as refusal:
         return {"verdict": "refused", "summary": refusal.message}
 

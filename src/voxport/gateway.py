@@ -159,7 +159,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     billing = Billing(database, catalog, alerts, CloneLimits(settings.clones_per_hour, settings.clones_per_day))
     calls = Calls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
-    samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed, fetch_policy)
+    samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed_each, fetch_policy)
     jobs = Jobs(
         database,
         billing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -90,10 +90,10 @@ def test_hum_goes_and_a_voice_stays() -> None:
 
 
 def test_the_voice_that_speaks_most_is_found_and_turns_are_left_out() -> None:
-    def by_sign(audio: Floats) -> Floats:
-        share = float(np.mean(audio > 0))
-        pair = np.array([share, 1 - share], np.float32)
-        return np.asarray(pair / np.linalg.norm(pair))
+    def by_sign(clips: Sequence[Floats]) -> Floats:
+        shares = np.array([np.mean(clip > 0) for clip in clips], np.float32)
+        pairs = np.stack([shares, 1 - shares], axis=1)
+        return np.asarray(pairs / np.linalg.norm(pairs, axis=1, keepdims=True))
 
     turns = np.repeat(np.array([1, -1, 1], np.float32), [5 * SAMPLE_RATE, 4 * SAMPLE_RATE, 5 * SAMPLE_RATE])
     marks = main_speaker(turns, by_sign)

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def embed() -> Embed:
-    return SpeakerEncoder(threads=1).embed
+    return SpeakerEncoder(threads=1).embed_each
 
 
 def is_out_of_scope(row: Recording) -> bool:

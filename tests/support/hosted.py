@@ -125,7 +125,7 @@ def house(gateway: Gateway, *, credits: str = "100", patience: float = 20.0) -> 
         joined = rejoined(
             gateway,
             [eleven, mini, local],
-            KeptSample(*samples_of(gateway, local.embed)),
+            KeptSample(*samples_of(gateway, local.embed_each)),
             clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
         )
         yield House(open_client(joined, credits), joined, elevenlabs, minimax, clock, local)

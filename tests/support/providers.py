@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
+from voxport.engine.turns import Embed
 from voxport.erasure.service import Erasure
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
@@ -22,7 +23,7 @@ from voxport.intents.service import Intents
 from voxport.jobs.port import JobHandler
 from voxport.jobs.runner import Runner
 from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.samples import Audio, Embed, Sample, Samples
+from voxport.media.samples import Audio, Sample, Samples
 from voxport.providers.base import (
     NO_SETTINGS,
     SAMPLE_RATE,
@@ -122,8 +123,8 @@ class ToneProvider:
             self.heard(number)
             yield Piece(audio, (number + 1) / self.pieces, {"plan": self.plan, "next": number + 1})
 
-    def embed(self, audio: Speech) -> NDArray[np.float32]:
-        return np.full(4, 0.5, np.float32)
+    def embed_each(self, clips: Sequence[Speech]) -> NDArray[np.float32]:
+        return np.full((len(clips), 4), 0.5, np.float32)
 
     def delete(self, voice: VoiceRef) -> None:
         if self.delete_failure is not None:
@@ -175,7 +176,7 @@ class Humming:
 def hum(gateway: Gateway, provider: ToneProvider | None = None) -> Humming:
     """The same gateway with services that speak by a tone and find every sample good."""
     provider = provider or ToneProvider()
-    samples = AnySample(*samples_of(gateway, provider.embed))
+    samples = AnySample(*samples_of(gateway, provider.embed_each))
     others = [one for one in gateway.providers.all() if one.name != provider.name]
     humming = rejoined(gateway, [*others, provider], samples)
     handler = humming.handlers[0]

@@ -1,7 +1,8 @@
 """The engine's process: `python -m voxport.engine.child`, spoken to over its standard input and output.
 
-It says `{"kind": "ready"}` when it is loaded, then answers one request after the other. It ends as soon as its
-standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that happened.
+It says `{"kind": "ready"}` when it is loaded, then answers one request after the other, by the request's number. After
+each step of a fit it says `{"kind": "pause"}` and answers others until it is told to go on (`resume`). It ends as soon
+as its standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that happened.
 """
 
 from __future__ import annotations
@@ -51,19 +52,35 @@ def main() -> None:
         send({"kind": "error", "type": type(error).__name__, "message": str(error)})
         return
     send({"kind": "ready"})
+    _serve(engine, requests, send)
+
+
+def _serve(engine: Engine, requests: queue.Queue[tuple[Header, bytes]], send: Send) -> None:
+    """Answer one request after the other, until one says that a call which pauses shall go on."""
     while True:
         header, body = requests.get()
+        if header["call"] == "resume":
+            return
+        number = header["number"]
+
+        def reply(header: Header, body: bytes = b"", number: int = number) -> None:
+            send({**header, "number": number}, body)
+
+        def pause(reply: Send = reply) -> None:
+            reply({"kind": "pause"}, b"")
+            _serve(engine, requests, send)
+
         try:
-            _answer(engine, header, body, send)
+            _answer(engine, header, body, reply, pause)
         except EngineError as error:
             language = getattr(error, "language", None)
-            send({"kind": "error", "type": type(error).__name__, "message": str(error), "language": language})
+            reply({"kind": "error", "type": type(error).__name__, "message": str(error), "language": language})
         except Exception:  # the caller hears a bland sentence, standard error the whole story
             traceback.print_exc()
-            send({"kind": "error", "type": "EngineError", "message": "The engine failed on this call."})
+            reply({"kind": "error", "type": "EngineError", "message": "The engine failed on this call."})
 
 
-def _answer(engine: Engine, header: Header, body: bytes, send: Send) -> None:
+def _answer(engine: Engine, header: Header, body: bytes, send: Send, pause: Callable[[], None]) -> None:
     match header["call"]:
         case "plan":
             chunks = engine.plan(header["text"], header["language"], first_short=header["first_short"])
@@ -74,22 +91,24 @@ def _answer(engine: Engine, header: Header, body: bytes, send: Send) -> None:
             send({"kind": "answer"}, audio.astype("<f4").tobytes())
         case "enrol":
             saved, samples = body[: header["saved"]], body[header["saved"] :]
-            with _Heart(send) as heart:
+            with _Heart(send, pause) as heart:
                 voice = engine.enrol(
                     np.frombuffer(samples, "<f4"), quick=header["quick"], tell=heart.tell, saved=saved or None
                 )
             send({"kind": "answer"}, voice.to_bytes())
         case "embed":
-            send({"kind": "answer"}, engine.embed(np.frombuffer(body, "<f4")).astype("<f4").tobytes())
+            clips = np.split(np.frombuffer(body, "<f4"), np.cumsum(header["sizes"])[:-1])
+            send({"kind": "answer"}, engine.embed_each(clips).astype("<f4").tobytes())
         case unknown:
             raise EngineError(f"The engine knows no call {unknown!r}.")
 
 
 class _Heart:
-    """Tells progress as it comes, and between that the last one again."""
+    """Tells progress as it comes, and between that the last one again. After each progress the call pauses."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, pause: Callable[[], None]) -> None:
         self._send = send
+        self._pause = pause
         self._progress = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -105,6 +124,7 @@ class _Heart:
     def tell(self, progress: float, state: bytes) -> None:
         self._progress = progress
         self._send({"kind": "progress", "progress": progress}, state)
+        self._pause()
 
     def _beat(self) -> None:
         while not self._ended.wait(_HEARTBEAT_SECONDS):

@@ -47,6 +47,8 @@ class Connection:
         self._to, self._from = self._child.stdin.fileno(), self._child.stdout.fileno()
         os.set_blocking(self._to, False)
         self._deadline = 0.0
+        self._progress: dict[int, Callable[[float, bytes], None]] = {}  # by the number of the call
+        self._number = 0
         self._loaded = False
 
     @property
@@ -56,7 +58,8 @@ class Connection:
     def wait(self, timeout: float) -> None:
         """Until the engine is loaded. Raises EngineUnavailable when it can't be, or not in `timeout` seconds."""
         if not self._loaded:
-            self._receive(timeout)
+            self._deadline = time.monotonic() + timeout
+            self._receive()
             self._loaded = True
 
     def ready(self) -> bool:
@@ -66,17 +69,37 @@ class Connection:
         return self._child.poll() is None
 
     def exchange(
-        self, header: Header, body: bytes, *, timeout: float, progress: Callable[[float, bytes], None]
+        self,
+        header: Header,
+        body: bytes,
+        *,
+        timeout: float,
+        progress: Callable[[float, bytes], None],
+        pause: Callable[[], None],
     ) -> tuple[Header, bytes]:
-        """The answer to one request. Each frame may take `timeout` seconds. Raises what the engine raised, and
-        EngineUnavailable when the process is gone or late: then it is of no use any more."""
-        self._deadline = time.monotonic() + timeout
-        self._send(pack(header, body))
-        while True:
-            answer, content = self._receive(timeout)
-            if answer["kind"] != "progress":
-                return answer, content
-            progress(float(answer["progress"]), content)
+        """The answer to one request. Each frame may take `timeout` seconds. `pause` is called where the process waits
+        between two steps, and may exchange other requests. Raises what the engine raised, and EngineUnavailable when
+        the process is gone or late: then it is of no use any more."""
+        self._number = number = self._number + 1
+        self._progress[number] = progress
+        try:
+            self._deadline = time.monotonic() + timeout
+            self._send(pack({**header, "number": number}, body))
+            while True:
+                answer, content = self._receive()
+                # A call that pauses goes on telling that it lives, which says nothing of the one that is served.
+                if answer["number"] == number:
+                    self._deadline = time.monotonic() + timeout
+                if answer["kind"] == "progress":
+                    self._progress[answer["number"]](float(answer["progress"]), content)
+                elif answer["kind"] == "pause":
+                    pause()
+                    self._deadline = time.monotonic() + timeout
+                    self._send(pack({"call": "resume"}))
+                else:
+                    return answer, content
+        finally:
+            del self._progress[number]
 
     def kill(self) -> None:
         self._child.kill()
@@ -89,8 +112,7 @@ class Connection:
             if pipe is not None:
                 pipe.close()
 
-    def _receive(self, timeout: float) -> tuple[Header, bytes]:
-        self._deadline = time.monotonic() + timeout
+    def _receive(self) -> tuple[Header, bytes]:
         try:
             answer, content = unpack(self._read)
         except (EOFError, OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,10 @@ class Engine:
     def embed(self, audio: Floats) -> Floats:
         """The speaker's embedding, float32 [256] of length 1. Raises SampleNotEnrollable for silence."""
         return self._encoder.embed(audio)
+
+    def embed_each(self, clips: Sequence[Floats]) -> Floats:
+        """float32 [clips, 256]: the embedding of each clip by itself. Raises as `embed`."""
+        return self._encoder.embed_each(clips)
 
     def at_pitch(self, voice: Voice, median: float, *, chunks: list[Chunk]) -> Voice:
         """`voice` with its median pitch at `median` Hz, set and verified on `chunks`."""

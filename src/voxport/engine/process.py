@@ -1,10 +1,11 @@
-"""The engine in a process of its own, for many threads: calls wait in line and are served one at a time."""
+"""The engine in a process of its own, for many threads: one call at a time, shared fairly between callers."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from voxport.engine.arrays import Floats
+from voxport.engine.callqueue import CallQueue, Ticket
 from voxport.engine.chunk import Chunk
 from voxport.engine.connection import Connection
 from voxport.engine.errors import EngineUnavailable
@@ -38,9 +40,16 @@ class _Call:
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     abandoned: bool = False
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it takes seconds at most: all but the fit of a voice, which takes half a minute and more."""
+        return self.header["call"] != "enrol" or bool(self.header["quick"])
+
 
 class EngineProcess:
-    """A client of the engine's process. Any thread may call. First come, first served, one at a time.
+    """A client of the engine's process. Any thread may call. One call is served at a time; the next is that of the
+    `caller` who has used the process least (CallQueue). A call without a caller is a caller of its own. Between the
+    steps of a fit the calls of others are served.
 
     The process starts with `start`, or with the first call, and again with the next call after it died. A call
     during which it dies, or does not answer within `call_timeout` seconds (progress counts as an answer), raises
@@ -64,16 +73,16 @@ class EngineProcess:
         }
         self._start_timeout = start_timeout
         self._call_timeout = call_timeout
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._calls: CallQueue[_Call] = CallQueue()
         self._guard = threading.Lock()
         self._server: threading.Thread | None = None
         self._connection: Connection | None = None
-        self._served: _Call | None = None
+        self._served: list[_Call] = []  # a fit, and above it a call that is served between its steps
         self._closed = False
 
     def start(self) -> None:
         """Begin to start the process; `ready` says when it is loaded."""
-        self._enqueue(_Call({"call": "start"}))
+        self._enqueue(_Call({"call": "start"}), None)
 
     def ready(self) -> bool:
         connection = self._connection
@@ -85,16 +94,19 @@ class EngineProcess:
         connection = self._connection
         return connection.pid if connection is not None and connection.alive() else None
 
-    def plan(self, text: str, language: str, *, first_short: bool = False) -> list[Chunk]:
+    def plan(self, text: str, language: str, *, first_short: bool = False, caller: Hashable = None) -> list[Chunk]:
         """As `Engine.plan`."""
-        header, _ = self._ask({"call": "plan", "text": text, "language": language, "first_short": first_short})
+        request = {"call": "plan", "text": text, "language": language, "first_short": first_short}
+        header, _ = self._ask(request, caller=caller)
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
 
-    def speak(self, chunk: Chunk, voice: bytes | str, speed: float = 1.0, *, at: int = 0) -> Floats:
+    def speak(
+        self, chunk: Chunk, voice: bytes | str, speed: float = 1.0, *, at: int = 0, caller: Hashable = None
+    ) -> Floats:
         """float32 mono, 24 kHz. `voice` is a voice file's bytes, or the id of a stock voice; `at` as for Engine."""
         stock, file = (voice, b"") if isinstance(voice, str) else (None, voice)
         request = {"call": "speak", "chunk": chunk.to_json(), "speed": speed, "at": at, "stock": stock}
-        return np.frombuffer(self._ask(request, file)[1], "<f4")
+        return np.frombuffer(self._ask(request, file, caller=caller)[1], "<f4")
 
     def enrol(
         self, audio: Floats, *, quick: bool = False, tell: Tell | None = None, saved: bytes | None = None
@@ -103,11 +115,18 @@ class EngineProcess:
         thread, at least twice a second; when it raises, the enrolment is given up and its process ended. `saved` is
         the last state that `tell` heard of an enrolment of the same recording that was killed: this one goes on."""
         state = saved or b""
-        return self._ask({"call": "enrol", "quick": quick, "saved": len(state)}, state + _samples(audio), tell)[1]
+        request = {"call": "enrol", "quick": quick, "saved": len(state)}
+        return self._ask(request, state + _samples(audio), tell=tell)[1]
 
     def embed(self, audio: Floats) -> Floats:
         """The speaker's embedding, float32 [256] of length 1, of `audio` (float32 mono, 24 kHz)."""
-        return np.frombuffer(self._ask({"call": "embed"}, _samples(audio))[1], "<f4")
+        return np.asarray(self.embed_each([audio])[0])
+
+    def embed_each(self, clips: Sequence[Floats]) -> Floats:
+        """float32 [clips, 256]: as `embed` for each clip, in one call."""
+        request = {"call": "embed", "sizes": [len(clip) for clip in clips]}
+        content = self._ask(request, b"".join(_samples(clip) for clip in clips))[1]
+        return np.frombuffer(content, "<f4").reshape(len(clips), -1)
 
     def close(self) -> None:
         """End the process. A call that is being served, and those that wait, raise EngineUnavailable."""
@@ -118,12 +137,14 @@ class EngineProcess:
         if connection is not None:
             connection.kill()
         if server is not None:
-            self._calls.put(None)
+            self._calls.close()
             server.join()
 
-    def _ask(self, header: Header, body: bytes = b"", tell: Tell | None = None) -> tuple[Header, bytes]:
+    def _ask(
+        self, header: Header, body: bytes = b"", *, tell: Tell | None = None, caller: Hashable = None
+    ) -> tuple[Header, bytes]:
         call = _Call(header, body)
-        self._enqueue(call)
+        self._enqueue(call, caller)
         try:
             while True:
                 event = call.events.get()
@@ -141,13 +162,14 @@ class EngineProcess:
             tell(event.progress, event.state)
         except BaseException:
             # Nobody waits for the rest of it, which may be minutes: the process goes at once, and the next call
-            # starts another.
+            # starts another. A call of somebody else that is served between two steps is finished first.
             with self._guard:
-                if self._served is call and self._connection is not None:
+                call.abandoned = True
+                if self._served[-1:] == [call] and self._connection is not None:
                     self._connection.kill()
             raise
 
-    def _enqueue(self, call: _Call) -> None:
+    def _enqueue(self, call: _Call, caller: Hashable) -> None:
         with self._guard:
             if self._closed:
                 raise EngineUnavailable("The engine is shut down.")
@@ -155,39 +177,66 @@ class EngineProcess:
                 # One thread starts and serves the process for as long as this object lives.
                 self._server = threading.Thread(target=self._serve, name="engine-process", daemon=True)
                 self._server.start()
-            self._calls.put(call)
+            self._calls.put(object() if caller is None else caller, call)
 
     def _serve(self) -> None:
-        while (call := self._calls.get()) is not None:
-            self._served = call
-            try:
-                answer: Event = self._answer(call)
-            except BaseException as error:
-                answer = error
-            with self._guard:
-                self._served = None
-            call.events.put(answer)
+        while (ticket := self._calls.take()) is not None:
+            self._serve_one(ticket, self._running)
         self._drop()
 
-    def _answer(self, call: _Call) -> tuple[Header, bytes]:
+    def _serve_one(self, ticket: Ticket[_Call], connect: Callable[[], Connection]) -> None:
+        call, meter = ticket.item, _Meter(self._calls, ticket)
+        with self._guard:
+            self._served.append(call)
+        try:
+            answer: Event = self._answer(call, connect, meter)
+        except BaseException as error:
+            answer = error
+        with self._guard:
+            self._served.pop()
+        meter.charge()
+        self._calls.done(ticket)
+        call.events.put(answer)
+
+    def _answer(self, call: _Call, connect: Callable[[], Connection], meter: _Meter) -> tuple[Header, bytes]:
+        self._require_wanted(call)
+
+        def tell(progress: float, state: bytes) -> None:
+            if self._served[-1] is call:
+                self._require_wanted(call)
+            call.events.put(_Told(progress, state))
+
+        try:
+            connection = connect()
+            if call.header["call"] == "start":
+                return {}, b""
+            return connection.exchange(
+                call.header,
+                call.body,
+                timeout=self._call_timeout,
+                progress=tell,
+                pause=lambda: self._let_others_in(call, connection, meter),
+            )
+        except EngineUnavailable:
+            self._drop()
+            raise
+
+    def _let_others_in(self, call: _Call, connection: Connection, meter: _Meter) -> None:
+        """Serve the calls whose turn it is before the next step of the fit `call`. One after the other, and no second
+        fit: memory does not grow with those who wait."""
+        meter.charge()
+        while not call.abandoned and (ticket := meter.next_before(lambda other: other.is_short)) is not None:
+            self._serve_one(ticket, lambda: connection)
+            if self._connection is not connection:
+                raise EngineUnavailable("The engine stopped unexpectedly. Try again.")
+        meter.restart()
+        self._require_wanted(call)
+
+    def _require_wanted(self, call: _Call) -> None:
         if self._closed:
             raise EngineUnavailable("The engine is shut down.")
         if call.abandoned:
             raise EngineUnavailable("The call was given up.")
-
-        def tell(progress: float, state: bytes) -> None:
-            if call.abandoned:
-                raise EngineUnavailable("The call was given up.")
-            call.events.put(_Told(progress, state))
-
-        try:
-            connection = self._running()
-            if call.header["call"] == "start":
-                return {}, b""
-            return connection.exchange(call.header, call.body, timeout=self._call_timeout, progress=tell)
-        except EngineUnavailable:
-            self._drop()
-            raise
 
     def _running(self) -> Connection:
         if self._connection is not None and not self._connection.alive():
@@ -204,6 +253,26 @@ class EngineProcess:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class _Meter:
+    """Charges a call for the time in which it is served, without that of the calls between its steps."""
+
+    def __init__(self, calls: CallQueue[_Call], ticket: Ticket[_Call]) -> None:
+        self._calls = calls
+        self._ticket = ticket
+        self._began = time.monotonic()
+
+    def charge(self) -> None:
+        now = time.monotonic()
+        self._calls.charge(self._ticket, now - self._began)
+        self._began = now
+
+    def restart(self) -> None:
+        self._began = time.monotonic()
+
+    def next_before(self, is_wanted: Callable[[_Call], bool]) -> Ticket[_Call] | None:
+        return self._calls.take_if(is_wanted, behind=self._ticket)
 
 
 def _samples(audio: Floats) -> bytes:

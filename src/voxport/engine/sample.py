@@ -122,7 +122,7 @@ def _level(stretch: Floats) -> float:
 
 def _main_part(speech: Floats, encoder: SpeakerEncoder) -> tuple[Floats, float]:
     """What the main speaker says, and the seconds of the others that were left out."""
-    marks = main_speaker(speech, encoder.embed)
+    marks = main_speaker(speech, encoder.embed_each)
     if marks is None or marks.sum() < _LEAST_SECONDS * SAMPLE_RATE:
         return speech, 0.0
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marks.astype(np.int8), [0]])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from voxport.engine.arrays import Floats
 from voxport.engine.languages import SAMPLE_RATE
 
-Embed = Callable[[Floats], Floats]
-"""A clip (float32, mono, 24,000 Hz) to a speaker embedding of length 1."""
+Embed = Callable[[Sequence[Floats]], Floats]
+"""Clips (float32, mono, 24,000 Hz) to their speaker embeddings of length 1 [clips, 256]. It is called once for a
+recording, since each call of an engine that others use too waits for its turn."""
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
 _WINDOW: Final = round(1.6 * SAMPLE_RATE)  # what the encoder looks at in one go; longer ones blur quick turns
@@ -53,7 +54,7 @@ def _of_majority(speech: Floats, embed: Embed) -> Marks | None:
     clips = [speech[start : start + _WINDOW] for start in range(0, len(speech) - _WINDOW + 1, _STEP)]
     if len(clips) < 2 * _LEAST_WINDOWS:
         return None
-    similarity, in_second = _split_in_two(np.stack([embed(clip) for clip in clips]))
+    similarity, in_second = _split_in_two(embed(clips))
     larger = in_second if 2 * in_second.sum() > len(clips) else ~in_second
     if similarity >= _SAME_SPEAKER or len(clips) - larger.sum() < _LEAST_WINDOWS:
         return None

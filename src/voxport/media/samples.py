@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.catalog import Catalog
+from voxport.engine.turns import Embed
 from voxport.errors import NotFound, SampleUnusable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import encode_file, to_pcm16
@@ -22,7 +23,6 @@ from voxport.media.temporary import temporary_folder
 from voxport.settings import Settings
 
 Audio = NDArray[np.float32]
-Embed = Callable[[Audio], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Samples:
         embed: Embed,
         policy: FetchPolicy | None = None,
     ) -> None:
-        """`embed` gives a unit vector that is near for two recordings of one speaker."""
+        """`embed` gives for each clip a unit vector that is near for two recordings of one speaker."""
         self._limits = catalog.limits
         self._storage = storage
         self._media = media

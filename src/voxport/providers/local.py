@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -151,8 +151,9 @@ class LocalProvider:
         client: str = "",
     ) -> Iterator[Piece]:
         speed = settings.get("speed", 1.0)
-        # The engine takes one chunk at a time from all who wait, so that a long text lets short ones pass.
-        chunks = self._plan(text, language, early=early)
+        # The engine shares its time between callers, chunk by chunk, so that a long text lets short calls pass.
+        caller = object()
+        chunks = self._plan(text, language, early=early, caller=caller)
         plan = _fingerprint(chunks)
         if after is not None and after["plan"] != plan:
             raise PlaceLost
@@ -161,7 +162,9 @@ class LocalProvider:
         spoken = after["samples"] if after is not None else 0
         for number in range(after["next"] if after is not None else 0, len(chunks)):
             chunk = chunks[number]
-            made = self._ask(lambda chunk=chunk, at=spoken: self._engine.speak(chunk, source, speed, at=at))  # type: ignore[misc]
+            made = self._ask(
+                lambda chunk=chunk, at=spoken: self._engine.speak(chunk, source, speed, at=at, caller=caller)  # type: ignore[misc]
+            )
             pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
             audio = np.concatenate([leveller.process(made), pause])
             spoken += audio.size
@@ -171,12 +174,12 @@ class LocalProvider:
                 place={"plan": plan, "next": number + 1, "samples": spoken, **asdict(leveller.memory)},
             )
 
-    def _plan(self, text: str, language: str, *, early: bool) -> list[Chunk]:
-        return self._ask(lambda: self._engine.plan(text, language, first_short=early))
+    def _plan(self, text: str, language: str, *, early: bool, caller: object) -> list[Chunk]:
+        return self._ask(lambda: self._engine.plan(text, language, first_short=early, caller=caller))
 
-    def embed(self, audio: Audio) -> NDArray[np.float32]:
-        """A unit vector that is near for two recordings of one speaker: for the check of samples."""
-        return self._ask(lambda: self._engine.embed(audio))
+    def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:
+        """For each clip a unit vector that is near for two recordings of one speaker: for the check of samples."""
+        return self._ask(lambda: self._engine.embed_each(clips))
 
     def delete(self, voice: VoiceRef) -> None:
         """The engine keeps nothing: a voice is the file that the gateway has."""
