@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from voxport.cli.common import print_table
+from voxport.cli.progress import shown_progress
 from voxport.cli.synthetic import write_speaker
 from voxport.testing.client import CallFailed, Client, Json
 from voxport.testing.live import GatewayFailed, running_gateway
@@ -91,9 +92,9 @@ def _walk(client: Client, sample: Path, text: str, out: Path, report: Report) ->
 
 
 def _follow(client: Client, job_id: str) -> Json:
-    """The finished job; a progress bar until then. Raises ClickException where it failed."""
-    with click.progressbar(length=100, label="Cloning", show_eta=False, item_show_func=lambda stage: stage) as bar:
-        job = client.wait(job_id, lambda job: bar.update(round(job["progress"] * 100) - bar.pos, job["stage"]))
+    """The finished job; its progress is shown until then. Raises ClickException where it failed."""
+    with shown_progress("Cloning") as watch:
+        job = client.wait(job_id, watch)
     if job["status"] != "completed":
         raise click.ClickException(job["error"]["message"] if "error" in job else "The job was cancelled.")
     return job

@@ -1,0 +1,62 @@
+"""How far a job is: a bar in a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import click
+
+from voxport.testing.client import Json
+
+_INTERVAL_SECONDS: Final = 5.0
+_STEP_PERCENT: Final = 10
+
+
+@contextlib.contextmanager
+def shown_progress(label: str) -> Iterator[Callable[[Json], None]]:
+    """Show the jobs that the yielded function is called with, as a bar where standard output is a terminal, else as
+    lines that a log or a pipe can hold."""
+    if not sys.stdout.isatty():
+        yield ProgressLines(label)
+        return
+    with click.progressbar(length=100, label=label, show_eta=False, item_show_func=lambda stage: stage) as bar:
+        yield lambda job: bar.update(_percent(job) - bar.pos, job["stage"])
+
+
+class ProgressLines:
+    """Prints a line for each new stage, for each ten per cent, and every five seconds: who reads a log sees that
+    something happens."""
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        echo: Callable[[str], None] = click.echo,
+    ) -> None:
+        """`clock` in seconds."""
+        self._label = label
+        self._clock = clock
+        self._echo = echo
+        self._shown: tuple[str, int] | None = None
+        self._shown_at = self._began = clock()
+
+    def __call__(self, job: Json) -> None:
+        stage, percent = job["stage"] or job["status"], _percent(job)
+        now = self._clock()
+        if self._shown is not None:
+            last_stage, last_percent = self._shown
+            is_due = percent >= last_percent + _STEP_PERCENT or now >= self._shown_at + _INTERVAL_SECONDS
+            if stage == last_stage and not is_due:
+                return
+        self._shown, self._shown_at = (stage, percent), now
+        self._echo(f"{self._label}: {percent:3} %, {stage}, {now - self._began:.0f} s")
+
+
+def _percent(job: Json) -> int:
+    progress: float = job["progress"]
+    return round(progress * 100)

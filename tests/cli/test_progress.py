@@ -1,0 +1,59 @@
+"""What a demo without a terminal prints while a clone is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from voxport.cli.progress import ProgressLines, shown_progress
+
+
+class Watched:
+    """The lines that are printed, at times that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.lines: list[str] = []
+        self._show = ProgressLines("Cloning", clock=lambda: self.now, echo=self.lines.append)
+
+    def at(self, seconds: float, stage: str, progress: float) -> None:
+        self.now = 100.0 + seconds
+        self._show(job(stage, progress))
+
+
+def job(stage: str, progress: float) -> dict[str, Any]:
+    return {"status": "processing", "stage": stage, "progress": progress}
+
+
+def test_each_stage_and_each_ten_per_cent_is_a_line() -> None:
+    watched = Watched()
+    watched.at(0, "queued", 0)
+    watched.at(1, "checking", 0.1)
+    for tenth in range(20, 41):
+        watched.at(2, "cloning", tenth / 100)
+    assert watched.lines == [
+        "Cloning:   0 %, queued, 0 s",
+        "Cloning:  10 %, checking, 1 s",
+        "Cloning:  20 %, cloning, 2 s",
+        "Cloning:  30 %, cloning, 2 s",
+        "Cloning:  40 %, cloning, 2 s",
+    ]
+
+
+def test_a_slow_stage_is_a_line_every_five_seconds() -> None:
+    watched = Watched()
+    for second in range(12):
+        watched.at(second, "cloning", 0.2 + second / 1000)
+    assert watched.lines == [
+        "Cloning:  20 %, cloning, 0 s",
+        "Cloning:  20 %, cloning, 5 s",
+        "Cloning:  21 %, cloning, 10 s",
+    ]
+
+
+def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_progress("Cloning") as watch:
+        watch(job("checking", 0.1))
+        watch(job("cloning", 0.2))
+    assert capsys.readouterr().out.splitlines() == ["Cloning:  10 %, checking, 0 s", "Cloning:  20 %, cloning, 0 s"]
