@@ -8,6 +8,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+from voxport.cli.synthetic import write_speaker
+
 
 def describe_machine() -> str:
     """The machine and what else runs on it."""
@@ -21,3 +23,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The nearest-rank percentile; `share` from 0 to 100."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * share / 100) - 1)]
+
+
+def find_sample(folder: Path) -> Path:
+    """The first recording of the folder of real speech, else a synthetic speaker made in `folder`."""
+    speech = os.environ.get("VOXPORT_SPEECH_DIR")
+    if speech:
+        row = (Path(speech) / "PAIRS.tsv").read_text().splitlines()[1].split("\t")
+        return Path(speech) / row[2]
+    sample = folder / "sample.wav"
+    write_speaker(sample)
+    return sample

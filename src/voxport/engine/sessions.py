@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
 def open_session(model: str | bytes, threads: int) -> Any:
     """An `onnxruntime.InferenceSession` on the processor, with `threads` threads."""
+    # The pinned version has no telemetry; one that somebody installs in its place may have, and asks the network then.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

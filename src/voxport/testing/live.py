@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,16 +52,19 @@ class Live:
 
 
 @contextlib.contextmanager
-def running_gateway(folder: Path, *arguments: str, ready: bool = True, **settings: str) -> Iterator[Live]:
+def running_gateway(
+    folder: Path, *arguments: str, ready: bool = True, wrapper: Sequence[str] = (), **settings: str
+) -> Iterator[Live]:
     """`voxport serve` on a free port, with its data and what it prints under `folder`, until the end of the block.
 
-    Waits until it is ready, or (`ready` False) until it answers. No `VOXPORT_…` variable of the environment gets in,
-    only `settings`, and NO_LIMITS where these name none: a test's callers are all one address. Raises GatewayFailed.
+    Waits until it is ready, or (`ready` False) until it answers. `wrapper` is put before the command. No `VOXPORT_…`
+    variable of the environment gets in, only `settings`, and NO_LIMITS where these name none: a test's callers are all
+    one address. Raises GatewayFailed.
     """
     data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
     command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
     unlimited = {f"VOXPORT_{name.upper()}": str(value) for name, value in NO_LIMITS.items()}
-    with running_command(command, folder, stdout, stderr, **{**unlimited, **settings}) as process:
+    with running_command(command, folder, stdout, stderr, wrapper=wrapper, **{**unlimited, **settings}) as process:
         url = _wait_for(process, stderr, "/readyz" if ready else "/healthz")
         found = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
         yield Live(process, url, found[1] if found else "", data_dir, stdout, stderr)
@@ -69,14 +72,20 @@ def running_gateway(folder: Path, *arguments: str, ready: bool = True, **setting
 
 @contextlib.contextmanager
 def running_command(
-    arguments: list[str], folder: Path, stdout: Path, stderr: Path, **settings: str
+    arguments: list[str],
+    folder: Path,
+    stdout: Path,
+    stderr: Path,
+    *,
+    wrapper: Sequence[str] = (),
+    **settings: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`voxport ARGUMENTS` in `folder`, as a process of its own, ended with SIGTERM when the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOXPORT_")}
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-m", "voxport", *arguments],
+            [*wrapper, sys.executable, "-m", "voxport", *arguments],
             cwd=folder,
             env={**inherited, **settings},
             stdin=subprocess.DEVNULL,
