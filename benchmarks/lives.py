@@ -166,7 +166,6 @@ def _run_server(values: dict[str, Any], listener: socket.socket, folder: Path, p
 def _run_worker(values: dict[str, Any], folder: Path, point: Point | None) -> None:
     with _logged(folder / "worker.log"):
         voxport.worker._TIDY_SECONDS = _TIDY_SECONDS
-        voxport.worker._NICENESS = 0
         _watch_commits(folder / "worker.commits", point)
         voxport.worker.run_worker(_settings(values), with_parent=False)
 

@@ -147,7 +147,11 @@ class Settings(BaseSettings):
     )
     engine_threads: int = Field(default=2, ge=1, le=64, description="Threads of one local engine process.")
     engine_niceness: int = Field(
-        default=10, ge=0, le=19, description="How far the engine steps back behind HTTP (0 to 19)."
+        default=0,
+        ge=0,
+        le=19,
+        description="Added to the engine's nice value. Any other program that computes then takes a clone's time: "
+        "with 10 it may never end beside two. HTTP does not need it.",
     )
     speech_concurrency: int = Field(
         default=16,

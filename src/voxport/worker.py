@@ -21,7 +21,6 @@ from voxport.settings import Settings
 _TIDY_SECONDS = 60.0
 # A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
 _SETTLED = timedelta(seconds=30)
-_NICENESS = 5
 # Less than what `voxport serve` gives the worker for its end.
 _DRAIN_SECONDS = 12.0
 _log = logging.getLogger("voxport.worker")
@@ -30,7 +29,6 @@ _log = logging.getLogger("voxport.worker")
 def run_worker(settings: Settings, *, with_parent: bool) -> None:
     """Work until SIGTERM or SIGINT, or, `with_parent`, until standard input ends: the parent process has died then,
     in whatever way."""
-    os.nice(_NICENESS)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

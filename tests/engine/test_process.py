@@ -223,11 +223,22 @@ def test_the_process_gets_no_secret_of_its_parent(process: EngineProcess, monkey
     assert b"vxp_secret" not in environment
 
 
-def test_it_runs_at_a_lower_priority(process: EngineProcess) -> None:
+@pytest.mark.parametrize("niceness", [0, 7])
+def test_it_runs_at_the_priority_that_was_asked_for(niceness: int) -> None:
+    process = EngineProcess(niceness=niceness)
+    try:
+        process.plan("Hello.", "en-us")
+        assert process.pid is not None
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + niceness)
+    finally:
+        process.close()
+
+
+def test_threads_that_wait_for_each_other_sleep(process: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     process.plan("Hello.", "en-us")
-    assert process.pid is not None
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + 10)
+    assert b"OMP_WAIT_POLICY=PASSIVE" in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
 
 
 def test_a_process_started_by_a_thread_outlives_it(process: EngineProcess) -> None:

@@ -158,7 +158,7 @@ def _exactly(size: int) -> bytes:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="voxport.engine.child")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--niceness", type=int, default=10)
+    parser.add_argument("--niceness", type=int, default=0)
     parser.add_argument("--model", type=Path, default=None)
     return parser.parse_args()
 

@@ -22,6 +22,10 @@ from voxport.engine.waiting import is_readable, is_writable
 
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME")
 _KEPT_PREFIXES: Final = ("LC_", "PYTHON", "OPENBLAS_", "OMP_")
+_DEFAULTS: Final = {
+    # A thread of the fit that waits for another sleeps in place of burning the core that the other needs.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 _ERRORS: Final[dict[str, type[EngineError]]] = {
     error.__name__: error for error in (EngineUnavailable, SampleNotEnrollable, VoiceFileError)
 }
@@ -155,4 +159,5 @@ def _error(answer: Header) -> EngineError:
 
 def _environment() -> dict[str, str]:
     """What the child needs, and no secret of its parent."""
-    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return {**_DEFAULTS, **kept}

@@ -60,7 +60,7 @@ class EngineProcess:
         self,
         *,
         threads: int = 2,
-        niceness: int = 10,
+        niceness: int = 0,
         model_path: Path | None = None,
         start_timeout: float = 120,
         call_timeout: float = 120,

@@ -47,8 +47,6 @@ from voxport.providers.base import (
 T = TypeVar("T")
 
 CLONE_LANGUAGE = "en-us"
-_FIT_STEPS_BACK = 5  # a fit, for which nobody waits, behind speech, for which somebody does
-_LEAST_IMPORTANT = 19
 _ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
 
 
@@ -56,12 +54,12 @@ def open_provider(setup: Setup) -> LocalProvider:
     """`options`: `threads` and `niceness` of the engine's process, `model` the file of its weights."""
     options = setup.options
 
-    def engine(niceness: int) -> EngineProcess:
-        return EngineProcess(threads=options["threads"], niceness=niceness, model_path=options["model"])
+    def engine() -> EngineProcess:
+        return EngineProcess(threads=options["threads"], niceness=options["niceness"], model_path=options["model"])
 
     return LocalProvider(
-        engine(options["niceness"]),
-        lambda: engine(min(_LEAST_IMPORTANT, options["niceness"] + _FIT_STEPS_BACK)),
+        engine(),
+        engine,
         max_text_length=setup.max_text_length,
         sample_min_seconds=setup.sample_min_seconds,
         sample_max_seconds=setup.sample_max_seconds,

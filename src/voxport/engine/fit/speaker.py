@@ -13,6 +13,7 @@ from voxport.engine.arrays import Floats
 from voxport.engine.fit.descent import STEPS, Aim, Descent, State
 from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import CHECK, TEXTS, Source
+from voxport.engine.fit.threads import ThreadCount
 from voxport.engine.fit.twin import Decoder
 from voxport.engine.fit.weights import decoder_parts
 from voxport.engine.phonemizer import Phonemizer
@@ -42,7 +43,7 @@ def fitted(
 ) -> Voice:
     """`start` with its timbre fitted to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
     The rhythm, the pitch and the tone of `start` stay. `saved` is what `save` was told by a fit that was killed."""
-    torch.set_num_threads(threads)
+    count = ThreadCount(threads)
     weights, source_graph = decoder_parts(model_path)
     source = Source(source_graph)
     chunks = [plan(text, _LANGUAGE, phonemizer)[0] for text in (*TEXTS, CHECK)]
@@ -53,7 +54,12 @@ def fitted(
     aim = Aim(_tensor(embedding), spectrum(_tensor(audio)))
     spread = stock_packs().means[:, TIMBRE].std(axis=0)
     descent = Descent(Decoder(weights), Encoder(), spectrum, stretches, check, aim, spread, Tone(start.tone))
-    offset = descent.run(_resumed(saved), lambda state: save(state.step / STEPS, state.to_bytes()))
+
+    def on_step(state: State) -> None:
+        save(state.step / STEPS, state.to_bytes())
+        count.adapt()
+
+    offset = descent.run(_resumed(saved), on_step)
     return start.with_timbre(offset)
 
 
