@@ -16,9 +16,9 @@ import torch
 Times = dict[str, tuple[int, int]]
 """By thread: nanoseconds on a core, and nanoseconds ready to run without one."""
 
-_CONTENDED: Final = 0.15
-"""Share of the time in which the threads could run and had no core, from which on the machine has no room. Alone it is
-under 0.03, beside one process that computes 0.3 and more."""
+_CONTENDED: Final = 0.2
+"""Share of the time in which the threads could run and had no core, from which on the machine has no room. Two threads
+on two cores measured 0.01 to 0.15 alone, and 0.37 and more beside one process that computes."""
 _CALM_STEPS: Final = 2
 """Steps without contention before more threads are tried; twice as many after each try that failed."""
 
