@@ -60,6 +60,8 @@ def main() -> int:
             timed("speech", lambda: client.speak(TEXT, "af_heart"))
             timed("idle", lambda: time.sleep(arguments.idle))
         report("stop", 0.0)
+        traced = len(output.read_text(errors="replace").splitlines())
+    print(f"{traced} calls of connect, sendto, sendmsg and sendmmsg were traced")
     told = Counter(one for one in seen if one.is_lookup or not one.is_local)
     for one, count in told.most_common():
         print(f"  {count} x {one.address} port {one.port}")

@@ -108,6 +108,31 @@ def test_speech_is_served_between_the_steps_of_a_fit(shared: EngineProcess, chun
         np.testing.assert_array_equal(audio, expected)
 
 
+def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
+    shared: EngineProcess, chunk: Chunk, recording: Floats
+) -> None:
+    order: list[str] = []
+
+    def serve(name: str, call: Callable[[], object]) -> None:
+        call()
+        order.append(name)
+
+    calls: dict[str, Callable[[], object]] = {
+        "first": lambda: shared.speak(chunk, "af_heart"),
+        "enrolment": lambda: shared.enrol(recording, quick=True),
+        "speech": lambda: shared.speak(chunk, "af_heart"),
+    }
+    with ThreadPoolExecutor(len(calls)) as pool:
+        served = []
+        for waiting, (name, call) in enumerate(calls.items()):
+            served.append(pool.submit(serve, name, call))
+            eventually(lambda waiting=waiting: len(shared._calls) == waiting)  # type: ignore[misc]
+        for one in served:
+            one.result(300)
+    assert order[0] == "first"
+    assert order.index("speech") < order.index("enrolment")
+
+
 def test_a_fit_that_is_given_up_takes_no_speech_along(shared: EngineProcess, chunk: Chunk, recording: Floats) -> None:
     spoken: list[Floats] = []
     speaking = threading.Thread(target=lambda: spoken.append(shared.speak(chunk, "af_heart")))

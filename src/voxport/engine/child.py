@@ -1,8 +1,9 @@
 """The engine's process: `python -m voxport.engine.child`, spoken to over its standard input and output.
 
 It says `{"kind": "ready"}` when it is loaded, then answers one request after the other, by the request's number. After
-each step of a fit it says `{"kind": "pause"}` and answers others until it is told to go on (`resume`). It ends as soon
-as its standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that happened.
+each step of an enrolment it says `{"kind": "pause"}` and answers others until it is told to go on (`resume`). It ends
+as soon as its standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that
+happened.
 """
 
 from __future__ import annotations

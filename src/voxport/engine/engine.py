@@ -82,9 +82,8 @@ class Engine:
         """The voice of the speaker in `audio` (float32 mono, 24 kHz), fitted by gradient, which needs PyTorch.
         `quick` gives the first guess in a twentieth of the time. `tell` hears how far it is, and states to go on
         from when it is killed (`saved`). Raises SampleNotEnrollable, EngineError (without PyTorch)."""
-        if quick:
-            return self._enrolment.quick(audio)
-        return self._enrolment.full(audio, tell or (lambda *_: None), saved)
+        tell = tell or (lambda *_: None)
+        return self._enrolment.quick(audio, tell) if quick else self._enrolment.full(audio, tell, saved)
 
     def embed(self, audio: Floats) -> Floats:
         """The speaker's embedding, float32 [256] of length 1. Raises SampleNotEnrollable for silence."""

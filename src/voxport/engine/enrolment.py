@@ -48,6 +48,8 @@ _LISTENED: Final = 3
 """Sentences that are spoken to hear the pitch and the tone of a persistent clone; an instant one has time for one."""
 _PACED: Final = 4
 """Sentences, those without a pause, over which the rate of a voice is predicted."""
+_PREPARED, _HEARD = 0.4, 0.6
+"""How far the guess is after the cleaning of the recording, and after all that is measured in it."""
 _GUESSED, _FITTED = 0.1, 0.9
 """How far an enrolment is after the guess, and after the fit."""
 
@@ -84,14 +86,17 @@ class Enrolment:
         self._threads = threads
         self._model_path = model_path
 
-    def quick(self, audio: Floats) -> Voice:
+    def quick(self, audio: Floats, tell: Tell) -> Voice:
         """The first guess with its pitch and its tone set. Raises SampleNotEnrollable."""
-        return self._guessed(self._heard(audio), listened=1, rounds=1)
+        speaker = self._heard(audio, lambda: tell(_PREPARED, b""))
+        tell(_HEARD, b"")
+        return self._guessed(speaker, listened=1, rounds=1)
 
     def full(self, audio: Floats, tell: Tell, saved: bytes | None) -> Voice:
         """The fitted voice. `saved` is the last state that `tell` heard of an enrolment of the same recording that
         was killed. Raises SampleNotEnrollable, EngineError (without PyTorch)."""
-        speaker = self._heard(audio)
+        speaker = self._heard(audio, lambda: tell(_PREPARED * _GUESSED, b""))
+        tell(_HEARD * _GUESSED, b"")
         start = self._guessed(speaker, listened=1, rounds=2)
         tell(_GUESSED, b"")
         try:
@@ -118,11 +123,12 @@ class Enrolment:
         tell(1.0, b"")
         return voice
 
-    def _heard(self, audio: Floats) -> _Speaker:
+    def _heard(self, audio: Floats, on_prepared: Callable[[], None]) -> _Speaker:
         samples = np.asarray(audio, np.float32)
         if samples.ndim != 1 or not np.isfinite(samples).all():
             raise SampleNotEnrollable("The recording is not one channel of finite samples.")
         ready = prepare(samples, self._encoder)
+        on_prepared()
         embedding = self._encoder.embed(ready.audio)
         values = log_f0(ready.audio, SAMPLE_RATE)
         if not values.size:

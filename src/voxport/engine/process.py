@@ -49,7 +49,7 @@ class _Call:
 class EngineProcess:
     """A client of the engine's process. Any thread may call. One call is served at a time; the next is that of the
     `caller` who has used the process least (CallQueue). A call without a caller is a caller of its own. Between the
-    steps of a fit the calls of others are served.
+    steps of an enrolment the calls of others are served.
 
     The process starts with `start`, or with the first call, and again with the next call after it died. A call
     during which it dies, or does not answer within `call_timeout` seconds (progress counts as an answer), raises
@@ -77,7 +77,7 @@ class EngineProcess:
         self._guard = threading.Lock()
         self._server: threading.Thread | None = None
         self._connection: Connection | None = None
-        self._served: list[_Call] = []  # a fit, and above it a call that is served between its steps
+        self._served: list[_Call] = []  # the call, and above it one that is served between its steps
         self._closed = False
 
     def start(self) -> None:
@@ -222,8 +222,10 @@ class EngineProcess:
             raise
 
     def _let_others_in(self, call: _Call, connection: Connection, meter: _Meter) -> None:
-        """Serve the calls whose turn it is before the next step of the fit `call`. One after the other, and no second
-        fit: memory does not grow with those who wait."""
+        """Serve the calls whose turn it is before the next step of the enrolment `call`. One after the other, none
+        between the steps of these, and no fit: memory does not grow with those who wait."""
+        if self._served[0] is not call:
+            return
         meter.charge()
         while not call.abandoned and (ticket := meter.next_before(lambda other: other.is_short)) is not None:
             self._serve_one(ticket, lambda: connection)
