@@ -150,8 +150,8 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=19,
-        description="Added to the engine's nice value. Any other program that computes then takes a clone's time: "
-        "with 10 it may never end beside two. HTTP does not need it.",
+        description="Added to the engine's nice value. HTTP does not need it, and beside other programs that compute "
+        "a clone takes many times as long with it.",
     )
     speech_concurrency: int = Field(
         default=16,
