@@ -172,7 +172,7 @@ def test_the_same_json_in_another_order_is_the_same_request(singer: Client, humm
     assert answer.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_key_belongs_to_one_api_key_and_one_path(singer: Client, humming: Humming) -> None:
+def test_a_key_belongs_to_one_profile_and_one_path(singer: Client, humming: Humming) -> None:
     again(singer, TTS, SPEECH)
     other = singer.another()
     assert "Idempotent-Replayed" not in again(other, TTS, SPEECH).headers

@@ -54,6 +54,10 @@ def keys(tx: Session, profile_id: str | None) -> Sequence[ApiKey]:
     return tx.scalars(query if profile_id is None else query.where(ApiKey.profile_id == profile_id)).all()
 
 
+def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
+    return tx.scalars(select(ApiKey.id).where(ApiKey.profile_id == profile_id)).all()
+
+
 def lasting_keys(tx: Session, profile_id: str) -> set[str]:
     """The keys that work and have no end."""
     query = select(ApiKey.id).where(ApiKey.profile_id == profile_id)

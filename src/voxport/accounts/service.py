@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -225,6 +226,11 @@ def require_active(tx: Session, profile_id: str) -> None:
     state = repository.locked_state(tx, profile_id)
     if state not in ("active", None):
         raise _inactive(state)
+
+
+def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
+    """All API keys that the profile has had."""
+    return repository.key_ids(tx, profile_id)
 
 
 def _require_good(row: ApiKey, state: str) -> None:

@@ -27,7 +27,6 @@ class Asked:
     """A request with an Idempotency-Key. `preference` is what changes the answer's kind besides the body."""
 
     profile_id: str
-    key_id: str
     request_id: str
     method: str
     path: str
@@ -37,7 +36,13 @@ class Asked:
 
     @property
     def scope(self) -> str:
-        return _hash(self.key_id, self.method, self.path, self.key)
+        """Of the profile: whichever of its API keys sends the call again."""
+        return _hash("profile", self.profile_id, self.method, self.path, self.key)
+
+    def scope_of_key(self, key_id: str) -> str:
+        """The scope as it was before 2026-11, when it belonged to the API key. Rows have only the hash, so that they
+        are found by it until they are a day old."""
+        return _hash(key_id, self.method, self.path, self.key)
 
     @property
     def fingerprint(self) -> str:

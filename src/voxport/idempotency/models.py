@@ -14,7 +14,7 @@ from voxport.db.base import Base, Sequence, UtcDateTime
 class KeptAnswer(Base):
     """A billed call that came with an Idempotency-Key, written in the transaction of its hold.
 
-    `scope` is the hash of API key, method, path and Idempotency-Key; `fingerprint` that of the request. `state` is
+    `scope` is the hash of profile, method, path and Idempotency-Key; `fingerprint` that of the request. `state` is
     `open` until the answer is there: whether the call is under way or came to nothing, its hold says. Then it is
     `answered`, or `consumed`: done, with an answer that can't be given again. Audio lies in storage under `file_key`,
     which is chosen beforehand; JSON in `body`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from voxport.db.session import changed
 from voxport.idempotency.models import KeptAnswer
 
 
-def find(tx: Session, scope: str) -> KeptAnswer | None:
-    return tx.scalar(select(KeptAnswer).where(KeptAnswer.scope == scope))
+def find(tx: Session, scopes: Collection[str]) -> Sequence[KeptAnswer]:
+    """The oldest first."""
+    return tx.scalars(select(KeptAnswer).where(KeptAnswer.scope.in_(scopes)).order_by(KeptAnswer.sequence)).all()
 
 
 def remove(tx: Session, sequence: int) -> None:

@@ -27,7 +27,6 @@ class BilledRoute(AuthenticatedRoute):
         kept: Idempotency = request.app.state.gateway.idempotency
         asked = Asked(
             profile_id=request.state.principal.profile_id,
-            key_id=request.state.principal.key_id,
             request_id=request.state.request_id,
             method=request.method,
             path=request.url.path,

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from voxport.accounts.service import key_ids
 from voxport.billing.service import Billing
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Conflict, IdempotencyMismatch, Invalid
+from voxport.errors import Conflict, IdempotencyMismatch, Invalid, NotFound
 from voxport.idempotency import repository
 from voxport.idempotency.claim import Answer, Asked, KeyClaim, in_flight
 from voxport.idempotency.models import KeptAnswer
@@ -57,13 +58,12 @@ class Idempotency:
                 f"An Idempotency-Key has 1 to {_LONGEST_KEY} letters, digits and signs, and no blank: take a UUID.",
                 location=("header", "Idempotency-Key"),
             )
-        row, is_free = self._find(asked)
-        if row is not None and not is_free and row.state == "open" and self._bury_dead():
-            row, is_free = self._find(asked)
-        if row is not None and is_free:
-            self._remove(row)
-            row = None
+        row, free = self._find(asked)
+        if row is not None and row.state == "open" and self._bury_dead():
+            row, free = self._find(asked)
         if row is None:
+            for one in free:
+                self._remove(one)
             return KeyClaim(self._storage, asked, self._clock(), max_bytes=self._max_bytes)
         if row.fingerprint != asked.fingerprint:
             raise IdempotencyMismatch()
@@ -102,15 +102,20 @@ class Idempotency:
                 left += 1
         return [f"{left} kept answers can't be removed now"] if left else []
 
-    def _find(self, asked: Asked) -> tuple[KeptAnswer | None, bool]:
-        """What there is under the key, and whether the key is free all the same."""
+    def _find(self, asked: Asked) -> tuple[KeptAnswer | None, list[KeptAnswer]]:
+        """The call that has the key, the first one where several of the profile's API keys used it before the key was
+        the profile's; and the rows that hold it no longer."""
         with self._database.snapshot() as tx:
-            row = repository.find(tx, asked.scope)
-            if row is None:
-                return None, True
-            is_old = self._clock() - row.created_at >= KEPT
-            is_failed = row.state == "open" and self._billing.state_of(tx, row.hold_id) == "released"
-            return row, is_failed or (is_old and not self._is_under_way(tx, row))
+            scopes = [asked.scope, *map(asked.scope_of_key, key_ids(tx, asked.profile_id))]
+            rows = repository.find(tx, scopes)
+            free = [row for row in rows if self._is_free(tx, row)]
+            return next((row for row in rows if row not in free), None), free
+
+    def _is_free(self, tx: Session, row: KeptAnswer) -> bool:
+        """Whether its key may be used again: it is a day old, or its call came to nothing."""
+        is_old = self._clock() - row.created_at >= KEPT
+        is_failed = row.state == "open" and self._billing.state_of(tx, row.hold_id) == "released"
+        return is_failed or (is_old and not self._is_under_way(tx, row))
 
     def _remove(self, row: KeptAnswer) -> None:
         """The file first: a row without a file is found again."""
@@ -129,8 +134,21 @@ class Idempotency:
             return Answer(row.status, headers, file_key=row.file_key)
         body, data = row.body, row.body.get("data")
         if isinstance(data, dict) and "url" in data:
+            self._require_file(row, data["key"])
             body = {**body, "data": {**data, "url": self._media.read_url(data["key"])}}
         return Answer(row.status, headers, body)
+
+    def _require_file(self, row: KeptAnswer, key: str) -> None:
+        """Raises Conflict where the file that the answer names was deleted: its URL would be a 404."""
+        try:
+            self._media.get(row.profile_id, key)
+        except NotFound:
+            raise Conflict(
+                f"This call was done and paid for, and its file {key} was deleted since. "
+                f"GET /v2/billing/requests/{row.request_id} says what it cost; a new call needs a new Idempotency-Key.",
+                code="idempotency_consumed",
+                details={"request_id": row.request_id, "job_id": row.job_id, "key": key},
+            ) from None
 
 
 def _consumed(row: KeptAnswer) -> Conflict:
