@@ -16,6 +16,7 @@ from voxport.errors import BadRequest, Conflict, Forbidden, NotFound, ProviderEr
 from voxport.ids import random_text
 from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
+from voxport.providers.ids import is_id, is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
 from voxport.voices import repository
@@ -93,7 +94,7 @@ class Voices:
                 reason = one.unavailable_reason()
                 if reason is None:
                     try:
-                        entries += [_stock_entry(one, voice) for voice in one.list_voices()]
+                        entries += [_stock_entry(one, voice) for voice in _stock_of(one)]
                     except ProviderError as error:
                         warnings.append(f"The voices of {one.name} are missing: {error.message}")
                 elif one.circuit() is not None:  # one that nobody set up is missed by nobody
@@ -282,9 +283,12 @@ class Voices:
         for binding in voice.bindings:
             try:
                 provider = self._providers.get(binding.provider)
+                is_hosted = provider.capabilities().is_hosted
                 if binding.is_bound:
-                    provider.delete(VoiceRef(binding.provider_voice_id))
-                    if provider.capabilities().is_hosted:
+                    # One that was bound before ids were checked is removed by its name.
+                    if is_id(binding.provider_voice_id) or not is_hosted:
+                        provider.delete(VoiceRef(binding.provider_voice_id))
+                    if is_hosted:
                         # A making whose answer was lost and that was repeated may have left a twin.
                         provider.forget(binding.made_as)
             except ProviderError as error:
@@ -308,7 +312,7 @@ class Voices:
             if provider.unavailable_reason() is not None:
                 continue
             try:
-                listed = provider.list_voices()
+                listed = _stock_of(provider)
             except ProviderError:
                 continue
             for voice in listed:
@@ -341,6 +345,11 @@ def _entries(voice: Voice) -> list[VoiceEntry]:
         )
         for binding in voice.bindings
     ]
+
+
+def _stock_of(provider: Provider) -> list[StockVoice]:
+    """A voice whose id can be no voice's, of whichever provider, is left out."""
+    return [voice for voice in provider.list_voices() if is_stock_id(voice.voice_id)]
 
 
 def _stock_entry(provider: Provider, voice: StockVoice) -> VoiceEntry:

@@ -32,6 +32,7 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
+from voxport.providers.ids import require_id
 from voxport.providers.registry import Registry
 from voxport.voices import repository
 from voxport.voices.models import VoiceBinding
@@ -119,11 +120,14 @@ class Speaking:
         kept: Kept | None = None,
     ) -> ClonedVoice:
         """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
-        all are being spoken with, one is waited for."""
+        all are being spoken with, one is waited for. The id that the provider gives is checked here, whichever provider
+        it is: raises ProviderFailed."""
         until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
         while True:
             try:
-                return provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+                cloned = provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+                require_id(cloned.provider_voice_id, provider.name)
+                return cloned
             except SlotsFull:
                 if rooms < _MOST_ROOMS and self._make_room(provider):
                     rooms += 1

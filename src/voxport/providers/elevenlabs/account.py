@@ -9,6 +9,7 @@ from typing import Any, Final
 from voxport.providers.base import StockVoice
 from voxport.providers.elevenlabs import errors
 from voxport.providers.facts import NotTold
+from voxport.providers.ids import is_cursor, is_id, language_code, plain_text
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Upstream
 
 _PAGE: Final = "100"
@@ -37,7 +38,8 @@ class Refusal(Exception):
 def facts_of(upstream: Upstream, model: str) -> Facts:
     """Ask the account. What its key may not read is left as it is usual. Raises NotTold."""
     try:
-        stock = tuple(_stock_voice(voice) for voice in voices(upstream, voice_type="default") if _is_stock(voice))
+        listed = voices(upstream, voice_type="default")
+        stock = tuple(_stock_voice(voice) for voice in listed if _is_stock(voice) and is_id(voice["voice_id"]))
         plan, found = _question(upstream, "/v1/user/subscription"), _model(upstream, model)
     except Refusal as refusal:
         raise _problem(refusal.answer) from None
@@ -45,9 +47,9 @@ def facts_of(upstream: Upstream, model: str) -> Facts:
         raise NotTold("it does not answer", is_final=False) from None
     named = found.get("languages")
     languages = [
-        str(one["language_id"])
+        code
         for one in (named if isinstance(named, list) else [])
-        if isinstance(one, dict) and one.get("language_id")
+        if isinstance(one, dict) and (code := language_code(one.get("language_id"), default=""))
     ]
     longest = found.get("maximum_text_length_per_request")
     return Facts(
@@ -69,7 +71,7 @@ def voices(upstream: Upstream, **query: str) -> Iterator[dict[str, Any]]:
             raise Refusal(answer)
         yield from (one for one in body["voices"] if isinstance(one, dict) and isinstance(one.get("voice_id"), str))
         before, token = token, body.get("next_page_token")
-        if not body.get("has_more") or not isinstance(token, str) or token == before:
+        if not body.get("has_more") or not is_cursor(token) or token == before:
             return
 
 
@@ -96,8 +98,8 @@ def _stock_voice(voice: dict[str, Any]) -> StockVoice:
     gender = labels.get("gender")
     return StockVoice(
         voice["voice_id"],
-        str(voice.get("name") or voice["voice_id"]),
-        str(labels.get("language") or "en"),
+        plain_text(voice.get("name") or "", default=voice["voice_id"]),
+        language_code(labels.get("language"), default="en"),
         gender if gender in ("female", "male", "neutral") else None,
     )
 

@@ -13,6 +13,7 @@ from voxport.errors import (
     ProviderUnavailable,
     SampleUnusable,
     SlotsFull,
+    VoiceLost,
     VoxportError,
 )
 from voxport.providers.absent import AbsentProvider
@@ -37,6 +38,7 @@ from voxport.providers.elevenlabs import errors
 from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_own, voices, wants_verification
 from voxport.providers.facts import Told
 from voxport.providers.hosted import Hosted, Refused
+from voxport.providers.ids import is_id, path_segment, require_id
 from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
@@ -127,12 +129,13 @@ class ElevenLabs:
         return ClonedVoice(found, _CLONE_LANGUAGE)
 
     def delete(self, voice: VoiceRef) -> None:
-        answer = self._hosted.free("DELETE", f"/v1/voices/{voice.provider_voice_id}")
+        answer = self._hosted.free("DELETE", f"/v1/voices/{path_segment(voice.provider_voice_id, errors.TITLE)}")
         if answer.status != 200 and not (answer.status in (400, 404) and errors.is_voice_lost(answer)):
             raise errors.sorted_error(answer)
 
     def forget(self, voice_id: str) -> None:
-        """By its name; there may be two of it, where one that was given up came to be after all."""
+        """By its name; there may be two of it, where one that was given up came to be after all. Raises ProviderFailed
+        for one whose id can't be used."""
         name = self._name(voice_id)
         for voice in list(self._named(name)):
             if voice.get("name") == name:
@@ -142,10 +145,11 @@ class ElevenLabs:
         return f"voxport {self._tag} {voice_id}"
 
     def _find(self, name: str) -> str | None:
-        """Raises SampleUnusable for a voice that has to be verified."""
+        """Raises SampleUnusable for a voice that has to be verified, ProviderFailed for one whose id can't be used."""
         for voice in self._named(name):
             if voice.get("name") == name:
-                return self._verified(voice["voice_id"], is_wanted=wants_verification(voice))
+                found = require_id(voice["voice_id"], errors.TITLE)
+                return self._verified(found, is_wanted=wants_verification(voice))
         return None
 
     def _named(self, search: str) -> Iterator[dict[str, Any]]:
@@ -178,7 +182,7 @@ class ElevenLabs:
             time.sleep(pause)
             try:
                 found = self._find(name)
-            except SampleUnusable:
+            except (SampleUnusable, ProviderFailed):
                 raise
             except VoxportError:  # then nothing is known, and nothing may be made again
                 raise unknown from None
@@ -194,6 +198,7 @@ class ElevenLabs:
         if not isinstance(voice_id, str) or not voice_id:
             unknown = OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
             raise errors.labelled(unknown, answer)
+        require_id(voice_id, errors.TITLE)
         return self._verified(voice_id, is_wanted=bool(body.get("requires_verification")))
 
     def _verified(self, voice_id: str, *, is_wanted: bool) -> str:
@@ -222,7 +227,9 @@ class ElevenLabs:
         client: str = "",
     ) -> Iterator[Piece]:
         limit = min(self._facts.value().longest_text, self._max_text_length)
-        path = f"/v1/text-to-speech/{voice.provider_voice_id}"
+        if not is_id(voice.provider_voice_id):
+            raise VoiceLost(f"{errors.TITLE} has no voice under this id.")
+        path = f"/v1/text-to-speech/{path_segment(voice.provider_voice_id, errors.TITLE)}"
         wanted = {"voice_settings": dict(settings)} if settings else {}
 
         def request(part: str) -> dict[str, Any]:
@@ -251,7 +258,7 @@ class ElevenLabs:
     def _heed(self, streamed: Streamed) -> None:
         """Where the account tells how many calls it takes, that is how many it gets."""
         most = streamed.headers.get("maximum-concurrent-requests", "")
-        if most.isdecimal():
+        if most.isdecimal() and len(most) < 6:
             self._limiter.allowed(int(most))
 
     def _heeded(self, answer: Answer, *, is_speech: bool = False) -> VoxportError:

@@ -21,6 +21,7 @@ from voxport.errors import (
     VoiceLost,
     VoxportError,
 )
+from voxport.providers.ids import trace_id
 from voxport.providers.upstream import Answer
 
 TITLE: Final = "ElevenLabs"
@@ -156,4 +157,5 @@ def _trace(answer: Answer) -> dict[str, str]:
     detail = _detail(answer)
     found = detail.get("request_id") if isinstance(detail, dict) else None
     found = found or answer.headers.get("x-trace-id") or answer.headers.get("request-id")
-    return {"provider_request_id": str(found)[:128]} if found else {}
+    trace = trace_id(found)
+    return {"provider_request_id": trace} if trace else {}

@@ -28,6 +28,7 @@ from voxport.providers.base import (
 )
 from voxport.providers.facts import NotTold, Told
 from voxport.providers.hosted import Hosted, Refused
+from voxport.providers.ids import is_stock_id, plain_text
 from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
@@ -51,6 +52,7 @@ _PAUSES: Final = (0.5, 8.0)  # seconds between two tries of a call that was refu
 _ACTIVATION: Final = "Hello."
 """A clone exists for good only once it has spoken: the shortest text that is speech."""
 _MOST_IDS: Final = 5
+_MOST_FILE_ID: Final = 1 << 64
 _LONGEST_LINE: Final = 32 * 1024 * 1024  # bytes of an event
 
 
@@ -161,7 +163,7 @@ class MiniMax:
         if answer.status != 200 or errors.code_of(body) != 0 or not isinstance(file, dict):
             raise errors.sorted_error(answer)
         file_id = file.get("file_id")
-        if not isinstance(file_id, int):
+        if not isinstance(file_id, int) or isinstance(file_id, bool) or not 0 <= file_id < _MOST_FILE_ID:
             failed = ProviderFailed(f"{errors.TITLE} did not take the recording. Nothing was charged; try again.")
             raise errors.labelled(failed, answer)
         return file_id
@@ -239,9 +241,11 @@ class MiniMax:
             raise NotTold("it does not answer as it should", is_final=False)
         listed = body.get("system_voice")
         return tuple(
-            StockVoice(str(one["voice_id"]), str(one.get("voice_name") or one["voice_id"]), _language(one), None)
+            StockVoice(
+                one["voice_id"], plain_text(one.get("voice_name") or "", default=one["voice_id"]), _language(one), None
+            )
             for one in (listed if isinstance(listed, list) else [])
-            if isinstance(one, dict) and one.get("voice_id")
+            if isinstance(one, dict) and is_stock_id(one.get("voice_id"))
         )
 
     def _free(self, path: str, **request: Any) -> Answer:

@@ -18,6 +18,7 @@ from voxport.errors import (
     VoiceLost,
     VoxportError,
 )
+from voxport.providers.ids import trace_id
 from voxport.providers.upstream import Answer
 
 TITLE: Final = "MiniMax"
@@ -63,9 +64,9 @@ def labelled(error: VoxportError, answer: Answer | None, body: Any = None) -> Vo
     said = answer.json() if body is None else body
     code = code_of(said)
     error.details |= {"provider": "minimax", **({"provider_code": code} if code is not None else {})}
-    trace = (said.get("trace_id") if isinstance(said, dict) else None) or answer.headers.get("trace-id")
+    trace = trace_id((said.get("trace_id") if isinstance(said, dict) else None) or answer.headers.get("trace-id"))
     if trace:
-        error.details["provider_request_id"] = str(trace)[:128]
+        error.details["provider_request_id"] = trace
     return error
 
 
