@@ -47,6 +47,7 @@ from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
+from voxport.sweeps.service import Sweeps
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 from voxport.watermark.service import Watermarks
@@ -89,6 +90,7 @@ class Gateway:
     consents: Consents
     moderation: Moderation
     erasure: Erasure
+    sweeps: Sweeps
     handlers: list[JobHandler]
 
     def close(self) -> None:
@@ -241,6 +243,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
             media,
             others=[consents.blank, idempotency.erase, webhooks.erase],
         ),
+        sweeps=Sweeps(database, clock=clock),
         handlers=handlers,
     )
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from voxport.clock import now
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
+from voxport.jobs.models import Job
 from voxport.jobs.runner import Runner
 from voxport.media.temporary import sweep_temporary
 from voxport.settings import Settings
@@ -86,6 +87,7 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
         "job_events_swept": gateway.jobs.sweep_events,
         "webhooks_swept": gateway.webhooks.sweep,
         "signing_secrets_swept": gateway.signing.sweep,
+        "sweep_failures_swept": gateway.sweeps.sweep,
     }
     for name, task in tasks.items():
         try:
@@ -101,18 +103,13 @@ def _give_up_lost_jobs(gateway: Gateway, runner: Runner) -> int:
     """End the jobs that the engine will not run any more; how many there were."""
     open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _SETTLED)}
     lost = lost_jobs(list(open_jobs))
-    given_up = 0
-    for job_id in lost:
-        try:
-            given_up += runner.give_up(open_jobs[job_id])
-        except Exception:
-            _log.exception("a lost job can't be given up yet", extra={"job_id": job_id})
-    return given_up
+    return gateway.sweeps.each("lost_jobs", lost, str, lambda job_id: runner.give_up(open_jobs[job_id]))
 
 
 def _time_out_jobs(gateway: Gateway, runner: Runner) -> int:
     """End the jobs whose time is over and whose step does not see it; how many there were."""
-    return sum(
-        runner.time_out(job, lambda tx, job_id=job.id: gateway.intents.lose_begun(tx, job_id))  # type: ignore[misc]
-        for job in gateway.jobs.overdue()
-    )
+
+    def time_out(job: Job) -> bool:
+        return runner.time_out(job, lambda tx: gateway.intents.lose_begun(tx, job.id))
+
+    return gateway.sweeps.each("overdue_jobs", gateway.jobs.overdue(), lambda job: job.id, time_out)

@@ -133,6 +133,7 @@ def test_what_a_provider_does_not_remove_is_named_and_removed_in_the_next_run(ri
     assert "Grandmother" not in leftovers(humming.gateway, rich.profile_id)
     assert erasure.sweep() == 0
     humming.provider.delete_failure = None
+    humming.gateway.sweeps.wake()
     assert erasure.sweep() == 1
     assert humming.provider.deleted != []
     is_gone(rich, files(humming.gateway))

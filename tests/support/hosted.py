@@ -99,7 +99,8 @@ class House:
         return told(decoded(content))
 
     def tidy(self) -> None:
-        """What the worker does each minute."""
+        """What the worker does each minute; the pauses of what failed before are over."""
+        self.gateway.sweeps.wake()
         self.gateway.intents.bury_dead()
         self.gateway.intents.sweep()
         self.gateway.speaking.keep_alive()

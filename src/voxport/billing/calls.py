@@ -18,6 +18,7 @@ from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.errors import ProviderTimeout
 from voxport.ids import new_id
+from voxport.sweeps.service import Sweeps
 
 _AGAIN_SECONDS = 5.0
 _log = logging.getLogger("voxport.billing")
@@ -54,6 +55,7 @@ class Calls:
         self._billing = billing
         self._leases = leases
         self._again_seconds = again_seconds
+        self._sweeps = Sweeps(database)
         self._owner: str | None = None
         self._guard = threading.Lock()
 
@@ -80,12 +82,19 @@ class Calls:
         """Release the holds of calls whose process died; how many there were. Each process of which this, or another
         room (`others`), knows is told to `before` when it is found dead."""
         released = 0
-        for owner in sorted({*self._billing.owners_of_open_holds(), *others}):
+
+        def release(owner: str) -> None:
+            nonlocal released
             lease = None if owner == self._owner else self._leases.take(owner)
-            if lease is not None:
+            if lease is None:
+                return
+            with lease:
                 before(owner)
                 released += self._billing.release_all_of(owner)
                 self._leases.retire(owner, lease)
+
+        owners = sorted({*self._billing.owners_of_open_holds(), *others})
+        self._sweeps.each("dead_processes", owners, lambda owner: owner, release)
         return released
 
     def _release(self, hold_id: str) -> None:

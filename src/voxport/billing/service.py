@@ -6,6 +6,7 @@ result. Each of these functions takes the caller's transaction; none commits.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -25,6 +26,7 @@ from voxport.ids import new_id
 from voxport.paging import Page, decode_cursor, page_of
 
 Correction = Literal["credit", "adjust", "refund"]
+_log = logging.getLogger("voxport.billing")
 
 
 @dataclass(frozen=True)
@@ -164,9 +166,21 @@ class Billing:
             return list(repository.owners_of_open_holds(tx))
 
     def release_all_of(self, owner: str) -> int:
-        """Release the holds of a process that is dead; how many there were."""
-        with self._database.transaction() as tx:
-            return sum(self.release(tx, hold.id) for hold in repository.open_holds_of(tx, owner))
+        """Release the holds of a process that is dead, each for itself; how many there were. Raises the last failure
+        where one can't be released."""
+        released, failure = 0, None
+        with self._database.snapshot() as tx:
+            hold_ids = [hold.id for hold in repository.open_holds_of(tx, owner)]
+        for hold_id in hold_ids:
+            try:
+                with self._database.transaction() as tx:
+                    released += self.release(tx, hold_id)
+            except Exception as error:
+                _log.exception("a hold can't be released", extra={"hold_id": hold_id})
+                failure = error
+        if failure is not None:
+            raise failure
+        return released
 
     def add_credits(
         self,

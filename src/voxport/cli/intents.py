@@ -61,6 +61,7 @@ def settle(data_dir: Path | None) -> None:
     The worker does the same once a minute.
     """
     with opened(data_dir) as gateway:
+        gateway.sweeps.wake()
         gateway.intents.bury_dead()
         ended = gateway.intents.sweep()
         left = sum(row.state != "lost" for row in gateway.intents.every())

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 import voxport
 from voxport.backup.manifest import BackupError
-from voxport.cli import accounts, backup, demo, intents, money, records, serve, usage, webhooks
+from voxport.cli import accounts, backup, demo, intents, money, records, serve, sweeps, usage, webhooks
 from voxport.errors import VoxportError
 from voxport.gateway import ConfigError
 from voxport.media.storage import StorageError
@@ -53,6 +53,7 @@ main.add_command(money.credits)
 main.add_command(money.ledger)
 main.add_command(usage.usage_command)
 main.add_command(intents.intents)
+main.add_command(sweeps.sweeps)
 main.add_command(webhooks.webhooks)
 main.add_command(records.audit)
 main.add_command(records.consents)

@@ -10,6 +10,7 @@ from voxport.idempotency import models as idempotency
 from voxport.intents import models as intents
 from voxport.jobs import models as jobs
 from voxport.media import models as media
+from voxport.sweeps import models as sweeps
 from voxport.voices import models as voices
 from voxport.webhooks import models as webhooks
 
@@ -24,6 +25,7 @@ __all__ = [
     "jobs",
     "media",
     "metadata",
+    "sweeps",
     "voices",
     "webhooks",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from voxport.db.session import changed
@@ -32,11 +32,12 @@ def every(tx: Session, profile_id: str) -> Sequence[KeptAnswer]:
     return tx.scalars(select(KeptAnswer).where(KeptAnswer.profile_id == profile_id)).all()
 
 
-def before(tx: Session, moment: datetime, limit: int) -> Sequence[KeptAnswer]:
-    query = select(KeptAnswer).where(KeptAnswer.created_at < moment)
+def before(tx: Session, moment: datetime, limit: int, *, without: Select[str]) -> Sequence[KeptAnswer]:
+    query = select(KeptAnswer).where(KeptAnswer.created_at < moment, KeptAnswer.scope.not_in(without))
     return tx.scalars(query.order_by(KeptAnswer.created_at).limit(limit)).all()
 
 
-def unanswered_before(tx: Session, moment: datetime, limit: int) -> Sequence[KeptAnswer]:
+def unanswered_before(tx: Session, moment: datetime, limit: int, *, without: Select[str]) -> Sequence[KeptAnswer]:
     query = select(KeptAnswer).where(KeptAnswer.state == "open", KeptAnswer.created_at < moment)
+    query = query.where(KeptAnswer.scope.not_in(without))
     return tx.scalars(query.order_by(KeptAnswer.created_at).limit(limit)).all()

@@ -18,11 +18,13 @@ from voxport.idempotency.claim import Answer, Asked, KeyClaim, in_flight
 from voxport.idempotency.models import KeptAnswer
 from voxport.media.service import MediaService
 from voxport.media.storage import Storage
+from voxport.sweeps.service import Sweeps
 
 KEPT = timedelta(hours=24)
 MAX_BYTES = 64 * 1024 * 1024
 _LONGEST_KEY = 255
 _FAILED = timedelta(minutes=1)  # after which what a failed call left is swept
+_SWEEP = "kept_answers"
 _SWEEP_BATCH = 200
 _log = logging.getLogger("voxport.idempotency")
 
@@ -49,6 +51,7 @@ class Idempotency:
         self._bury_dead = bury_dead
         self._max_bytes = max_bytes
         self._clock = clock
+        self._sweeps = Sweeps(database, clock=clock)
 
     def look(self, asked: Asked) -> Answer | KeyClaim:
         """The first answer, or the right to give it. Raises Invalid (the key), IdempotencyMismatch (another request
@@ -80,13 +83,12 @@ class Idempotency:
     def sweep(self) -> int:
         """Remove the answers that are older than a day, and what calls left that came to nothing; how many."""
         moment = self._clock()
+        resting = self._sweeps.resting(_SWEEP)
         with self._database.snapshot() as tx:
-            old = repository.before(tx, moment - KEPT, _SWEEP_BATCH)
-            failed = repository.unanswered_before(tx, moment - _FAILED, _SWEEP_BATCH)
+            old = repository.before(tx, moment - KEPT, _SWEEP_BATCH, without=resting)
+            failed = repository.unanswered_before(tx, moment - _FAILED, _SWEEP_BATCH, without=resting)
             rows = {row.sequence: row for row in [*old, *failed] if not self._is_under_way(tx, row)}
-        for row in rows.values():
-            self._remove(row)
-        return len(rows)
+        return self._sweeps.each(_SWEEP, rows.values(), lambda row: row.scope, self._remove)
 
     def erase(self, profile_id: str) -> list[str]:
         """Remove the answers of a profile but those of calls that are under way; what could not be removed, in
@@ -97,7 +99,7 @@ class Idempotency:
         for row in rows:
             try:
                 self._remove(row)
-            except OSError:
+            except Exception:
                 _log.exception("a kept answer could not be removed", extra={"key": row.file_key})
                 left += 1
         return [f"{left} kept answers can't be removed now"] if left else []
@@ -122,6 +124,7 @@ class Idempotency:
         self._storage.delete(row.file_key)
         with self._database.transaction() as tx:
             repository.remove(tx, row.sequence)
+            self._sweeps.forget(tx, _SWEEP, row.scope)
 
     def _is_under_way(self, tx: Session, row: KeptAnswer) -> bool:
         return row.state == "open" and self._billing.state_of(tx, row.hold_id) == "open"

@@ -27,6 +27,7 @@ from voxport.intents.models import Intent
 from voxport.jobs.port import JobRun
 from voxport.jobs.service import Jobs
 from voxport.providers.registry import Registry
+from voxport.sweeps.service import Sweeps
 
 Kind = Literal["clone", "binding", "instant", "rebuild", "room", "speech"]
 
@@ -71,6 +72,7 @@ class Intents:
         self._providers = providers
         self._release_after = release_after
         self._clock = clock
+        self._sweeps = Sweeps(database, clock=clock)
 
     # One call of a customer's
 
@@ -235,19 +237,13 @@ class Intents:
         """Bring to an end what can be: remove voices at the providers, give holds back. How many rows ended."""
         with self._database.snapshot() as tx:
             rows = list(repository.in_state(tx, "open", "removing", "unknown"))
-        ended = 0
-        failing: set[str] = set()  # providers that did not answer: asked again in the next round
-        for row in rows:
-            try:
-                ended += self._swept(row, failing)
-            except Exception:
-                _log.exception("an intent could not be looked into", extra={"intent": row.id})
-        return ended
+        down: set[str] = set()  # providers that did not answer: asked again in the next round
+        return self._sweeps.each("paid_calls", rows, lambda row: row.id, lambda row: self._swept(row, down))
 
-    def _swept(self, row: Intent, failing: set[str]) -> bool:
+    def _swept(self, row: Intent, down: set[str]) -> bool:
         if row.state == "open":
             return self._end_with_job(row)
-        is_removed = row.kind not in _MAKING or self._forgotten(row, failing)
+        is_removed = row.kind not in _MAKING or self._forgotten(row, down)
         age = self._clock() - row.changed_at
         if age < timedelta(0):
             # The clock was set back: it ages from now on, not when that moment comes again.
@@ -263,17 +259,21 @@ class Intents:
         with self._database.transaction() as tx:
             return repository.remove_unchanged(tx, row)
 
-    def _forgotten(self, row: Intent, failing: set[str]) -> bool:
-        """Ask the provider to remove what was made, or may have been; whether it did."""
-        if row.provider in failing:
-            return False
-        try:
-            self._providers.get(row.provider).forget(row.voice_id)
-        except Exception as error:
-            failing.add(row.provider)
-            _log.warning("a voice can't be removed yet", extra={"intent": row.id, "error": type(error).__name__})
-            return False
-        return True
+    def _forgotten(self, row: Intent, down: set[str]) -> bool:
+        """Ask the provider to remove what was made, or may have been; whether it did. Where it can't, that is retried
+        with its own pauses, so that the row's hold is still released in time."""
+
+        def forget(intent: Intent) -> bool:
+            if intent.provider in down:
+                return False
+            try:
+                self._providers.get(intent.provider).forget(intent.voice_id)
+            except ProviderUnavailable:
+                down.add(intent.provider)
+                raise
+            return True
+
+        return self._sweeps.each("provider_voices", [row], lambda intent: intent.id, forget) == 1
 
     def _end_with_job(self, row: Intent) -> bool:
         """A job's intent that its end did not reach, for a kill."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
@@ -64,14 +64,14 @@ def reserve(tx: Session, key: str, size_bytes: int) -> None:
     tx.execute(update(Media).where(Media.key == key, Media.size_bytes.is_(None)).values(reserved_bytes=size_bytes))
 
 
-def uploads_before(tx: Session, moment: datetime, limit: int) -> Sequence[Media]:
-    query = select(Media).where(Media.kind == "upload", Media.created_at < moment)
+def uploads_before(tx: Session, moment: datetime, limit: int, *, without: Select[str]) -> Sequence[Media]:
+    query = select(Media).where(Media.kind == "upload", Media.created_at < moment, Media.key.not_in(without))
     return tx.scalars(query.order_by(Media.sequence).limit(limit)).all()
 
 
-def unfinished_speech(tx: Session, before: datetime) -> Sequence[Media]:
+def unfinished_speech(tx: Session, before: datetime, limit: int, *, without: Select[str]) -> Sequence[Media]:
     query = select(Media).where(Media.kind == "speech", Media.uploaded_at.is_(None), Media.created_at < before)
-    return tx.scalars(query).all()
+    return tx.scalars(query.where(Media.key.not_in(without)).order_by(Media.sequence).limit(limit)).all()
 
 
 def every(tx: Session, profile_id: str) -> Sequence[Media]:

@@ -25,9 +25,11 @@ from voxport.media.signing import Grant, UrlSigner
 from voxport.media.storage import LocalStorage
 from voxport.paging import Page, decode_cursor, page_of
 from voxport.settings import Settings
+from voxport.sweeps.service import Sweeps
 
 MediaType = Literal["audio", "video"]
 _log = logging.getLogger("voxport.media")
+_SWEEP = "files"
 _SWEEP_BATCH = 200
 _DEAD_CALL = timedelta(days=1)  # no call lives that long
 
@@ -56,6 +58,7 @@ class MediaService:
         self._database = database
         self._storage = storage
         self._signer = signer
+        self._sweeps = Sweeps(database)
 
     def prepare_upload(
         self,
@@ -175,6 +178,7 @@ class MediaService:
         self._storage.delete(key)
         with self._database.transaction() as tx:
             repository.remove(tx, key)
+            self._sweeps.forget(tx, _SWEEP, key)
 
     def list(self, profile_id: str, *, kind: str | None, limit: int, cursor: str | None) -> Page[Media]:
         """The profile's files, newest first."""
@@ -243,7 +247,7 @@ class MediaService:
             try:
                 self.drop(row.key)
                 removed += 1
-            except OSError:
+            except Exception:
                 _log.exception("a file could not be removed", extra={"key": row.key})
                 left += 1
         if removed:
@@ -256,17 +260,13 @@ class MediaService:
         that died left of their audio. How many files."""
         old = now() - timedelta(days=self._settings.upload_keep_days)
         dead = now() - _DEAD_CALL
+        resting = self._sweeps.resting(_SWEEP)
         with self._database.snapshot() as tx:
             rows = [
-                *repository.uploads_before(tx, old, _SWEEP_BATCH),
-                *repository.unfinished_speech(tx, dead),
+                *repository.uploads_before(tx, old, _SWEEP_BATCH, without=resting),
+                *repository.unfinished_speech(tx, dead, _SWEEP_BATCH, without=resting),
             ]
-        for row in rows:
-            try:
-                self.drop(row.key)
-            except OSError:
-                _log.exception("a file could not be swept", extra={"key": row.key})
-        return len(rows)
+        return self._sweeps.each(_SWEEP, rows, lambda row: row.key, lambda row: self.drop(row.key))
 
     def _max_bytes(self, media_type: MediaType) -> int:
         limits = self._catalog.limits

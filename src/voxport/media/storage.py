@@ -6,6 +6,7 @@ A file is there whole or not at all: it is written under another name, synced, a
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from voxport.media.temporary import abandoned, lock
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _ABANDONED_SECONDS = 2 * 86_400
+_log = logging.getLogger("voxport.media")
 
 
 class KeyTaken(Exception):
@@ -123,14 +125,21 @@ class LocalStorage:
 
     def sweep_abandoned(self) -> int:
         """Remove what interrupted writes and backups left behind; how many files of the former."""
-        self._keeping.sweep()
+        try:
+            self._keeping.sweep()
+        except OSError:
+            _log.exception("what a backup put aside can't be removed")
         swept = 0
         for path in self._temporary.iterdir():
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 # Where the file system knows no locks, age tells.
                 if abandoned(path) or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
                     swept += 1
+            except FileNotFoundError:
+                pass
+            except OSError:
+                _log.exception("what an interrupted write left can't be removed", extra={"file": path.name})
         return swept
 
     def holding(self) -> contextlib.AbstractContextManager[None]:

@@ -62,6 +62,8 @@ class GatewayCollector(Collector):
         yield _gauge(
             "voxport_jobs_oldest_queued_seconds", "How long the oldest queued job has waited.", max(waiting, 0.0)
         )
+        failing = {task: float(count) for task, count in state.sweep_failures.items()}
+        yield _labelled("voxport_sweep_failures", "Items that a sweep could not finish yet.", "task", failing)
         yield _gauge("voxport_holds_open", "Prices that are reserved and not settled.", float(state.open_holds))
         yield _gauge("voxport_credits_tokens", "Credits of all profiles.", float(to_tokens(state.credits)))
         yield _gauge("voxport_held_tokens", "What of the credits is reserved.", float(to_tokens(state.held)))

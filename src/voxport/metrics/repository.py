@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from voxport.billing.models import Balance, Hold
 from voxport.jobs.models import Job
+from voxport.sweeps.models import SweepFailure
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class State:
     open_holds: int
     credits: int
     held: int
+    sweep_failures: dict[str, int]
 
 
 def state(tx: Session) -> State:
     by_status = select(Job.status, func.count()).where(Job.status.in_(("queued", "processing"))).group_by(Job.status)
     sums = select(func.coalesce(func.sum(Balance.credits), 0), func.coalesce(func.sum(Balance.held), 0))
+    failing = select(SweepFailure.task, func.count()).group_by(SweepFailure.task)
     credits, held = tx.execute(sums).one()
     return State(
         open_jobs={row[0]: row[1] for row in tx.execute(by_status)},
@@ -33,4 +36,5 @@ def state(tx: Session) -> State:
         open_holds=tx.scalar(select(func.count()).select_from(Hold).where(Hold.state == "open")) or 0,
         credits=int(credits),
         held=int(held),
+        sweep_failures={row[0]: row[1] for row in tx.execute(failing)},
     )

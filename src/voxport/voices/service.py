@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -19,9 +20,11 @@ from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
 from voxport.providers.ids import is_id, is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
+from voxport.sweeps.service import Sweeps, Unfinished
 from voxport.voices import repository
 from voxport.voices.models import Voice, VoiceBinding
 
+_SWEEP: Final = "deleted_voices"
 _log = logging.getLogger("voxport.voices")
 
 
@@ -72,6 +75,7 @@ class Voices:
         self._database = database
         self._storage = storage
         self._providers = providers
+        self._sweeps = Sweeps(database, clock=clock)
 
     def new_voice_id(self) -> str:
         """No prefix: clients treat it as opaque, as the hosted providers' are."""
@@ -234,14 +238,7 @@ class Voices:
             repository.hide_all(tx, profile_id, self._clock())
         with self._database.snapshot() as tx:
             voices = list(repository.every_state(tx, profile_id))
-        left = []
-        for voice in voices:
-            try:
-                left += [f"voice {voice.id} at {problem}" for problem in self._erase(voice)]
-            except OSError:
-                _log.exception("a deleted voice could not be erased", extra={"voice_id": voice.id})
-                left.append(f"voice {voice.id}: a file of it can't be removed now")
-        return left
+        return [f"voice {voice.id} at {problem}" for voice in voices for problem in self._erase(voice)]
 
     def stored(self, profile_id: str) -> tuple[int, int]:
         """How many clones a profile has, and the bytes of their samples and files."""
@@ -252,15 +249,15 @@ class Voices:
         return len(voices), sum(self._storage.size(key) or 0 for key in keys)
 
     def sweep_hidden(self) -> int:
-        """Finish deletions that a kill or a provider's failure interrupted; how many were tried."""
+        """Finish deletions that a kill or a provider's failure interrupted; how many were finished."""
         with self._database.snapshot() as tx:
             voices = list(repository.hidden(tx))
-        for voice in voices:
-            try:
-                self._erase(voice)
-            except (OSError, LookupError):
-                _log.exception("a deleted voice could not be erased", extra={"voice_id": voice.id})
-        return len(voices)
+
+        def finish(voice: Voice) -> None:
+            if left := self._erase(voice):
+                raise Unfinished("; ".join(left))
+
+        return self._sweeps.each(_SWEEP, voices, lambda voice: voice.id, finish)
 
     def _binding(
         self, voice_id: str, provider: str, cloned: ClonedVoice, file_key: str | None, made_as: str
@@ -279,6 +276,7 @@ class Voices:
         )
 
     def _erase(self, voice: Voice) -> list[str]:
+        """Remove a hidden voice at its providers and its files; what could not be removed, in words."""
         left = []
         for binding in voice.bindings:
             try:
@@ -294,13 +292,27 @@ class Voices:
             except ProviderError as error:
                 left.append(f"{binding.provider}: {error.message}")
                 continue
-            if binding.file_key is not None:
-                self._storage.delete(binding.file_key)
-        self._storage.delete(voice.sample_key)
+            except Exception:
+                _log.exception("a voice can't be removed at its provider", extra={"voice_id": voice.id})
+                left.append(f"{binding.provider}: it can't be removed there now.")
+                continue
+            if binding.file_key is not None and not self._is_deleted(binding.file_key, voice):
+                left.append(f"{binding.provider}: its file can't be removed now.")
+        if not self._is_deleted(voice.sample_key, voice):
+            left.append("the gateway: its sample can't be removed now.")
         if not left:
             with self._database.transaction() as tx:
                 repository.remove(tx, voice.id)
+                self._sweeps.forget(tx, _SWEEP, voice.id)
         return left
+
+    def _is_deleted(self, key: str, voice: Voice) -> bool:
+        try:
+            self._storage.delete(key)
+        except (OSError, ValueError):
+            _log.exception("a file of a voice can't be removed", extra={"voice_id": voice.id, "key": key})
+            return False
+        return True
 
     def _not_own(self, voice_id: str) -> VoxportError:
         if self._find_stock(voice_id) is not None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from voxport.clock import now
 from voxport.db.lease import Lease, Leases
 from voxport.db.session import Database
-from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderError, ProviderFailed, SlotsFull, VoiceLost
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, SlotsFull, VoiceLost
 from voxport.intents.service import Intents, New
 from voxport.media.samples import Samples
 from voxport.providers.base import (
@@ -34,6 +34,7 @@ from voxport.providers.base import (
 )
 from voxport.providers.ids import require_id
 from voxport.providers.registry import Registry
+from voxport.sweeps.service import Sweeps
 from voxport.voices import repository
 from voxport.voices.models import VoiceBinding
 from voxport.voices.service import Speaker, Voices, voice_not_found
@@ -75,6 +76,7 @@ class Speaking:
         self._leases = Leases(database.url)
         self._keep_alive = keep_alive
         self._clock = clock
+        self._sweeps = Sweeps(database, clock=clock)
 
     def speak(
         self,
@@ -135,7 +137,7 @@ class Speaking:
                     raise
 
     def keep_alive(self) -> int:
-        """Speak with the voices that their provider would delete soon; how many there were."""
+        """Speak with the voices that their provider would delete soon; how many were kept."""
         kept = 0
         for provider in self._providers.all():
             days = provider.capabilities().unused_days
@@ -154,20 +156,20 @@ class Speaking:
             due = list(
                 repository.resting(tx, provider.name, alive_before=moment - rest, used_after=moment - self._keep_alive)
             )
-        for binding in due:
+        language = provider.capabilities().clone_language
+
+        def speak(binding: VoiceBinding) -> None:
             try:
-                language = provider.capabilities().clone_language
                 for _ in provider.speak(_KEPT_ALIVE, VoiceRef(binding.provider_voice_id), language=language):
                     pass
             except VoiceLost:
                 self._mark(binding, is_bound=False)
             except OutcomeUnknown:  # spoken or not, it is not said twice
                 self._mark(binding, alive_at=self._clock())
-            except ProviderError as error:
-                _log.warning("a voice could not be kept alive", extra={"code": error.code})
             else:
                 self._mark(binding, alive_at=self._clock())
-        return len(due)
+
+        return self._sweeps.each("voices_kept_alive", due, lambda one: f"{one.voice_id} at {one.provider}", speak)
 
     def _mark(self, binding: VoiceBinding, **values: Any) -> None:
         with self._database.transaction() as tx:

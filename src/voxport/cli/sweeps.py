@@ -1,0 +1,28 @@
+"""`voxport sweeps`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.clock import iso
+
+
+@click.command()
+@click.option("--again", is_flag=True, help="End the pauses: the worker tries everything within a minute.")
+@data_dir_option
+def sweeps(data_dir: Path | None, again: bool) -> None:
+    """What the worker could not tidy up yet, and when it tries again; the oldest first.
+
+    Each item is retried for itself, after pauses that grow to six hours. The log has the whole error.
+    """
+    with opened(data_dir) as gateway:
+        if again:
+            gateway.sweeps.wake()
+        rows = gateway.sweeps.failing()
+    print_table(
+        ("SINCE", "TASK", "ITEM", "FAILURES", "AGAIN AT", "ERROR"),
+        [(iso(row.first_at), row.task, row.item, str(row.failures), iso(row.next_at), row.error) for row in rows],
+    )

@@ -1,0 +1,271 @@
+"""One item that can't be finished keeps no other from its turn, is retried with growing pauses, and is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text, update
+from tests.conftest import MakeGateway
+from tests.support.client import Client, open_client
+from tests.support.providers import Humming, ToneProvider, hum
+from tests.test_contract import work
+
+from voxport.audit.service import CLI
+from voxport.billing.calls import Call
+from voxport.billing.verify import verify
+from voxport.cli.main import main
+from voxport.clock import now
+from voxport.cloning.service import ONE
+from voxport.errors import ProviderFailed, ProviderUnavailable
+from voxport.idempotency.service import Idempotency
+from voxport.media.models import Media
+from voxport.providers.base import VoiceRef
+from voxport.sweeps.service import Sweeps
+from voxport.voices.models import VoiceBinding
+
+CLONE = "/v1/proxy/core-voice-clone"
+TTS = "/v1/proxy/core-tts"
+POISON = "../no/key"
+
+
+class Failing(ToneProvider):
+    """Can't delete the voices of which it is told; an error that is none of ours, as of a bug."""
+
+    poisoned: frozenset[str] = frozenset()
+    error: Exception = RuntimeError("a bug")
+
+    def delete(self, voice: VoiceRef) -> None:
+        if voice.provider_voice_id in self.poisoned:
+            raise self.error
+        super().delete(voice)
+
+
+@pytest.fixture
+def failing(make_gateway: MakeGateway) -> tuple[Humming, Failing]:
+    provider = Failing()
+    return hum(make_gateway(), provider), provider
+
+
+def clone(humming: Humming, client: Client) -> str:
+    body = {"audioUrl": client.upload()["public_url"], "provider": "local"}
+    job_id = client.post(CLONE, body).json()["job"]["id"]
+    work(humming, job_id)
+    voice_id: str = client.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
+    return voice_id
+
+
+def failures(client: Client) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in client.gateway.sweeps.failing():
+        found.setdefault(row.task, []).append(row.item)
+    return found
+
+
+def voices_left(client: Client) -> int:
+    with client.gateway.database.snapshot() as tx:
+        return int(tx.execute(text("SELECT count(*) FROM voices")).scalar_one())
+
+
+def test_a_voice_that_can_not_be_removed_is_told_and_stops_no_other(failing: tuple[Humming, Failing]) -> None:
+    humming, provider = failing
+    client = open_client(humming.gateway)
+    first, second = clone(humming, client), clone(humming, client)
+    provider.poisoned = frozenset({first, second})
+    for voice_id in (first, second):
+        answer = client.delete(f"/v1/voices/{voice_id}")
+        assert answer.status_code == 200
+        assert answer.json()["data"]["left"] == ["local: it can't be removed there now."]
+    provider.poisoned = frozenset({first})
+    assert humming.gateway.voices.sweep_hidden() == 1
+    assert (voices_left(client), failures(client)) == (1, {"deleted_voices": [first]})
+    assert humming.gateway.voices.sweep_hidden() == 0  # it rests
+    humming.gateway.sweeps.wake()
+    provider.poisoned = frozenset()
+    assert humming.gateway.voices.sweep_hidden() == 1
+    assert (voices_left(client), failures(client)) == (0, {})
+
+
+def test_a_voice_with_a_file_that_can_not_be_removed_is_told_and_stops_no_other(humming: Humming) -> None:
+    client = open_client(humming.gateway)
+    first, second = clone(humming, client), clone(humming, client)
+    with humming.gateway.database.transaction() as tx:
+        tx.execute(update(VoiceBinding).where(VoiceBinding.voice_id == first).values(file_key=POISON))
+    assert client.delete(f"/v1/voices/{first}").json()["data"]["left"] == ["local: its file can't be removed now."]
+    with humming.gateway.database.transaction() as tx:
+        tx.execute(text("UPDATE voices SET deleted_at = :now"), {"now": "2026-01-01 00:00:00.000000"})
+    assert humming.gateway.voices.sweep_hidden() == 1
+    assert failures(client) == {"deleted_voices": [first]}
+    assert client.get(f"/v1/voices/{second}").status_code == 404
+
+
+def test_an_erasure_tells_what_is_left_and_goes_on_with_all_else(failing: tuple[Humming, Failing]) -> None:
+    humming, provider = failing
+    client = open_client(humming.gateway)
+    other = client.another()
+    poisoned = clone(humming, client)
+    clone(humming, client)
+    clone(humming, other)
+    provider.poisoned = frozenset({poisoned})
+    erasure = humming.gateway.erasure
+    assert erasure.erase(client.profile_id, by=CLI).left == [
+        f"voice {poisoned} at local: it can't be removed there now."
+    ]
+    with humming.gateway.database.snapshot() as tx:
+        of_profile = {"profile": client.profile_id}
+        assert tx.execute(text("SELECT count(*) FROM media WHERE profile_id = :profile"), of_profile).scalar() == 0
+    assert voices_left(client) == 2
+    with humming.gateway.database.transaction() as tx:
+        tx.execute(text("UPDATE profiles SET state = 'erasing' WHERE id = :id"), {"id": other.profile_id})
+    assert erasure.sweep() == 1
+    assert failures(client) == {"erasures": [client.profile_id]}
+    humming.gateway.sweeps.wake()
+    provider.poisoned = frozenset()
+    assert erasure.sweep() == 1
+    assert failures(client) == {}
+    assert verify(humming.gateway.database) == []
+
+
+def test_a_step_of_an_erasure_that_fails_keeps_no_other_from_its_turn(
+    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    singer.upload()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(humming.gateway.voices, "delete_all", fail)
+        assert humming.gateway.erasure.erase(singer.profile_id, by=CLI).left == ["some voices can't be removed now"]
+    with humming.gateway.database.snapshot() as tx:
+        assert tx.execute(text("SELECT count(*) FROM media")).scalar() == 0
+    assert humming.gateway.erasure.sweep() == 1
+
+
+@pytest.mark.parametrize("kind", ["upload", "speech"])
+def test_a_file_that_can_not_be_removed_is_left_out_of_the_next_rounds(
+    make_client: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    client: Client = make_client()
+    monkeypatch.setattr("voxport.media.service._SWEEP_BATCH", 2)
+    old = now() - timedelta(days=30)
+    keys = [f"{POISON}/{number}" for number in range(2)] + ["uploads/a/audio/b/c.wav"]
+    with client.gateway.database.transaction() as tx:
+        for key in keys:
+            values = {"content_type": "audio/wav", "size_bytes": None, "reserved_bytes": 0, "uploaded_at": None}
+            tx.add(Media(key=key, profile_id=client.profile_id, kind=kind, created_at=old, **values))
+    assert client.gateway.media.sweep() == 0  # two are taken at once, and both are poisoned
+    assert failures(client) == {"files": keys[:2]}
+    assert client.gateway.media.sweep() == 1
+    with client.gateway.database.snapshot() as tx:
+        assert list(tx.execute(text("SELECT key FROM media ORDER BY key")).scalars()) == keys[:2]
+
+
+def test_a_kept_answer_that_can_not_be_removed_stops_no_other(singer: Client, humming: Humming) -> None:
+    for key in ("one", "two"):
+        body = {"text": "Hello.", "voice_id": "hum"}
+        assert singer.post(TTS, body, headers={"Idempotency-Key": key}).status_code == 200
+    with humming.gateway.database.transaction() as tx:
+        first = tx.execute(text("SELECT min(sequence) FROM kept_answers")).scalar_one()
+        poison = {"key": POISON, "sequence": first}
+        tx.execute(text("UPDATE kept_answers SET file_key = :key WHERE sequence = :sequence"), poison)
+    parts = humming.gateway
+    services = (parts.database, parts.billing, parts.media, parts.storage, parts.intents.bury_dead)
+    later = Idempotency(*services, clock=lambda: now() + timedelta(hours=25))
+    assert later.sweep() == 1
+    assert list(failures(singer)) == ["kept_answers"]
+    assert later.sweep() == 0
+
+
+def test_a_paid_call_that_can_not_be_looked_into_stops_no_other_and_its_hold_is_released(
+    failing: tuple[Humming, Failing],
+) -> None:
+    humming, provider = failing
+    client, gateway = open_client(humming.gateway), humming.gateway
+    moment = now() - timedelta(days=1)
+    for number, voice_id in enumerate(("poisoned", "good")):
+        hold = gateway.calls.hold(
+            Call(client.profile_id, "core-instant-clone-tts", f"req_{number}", key_id=client.key_id), units=ONE
+        )
+        with gateway.database.transaction() as tx:
+            gateway.billing.disown(tx, hold.hold_id)
+            values = {"id": f"int_{voice_id}", "voice": voice_id, "profile": client.profile_id, "hold": hold.hold_id}
+            tx.execute(
+                text(
+                    "INSERT INTO intents (id, kind, provider, voice_id, profile_id, hold_id, part, state, released, "
+                    "created_at, changed_at) VALUES (:id, 'instant', 'local', :voice, :profile, :hold, 0, 'unknown', "
+                    "0, :at, :at)"
+                ),
+                {**values, "at": f"{moment:%Y-%m-%d %H:%M:%S.%f}"},
+            )
+    provider.poisoned = frozenset({"poisoned"})
+    assert gateway.intents.sweep() == 2  # both holds are released, whatever became of the voices
+    assert client.balance()["held"] == 0
+    assert failures(client) == {"provider_voices": ["int_poisoned"]}
+    assert "good" in provider.deleted
+
+
+def test_a_provider_that_is_down_is_asked_once_a_round(failing: tuple[Humming, Failing]) -> None:
+    humming, provider = failing
+    client, gateway = open_client(humming.gateway), humming.gateway
+    asked = []
+
+    class Counting(Failing):
+        def delete(self, voice: VoiceRef) -> None:
+            asked.append(voice.provider_voice_id)
+            raise ProviderUnavailable("It is down.")
+
+    provider.__class__ = Counting
+    with gateway.database.transaction() as tx:
+        for number in range(3):
+            values = {"id": f"int_{number}", "profile": client.profile_id, "at": f"{now():%Y-%m-%d %H:%M:%S.%f}"}
+            tx.execute(
+                text(
+                    "INSERT INTO intents (id, kind, provider, voice_id, profile_id, part, state, released, created_at,"
+                    " changed_at) VALUES (:id, 'clone', 'local', :id, :profile, 0, 'removing', 0, :at, :at)"
+                ),
+                values,
+            )
+    gateway.intents.sweep()
+    assert asked == ["int_0"]
+
+
+def test_pauses_grow_and_a_clock_that_is_set_back_stops_nothing(gateway: Any) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=now().tzinfo)
+    at = [moment]
+    sweeps = Sweeps(gateway.database, clock=lambda: at[0])
+    tried: list[datetime] = []
+
+    def fail(_: str) -> None:
+        tried.append(at[0])
+        raise ProviderFailed("It broke.")
+
+    for _ in range(24 * 60):
+        assert sweeps.each("drill", ["item"], str, fail) == 0
+        at[0] += timedelta(minutes=1)
+    gaps = [round((later - before) / timedelta(minutes=1)) for before, later in pairwise(tried)]
+    assert gaps[:5] == [1, 2, 3, 6, 12]
+    assert max(gaps) <= 6 * 60 and len(tried) < 14
+    (row,) = sweeps.failing()
+    assert (row.first_at, row.failures, row.error) == (moment, len(tried), "provider_failed: It broke.")
+    at[0] = moment - timedelta(days=400)
+    assert sweeps.each("drill", ["item"], str, lambda _: None) == 1
+    assert sweeps.failing() == []
+
+
+def test_the_operator_sees_what_could_not_be_tidied_up(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway(admin_key="operators-key-0123456789abcdef0123456789")
+    client = open_client(gateway)
+
+    def fail(_: str) -> None:
+        raise RuntimeError("with a customer's words")
+
+    gateway.sweeps.each("drill", ["item"], str, fail)
+    shown = CliRunner().invoke(main, ["sweeps", "--data-dir", str(gateway.settings.data_dir)])
+    assert shown.exit_code == 0, shown.output
+    assert "drill" in shown.output and "RuntimeError" in shown.output and "customer" not in shown.output
+    metrics = client.http.get("/metrics", headers={"Authorization": "Bearer operators-key-0123456789abcdef0123456789"})
+    assert 'voxport_sweep_failures{task="drill"} 1.0' in metrics.text
