@@ -7,9 +7,12 @@ import unicodedata
 from dataclasses import dataclass
 
 _WORD = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
+# As browsers write them in `blob.type`: RFC 2045 wants quotes around a comma and no semicolon at the end.
+_VALUE = r"(?:[A-Za-z0-9!#$%&'*+.,:/=?@^_`|~-]+(?: +[A-Za-z0-9!#$%&'*+.,:/=?@^_`|~-]+)*|\"[ !#-\[\]-~]*\")"
 _CONTENT_TYPE = re.compile(
-    rf"(?P<kind>{_WORD})/(?P<subtype>{_WORD})(?P<parameters>(?:\s*;\s*{_WORD}=(?:{_WORD}|\"[ !#-\[\]-~]*\"))*)\s*"
+    rf"(?P<kind>{_WORD})/(?P<subtype>{_WORD})(?P<parameters>(?:[ \t]*;(?:[ \t]*{_WORD}[ \t]*=[ \t]*{_VALUE})?)*)[ \t]*"
 )
+_PARAMETER = re.compile(rf"({_WORD})[ \t]*=[ \t]*({_VALUE})")
 _MAX_NAME = 100
 _MAX_EXTENSION = 12
 
@@ -31,20 +34,27 @@ _SUBTYPES = {
 def clean_filename(name: str) -> str:
     """A file name of ASCII letters, digits, `.`, `_` and `-`, at most 100 characters, that names no folder.
 
-    The extension survives the cut. A name of which nothing is left becomes `file`.
+    The extension survives, of a long name and of one in another alphabet; `file` stands for a name of which nothing is
+    left.
     """
     last = re.split(r"[/\\]", name.strip())[-1]
     plain = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode()
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).rstrip("._-")
     stem, dot, extension = safe.rpartition(".")
     if not dot:
-        return safe[:_MAX_NAME] or "file"
-    extension = extension[:_MAX_EXTENSION]
-    return f"{stem[: _MAX_NAME - len(extension) - 1] or 'file'}.{extension}"
+        return safe.lstrip("._-")[:_MAX_NAME] or "file"
+    extension = extension.lstrip("_-")[:_MAX_EXTENSION]
+    return f"{stem.lstrip('._-')[: _MAX_NAME - len(extension) - 1] or 'file'}.{extension}"
+
+
+# What phones and browsers send for files of any kind: the bytes decide when the file is used.
+_ANY = {("application", "ogg"), ("application", "octet-stream")}
 
 
 @dataclass(frozen=True)
 class ContentType:
+    """`parameters` have one spelling: `;a=b`, names in lower case, quotes only where a value needs them."""
+
     kind: str
     subtype: str
     parameters: str
@@ -54,14 +64,27 @@ class ContentType:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the decoder reads files of this type."""
-        return self.subtype in _SUBTYPES.get(self.kind, set())
+        """Whether files of this type are taken."""
+        return self.is_any or self.subtype in _SUBTYPES.get(self.kind, set())
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it says nothing of whether the file is audio or video."""
+        return (self.kind, self.subtype) in _ANY
 
 
 def parse_content_type(text: str) -> ContentType | None:
-    """The media type in lower case with its parameters in one spelling (`;a=b`), or None where it is none."""
+    """The media type in lower case with its parameters in one spelling, or None where it is none. Taken as browsers
+    write it: with a comma without quotes, or a semicolon at the end."""
     match = _CONTENT_TYPE.fullmatch(text.strip()) if len(text) <= 255 else None
     if match is None:
         return None
-    parameters = re.sub(r"\s*;\s*", ";", match["parameters"])
+    found = _PARAMETER.findall(match["parameters"])
+    parameters = "".join(f";{name.lower()}={_spelled(value)}" for name, value in found)
     return ContentType(match["kind"].lower(), match["subtype"].lower(), parameters)
+
+
+def _spelled(value: str) -> str:
+    """A parameter's value without blanks after commas, in quotes only where it has to have them."""
+    text = re.sub(r",[ \t]+", ",", value.strip('"'))
+    return text if re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text) else f'"{text}"'

@@ -75,9 +75,9 @@ class MediaService:
         if parsed is None or not parsed.is_readable:
             raise UnsupportedMedia(
                 "This content_type can't be read. Send audio (mp3, wav, ogg, flac, m4a, webm) or "
-                "video (mp4, mov, webm, mkv)."
+                "video (mp4, mov, webm, mkv); save a file of another kind (avi, ts, wma, au) as one of these."
             )
-        if parsed.kind != media_type:
+        if parsed.kind != media_type and not parsed.is_any:
             raise UnsupportedMedia(f"The content_type {parsed} does not belong to the media_type {media_type}.")
         max_bytes = self._max_bytes(media_type)
         if size_bytes is not None and size_bytes > max_bytes:
@@ -102,7 +102,7 @@ class MediaService:
         that is not announced the most that it may have. Raises UnsupportedMedia, TooLarge, Invalid, Conflict,
         NotFound, Forbidden (no room, or the profile is suspended)."""
         sent = parse_content_type(content_type or "")
-        if sent is None or str(sent) != grant.content_type:
+        if sent is None or sent != parse_content_type(grant.content_type or ""):
             raise UnsupportedMedia(f"Send the file with the header Content-Type: {grant.content_type}")
         if content_length is not None:
             check_size(grant, content_length, is_complete=True)
@@ -274,8 +274,10 @@ class MediaService:
 
 
 def check_size(grant: Grant, size_bytes: int, *, is_complete: bool) -> None:
-    """Raises TooLarge as soon as a file is over what its URL allows, Invalid where a complete one is shorter than
-    was announced."""
+    """Raises TooLarge as soon as a file is over what its URL allows, Invalid where a complete one is empty, or shorter
+    than was announced."""
+    if is_complete and size_bytes == 0:
+        raise Invalid("The body is empty. Send the bytes of the file; the upload_url is still good.")
     if grant.max_bytes is not None and size_bytes > grant.max_bytes:
         raise too_large(grant.max_bytes)
     if grant.size_bytes is None:
