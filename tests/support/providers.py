@@ -154,7 +154,7 @@ class AnySample(Samples):
     warnings: tuple[str, ...] = ()
     failure: VoxportError | None = None
 
-    def load(self, key: str) -> Audio:
+    def load(self, key: str, *, choose_speech: bool = False) -> Audio:
         return np.zeros(12 * SAMPLE_RATE, np.float32)
 
     def check(self, audio: Audio) -> Sample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from voxport.errors import SampleUnusable, Unavailable
 from voxport.media.ffmpeg import INPUT, Finished, Limits, run
+from voxport.media.riff import has_wrong_length
 
 SAMPLE_RATE = 24_000
 
@@ -26,6 +28,10 @@ _CODECS = (
     "adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,gsm,gsm_ms,pcm_alaw,pcm_mulaw,pcm_s8,pcm_u8,"
     "pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le"
 )
+_WHITELISTS = ("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-codec_whitelist", _CODECS)
+# Of the list that ffmpeg writes of its input; what a file's own tags say is indented further.
+_TRACK = re.compile(r"^  Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
+_SAMPLE_BYTES = 4  # float32
 # Decoding 60 s takes 0.1 to 0.2 s (measured); the limits leave room for a slow and busy machine.
 _CPU_SECONDS = 20
 _WALL_SECONDS = 60.0
@@ -33,43 +39,67 @@ _WALL_SECONDS = 60.0
 _log = logging.getLogger("voxport.media.decode")
 
 
-def decode(path: Path, *, ffmpeg: Path, max_seconds: float = 60.0) -> npt.NDArray[np.float32]:
-    """The start of the first audio track, of an audio or a video file: mono, 24,000 Hz, within -1 to 1.
+def decode(
+    path: Path,
+    *,
+    ffmpeg: Path,
+    max_seconds: float = 60.0,
+    track: int = 0,
+    start_seconds: float = 0.0,
+    rate: int = SAMPLE_RATE,
+) -> npt.NDArray[np.float32]:
+    """A stretch of an audio track, of an audio or a video file: mono, `rate` Hz, within -1 to 1. `track` counts the
+    audio tracks from 0. A WAV file whose header says less than the file holds is read to the end of the file.
 
     The file must be complete and on disk: an m4a or mp4 may have its index at the end. Raises SampleUnusable with
     `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and Unavailable
     where the machine, and not the file, ended the decoder.
     """
-    most = int(max_seconds * SAMPLE_RATE) * 4
+    most = int(max_seconds * rate) * _SAMPLE_BYTES
     with path.open("rb") as source:
         if os.fstat(source.fileno()).st_size == 0:
             raise _unusable("empty_file")
         finished = run(
             ffmpeg,
-            _arguments(max_seconds),
+            _arguments(max_seconds, track, start_seconds, rate, is_to_end=has_wrong_length(source)),
             stdin=source,
             # A decoder may give a frame more than was asked for.
-            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=most + 4 * SAMPLE_RATE),
+            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=most + _SAMPLE_BYTES * rate),
         )
     if _is_ours(finished):
         _log.error("decoding was ended by the machine, exit code %d", finished.exit_code)
         raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
-    if finished.exit_code != 0 or len(finished.stdout) < 4:
+    if finished.exit_code != 0 or len(finished.stdout) < _SAMPLE_BYTES:
         reason = _reason(finished)
         _log.info("decoding failed: %s, exit code %d", reason, finished.exit_code)
         raise _unusable(reason)
-    whole = len(finished.stdout) // 4 * 4
-    audio = np.frombuffer(finished.stdout[: min(whole, most)], "<f4").astype(np.float32)
+    whole = len(finished.stdout) // _SAMPLE_BYTES
+    audio: npt.NDArray[np.float32] = np.frombuffer(finished.stdout, "<f4", count=min(whole, most // _SAMPLE_BYTES))
     # A file of floats may hold anything.
     return np.clip(np.nan_to_num(audio, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
 
 
-def _arguments(max_seconds: float) -> list[str]:
+def count_tracks(path: Path, *, ffmpeg: Path) -> int:
+    """How many audio tracks a file has; 0 also where it can't be read, which `decode` then says."""
+    with path.open("rb") as source:
+        finished = run(
+            ffmpeg,
+            [*_WHITELISTS, "-loglevel", "info", "-i", INPUT],
+            stdin=source,
+            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=0),
+        )
+    return len(set(_TRACK.findall(finished.messages)))
+
+
+def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, *, is_to_end: bool) -> list[str]:
+    # Sought in what is decoded: in a file without an index, such as a browser's recording, there is no other way.
+    start = ("-ss", f"{start_seconds:.3f}") if start_seconds else ()
     return [
-        *("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-codec_whitelist", _CODECS),
-        *("-t", f"{max_seconds:.3f}", "-i", INPUT),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
-        *("-ac", "1", "-ar", str(SAMPLE_RATE), "-t", f"{max_seconds:.3f}", "-f", "f32le", "pipe:1"),
+        *_WHITELISTS,
+        *(("-ignore_length", "1") if is_to_end else ()),
+        *("-t", f"{start_seconds + max_seconds:.3f}", "-i", INPUT),
+        *("-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
+        *("-ac", "1", "-ar", str(rate), *start, "-t", f"{max_seconds:.3f}", "-f", "f32le", "pipe:1"),
     ]
 
 

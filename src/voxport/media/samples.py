@@ -16,6 +16,7 @@ from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import encode_file, to_pcm16
 from voxport.media.safefetch import FetchPolicy, fetch, refuse_at_once
 from voxport.media.sample import SampleReport, check
+from voxport.media.selection import decode_speech
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.media.storage import LocalStorage
@@ -83,18 +84,20 @@ class Samples:
         *,
         watch: Callable[[], None] = lambda: None,
         pauses: Sequence[float] = (),
+        choose_speech: bool = True,
     ) -> Audio:
-        """The recording, decoded. `watch` is called about once a second of a download, and may end it by raising;
+        """The recording, decoded: up to the catalogue's seconds of it that hold speech, or, without `choose_speech`,
+        its begin. `watch` is called about once a second of a download, and may end it by raising;
         `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
         AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
         if source.key is not None:
             self._media.require_owned(profile_id, source.key)
-            return self.load(source.key)
+            return self.load(source.key, choose_speech=choose_speech)
         with temporary_folder() as folder:
             path = folder / "sample"
             with path.open("wb") as file:
                 fetch(source.url or "", file, self._policy, watch=watch, pauses=pauses)
-            return self._decode(path)
+            return self._decode(path, choose_speech=choose_speech)
 
     def check(self, audio: Audio) -> Sample:
         """Judge a recording. Raises SampleUnusable, with the reason and the advice."""
@@ -111,16 +114,25 @@ class Samples:
         with self._storage.writing(key) as path:
             encode_file([to_pcm16(audio)], "flac", path, ffmpeg=self._ffmpeg)
 
-    def load(self, key: str) -> Audio:
-        """A stored recording. Raises NotFound where it is gone, SampleUnusable where it can't be decoded."""
+    def load(self, key: str, *, choose_speech: bool = False) -> Audio:
+        """A stored recording, from its begin unless the part with speech is chosen. Raises NotFound where it is gone,
+        SampleUnusable where it can't be decoded."""
         try:
             with self._storage.local_copy(key) as path:
-                return self._decode(path)
+                return self._decode(path, choose_speech=choose_speech)
         except (FileNotFoundError, SampleUnusable):
             # Its owner may delete it at any moment, also between its opening here and in the decoder.
             if self._storage.size(key) is not None:
                 raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
 
-    def _decode(self, path: Path) -> Audio:
-        return decode(path, ffmpeg=self._ffmpeg, max_seconds=self._limits.sample_max_seconds)
+    def _decode(self, path: Path, *, choose_speech: bool) -> Audio:
+        max_seconds = self._limits.sample_max_seconds
+        if not choose_speech:
+            return decode(path, ffmpeg=self._ffmpeg, max_seconds=max_seconds)
+        return decode_speech(
+            path,
+            ffmpeg=self._ffmpeg,
+            max_seconds=max_seconds,
+            min_speech_seconds=self._limits.sample_min_speech_seconds,
+        )

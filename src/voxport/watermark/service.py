@@ -19,4 +19,4 @@ class Watermarks:
     def detect(self, caller: Principal, source: Source) -> Detection:
         """Look for the mark in as much of the recording as is used of a sample. It need hold no speech: silence has
         no mark. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable (not audio, or damaged)."""
-        return detect(self._samples.obtain(caller.profile_id, source), SAMPLE_RATE)
+        return detect(self._samples.obtain(caller.profile_id, source, choose_speech=False), SAMPLE_RATE)

@@ -1,0 +1,51 @@
+"""WAV headers that say less than the file holds: recorders that were cut off and tools that stream leave them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import BinaryIO, Final
+
+_MAX_CHUNKS: Final = 64
+
+
+def has_wrong_length(file: BinaryIO) -> bool:
+    """Whether a WAV file's header ends its sound before the file does: what follows the sound is no chunk of the
+    format. False for any other file. The position in the file is as before."""
+    position = file.tell()
+    try:
+        size = os.fstat(file.fileno()).st_size
+        return _has_wrong_length(file, size)
+    finally:
+        file.seek(position)
+
+
+def _has_wrong_length(file: BinaryIO, size: int) -> bool:
+    file.seek(0)
+    head = file.read(12)
+    if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return False
+    at = 12
+    for _ in range(_MAX_CHUNKS):
+        chunk = _chunk(file, at, size)
+        if chunk is None:
+            return False
+        name, length = chunk
+        at += 8 + length + length % 2
+        if name == b"data":
+            # Sizes of 0 and of all ones are those of a stream; the decoder reads these to their end by itself.
+            return 0 < length < 0xFFFFFFFF and at + 8 <= size and not _is_chunk(file, at, size)
+    return False
+
+
+def _chunk(file: BinaryIO, at: int, size: int) -> tuple[bytes, int] | None:
+    if at + 8 > size:
+        return None
+    file.seek(at)
+    name, length = struct.unpack("<4sI", file.read(8))
+    return name, length
+
+
+def _is_chunk(file: BinaryIO, at: int, size: int) -> bool:
+    chunk = _chunk(file, at, size)
+    return chunk is not None and all(0x20 <= letter < 0x7F for letter in chunk[0]) and at + 8 + chunk[1] <= size + 1
