@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 
 import pytest
 
@@ -102,14 +103,15 @@ def test_a_private_host_is_fetched_only_when_it_is_listed(serve: Serve) -> None:
     refused(url, policy_for(server, resolver=lambda host, port: ["127.0.0.1"], private_hosts=other))
 
 
-def test_redirects_are_followed_up_to_three(serve: Serve) -> None:
+@pytest.mark.parametrize("hops", [1, 7, 12, 20])
+def test_redirects_are_followed_as_far_as_browsers_do(serve: Serve, hops: int) -> None:
     def answer(connection: socket.socket, request: bytes) -> None:
         step = int(request.split()[1].rpartition(b"/")[2])
-        (reply(b"end") if step == 3 else redirect(f"/{step + 1}"))(connection, request)
+        (reply(b"end") if step == hops else redirect(f"/{step + 1}"))(connection, request)
 
     server = serve(answer)
     assert get("http://public.test/0", policy_for(server))[1] == b"end"
-    assert len(server.requests) == 4
+    assert len(server.requests) == hops + 1
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,27 @@ def test_redirects_to_elsewhere_are_refused(serve: Serve, location: str) -> None
 def test_a_redirect_loop_ends(serve: Serve) -> None:
     server = serve(redirect("/again"))
     refused("http://public.test/again", policy_for(server))
-    assert len(server.requests) == 4
+    assert len(server.requests) == 21
+
+
+def test_each_redirect_is_checked_also_the_last_one(serve: Serve) -> None:
+    def answer(connection: socket.socket, request: bytes) -> None:
+        step = int(request.split()[1].rpartition(b"/")[2])
+        redirect("http://169.254.169.254/" if step == 15 else f"/{step + 1}")(connection, request)
+
+    server = serve(answer)
+    refused("http://public.test/0", policy_for(server))
+    assert len(server.requests) == 16
+
+
+def test_all_redirects_together_end_at_the_deadline(serve: Serve) -> None:
+    def answer(connection: socket.socket, request: bytes) -> None:
+        time.sleep(0.1)
+        redirect("/again")(connection, request)
+
+    server = serve(answer)
+    refused("http://public.test/again", policy_for(server, timeout_seconds=0.35))
+    assert len(server.requests) < 10
 
 
 @pytest.mark.parametrize("status", ["206 Partial Content", "204 No Content", "401 No", "404 No", "500 No"])

@@ -10,11 +10,12 @@ from pydantic import BaseModel, Field
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
 from voxport.jobs.models import Job
-from voxport.web.schemas import ErrorObject
+from voxport.web.schemas import ErrorObject, Trimmed
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 WebhookUrl = Annotated[
     str,
+    Trimmed,
     Field(min_length=1, max_length=2048, description="A public http(s) URL of yours that is told of the job's end."),
 ]
 Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing", "done"]

@@ -1,8 +1,7 @@
 """The safe fetch of a URL that a stranger gave (against server-side request forgery).
 
-The HTTP layer is httpcore2's, with a network of our own beneath it (`guarded.py`). It knows no proxies,
-no cookies, no content decoding (a compressed body stays as it is, so none can blow up) and no automatic
-redirects.
+The HTTP layer is httpcore2's, with a network of our own beneath it (`guarded.py`). It knows no proxies, no cookies, no
+content decoding (`unpacking.py` does it, within bounds) and no automatic redirects.
 """
 
 from __future__ import annotations
@@ -19,10 +18,12 @@ import httpx2
 from voxport.errors import AudioUrlUnusable, TooLarge
 from voxport.media.fetchpolicy import FetchPolicy, NetworkFailedError, RefusedError, allowed, port_of
 from voxport.media.guarded import Deadline, GuardedBackend
+from voxport.media.unpacking import unpacker_for
 
 __all__ = ["FetchPolicy", "Fetched", "Posted", "fetch", "post", "refuse_at_once"]
 
-MAX_REDIRECTS = 3
+MAX_REDIRECTS = 20
+"""As many as browsers follow: a podcast's URL passes seven to twelve counters. Each is checked like the first URL."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = (
@@ -68,8 +69,9 @@ def fetch(
     watch: Callable[[], None] = lambda: None,
     pauses: Sequence[float] = (),
 ) -> Fetched:
-    """Writes the body of `url` to `into`. Raises AudioUrlUnusable, or TooLarge over the policy's bytes;
-    `into` may then hold a part. The true reason of a refusal is only in the log.
+    """Writes the body of `url` to `into`, unpacked where it comes compressed. Raises AudioUrlUnusable, TooLarge over
+    the policy's bytes, SampleUnusable for a compression that can't be undone; `into` may then hold a part. The true
+    reason of a refusal is only in the log.
 
     `watch` is called about once a second and may end the fetch by raising. `pauses` are the seconds before each retry
     where the network or the server failed; the policy's time is for all tries together."""
@@ -149,16 +151,18 @@ def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) 
         raise _too_large(policy)
     size = 0
     chunks = response.iter_stream()
+    unpacker = unpacker_for(_header(response, b"content-encoding"))
     while True:
         # Only the network's failures are the URL's fault: a disk that is full is ours and raised as it is.
         with _network_failures("the body"):
             chunk = next(chunks, None)
+        for piece in unpacker.finish() if chunk is None else unpacker.feed(chunk):
+            size += len(piece)
+            if size > policy.max_bytes:
+                raise _too_large(policy)
+            into.write(piece)
         if chunk is None:
             return Fetched(content_type=_header(response, b"content-type"), size=size)
-        size += len(chunk)
-        if size > policy.max_bytes:
-            raise _too_large(policy)
-        into.write(chunk)
 
 
 def _header(response: httpcore2.Response, name: bytes) -> str | None:

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from voxport.web.schemas import LONGEST, RequestBody
+from voxport.web.schemas import LONGEST, RequestBody, Trimmed
 
 AudioUrl = Annotated[
     str,
+    Trimmed,
     Field(
         alias="audioUrl",
         min_length=1,

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
 _MOST_FIELDS = 64
+_BLANKS = (
+    " \t\r\n\v\f\u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
+    + "".join(map(chr, range(0x2000, 0x2010)))
+    + "\u2060"
+)
 
 # Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
 LONGEST = 1_048_576
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip(_BLANKS) if isinstance(value, str) else value
+
+
+Trimmed = BeforeValidator(_trimmed)
+"""Of a URL that a person pasted: blanks, line ends and what can't be seen go from both ends. Inside they stay, and are
+refused."""
 
 
 class RequestBody(BaseModel):
