@@ -12,6 +12,7 @@
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
     ├── RequestTimeout 408        the body did not come in time
     ├── Conflict 409              job_not_cancellable, already_uploaded, idempotency_in_flight, idempotency_consumed
+    ├── PreconditionFailed 412    the file is not the one that If-Match names
     ├── TooLarge 413 / UnsupportedMedia 415
     ├── UriTooLong 414
     ├── ModerationUnavailable 503  the operator's moderation did not judge the text
@@ -148,6 +149,11 @@ class RequestTimeout(VoxportError):
 class Conflict(VoxportError):
     status = 409
     code = "conflict"
+
+
+class PreconditionFailed(VoxportError):
+    status = 412
+    code = "precondition_failed"
 
 
 class TooLarge(VoxportError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from voxport.clock import iso
-from voxport.errors import BadSignature, Conflict, Invalid, NotFound
+from voxport.errors import BadSignature, Conflict, Invalid, NotFound, PreconditionFailed
 from voxport.media.models import Media
 from voxport.media.schemas import (
     DeletedFile,
@@ -35,6 +36,7 @@ from voxport.media.service import MediaService, already_uploaded, check_size
 from voxport.media.signing import PATH, Grant, UrlSigner
 from voxport.media.storage import KeyTaken, LocalStorage
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
+from voxport.web.conditions import allows_range, judged
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 
@@ -45,6 +47,7 @@ _WRITE_BYTES = 1 << 20
 _PUTS_AT_ONCE = 2  # to one URL: who tries again may do so before the connection that broke is known to be dead
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FILE = {"audio/*": _BYTES, "video/*": _BYTES}
+_OF_A_BODY = {"content-length", "content-type", "content-disposition"}
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
@@ -124,24 +127,17 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     responses={
         200: {"content": _FILE, "description": "The file"},
         206: {"content": _FILE, "description": "The part of it that `Range` names"},
+        304: {"description": "It is what `If-None-Match` or `If-Modified-Since` names; no body"},
     },
 )
 @blobs.head(PATH + "{key:path}", include_in_schema=False)
 def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> Response:
     signer.verify("get", key, request.url.query)
-    size = _size(storage, key)
+    status = _stat(storage, key)
     content_type = media.content_type(key)
-    if size is None or content_type is None:
+    if status is None or content_type is None:
         raise NotFound("The file is not there: it was not uploaded yet, or was removed.", code="media_not_found")
-    wanted = request.headers.get("range")
-    if wanted is not None:
-        match = _RANGE.fullmatch(wanted.strip())
-        if match is None or not (match["first"] or match["last"]):
-            # Several ranges, or none that can be read: RFC 9110 lets a server send the whole file then.
-            request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
-        elif _is_unsatisfiable(match, size):
-            return _range_error(request, size)
-    return FileResponse(
+    response = FileResponse(
         storage.path(key),
         media_type=content_type,
         filename=key.rsplit("/", 1)[-1],
@@ -151,7 +147,25 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
             # Whoever has the signed URL may play it in a page of theirs.
             "Cross-Origin-Resource-Policy": "cross-origin",
         },
+        stat_result=status,
     )
+    validators = {"etag": response.headers["etag"], "last_modified": response.headers["last-modified"]}
+    verdict = judged(request.headers, **validators)
+    if verdict == "failed":
+        raise PreconditionFailed("The file is not the one that If-Match or If-Unmodified-Since names.")
+    if verdict == "not_modified":
+        kept = {name: value for name, value in response.headers.items() if name not in _OF_A_BODY}
+        return Response(status_code=304, headers=kept)
+    wanted = request.headers.get("range")
+    if wanted is not None:
+        match = _RANGE.fullmatch(wanted.strip())
+        is_one = match is not None and bool(match["first"] or match["last"])
+        if not is_one or not allows_range(request.headers, **validators):
+            # Several ranges, none that can be read, or of another file: RFC 9110 lets a server send the whole then.
+            request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
+        elif match is not None and _is_unsatisfiable(match, status.st_size):
+            return _range_error(request, status.st_size)
+    return response
 
 
 def _facts(row: Media) -> dict[str, Any]:
@@ -202,9 +216,11 @@ def _broken_off() -> Invalid:
     return Invalid("The connection broke before the whole file was there. Send it again.")
 
 
-def _size(storage: LocalStorage, key: str) -> int | None:
+def _stat(storage: LocalStorage, key: str) -> os.stat_result | None:
     try:
-        return storage.size(key)
+        return storage.path(key).stat()
+    except FileNotFoundError:
+        return None
     except ValueError:
         raise BadSignature("The signature of this URL is not valid. Ask for a new URL.") from None
 

@@ -12,9 +12,30 @@ from voxport.errors import Forbidden
 from voxport.web.requests import send_error
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "Range", "X-API-Key")
+_SENT = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "Prefer",
+    "Range",
+    "X-API-Key",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Range",
+    "If-Unmodified-Since",
+)
 _SHOWN = (
-    *("Content-Range", "Idempotent-Replayed", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy"),
+    *(
+        "Content-Range",
+        "ETag",
+        "Idempotent-Replayed",
+        "Location",
+        "Preference-Applied",
+        "RateLimit",
+        "RateLimit-Policy",
+    ),
     *("Retry-After", "X-Gateway-Credit-Balance", "X-Gateway-Hold", "X-Gateway-Request-ID", "X-Gateway-Token-Cost"),
     *("X-Gateway-Units", "X-Provider", "X-Text-Length", "X-Used-Voice-Id", "X-Voxport-Warnings"),
 )

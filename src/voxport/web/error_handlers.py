@@ -17,6 +17,7 @@ from voxport.web.requests import error_body
 
 _SHOWN_CHARACTERS = 200
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+_NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 _MESSAGES = {
     404: "There is nothing at this path. GET /docs lists what there is.",
@@ -39,7 +40,7 @@ async def _voxport_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     details = [_shown(item) for item in error.errors()]
-    message = _sentence(details, _field_names(request))
+    message = _other_type(request, details) or _sentence(details, _field_names(request))
     body = {
         "status": "error",
         "error": Invalid(message).as_body(_request_id(request)),
@@ -114,6 +115,19 @@ def _sentence(details: list[dict[str, Any]], known: list[str]) -> str:
     if first["type"] == "json_invalid":
         return "The body is not valid JSON."
     return f"`{where}`: {first['msg']}." if where else f"The request is not valid: {first['msg']}."
+
+
+def _other_type(request: Request, details: list[dict[str, Any]]) -> str | None:
+    """What to say of a body that was not read as JSON, since its type is another: curl's `-d` alone says it is a
+    form."""
+    is_whole_body = bool(details) and details[0]["loc"] == ["body"] and details[0]["type"] in _NOT_AN_OBJECT
+    sent = request.headers.get("content-type", "").strip()
+    kind = sent.partition(";")[0].strip().lower()
+    if not is_whole_body or kind == "application/json" or kind.endswith("+json"):
+        return None
+    came = f"came as `{_plain(sent[:_SHOWN_CHARACTERS])}`" if sent else "came without a Content-Type"
+    advice = "Send JSON with the header `Content-Type: application/json` (curl: `-H 'Content-Type: application/json'`)."
+    return f"The body {came}, so it was not read. {advice}"
 
 
 def _nearest(field: str, known: list[str]) -> str | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from voxport.errors import BadRequest, RequestTimeout, UriTooLong, VoxportError
@@ -60,6 +62,41 @@ def server_config(app: ASGIApp, settings: Settings, *, patience: Patience | None
         timeout_keep_alive=30,
         **more,
     )
+
+
+def _until_close(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
+    """The application for a client of HTTP/1.0, which knows no chunks: a body whose length nobody knows ends with its
+    connection, and with a reset where it breaks off."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_open = False
+
+        async def send_plain(message: Message) -> None:
+            nonlocal is_open
+            if message["type"] == "http.response.start":
+                is_open = all(name.lower() != b"content-length" for name, _ in message.get("headers", []))
+                if is_open and scope["method"] != "HEAD":
+                    cycle.chunked_encoding = False
+            elif is_open:
+                # uvicorn holds a body without chunks to its announced length.
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await app(scope, receive, send_plain)
+        finally:
+            if is_open and cycle.response_started and not cycle.response_complete:
+                _reset(cycle.transport)
+
+    return answer
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close so that the client sees an error and no end."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class StrictProtocol(HttpToolsProtocol):
@@ -142,7 +179,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, _until_close(cycle, app) if cycle.scope["http_version"] == "1.0" else app)
 
     def _check_head(self) -> None:
         """What llhttp lets through and a proxy in front may read in another way."""
