@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from voxport.errors import HeadersTooLarge, Invalid, NotFound, UriTooLong, VoxportError
+from voxport.errors import BadRequest, HeadersTooLarge, Invalid, NotFound, UriTooLong, VoxportError
 from voxport.web.requests import send_error
 
 MAX_URL_BYTES = 8_192
@@ -38,6 +38,9 @@ def _mistake(scope: Scope, signed: str) -> VoxportError | None:
         return UriTooLong(f"The address is longer than {MAX_URL_BYTES:,} bytes.")
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         return headers_too_large()
+    types = {value for name, value in headers if name == b"content-type"}
+    if len(types) > 1:
+        return BadRequest("Two different Content-Type headers were sent. Send one.")
     if "\0" in scope["path"]:
         # No id holds a NUL, and Postgres would refuse to look for one.
         return NotFound("There is nothing at this path.")
@@ -49,7 +52,20 @@ def _mistake(scope: Scope, signed: str) -> VoxportError | None:
         decoded = unquote_to_bytes(query).decode("utf-8")
     except UnicodeDecodeError:
         return Invalid("The query is not UTF-8.", location=("query",))
-    return Invalid("The query holds a NUL.", location=("query",)) if "\0" in decoded else None
+    if "\0" in decoded:
+        return Invalid("The query holds a NUL.", location=("query",))
+    return _repeated(query)
+
+
+def _repeated(query: bytes) -> VoxportError | None:
+    """No call takes a parameter twice, and which of the two counts would be chance."""
+    if b"&" not in query:
+        return None
+    names = [unquote_plus(part.partition("=")[0]) for part in query.decode("utf-8", "replace").split("&") if part]
+    twice = next((name[:100] for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is None:
+        return None
+    return Invalid(f"The parameter `{twice}` stands twice in the query. Send it once.", location=("query", twice))
 
 
 def headers_too_large() -> HeadersTooLarge:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from voxport.accounts.service import Accounts, Principal
 from voxport.audit.service import Actor
 from voxport.errors import BadRequest, Unauthenticated
+from voxport.web.json_body import JsonRequest
 from voxport.web.ratelimits import RateLimits
 
 _BRIEF_SECONDS = 1.0
@@ -29,7 +30,8 @@ class AuthenticatedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def authenticated(request: Request) -> Response:
+        async def authenticated(plain: Request) -> Response:
+            request = JsonRequest(plain.scope, plain.receive)
             accounts: Accounts = request.app.state.gateway.accounts
             limits: RateLimits = request.app.state.rate_limits
             request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
@@ -37,6 +39,7 @@ class AuthenticatedRoute(APIRoute):
             if await _came_slowly(request):
                 # Whoever holds a request open does nothing with a key that was revoked meanwhile.
                 await limits.admit(request, _key_of, accounts.authenticate)
+            await request.require_single_fields()
             return await self.answer(request, handle)
 
         return authenticated
@@ -52,10 +55,13 @@ class AdminRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def authenticated(request: Request) -> Response:
+        async def authenticated(plain: Request) -> Response:
+            request = JsonRequest(plain.scope, plain.receive)
             expected: SecretStr = request.app.state.gateway.settings.admin_key
             limits: RateLimits = request.app.state.rate_limits
             await limits.admit(request, _key_of, partial(_require_same, expected.get_secret_value().encode()))
+            await _came_slowly(request)
+            await request.require_single_fields()
             return await handle(request)
 
         return authenticated
@@ -107,9 +113,18 @@ async def _came_slowly(request: Request) -> bool:
 
 
 def _key_of(request: Request) -> str:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    # Another scheme may be for a proxy in front; the key is in the other header then.
-    key = value.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "").strip()
-    if not key:
+    """Raises Unauthenticated where there is no key, or two different ones: which of them is meant nobody can know."""
+    keys = {value.strip() for value in request.headers.getlist("x-api-key")}
+    for header in request.headers.getlist("authorization"):
+        scheme, _, value = header.strip().partition(" ")
+        # Another scheme may be for a proxy in front; the key is in the other header then.
+        if scheme.lower() == "bearer":
+            keys.add(value.strip())
+    keys.discard("")
+    if len(keys) > 1:
+        raise Unauthenticated(
+            "Two different API keys were sent. Send one, in `Authorization: Bearer vxp_…` or in `X-API-Key: vxp_…`."
+        )
+    if not keys:
         raise Unauthenticated("Send an API key: `Authorization: Bearer vxp_…` or `X-API-Key: vxp_…`.")
-    return key
+    return keys.pop()
