@@ -37,6 +37,7 @@ from voxport.web.gate import Gate
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
 from voxport.web.openapi import describe, operation_id
+from voxport.web.public_path import PublicPathMiddleware, public_path
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
@@ -66,6 +67,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         yield
         gateway.close()
 
+    prefix = public_path(settings.public_url)
     # The page of /docs comes with its scripts: it works without the internet, and tells nobody that it was opened.
     app = FastAPIOffline(
         redoc_url=None,
@@ -76,6 +78,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         description=_DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        # A path, so that the page of /docs calls the host that it came from.
+        servers=[{"url": prefix}] if prefix else None,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
             "5XX": {"model": ErrorBody, "description": "What went wrong at the provider, or in the gateway"},
@@ -110,4 +114,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.add_middleware(RequestLineMiddleware, signed=BLOBS_PATH)
     app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
     app.add_middleware(RequestMiddleware, watcher=Traffic(registry), public_url=settings.public_url)
+    if prefix:
+        routes = [*app.routes, *(route for router in routers for route in router.routes)]
+        own = {getattr(route, "path", "/").split("/")[1] for route in routes}
+        app.add_middleware(PublicPathMiddleware, prefix=prefix, own=own)
     return app

@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(
         default="http://127.0.0.1:8000",
-        description="The address under which clients reach the gateway; signed URLs are built from it. "
+        description="The address under which clients reach the gateway, with the path that a proxy may put in front; "
+        "signed URLs are built from it. "
         "`voxport serve` sets it from --host and --port when it is not given.",
     )
     default_provider: ProviderName | None = Field(

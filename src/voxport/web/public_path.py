@@ -1,0 +1,53 @@
+"""The path of the public address, such as `/voice` of `https://api.example.com/voice`: a proxy in front keeps it or
+takes it away, and what the gateway says of itself carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_PAGES: Final = ("/docs",)
+"""HTML that names scripts and the OpenAPI document beside it, by `root_path`."""
+
+
+def public_path(public_url: str) -> str:
+    """The path of the address without a slash at its end; empty where it has none."""
+    return urlsplit(public_url).path.rstrip("/")
+
+
+class PublicPathMiddleware:
+    """Routes a path with the prefix and without it alike: some proxies take it away, some don't. Puts it in front of
+    each `Location` that is a path. `own` are the first parts of the gateway's own paths: a prefix that begins with one
+    (`/v1`) could be either, and then only a proxy that takes it away will do."""
+
+    def __init__(self, app: ASGIApp, *, prefix: str, own: Collection[str]) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._decoded = unquote(prefix)
+        self._is_taken_away = prefix.split("/")[1] not in own
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._is_taken_away and scope["path"].startswith(self._decoded + "/"):
+            raw: bytes = scope.get("raw_path") or b""
+            scope = {**scope, "path": scope["path"][len(self._decoded) :]}
+            if raw.startswith(self._prefix.encode() + b"/"):
+                scope["raw_path"] = raw[len(self._prefix) :]
+        if scope["path"] in _PAGES:
+            scope = {**scope, "root_path": self._prefix}
+
+        async def send_with_prefix(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                location = headers.get("location", "")
+                if location.startswith("/") and not location.startswith("//"):
+                    headers["location"] = self._prefix + location
+            await send(message)
+
+        await self._app(scope, receive, send_with_prefix)
