@@ -22,10 +22,12 @@ from voxport.clock import now
 from voxport.cloning.service import ONE
 from voxport.errors import ProviderFailed, ProviderUnavailable
 from voxport.idempotency.service import Idempotency
+from voxport.jobs.runner import Runner
 from voxport.media.models import Media
 from voxport.providers.base import VoiceRef
 from voxport.sweeps.service import Sweeps
 from voxport.voices.models import VoiceBinding
+from voxport.worker import _time_out_jobs
 
 CLONE = "/v1/proxy/core-voice-clone"
 TTS = "/v1/proxy/core-tts"
@@ -233,7 +235,8 @@ def test_a_provider_that_is_down_is_asked_once_a_round(failing: tuple[Humming, F
     assert asked == ["int_0"]
 
 
-def test_pauses_grow_and_a_clock_that_is_set_back_stops_nothing(gateway: Any) -> None:
+def test_pauses_grow_and_a_clock_that_is_set_back_stops_nothing(make_gateway: MakeGateway, database_url: str) -> None:
+    gateway = make_gateway(database_url=database_url)
     moment = datetime(2026, 1, 1, tzinfo=now().tzinfo)
     at = [moment]
     sweeps = Sweeps(gateway.database, clock=lambda: at[0])
@@ -269,3 +272,77 @@ def test_the_operator_sees_what_could_not_be_tidied_up(make_gateway: MakeGateway
     assert "drill" in shown.output and "RuntimeError" in shown.output and "customer" not in shown.output
     metrics = client.http.get("/metrics", headers={"Authorization": "Bearer operators-key-0123456789abcdef0123456789"})
     assert 'voxport_sweep_failures{task="drill"} 1.0' in metrics.text
+
+
+def test_a_hold_that_can_not_be_released_stops_no_other_and_no_other_process(
+    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = humming.gateway
+    holds = [
+        gateway.calls.hold(Call(singer.profile_id, "core-instant-clone-tts", f"req_{number}"), units=ONE).hold_id
+        for number in range(3)
+    ]
+    with gateway.database.transaction() as tx:
+        for hold_id, owner in zip(holds, ("calls_dead1", "calls_dead1", "calls_dead2"), strict=True):
+            tx.execute(text("UPDATE holds SET owner = :owner WHERE id = :id"), {"owner": owner, "id": hold_id})
+    release = gateway.billing.release
+
+    def release_all_but_the_first(tx: Any, hold_id: str) -> bool:
+        if hold_id == holds[0]:
+            raise RuntimeError("a bug")
+        return release(tx, hold_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.billing, "release", release_all_but_the_first)
+        gateway.intents.bury_dead()
+    assert singer.balance()["held"] == 2
+    assert failures(singer) == {"dead_processes": ["calls_dead1"]}
+    gateway.sweeps.wake()
+    gateway.intents.bury_dead()
+    assert (singer.balance()["held"], failures(singer)) == (0, {})
+
+
+def test_a_job_that_can_not_be_timed_out_stops_no_other(
+    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"audioUrl": singer.upload()["public_url"], "provider": "local"}
+    jobs = [singer.post(CLONE, body).json()["job"]["id"] for _ in range(2)]
+    with humming.gateway.database.transaction() as tx:
+        old = {"at": f"{now() - timedelta(days=1):%Y-%m-%d %H:%M:%S.%f}"}
+        tx.execute(text("UPDATE jobs SET status = 'processing', started_at = :at"), old)
+    runner = Runner(humming.gateway.jobs, humming.gateway.handlers)
+    time_out = runner.time_out
+
+    def fail_for_the_first(job: Any, is_unknown: Any) -> bool:
+        if job.id == jobs[0]:
+            raise RuntimeError("a bug")
+        return time_out(job, is_unknown)
+
+    monkeypatch.setattr(runner, "time_out", fail_for_the_first)
+    assert _time_out_jobs(humming.gateway, runner) == 1
+    assert failures(singer) == {"overdue_jobs": [jobs[0]]}
+    assert [singer.get(f"/v2/jobs/{job_id}").json()["status"] for job_id in jobs] == ["processing", "failed"]
+
+
+def test_a_webhook_that_can_not_be_written_stops_no_other(
+    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = humming.gateway
+    with gateway.database.transaction() as tx:
+        for kind in ("poisoned", "balance.low"):
+            gateway.webhooks.write(tx, singer.profile_id, kind, "http://127.0.0.1/hook", data={"a": 1})
+    body = gateway.sender._body
+
+    def fail_for_the_first(delivery: Any) -> Any:
+        if delivery.type == "poisoned":
+            raise RuntimeError("a bug")
+        return body(delivery)
+
+    monkeypatch.setattr(gateway.sender, "_body", fail_for_the_first)
+    while (claimed := gateway.webhooks.claim()) is not None:
+        gateway.sender.send(claimed)
+    with gateway.database.snapshot() as tx:
+        rows = tx.execute(text("SELECT state, attempt_count FROM webhook_deliveries")).all()
+        errors = set(tx.execute(text("SELECT error FROM webhook_attempts")).scalars())
+    assert rows == [("pending", 1), ("pending", 1)]
+    assert "The gateway could not send it." in errors and len(errors) == 2

@@ -29,8 +29,8 @@ _CODECS = (
     "pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le"
 )
 _WHITELISTS = ("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-codec_whitelist", _CODECS)
-# Of the list that ffmpeg writes of its input; what a file's own tags say is indented further.
-_TRACK = re.compile(r"^  Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
+# Of the list that ffmpeg writes of its input, indented by two blanks, by older versions by four.
+_TRACK = re.compile(r"^ {2,4}Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
 _SAMPLE_BYTES = 4  # float32
 # Decoding 60 s takes 0.1 to 0.2 s (measured); the limits leave room for a slow and busy machine.
 _CPU_SECONDS = 20

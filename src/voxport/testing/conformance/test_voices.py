@@ -7,6 +7,7 @@ import pytest
 
 from voxport.errors import VoxportError
 from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, Provider, VoiceRef
+from voxport.providers.ids import is_id, is_stock_id
 from voxport.testing.conformance.conftest import reference
 
 TEXT = "The ferry leaves the island at seven in the morning."
@@ -38,6 +39,17 @@ def test_it_has_a_name_that_fits_into_a_request(provider: Provider) -> None:
 
 def test_it_can_be_asked_here(provider: Provider) -> None:
     assert provider.unavailable_reason() is None
+
+
+def test_the_ids_of_its_stock_voices_fit_into_a_request(provider: Provider) -> None:
+    assert all(is_stock_id(voice.voice_id) for voice in provider.list_voices())
+
+
+def test_the_id_of_a_clone_fits_into_a_path(provider: Provider, sample: Audio) -> None:
+    require_cloning(provider)
+    cloned = quick_clone(provider, sample, "conformance-id")
+    assert is_id(cloned.provider_voice_id)
+    provider.delete(reference(cloned))
 
 
 def test_its_capabilities_fit_together(provider: Provider) -> None:
