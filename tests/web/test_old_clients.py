@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.support.client import Client, error_of
 from tests.support.listening import decoded
 from tests.support.providers import Humming
-from tests.support.server import serving
+from tests.support.server import serving, wait_until
 from voxport.errors import ProviderFailed
 from voxport.providers.base import SAMPLE_RATE
 
@@ -50,6 +51,24 @@ def test_a_stream_to_http_1_0_that_breaks_off_ends_with_a_reset(singer: Client, 
     body = {"text": "Hello. " * 100, "voice_id": "hum", "stream": True, "output_format": "wav"}
     with serving(singer) as port, pytest.raises(ConnectionResetError):
         exchange(port, "POST", TTS, singer.key, json.dumps(body).encode())
+
+
+def test_a_client_of_http_1_0_that_goes_away_pays_for_what_was_made(
+    singer: Client, humming: Humming, caplog: pytest.LogCaptureFixture
+) -> None:
+    humming.provider.samples, humming.provider.pieces = 60 * SAMPLE_RATE, 60
+    go_on = threading.Event()
+    humming.provider.heard = lambda number: number < 20 or go_on.wait(20)  # type: ignore[assignment]
+    body = json.dumps({"text": "Hello. " * 100, "voice_id": "hum", "stream": True, "output_format": "wav"}).encode()
+    with serving(singer) as port:
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            head = f"POST {TTS} HTTP/1.0\r\nX-API-Key: {singer.key}\r\nContent-Type: application/json\r\n"
+            connection.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert connection.recv(100)
+        go_on.set()
+        wait_until(lambda: singer.balance()["held"] == 0, seconds=20, what="the end of the hold")
+    assert 0 < 100 - singer.balance()["credits"] <= 0.6
+    assert not [record for record in caplog.records if record.exc_info and record.name.startswith("uvicorn")]
 
 
 def test_answers_of_a_known_length_are_as_ever_in_http_1_0(client: Client) -> None:

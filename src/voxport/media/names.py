@@ -20,12 +20,13 @@ _MAX_EXTENSION = 12
 _SUBTYPES = {
     "audio": {
         *("wav", "x-wav", "wave", "vnd.wave", "x-pn-wav"),
-        *("mpeg", "mp3", "x-mp3", "mpeg3", "x-mpeg"),
-        *("ogg", "opus", "x-opus+ogg", "vorbis", "x-vorbis+ogg"),
+        *("mpeg", "mp3", "x-mp3", "mpeg3", "x-mpeg", "x-mpeg-3", "mpg", "mpa"),
+        *("ogg", "x-ogg", "opus", "x-opus+ogg", "vorbis", "x-vorbis", "x-vorbis+ogg", "speex", "x-speex"),
         *("flac", "x-flac"),
-        *("mp4", "m4a", "x-m4a", "aac", "x-aac", "aacp", "3gpp", "3gpp2", "amr"),
+        *("mp4", "m4a", "x-m4a", "m4b", "x-m4b", "mp4a-latm", "aac", "x-aac", "aacp", "x-hx-aac-adts"),
+        *("3gpp", "3gpp2", "amr", "amr-wb"),
         *("webm", "matroska", "x-matroska"),
-        *("aiff", "x-aiff", "x-caf"),
+        *("aiff", "x-aiff", "x-caf", "caf"),
     },
     "video": {"mp4", "quicktime", "webm", "x-matroska", "matroska", "x-m4v", "3gpp", "3gpp2", "ogg"},
 }

@@ -94,7 +94,7 @@ def _until_close(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
 def _reset(transport: asyncio.Transport) -> None:
     """Close so that the client sees an error and no end."""
     connection = transport.get_extra_info("socket")
-    if connection is not None:
+    if connection is not None and not transport.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
