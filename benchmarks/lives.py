@@ -29,10 +29,10 @@ from sqlalchemy.engine.default import DefaultDialect
 import voxport.worker
 from voxport.app import create_app
 from voxport.billing.money import to_micro
-from voxport.cli.serve import FIRST_CREDITS
 from voxport.gateway import open_gateway
 from voxport.logs import configure_logging
 from voxport.media.samples import Audio, Sample, Samples
+from voxport.serving import FIRST_CREDITS
 from voxport.settings import Settings
 from voxport.testing.live import NO_LIMITS
 from voxport.testing.recordings import GOOD

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from voxport.audit import repository
+from voxport.audit.actors import CLI as CLI
+from voxport.audit.actors import GATEWAY as GATEWAY
+from voxport.audit.actors import Actor as Actor
 from voxport.audit.models import AuditEntry
 from voxport.clock import now
 from voxport.db.session import Database
@@ -27,18 +29,6 @@ Action = Literal[
 START: Final = "0" * 64
 """What the first row holds as the hash of the one before."""
 _WAITING: Final = "voxport_audit"
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who acts: a key's id, `admin`, `cli` or `gateway`; and in which request."""
-
-    name: str
-    request_id: str | None = None
-
-
-GATEWAY: Final = Actor("gateway")
-CLI: Final = Actor("cli")
 
 
 def record(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from voxport.admin.stored import stored
-from voxport.audit.service import CLI
+from voxport.audit.actors import CLI
 from voxport.billing.money import header
 from voxport.cli.common import data_dir_option, opened, print_table
 from voxport.clock import iso
@@ -46,6 +45,8 @@ def list_profiles(data_dir: Path | None) -> None:
 @data_dir_option
 def show_profile(profile: str, data_dir: Path | None) -> None:
     """Show PROFILE: its state, its credits, and what is stored for it."""
+    from voxport.admin.stored import stored
+
     with opened(data_dir) as gateway:
         with gateway.database.snapshot() as tx:
             row = gateway.accounts.require_profile(tx, profile)
@@ -111,6 +112,8 @@ def erase_profile(profile: str, yes: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def list_stored(data_dir: Path | None) -> None:
     """Show what is stored for each profile: files and bytes."""
+    from voxport.admin.stored import stored
+
     with opened(data_dir) as gateway:
         found = [stored(row.id, gateway.media, gateway.voices) for row in gateway.accounts.list_profiles()]
     print_table(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from voxport.backup import service
 from voxport.cli.common import data_dir_option, load_settings
 
 
@@ -21,6 +20,8 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
     The folder has its name only when the backup is whole. It holds the secret behind API keys: keep it as safe as the
     gateway itself.
     """
+    from voxport.backup import service
+
     if only_verify:
         problems = service.verify(folder)
         for problem in problems:
@@ -41,5 +42,7 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
 def restore(folder: Path, data_dir: Path | None) -> None:
     """Make the gateway of the backup in FOLDER again, in a new data folder (and an empty database). Its jobs go on
     when `voxport serve` starts."""
+    from voxport.backup import service
+
     summary = service.restore(load_settings(data_dir), folder)
     click.echo(f"restored {summary.files} files, {summary.bytes:,} bytes")

@@ -6,13 +6,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from voxport.gateway import Gateway, open_gateway
-from voxport.providers.names import BUILT_IN, names
-from voxport.settings import Settings
+if TYPE_CHECKING:
+    from voxport.gateway import Gateway
+    from voxport.settings import Settings
 
 _FOR_TESTS = {"VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"}
 
@@ -27,6 +27,8 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_settings(data_dir: Path | None, **values: Any) -> Settings:
     """The settings of the environment; what was given on the command line goes before."""
+    from voxport.settings import Settings
+
     _warn_of_unknown()
     given = {name: value for name, value in values.items() if value is not None}
     if data_dir is not None:
@@ -36,6 +38,8 @@ def load_settings(data_dir: Path | None, **values: Any) -> Settings:
 
 @contextlib.contextmanager
 def opened(data_dir: Path | None) -> Iterator[Gateway]:
+    from voxport.gateway import open_gateway
+
     gateway = open_gateway(load_settings(data_dir))
     try:
         yield gateway
@@ -52,6 +56,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _warn_of_unknown() -> None:
     """A mistyped variable would be ignored silently otherwise."""
+    from voxport.providers.names import BUILT_IN, names
+    from voxport.settings import Settings
+
     known = {f"VOXPORT_{name.upper()}" for name in Settings.model_fields}
     others = tuple(f"VOXPORT_{name.replace('-', '_').upper()}_" for name in names() if name not in BUILT_IN)
     for name in sorted(os.environ):

@@ -6,14 +6,15 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from voxport.cli.common import print_table
 from voxport.cli.progress import shown_progress
-from voxport.cli.synthetic import write_speaker
-from voxport.testing.client import CallFailed, Client, Json
-from voxport.testing.live import GatewayFailed, running_gateway
+
+if TYPE_CHECKING:
+    from voxport.testing.client import Client, Json
 
 DEFAULT_TEXT = "Hello! This is my cloned voice, speaking from your own machine."
 INSTANT_TEXT = "And this one needed no voice to be kept."
@@ -49,6 +50,10 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     Starts a gateway of its own on a free port with a temporary data folder, uploads the sample, clones it, speaks a
     text, does the instant clone too, writes the audio, and stops the gateway.
     """
+    from voxport.cli.synthetic import write_speaker
+    from voxport.testing.client import CallFailed, Client
+    from voxport.testing.live import GatewayFailed, running_gateway
+
     out.mkdir(parents=True, exist_ok=True)
     report = Report()
     if sample is None:

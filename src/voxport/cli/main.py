@@ -6,14 +6,10 @@ import sys
 from typing import NoReturn
 
 import click
-from pydantic import ValidationError
 
 import voxport
-from voxport.backup.manifest import BackupError
 from voxport.cli import accounts, backup, demo, intents, money, records, serve, sweeps, usage, webhooks
 from voxport.errors import VoxportError
-from voxport.gateway import ConfigError
-from voxport.media.storage import StorageError
 
 
 class Group(click.Group):
@@ -24,10 +20,13 @@ class Group(click.Group):
             return super().invoke(context)
         except VoxportError as error:
             _fail(error.message)
-        except (ConfigError, BackupError, StorageError) as error:
-            _fail(str(error))
-        except ValidationError as error:
-            _fail("\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors()))
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            message = _refusal(error)
+            if message is None:
+                raise
+            _fail(message)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -60,6 +59,22 @@ main.add_command(records.consents)
 main.add_command(backup.backup)
 main.add_command(backup.restore)
 main.add_command(demo.demo)
+
+
+def _refusal(error: Exception) -> str | None:
+    """What an error says to the operator, or None for a fault of the program. Imported here, since these modules load
+    the gateway, which `--help` does without."""
+    from pydantic import ValidationError
+
+    from voxport.backup.manifest import BackupError
+    from voxport.gateway import ConfigError
+    from voxport.media.storage import StorageError
+
+    if isinstance(error, ConfigError | BackupError | StorageError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        return "\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors())
+    return None
 
 
 def _setting_error(location: tuple[int | str, ...], message: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from voxport.audit.service import CLI
+from voxport.audit.actors import CLI
 from voxport.billing.money import header, parse_tokens
-from voxport.billing.service import Booked
 from voxport.cli.common import data_dir_option, opened
+
+if TYPE_CHECKING:
+    from voxport.billing.service import Booked
 
 _reference_option = click.option(
     "--reference", help="Your own id of this booking: the same one twice for a profile is booked once."

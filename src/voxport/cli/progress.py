@@ -6,11 +6,12 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from voxport.testing.client import Json
+if TYPE_CHECKING:
+    from voxport.testing.client import Json
 
 _INTERVAL_SECONDS: Final = 5.0
 _STEP_PERCENT: Final = 10

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from voxport.billing.usage import COLUMNS, GroupBy, as_csv, cells, period_of, usage
 from voxport.cli.common import data_dir_option, opened, print_table
+
+if TYPE_CHECKING:
+    from voxport.billing.usage import GroupBy
 
 
 @click.command("usage")
 @click.argument("profile", required=False)
-@click.option("--by", type=click.Choice(get_args(GroupBy)), default="service", show_default=True)
+@click.option("--by", type=click.Choice(["service", "day", "voice", "key"]), default="service", show_default=True)
 @click.option("--from", "begin", metavar="DATE", help="From this day or moment on, in UTC.")
 @click.option("--to", "end", metavar="DATE", help="Up to this day or moment, which is not part of it.")
 @click.option("--csv", "is_csv", is_flag=True, help="As CSV instead of a table.")
@@ -26,12 +28,14 @@ def usage_command(
     A DATE is 2026-04-27 or 2026-04-27T10:30:00Z. What was refunded is not counted; `-` are calls without a voice or
     key.
     """
+    from voxport.billing.usage import COLUMNS, as_csv, cells, period_of, usage
+
     period = period_of(begin, end)
     with opened(data_dir) as gateway:
         if profile is not None:
             with gateway.database.snapshot() as tx:
                 gateway.accounts.require_profile(tx, profile)
-        rows = usage(gateway.database, profile, group_by=cast(GroupBy, by), period=period)
+        rows = usage(gateway.database, profile, group_by=cast("GroupBy", by), period=period)
     header, lines = ("profile", by, *COLUMNS[1:]), [(row.profile_id, *cells(row)) for row in rows]
     if is_csv:
         click.echo(as_csv([header, *lines]), nl=False)

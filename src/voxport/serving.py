@@ -1,0 +1,75 @@
+"""The process of `voxport serve`: HTTP, and the worker beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+import socket
+import sys
+from decimal import Decimal
+
+import click
+import uvicorn
+
+from voxport.app import create_app
+from voxport.billing.money import to_micro
+from voxport.gateway import Gateway, open_gateway
+from voxport.jobs.feed import Feed
+from voxport.settings import Settings
+from voxport.supervisor import worker_beside
+from voxport.web.protocol import server_config
+
+FIRST_CREDITS = Decimal(100)
+_DRAIN_SECONDS = 30
+_FILES = 65_536
+
+
+def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
+    """Serve until a signal ends it. Raises ConfigError."""
+    gateway = open_gateway(settings)
+    _bootstrap(gateway)
+    app = create_app(settings, gateway=gateway)
+    _allow_many_files()
+    server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed)
+    click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
+    # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with worker_beside(settings) if with_worker else contextlib.nullcontext():
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """When it stops it ends the streams of events first, which have no end of their own."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feed.close()
+        await super().shutdown(sockets)
+
+
+def _allow_many_files() -> None:
+    """The usual 1,024 are soon taken by clients that say nothing."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= now < _FILES and (most == resource.RLIM_INFINITY or most > now):
+        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _bootstrap(gateway: Gateway) -> None:
+    """Where there is no profile, make one with credits and a key."""
+    chosen = gateway.settings.bootstrap_key
+    with gateway.database.transaction() as tx:
+        if not gateway.accounts.is_empty(tx):
+            return
+        profile = gateway.accounts.create_profile(tx, "Default")
+        gateway.billing.add_credits(tx, profile.id, to_micro(FIRST_CREDITS), note="first start")
+        _, key = gateway.accounts.create_key(
+            tx, profile.id, "first start", key=chosen.get_secret_value() if chosen else None
+        )
+    # Standard output, never the log: the key is shown this once. One that the operator chose is not repeated.
+    if chosen is None:
+        click.echo(f"API key: {key}")

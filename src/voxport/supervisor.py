@@ -1,0 +1,82 @@
+"""The worker process beside `voxport serve`. It loads nothing of the gateway, so that the worker starts first."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from voxport.settings import Settings
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+_HEALTHY_SECONDS = 60.0
+_log = logging.getLogger("voxport.serve")
+
+
+@contextlib.contextmanager
+def worker_beside(settings: Settings) -> Iterator[None]:
+    """A worker process that is started again when it dies, and ends with this block or with this process."""
+    stopping = threading.Event()
+    supervisor = threading.Thread(target=_supervise, args=(settings, stopping), name="supervisor")
+    supervisor.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        supervisor.join()
+
+
+def _supervise(settings: Settings, stopping: threading.Event) -> None:
+    pause = _FIRST_PAUSE_SECONDS
+    while not stopping.is_set():
+        began = time.monotonic()
+        try:
+            child = _start_worker(settings)
+        except OSError:
+            _log.exception("the worker could not be started")
+        else:
+            while child.poll() is None and not stopping.wait(0.2):
+                pass
+            if stopping.is_set():
+                _stop(child)
+                return
+            _log.error("the worker died and is started again", extra={"exit_code": child.returncode})
+        if time.monotonic() - began > _HEALTHY_SECONDS:
+            pause = _FIRST_PAUSE_SECONDS
+        stopping.wait(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "voxport",
+        "worker",
+        "--with-parent",
+        "--data-dir",
+        str(settings.data_dir),
+    ]
+    # The worker signs nothing that a client sees, but it must know the same URLs.
+    environment = {**os.environ, "VOXPORT_PUBLIC_URL": settings.public_url}
+    return subprocess.Popen(  # noqa: S603  # our own program
+        command, stdin=subprocess.PIPE, stdout=sys.stderr, env=environment, start_new_session=True
+    )
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

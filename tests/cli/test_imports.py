@@ -1,0 +1,63 @@
+"""What a command loads: help is there at once only where nothing of the gateway is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from voxport.cli.main import main
+
+HEAVY = ("numpy", "onnxruntime", "fastapi", "sqlalchemy", "pydantic", "dbos", "alembic", "uvicorn", "httpx2")
+_ASK = """
+import sys
+from voxport.cli.main import main
+for arguments in {calls!r}:
+    try:
+        main(arguments)
+    except SystemExit as end:
+        assert not end.code, (arguments, end.code)
+loaded = [name for name in {heavy!r} if name in sys.modules]
+print(loaded, file=sys.stderr)
+sys.exit(len(loaded))
+"""
+
+
+def _calls(command: click.Command, path: tuple[str, ...] = ()) -> list[list[str]]:
+    calls = [[*path, "--help"]]
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            calls += _calls(below, (*path, name))
+    return calls
+
+
+def test_no_help_of_any_command_loads_the_gateway() -> None:
+    calls = _calls(main)
+    assert ["serve", "--help"] in calls
+    assert ["keys", "create", "--help"] in calls
+    asked = subprocess.run(
+        [sys.executable, "-c", _ASK.format(calls=[*calls, ["--version"]], heavy=HEAVY)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert asked.returncode == 0, asked.stderr
+
+
+def test_the_ways_to_group_usage_are_those_of_the_books() -> None:
+    from typing import get_args
+
+    from voxport.billing.usage import GroupBy
+
+    (option,) = (one for one in main.commands["usage"].params if one.name == "by")
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == get_args(GroupBy)
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--port", "x"], ["nothing"]])
+def test_a_mistyped_command_is_refused_without_a_traceback(arguments: list[str]) -> None:
+    asked = subprocess.run([sys.executable, "-m", "voxport", *arguments], capture_output=True, text=True, check=False)
+    assert asked.returncode == 2
+    assert "Traceback" not in asked.stderr
