@@ -45,6 +45,16 @@ def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Ma
     return Made(result.exit_code, result.stdout, result.stderr + (f"Traceback {result.exception!r}" * unexpected))
 
 
+_WITHOUT_DATA = ("test_every_command_explains_itself", "test_a_file_that_is_no_database", "test_the_data_folder_comes")
+
+
+@pytest.fixture(autouse=True)
+def data_folder(request: pytest.FixtureRequest, tmp_path: Path, make_gateway: MakeGateway) -> None:
+    """No command here makes one: only `serve`, `demo` and `restore` do."""
+    if not request.node.name.startswith(_WITHOUT_DATA):
+        make_gateway(data_dir=tmp_path / "data")
+
+
 @pytest.fixture
 def profile(tmp_path: Path) -> str:
     made = command("profiles", "create", "Customer", cwd=tmp_path)
@@ -184,7 +194,11 @@ def test_the_usage_is_shown_of_all_profiles_or_of_one_as_a_table_or_as_csv(
     refused(command("usage", "--from", "yesterday", cwd=tmp_path), "2026-04-27")
 
 
-def test_the_data_folder_comes_from_the_option_before_the_environment(tmp_path: Path) -> None:
+def test_the_data_folder_comes_from_the_option_before_the_environment(
+    tmp_path: Path, make_gateway: MakeGateway
+) -> None:
+    for name in ("one", "two"):
+        make_gateway(data_dir=tmp_path / name)
     env = {"VOXPORT_DATA_DIR": str(tmp_path / "one")}
     assert command("profiles", "create", "One", cwd=tmp_path, env=env).returncode == 0
     two = command("profiles", "create", "Two", "--data-dir", str(tmp_path / "two"), cwd=tmp_path, env=env)

@@ -36,11 +36,24 @@ def load_settings(data_dir: Path | None, **values: Any) -> Settings:
     return Settings(**given)
 
 
+def require_gateway(settings: Settings) -> None:
+    """Raises ClickException where there is no gateway's data: only `serve`, `demo` and `restore` make some."""
+    own = settings.data_dir / "voxport.db"
+    wanted = own if settings.database_url is None else settings.data_dir
+    if not wanted.exists():
+        raise click.ClickException(
+            f"There is no gateway's data here: {wanted.absolute()} is not there. Name its folder with --data-dir or "
+            "VOXPORT_DATA_DIR, or make one with voxport serve."
+        )
+
+
 @contextlib.contextmanager
 def opened(data_dir: Path | None) -> Iterator[Gateway]:
     from voxport.gateway import open_gateway
 
-    gateway = open_gateway(load_settings(data_dir))
+    settings = load_settings(data_dir)
+    require_gateway(settings)
+    gateway = open_gateway(settings)
     try:
         yield gateway
     finally:

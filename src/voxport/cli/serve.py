@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
 from pathlib import Path
 
@@ -27,6 +29,8 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     settings = load_settings(data_dir)
     configure_logging(settings.log_level)
     keep_small()
+    # Held until this process ends, however it does.
+    lock = None if no_worker else _lock(settings.data_dir)
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     if "public_url" not in settings.model_fields_set:
@@ -36,6 +40,7 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     from voxport.serving import run_server
 
     run_server(settings, listener, with_worker=not no_worker)
+    del lock
 
 
 @click.command()
@@ -49,6 +54,20 @@ def worker(data_dir: Path | None, with_parent: bool) -> None:
     from voxport.worker import run_worker
 
     run_worker(settings, with_parent=with_parent)
+
+
+def _lock(data_dir: Path) -> int:
+    """The lock of the one server with a worker in this folder. Raises Invalid where another one runs."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Invalid(
+            f"Another voxport serve runs on {data_dir}. Stop it, or start this one with --no-worker: HTTP beside it."
+        ) from None
+    return descriptor
 
 
 def _listen(host: str, port: int) -> socket.socket:
