@@ -12,18 +12,49 @@ import unicodedata
 from typing import Final
 
 from voxport.engine.languages import BY_MISAKI
-from voxport.engine.normalise import amounts, dates, marks, numerals, web, words
+from voxport.engine.normalise import (
+    amounts,
+    clock,
+    dates,
+    grouped,
+    identifiers,
+    marks,
+    money,
+    numerals,
+    ordinals,
+    phones,
+    rates,
+    romans,
+    scales,
+    signs,
+    web,
+    words,
+)
 from voxport.engine.normalise.speech import speech
 
 _READERS: Final = (
     web.read,
+    clock.read,
+    romans.read,
     words.read,
+    identifiers.read,
+    phones.read,
+    ordinals.read,
+    grouped.read,
+    signs.read,
     dates.read,
+    rates.read,
     numerals.read_shapes,
+    money.read,
+    scales.read,
     amounts.read,
     numerals.read,
     marks.read,
 )
+
+
+_RAISED: Final = re.compile(r"(?<=[\w)])(?:⁻?[⁰¹²³⁴-⁹]{2,}|⁻[⁰¹²³⁴-⁹]|[⁰¹⁴-⁹])(?!\w)")
+"""Powers in raised digits; "²" and "³" alone may belong to a unit."""
 
 
 def spoken(text: str, language: str) -> str:
@@ -41,6 +72,7 @@ def _plain_digits(text: str) -> str:
     """Digits of every script as 0 to 9; "½" as "1/2" and "①" as "1", apart from what stands beside them."""
     if text.isascii():
         return text
+    text = _RAISED.sub(lambda match: f"^{unicodedata.normalize('NFKC', match.group()).replace('−', '-')}", text)
     return "".join(map(_plain_digit, text))
 
 

@@ -1,4 +1,4 @@
-"""Amounts: money ("$3.50", "£5m", "20 CHF"), percentages and units ("5 km/h", "20 °C")."""
+"""Amounts: percentages and units ("25%", "5 km/h", "20 °C"). `money` reads currencies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from functools import cache
 from typing import Final
 
 from babel import Locale
-from babel.numbers import get_currency_name
 from babel.units import format_unit
 
-from voxport.engine.normalise.speech import Speech
-from voxport.engine.normalise.wording import Currency
+from voxport.engine.normalise.speech import ELIDED, Speech
 
-_UNITS: Final = {
+UNITS: Final = {
     "km/h": "speed-kilometer-per-hour",
     "kmh": "speed-kilometer-per-hour",
     "kph": "speed-kilometer-per-hour",
@@ -67,69 +65,57 @@ _UNITS: Final = {
     "MB": "digital-megabyte",
     "GB": "digital-gigabyte",
     "TB": "digital-terabyte",
+    "PB": "digital-petabyte",
+    "sq ft": "area-square-foot",
+    "sq. ft.": "area-square-foot",
+    "ft²": "area-square-foot",
+    "sq mi": "area-square-mile",
+    "cm²": "area-square-centimeter",
+    "cu ft": "volume-cubic-foot",
+    "ft³": "volume-cubic-foot",
+    "ha": "area-hectare",
+    "yd": "length-yard",
+    "yds": "length-yard",
+    "µm": "length-micrometer",
+    "μm": "length-micrometer",
+    "nm": "length-nanometer",
+    "µg": "mass-microgram",
+    "μg": "mass-microgram",
+    "mcg": "mass-microgram",
+    "cl": "volume-centiliter",
+    "dl": "volume-deciliter",
+    "gal": "volume-gallon",
+    "mpg": "consumption-mile-per-gallon",
+    "psi": "pressure-pound-force-per-square-inch",
+    "hPa": "pressure-hectopascal",
+    "GW": "power-gigawatt",
+    "hp": "power-horsepower",
+    "kcal": "energy-kilocalorie",
+    "kJ": "energy-kilojoule",
+    "mA": "electric-milliampere",
+    "Ω": "electric-ohm",
+    "hr": "duration-hour",
 }
 _ALONE: Final = ("km/h", "km²", "km", "cm", "mm", "kg", "mph", "kWh", "GB", "MB", "GHz", "MHz", "kHz", "°C", "°F", "m²")
 """Units that are units also where no number stands directly before them."""
-_CODES: Final = "AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|TRY|USD|ZAR"
 
 
 def read(text: str, speech: Speech) -> str:
-    text = _before(speech).sub(lambda m: _money(m, m["sign"], speech), text)
-    text = _behind(speech).sub(lambda m: _money(m, m["sign"], speech), text)
     text = _percents(speech).sub(
         lambda m: f" {_sign(m, speech)}{speech.say(m['n'])} {speech.wording.marks['%']} ", text
     )
     text = _units(speech).sub(lambda m: _unit(m, speech), text)
-    return _alone().sub(lambda m: f" {_unit_name(_UNITS[m[1]], 2, speech)} ", text)
-
-
-def _money(match: re.Match[str], sign: str, speech: Speech) -> str:
-    wording, currency = speech.wording, _currency(sign, speech)
-    whole, fraction = speech.parts(match["n"])
-    minus = f"{wording.minus} " if match["minus"] else ""
-    if match["scale"]:
-        scale = wording.scales[match["scale"].lower()]
-        amount = speech.say(match["n"], counting=True)
-        many = scale[0] if (whole, fraction) == ("1", "") else scale[1]
-        thousand = many == wording.scales["k"][1]
-        if thousand and (whole, fraction) == ("1", "") and not wording.locale.startswith("en"):
-            amount = ""
-        return f" {minus}{amount} {many}{'' if thousand else wording.of_scale} {currency.many} "
-    if len(fraction) == 2 and currency.cents:
-        cents = int(fraction)
-        small = f"{speech.cardinal(str(cents), counting=True)} {currency.cent if cents == 1 else currency.cents}"
-        if not cents:
-            return f" {minus}{_whole(whole, currency, speech)} "
-        if int(whole) == 0:
-            return f" {minus}{small} "
-        return f" {minus}{_whole(whole, currency, speech)} {wording.and_cents} {small} "
-    if fraction:
-        return f" {minus}{speech.say(match['n'])} {currency.many} "
-    return f" {minus}{_whole(whole, currency, speech)} "
-
-
-def _whole(digits: str, currency: Currency, speech: Speech) -> str:
-    said = speech.cardinal(digits, feminine=currency.feminine, counting=True)
-    of = speech.wording.of_scale if re.fullmatch(r"[1-9]\d*0{6}", digits) else ""
-    return f"{said}{of} {currency.one if digits == '1' else currency.many}"
-
-
-def _currency(sign: str, speech: Speech) -> Currency:
-    wording = speech.wording
-    sign = {"US$": "$", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$"}.get(sign, sign)
-    if sign in wording.currencies:
-        return wording.currencies[sign]
-    one, many = (get_currency_name(sign, count, wording.locale) for count in (1, 2))
-    return Currency(one, many)
+    return _alone().sub(lambda m: f" {unit_name(UNITS[m[1]], 2, speech)} ", text)
 
 
 def _unit(match: re.Match[str], speech: Speech) -> str:
-    key = _UNITS[match["unit"]]
+    key = UNITS[match["unit"]]
     whole, fraction = speech.parts(match["n"])
     feminine = key in speech.wording.feminine_units
     said = speech.say(match["n"], feminine=feminine, counting=True)
-    name = _unit_name(key, 1 if (whole, fraction) == ("1", "") else 2, speech)
-    return f" {_sign(match, speech)}{said} {name} "
+    name = unit_name(key, 1 if (whole, fraction) == ("1", "") else 2, speech)
+    of = speech.of_millions(match["n"], f" {name}").rstrip()
+    return f" {_sign(match, speech)}{said}{of} {name} ".replace(f"{ELIDED} ", "")
 
 
 def _sign(match: re.Match[str], speech: Speech) -> str:
@@ -137,27 +123,11 @@ def _sign(match: re.Match[str], speech: Speech) -> str:
 
 
 @cache
-def _unit_name(key: str, count: int, speech: Speech) -> str:
+def unit_name(key: str, count: int, speech: Speech) -> str:
     own = speech.wording.units.get(key)
     if own is not None:
         return own[0 if count == 1 else 1]
     return format_unit(count, key, "long", locale=Locale.parse(speech.wording.locale)).replace(str(count), "").strip()
-
-
-@cache
-def _before(speech: Speech) -> re.Pattern[str]:
-    return re.compile(
-        rf"(?P<minus>(?<![\w])[-−])?(?<!\w)(?P<sign>US\$|R\$|[$£€¥₹]|(?:{_CODES})(?= ?\d)) ?"
-        rf"(?P<n>{speech.number})(?: ?(?P<scale>{_scales(speech)})(?!\w))?"
-    )
-
-
-@cache
-def _behind(speech: Speech) -> re.Pattern[str]:
-    return re.compile(
-        rf"(?P<minus>(?<![\w])[-−])?(?<![\w])(?<!\d[.,])(?P<n>{speech.number})(?: ?(?P<scale>{_scales(speech)})(?!\w))?"
-        rf" ?(?P<sign>R\$|[$£€¥₹](?!\d)|(?:{_CODES})(?!\w))"
-    )
 
 
 @cache
@@ -167,7 +137,7 @@ def _percents(speech: Speech) -> re.Pattern[str]:
 
 @cache
 def _units(speech: Speech) -> re.Pattern[str]:
-    units = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+    units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
     return re.compile(
         rf"(?P<minus>(?<![\w])[-−])?(?<![\w])(?<!\d[.,])(?P<n>{speech.number}) ?(?P<unit>{units})(?![\w/²³'’])"
     )
@@ -177,7 +147,3 @@ def _units(speech: Speech) -> re.Pattern[str]:
 def _alone() -> re.Pattern[str]:
     units = "|".join(re.escape(unit) for unit in sorted(_ALONE, key=len, reverse=True))
     return re.compile(rf"(?<!\S)({units})(?![\w/²³])")
-
-
-def _scales(speech: Speech) -> str:
-    return "|".join(f"(?i:{re.escape(scale)})" for scale in sorted(speech.wording.scales, key=len, reverse=True))

@@ -22,7 +22,6 @@ _TIMES: Final = re.compile(
     r"(?:(?<=\d[ap]m)|(?<=\d [ap]m)|(?<=\d:\d\d)) ?[-–] ?(?=\d{1,2}(?::\d\d| ?[ap]m))", re.IGNORECASE
 )
 """The dash between two times."""
-_FRENCH_TIME: Final = re.compile(r"(?<![\w:.,])([01]?\d|2[0-4])\s?h\s?([0-5]\d)(?!\w)")
 
 
 def read(text: str, speech: Speech) -> str:
@@ -33,8 +32,6 @@ def read(text: str, speech: Speech) -> str:
     text = _NUMERIC.sub(lambda m: _numeric(m, speech), text)
     text = _named(text, speech)
     text = _TIME.sub(lambda m: _time(m, speech), text)
-    if speech.wording.rules == "fr":
-        text = _FRENCH_TIME.sub(lambda m: f" {_clock(int(m[1]), int(m[2]), speech)} ", text)
     return _HOUR.sub(lambda m: _hour(m, speech), text)
 
 

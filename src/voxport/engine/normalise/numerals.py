@@ -1,4 +1,4 @@
-"""Plain numbers: telephone numbers, ranges, fractions, versions, ordinals, decades, years, and all digits left."""
+"""Plain numbers: ranges, fractions, versions, ordinals, decades, years, and all digits left."""
 
 from __future__ import annotations
 
@@ -6,17 +6,9 @@ import re
 from functools import cache
 from typing import Final
 
-from voxport.engine.normalise.speech import Speech
+from voxport.engine.normalise.speech import ELIDED, Speech
 
-_PHONE: Final = re.compile(
-    r"(?<![\w.,/-])(?:"
-    r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"  # +44 20 7946 0958
-    r"|\(\d{2,5}\) ?\d{3,5}(?:[ -]\d{2,5}){1,3}"  # (555) 123-4567
-    r"|\d{3}-\d{3}-\d{4}|\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}"  # 555-123-4567
-    r"|0\d{1,4}(?:[ -]\d{2,5}){2,5}"  # 01 23 45 67 89
-    r")(?![\w/-])(?![.,]\d)"
-)
-_ENDPOINT: Final = r"\d++(?:[.,]\d++)*+ ?[%°]?+"
+_ENDPOINT: Final = r"\d++(?:[.,٬]\d++)*+(?:[kKMB](?!\w)| ?[%°])?+"
 _RANGE: Final = re.compile(
     rf"(?<![\w.,/:-])((?:[$£€¥₹] ?)?{_ENDPOINT})(?:-| ?– ?|—)(?=[$£€¥₹]?{_ENDPOINT}(?! ?[-–—] ?\d))"
 )
@@ -35,7 +27,6 @@ def read_shapes(text: str, speech: Speech) -> str:
     as "3 to 5": its numbers stay for the readers after this one."""
     if not any(character.isdecimal() for character in text):
         return text
-    text = _PHONE.sub(lambda match: _phone(match, speech), text)
     text = _VERSION.sub(lambda match: _version(match[1], speech), text)
     text = _FRACTION.sub(lambda match: _fraction(match, speech), text)
     if speech.wording.locale.startswith("en"):
@@ -50,24 +41,8 @@ def read(text: str, speech: Speech) -> str:
         text = _ordinals(speech).sub(lambda match: _ordinal(match, speech), text)
     text = _NEGATIVE.sub(f"{speech.wording.minus} ", text)
     text = _YEAR.sub(lambda match: f" {speech.year(match[1])} ", text)
-    text = _numbers(speech).sub(lambda match: _number(match, speech), text)
+    text = _numbers(speech).sub(lambda match: _number(match, speech), text).replace(f"{ELIDED} ", "")
     return re.sub(r"\d++", lambda match: f" {speech.cardinal(match.group())} ", text)
-
-
-def _phone(match: re.Match[str], speech: Speech) -> str:
-    """The groups as they are written, digit by digit, with a breath between them. French says pairs as numbers."""
-    written = match.group()
-    groups = re.findall(r"\d+", written)
-    digits = sum(map(len, groups))
-    if written[0] == "+" and digits < 7:
-        return written
-    by_pairs = speech.wording.rules == "fr"
-    said = [
-        speech.cardinal(group) if by_pairs and len(group) == 2 and group[0] != "0" else speech.one_by_one(group)
-        for group in groups
-    ]
-    plus = f"{speech.wording.marks['+']} " if written[0] == "+" else ""
-    return f" {plus}{', '.join(said)} "
 
 
 def _version(written: str, speech: Speech) -> str:
@@ -80,8 +55,6 @@ def _version(written: str, speech: Speech) -> str:
 def _fraction(match: re.Match[str], speech: Speech) -> str:
     whole, above, below = match[1], int(match[2]), int(match[3])
     wording = speech.wording
-    if match.group() == "24/7":
-        return f" {speech.cardinal('24')} {speech.cardinal('7')} "
     part = _part(above, below, speech)
     if whole:
         joined = f" {wording.and_a_half} " if (above, below) == (1, 2) else f" {wording.web['&']} {part} "
@@ -119,7 +92,8 @@ def _number(match: re.Match[str], speech: Speech) -> str:
     if len(written) >= _LONG_RUN and written.isdecimal():
         return f" {speech.one_by_one(written)} "
     noun = re.match(r"\s[^\W\d_]{2}", following) is not None and not re.match(r"\s\w{1,3}\b", following)
-    return f" {speech.say(written, feminine=speech.is_feminine(following), counting=noun)} "
+    said = speech.say(written, feminine=speech.is_feminine(following), counting=noun)
+    return f" {said}{speech.of_millions(written, following) if noun else ' '}"
 
 
 @cache

@@ -11,6 +11,11 @@ from unicode_rbnf import RbnfEngine
 from voxport.engine.normalise.wording import Wording
 from voxport.engine.normalise.wordings import WORDINGS
 
+GROUP: Final = "٬"
+"""Stands between the thousands of a number that `grouped` has understood: Unicode's Arabic thousands separator,
+which no text of these languages has."""
+ELIDED: Final = "\u2060"
+"""Behind an apostrophe, until the space after it is removed."""
 _LONGEST: Final = 15
 """Digits up to which a number is said as one; what is longer is read digit by digit."""
 
@@ -27,14 +32,17 @@ class Speech:
     @cached_property
     def number(self) -> str:
         """The regular expression of a written number, as this language groups thousands and marks decimals."""
+        known = rf"\d{{1,3}}(?:{GROUP}\d{{3}})++"
         if self.wording.decimal_comma:
-            grouped = r"\d{1,3}(?:\.\d{3})++(?!\d)(?:,\d++)?+|\d{1,3}(?: \d{3}){1,4}+(?!\d)(?:,\d++)?+"
+            known += r"(?:,\d++)?+"
+            grouped = rf"{known}|" r"\d{1,3}(?:\.\d{3})++(?!\d)(?:,\d++)?+|\d{1,3}(?: \d{3}){1,4}+(?!\d)(?:,\d++)?+"
             return rf"(?:{grouped}|\d++(?:[.,]\d++)?+)"
         indian = r"\d{1,2}(?:,\d{2}(?!\d))++,\d{3}(?!\d)(?:\.\d++)?+"
-        return rf"(?:{indian}|\d{{1,3}}(?:,\d{{3}})++(?!\d)(?:\.\d++)?+|\d++(?:\.\d++)?+)"
+        return rf"(?:{known}(?:\.\d++)?+|{indian}|\d{{1,3}}(?:,\d{{3}})++(?!\d)(?:\.\d++)?+|\d++(?:\.\d++)?+)"
 
     def parts(self, number: str) -> tuple[str, str]:
         """The digits before and behind the decimal mark of what `number` matched."""
+        number = number.replace(GROUP, "")
         if not self.wording.decimal_comma:
             whole, _, fraction = number.replace(",", "").partition(".")
             return whole, fraction
@@ -77,6 +85,22 @@ class Speech:
 
     def one_by_one(self, digits: str) -> str:
         return " ".join(self._digits[digit] for digit in digits)
+
+    def of_millions(self, number: str, following: str) -> str:
+        """What stands between whole millions and the noun at the beginning of `following`: "de", or in French "d'",
+        behind which `ELIDED` says that the space is to go; a space elsewhere."""
+        whole, fraction = self.parts(number)
+        if fraction or not re.fullmatch(r"[1-9]\d*0{6}", whole):
+            return " "
+        return self.of_noun(following)
+
+    def of_noun(self, following: str) -> str:
+        """The same behind a word that means a million or more."""
+        if not self.wording.of_scale or re.match(r" ?d(?:[aeio]\b|['’])", following):
+            return " "
+        if self.wording.rules == "fr" and re.match(r" ?[aeiouyhàâéèêëîïôûœ]", following, re.IGNORECASE):
+            return f" d'{ELIDED}"
+        return f"{self.wording.of_scale} "
 
     def is_feminine(self, following: str) -> bool:
         """Whether the noun at the beginning of `following` looks feminine."""

@@ -1,0 +1,52 @@
+"""What is said for each sentence of `readings.tsv`, as a Markdown table, and how many differ from what is expected.
+
+.venv/bin/python benchmarks/readings.py [--differing]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from voxport.engine.normalise import spoken
+
+SENTENCES: Final = Path(__file__).with_name("readings.tsv")
+
+
+class Reading(NamedTuple):
+    language: str
+    kind: str
+    text: str
+    expected: str
+
+
+def readings() -> list[Reading]:
+    """The rows of `readings.tsv`: tab-separated, without quoting, the first line names the columns."""
+    with SENTENCES.open(encoding="utf-8", newline="") as file:
+        return [Reading(*row) for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)][1:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--differing", action="store_true", help="only what is read otherwise than expected")
+    only_differing = parser.parse_args().differing
+    rows = readings()
+    differing = 0
+    print("| language | text | said |\n| --- | --- | --- |")
+    for row in rows:
+        said = spoken(row.text, row.language)
+        differing += said != row.expected
+        if said != row.expected or not only_differing:
+            note = f" (expected: {row.expected})" if said != row.expected else ""
+            print(f"| {row.language} | {_cell(row.text)} | {_cell(said + note)} |")
+    print(f"\n{len(rows)} sentences, {differing} read otherwise than expected.")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Numbers, money, times, identifiers, units and signs as people reported them, and their neighbours.
+
+The rows are `benchmarks/readings.tsv`, of which `benchmarks/readings.py` makes the table in a report.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from readings import Reading, readings
+from voxport.engine.normalise import spoken
+
+
+@pytest.mark.parametrize("row", readings(), ids=lambda row: f"{row.language} {row.text}")
+def test_a_sentence_is_read_as_one_says_it(row: Reading) -> None:
+    assert spoken(row.text, row.language) == row.expected
+
+
+HOSTILE = (
+    "1.1.1.1.",
+    "+ + + ",
+    "$$$",
+    "1 2 3 ",
+    "111 ",
+    "111,",
+    "code is ",
+    "call the ",
+    "IVX ",
+    "1° ",
+    "1-",
+    "A1b",
+    "x^",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_numbers_take_time_in_proportion_to_their_length(piece: str) -> None:
+    def seconds(length: int) -> float:
+        start = time.process_time()
+        spoken(piece * (length // len(piece)), "es")
+        return time.process_time() - start
+
+    seconds(1_000)
+    assert seconds(100_000) < 12 * max(seconds(20_000), 0.05)
