@@ -13,7 +13,7 @@ _HOUR: Final = r"(?:[01]?\d|2[0-4])"
 _WITH_H: Final = re.compile(rf"(?<![\w:.,])({_HOUR}) ?h ?([0-5]\d)(?: ?(?:m|min|mn))?(?!\w)")
 _POINT_HALF: Final = re.compile(r"(?<![\w:.,])(1[0-2]|0?\d)\.([0-5]\d) ?(?=[ap](?:m\b|\. ?m\b))", re.IGNORECASE)
 _POINT: Final = re.compile(
-    rf"\b((?:ore|alle|dalle|delle|sino alle|h\.?|a las|de las|às|das|as) )({_HOUR})\.([0-5]\d)(?![\w%])(?![.,]\d)"
+    rf"\b((?:ore|alle|dalle|delle|h\.?|a las|son las|de las|às|das|as) )({_HOUR})\.([0-5]\d)(?![\w%])(?![.,]\d)"
     r"(?! ?(?:€|euro|kg|km|m|%|percent|per cento|por ciento|por cento))",
     re.IGNORECASE,
 )

@@ -38,6 +38,10 @@ _YEAR: Final = re.compile(r"19\d\d|20\d\d")
 _CERTAIN_VERBS: Final = "has|was|is|does|goes|leaves|departs|arrives|boards|lands|needs|expires"
 _COUNTED: Final = re.compile(rf" (?!(?:{_CERTAIN_VERBS})\b)[a-z]{{2,20}}s\b")
 """A noun in the plural: what stands before it is a count."""
+_MEASURED: Final = re.compile(
+    r" ?(?:[ckm]?m|[km]?g|[cm]?l|h|min|km/h|lbs?|oz|ft|euros?|euro|dollari|dólares|dollars|reais|persone|mil|mille|"
+    r"रुपये|रुपए|लाख|करोड़|लोग|किलो|किमी)(?![\w\u0900-\u097f])"
+)
 
 
 def read(text: str, speech: Speech) -> str:
@@ -55,7 +59,7 @@ def _cued(match: re.Match[str], speech: Speech, *, is_code: bool) -> str:
         return match.group()
     if re.fullmatch(r"\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{1,2}[.-]\d{1,2}[.-]\d{4}|\d{4}-\d\d-\d\d", written):
         return match.group()  # a date
-    counted = _COUNTED.match(match.string, match.end()) is not None
+    counted = _COUNTED.match(match.string, match.end()) or _MEASURED.match(match.string, match.end())
     if not is_code and (_YEAR.fullmatch(written) or counted):
         return match.group()
     return f"{match['cue']}{by_character(written, speech)}"
