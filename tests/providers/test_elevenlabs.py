@@ -191,12 +191,13 @@ def test_a_long_text_is_spoken_in_parts_and_goes_on_where_it_stopped(double: Ele
     with served(double.app) as url:
         provider = adapter(url, longest=500)
         pieces = list(provider.speak(text, RACHEL, language="en"))
-        rest = list(provider.speak(text, RACHEL, language="en", after=pieces[1].place))
+        ends = [number for number, piece in enumerate(pieces) if piece.is_resumable]
+        rest = list(provider.speak(text, RACHEL, language="en", after=pieces[ends[1]].place))
         with pytest.raises(PlaceLost):
-            list(provider.speak("Another text.", RACHEL, language="en", after=pieces[1].place))
+            list(provider.speak("Another text.", RACHEL, language="en", after=pieces[ends[1]].place))
         provider.close()
-    assert [piece.share for piece in pieces] == [0.25, 0.5, 0.75, 1.0]
-    assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[2:]]
+    assert [pieces[end].share for end in ends] == [0.25, 0.5, 0.75, 1.0]
+    assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[ends[1] + 1 :]]
     assert len(double.spoken) == 6
 
 

@@ -158,10 +158,11 @@ def test_a_long_text_is_spoken_in_parts(double: MiniMaxDouble) -> None:
     with served(double.app) as url:
         provider = adapter(url, longest=500)
         pieces = list(provider.speak(text, NARRATOR, language="en"))
-        rest = list(provider.speak(text, NARRATOR, language="en", after=pieces[1].place))
+        ends = [number for number, piece in enumerate(pieces) if piece.is_resumable]
+        rest = list(provider.speak(text, NARRATOR, language="en", after=pieces[ends[1]].place))
         provider.close()
-    assert len(pieces) == 4
-    assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[2:]]
+    assert len(ends) == 4
+    assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[ends[1] + 1 :]]
 
 
 # Errors

@@ -51,8 +51,16 @@ class Leveller:
 
     def process(self, audio: Floats) -> Floats:
         """A piece (float32 mono, 24 kHz, silent at both ends) at the target's level; as many samples."""
+        self.hear(audio)
+        return self.levelled(audio)
+
+    def hear(self, audio: Floats) -> None:
+        """Take the loudness of a piece into account, before any of it is levelled."""
         heard = gated_blocks(audio)
         self.memory = Memory(self.memory.energy + float(heard.sum()), self.memory.blocks + heard.size)
+
+    def levelled(self, audio: Floats) -> Floats:
+        """A piece at the target's level by what was heard so far; as it is where all of that was silence."""
         if self.memory.blocks == 0:
             return audio
         loudness = lufs(self.memory.energy / self.memory.blocks)

@@ -57,6 +57,9 @@ class Piece:
     audio: Audio
     share: float
     place: Place
+    is_resumable: bool = True
+    """False inside of a paid call: nothing can go on behind its place, and the pieces up to the next one that is True
+    belong together."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,7 +26,12 @@ _CONNECTIONS: Final = 128
 _KEPT_SECONDS: Final = 4.0
 """Under the five seconds after which many servers close an idle connection: a request on one that was just closed
 ends without an answer, and nobody knows whether it was read."""
-_MOST_BYTES: Final = 128 * 1024 * 1024
+_MAX_BYTES: Final = 128 * 1024 * 1024
+"""Of an answer that is read piece by piece, unpacked."""
+_MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""Of one that is read as a whole: the longest is a list of voices."""
+_UNPACKED_BYTES: Final = 64 * 1024
+"""Of a packed answer that are in memory at once."""
 _WHOLE_SECONDS: Final = 600.0
 _NOTHING_SENT: Final = (
     httpx2.ConnectError,
@@ -74,8 +80,17 @@ class Streamed:
     parts: Iterator[bytes] = field(repr=False)
     is_failure: bool = False
 
-    def read(self) -> Answer:
-        return Answer(self.status, self.headers, b"".join(self.parts))
+    def read(self, max_bytes: int = _MAX_ANSWER_BYTES) -> Answer:
+        """The whole answer. Raises AnswerLost for a longer one."""
+        content = bytearray()
+        for part in self.parts:
+            content += part
+            if len(content) > max_bytes:
+                raise AnswerLost
+        return Answer(self.status, self.headers, bytes(content))
+
+    def without_body(self) -> Answer:
+        return Answer(self.status, self.headers, b"")
 
 
 class Upstream:
@@ -151,11 +166,33 @@ class Upstream:
     def _parts(response: httpx2.Response) -> Iterator[bytes]:
         size, until = 0, time.monotonic() + _WHOLE_SECONDS
         with _sorted_failures():
-            for part in response.iter_bytes():
+            for part in _unpacked(response):
                 size += len(part)
-                if size > _MOST_BYTES or time.monotonic() > until:
+                if size > _MAX_BYTES or time.monotonic() > until:
                     raise AnswerLost
                 yield part
+
+
+def _unpacked(response: httpx2.Response) -> Iterator[bytes]:
+    """The body, unpacked in small steps where it is packed although `identity` was asked for: httpx2 unpacks what came
+    at once, and a few KiB may hold a gigabyte. Raises AnswerLost."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("identity", ""):
+        yield from response.iter_raw()
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise AnswerLost
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever its head says
+    try:
+        for packed in response.iter_raw():
+            part = unpacker.decompress(packed, _UNPACKED_BYTES)
+            while part:
+                yield part
+                part = unpacker.decompress(unpacker.unconsumed_tail, _UNPACKED_BYTES)
+    except zlib.error:
+        raise AnswerLost from None
+    if not unpacker.eof:
+        raise AnswerLost
 
 
 @contextlib.contextmanager

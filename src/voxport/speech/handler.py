@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable
@@ -18,7 +19,7 @@ from voxport.media.encode import FORMATS, encode_file, to_pcm16
 from voxport.media.feed import Pcm
 from voxport.media.service import MediaService
 from voxport.media.storage import Storage
-from voxport.providers.base import PlaceLost
+from voxport.providers.base import Piece, PlaceLost
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import billed_seconds
 from voxport.speech.paid import PaidParts
@@ -103,9 +104,7 @@ class SpeechHandler:
                 with self._paid_parts.one() if is_hosted else contextlib.nullcontext():
                     if is_hosted:
                         self._intents.begin_part(run, provider.name, speaker.voice_id, len(parts))
-                    piece = next(pieces, None)
-                    if piece is not None:
-                        parts.add(piece.place, to_pcm16(piece.audio))
+                    piece = _next_part(pieces, parts)
             except OutcomeUnknown as unknown:
                 raise self._intents.lose_job(run.job_id, unknown) from unknown
             except (ProviderBusy, ProviderUnavailable):
@@ -151,3 +150,14 @@ class SpeechHandler:
             samples += len(part)
             yield part
         require_audio(samples, run.request["provider"])
+
+
+def _next_part(pieces: Iterator[Piece], parts: Parts) -> Piece | None:
+    """Speak, and keep, up to where speech could go on; the last piece of it, None where there is no more."""
+    spoken: list[Pcm] = []
+    for piece in pieces:
+        spoken.append(to_pcm16(piece.audio))
+        if piece.is_resumable:
+            parts.add(piece.place, np.concatenate(spoken))
+            return piece
+    return None

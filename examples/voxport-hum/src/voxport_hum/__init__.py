@@ -112,10 +112,13 @@ class Hum:
         hertz = json.loads(voice.file)["hertz"] if voice.file is not None else self._stock_hertz
         speed = settings.get("speed", 1.0)
 
-        def whole(part: str) -> Audio:
-            return _hummed(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / speed)
+        def source(part: str) -> Iterator[bytes]:
+            audio = _hummed(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / speed)
+            yield (audio * 32_767).astype("<i2").tobytes()
 
-        return spoken_in_parts(text, language, limit=_LONGEST_PIECE, whole=whole, streamed=None, after=after)
+        return spoken_in_parts(
+            text, language, limit=_LONGEST_PIECE, source=source, is_early=False, after=after, speed=speed
+        )
 
     def delete(self, voice: VoiceRef) -> None:
         """The gateway has the file, and removes it."""

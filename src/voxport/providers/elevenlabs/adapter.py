@@ -39,7 +39,7 @@ from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_ow
 from voxport.providers.facts import Told
 from voxport.providers.hosted import Hosted, Refused
 from voxport.providers.ids import is_id, path_segment, require_id
-from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
+from voxport.providers.joining import require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
 from voxport.providers.wav import wav_file
@@ -232,19 +232,13 @@ class ElevenLabs:
         path = f"/v1/text-to-speech/{path_segment(voice.provider_voice_id, errors.TITLE)}"
         wanted = {"voice_settings": dict(settings)} if settings else {}
 
-        def request(part: str) -> dict[str, Any]:
-            return {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": self._model, **wanted}}
+        def source(part: str) -> Iterator[bytes]:
+            request = {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": self._model, **wanted}}
+            with self._hosted.paid(client, f"{path}/stream" if early else path, self._judged, **request) as streamed:
+                yield from _audio(streamed)
 
-        def whole(part: str) -> Audio:
-            with self._hosted.paid(client, path, self._judged, **request(part)) as streamed:
-                return from_pcm(_audio(streamed.read()))
-
-        def stream(part: str) -> Iterator[bytes]:
-            with self._hosted.paid(client, f"{path}/stream", self._judged, **request(part)) as streamed:
-                yield from _whole_or_lost(streamed)
-
-        streamed = (lambda part: drained(stream(part))) if early else None
-        return spoken_in_parts(text, language, limit=limit, whole=whole, streamed=streamed, after=after)
+        speed = settings.get("speed", 1.0)
+        return spoken_in_parts(text, language, limit=limit, source=source, is_early=early, after=after, speed=speed)
 
     def _judged(self, streamed: Streamed) -> Streamed | Refused:
         if streamed.status == 200:
@@ -289,22 +283,9 @@ def _capabilities(facts: Facts, max_text_length: int) -> Capabilities:
     )
 
 
-def _audio(answer: Answer) -> bytes:
+def _audio(streamed: Streamed) -> Iterator[bytes]:
     """Raises ProviderError where a 200 holds no audio."""
-    if answer.is_json:
-        raise errors.sorted_error(answer, is_speech=True)
-    if not answer.content or _is_text(answer.headers):
-        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), answer)
-    return answer.content
-
-
-def _is_text(headers: Mapping[str, str]) -> bool:
-    """A page, where audio was asked for. What the header says of audio is not believed."""
-    return headers.get("content-type", "").startswith("text/")
-
-
-def _whole_or_lost(streamed: Streamed) -> Iterator[bytes]:
-    if streamed.headers.get("content-type", "").startswith("application/json"):
+    if streamed.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
         raise errors.sorted_error(streamed.read(), is_speech=True)
     is_empty = True
     if not _is_text(streamed.headers):
@@ -312,4 +293,9 @@ def _whole_or_lost(streamed: Streamed) -> Iterator[bytes]:
             is_empty = is_empty and not part
             yield part
     if is_empty:
-        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.read())
+        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.without_body())
+
+
+def _is_text(headers: Mapping[str, str]) -> bool:
+    """A page, where audio was asked for. What the header says of audio is not believed."""
+    return headers.get("content-type", "").startswith("text/")

@@ -29,7 +29,7 @@ from voxport.providers.base import (
 from voxport.providers.facts import NotTold, Told
 from voxport.providers.hosted import Hosted, Refused
 from voxport.providers.ids import is_stock_id, plain_text
-from voxport.providers.joining import drained, from_pcm, require_speakable, spoken_in_parts
+from voxport.providers.joining import require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
@@ -206,19 +206,15 @@ class MiniMax:
             "language_boost": _BOOSTS.get(language.partition("-")[0], "auto"),
         }
 
-        def whole(part: str) -> Audio:
-            with self._paid(client, {**body, "text": part}) as streamed:
-                return from_pcm(_audio(streamed.read()))
-
-        def stream(part: str) -> Iterator[bytes]:
+        def source(part: str) -> Iterator[bytes]:
+            # As events also where nobody listens yet: one answer would hold all of the audio, in hexadecimal.
             # Without the exclusion the last event repeats all that came before.
             options = {"stream": True, "stream_options": {"exclude_aggregated_audio": True}}
             with self._paid(client, {**body, "text": part, **options}) as streamed:
                 yield from _events(streamed)
 
-        limit = min(_LONGEST, self._max_text_length)
-        streamed = (lambda part: drained(stream(part))) if early else None
-        return spoken_in_parts(text, language, limit=limit, whole=whole, streamed=streamed, after=after)
+        limit, speed = min(_LONGEST, self._max_text_length), settings.get("speed", 1.0)
+        return spoken_in_parts(text, language, limit=limit, source=source, is_early=early, after=after, speed=speed)
 
     def _paid(self, client: str, body: dict[str, Any]) -> AbstractContextManager[Streamed]:
         return self._hosted.paid(client, "/v1/t2a_v2", _judged, params=self._query, json=body)
@@ -288,7 +284,7 @@ def _judged(streamed: Streamed) -> Streamed | Refused:
     """A refusal is plain JSON, also of a stream."""
     if streamed.status == 200 and not _is_json(streamed):
         return streamed
-    answer = streamed.read()
+    answer = streamed.read(_LONGEST_LINE)
     code = errors.code_of(answer.json())
     if answer.status == 200 and code == 0:
         return Streamed(answer.status, answer.headers, iter([answer.content]))

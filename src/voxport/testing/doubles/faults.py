@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import anyio
+from anyio.to_thread import run_sync
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from voxport.testing.doubles.server import hang_up
@@ -30,6 +34,11 @@ class Fault:
     - `truncate`: the answer ends after this share of its body, as if it were whole
     - `chunk_error`: a stream's second event holds this code (MiniMax)
     - `replace`: the work is done, and this is the answer (a 200 with an error inside)
+    - `noise`: so many seconds of noise in place of the speech (of 16 bits and 24 kHz)
+    - `silence`: silence in place of the speech, as long as it
+    - `odd`: the speech with one byte more
+    - `bomb`: the answer is gzip that nobody asked for, which unpacks to so many bytes of zeros
+    - `drip`: seconds between two KiB of the answer
     """
 
     path: str = "/"
@@ -47,6 +56,11 @@ class Fault:
     truncate: float | None = None
     chunk_error: int | None = None
     replace: Any = None
+    noise: float = 0.0
+    silence: bool = False
+    odd: bool = False
+    bomb: int = 0
+    drip: float = 0.0
 
     def answer(self) -> Response:
         if self.content_type == "application/json":
@@ -103,6 +117,17 @@ class Broken(Response):
         hang_up(scope)
 
 
+def spoiled(audio: bytes, fault: Fault | None) -> bytes:
+    """What a fault makes of speech (s16le)."""
+    if fault is None:
+        return audio
+    if fault.noise:
+        audio = random.Random(1).randbytes(round(fault.noise * 24_000) * 2)  # noqa: S311  # the same noise each time
+    if fault.silence:
+        audio = bytes(len(audio))
+    return audio + b"\x01" if fault.odd else audio
+
+
 async def before(fault: Fault | None) -> Response | None:
     """What a fault does before the work; an answer where the work is not to be done."""
     if fault is None:
@@ -129,7 +154,27 @@ async def after(fault: Fault | None, response: Response) -> Response:
         cut = content[: int(len(content) * fault.truncate)]
         kept = {name: value for name, value in response.headers.items() if name != "content-length"}
         return Response(cut, response.status_code, headers=kept)
+    if fault.bomb:
+        headers = {"Content-Encoding": "gzip"}
+        return Response(await run_sync(_bomb, fault.bomb), media_type=response.media_type, headers=headers)
+    if fault.drip:
+        content = await content_of(response)
+        kept = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return StreamingResponse(_dripping(content, fault.drip), response.status_code, headers=kept)
     return response
+
+
+async def _dripping(content: bytes, seconds: float) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), 1024):
+        yield content[start : start + 1024]
+        await anyio.sleep(seconds)
+
+
+@cache
+def _bomb(size: int) -> bytes:
+    packer = zlib.compressobj(wbits=31)  # gzip
+    packed = [packer.compress(bytes(min(1 << 20, size - start))) for start in range(0, size, 1 << 20)]
+    return b"".join([*packed, packer.flush()])
 
 
 async def content_of(response: Response) -> bytes:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from voxport.testing.doubles.elevenlabs import wire
 from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, State
+from voxport.testing.doubles.faults import spoiled
 from voxport.testing.doubles.serving import Refused
 from voxport.testing.doubles.speech import encoded, said
 
@@ -86,7 +87,8 @@ class Speech:
 
             def make() -> bytes:
                 bit_rate = int(rest[0]) * 1000 if rest else None
-                return encoded(said(body.text, voice.mark, speed=speed), codec, int(rate), bit_rate)
+                audio = encoded(said(body.text, voice.mark, speed=speed), codec, int(rate), bit_rate)
+                return spoiled(audio, request.state.fault)
 
             audio = await run_sync(make)
         self._state.spoken.append(voice.voice_id)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from voxport.testing.doubles.faults import spoiled
 from voxport.testing.doubles.minimax import wire
 from voxport.testing.doubles.minimax.account import MiniMaxVoice, State
 from voxport.testing.doubles.minimax.order import Order
@@ -37,6 +38,7 @@ class Speech:
             await anyio.sleep(self._state.account.latency)
             speech = said(order.text, voice.mark, speed=order.speed)
             audio = await run_sync(encoded, speech, wire.FORMATS[order.format], order.rate, order.bit_rate)
+            audio = spoiled(audio, request.state.fault)
         finally:
             self._running -= 1
         self._state.spoken.append(voice.voice_id)

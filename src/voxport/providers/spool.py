@@ -1,0 +1,128 @@
+"""The audio of one part of a text, in a file without a name from its arrival to its use: what a provider sends is in
+memory only piece by piece, however much it is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Generator, Iterator
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+
+from voxport.engine.edges import FRAME, frame_loudness, sounding
+from voxport.providers.base import SAMPLE_RATE, Audio
+from voxport.providers.plausible import PartCheck
+
+_SAMPLE_BYTES: Final = 2
+_READ_SAMPLES: Final = 5 * SAMPLE_RATE
+"""Samples in memory at once. Levelling takes about 70 bytes for each of them."""
+_CHUNK_BYTES: Final = 1 << 16
+
+
+class Spool:
+    """s16le at 24 kHz. One thread writes, one reads. Leaving the `with` block gives the file back."""
+
+    def __init__(self, check: PartCheck) -> None:
+        self.check = check
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by __exit__
+        self._changed = threading.Condition()
+        self._size = 0
+        self._is_ended = True
+        self._failure: BaseException | None = None
+        self._is_left = False
+
+    def fill(self, source: Iterator[bytes]) -> None:
+        """Read the source to its end. Raises what it raises, and ProviderFailed where this can't be the part."""
+        try:
+            for content in source:
+                self.check.add(len(content))
+                self._append(content)
+                if self._is_left:
+                    return
+        finally:
+            if isinstance(source, Generator):
+                source.close()
+        self.check.end()
+
+    def fill_beside(self, source: Iterator[bytes]) -> None:
+        """`fill` by a thread of its own: who listens slowly holds neither a connection nor a place among the calls.
+        Where the listener leaves, the source is closed with its next content."""
+
+        self._is_ended = False
+
+        def read() -> None:
+            failure: BaseException | None = None
+            try:
+                self.fill(source)
+            except BaseException as error:
+                failure = error
+            with self._changed:
+                self._is_ended, self._failure = True, failure
+                self._changed.notify()
+                if self._is_left:
+                    self._file.close()
+
+        threading.Thread(target=read, daemon=True).start()
+
+    def contents(self) -> Iterator[bytes]:
+        """What `fill_beside` reads, as it comes. Raises what that met."""
+        position = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda at=position: self._size > at or self._is_ended)  # type: ignore[misc]
+                size, failure = self._size, self._failure
+            while position < size:
+                content = os.pread(self._file.fileno(), min(_CHUNK_BYTES, size - position), position)
+                position += len(content)
+                yield content
+            if self._is_ended and position >= self._size:
+                if failure is not None:
+                    raise failure
+                return
+
+    def stretches(self) -> list[tuple[int, int]]:
+        """All that sounds, from sample to sample, in stretches of five seconds at most that are cut where it is
+        softest: there a change of the level is not heard."""
+        total = self._size // _SAMPLE_BYTES
+        heard = [frame_loudness(self.read(at, at + _READ_SAMPLES)) for at in range(0, total, _READ_SAMPLES)]
+        loudness = np.concatenate([np.empty(0, np.float32), *heard])
+        start, stop, _ = sounding(loudness).indices(total)
+        found = []
+        while stop - start > _READ_SAMPLES:
+            first, last = -(-(start + _READ_SAMPLES // 2) // FRAME), (start + _READ_SAMPLES) // FRAME
+            cut = (first + int(np.argmin(loudness[first:last]))) * FRAME + FRAME // 2
+            found.append((start, cut))
+            start = cut
+        return [*found, (start, stop)] if stop > start else found
+
+    def read(self, start: int, stop: int) -> Audio:
+        """float32 of the samples from `start` to before `stop`."""
+        content = os.pread(self._file.fileno(), (stop - start) * _SAMPLE_BYTES, start * _SAMPLE_BYTES)
+        return from_pcm(content)
+
+    def _append(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        with self._changed:
+            self._size += len(content)
+            self._changed.notify()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._is_left = True
+            if self._is_ended:  # else the thread that fills it does
+                self._file.close()
+
+
+def from_pcm(content: bytes) -> Audio:
+    """float32 of s16le; half a sample at the end is dropped."""
+    return np.asarray(np.frombuffer(content[: len(content) // 2 * 2], "<i2") / np.float32(32_768), np.float32)
