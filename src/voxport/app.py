@@ -33,7 +33,7 @@ from voxport.web.addresses import RequestLineMiddleware
 from voxport.web.bodies import BodyLimitMiddleware
 from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
-from voxport.web.gate import Gate
+from voxport.web.gate import Gates
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
 from voxport.web.openapi import describe, operation_id
@@ -87,7 +87,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         },
     )
     app.state.gateway = gateway
-    app.state.gate = Gate(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
+    app.state.gates = Gates(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
     app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
     app.state.uploading = Counter()
     app.state.providers = gateway.providers

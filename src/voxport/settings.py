@@ -158,8 +158,8 @@ class Settings(BaseSettings):
         default=16,
         ge=1,
         le=256,
-        description="Calls of core-tts and core-instant-clone-tts that run at once in one HTTP process; more "
-        "wait up to `speech_queue_seconds`, then get 429.",
+        description="Calls of core-tts and core-instant-clone-tts that run at once at each provider, in one HTTP "
+        "process; more wait up to `speech_queue_seconds`, then get 429.",
     )
     speech_queue_seconds: float = Field(
         default=120.0, gt=0, description="Seconds that a call waits for its turn before it gets 429."

@@ -229,7 +229,7 @@ def test_a_stop_of_the_gateway_cuts_the_stream_off_and_costs_nothing(singer: Cli
 
 
 def test_a_stream_keeps_its_place_until_its_end_and_gives_it_back(humming: Humming, singer: Client) -> None:
-    gate = singer.app.state.gate
+    gate = singer.app.state.gates.of("local")
     free = gate.free
     seen: list[int] = []
     humming.provider.heard = lambda _: seen.append(gate.free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -19,7 +19,7 @@ from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
 from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
-from voxport.web.gate import GateDep
+from voxport.web.gate import GatesDep
 from voxport.web.parts import part
 
 router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
@@ -79,17 +79,21 @@ async def instant_clone(
     body: InstantBody,
     caller: Caller,
     request_id: RequestId,
-    gate: GateDep,
+    gates: GatesDep,
+    http: Request,
     claiming: Claiming,
     instant: Annotated[InstantCloning, part("instant")],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
     request = InstantRequest(body.audio_url, body.text, body.provider, sent, said(body.consent))
     prepared = await run_in_threadpool(instant.prepare, caller, request)
+    first = gates.first_free([provider.name for provider in prepared.providers])
+    prepared = prepared.beginning_with(first)
     claim = claiming(lambda result: _spoken(body, result))
     held = await run_in_threadpool(partial(instant.hold, prepared, request_id=request_id, claim=claim))
     call = partial(instant.speak, prepared, held)
-    result = await gate.run(caller.profile_id, call, otherwise=held.give_back)
+    gate = gates.of(prepared.providers[0].name)
+    result = await gate.run(caller.profile_id, call, otherwise=held.give_back, receive=http.receive)
     return Response(result.wav, headers=_spoken(body, result).headers)
 
 

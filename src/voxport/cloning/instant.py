@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -53,6 +53,11 @@ class PreparedInstant:
     providers: tuple[Provider, ...]
     source: Source
     consent: Consent | None
+
+    def beginning_with(self, number: int) -> PreparedInstant:
+        """The same with this provider first."""
+        others = (*self.providers[:number], *self.providers[number + 1 :])
+        return replace(self, providers=(self.providers[number], *others))
 
 
 @dataclass(frozen=True)

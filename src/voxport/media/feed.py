@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import tempfile
+import termios
+from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +16,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from voxport.engine.waiting import is_writable
+from voxport.engine.waiting import is_readable, is_writable
 from voxport.errors import Unavailable
 from voxport.media.ffmpeg import limited_command
 from voxport.media.temporary import temporary_folder
@@ -28,10 +31,17 @@ Pcm = npt.NDArray[np.int16]
 _CPU_SECONDS = 1_800
 _FILE_BYTES = 2 * 1024**3
 _PATIENCE_SECONDS = 60.0
+STALL_SECONDS = 30.0
+"""For which an encoder may hold samples without giving anything of them; then it hangs. It takes 0.01 s."""
+_LOOK_SECONDS = 0.5
 # The samples need no probing, and the first of them is to come out as soon as it can. No tags, and no version of the
 # encoder: the file tells nothing about the machine, and the same samples give the same bytes.
 _INPUT = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
 _NO_TRACES = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact")
+
+
+class EncoderStalled(Unavailable):
+    """ffmpeg hangs."""
 
 
 class Feed:
@@ -40,8 +50,17 @@ class Feed:
     One thread writes, one may read (where `to_pipe`), and any may `kill`.
     """
 
-    def __init__(self, ffmpeg: Path, encoder: Sequence[str], target: str, *, to_pipe: bool) -> None:
+    def __init__(
+        self,
+        ffmpeg: Path,
+        encoder: Sequence[str],
+        target: str,
+        *,
+        to_pipe: bool,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
         """`encoder` are its options, `target` a file of its own or `pipe:1`."""
+        self._stall_seconds = stall_seconds
         arguments = [*_INPUT, "-i", "pipe:0", *encoder, *_NO_TRACES, "-y", target]
         self._to_pipe = to_pipe
         with ExitStack() as stack:
@@ -83,9 +102,27 @@ class Feed:
         self._child.stdin.close()
 
     def read(self) -> bytes:
-        """What it has encoded, as soon as there is something; empty at its end."""
+        """What it has encoded, as soon as there is something; empty at its end. Waits as long as it likes for samples;
+        raises EncoderStalled, and kills it, where it has some and gives nothing."""
         assert self._child.stdout is not None
-        return os.read(self._child.stdout.fileno(), 1 << 16)
+        descriptor, stalled = self._child.stdout.fileno(), 0.0
+        while not is_readable(descriptor, _LOOK_SECONDS):
+            # Counted in looks, not by the clock: a machine that slept is no encoder that hangs.
+            stalled = stalled + _LOOK_SECONDS if self._has_samples() else 0.0
+            if stalled >= self._stall_seconds:
+                self.kill()
+                raise EncoderStalled("The audio could not be encoded. Nothing was charged; please try again.")
+        return os.read(descriptor, 1 << 16)
+
+    def _has_samples(self) -> bool:
+        """Whether samples, or their end, wait for it to read them."""
+        assert self._child.stdin is not None
+        waiting = array("i", [0])
+        try:
+            fcntl.ioctl(self._child.stdin.fileno(), termios.FIONREAD, waiting)
+        except (OSError, ValueError):  # closed: their end was told
+            return True
+        return waiting[0] > 0
 
     def finish(self) -> None:
         """Wait until it has written all. Raises as `write` does."""

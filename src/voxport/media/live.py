@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from voxport.media.encode import ENCODERS
-from voxport.media.feed import SAMPLE_RATE, Feed, Pcm
+from voxport.media.feed import SAMPLE_RATE, STALL_SECONDS, Feed, Pcm
 
 LIVE_FORMATS = ("mp3", "ogg", "wav")
 
@@ -19,16 +19,18 @@ _LIVE_OPTIONS = {
 }
 
 
-def live(pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path) -> Generator[bytes, None, None]:
+def live(
+    pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path, stall_seconds: float = STALL_SECONDS
+) -> Generator[bytes, None, None]:
     """The samples, encoded as they are made; no further ahead of the reader than the pipes and one piece hold.
 
     `pieces` may run in another thread; it is closed when this generator is, at the latest when its piece is made.
-    What it raises comes out here. Raises KeyError for a format that can't be streamed, RuntimeError where ffmpeg
-    fails.
+    What it raises comes out here. Raises KeyError for a format that can't be streamed, EncoderStalled where ffmpeg
+    hangs, RuntimeError where it fails.
     """
     if fmt == "wav":
         return _wav(pieces)
-    return _encoded(pieces, [*ENCODERS[fmt], *_LIVE_OPTIONS[fmt]], ffmpeg)
+    return _encoded(pieces, [*ENCODERS[fmt], *_LIVE_OPTIONS[fmt]], ffmpeg, stall_seconds)
 
 
 def _wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
@@ -41,8 +43,10 @@ def _wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
         pieces.close()
 
 
-def _encoded(pieces: Generator[Pcm, None, None], encoder: list[str], ffmpeg: Path) -> Generator[bytes, None, None]:
-    with Feed(ffmpeg, encoder, "pipe:1", to_pipe=True) as feed:
+def _encoded(
+    pieces: Generator[Pcm, None, None], encoder: list[str], ffmpeg: Path, stall_seconds: float
+) -> Generator[bytes, None, None]:
+    with Feed(ffmpeg, encoder, "pipe:1", to_pipe=True, stall_seconds=stall_seconds) as feed:
         feeder = _Feeder(feed, pieces)
         feeder.start()
         try:

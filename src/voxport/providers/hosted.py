@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.providers.limiter import Limiter
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
+
+_MAX_TRIES: Final = 8
+"""Of one paid call that is refused for being one too many."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Hosted:
     ) -> Iterator[Streamed]:
         """The answer to a POST that costs, as `judge` takes it, in a place of the limiter's. What is refused for being
         too much is tried again while there is patience; nothing else is. Raises ProviderError."""
-        until, (pause, longest) = time.monotonic() + self._patience, self._pauses
+        tries, until, (pause, longest) = 0, time.monotonic() + self._patience, self._pauses
         while True:
             with (
                 self._limiter.place(client, patience=until - time.monotonic()),
@@ -72,8 +75,10 @@ class Hosted:
                     self._limiter.refused()
             if not verdict.is_busy:
                 raise verdict.error
-            wait = verdict.wait or pause * random.uniform(0.5, 1.5)  # noqa: S311  # spreads the tries
-            if time.monotonic() + wait > until:
+            tries += 1
+            # What it asks for is the least: one that says "one second" each time is asked less and less often.
+            wait = max(verdict.wait or 0.0, pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads the tries
+            if tries == _MAX_TRIES or time.monotonic() + wait > until:
                 seconds = max(1, math.ceil(wait))
                 busy = ProviderBusy(
                     f"{self._title} has as many calls as it takes. Nothing was charged; try again in {seconds} s.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from voxport.billing.money import header, json_number, to_micro
@@ -19,7 +19,7 @@ from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
-from voxport.web.gate import GateDep
+from voxport.web.gate import GatesDep
 from voxport.web.live import live_response
 from voxport.web.parts import part
 
@@ -45,7 +45,8 @@ async def speak(
     body: SpeechBody,
     caller: Caller,
     request_id: RequestId,
-    gate: GateDep,
+    gates: GatesDep,
+    http: Request,
     speech: Annotated[Speech, part("speech")],
     catalog: Annotated[Catalog, part("catalog")],
     claiming: Claiming,
@@ -58,6 +59,8 @@ async def speak(
         return json_response(
             _queued(await run_in_threadpool(speech.submit, prepared, request_id=request_id, claim=claim))
         )
+    prepared = prepared.beginning_with(gates.first_free(prepared.providers))
+    gate = gates.of(prepared.providers[0])
     if request.is_stream:
         made = Made()
         headers = partial(_stream_headers, prepared, made, hold=speech.most_cost(prepared))
@@ -65,14 +68,14 @@ async def speak(
         held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claim))
         chunks = speech.stream(held, made)
         drop = partial(speech.drop, held)
-        return await live_response(gate, caller.profile_id, chunks, headers=headers, otherwise=drop)
+        return await live_response(gate, caller.profile_id, chunks, headers=headers, otherwise=drop, on_left=made.leave)
 
     def spoken(result: SpeechResult) -> Answer:
         return Answer(200, body=_spoken(request, result, catalog.services[SERVICE]).model_dump(mode="json"))
 
     held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claiming(spoken)))
     call, drop = partial(speech.speak, held), partial(speech.drop, held)
-    return json_response(spoken(await gate.run(caller.profile_id, call, otherwise=drop)))
+    return json_response(spoken(await gate.run(caller.profile_id, call, otherwise=drop, receive=http.receive)))
 
 
 def _queued(job: Job) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from voxport.accounts.service import Principal
 from voxport.catalog import Catalog
@@ -49,6 +49,15 @@ class PreparedSpeech:
     request: SpeechRequest
     ways: tuple[Way, ...]
     audio_format: AudioFormat
+
+    @property
+    def providers(self) -> list[str]:
+        """The providers of its ways."""
+        return [way.speaker.provider.name for way in self.ways]
+
+    def beginning_with(self, number: int) -> PreparedSpeech:
+        """The same with this way first."""
+        return replace(self, ways=(self.ways[number], *self.ways[:number], *self.ways[number + 1 :]))
 
     @property
     def speed(self) -> float:

@@ -21,7 +21,7 @@ from voxport.intents.service import Intents, Watch
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.encode import HEADER_BYTES, LEAST_SAMPLES, encode_file, to_pcm16
-from voxport.media.feed import Pcm
+from voxport.media.feed import EncoderStalled, Pcm
 from voxport.media.live import live
 from voxport.media.service import MediaService
 from voxport.media.storage import Storage
@@ -173,6 +173,10 @@ class Speech:
             except GeneratorExit:
                 _charge(hold, made, watch, claim.consume)
                 raise
+            except EncoderStalled:
+                if made.is_left:
+                    _charge(hold, made, watch, claim.consume)
+                raise
             _charge(hold, made, watch, lambda tx: claim.keep(tx, made))
 
     def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
@@ -245,6 +249,11 @@ class Made:
 
     provider: str = ""
     samples: int = 0
+    is_left: bool = False
+    """Whether the listener went away."""
+
+    def leave(self) -> None:
+        self.is_left = True
 
 
 def require_audio(samples: int, provider: str) -> None:

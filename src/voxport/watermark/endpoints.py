@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from voxport.watermark.schemas import DetectBody, DetectData, DetectedBody
 from voxport.watermark.service import Watermarks
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
-from voxport.web.gate import GateDep
+from voxport.web.gate import GatesDep
 from voxport.web.parts import part
 
 router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
@@ -18,9 +18,9 @@ router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=Authe
 
 @router.post("/detect", summary="Whether a recording was spoken by the local engine")
 async def detect_watermark(
-    body: DetectBody, caller: Caller, gate: GateDep, watermarks: Annotated[Watermarks, part("watermarks")]
+    body: DetectBody, caller: Caller, gates: GatesDep, watermarks: Annotated[Watermarks, part("watermarks")]
 ) -> DetectedBody:
     """Free. The first minute is looked at."""
     source = await run_in_threadpool(watermarks.locate, caller, body.audio_url)
-    found = await gate.run(caller.profile_id, lambda: watermarks.detect(caller, source))
+    found = await gates.of("local").run(caller.profile_id, lambda: watermarks.detect(caller, source))
     return DetectedBody(data=DetectData(watermarked=found.watermarked, confidence=found.confidence))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 import anyio
 from anyio import to_thread
 from fastapi import Depends, Request
+from starlette.types import Receive
 
 from voxport.errors import ProviderBusy
 
@@ -28,15 +29,25 @@ class Gate:
 
     def __init__(self, *, places: int, wait_seconds: float) -> None:
         self.free = places
-        self._threads = anyio.CapacityLimiter(places)
+        self._places = places
+        self._abandoned = 0
+        self._threads = anyio.CapacityLimiter(2 * places)  # those of abandoned calls too
         self._wait_seconds = wait_seconds
         self._inside: dict[str, int] = defaultdict(int)
         self._served: dict[str, float] = defaultdict(float)
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def run(self, client: str, call: Callable[[], T], *, otherwise: Callable[[], None] = _nothing) -> T:
-        """Run `call` in a thread when its turn comes; `otherwise` runs where it never does. Raises ProviderBusy where
-        it doesn't come in time."""
+    async def run(
+        self,
+        client: str,
+        call: Callable[[], T],
+        *,
+        otherwise: Callable[[], None] = _nothing,
+        receive: Receive | None = None,
+    ) -> T:
+        """Run `call` in a thread when its turn comes; `otherwise` runs where it never does. With the request's
+        `receive`, a caller that leaves is seen: one that waits leaves the line, and one whose call runs gives its place
+        back, while the call goes on to its end. Raises ProviderBusy where its turn doesn't come in time."""
         is_begun = False
 
         def begun() -> T:
@@ -44,16 +55,51 @@ class Gate:
             is_begun = True
             return call()
 
+        left = asyncio.ensure_future(_left(receive)) if receive is not None else None
         try:
-            await self.enter(client)
+            turn = await self.turn(client, left)
+            if left is not None:
+                left.add_done_callback(turn.caller_left)
             try:
                 return await self.in_thread(begun)
             finally:
-                self.leave(client)
+                turn.end()
         except BaseException:
             if not is_begun:
                 await in_any_case(otherwise)
             raise
+        finally:
+            if left is not None:
+                left.cancel()
+
+    async def turn(self, client: str, left: asyncio.Future[None] | None = None) -> Turn:
+        """Take a place; where `left` is done before there is one, leave the line. Raises ProviderBusy."""
+        if left is None:
+            await self.enter(client)
+            return Turn(self, client)
+        entering = asyncio.ensure_future(self.enter(client))
+        try:
+            await asyncio.wait({entering, left}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if not await _given_up(entering):
+                self.leave(client)
+            raise
+        if not entering.done() and await _given_up(entering):
+            raise ProviderBusy("The caller left before its turn came.", retry_after_seconds=1)
+        await entering
+        return Turn(self, client)
+
+    def abandon(self, client: str) -> bool:
+        """Give the place of a call back that goes on without its caller: for it was begun, and somebody bills it. So
+        many at most as there are places; whether there was room for one more. `end_abandoned` is to be called then."""
+        if self._abandoned >= self._places:
+            return False
+        self._abandoned += 1
+        self.leave(client)
+        return True
+
+    def end_abandoned(self) -> None:
+        self._abandoned -= 1
 
     async def enter(self, client: str) -> None:
         """Take a place, for a call of several parts; `leave` gives it back. Raises ProviderBusy."""
@@ -116,15 +162,69 @@ class Gate:
             del self._waiting[client]
 
 
+class Turn:
+    """The place of one call."""
+
+    def __init__(self, gate: Gate, client: str) -> None:
+        self._gate = gate
+        self._client = client
+        self._is_abandoned = False
+        self._is_ended = False
+
+    def caller_left(self, left: asyncio.Future[None] | None = None) -> None:
+        """Nobody waits for the call any more."""
+        if self._is_ended or self._is_abandoned or (left is not None and left.cancelled()):
+            return
+        self._is_abandoned = self._gate.abandon(self._client)
+
+    def end(self) -> None:
+        self._is_ended = True
+        if self._is_abandoned:
+            self._gate.end_abandoned()
+        else:
+            self._gate.leave(self._client)
+
+
+class Gates:
+    """A gate for each provider, so that one that hangs holds up no call of another."""
+
+    def __init__(self, *, places: int, wait_seconds: float) -> None:
+        self._places = places
+        self._wait_seconds = wait_seconds
+        self._gates: dict[str, Gate] = {}
+
+    def of(self, name: str) -> Gate:
+        if name not in self._gates:
+            self._gates[name] = Gate(places=self._places, wait_seconds=self._wait_seconds)
+        return self._gates[name]
+
+    def first_free(self, names: Sequence[str]) -> int:
+        """The number of the first that has a place free; 0 where none has."""
+        return next((number for number, name in enumerate(names) if self.of(name).free > 0), 0)
+
+
+async def _left(receive: Receive) -> None:
+    """Until the caller is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _given_up(entering: asyncio.Future[None]) -> bool:
+    """Cancel it; whether it came to nothing. Else it has its place."""
+    entering.cancel()
+    await asyncio.wait({entering})
+    return entering.cancelled() or entering.exception() is not None
+
+
 async def in_any_case(call: Callable[[], None]) -> None:
     """Run it in a thread also where this task is being cancelled."""
     with anyio.CancelScope(shield=True):
         await to_thread.run_sync(call)
 
 
-async def _gate(request: Request) -> Gate:
-    gate: Gate = request.app.state.gate
-    return gate
+async def _gates(request: Request) -> Gates:
+    gates: Gates = request.app.state.gates
+    return gates
 
 
-GateDep = Annotated[Gate, Depends(_gate)]
+GatesDep = Annotated[Gates, Depends(_gates)]

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.gate import Gate, in_any_case
+from voxport.web.gate import Gate, Turn, in_any_case
 
 _STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
 _log = logging.getLogger("voxport.live")
@@ -26,49 +26,52 @@ async def live_response(
     *,
     headers: Callable[[], Mapping[str, str]],
     otherwise: Callable[[], None],
+    on_left: Callable[[], None],
 ) -> LiveResponse:
     """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
     `chunks` raises before goes through, and is an answer like any other error. `otherwise` runs where its turn does not
-    come."""
+    come, `on_left` when the client goes away."""
     try:
-        await gate.enter(client)
+        turn = await gate.turn(client)
     except BaseException:
         await in_any_case(otherwise)
         raise
     try:
         first = await gate.in_thread(partial(next, chunks, b""))
     except BaseException:
-        gate.leave(client)
+        turn.end()
         if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
             await in_any_case(otherwise)
         raise
     try:
-        return LiveResponse(gate, client, first, chunks, headers=headers())
+        return LiveResponse(gate, turn, first, chunks, headers=headers(), on_left=on_left)
     except BaseException:
         await gate.in_thread(chunks.close)
-        gate.leave(client)
+        turn.end()
         raise
 
 
 class LiveResponse(Response):
     """Sends what the generator gives. An error in its middle breaks the body off without an end, so that nobody takes
     what came for the whole. The generator is closed when the client goes away, and stopped by an error when the
-    server does; its place is given back."""
+    server does; its place is given back, to the next one already when the client goes."""
 
     def __init__(
         self,
         gate: Gate,
-        client: str,
+        turn: Turn,
         first: bytes,
         chunks: Generator[bytes, None, None],
         *,
         headers: Mapping[str, str],
+        on_left: Callable[[], None],
     ) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
         self._gate = gate
-        self._client = client
+        self._turn = turn
+        self._on_left = on_left
         self._first = first
         self._chunks = chunks
         self._is_left = False
@@ -84,7 +87,7 @@ class LiveResponse(Response):
                 try:
                     await self._gate.in_thread(self._end)
                 finally:
-                    self._gate.leave(self._client)
+                    self._turn.end()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -97,7 +100,7 @@ class LiveResponse(Response):
         except VoxportError as error:
             _log.warning("a stream broke off", extra={"code": error.code})
         except TimeoutError:
-            self._is_left = True
+            self._leave()
             _log.info("a stream's reader takes nothing any more")
         except Exception:
             _log.exception("a stream broke off for a reason of our own")
@@ -107,8 +110,14 @@ class LiveResponse(Response):
     async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._is_left = True
+        self._leave()
         scope.cancel()
+
+    def _leave(self) -> None:
+        """The place is given back at once: the piece in work may take long."""
+        self._is_left = True
+        self._on_left()
+        self._turn.caller_left()
 
     def _end(self) -> None:
         """Of a generator that is at its end already, nothing is left to do."""

@@ -48,7 +48,7 @@ _CLONE_LANGUAGE: Final = "en"
 _MOST_CALLS: Final = 30  # the largest plan's
 _FIRST_CALLS: Final = 2  # the smallest plan's
 MODEL: Final = "eleven_multilingual_v2"
-_PAUSES: Final = (0.25, 4.0)  # seconds between two tries of a call that was refused: the shortest, the longest
+_PAUSES: Final = (0.25, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
 _LOOKS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
 """Seconds before each look for a voice whose making was not answered."""

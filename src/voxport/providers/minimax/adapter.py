@@ -48,7 +48,7 @@ _SAMPLE_SECONDS: Final = 10  # the least that it takes
 _UNUSED_DAYS: Final = 7.0
 _MOST_CALLS: Final = 20
 _FIRST_CALLS: Final = 4
-_PAUSES: Final = (0.5, 8.0)  # seconds between two tries of a call that was refused: the shortest, the longest
+_PAUSES: Final = (0.5, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
 _ACTIVATION: Final = "Hello."
 """A clone exists for good only once it has spoken: the shortest text that is speech."""
 _MOST_IDS: Final = 5

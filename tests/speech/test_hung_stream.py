@@ -1,0 +1,73 @@
+"""A stream whose encoder hangs ends: its place is free, its hold settled, with a listener and without."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from functools import partial
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.client import Client
+from tests.support.providers import Humming
+from tests.support.server import serving, wait_until
+from voxport.billing.verify import verify
+from voxport.media.feed import SAMPLE_RATE
+from voxport.media.live import live
+from voxport.speech import service
+
+TTS = "/v1/proxy/core-tts"
+BODY = {"text": "Hello, this is a voice.", "voice_id": "hum", "provider": "local", "stream": True}
+
+
+@pytest.mark.parametrize("is_left", [False, True], ids=["listener stays", "listener leaves"])
+def test_a_hung_encoder_ends_the_stream(
+    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch, is_left: bool
+) -> None:
+    monkeypatch.setattr(service, "live", partial(live, stall_seconds=2.0))
+    gate = singer.app.state.gates.of("local")
+    places, hung = gate.free, threading.Event()
+    humming.provider.samples, humming.provider.pieces = 300 * SAMPLE_RATE, 300
+    made: list[int] = []
+
+    def heard(number: int) -> None:
+        made.append(number)
+        if number == 3:
+            for child in psutil.Process().children():
+                if "pipe:1" in child.cmdline():
+                    os.kill(child.pid, signal.SIGSTOP)
+            hung.set()
+
+    humming.provider.heard = heard
+    with serving(singer) as port:
+        with _asked(singer, port) as connection:
+            received = connection.recv(65_536)
+            assert received.startswith(b"HTTP/1.1 200")
+            assert hung.wait(20)
+            while not is_left and (data := connection.recv(65_536)):
+                received += data
+        wait_until(lambda: singer.balance()["held"] == 0, seconds=30, what="the end of the hold")
+        wait_until(lambda: gate.free == places, seconds=10, what="the place")
+    if is_left:
+        assert singer.balance()["credits"] == pytest.approx(100 - 0.01 * len(made), abs=0.011)
+    else:
+        assert not received.endswith(b"0\r\n\r\n")
+        assert singer.balance()["credits"] == 100
+    assert not [child for child in psutil.Process().children() if "pipe:1" in child.cmdline()]
+    assert verify(singer.gateway.database) == []
+
+
+def _asked(client: Client, port: int, **fields: Any) -> socket.socket:
+    body = json.dumps({**BODY, **fields}).encode()
+    head = (
+        f"POST {TTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection = socket.create_connection(("127.0.0.1", port), 30)
+    connection.sendall(head.encode() + body)
+    return connection
