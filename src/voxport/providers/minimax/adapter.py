@@ -307,6 +307,8 @@ def _events(streamed: Streamed) -> Iterator[bytes]:
     if _is_json(streamed):
         yield _audio(streamed.read())
         return
+    if streamed.headers.get("content-type", "").startswith("text/html"):
+        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.without_body())
     has_spoken = False
     for line in _lines(streamed.parts):
         if not line.startswith(b"data:"):
