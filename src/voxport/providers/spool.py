@@ -73,12 +73,12 @@ class Spool:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda at=position: self._size > at or self._is_ended)  # type: ignore[misc]
-                size, failure = self._size, self._failure
+                size, is_ended, failure = self._size, self._is_ended, self._failure
             while position < size:
                 content = os.pread(self._file.fileno(), min(_CHUNK_BYTES, size - position), position)
                 position += len(content)
                 yield content
-            if self._is_ended and position >= self._size:
+            if is_ended:  # as it was when the size was read: what came later is looked at in the next round
                 if failure is not None:
                     raise failure
                 return
