@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from voxport.engine import LANGUAGES, TextNotSpeakable
-from voxport.engine.text import check_alphabet, clauses, clean, sentences, without_foreign
+from voxport.engine.foreign import unspoken_words, without_unspoken
+from voxport.engine.text import check_alphabet, clauses, clean, sentences
 
 
 def test_control_characters_are_whitespace_and_invisible_ones_vanish() -> None:
@@ -13,8 +14,8 @@ def test_control_characters_are_whitespace_and_invisible_ones_vanish() -> None:
     assert clean("co\u00adoper\u200bate") == "cooperate"
 
 
-def test_an_empty_line_ends_a_paragraph_and_a_single_line_break_does_not() -> None:
-    assert clean("a title\n\nthe first line\nthe second") == "a title\nthe first line the second"
+def test_an_empty_line_ends_a_paragraph_and_a_line_break_behind_a_short_line_stays() -> None:
+    assert clean("a title\n\nthe first line\nthe second") == "a title\n\nthe first line\nthe second"
 
 
 def test_look_alike_letters_become_plain_ones_and_decomposed_ones_are_composed() -> None:
@@ -66,10 +67,22 @@ def test_marks_and_emoji_alone_are_nothing_to_speak(text: str) -> None:
         check_alphabet(text, "en-us")
 
 
-def test_a_few_foreign_letters_are_left_out_and_greek_is_read_by_name() -> None:
-    text = "The city of Москва, and the number π"
+def test_letters_that_no_voice_reads_are_left_out_and_named() -> None:
+    text = "The city of 東京, and Москва, and the number π"
     check_alphabet(text, "en-us")
-    assert without_foreign(text, "en-us").split() == ["The", "city", "of", ",", "and", "the", "number", "π"]
+    assert without_unspoken(text, "en-us").split() == [
+        "The",
+        "city",
+        "of",
+        ",",
+        "and",
+        "Москва,",
+        "and",
+        "the",
+        "number",
+        "π",
+    ]
+    assert unspoken_words(text, "en-us") == ["東京"]
 
 
 def test_hindi_takes_devanagari_and_latin_alike() -> None:

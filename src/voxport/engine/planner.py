@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from voxport.engine.chunk import Chunk
+from voxport.engine.cutting import Passage, cut, cut_raw, needs_mark, opening
 from voxport.engine.errors import TextNotSpeakable
-from voxport.engine.normalise import spoken
+from voxport.engine.foreign import without_unspoken
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.prosody import symbols_of
 from voxport.engine.symbols import to_tokens
-from voxport.engine.text import check_alphabet, clauses, clean, halves, opening, packed, sentences, without_foreign
+from voxport.engine.text import check_alphabet, readable, sentences
 
 _ENOUGH: Final = 100
 """Tokens from which a chunk is long enough to stand alone: prosody is poor on very short ones."""
@@ -26,8 +27,6 @@ memory of a synthesis grows with its length (590 MB in all at 150 tokens, 730 at
 _LONGEST_SAID: Final = 400
 """Characters from which a sentence is cut without asking how many tokens it has: there are more than 220 then, as
 a letter that is said has 0.6 symbols or more."""
-_CLAUSES: Final = 150
-"""Characters up to which the clauses of a sentence that is too long are kept together."""
 _BATCH: Final = 4_000
 """Characters that are phonemised with one question."""
 _PAUSE_PARAGRAPH: Final = 0.6
@@ -49,10 +48,9 @@ def plan(text: str, language: str, phonemizer: Phonemizer, *, first_short: bool 
 def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, first_short: bool = True) -> Iterator[Chunk]:
     """What `plan` gives, one by one, each as soon as it is known: the first sentence is not kept waiting by a long
     text. With `first_short` the first chunk is a few words only (20 to 60 tokens). Raises as `plan` does."""
-    cleaned = clean(text)
-    check_alphabet(cleaned, language)
-    paragraphs = [sentences(line, language) for line in without_foreign(cleaned, language).split("\n")]
-    wishes = _wishes(paragraphs, language, first_short)
+    read = readable(text)
+    check_alphabet(read, language)
+    wishes = _wishes(without_unspoken(read, language), language, first_short)
     pieces = (piece for batch in _batches(wishes) for piece in _pieces(batch, language, phonemizer))
     enough, held = _ENOUGH_FIRST if first_short else _ENOUGH, None
     for piece in pieces:
@@ -66,30 +64,31 @@ def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, first_short
     yield replace(held, pause_after=0.0)
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """A piece of text that is not phonemised yet, and the pause behind it."""
-
-    text: str
-    pause: float
-
-
-def _wishes(paragraphs: list[list[str]], language: str, first_short: bool) -> list[_Wish]:
-    wishes: list[_Wish] = []
-    for paragraph in paragraphs:
-        wishes += [_Wish(sentence, _PAUSE_SENTENCE) for sentence in paragraph]
-        if paragraph:
+def _wishes(text: str, language: str, first_short: bool) -> list[Passage]:
+    """The sentences of `text`. What a line without a mark says is closed by a dot, so that the next one does not run
+    into it; the last of the text keeps the melody that it has."""
+    wishes: list[Passage] = []
+    for paragraph in text.split("\n\n"):
+        for line in paragraph.split("\n"):
+            wishes += [
+                Passage(part, _PAUSE_SENTENCE)
+                for sentence in sentences(line, language)
+                for part in cut_raw(sentence, language)
+            ]
+            if wishes and needs_mark(wishes[-1].text):
+                wishes[-1] = replace(wishes[-1], closing=".")
+        if wishes:
             wishes[-1] = replace(wishes[-1], pause=_PAUSE_PARAGRAPH)
+    if wishes:
+        wishes[-1] = replace(wishes[-1], closing="")
     if first_short and wishes:
-        head, rest = opening(wishes[0].text, language)
-        pause = _PAUSE_CLAUSE if head[-1:] in ",;:—…" else 0.0
-        wishes[:1] = [_Wish(head, pause), replace(wishes[0], text=rest)] if rest else wishes[:1]
+        wishes[:1] = opening(wishes[0].read(language), language, clause_pause=_PAUSE_CLAUSE)
     return wishes
 
 
-def _batches(wishes: list[_Wish]) -> Iterator[list[_Wish]]:
+def _batches(wishes: list[Passage]) -> Iterator[list[Passage]]:
     """The first one alone, the others by thousands of characters."""
-    batch: list[_Wish] = []
+    batch: list[Passage] = []
     room = 0
     for wish in wishes:
         batch.append(wish)
@@ -101,27 +100,18 @@ def _batches(wishes: list[_Wish]) -> Iterator[list[_Wish]]:
         yield batch
 
 
-def _pieces(wishes: list[_Wish], language: str, phonemizer: Phonemizer) -> Iterator[Chunk]:
+def _pieces(wishes: list[Passage], language: str, phonemizer: Phonemizer) -> Iterator[Chunk]:
     """Each wish as one chunk, or as several where it doesn't fit the network; none where nothing is spoken."""
-    said = [spoken(wish.text, language) if len(wish.text) <= _LONGEST_SAID else None for wish in wishes]
-    fitting = [words for words in said if words is not None and len(words) <= _LONGEST_SAID]
+    read = [wish.read(language) for wish in wishes]
+    fitting = [wish.words for wish in read if len(wish.words) <= _LONGEST_SAID]
     symbols = iter(symbols_of(fitting, language, phonemizer))
-    for wish, words in zip(wishes, said, strict=True):
-        fits = words is not None and len(words) <= _LONGEST_SAID
+    for wish in read:
+        fits = len(wish.words) <= _LONGEST_SAID
         tokens = to_tokens(next(symbols)) if fits else ()
         if len(wish.text) > 1 and (not fits or len(tokens) > LONGEST):
-            for batch in _batches(_cut(wish)):
-                yield from _pieces(batch, language, phonemizer)
+            yield from _pieces(cut(wish, language, clause_pause=_PAUSE_CLAUSE), language, phonemizer)
         elif tokens:
             yield Chunk(wish.text, tokens[:LONGEST], wish.pause)
-
-
-def _cut(wish: _Wish) -> list[_Wish]:
-    """At clauses, else between words, else anywhere."""
-    parts, inner = packed(clauses(wish.text), min(_CLAUSES, len(wish.text) // 2)), _PAUSE_CLAUSE
-    if len(parts) == 1:
-        parts, inner = halves(wish.text), 0.0
-    return [*(_Wish(part, inner) for part in parts[:-1]), _Wish(parts[-1], wish.pause)]
 
 
 def _together(last: Chunk | None, piece: Chunk, enough: int) -> Chunk | None:

@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from voxport.engine.abbreviations import keeps_dot
+from voxport.engine.foreign import with_foreign_words
+from voxport.engine.languages import BY_MISAKI
 from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.text import keeps_dot
+from voxport.engine.sounds import CLOSE, OPEN, with_sounds
 
 _AS_KOKORO_WRITES: Final = str.maketrans(
     {
@@ -45,7 +48,7 @@ _AS_KOKORO_WRITES: Final = str.maketrans(
         "]": ")",
     }
 )
-_MARK: Final = re.compile(r"([—“”\"()]++|(?<![;:,.!?…])[;:,.!?…]++(?=[\s—“”\"()']|$))")
+_MARK: Final = re.compile(r"(\ue000[^\ue001]*+\ue001|[—“”\"()]++|(?<![;:,.!?…])[;:,.!?…]++(?=[\s—“”\"()']|$))")
 """Quotes, brackets and dashes anywhere; the others only where a word has ended: not in `3.14` or `example.com`."""
 
 _WORD: Final = re.compile(r"\w")
@@ -56,6 +59,9 @@ _LONG_WORD: Final = re.compile(r"\S{60}(?=\S)")
 def symbols_of(sentences: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
     """Kokoro's symbols of each sentence as `normalise.spoken` gives it, empty where nothing of it is spoken; all
     with one call of the phonemizer."""
+    if language not in BY_MISAKI:
+        sentences = [with_sounds(sentence, language) for sentence in sentences]
+        sentences = with_foreign_words(sentences, language, phonemizer)
     cut = [_parts(sentence) for sentence in sentences]
     said = [_LONG_WORD.sub(r"\g<0> ", part) for parts in cut for part in parts[::2] if _WORD.search(part)]
     symbols = iter(phonemizer.symbols(said, language))
@@ -75,7 +81,8 @@ def _written(parts: list[str], symbols: Iterator[str]) -> str:
         for i, part in enumerate(parts)
     ]
     whole = " ".join("".join(written).split())
-    return re.sub(r" (?=[;:,.!?…)”])", "", whole) if any(_WORD.search(part) for part in parts[::2]) else ""
+    is_spoken = any(_WORD.search(part) for part in parts[::2]) or any(part[:1] == OPEN for part in parts[1::2])
+    return re.sub(r" (?=[;:,.!?…)”])", "", whole) if is_spoken else ""
 
 
 def _with_dashes(sentence: str) -> str:
@@ -93,7 +100,10 @@ def _give_dots_back(parts: list[str]) -> None:
 
 
 def _mark(mark: str) -> str:
-    """A run of marks as one of each kind, dots as an ellipsis: `?!?!` is `?!`, `...` is `…`."""
+    """A run of marks as one of each kind, dots as an ellipsis: `?!?!` is `?!`, `...` is `…`. What is symbols already
+    stays."""
+    if mark[:1] == OPEN:
+        return mark.strip(OPEN + CLOSE)
     return "".join(dict.fromkeys(re.sub(r"\.{2,}", "…", mark)))
 
 

@@ -76,6 +76,10 @@ _OTHER: Final = [
     ("ɔ^ɪ", "Y"),
     ("^", ""),
     ("-", ""),
+    # Of words in other alphabets: the nearest that the network knows.
+    ("ɭ", "l"),
+    ("ɫ", "l"),
+    ("ʑ", "ʒ"),
 ]
 
 

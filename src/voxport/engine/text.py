@@ -6,31 +6,25 @@ import re
 import unicodedata
 from collections import Counter
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Final
 
+from voxport.engine.abbreviations import ends_sentence
+from voxport.engine.alphabets import alphabet, belongs, is_letter
 from voxport.engine.errors import TextNotSpeakable
 from voxport.engine.languages import LANGUAGES
-from voxport.engine.normalise.wordings import WORDINGS
+from voxport.engine.lines import paragraphs_of
+from voxport.engine.markup import without_markup
 
-_LATIN: Final = ("LATIN", "FEMININE", "MASCULINE", "MICRO")
-_ALPHABETS: Final = {
-    "hi": ("DEVANAGARI",),
-    "ja": ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),
-    "zh": ("CJK",),
-}
-"""What a language is written in besides Latin letters: the first words of the letters' Unicode names."""
-_OPENING_LEAST: Final = 20
-_OPENING_MOST: Final = 70
-"""Characters of an opening: about 20 to 60 symbols, two to four seconds of speech."""
 _ENDS: Final = ".!?…।"
 _CLOSERS: Final = "\"'”’»)]"
 _SENTENCE_END: Final = re.compile(
     rf"(?<![{_ENDS}])[{_ENDS}]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|(?<![。！？])[。！？]++[」』”）】]*+"
 )
 """Japanese and Chinese have no space behind theirs."""
-_LAST_WORD: Final = re.compile(r"[\w.-]+\.$")
-_NEXT: Final = re.compile(r"\s*(\S)?")
+_CUT_WORD: Final = re.compile("\u00ad[ \t]{0,9}(?:\r\n?|\n)[ \t]{0,9}")
+_BREAK: Final = re.compile("\r\n?|[\v\x1c-\x1e\x85\u2028]")
+_PARAGRAPH: Final = re.compile("[\f\u2029]")
 _CLAUSE_END: Final = re.compile(
     rf"(?<![,;:—…])[,;:—…]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|[，、；：]++|—|\s[–-]+(?=\s)|(?<=[\w)])\s(?=\([^()]{{20,}}\))"
 )
@@ -38,22 +32,27 @@ _CLAUSE_END: Final = re.compile(
 
 
 def clean(text: str) -> str:
-    """One line per paragraph: control characters are whitespace, look-alike letters (full width, mathematical,
-    ligatures) their plain ones, and a decomposed letter is composed."""
-    plain = "".join(map(_plain, unicodedata.normalize("NFC", text)))
-    lines = (" ".join(line.split()) for line in plain.split("\n"))
-    paragraphs = (" ".join(group) for filled, group in groupby(lines, bool) if filled)
-    return "\n".join(paragraphs)
+    """Paragraphs with an empty line between them, and a line break where one pauses (`lines.py`): control characters
+    are whitespace, look-alike letters (full width, mathematical, ligatures) their plain ones, and a decomposed letter
+    is composed."""
+    broken = _BREAK.sub("\n", _PARAGRAPH.sub("\n\n", _CUT_WORD.sub("", unicodedata.normalize("NFC", text))))
+    plain = "".join(map(_plain, broken))
+    return "\n\n".join("\n".join(lines) for lines in paragraphs_of(plain))
+
+
+def readable(text: str) -> str:
+    """`clean` of a text whose tags, comments and entities are not spoken."""
+    return clean(without_markup(text))
 
 
 def check_alphabet(text: str, language: str) -> None:
     """Raise TextNotSpeakable where most letters are foreign to `language`, or where there is nothing to say."""
     if language not in LANGUAGES:
         raise TextNotSpeakable(f"The language {language!r} is not spoken.{_spoken()}", language=language)
-    letters = {c: count for c, count in Counter(text).items() if _is_letter(c)}
-    foreign = {c: count for c, count in letters.items() if not _belongs(c, language)}
+    letters = {c: count for c, count in Counter(text).items() if is_letter(c)}
+    foreign = {c: count for c, count in letters.items() if not belongs(c, language)}
     if sum(foreign.values()) * 2 > sum(letters.values()):
-        alphabets = sorted({_alphabet(character).title() for character in foreign})
+        alphabets = sorted({alphabet(character).title() for character in foreign})
         raise TextNotSpeakable(
             f"The text is written in an alphabet ({', '.join(alphabets[:3])}) that the language {language!r} "
             f"can't speak.{_spoken()}",
@@ -65,23 +64,21 @@ def check_alphabet(text: str, language: str) -> None:
         )
 
 
-def without_foreign(text: str, language: str) -> str:
-    """The text without letters of another alphabet, which espeak-ng would name one by one. Greek stays: its
-    letters are read by their names (`π`)."""
-    foreign = {c for c in set(text) if _is_letter(c) and not _belongs(c, language) and _alphabet(c) != "GREEK"}
-    return text.translate(dict.fromkeys(map(ord, foreign), " "))
-
-
 def sentences(paragraph: str, language: str) -> list[str]:
     """The sentences of one paragraph. A dot that belongs to an abbreviation or an initial does not end one, unless
     the abbreviation can stand last and a capital follows: "and so on, etc. Then"."""
-    ends = [m.end() for m in _SENTENCE_END.finditer(paragraph) if _ends_sentence(paragraph, m, language)]
+    ends = [m.end() for m in _SENTENCE_END.finditer(paragraph) if ends_sentence(paragraph, m, language)]
     return _cut(paragraph, ends)
 
 
 def clauses(sentence: str) -> list[str]:
     """The clauses of one sentence, each with the mark that ends it."""
-    return _cut(sentence, [match.end() for match in _CLAUSE_END.finditer(sentence)])
+    return _cut(sentence, clause_ends(sentence))
+
+
+def clause_ends(sentence: str) -> list[int]:
+    """Where the clauses of a sentence end, behind the mark of each."""
+    return [match.end() for match in _CLAUSE_END.finditer(sentence)]
 
 
 def packed(parts: list[str], limit: int) -> list[str]:
@@ -106,55 +103,6 @@ def halves(text: str) -> list[str]:
     return [text[:cut].strip(), text[cut:].strip()]
 
 
-def opening(sentence: str, language: str) -> tuple[str, str]:
-    """The first few words of a sentence, up to where one may breathe, and its rest: for a first sound soon.
-
-    That is its first clauses, or what stands before a word like "and" or "which" where no clause ends in time.
-    """
-    if len(sentence) <= _OPENING_MOST:
-        return sentence, ""
-    for end in (match.end() for match in _CLAUSE_END.finditer(sentence, 0, _OPENING_MOST)):
-        if end >= _OPENING_LEAST:
-            return sentence[:end].strip(), sentence[end:].strip()
-    words = re.finditer(r" (\w+)", sentence[:_OPENING_MOST])
-    breaths = [m.start() for m in words if m.start() >= _OPENING_LEAST and m[1].lower() in WORDINGS[language].breaths]
-    cut = breaths[-1] if breaths else sentence.rfind(" ", _OPENING_LEAST, _OPENING_MOST)
-    return (sentence[:cut].strip(), sentence[cut:].strip()) if cut > 0 else (sentence, "")
-
-
-def keeps_dot(word: str) -> bool:
-    """Whether a dot behind `word` belongs to it: "U.S.A", or an initial, "J"."""
-    return "." in word or (len(word) == 1 and word.isupper())
-
-
-def _ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
-    if match.group() != ".":
-        return True
-    last = _LAST_WORD.search(text, max(0, match.start() - 40), match.end())
-    if last is None:
-        return True
-    if language not in WORDINGS:
-        return not keeps_dot(last.group()[:-1])
-    wording, two_words = WORDINGS[language], _in_two_words(language)
-    word = next((key for key in two_words if text.endswith(key, 0, match.end())), last.group())
-    following = _NEXT.match(text, match.end())
-    start = following.group(1) if following and following.group(1) else ""
-    if word in wording.titles or any(key.startswith(f"{word} ") for key in two_words):
-        return False
-    if word in wording.before_numbers:
-        return not start.isdecimal()
-    if word in wording.abbreviations:
-        return not start.islower() and start not in "(,;"
-    return not keeps_dot(word[:-1])
-
-
-@cache
-def _in_two_words(language: str) -> tuple[str, ...]:
-    """Abbreviations in two words: "p. ej."."""
-    wording = WORDINGS[language]
-    return tuple(key for key in (*wording.titles, *wording.abbreviations) if " " in key)
-
-
 def _cut(text: str, ends: list[int]) -> list[str]:
     bounds = [0, *ends, len(text)]
     pieces = (text[start:end].strip() for start, end in pairwise(bounds))
@@ -172,21 +120,6 @@ def _plain(character: str) -> str:
         if compatible.isascii() and compatible.isalpha():
             return compatible
     return character
-
-
-@cache
-def _is_letter(character: str) -> bool:
-    return unicodedata.category(character) in ("Lu", "Ll", "Lt", "Lo")
-
-
-def _belongs(character: str, language: str) -> bool:
-    return _alphabet(character) in (*_LATIN, *_ALPHABETS.get(language, ()))
-
-
-@cache
-def _alphabet(character: str) -> str:
-    """The first word of the letter's Unicode name: LATIN, CYRILLIC, CJK, ARABIC, DEVANAGARI, …"""
-    return unicodedata.name(character, "unknown").split()[0]
 
 
 def _spoken() -> str:

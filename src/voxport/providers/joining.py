@@ -144,8 +144,9 @@ def _parts(text: str, language: str, limit: int) -> list[str]:
     """Of at most `limit` characters, each with something to speak; one that ends a paragraph ends with a line break."""
     parts: list[str] = []
     known = _ABBREVIATIONS.get(language.partition("-")[0], "en-us")
-    for paragraph in clean(text).split("\n"):
-        fitting = [piece for sentence in sentences(paragraph, known) for piece in _fitting(sentence, limit)]
+    for paragraph in clean(text).split("\n\n"):
+        whole = [sentence for line in paragraph.split("\n") for sentence in sentences(line, known)]
+        fitting = [piece for sentence in whole for piece in _fitting(sentence, limit)]
         lines = [line for line in packed(fitting, limit) if any(character.isalnum() for character in line)]
         parts += [*lines[:-1], *(f"{line}\n" for line in lines[-1:])]
     return parts

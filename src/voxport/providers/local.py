@@ -25,7 +25,7 @@ from voxport.engine import (
     stock_voice_list,
 )
 from voxport.engine.loudness import Leveller, Memory
-from voxport.engine.text import check_alphabet, clean
+from voxport.engine.text import check_alphabet, readable
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
     NO_SETTINGS,
@@ -115,7 +115,7 @@ class LocalProvider:
 
     def check_text(self, text: str, language: str) -> None:
         try:
-            check_alphabet(clean(text), language)
+            check_alphabet(readable(text), language)
         except TextNotSpeakable as error:
             raise _not_speakable(error) from error
 

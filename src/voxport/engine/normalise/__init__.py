@@ -14,14 +14,18 @@ from typing import Final
 from voxport.engine.languages import BY_MISAKI
 from voxport.engine.normalise import (
     amounts,
+    articles,
+    calendar_names,
     clock,
     dates,
     grouped,
     identifiers,
+    items,
     marks,
     money,
     numerals,
     ordinals,
+    paths,
     phones,
     rates,
     romans,
@@ -33,9 +37,12 @@ from voxport.engine.normalise import (
 from voxport.engine.normalise.speech import speech
 
 _READERS: Final = (
+    items.read,
     web.read,
     clock.read,
     romans.read,
+    paths.read,
+    calendar_names.read,
     words.read,
     identifiers.read,
     phones.read,
@@ -43,12 +50,14 @@ _READERS: Final = (
     grouped.read,
     signs.read,
     dates.read,
+    articles.read,
     rates.read,
     numerals.read_shapes,
     money.read,
     scales.read,
     amounts.read,
     numerals.read,
+    paths.read_slashes,
     marks.read,
 )
 

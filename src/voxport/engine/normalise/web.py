@@ -24,7 +24,7 @@ _SPELT: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{2,4}", re.IGNORECASE)
 
 
 def read(text: str, speech: Speech) -> str:
-    text = _EMAIL.sub(lambda match: _said(match.group(), speech), text)
+    text = _EMAIL.sub(lambda match: said_address(match.group(), speech), text)
     return _URL.sub(lambda match: _url(match.group(), speech), text)
 
 
@@ -35,10 +35,11 @@ def _url(written: str, speech: Speech) -> str:
         address += ")"
     tail = written[len(address) :]
     address = re.sub(r"^[a-z]+://", "", address, flags=re.IGNORECASE).rstrip("/")
-    return f"{_said(address, speech)}{tail}" if address else written
+    return f"{said_address(address, speech)}{tail}" if address else written
 
 
-def _said(address: str, speech: Speech) -> str:
+def said_address(address: str, speech: Speech) -> str:
+    """The words and signs of an address or a path, one by one."""
     return f" {' '.join(_piece(piece, speech) for piece in _PIECE.findall(address))} "
 
 

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
+from voxport.engine.normalise.function_words import OPENERS
+from voxport.engine.normalise.shortened import BEFORE_CAPITALS, looks_shortened, shortened
 from voxport.engine.normalise.speech import Speech
+from voxport.engine.normalise.wordlist import words_of
 
 _ROMAN: Final = r"(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})"
-_STREET: Final = re.compile(r"(?<=[a-z] )St(?:\.(?= [a-z]|[,;:)])|(?=[,;:.)]?\s*$)|(?=[,;:)]))")
-"""Behind a name, and before no other one: "Main St., St. John"."""
+_LETTER: Final = r"[\w\u0900-\u0963\u0970-\u097f.]"
+"""What an abbreviation does not begin behind: letters, with the vowel signs of Devanagari, which are no `\\w`."""
+_STREET: Final = re.compile(
+    r"(?<![\w.])([A-Z][\w'’]{1,30}|\d{1,4}(?:st|nd|rd|th)) (St|Dr)"
+    r"(?:\.(?= [a-z]|[,;:)])|(\.)(?= [A-Z])|(?=[,;:.)]?\s*$)|(?=[,;:)])|(?= [a-z]))"
+)
+"""Behind a name, and before no other one: "Main St., St. John", "Elm Dr. near Dr. Elm"."""
+_NO_STREETS: Final = words_of("hello hi hey dear thanks thank yes ok okay sorry ask see call sir saint mr mrs")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10}
 _AFTER_FIRST: Final = re.compile(r"\s*(?:[,.;:!?)]|$)| (?:of|de|di|was|and|is|y|et|e) ")
 _END: Final = re.compile(r"[\"'”’»)]*\s*$")
+_NEXT_WORD: Final = re.compile(r" ([^\W\d_][\w'’]*)")
+_UNKNOWN: Final = re.compile(r"(?<![\w.@/\\-])([^\W\d_]{2,6})\.(?= [a-z0-9à-ÿ])")
 
 
 def read(text: str, speech: Speech) -> str:
-    wording = speech.wording
-    if wording.before_numbers:
-        text = _numbered(speech).sub(lambda m: f"{wording.before_numbers[m[1]]} ", text)
+    wording, known = speech.wording, shortened(speech.language)
+    if known.before_numbers:
+        text = _numbered(speech).sub(lambda m: f"{known.before_numbers[m[1]]} ", text)
     if wording.rules == "en":
-        text = _STREET.sub("Street", text)
-    text = _abbreviations(speech).sub(lambda m: _in_full(m, {**wording.abbreviations, **wording.titles}), text)
+        text = _STREET.sub(_street, text)
+    text = _abbreviations(speech).sub(lambda m: _in_full(m, speech), text)
+    text = _UNKNOWN.sub(lambda m: m[1] if looks_shortened(m[1], speech.language) else m[0], text)
     if not re.search(r"[IVX]", text):
         return text
     if wording.century:
@@ -32,10 +43,33 @@ def read(text: str, speech: Speech) -> str:
     return _romans().sub(lambda m: _roman(m, speech), text)
 
 
-def _in_full(match: re.Match[str], words: Mapping[str, str]) -> str:
+def _in_full(match: re.Match[str], speech: Speech) -> str:
     """The words, and the dot where it ended the sentence too: "etc."."""
-    end = "." if match[1].endswith(".") and _END.match(match.string, match.end()) else ""
-    return words[match[1]] + end
+    short, known = match[1], shortened(speech.language)
+    ends = short.endswith(".") and (
+        _END.match(match.string, match.end()) is not None
+        or (short in known.anywhere and _opens(match.string, match.end(), speech))
+    )
+    full = {**known.anywhere, **known.titles}[short]
+    following = match.string[match.end() : match.end() + 1]
+    return f"{full}{'.' if ends else ' ' if following.isalnum() else ''}"
+
+
+def _street(match: re.Match[str]) -> str:
+    name = match[1].lower()
+    if name in OPENERS["en"] or name in _NO_STREETS:
+        return match.group()
+    if match[3]:
+        following = _NEXT_WORD.match(match.string, match.end())
+        if following is None or following[1].lower() not in OPENERS["en"]:
+            return match.group()
+    return f"{match[1]} {'Street' if match[2] == 'St' else 'Drive'}{match[3] or ''}"
+
+
+def _opens(text: str, at: int, speech: Speech) -> bool:
+    """Whether a sentence begins here: with a word that has a capital and is no name."""
+    following = _NEXT_WORD.match(text, at)
+    return following is not None and following[1][0].isupper() and following[1].lower() in OPENERS[speech.wording.rules]
 
 
 def _roman(match: re.Match[str], speech: Speech) -> str:
@@ -61,14 +95,30 @@ def _value(numeral: str) -> int:
 
 @cache
 def _abbreviations(speech: Speech) -> re.Pattern[str]:
-    keys = sorted({*speech.wording.abbreviations, *speech.wording.titles}, key=len, reverse=True)
-    return re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, keys))})(?!\w)")
+    """A title may stand without a space before its name ("Mr.Smith"), and some without a dot are words elsewhere."""
+    known = shortened(speech.language)
+    titles = [key for key in known.titles if key.endswith(".") and key.count(".") == 1 and len(key) > 2]
+    joined = "|".join(map(re.escape, sorted(titles, key=len, reverse=True)))
+    before_name = rf"|(?:{joined})(?=[^\W\d_])" if joined else ""
+    keys = sorted({*known.anywhere, *known.titles}, key=len, reverse=True)
+    written = "|".join(
+        re.escape(key)
+        + ("" if key.endswith(".") else r"(?!\.[^\W\d_])")
+        + (r"(?= [A-ZÀ-Þ])" if key in BEFORE_CAPITALS else "")
+        for key in keys
+    )
+    return re.compile(rf"(?<!{_LETTER})((?:{written})(?!{_LETTER[:-2]}]){before_name})")
 
 
 @cache
 def _numbered(speech: Speech) -> re.Pattern[str]:
-    keys = sorted(speech.wording.before_numbers, key=len, reverse=True)
-    return re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, keys))})\s?(?=\d)")
+    """Before digits ("Apt. 4B", "No. A4", "tel. (11) 5555") and Roman numerals ("Cap. IV")."""
+    keys = sorted(shortened(speech.language).before_numbers, key=len, reverse=True)
+    written = "|".join(map(re.escape, keys))
+    roman = r"(?<=[^\W\d_]{3}\. )(?:[IVX]{2,6}(?!\w)|[IVX](?=[,.;:)]|$| [a-z(]))"
+    letter = r"(?<=[^\W\d_]{2}\. )[B-DF-HJ-NP-XZ](?![\w.'’])"
+    number = rf"[(+]?\d|(?<=\. )[A-Z]\d|{letter}|{roman}"
+    return re.compile(rf"(?<!{_LETTER})({written})\s?(?={number})")
 
 
 @cache

@@ -1,0 +1,31 @@
+"""The alphabet of a letter, and whether a language is written in it."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import Final
+
+_LATIN: Final = ("LATIN", "FEMININE", "MASCULINE", "MICRO")
+_ALPHABETS: Final = {
+    "hi": ("DEVANAGARI",),
+    "ja": ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),
+    "zh": ("CJK",),
+}
+"""What a language is written in besides Latin letters: the first words of the letters' Unicode names."""
+
+
+@cache
+def is_letter(character: str) -> bool:
+    return unicodedata.category(character) in ("Lu", "Ll", "Lt", "Lo")
+
+
+def belongs(character: str, language: str) -> bool:
+    """Whether `language` is written with the letter."""
+    return alphabet(character) in (*_LATIN, *_ALPHABETS.get(language, ()))
+
+
+@cache
+def alphabet(character: str) -> str:
+    """The first word of the letter's Unicode name: LATIN, CYRILLIC, CJK, ARABIC, DEVANAGARI, …"""
+    return unicodedata.name(character, "unknown").split()[0]

@@ -1,0 +1,7 @@
+"""A list of words as it is written in this package's data: with spaces between."""
+
+from __future__ import annotations
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())

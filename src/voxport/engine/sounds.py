@@ -1,0 +1,52 @@
+"""Sounds that are written without a vowel, "Hmm", "Shh", "Brr": as they sound, where espeak-ng would spell them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+OPEN: Final = "\ue000"
+CLOSE: Final = "\ue001"
+"""Around symbols that stand in a text already (`prosody.py` leaves them as they are). No text that was cleaned has
+these characters."""
+
+_SOUNDS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
+    (r"h+m{2,}|hm|hmph", {"": "həm"}),
+    (r"m+hm+", {"": "mhˈəm"}),
+    (r"m{2,}", {"": "mːː"}),
+    (r"sh{2,}|s{2,}h{2,}|s{3,}h+|ssht?(?=[!,.…])", {"": "ʃːː"}),
+    (r"s{3,}t?", {"": "sːː"}),
+    (r"b?z{3,}", {"": "zːː"}),
+    (r"br{2,}", {"": "brːː", "en": "bɹːː", "fr": "bʁːː"}),
+    (r"gr{2,}", {"": "ɡrːː", "en": "ɡɹːː", "fr": "ɡʁːː"}),
+    (r"p{1,2}s{1,}t|ps{2,}", {"": "psːt"}),
+    (r"pf{2,}", {"": "pfː"}),
+    (r"pf+t+", {"": "pfːt"}),
+    (r"t[sc]k(?:[ -]t[sc]k)*|tch", {"": "tsk"}),
+    (r"chs{2,}t?|chs+t", {"": "ʧsːt"}),
+    (r"ch{3,}", {"": "ʃːː"}),
+    (r"uh{2,}", {"en": "ˈʌː"}),
+    (r"ah{3,}|aa+h+", {"en": "ˈɑː"}),
+    (r"oo+h{2,}|ooo+h+", {"en": "ˈuː"}),
+    (r"ew{2,}", {"en": "ˈiːu"}),
+)
+"""What is written, and Kokoro's symbols for it, by language where it differs; `""` are all."""
+_ACRONYMS: Final = frozenset(["PST", "MM", "HM", "SSH", "SSS", "TCH", "TCK"])
+_ANY: Final = re.compile(
+    "(?<![\\w'’.@/_-])(?:" + "|".join(f"(?P<s{n}>{written})" for n, (written, _) in enumerate(_SOUNDS)) + ")"
+    "(?![\\w'’@/_]|\\.\\w)",
+    re.IGNORECASE,
+)
+
+
+def with_sounds(said: str, language: str) -> str:
+    """`said` (as `normalise.spoken` gives it) with such sounds as symbols between OPEN and CLOSE."""
+    return _ANY.sub(lambda match: _symbols(match, language.partition("-")[0]), said)
+
+
+def _symbols(match: re.Match[str], language: str) -> str:
+    if match.group() in _ACRONYMS or match.lastgroup is None:
+        return match.group()
+    symbols = _SOUNDS[int(match.lastgroup[1:])][1]
+    said = symbols.get(language, symbols.get(""))
+    return match.group() if said is None else f"{OPEN}{said}{CLOSE}"
