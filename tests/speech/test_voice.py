@@ -31,7 +31,7 @@ def test_the_language_is_the_voices_own_until_another_is_asked_for(singer: Clien
     assert [call["language"] for call in humming.provider.asked] == ["en-us", "en-us", "fr-fr", "fr-fr"]
 
 
-@pytest.mark.parametrize("language", ["de", "en", "", "klingon", "en-us "])
+@pytest.mark.parametrize("language", ["de", "english", "", "klingon", "en-us "])
 def test_an_unknown_language_is_422_and_lists_what_is_spoken(singer: Client, language: str) -> None:
     answer = singer.post(TTS, {**BODY, "language": language})
     assert answer.status_code == 422

@@ -20,6 +20,7 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
 from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
 from voxport.web.gate import GatesDep
+from voxport.web.headers import warnings_header
 from voxport.web.parts import part
 
 router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
@@ -107,6 +108,4 @@ def _spoken(body: InstantBody, result: InstantResult) -> Answer:
         "X-Gateway-Token-Cost": header(result.cost),
         "X-Gateway-Credit-Balance": header(result.balance),
     }
-    if result.warnings:
-        headers["X-Voxport-Warnings"] = " ".join(result.warnings).encode("ascii", "replace").decode()
-    return Answer(200, headers)
+    return Answer(200, headers | warnings_header(result.warnings))

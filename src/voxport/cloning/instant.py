@@ -24,7 +24,7 @@ from voxport.moderation.service import Moderation
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry, require_length
 from voxport.speech.lengths import require_text
-from voxport.speech.preparation import require_settings
+from voxport.speech.preparation import require_settings, text_warnings
 from voxport.speech.service import require_audio
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
@@ -53,6 +53,8 @@ class PreparedInstant:
     providers: tuple[Provider, ...]
     source: Source
     consent: Consent | None
+    warnings: tuple[str, ...] = ()
+    """What to know of the text."""
 
     def beginning_with(self, number: int) -> PreparedInstant:
         """The same with this provider first."""
@@ -103,19 +105,24 @@ class InstantCloning:
         usable: list[Provider] = []
         refusal: VoxportError | None = None
         source: Source | None = None
+        warnings: tuple[str, ...] = ()
         for provider in self._providers.cloning(request.provider, instant=True):
             try:
                 require_settings(provider, request.voice_settings)
                 source = source or self._samples.locate(caller.profile_id, request.audio_url)
-                provider.check_text(request.text, provider.capabilities().clone_language)
+                language = provider.capabilities().clone_language
+                told = text_warnings(provider, request.text, language, is_named=False)
                 usable.append(provider)
+                warnings = warnings or told
             except VoxportError as error:
                 refusal = refusal or error
         if source is None or not usable:
             assert refusal is not None
             raise refusal
         self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=None, service=SERVICE)
-        return PreparedInstant(caller, request.text, request.voice_settings, tuple(usable), source, request.consent)
+        return PreparedInstant(
+            caller, request.text, request.voice_settings, tuple(usable), source, request.consent, warnings
+        )
 
     def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> OpenCall:
         """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
@@ -148,7 +155,7 @@ class InstantCloning:
             claim.store(wav)
 
             def result(settled: Settled) -> InstantResult:
-                warnings = sample.report.warnings
+                warnings = (*sample.report.warnings, *prepared.warnings)
                 return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, warnings)
 
             def settle(tx: Session, settled: Settled) -> None:

@@ -6,7 +6,7 @@ the caller can do, and `Invalid` for a text that it can't speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
@@ -80,6 +80,8 @@ class Capabilities:
     is_hosted: bool = False
     """Its work is done, and billed, elsewhere: what became of a call may never be known, and a voice that it keeps may
     be gone one day. A voice of one that is not hosted is the file that it gave."""
+    missing_languages: Mapping[str, str] = field(default_factory=dict)
+    """Languages (two letters) that it would speak with more installed, each with the sentence that says what."""
     unused_days: float | None = None
     """Days after which it deletes a clone that nobody speaks with; None: it never does."""
 
@@ -136,8 +138,9 @@ class Provider(Protocol):
     def list_voices(self) -> list[StockVoice]:
         """The stock voices."""
 
-    def check_text(self, text: str, language: str) -> None:
-        """Raises Invalid where the text can't be spoken in the language. Costs no synthesis."""
+    def check_text(self, text: str, language: str) -> Sequence[str] | None:
+        """Raises Invalid where the text can't be spoken in the language. Gives a sentence for each thing in it that
+        will not be spoken, for the `warnings` of the answer; none or None where all will be. Costs no synthesis."""
 
     def clone(
         self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None

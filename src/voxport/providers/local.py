@@ -24,6 +24,8 @@ from voxport.engine import (
     VoiceFileError,
     stock_voice_list,
 )
+from voxport.engine.foreign import unspoken_words
+from voxport.engine.languages import BY_MISAKI
 from voxport.engine.loudness import Leveller, Memory
 from voxport.engine.text import check_alphabet, readable
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
@@ -47,6 +49,7 @@ from voxport.providers.base import (
 T = TypeVar("T")
 
 CLONE_LANGUAGE = "en-us"
+_WORDS_SHOWN, _WORD_SHOWN = 10, 30  # in a warning: words that are not spoken, and characters of each
 _ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
 
 
@@ -90,6 +93,7 @@ class LocalProvider:
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
             voice_settings=("speed",),
+            missing_languages=_missing_languages(),
             sample_min_seconds=sample_min_seconds,
             sample_max_seconds=sample_max_seconds,
         )
@@ -113,11 +117,13 @@ class LocalProvider:
     def list_voices(self) -> list[StockVoice]:
         return [StockVoice(voice.id, voice.name, voice.language, voice.gender) for voice in stock_voice_list()]
 
-    def check_text(self, text: str, language: str) -> None:
+    def check_text(self, text: str, language: str) -> list[str]:
+        read = readable(text)
         try:
-            check_alphabet(readable(text), language)
+            check_alphabet(read, language)
         except TextNotSpeakable as error:
             raise _not_speakable(error) from error
+        return _unspoken(read, language)
 
     def clone(
         self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
@@ -206,6 +212,23 @@ class LocalProvider:
             except EngineError as error:
                 raise _as_ours(error) from error
         raise AssertionError("unreachable")
+
+
+def _unspoken(text: str, language: str) -> list[str]:
+    """One sentence that names the words that no voice of the engine reads."""
+    words = [word if len(word) <= _WORD_SHOWN else f"{word[:_WORD_SHOWN]}…" for word in unspoken_words(text, language)]
+    if not words:
+        return []
+    more = f" and {len(words) - _WORDS_SHOWN} more" if len(words) > _WORDS_SHOWN else ""
+    return [f"Not spoken, in an alphabet that {language} voices can't read: {', '.join(words[:_WORDS_SHOWN])}{more}."]
+
+
+def _missing_languages() -> dict[str, str]:
+    return {
+        code: f"It needs packages that are not installed here: `make eastasian`, or `pip install 'voxport[{code}]'`."
+        for code in BY_MISAKI
+        if code not in LANGUAGES
+    }
 
 
 def _fingerprint(chunks: list[Chunk]) -> str:

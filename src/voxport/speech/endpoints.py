@@ -20,6 +20,7 @@ from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody,
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GatesDep
+from voxport.web.headers import warnings_header
 from voxport.web.live import live_response
 from voxport.web.parts import part
 
@@ -71,7 +72,7 @@ async def speak(
         return await live_response(gate, caller.profile_id, chunks, headers=headers, otherwise=drop, on_left=made.leave)
 
     def spoken(result: SpeechResult) -> Answer:
-        return Answer(200, body=_spoken(request, result, catalog.services[SERVICE]).model_dump(mode="json"))
+        return Answer(200, body=_spoken(prepared, result, catalog.services[SERVICE]).model_dump(mode="json"))
 
     held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claiming(spoken)))
     call, drop = partial(speech.speak, held), partial(speech.drop, held)
@@ -99,6 +100,8 @@ def estimate(
             units=float(found.units),
             tokens=json_number(found.tokens),
             held=json_number(found.held),
+            language=found.language,
+            warnings=list(found.warnings),
         )
     )
 
@@ -126,17 +129,20 @@ def _prefers_async(prefer: list[str] | None) -> bool:
 
 
 def _stream_headers(prepared: PreparedSpeech, made: Made, *, hold: int) -> dict[str, str]:
-    return {
+    headers = {
         "Content-Type": prepared.audio_format.content_type,
         "X-Used-Voice-Id": prepared.request.voice_id,
         "X-Provider": made.provider,
         "X-Text-Length": str(len(prepared.request.text)),
         "X-Gateway-Hold": header(hold),
     }
+    if prepared.language is not None:
+        headers["Content-Language"] = prepared.language
+    return headers | warnings_header(prepared.warnings)
 
 
-def _spoken(request: SpeechRequest, result: SpeechResult, service: Service) -> SpokenBody:
-    seconds = float(result.seconds)
+def _spoken(prepared: PreparedSpeech, result: SpeechResult, service: Service) -> SpokenBody:
+    seconds, request = float(result.seconds), prepared.request
     return SpokenBody(
         data=SpeechData(
             url=result.url,
@@ -145,6 +151,8 @@ def _spoken(request: SpeechRequest, result: SpeechResult, service: Service) -> S
             provider=result.provider,
             voice_id=request.voice_id,
             duration_seconds=seconds,
+            language=prepared.language,
+            warnings=list(prepared.warnings),
         ),
         usage=Usage(units=seconds, unit_type=service.unit_type),
         cost=Cost(

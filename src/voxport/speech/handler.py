@@ -136,6 +136,7 @@ class SpeechHandler:
                 "voice_id": request["voice_id"],
                 "cloned_voice_id": None,
                 "duration_seconds": float(seconds),
+                **_notes(request),
             }
 
         self._jobs.complete(run.job_id, run.hold_id, units=seconds, make=make)
@@ -161,3 +162,9 @@ def _next_part(pieces: Iterator[Piece], parts: Parts) -> Piece | None:
             parts.add(piece.place, np.concatenate(spoken))
             return piece
     return None
+
+
+def _notes(request: Json) -> dict[str, Any]:
+    """What the answer says of the language and the text, where there is something to say."""
+    notes = {"language": request.get("named_language"), "warnings": request.get("warnings")}
+    return {name: note for name, note in notes.items() if note}

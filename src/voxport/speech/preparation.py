@@ -12,7 +12,9 @@ from voxport.media.encode import FORMATS, AudioFormat
 from voxport.media.live import LIVE_FORMATS
 from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.registry import Registry
+from voxport.speech.codes import nearest_code, not_spoken
 from voxport.speech.lengths import require_text
+from voxport.speech.other_language import NAMES, other_language
 from voxport.voices.service import Speaker, Voices
 
 
@@ -34,10 +36,11 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Way:
-    """A provider that can speak a request, and how its language is called there."""
+    """A provider that can speak a request, how its language is called there, and what to tell of the text."""
 
     speaker: Speaker
     language: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,15 @@ class PreparedSpeech:
     def beginning_with(self, number: int) -> PreparedSpeech:
         """The same with this way first."""
         return replace(self, ways=(self.ways[number], *self.ways[:number], *self.ways[number + 1 :]))
+
+    @property
+    def language(self) -> str | None:
+        """The code that the language of the request was taken for; None where it named none."""
+        return self.ways[0].language if self.request.language is not None else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.ways[0].warnings
 
     @property
     def speed(self) -> float:
@@ -88,12 +100,12 @@ class Preparation:
         provider = self._providers.require_available(speaker.provider.name)
         language = self._language(provider, request.language, speaker.language)
         require_settings(provider, request.voice_settings)
-        provider.check_text(request.text, language)
+        warnings = text_warnings(provider, request.text, language, is_named=request.language is not None)
         if request.is_stream and not provider.capabilities().supports_streaming:
             raise BadRequest(
                 f"The provider {provider.name} can't stream. Leave stream out.", code="provider_cannot_stream"
             )
-        return Way(speaker, language)
+        return Way(speaker, language, warnings)
 
     def _check_shape(self, request: SpeechRequest) -> None:
         if request.is_job:
@@ -119,16 +131,17 @@ class Preparation:
             )
 
     def _language(self, provider: Provider, wanted: str | None, own: str) -> str:
-        spoken = provider.capabilities().languages
+        can = provider.capabilities()
         if wanted is None:
-            return own_language(own, spoken, provider.capabilities().clone_language)
-        if wanted.lower() not in spoken:
+            return own_language(own, can.languages, can.clone_language)
+        code = nearest_code(wanted, can.languages)
+        if code is None:
             raise Invalid(
-                f"The language {wanted!r} is not spoken by {provider.name}. Spoken are: {', '.join(spoken)}.",
+                not_spoken(wanted, can.languages, can.missing_languages, provider.name),
                 location=("body", "language"),
-                details={"spoken": list(spoken)},
+                details={"spoken": list(can.languages)},
             )
-        return wanted.lower()
+        return code
 
 
 def own_language(own: str, spoken: Sequence[str], otherwise: str) -> str:
@@ -138,6 +151,19 @@ def own_language(own: str, spoken: Sequence[str], otherwise: str) -> str:
     first = own.partition("-")[0]
     near = [language for language in spoken if language.partition("-")[0] == first]
     return otherwise if not near or otherwise in near else near[0]
+
+
+def text_warnings(provider: Provider, text: str, language: str, *, is_named: bool) -> tuple[str, ...]:
+    """What a caller should know of the text: words that are not spoken, and that it is in another language. A hosted
+    provider hears the language by itself, so there only one that was named can be wrong. Raises Invalid."""
+    warnings = list(provider.check_text(text, language) or ())
+    can = provider.capabilities()
+    other = other_language(text, language) if is_named or not can.is_hosted else None
+    if other is not None:
+        code = nearest_code(other, can.languages)
+        advice = f'Send "language": "{code}".' if code else f"{provider.name} does not speak {NAMES[other]}."
+        warnings.append(f"The text looks {NAMES[other]} and is spoken as {language}. {advice}")
+    return tuple(warnings)
 
 
 def require_settings(provider: Provider, settings: VoiceSettings) -> None:

@@ -14,6 +14,20 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=LONGEST)]
 
 
+NamedLanguage = Annotated[
+    str | None,
+    Field(exclude_if=lambda value: value is None, description="What a named language was taken for; else not there."),
+]
+Warnings = Annotated[
+    list[str],
+    Field(
+        exclude_if=lambda value: not value,
+        description="What to know of the text: words that could not be spoken, or that it looks to be in another "
+        "language. Not there where there is nothing to say.",
+    ),
+]
+
+
 class VoiceSettings(RequestBody):
     """What a provider does not use (`core-tts-voices` says what each one does) is refused."""
 
@@ -32,7 +46,14 @@ class SpeechBody(RequestBody):
     voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
     provider: ProviderChoice | None = None
     output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"
-    language: Annotated[str | None, Field(max_length=32, description="Default: the voice's own.")] = None
+    language: Annotated[
+        str | None,
+        Field(
+            max_length=32,
+            description="A BCP 47 code. Any code of a language that is spoken is taken: `fr` for `fr-fr`, `en-AU` for "
+            "`en-gb`, `es-MX` for `es`; the answer says which. Default: the voice's own.",
+        ),
+    ] = None
     voice_settings: VoiceSettings | None = None
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
@@ -47,6 +68,8 @@ class SpeechData(BaseModel):
     voice_id: str
     cloned_voice_id: None = None
     duration_seconds: float
+    language: NamedLanguage = None
+    warnings: Warnings = []
 
 
 class Usage(BaseModel):
@@ -71,6 +94,8 @@ class EstimateData(BaseModel):
     units: float
     tokens: float
     held: float
+    language: NamedLanguage = None
+    warnings: Warnings = []
 
 
 class EstimateBody(BaseModel):

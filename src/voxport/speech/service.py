@@ -66,6 +66,8 @@ class Estimate:
     units: Decimal
     tokens: int
     held: int
+    language: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Speech:
@@ -112,7 +114,8 @@ class Speech:
         Invalid, NotFound, BadRequest, ProviderUnavailable."""
         prepared = self._preparation.prepare(caller, request)
         units = usual_seconds(request.text, prepared.speed, self._limits)
-        return Estimate(units, self._billing.price(SERVICE, units), self.most_cost(prepared))
+        price, held = self._billing.price(SERVICE, units), self.most_cost(prepared)
+        return Estimate(units, price, held, prepared.language, prepared.warnings)
 
     def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
         """Hold the most that it can cost, before it waits for its turn; `drop` what never gets it. Raises
@@ -195,6 +198,8 @@ class Speech:
                     "voice_settings": dict(request.voice_settings),
                     "output_format": request.output_format,
                     "folder_id": request.folder_id,
+                    "named_language": prepared.language,
+                    "warnings": list(prepared.warnings),
                 },
                 subject=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.most_cost(prepared),

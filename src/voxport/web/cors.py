@@ -28,6 +28,7 @@ _SENT = (
 )
 _SHOWN = (
     *(
+        "Content-Language",
         "Content-Range",
         "ETag",
         "Idempotent-Replayed",

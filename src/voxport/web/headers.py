@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import MutableHeaders
 
@@ -19,6 +19,13 @@ _PAGE = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _A_YEAR = "max-age=31536000"
+
+
+def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
+    """`X-Voxport-Warnings` where there are any: headers are ASCII, so other characters are written as `\\u…`."""
+    if not warnings:
+        return {}
+    return {"X-Voxport-Warnings": " ".join(warnings).encode("ascii", "backslashreplace").decode()}
 
 
 def security_headers(public_url: str) -> Callable[[MutableHeaders], None]:

@@ -1,0 +1,105 @@
+"""Language codes as clients send them, BCP 47 and what is near it, as the codes that a provider knows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
+from typing import Final
+
+from babel import Locale
+
+_CODE: Final = re.compile(r"([a-z]{2,3})((?:-[a-z0-9]{1,8}){0,6})(?:[.@][\w-]{1,16})?")
+_REGION: Final = re.compile(r"[a-z]{2}|\d{3}")
+_LETTERS_3: Final = {
+    "eng": "en", "spa": "es", "fra": "fr", "fre": "fr", "ita": "it", "por": "pt", "hin": "hi", "jpn": "ja",
+    "zho": "zh", "chi": "zh", "cmn": "zh", "deu": "de", "ger": "de", "nld": "nl", "dut": "nl", "pol": "pl",
+    "rus": "ru", "kor": "ko", "ara": "ar", "tur": "tr", "swe": "sv",
+}  # fmt: skip
+"""ISO 639-2 and 639-3 to the two letters that BCP 47 wants."""
+_AMERICAN: Final = frozenset(["us", "ca", "ph", "pr", "um", "gu", "as", "mp", "vi", "lr", "pw"])
+"""Regions whose English is spelt and said more as in the United States than as in Great Britain."""
+_NOT_CHINESE: Final = frozenset(["yue", "wuu", "nan", "hak"])
+_NAMED: Final = ("en", "es", "fr", "it", "pt", "hi", "ja", "zh", "de")
+"""Languages whose names, each in each, are understood in a suggestion."""
+_MORE_NAMES: Final = {"american": "en-us", "british": "en-gb", "castellano": "es", "mandarin": "zh", "brazilian": "pt"}
+
+
+def nearest_code(wanted: str, spoken: Sequence[str]) -> str | None:
+    """The one of `spoken` for a code of the same language, in any case and with `-` or `_`: `fr` is `fr-fr` where that
+    is spoken, `en` is `en-us`, `en-AU` is `en-gb`. None where the language is not among them, or this is no code."""
+    language, region = _parsed(wanted)
+    same = [code for code in spoken if code.partition("-")[0] == language]
+    if not same:
+        return None
+    if f"{language}-{region}" in same:
+        return f"{language}-{region}"
+    if {"en-us", "en-gb"} <= set(same):
+        return "en-us" if region in ("", *_AMERICAN) else "en-gb"
+    return language if language in same else same[0]
+
+
+def not_spoken(wanted: str, spoken: Sequence[str], missing: Mapping[str, str], provider: str) -> str:
+    """The sentences for a language that is not among `spoken`: what is near it, or what would bring it (`missing`:
+    a language to that sentence), and the list."""
+    shown = wanted if len(wanted) <= 40 else f"{wanted[:40]}…"
+    language = _parsed(wanted)[0] or _by_name(wanted)
+    meant = nearest_code(language, spoken) if language else None
+    if meant is None and (close := get_close_matches(_plain(wanted), spoken, 1, 0.75)):
+        meant = close[0]
+    advice = f" Did you mean {meant}?" if meant is not None else ""
+    if not advice and language.partition("-")[0] in missing:
+        advice = f" {missing[language.partition('-')[0]]}"
+    return f"The language {shown!r} is not spoken by {provider}.{advice} Spoken are: {', '.join(spoken)}."
+
+
+def _parsed(wanted: str) -> tuple[str, str]:
+    """Language and region in small letters; both empty where it is no code."""
+    match = _CODE.fullmatch(wanted.lower().replace("_", "-"))
+    if match is None:
+        return "", ""
+    language, parts = _LETTERS_3.get(match[1], match[1]), match[2].split("-")[1:]
+    if language in _NOT_CHINESE or (language == "zh" and _NOT_CHINESE & set(parts)):
+        return "yue", ""
+    if len(parts) and len(parts[0]) == 3 and parts[0].isalpha():
+        parts = parts[1:]  # an extended language: zh-cmn-Hans
+    for part in parts:
+        if len(part) == 1:
+            break
+        if _REGION.fullmatch(part):
+            return language, part
+    return language, ""
+
+
+def _by_name(wanted: str) -> str:
+    """The language that is called so, in one of the languages of _NAMED; empty where none is."""
+    names = _names()
+    words = _plain(wanted).split()
+    for word in sorted(words, key=lambda word: word not in _MORE_NAMES):
+        if word in names:
+            return names[word]
+    close = get_close_matches(" ".join(words), names, 1, 0.8)
+    return names[close[0]] if close else ""
+
+
+@cache
+def _names() -> dict[str, str]:
+    said = {
+        _plain(str(Locale.parse(inside).languages.get(language, language))): language
+        for inside in _NAMED
+        for language in _NAMED
+    }
+    return said | _MORE_NAMES
+
+
+def _plain(name: str) -> str:
+    """Small letters without accents, and spaces for all signs."""
+    letters = unicodedata.normalize("NFD", name[:60].casefold())
+    kept = (
+        c if unicodedata.category(c)[0] in "LN" or unicodedata.category(c) == "Mc" else " "
+        for c in letters
+        if unicodedata.category(c) != "Mn"
+    )
+    return " ".join("".join(kept).split())

@@ -1,0 +1,112 @@
+"""Language codes as clients send them, and what the answer says of the language and the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.client import Client, error_of
+from tests.support.providers import Humming
+from voxport.speech.codes import nearest_code, not_spoken
+
+TTS = "/v1/proxy/core-tts"
+SPOKEN = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi", "ja", "zh")
+HOSTED = ("en", "es", "fr", "pt", "zh")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ("fr", "fr-fr"), ("FR", "fr-fr"), ("fr-CA", "fr-fr"), ("fr_FR", "fr-fr"), ("fra", "fr-fr"), ("en", "en-us"),
+        ("EN_us", "en-us"), ("en-US", "en-us"), ("en-CA", "en-us"), ("en-AU", "en-gb"), ("en-IN", "en-gb"),
+        ("en-NZ", "en-gb"), ("en-001", "en-gb"), ("eng", "en-us"), ("en_GB.UTF-8", "en-gb"), ("en-Latn-GB", "en-gb"),
+        ("en-GB-oxendict", "en-gb"), ("en-u-ca-gregory", "en-us"),
+        ("pt", "pt-br"), ("pt-PT", "pt-br"), ("por", "pt-br"),
+        ("es-MX", "es"), ("es-419", "es"), ("spa", "es"), ("it-IT", "it"), ("hi-IN", "hi"), ("hin", "hi"),
+        ("zh-Hans", "zh"), ("zh-CN", "zh"), ("zh-cmn-Hans-CN", "zh"), ("cmn", "zh"), ("zh-Hant-TW", "zh"),
+        ("ja-JP", "ja"), ("jpn", "ja"),
+        ("de", None), ("", None), ("klingon", None), ("english", None), ("zh-yue", None), ("fr-", None), ("e", None),
+        ("en us", None), ("-", None), ("fr--fr", None), ("ｆｒ", None), ("x" * 32, None),
+    ],
+)  # fmt: skip
+def test_a_code_of_a_language_that_is_spoken_is_taken_for_it(wanted: str, code: str | None) -> None:
+    assert nearest_code(wanted, SPOKEN) == code
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("en-US", "en"), ("en-gb", "en"), ("pt-br", "pt"), ("fr-fr", "fr")])
+def test_a_provider_that_knows_no_regions_is_asked_without_one(wanted: str, code: str) -> None:
+    assert nearest_code(wanted, HOSTED) == code
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ("english", "en-us"), ("English (UK)", "en-us"), ("british english", "en-gb"), ("español", "es"),
+        ("espanol", "es"), ("Spanish", "es"), ("français", "fr-fr"), ("french", "fr-fr"), ("italiano", "it"),
+        ("portugues", "pt-br"), ("hindi", "hi"), ("हिन्दी", "hi"), ("englsh", "en-us"), ("en-uss", "en-us"),
+        ("mandarin", "zh"), ("fr fr", "fr-fr"), ("日本語", "ja"),
+    ],
+)  # fmt: skip
+def test_what_is_no_code_is_answered_with_the_one_that_was_meant(wanted: str, meant: str) -> None:
+    assert f"Did you mean {meant}?" in not_spoken(wanted, SPOKEN, {}, "local")
+
+
+@pytest.mark.parametrize("wanted", ["de", "klingon", "", "x" * 32])
+def test_what_is_near_nothing_is_answered_with_the_list(wanted: str) -> None:
+    assert "Did you mean" not in not_spoken(wanted, SPOKEN, {}, "local")
+
+
+@pytest.mark.parametrize("wanted", ["ja", "ja-JP", "jpn", "Japanese", "日本語"])
+def test_a_language_without_its_packages_is_answered_with_the_command(wanted: str) -> None:
+    assert "run this" in not_spoken(wanted, SPOKEN[:7], {"ja": "run this"}, "local")
+
+
+def spoken(singer: Client, **fields: Any) -> dict[str, Any]:
+    answer = singer.post(TTS, {"voice_id": "hum", "text": "Hello there.", **fields})
+    assert answer.status_code == 200, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def test_the_answer_says_which_language_a_code_was_taken_for(singer: Client, humming: Humming) -> None:
+    assert [spoken(singer, language=code)["language"] for code in ("fr", "en-AU", "EN_us")] == [
+        "fr-fr",
+        "en-gb",
+        "en-us",
+    ]
+    assert [call["language"] for call in humming.provider.asked] == ["fr-fr", "en-gb", "en-us"]
+    assert {"language", "warnings"} & set(spoken(singer)) == set()
+    estimate = singer.post("/v1/estimate", {"voice_id": "hum", "text": "Hello there.", "language": "fr"}).json()["data"]
+    assert estimate["language"] == "fr-fr"
+
+
+GERMAN = "Guten Tag, das ist ein Text, der nicht auf Englisch geschrieben ist, und wir sprechen ihn doch."
+FRENCH = "Bonjour, ceci est un texte qui n'est pas écrit dans la langue de la voix, et nous le disons tout de même."
+
+
+def test_a_text_in_another_language_is_spoken_with_a_warning(singer: Client, humming: Humming) -> None:
+    (german,) = spoken(singer, text=GERMAN)["warnings"]
+    assert german == "The text looks German and is spoken as en-us. local does not speak German."
+    (french,) = spoken(singer, text=FRENCH)["warnings"]
+    assert french == 'The text looks French and is spoken as en-us. Send "language": "fr-fr".'
+    assert "warnings" not in spoken(singer, text=FRENCH, language="fr")
+
+
+def test_a_stream_says_language_and_warnings_in_its_headers(singer: Client, humming: Humming) -> None:
+    answer = singer.post(TTS, {"voice_id": "hum", "text": GERMAN, "language": "en", "stream": True})
+    assert answer.headers["Content-Language"] == "en-us"
+    assert "The text looks German" in answer.headers["X-Voxport-Warnings"]
+
+
+def test_a_word_that_no_voice_reads_is_named(client: Client) -> None:
+    """With the real engine's check, which needs no engine."""
+    body = {"text": "The word Москва means Moscow, and 東京 is Tokyo.", "voice_id": "af_heart"}
+    (warning,) = client.post("/v1/estimate", body).json()["data"]["warnings"]
+    assert "東京" in warning and "Москва" not in warning
+
+
+def test_an_unknown_language_is_answered_with_the_nearest(singer: Client) -> None:
+    answer = singer.post(TTS, {"voice_id": "hum", "text": "Hello.", "language": "english"})
+    assert answer.status_code == 422
+    assert "Did you mean en-us? Spoken are: en-us, en-gb, fr-fr." in error_of(answer)["message"]
