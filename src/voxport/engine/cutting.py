@@ -13,6 +13,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import Final
 
+from voxport.engine.heteronyms import respelled
 from voxport.engine.normalise import spoken
 from voxport.engine.normalise.shortened import shortened
 from voxport.engine.normalise.wordings import WORDINGS
@@ -116,7 +117,8 @@ def _halves(passage: Passage, at: int, language: str, pause: float) -> list[Pass
     if not head or not rest or _belong_together(head, rest, language):
         return None
     first, second = spoken(head, language), spoken(rest, language)
-    if "".join((first + second).split()) != "".join((passage.said or "").split()):
+    apart = respelled(first, language) + respelled(second, language)
+    if "".join(apart.split()) != "".join(respelled(passage.said or "", language).split()):
         return None
     return [Passage(head, pause, first), replace(passage, text=rest, said=second)]
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from voxport.engine.abbreviations import keeps_dot
 from voxport.engine.foreign import with_foreign_words
+from voxport.engine.heteronyms import respelled
 from voxport.engine.languages import BY_MISAKI
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.sounds import CLOSE, OPEN, with_sounds
@@ -60,7 +61,7 @@ def symbols_of(sentences: list[str], language: str, phonemizer: Phonemizer) -> l
     """Kokoro's symbols of each sentence as `normalise.spoken` gives it, empty where nothing of it is spoken; all
     with one call of the phonemizer."""
     if language not in BY_MISAKI:
-        sentences = [with_sounds(sentence, language) for sentence in sentences]
+        sentences = [with_sounds(respelled(sentence, language), language) for sentence in sentences]
         sentences = with_foreign_words(sentences, language, phonemizer)
     cut = [_parts(sentence) for sentence in sentences]
     said = [_LONG_WORD.sub(r"\g<0> ", part) for parts in cut for part in parts[::2] if _WORD.search(part)]

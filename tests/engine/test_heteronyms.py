@@ -1,0 +1,51 @@
+"""English words that are written alike and said otherwise."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from voxport.engine.heteronym_rules import RULES
+from voxport.engine.heteronyms import respelled
+from voxport.engine.phonemizer import Phonemizer
+from voxport.engine.prosody import symbols_of
+
+ROWS = [
+    line.split("\t") for line in Path(__file__).with_name("heteronyms.tsv").read_text(encoding="utf-8").splitlines()
+]
+"""A sentence, the word in it, and the symbols that it must have in American English."""
+
+
+def plain(symbols: str) -> str:
+    """Without what the neighbours change: the weaker stress, and the flap of a `t` between vowels."""
+    return symbols.replace("ˌ", "ˈ").replace("T", "t")
+
+
+@pytest.mark.parametrize(("sentence", "word", "symbols"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_heteronym_follows_its_neighbours(sentence: str, word: str, symbols: str, phonemizer: Phonemizer) -> None:
+    assert word in RULES or word == "export"
+    (said,) = symbols_of([sentence], "en-us", phonemizer)
+    assert plain(symbols) in plain(said)
+
+
+def test_other_languages_are_left_alone() -> None:
+    assert respelled("Read the live record", "fr-fr") == "Read the live record"
+
+
+def test_british_english_follows_the_same_rules(phonemizer: Phonemizer) -> None:
+    (said,) = symbols_of(["She read it and they record the close of the day."], "en-gb", phonemizer)
+    assert "ɹˈɛd" in said and "ɹɪkˈɔːd" in said and "klˈQz" in said
+
+
+@pytest.mark.parametrize("word", ["read ", "Read the ", "live-", "lead, ", "tear 'tear "])
+def test_a_text_of_heteronyms_takes_time_in_proportion_to_its_length(word: str) -> None:
+    def seconds(length: int) -> float:
+        text = word * (length // len(word))
+        start = time.process_time()
+        respelled(text, "en-us")
+        return time.process_time() - start
+
+    seconds(1_000)
+    assert seconds(100_000) < 12 * max(seconds(20_000), 0.05)
