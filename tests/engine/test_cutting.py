@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from voxport.engine.cutting import Passage, cut, opening
@@ -95,6 +98,29 @@ def test_the_plan_of_a_stream_has_the_words_of_the_whole(first_short: bool, phon
         text = " ".join(LONG[language[:2]])
         chunks = plan(text, language, phonemizer, first_short=first_short)
         assert " ".join(chunk.text for chunk in chunks).split() == text.split()
+
+
+ROWS = Path(__file__).parents[2] / "benchmarks" / "readings_reading.tsv"
+
+
+def test_no_opening_changes_a_word_of_any_reading() -> None:
+    for row in ROWS.read_text(encoding="utf-8").splitlines():
+        language, _, text, _ = row.split("\t")
+        longer = f"{LONG[language[:2]][0][:40]} {text.replace('⏎', ' ')} {LONG[language[:2]][0]}"
+        assert said(longer, language, first_short=True) == said(longer, language, first_short=False), longer
+
+
+MT = {"en-us": "eng", "es": "spa", "fr-fr": "fra", "it": "ita", "pt-br": "por", "hi": "hin"}
+
+
+@pytest.mark.parametrize("language", MT)
+def test_no_opening_changes_a_word_of_ordinary_sentences(language: str) -> None:
+    folder = Path(os.environ.get("VOXPORT_MT_DIR") or Path(__file__).parents[3] / "shared" / "mt")
+    file = folder / f"{MT[language]}.txt"
+    if not file.is_file():
+        pytest.skip("the sentences to judge a translation by are not here: set VOXPORT_MT_DIR")
+    for text in file.read_text(encoding="utf-8").splitlines():
+        assert said(text, language, first_short=True) == said(text, language, first_short=False), text
 
 
 def test_a_giant_sentence_is_cut_and_keeps_its_words(phonemizer: Phonemizer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,19 @@ def test_letters_that_are_no_sound_are_spelt_as_before(written: str, phonemizer:
 def test_a_word_in_another_alphabet_is_spoken(word: str, phonemizer: Phonemizer) -> None:
     with_word, without = (plan(f"The word {w} is one", "en-us", phonemizer)[0].tokens for w in (word, ""))
     assert len(with_word) >= len(without) + 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<a ", "<a x=", "<!--", "<script", "&", "&amp", "[", "](", "1. ", "a\n", "\r", "--a ", "/a", "a_", "aB",
+     "C:\\", "a.txt", "~/", "Dr. ", "b. ", "Jan ", "A St ", "hm ", "Яa", "> ", "A: ", "\u00ad", "read "],
+)  # fmt: skip
+def test_hostile_text_is_planned_in_proportion_to_its_length(piece: str, phonemizer: Phonemizer) -> None:
+    def seconds(length: int) -> float:
+        start = time.process_time()
+        plan(piece * (length // len(piece)) + " a", "en-us", phonemizer)
+        return time.process_time() - start
+
+    seconds(500)
+    assert seconds(20_000) < 12 * max(seconds(4_000), 0.05)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.client import Client, error_of
 from tests.support.providers import Humming
+from tests.test_contract import work
 from voxport.speech.codes import nearest_code, not_spoken
 
 TTS = "/v1/proxy/core-tts"
@@ -110,3 +111,18 @@ def test_an_unknown_language_is_answered_with_the_nearest(singer: Client) -> Non
     answer = singer.post(TTS, {"voice_id": "hum", "text": "Hello.", "language": "english"})
     assert answer.status_code == 422
     assert "Did you mean en-us? Spoken are: en-us, en-gb, fr-fr." in error_of(answer)["message"]
+
+
+def test_a_job_says_language_and_warnings_in_its_result(singer: Client, humming: Humming) -> None:
+    body = {"voice_id": "hum", "text": GERMAN, "language": "en-AU"}
+    job = singer.post(TTS, body, headers={"Prefer": "respond-async"}).json()["job"]
+    work(humming, job["id"])
+    result = singer.get(f"/v2/jobs/{job['id']}").json()["result_data"]
+    assert result["language"] == "en-gb"
+    assert result["warnings"] == ["The text looks German and is spoken as en-gb. local does not speak German."]
+
+
+def test_an_instant_clone_warns_of_its_text_in_a_header(singer: Client, humming: Humming) -> None:
+    body = {"audioUrl": singer.upload()["public_url"], "text": GERMAN}
+    answer = singer.post("/v1/proxy/core-instant-clone-tts", body)
+    assert "The text looks German and is spoken as en-us." in answer.headers["X-Voxport-Warnings"]

@@ -17,6 +17,8 @@ _NEXT: Final = re.compile(r"\s*([^\W\d_][\w\u0900-\u097f'’]*)?(\S)?")
 _ITEM: Final = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3}){0,4}|[IVXivx]{2,5})\.(?=\s+\S)")
 """The number of a list's item."""
 _NUMBER: Final = re.compile(r"\s*[(+]?(?:[A-Z]?\d|[IVXLC]+(?!\w)|[B-DF-HJ-NP-XZ](?![\w.'’]))")
+_COUNTED: Final = re.compile(r"\d [^\W\d_]{1,4}\.$")
+"""A unit: "3 in. wide"."""
 _STREET_NAME: Final = re.compile(r"([A-Z][\w'’.-]*|\d+(?:st|nd|rd|th)) \S+$")
 
 
@@ -54,6 +56,8 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
         return not (after.isdecimal() or after in tuple("(,;-–—") or _is_calendar(word_after, language))
     if keeps_dot(word[:-1]):
         return opens
+    if after.islower() and _COUNTED.search(text, max(0, match.start() - 20), end):
+        return False
     if after.islower() or after.isdecimal():
         return not looks_shortened(word[:-1], language)
     return True

@@ -14,6 +14,8 @@ from typing import Final
 _MIN_MARGIN: Final = 45
 """Characters of the longest line from which a text may have been wrapped by a program. Wrapped at less than this are
 poems, addresses and lists."""
+_MIN_MARGIN_OF_TWO: Final = 60
+"""The same where one break is all that there is to judge by."""
 _MARK: Final = r"(?:[-*+•◦▪▫‣⁃●○■□►▶✓✔✗✘☐☑☒→–]|\[[ xX✓]\])"
 _BULLET: Final = re.compile(rf"(?:>\s{{0,3}}){{0,5}}(?:{_MARK}\s+){{0,3}}+")
 _HEADING: Final = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
@@ -77,7 +79,7 @@ def _is_wrapped(lines: list[str], starts: list[bool]) -> list[bool]:
         for line, following, starts_line in zip(lines, lines[1:], starts[1:], strict=False)
     ]
     goes_on = [_goes_on(line, following) for line, following in pairwise(lines)]
-    if margin < _MIN_MARGIN:
+    if margin < (_MIN_MARGIN if len(lines) > 2 else _MIN_MARGIN_OF_TWO):
         return [False] * len(full)
     inner = [n for n, starts_line in enumerate(starts[1:]) if not starts_line]
     fitting = sum(full[n] for n in inner)

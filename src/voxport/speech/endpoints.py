@@ -37,7 +37,8 @@ Prefer = Annotated[list[str] | None, Header(description="`respond-async` for a j
     responses={
         200: {
             "content": {"audio/mpeg": {}, "audio/ogg": {}, "audio/wav": {}},
-            "description": "The file, or the stream",
+            "description": "The file, or the stream, whose headers say in X-Voxport-Warnings and Content-Language what "
+            "the file's answer says in warnings and language",
         },
         202: {"model": AcceptedBody, "description": "`Prefer: respond-async`: the job that speaks it"},
     },

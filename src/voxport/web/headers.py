@@ -25,7 +25,8 @@ def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
     """`X-Voxport-Warnings` where there are any: headers are ASCII, so other characters are written as `\\u…`."""
     if not warnings:
         return {}
-    return {"X-Voxport-Warnings": " ".join(warnings).encode("ascii", "backslashreplace").decode()}
+    line = " ".join(" ".join(warnings).split())
+    return {"X-Voxport-Warnings": line.encode("ascii", "backslashreplace").decode()}
 
 
 def security_headers(public_url: str) -> Callable[[MutableHeaders], None]:

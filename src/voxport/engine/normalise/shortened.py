@@ -69,6 +69,7 @@ def _cases(words: Mapping[str, str], *, upper: bool = False) -> dict[str, str]:
 
 
 _SMALL_TOO: Final = words_of(
+    "ing. abg. "
     "sr. sra. srta. sres. srs. sras. dr. dra. drs. dras. prof. profa. av. avda. lic. arq. gral. pza. ctra. mtro. mtra. "
     "eng. mr. mrs. ms. mme mlle avv. on. dott. dott.ssa sig. sig.ra blvd. ave. vs."
 )

@@ -19,6 +19,9 @@ _STREET: Final = re.compile(
     r"(?:\.(?= [a-z]|[,;:)])|(\.)(?= [A-Z])|(?=[,;:.)]?\s*$)|(?=[,;:)])|(?= [a-z]))"
 )
 """Behind a name, and before no other one: "Main St., St. John", "Elm Dr. near Dr. Elm"."""
+_HOUSE: Final = re.compile(r"(?<![\w.])(\d{1,5}[A-Z]? (?:[A-Z][\w'’]{1,30} ){1,2})(St|Dr)\.(?= [A-Z])")
+"""Behind the number of a house also before a town."""
+_INCHES: Final = re.compile(r"(?<=\d )in\.(?= [a-z])")
 _NO_STREETS: Final = words_of("hello hi hey dear thanks thank yes ok okay sorry ask see call sir saint mr mrs")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10}
 _AFTER_FIRST: Final = re.compile(r"\s*(?:[,.;:!?)]|$)| (?:of|de|di|was|and|is|y|et|e) ")
@@ -32,6 +35,8 @@ def read(text: str, speech: Speech) -> str:
     if known.before_numbers:
         text = _numbered(speech).sub(lambda m: f"{known.before_numbers[m[1]]} ", text)
     if wording.rules == "en":
+        text = _INCHES.sub("inches", text)
+        text = _HOUSE.sub(lambda m: f"{m[1]}{'Street' if m[2] == 'St' else 'Drive'}", text)
         text = _STREET.sub(_street, text)
     text = _abbreviations(speech).sub(lambda m: _in_full(m, speech), text)
     text = _UNKNOWN.sub(lambda m: m[1] if looks_shortened(m[1], speech.language) else m[0], text)

@@ -141,6 +141,7 @@ FRENCH: Final = Wording(
         "apr.": "après",
         "i.e.": "c'est-à-dire",
         "ex.": "exemple",
+        "Cie.": "compagnie",
     },
     abbreviations={
         "etc.": "et cetera",
@@ -149,7 +150,6 @@ FRENCH: Final = Wording(
         "apr. J.-C.": "après Jésus-Christ",
         "J.-C.": "Jésus-Christ",
         "Cie": "compagnie",
-        "Cie.": "compagnie",
         "S.A.": "société anonyme",
         "S.A.R.L.": "S A R L",
         "N.B.": "nota bene",

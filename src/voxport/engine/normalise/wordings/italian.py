@@ -165,6 +165,11 @@ ITALIAN: Final = Wording(
         "p.v.": "prossimo venturo",
         "u.s.": "ultimo scorso",
         "c.m.": "corrente mese",
+        "Spett.le": "spettabile",
+        "S. Maria": "santa Maria",
+        "S. Anna": "santa Anna",
+        "S. Lucia": "santa Lucia",
+        "S. Chiara": "santa Chiara",
     },
     abbreviations={
         "ecc.": "eccetera",

@@ -159,6 +159,9 @@ PORTUGUESE: Final = Wording(
         "Depto.": "departamento",
         "depto.": "departamento",
         "i.e.": "isto é",
+        "Cia.": "companhia",
+        "V. Exa.": "vossa excelência",
+        "Exa.": "excelência",
     },
     abbreviations={
         "etc.": "etcétera",
@@ -171,7 +174,6 @@ PORTUGUESE: Final = Wording(
         "vc.": "você",
         "vc": "você",
         "vcs": "vocês",
-        "Cia.": "companhia",
         "cia.": "companhia",
         "Ltda": "limitada",
         "S/A": "sociedade anônima",

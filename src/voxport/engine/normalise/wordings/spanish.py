@@ -149,6 +149,8 @@ SPANISH: Final = Wording(
         "Depto.": "departamento",
         "depto.": "departamento",
         "Ej.": "ejemplo",
+        "Cía.": "compañía",
+        "Hnos.": "hermanos",
     },
     abbreviations={
         "etc.": "etcétera",
@@ -166,8 +168,6 @@ SPANISH: Final = Wording(
         "d. C.": "después de Cristo",
         "S.A.": "sociedad anónima",
         "Vds.": "ustedes",
-        "Cía.": "compañía",
-        "Hnos.": "hermanos",
         "Ltda.": "limitada",
         "S. A.": "sociedad anónima",
         "S.L.": "sociedad limitada",
