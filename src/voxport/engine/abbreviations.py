@@ -50,13 +50,17 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
         return False
     if word in known.anywhere or word in known.before_numbers or word in known.calendar:
         if after.islower():
-            return word in known.words
+            return word in known.words and word_after != "of"
         if WORDINGS[language].rules == "hi":  # it has no capitals, and ends its sentences with a danda
             return not after
-        return not (after.isdecimal() or after in tuple("(,;-–—") or _is_calendar(word_after, language))
+        if f"{word_after}." in known.anywhere and text.startswith(".", following.end(1) if following else end):
+            return False  # "Smith Bros. Co. Inc."
+        return not (after.isdecimal() or after in tuple("(,;:-–—") or _is_calendar(word_after, language))
     if keeps_dot(word[:-1]):
         return opens
     if after.islower() and _COUNTED.search(text, max(0, match.start() - 20), end):
+        return False
+    if len(word) == 2 and word.islower() and after.isdecimal():
         return False
     if after.islower() or after.isdecimal():
         return not looks_shortened(word[:-1], language)

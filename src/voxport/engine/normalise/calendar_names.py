@@ -106,7 +106,8 @@ def _after_number(speech: Speech) -> re.Pattern[str]:
     if speech.wording.rules == "en":
         return re.compile(rf"(?<![\w.,:/])({_DAY_OF_MONTH}(?:st|nd|rd|th)?[ -])({months})(?:\.(?!\w)|(?!\w))")
     return re.compile(
-        rf"(?<![\w.,:/])({_DAY_OF_MONTH}(?:º|°|er)? {of})({months})(?:\.(?!\s*$)|\.?(?= (?:de )?(?:1\d|20)\d\d\b))"
+        rf"(?<![\w.,:/])({_DAY_OF_MONTH}(?:º|°|er)? {of})({months})"
+        r"(?:\.(?!\s*$)|\.?(?= (?:de )?(?:1\d|20)\d\d\b)|(?<! set)(?<! mar)(?=\.\s*$))"
     )
 
 

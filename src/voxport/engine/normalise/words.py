@@ -22,6 +22,13 @@ _STREET: Final = re.compile(
 _HOUSE: Final = re.compile(r"(?<![\w.])(\d{1,5}[A-Z]? (?:[A-Z][\w'’]{1,30} ){1,2})(St|Dr)\.(?= [A-Z])")
 """Behind the number of a house also before a town."""
 _INCHES: Final = re.compile(r"(?<=\d )in\.(?= [a-z])")
+_UNIT: Final = re.compile(
+    r"(?<=\d)( ?(?:min|mins|sec|s|h|hrs|km|m|cm|mm|kg|g|mg|l|ml|ft|lb|lbs|oz|mi))\.(?:(?= [a-zà-ÿ\d]|[,;:)])()|(?!\w))"
+)
+"""The dot behind a unit, which ends a sentence before a capital or at the end."""
+_ZERO: Final = re.compile(r"([\u0904-\u0963]{1,6})0(?= )")
+"""Hindi writes a zero for the dot of an abbreviation too."""
+_NUMBER_OF: Final = re.compile(r"(?<![\w.])[Nn]o\. of(?!\w)")
 _NO_STREETS: Final = words_of("hello hi hey dear thanks thank yes ok okay sorry ask see call sir saint mr mrs")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10}
 _AFTER_FIRST: Final = re.compile(r"\s*(?:[,.;:!?)]|$)| (?:of|de|di|was|and|is|y|et|e) ")
@@ -32,10 +39,15 @@ _UNKNOWN: Final = re.compile(r"(?<![\w.@/\\-])([^\W\d_]{2,6})\.(?= [a-z0-9à-ÿ]
 
 def read(text: str, speech: Speech) -> str:
     wording, known = speech.wording, shortened(speech.language)
+    if any(character.isdecimal() for character in text):
+        text = _UNIT.sub(lambda m: m[1] if m[2] is not None else f"{m[1]} .", text)
+    if wording.rules == "hi":
+        text = _ZERO.sub(lambda m: f"{m[1]}." if f"{m[1]}." in known.titles else m[0], text)
     if known.before_numbers:
         text = _numbered(speech).sub(lambda m: f"{known.before_numbers[m[1]]} ", text)
     if wording.rules == "en":
         text = _INCHES.sub("inches", text)
+        text = _NUMBER_OF.sub("number of", text)
         text = _HOUSE.sub(lambda m: f"{m[1]}{'Street' if m[2] == 'St' else 'Drive'}", text)
         text = _STREET.sub(_street, text)
     text = _abbreviations(speech).sub(lambda m: _in_full(m, speech), text)
@@ -109,7 +121,7 @@ def _abbreviations(speech: Speech) -> re.Pattern[str]:
     written = "|".join(
         re.escape(key)
         + ("" if key.endswith(".") else r"(?!\.[^\W\d_])")
-        + (r"(?= [A-ZÀ-Þ])" if key in BEFORE_CAPITALS else "")
+        + (r"(?=[ -][A-ZÀ-Þ])" if key in BEFORE_CAPITALS else "")
         for key in keys
     )
     return re.compile(rf"(?<!{_LETTER})((?:{written})(?!{_LETTER[:-2]}]){before_name})")
@@ -122,7 +134,7 @@ def _numbered(speech: Speech) -> re.Pattern[str]:
     written = "|".join(map(re.escape, keys))
     roman = r"(?<=[^\W\d_]{3}\. )(?:[IVX]{2,6}(?!\w)|[IVX](?=[,.;:)]|$| [a-z(]))"
     letter = r"(?<=[^\W\d_]{2}\. )[B-DF-HJ-NP-XZ](?![\w.'’])"
-    number = rf"[(+]?\d|(?<=\. )[A-Z]\d|{letter}|{roman}"
+    number = rf"[(+]?\d|:|(?<=\. )[A-Z]\d|{letter}|{roman}"
     return re.compile(rf"(?<!{_LETTER})({written})\s?(?={number})")
 
 
