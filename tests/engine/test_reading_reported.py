@@ -61,6 +61,24 @@ def test_prose_that_was_wrapped_at_a_margin_is_joined(text: str) -> None:
     assert readable(text) == text.replace("\n", " ")
 
 
+@pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
+def test_a_quotation_that_was_wrapped_is_joined(text: str) -> None:
+    assert readable("> " + text.replace("\n", "\n> ")) == text.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I wandered lonely as a cloud\nThat floats on high o'er vales and hills,\nWhen all at once I saw a crowd,",
+        "Groceries for the week that we spend at the lake\nbread\nmilk\neggs",
+        "two cups of finely chopped onions\none spoon of salt",
+        "Ana: I do not know what you are talking about, my dear\nBob: neither do I, to be quite honest with you now",
+    ],
+)
+def test_verses_lists_and_speakers_keep_their_lines(text: str) -> None:
+    assert readable(text) == text
+
+
 def test_lines_are_closed_so_that_one_does_not_run_into_the_next(phonemizer: Phonemizer) -> None:
     (chunk,) = plan("Red\nBlue\nGreen", "en-us", phonemizer)
     (stopped,) = plan("Red. Blue. Green", "en-us", phonemizer)

@@ -51,21 +51,26 @@ def _blocks(lines: list[str]) -> list[list[str]]:
 
 
 def _lines(lines: list[str]) -> list[str]:
+    if all(line[0] == ">" for line in lines):  # a quotation, which may be wrapped as any text
+        lines = [plain for line in lines if (plain := line.lstrip("> "))]
+    if not lines:
+        return []
     lines = [_LINK.sub(r"\1", line) if "](" in line else line for line in lines]
     starts = [_starts_line(line) for line in lines]
     wrapped = _is_wrapped(lines, starts)
-    joined: list[str] = []
+    joined: list[list[str]] = []
     for number, (line, starts_line) in enumerate(zip(lines, starts, strict=True)):
         plain = _without_marks(line)
         if not plain:
             continue
         if joined and number and wrapped[number - 1] and not starts_line:
+            last = joined[-1][-1]
             # A word that was cut at the margin keeps its hyphen: whether it has one of its own nobody can know.
-            glue = "" if re.search(r"[^\W\d_]-$", joined[-1]) and plain[:1].islower() else " "
-            joined[-1] = f"{joined[-1]}{glue}{plain}"
+            is_cut = last.endswith("-") and last[-2:-1].isalpha() and plain[:1].islower()
+            joined[-1] += [plain] if is_cut else [" ", plain]
         else:
-            joined.append(plain)
-    return joined
+            joined.append([plain])
+    return ["".join(pieces) for pieces in joined]
 
 
 def _is_wrapped(lines: list[str], starts: list[bool]) -> list[bool]:
