@@ -18,7 +18,7 @@ _EXTENSIONS: Final = (
 )
 _BEHIND: Final = r"(?<![\w.:/\\~@<-])"
 _PATH: Final = re.compile(
-    rf"{_BEHIND}(?:~|\.{{1,2}})?/(?:{_SEGMENT}/?+){{1,30}}+"  # /etc/hosts, ~/projects, ./run
+    rf"{_BEHIND}(?<![$€£¥₹₩₽₺₴₫₪฿₱₦¢%°])(?:~|\.{{1,2}})?/(?:{_SEGMENT}/?+){{1,30}}+"  # /etc/hosts, ~/projects, ./run
     r"|(?<![\w\\])(?:[A-Za-z]:\\|\\\\)[^\s\"'<>|*?“”«»]{1,300}"  # C:\Users\me\file.txt, \\server\share
     rf"|{_BEHIND}[\w-]{{1,60}}+(?:\.[\w-]{{1,60}}+){{0,4}}(?:/{_SEGMENT}){{1,30}}+\.?"  # src/app/main.py
 )

@@ -75,7 +75,8 @@ def _vanity(match: re.Match[str], speech: Speech) -> str:
 
 
 def _extended(match: re.Match[str], speech: Speech) -> str:
-    return f" {CUES[speech.wording.rules].extension_name}{by_character(match[1], speech)}"
+    comma = "," if "," in match.group() else ""
+    return f"{comma} {CUES[speech.wording.rules].extension_name}{by_character(match[1], speech)}"
 
 
 @cache
