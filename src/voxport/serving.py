@@ -8,17 +8,18 @@ import signal
 import socket
 import sys
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import click
 import uvicorn
 
-from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
-from voxport.jobs.feed import Feed
 from voxport.settings import Settings
 from voxport.supervisor import worker_beside
-from voxport.web.protocol import server_config
+
+if TYPE_CHECKING:
+    from voxport.jobs.feed import Feed
 
 FIRST_CREDITS = Decimal(100)
 _DRAIN_SECONDS = 30
@@ -28,8 +29,14 @@ _FILES = 65_536
 def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
     """Serve until a signal ends it. Raises ConfigError."""
     gateway = open_gateway(settings)
+    # The engine loads on the second core while this process imports the application.
+    gateway.providers.start()
     _bootstrap(gateway)
+    from voxport.app import create_app
+
     app = create_app(settings, gateway=gateway)
+    from voxport.web.protocol import server_config
+
     _allow_many_files()
     server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed)
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)

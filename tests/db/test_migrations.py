@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+import voxport.db.migrate
 from tests.support.server import environment
-from voxport.db.migrate import migrate
+from voxport.db.migrate import migrate, newest_revision
 from voxport.db.session import Database
 from voxport.db.tables import metadata
 from voxport.jobs.dbos_queue import migrate_jobs
@@ -53,6 +56,23 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     migrate(database)
     migrate_jobs(database)
     assert schema(database) == before
+
+
+def test_the_newest_revision_is_alembics_head() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(voxport.db.migrate.__file__).parent / "migrations"))
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_a_current_database_is_not_written_to(database: Database, tmp_path: Path) -> None:
+    migrate(database)
+    with database.transaction():  # Whoever wanted to write would wait for the end of this.
+        child = "import sys; from voxport.db.migrate import migrate; from voxport.db.session import Database; "
+        child += "migrate(Database(sys.argv[1])); print(any(name.startswith('alembic') for name in sys.modules))"
+        made = subprocess.run(
+            [sys.executable, "-c", child, database.url], capture_output=True, text=True, env=environment(), timeout=20
+        )
+    assert (made.returncode, made.stdout) == (0, "False\n"), made.stderr
 
 
 def test_the_checks_of_the_models_are_in_the_database(database: Database) -> None:
