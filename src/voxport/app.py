@@ -104,6 +104,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         routers += [admin, metrics]
     for router in routers:
         app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
     describe(app)
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)

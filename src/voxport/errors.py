@@ -76,8 +76,8 @@ class SampleUnusable(BadRequest):
 
 
 class AudioUrlUnusable(BadRequest):
-    """`audioUrl` may not or can't be fetched. The text is the same for every reason, so that it tells nothing
-    about hosts that only the gateway can reach."""
+    """`audioUrl` may not or can't be fetched. The text is the same for every reason that lies at the other end, so that
+    it tells nothing about hosts that only the gateway can reach."""
 
     code = "audio_url_unusable"
     TEXT: ClassVar[str] = (
@@ -85,17 +85,25 @@ class AudioUrlUnusable(BadRequest):
         "or upload the file with upload-media and use its public_url."
     )
 
-    def __init__(self) -> None:
-        super().__init__(self.TEXT)
+    def __init__(self, message: str = TEXT) -> None:
+        """`message` for an own URL that is the wrong one."""
+        super().__init__(message)
 
 
 class WebhookUrlUnusable(BadRequest):
-    """`webhook_url` may not be called. One text for every reason, as above."""
+    """`webhook_url` may not be called, as its text alone shows: no host was looked up."""
 
     code = "webhook_url_unusable"
 
-    def __init__(self) -> None:
-        super().__init__("The webhook_url can't be called. Give a public http(s) URL on port 80 or 443.")
+    def __init__(self, private_host: str | None = None) -> None:
+        """`private_host`: the URL's host, and its port where it has one, where it is private by its spelling."""
+        message = "The webhook_url can't be called. Give a public http(s) URL on port 80 or 443."
+        if private_host is not None:
+            message += (
+                f" {private_host} is on this machine or in a private network. To try it there, the operator sets "
+                f"VOXPORT_PRIVATE_HOSTS={private_host} and starts the gateway and its worker again."
+            )
+        super().__init__(message)
 
 
 class Unauthenticated(VoxportError):

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from voxport.accounts.service import Accounts
 from voxport.audit.service import Audit
+from voxport.billing.advice import top_up_advice
 from voxport.billing.calls import Calls
 from voxport.billing.clones import CloneLimits
 from voxport.billing.corrections import Corrections
@@ -158,7 +159,8 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     )
     signing = SigningSecrets(database, secret, clock=clock)
     alerts = Alerts(database, webhooks, clock=clock)
-    billing = Billing(database, catalog, alerts, CloneLimits(settings.clones_per_hour, settings.clones_per_day))
+    clone_limits = CloneLimits(settings.clones_per_hour, settings.clones_per_day)
+    billing = Billing(database, catalog, alerts, clone_limits, top_up_advice(settings.top_up, settings.public_url))
     calls = Calls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
     samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed_each, fetch_policy)

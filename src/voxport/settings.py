@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     key_rotation_hours: float = Field(
         default=24.0, ge=0, le=8760, description="Hours for which a key that was rotated works beside its successor."
     )
+    top_up: str | None = Field(
+        default=None,
+        max_length=500,
+        description="A sentence for who has no credits left, such as `Buy more at https://example.com/credits.`; "
+        "`{profile_id}` in it is the caller's. Default: to ask the operator, and at a `public_url` of this machine the "
+        "command too.",
+    )
     require_consent: bool = Field(
         default=False,
         description="Whether a clone or an instant clone needs the field `consent`. What was granted is recorded in "

@@ -97,10 +97,12 @@ def test_a_provider_that_cannot_stream_is_400(singer: Client, humming: Humming) 
     assert (answer.status_code, error_of(answer)["code"]) == (400, "provider_cannot_stream")
 
 
-def test_a_stream_is_never_a_job(singer: Client) -> None:
-    answer = singer.post(TTS, BODY, headers={"Prefer": "respond-async"})
-    assert answer.status_code == 200
-    assert "Preference-Applied" not in answer.headers
+def test_a_stream_that_is_to_be_a_job_is_422_and_costs_nothing(singer: Client) -> None:
+    before = singer.balance()
+    answer = singer.post(TTS, BODY, headers={"Prefer": "wait=5, respond-async"})
+    assert answer.status_code == 422
+    assert "choose one" in error_of(answer)["message"]
+    assert singer.balance() == before
 
 
 def test_the_hold_of_the_headers_is_what_is_held(singer: Client, five: Humming) -> None:

@@ -68,8 +68,15 @@ class Booked:
 
 class Billing:
     def __init__(
-        self, database: Database, catalog: Catalog, watch: BalanceWatch, clone_limits: CloneLimits = NO_LIMITS
+        self,
+        database: Database,
+        catalog: Catalog,
+        watch: BalanceWatch,
+        clone_limits: CloneLimits = NO_LIMITS,
+        top_up: str = "Ask the operator for more.",
     ) -> None:
+        """`top_up` tells who has no credits what to do; `{profile_id}` in it is the caller's."""
+        self._top_up = top_up
         self._database = database
         self._catalog = catalog
         self._watch = watch
@@ -99,7 +106,8 @@ class Billing:
         if not repository.reserve(tx, profile_id, amount):
             balance = self.funds(tx, profile_id).balance
             raise InsufficientCredits(
-                f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}.",
+                f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}. "
+                + self._top_up.replace("{profile_id}", profile_id),
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
         # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.

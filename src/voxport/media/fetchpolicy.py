@@ -22,6 +22,14 @@ class RefusedError(Exception):
     """Why a URL is not fetched, for the log. Never shown to the caller."""
 
 
+class PrivateHostError(RefusedError):
+    """The host is private by its spelling; `host` is it as `VOXPORT_PRIVATE_HOSTS` names it."""
+
+    def __init__(self, why: str, host: str) -> None:
+        super().__init__(why)
+        self.host = host
+
+
 class NetworkFailedError(RefusedError):
     """Nothing forbids the fetch, and it may go well the next time."""
 
@@ -106,15 +114,21 @@ def _check_host(host: str, port: int, policy: FetchPolicy) -> None:
         raise RefusedError("no such port")
     if policy.may_be_private(host, port):
         return
+    address = literal_address(host)
+    if address is None and looks_numeric(host):
+        raise RefusedError("an address that can't be read")
+    if _is_private(host, address):
+        shown = f"[{host}]" if ":" in host else host
+        raise PrivateHostError(
+            "a name of this machine or this network" if address is None else "the address is not public",
+            shown if port in policy.ports else f"{shown}:{port}",
+        )
     if port not in policy.ports:
         raise RefusedError("the port may not be used")
-    address = literal_address(host)
+
+
+def _is_private(host: str, address: str | None) -> bool:
     if address is not None:
-        if not is_public(address):
-            raise RefusedError("the address is not public")
-        return
-    if looks_numeric(host):
-        raise RefusedError("an address that can't be read")
+        return not is_public(address)
     name = host.rstrip(".")
-    if "." not in name or any(name == s or name.endswith("." + s) for s in _PRIVATE_SUFFIXES):
-        raise RefusedError("a name of this machine or this network")
+    return "." not in name or any(name == s or name.endswith("." + s) for s in _PRIVATE_SUFFIXES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voxport.catalog import Catalog
 from voxport.engine.turns import Embed
-from voxport.errors import NotFound, SampleUnusable
+from voxport.errors import AudioUrlUnusable, BadSignature, NotFound, SampleUnusable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import encode_file, to_pcm16
 from voxport.media.safefetch import FetchPolicy, fetch, refuse_at_once
@@ -69,11 +69,20 @@ class Samples:
 
     def locate(self, profile_id: str, url: str) -> Source:
         """Where the recording of an audioUrl lies, with what can be known of it at once. Raises NotFound (an upload
-        that is not the profile's, or not there yet), BadSignature (an own URL that has expired), AudioUrlUnusable."""
+        that is not the profile's, or not there yet), BadSignature (an own URL that has expired), AudioUrlUnusable (an
+        own upload_url)."""
         grant = self._signer.recognise(url)
         if grant is None:
             refuse_at_once(url, self._policy)
             return Source(url=url)
+        # Only its owner is told what is wrong with it: to anybody else there is no such upload.
+        self._media.require_owner(profile_id, grant.key)
+        if grant.operation == "put":
+            raise AudioUrlUnusable(
+                "This is the upload_url, to which the file is PUT. Send the public_url of the same answer as audioUrl."
+            )
+        if grant.is_expired:
+            raise BadSignature("The audioUrl has expired. Ask upload-media for a new one and upload again.")
         self._media.require_owned(profile_id, grant.key)
         return Source(key=grant.key)
 

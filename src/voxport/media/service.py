@@ -220,12 +220,16 @@ class MediaService:
             row = repository.by_key(tx, key)
         return row.content_type if row else None
 
-    def require_owned(self, profile_id: str, key: str) -> None:
-        """Raises NotFound unless the file belongs to the profile and is there."""
+    def require_owner(self, profile_id: str, key: str) -> None:
+        """Raises NotFound unless the file, uploaded yet or not, belongs to the profile."""
         with self._database.snapshot() as tx:
             row = repository.owned(tx, profile_id, key)
         if row is None:
             raise NotFound("There is no such upload of yours.", code="media_not_found")
+
+    def require_owned(self, profile_id: str, key: str) -> None:
+        """Raises NotFound unless the file belongs to the profile and is there."""
+        self.require_owner(profile_id, key)
         if self._storage.size(key) is None:
             raise NotFound("The file was not uploaded yet. PUT it to the upload_url first.", code="media_not_found")
 

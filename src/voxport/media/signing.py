@@ -20,6 +20,10 @@ from voxport.secret import Secret
 
 PATH = "/v1/blobs/"
 Operation = Literal["get", "put"]
+_WRONG_WAY: dict[Operation, str] = {
+    "put": "This URL is for reading the file, as a public_url is. PUT the file to the upload_url.",
+    "get": "This is the upload_url, to which the file is PUT. Read the file by its public_url.",
+}
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
@@ -54,29 +58,23 @@ class UrlSigner:
         """The grant of a request. Raises BadSignature where it is malformed, forged, expired, or for another
         operation."""
         grant = self._authentic(key, query)
-        if grant is None or grant.operation != operation:
+        if grant is None:
             raise BadSignature("The signature of this URL is not valid. Ask for a new URL.")
+        if grant.operation != operation:
+            raise BadSignature(_WRONG_WAY[operation])
         if grant.is_expired:
             raise BadSignature("This URL has expired. Ask for a new one.")
         return grant
 
     def recognise(self, url: str) -> Grant | None:
-        """The grant to read a file, where `url` is one of the gateway's own; None for any other URL.
-
-        It is told by its signature, not by its host: the gateway may be known under several names. Raises
-        BadSignature where it is an own one that has expired.
-        """
+        """The grant of `url` where it is one of the gateway's own, whatever it is for and expired or not; None for any
+        other URL. It is told by its signature, not by its host: the gateway may be known under several names."""
         try:
             parts = urlsplit(url)
             _, found, key = unquote(parts.path, errors="strict").partition(PATH)
         except ValueError:
             return None
-        grant = self._authentic(key, parts.query) if found else None
-        if grant is None or grant.operation != "get":
-            return None
-        if grant.is_expired:
-            raise BadSignature("The audioUrl has expired. Ask upload-media for a new one and upload again.")
-        return grant
+        return self._authentic(key, parts.query) if found else None
 
     def _authentic(self, key: str, query: str) -> Grant | None:
         signed, found, signature = query.rpartition("&signature=")

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.billing.money import header, json_number, to_micro
 from voxport.catalog import Catalog, Service
+from voxport.errors import Invalid
 from voxport.idempotency.claim import Answer
 from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
@@ -108,6 +109,14 @@ def estimate(
 
 
 def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
+    """Raises Invalid for a stream that is to be a job."""
+    is_job = _prefers_async(prefer)
+    if is_job and body.stream:
+        raise Invalid(
+            "A stream is answered at once, and `Prefer: respond-async` asks for a job: choose one. Leave out the "
+            "header for a stream, or `stream` for a job.",
+            location=("body", "stream"),
+        )
     return SpeechRequest(
         text=body.text,
         voice_id=body.voice_id,
@@ -116,8 +125,7 @@ def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
         language=body.language,
         voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
         folder_id=body.folder_id,
-        # A preference may be left aside, and what is streamed can't come later.
-        is_job=_prefers_async(prefer) and not body.stream,
+        is_job=is_job,
         is_stream=body.stream,
         webhook_url=body.webhook_url,
     )

@@ -332,10 +332,17 @@ class Voices:
                     return provider, voice
         return None
 
+    def _not_asked(self, name: str | None) -> str:
+        """Why the voices of the provider that a request names are not known, as a sentence; empty where they are."""
+        for provider in self._providers.all():
+            if provider.name == name and (reason := provider.unavailable_reason()) is not None:
+                return f"The voices of {name} can't be known: {reason}."
+        return ""
+
     def _resolve_stock(self, voice_id: str, provider: str | None) -> Speaker:
         found = self._find_stock(voice_id)
         if found is None:
-            raise voice_not_found()
+            raise voice_not_found(self._not_asked(provider))
         owner, voice = found
         if provider not in (None, owner.name):
             raise _mismatch(voice_id, provider, [owner.name])
@@ -380,9 +387,12 @@ def _speaks(language: str, wanted: str | None) -> bool:
     return wanted is None or language == wanted.lower() or language.split("-")[0] == wanted.lower()
 
 
-def voice_not_found() -> NotFound:
+def voice_not_found(why: str = "") -> NotFound:
+    """`why`: a sentence on a provider whose voices could not be looked through."""
     return NotFound(
-        "There is no such voice for you. GET /v1/proxy/core-tts-voices lists yours and the stock voices.",
+        "There is no such voice for you. "
+        + (f"{why} " if why else "")
+        + "GET /v1/proxy/core-tts-voices lists yours and the stock voices.",
         code="voice_not_found",
     )
 

@@ -126,5 +126,14 @@ def _key_of(request: Request) -> str:
             "Two different API keys were sent. Send one, in `Authorization: Bearer vxp_…` or in `X-API-Key: vxp_…`."
         )
     if not keys:
-        raise Unauthenticated("Send an API key: `Authorization: Bearer vxp_…` or `X-API-Key: vxp_…`.")
+        raise Unauthenticated(_advice(request.headers.get("authorization", "").strip()))
     return keys.pop()
+
+
+def _advice(authorization: str) -> str:
+    """What to do about a call without a key."""
+    if authorization.rpartition(" ")[2].startswith("vxp_"):
+        return "The key stands without `Bearer`. Write the header as `Authorization: Bearer vxp_…`."
+    if authorization.lower() == "bearer":
+        return "There is no key behind `Bearer`: is the variable set? Send `Authorization: Bearer vxp_…`."
+    return "Send an API key: `Authorization: Bearer vxp_…` or `X-API-Key: vxp_…`."

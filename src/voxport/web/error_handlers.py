@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from voxport.errors import Invalid, VoxportError
+from voxport.web.near_names import near_field, near_path
 from voxport.web.requests import error_body
 
 _SHOWN_CHARACTERS = 200
@@ -21,7 +22,6 @@ _NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 _MESSAGES = {
     404: "There is nothing at this path. GET /docs lists what there is.",
-    405: "This path does not take this method. GET /docs lists what there is.",
     400: "The request can't be read: its body is not JSON that can be parsed.",
 }
 
@@ -40,7 +40,7 @@ async def _voxport_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     details = [_shown(item) for item in error.errors()]
-    message = _other_type(request, details) or _sentence(details, _field_names(request))
+    message = _other_type(request, details) or _sentence(details, _body_model(request))
     body = {
         "status": "error",
         "error": Invalid(message).as_body(_request_id(request)),
@@ -53,10 +53,14 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
     message = _MESSAGES.get(error.status_code, str(error.detail))
-    body = VoxportError(message, code=code).as_body(_request_id(request))
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(_methods_of(request))
+        allowed = ", ".join(_methods_of(request))
+        headers["Allow"] = allowed
+        message = f"This path does not take this method; it takes {allowed}. GET /docs lists what there is."
+    elif error.status_code == 404 and (near := near_path(request.app.state.routes, request.scope["path"])) is not None:
+        message = f"There is nothing at this path: did you mean `{near}`? GET /docs lists what there is."
+    body = VoxportError(message, code=code).as_body(_request_id(request))
     return JSONResponse({"status": "error", "error": body}, error.status_code, headers=headers)
 
 
@@ -103,11 +107,12 @@ def _plain(text: Any) -> str:
     return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
-def _sentence(details: list[dict[str, Any]], known: list[str]) -> str:
+def _sentence(details: list[dict[str, Any]], model: type[BaseModel] | None) -> str:
     for item in details:
         if item["type"] == "extra_forbidden":
-            field = str(item["loc"][-1])
-            near = _nearest(field, known)
+            where = item["loc"][1:]  # behind "body"
+            field = ".".join(str(part) for part in where)
+            near = near_field(model, where)
             hint = f": did you mean `{near}`?" if near else ". It is not known here; leave it out."
             return f"Unknown field `{field[:_SHOWN_CHARACTERS]}`{hint}"
     first = details[0] if details else {"loc": [], "msg": "The request is not valid", "type": ""}
@@ -130,16 +135,8 @@ def _other_type(request: Request, details: list[dict[str, Any]]) -> str | None:
     return f"The body {came}, so it was not read. {advice}"
 
 
-def _nearest(field: str, known: list[str]) -> str | None:
-    """The known field that this one is a near miss of: other case, other separators, or a letter off."""
-    simple = {name.replace("_", "").lower(): name for name in known}
-    found = difflib.get_close_matches(field[:64].replace("_", "").replace("-", "").lower(), simple, 1, 0.75)
-    return simple[found[0]] if found else None
-
-
-def _field_names(request: Request) -> list[str]:
-    """The fields that the endpoint's body has."""
+def _body_model(request: Request) -> type[BaseModel] | None:
+    """What the endpoint's body is read as."""
     body_field = getattr(request.scope.get("route"), "body_field", None)
     model = getattr(getattr(body_field, "field_info", None), "annotation", None)
-    fields = getattr(model, "model_fields", {})
-    return [info.alias or name for name, info in fields.items()]
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None

@@ -16,7 +16,7 @@ from voxport.db.wakeups import notify
 from voxport.errors import Conflict, NotFound, WebhookUrlUnusable
 from voxport.ids import new_id
 from voxport.jobs.models import Job
-from voxport.media.fetchpolicy import FetchPolicy, RefusedError, allowed
+from voxport.media.fetchpolicy import FetchPolicy, PrivateHostError, RefusedError, allowed
 from voxport.paging import Page, decode_cursor, page_of
 from voxport.webhooks import repository
 from voxport.webhooks.models import WebhookAttempt, WebhookDelivery
@@ -62,6 +62,8 @@ class Webhooks:
         """Raises WebhookUrlUnusable for what can be known without the network."""
         try:
             allowed(url, self._policy)
+        except PrivateHostError as error:
+            raise WebhookUrlUnusable(error.host) from None
         except RefusedError:
             raise WebhookUrlUnusable from None
 

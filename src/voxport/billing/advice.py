@@ -1,0 +1,24 @@
+"""What somebody without credits is told to do."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+_ASK = "Ask the operator of this gateway for more."
+_COMMAND = "Add some with `voxport credits add {profile_id} 10`, or ask the operator of this gateway."
+
+
+def top_up_advice(setting: str | None, public_url: str) -> str:
+    """The operator's own sentence, else what fits the gateway's address: one that only this machine reaches is as a
+    rule its user's own. `{profile_id}` stands for the caller's profile."""
+    if setting is not None:
+        return setting
+    return _COMMAND if _is_loopback(urlsplit(public_url).hostname or "") else _ASK
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
