@@ -100,7 +100,7 @@ def near_path(all_routes: Iterable[BaseRoute], path: str) -> str | None:
 
 def _matching(routes: Iterable[APIRoute], path: str) -> str | None:
     for route in routes:
-        scope = {"type": "http", "path": path, "method": next(iter(route.methods)), "headers": []}
+        scope = {"type": "http", "path": path, "method": min(route.methods or {"GET"}), "headers": []}
         if route.matches(scope)[0] is Match.FULL:
             return route.path_format
     return None
