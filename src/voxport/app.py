@@ -37,6 +37,8 @@ from voxport.web.gate import Gates
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
 from voxport.web.openapi import describe, operation_id
+from voxport.web.pages import STATIC_PATH
+from voxport.web.pages import router as pages
 from voxport.web.public_path import PublicPathMiddleware, public_path
 from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
@@ -70,7 +72,9 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     prefix = public_path(settings.public_url)
     # The page of /docs comes with its scripts: it works without the internet, and tells nobody that it was opened.
     app = FastAPIOffline(
+        docs_url=None,
         redoc_url=None,
+        static_url=STATIC_PATH,
         # A redirect would send the caller to the host that the request named.
         redirect_slashes=False,
         title="Voxport",
@@ -102,7 +106,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     routers = [health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing, webhooks, keys]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    for router in routers:
+    for router in [pages, *routers]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     describe(app)

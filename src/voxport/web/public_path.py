@@ -4,19 +4,16 @@ takes it away, and what the gateway says of itself carries it."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_PAGES: Final = ("/docs",)
-"""HTML that names scripts and the OpenAPI document beside it, by `root_path`."""
-
 
 def public_path(public_url: str) -> str:
-    """The path of the address without a slash at its end; empty where it has none."""
-    return urlsplit(public_url).path.rstrip("/")
+    """The path of the address, percent-encoded and without a slash at its end; empty where it has none. Links of pages
+    begin with it, not with the host, since a gateway may be reached by several names."""
+    return quote(urlsplit(public_url).path.rstrip("/"), safe="/%")
 
 
 class PublicPathMiddleware:
@@ -39,8 +36,6 @@ class PublicPathMiddleware:
             scope = {**scope, "path": scope["path"][len(self._decoded) :]}
             if raw.startswith(self._prefix.encode() + b"/"):
                 scope["raw_path"] = raw[len(self._prefix) :]
-        if scope["path"] in _PAGES:
-            scope = {**scope, "root_path": self._prefix}
 
         async def send_with_prefix(message: Message) -> None:
             if message["type"] == "http.response.start":

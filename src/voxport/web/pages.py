@@ -1,0 +1,84 @@
+"""The pages of a browser: `/`, `/docs` and the icon. They load nothing from other hosts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from importlib import resources
+from string import Template
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.responses import Response
+
+import voxport
+from voxport.settings import Settings
+from voxport.web.accepting import prefers
+from voxport.web.public_path import public_path
+
+router = APIRouter(include_in_schema=False)
+STATIC_PATH = "/static-offline-docs"  # where fastapi-offline mounts the files of Swagger UI
+_A_DAY = "public, max-age=86400"
+_SWAGGER = {
+    "tryItOutEnabled": True,
+    "displayRequestDuration": True,
+    "defaultModelsExpandDepth": 0,
+    "defaultModelExpandDepth": 2,
+}
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def home(request: Request, accept: Annotated[list[str] | None, Header()] = None) -> Response:
+    """Answer with a page where the client would rather have HTML than JSON, else with the same addresses as JSON."""
+    settings: Settings = request.app.state.gateway.settings
+    if not prefers(accept, "text/html", to="application/json"):
+        return JSONResponse({"status": "success", "data": _addresses(settings.public_url)}, headers={"Vary": "Accept"})
+    style = _text("home.css")
+    page = Template(_text("home.html")).substitute(
+        path=public_path(settings.public_url),
+        public_url=html.escape(settings.public_url),
+        style=style,
+        version=html.escape(voxport.__version__),
+    )
+    headers = {"Content-Security-Policy": _policy(style), "Cache-Control": "no-cache", "Vary": "Accept"}
+    return HTMLResponse(page, headers=headers)
+
+
+@router.get("/docs")
+def docs(request: Request) -> HTMLResponse:
+    path = public_path(request.app.state.gateway.settings.public_url)
+    return get_swagger_ui_html(
+        openapi_url=f"{path}/openapi.json",
+        title="Voxport: API reference",
+        swagger_js_url=f"{path}{STATIC_PATH}/swagger-ui-bundle.js",
+        swagger_css_url=f"{path}{STATIC_PATH}/swagger-ui.css",
+        swagger_favicon_url=f"{path}/favicon.ico",
+        swagger_ui_parameters=_SWAGGER,
+    )
+
+
+@router.api_route("/favicon.ico", methods=["GET", "HEAD"])
+def icon() -> Response:
+    return Response(_text("icon.svg"), media_type="image/svg+xml", headers={"Cache-Control": _A_DAY})
+
+
+def _addresses(public_url: str) -> dict[str, str]:
+    paths = {"docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
+    addresses = {name: public_url + path for name, path in paths.items()}
+    return {"name": "Voxport", "version": voxport.__version__, **addresses}
+
+
+def _policy(style: str) -> str:
+    """A Content-Security-Policy that allows the page's own style and icon, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+def _text(name: str) -> str:
+    return resources.files("voxport.web").joinpath(name).read_text("utf-8")

@@ -1,0 +1,107 @@
+"""The pages of a browser: they work offline, under a path, and link only to what is there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import voxport
+from tests.conftest import MakeClient
+from tests.support.client import PUBLIC_URL, Client
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}
+LINK = re.compile(r'(?:src|href)="([^"]+)"')
+
+
+@pytest.fixture(scope="module")
+def page(shared: Client) -> str:
+    answer = shared.http.get("/", headers=BROWSER)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html;q=0.1, application/json", "nonsense", ""])
+def test_the_addresses_are_json_for_who_is_no_browser(client: Client, accept: str) -> None:
+    answer = client.http.get("/", headers={"Accept": accept})
+    assert answer.json() == {
+        "status": "success",
+        "data": {
+            "name": "Voxport",
+            "version": voxport.__version__,
+            "docs": f"{PUBLIC_URL}/docs",
+            "openapi": f"{PUBLIC_URL}/openapi.json",
+            "health": f"{PUBLIC_URL}/healthz",
+            "ready": f"{PUBLIC_URL}/readyz",
+        },
+    }
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_every_link_of_the_page_leads_somewhere_on_this_gateway(client: Client, page: str) -> None:
+    links = LINK.findall(page)
+    assert {"/docs", "/openapi.json", "/healthz", "/readyz"} <= set(links)
+    for link in links:
+        assert link.startswith("/")
+        assert exists(client, link), link
+
+
+def test_the_page_tells_its_version_and_a_first_call_that_works(client: Client, page: str) -> None:
+    assert voxport.__version__ in page
+    found = re.search(rf"curl --fail-with-body {re.escape(PUBLIC_URL)}(/\S+)", page)
+    assert found is not None
+    assert client.get(found[1]).status_code == 200
+
+
+def test_the_page_may_run_and_load_nothing_but_its_own_style_and_icon(client: Client) -> None:
+    headers = client.http.get("/", headers=BROWSER).headers
+    policy = headers["Content-Security-Policy"]
+    assert re.fullmatch(
+        r"default-src 'none'; style-src 'sha256-[\w+/=]{44}'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+        r"frame-ancestors 'none'",
+        policy,
+    )
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Vary"] == "Accept"
+
+
+def test_a_monitor_may_ask_with_head(client: Client) -> None:
+    for path in ("/", "/favicon.ico"):
+        answer = client.http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_icon_is_a_picture(client: Client) -> None:
+    answer = client.http.get("/favicon.ico")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("image/svg+xml")
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_pages_work_under_a_path_and_hold_no_markup_of_a_setting(make_client: MakeClient) -> None:
+    path = "/it's/%22%3E<b>"
+    client = make_client(public_url=f"https://example.com{path}")
+    base = "/it%27s/%22%3E%3Cb%3E"
+    page = client.http.get("/", headers=BROWSER).text
+    docs = client.http.get("/docs").text
+    for link in LINK.findall(page) + LINK.findall(docs):
+        assert link.startswith(f"{base}/")
+        assert exists(client, link.removeprefix(base)), link
+    assert f"url: '{base}/openapi.json'" in docs
+    assert "<b>" not in page + docs
+    document = client.http.get("/openapi.json").json()
+    assert document["servers"] == [{"url": base}], "a call that the page tries goes the same way"
+
+
+def test_the_host_header_is_nowhere_in_a_page(client: Client) -> None:
+    for path in ("/", "/docs"):
+        answer = client.http.get(path, headers={**BROWSER, "Host": "evil.example", "X-Forwarded-Prefix": "/evil"})
+        assert "evil" not in answer.text
+
+
+def exists(client: Client, path: str) -> bool:
+    """Whether a GET finds something. To ask for `/readyz` would start the engine of a gateway that others share."""
+    if path == "/readyz":
+        return client.http.delete(path).status_code == 405
+    return client.http.get(path).status_code == 200
