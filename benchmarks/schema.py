@@ -69,7 +69,8 @@ _FIELDS = {
 _ADMIN_FIELDS = {"path.profile_id": "profile", "path.key_id": "key", "body.request_id": "charge"}
 # Uploads are bytes of any type.
 _HOOKS = """import schemathesis
-schemathesis.serializer.alias(["audio/*", "video/*"], "application/octet-stream")
+types = ["audio/wav", "audio/mpeg", "audio/flac", "audio/ogg", "video/mp4", "audio/*", "video/*"]
+schemathesis.serializer.alias(types, "application/octet-stream")
 """
 
 

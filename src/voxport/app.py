@@ -30,6 +30,7 @@ from voxport.speech.endpoints import router as speech
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.addresses import RequestLineMiddleware
+from voxport.web.api_guide import DESCRIPTION, TAGS
 from voxport.web.bodies import BodyLimitMiddleware
 from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
@@ -44,17 +45,6 @@ from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
 from voxport.webhooks.endpoints import router as webhooks
-
-_DESCRIPTION = """
-Upload a recording, clone its voice, speak any text in it.
-
-1. `POST /v1/proxy/upload-media` gives an `upload_url` and a `public_url`; PUT the file to the first.
-2. `POST /v1/proxy/core-voice-clone` with the `public_url` as `audioUrl` queues a job; `GET /v2/jobs/{id}` follows it
-   until it tells the `voice_id`.
-3. `POST /v1/proxy/core-tts` speaks with that `voice_id`.
-
-Every call needs a key: `Authorization: Bearer vxp_…`.
-"""
 
 
 def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI:
@@ -79,7 +69,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         redirect_slashes=False,
         title="Voxport",
         version=voxport.__version__,
-        description=_DESCRIPTION,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
         # A path, so that the page of /docs calls the host that it came from.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from voxport.accounts.models import Profile
 from voxport.accounts.service import Accounts
@@ -45,6 +45,7 @@ CorrectionsDep = Annotated[Corrections, part("corrections")]
 DatabaseDep = Annotated[Database, part("database")]
 ErasureDep = Annotated[Erasure, part("erasure")]
 MediaDep = Annotated[MediaService, part("media")]
+OfProfile = Annotated[str | None, Query(description="Only what concerns this profile.")]
 VoicesDep = Annotated[Voices, part("voices")]
 
 
@@ -224,7 +225,7 @@ def rotate_key(
 
 @router.get("/consents", summary="What speakers consented to, newest first")
 def list_consents(
-    consents: ConsentsDep, profile_id: str | None = None, limit: Limit = 50, cursor: Cursor = None
+    consents: ConsentsDep, profile_id: OfProfile = None, limit: Limit = 50, cursor: Cursor = None
 ) -> schemas.ConsentList:
     page = consents.page(profile_id=profile_id, limit=limit, cursor=cursor)
     return schemas.ConsentList(data=[schemas.consent_row(row) for row in page.rows], next_cursor=page.next_cursor)
@@ -232,7 +233,7 @@ def list_consents(
 
 @router.get("/audit", summary="Who did what, newest first")
 def list_audit(
-    audit: AuditDep, profile_id: str | None = None, limit: Limit = 50, cursor: Cursor = None
+    audit: AuditDep, profile_id: OfProfile = None, limit: Limit = 50, cursor: Cursor = None
 ) -> schemas.AuditList:
     page = audit.page(profile_id=profile_id, limit=limit, cursor=cursor)
     return schemas.AuditList(data=[schemas.audit_row(row) for row in page.rows], next_cursor=page.next_cursor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from voxport.accounts.models import Profile
 from voxport.audit.models import AuditEntry
@@ -14,7 +14,7 @@ from voxport.billing.money import json_number, parse_tokens
 from voxport.billing.service import Booked, Funds
 from voxport.clock import iso
 from voxport.consent.models import ConsentRecord
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import NextCursor, RequestBody, Success
 
 
 def _micro(value: object) -> int:
@@ -43,17 +43,27 @@ _REFERENCE = Field(description="Your own id of this booking. The same one twice 
 
 
 class NewProfile(RequestBody):
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_LINE)]
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Harbour Radio"}]})
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_LINE)] = Field(
+        description="The customer's name."
+    )
 
 
 class Credit(RequestBody):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 100, "reference": "invoice-1001"}]})
+
     amount: Given
     reference: Reference = _REFERENCE
-    note: Note | None = None
+    note: Note | None = Field(default=None, description="Why; it stays in the ledger.")
 
 
 class Adjustment(RequestBody):
     """A negative amount takes credits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"amount": -2.5, "reference": "correction-1", "note": "Charged twice"}]}
+    )
 
     amount: GivenOrTaken
     reference: Reference = _REFERENCE
@@ -63,119 +73,133 @@ class Adjustment(RequestBody):
 class Refund(RequestBody):
     """Of a call, by its request id or by the id of its charge in the ledger. Without `amount`, all that is left."""
 
-    request_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = None
-    ledger_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = None
-    amount: Given | None = None
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"request_id": "req_0123456789abcdefghij", "reference": "refund-1"}]}
+    )
+
+    request_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = Field(
+        default=None, description="The call, by its `X-Gateway-Request-ID`; or give `ledger_id`."
+    )
+    ledger_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = Field(
+        default=None, description="The charge, by its id in the ledger; or give `request_id`."
+    )
+    amount: Given | None = Field(default=None, description="Tokens to give back. Default: all that is left.")
     reference: Reference = _REFERENCE
-    note: Note | None = None
+    note: Note | None = Field(default=None, description="Why; it stays in the ledger.")
 
 
 class ProfileRow(BaseModel):
-    id: str
-    name: str
-    state: Literal["active", "suspended", "erasing", "erased"]
-    created_at: str
-    balance: float
-    credits: float
-    held: float
+    id: str = Field(description="The profile's id.")
+    name: str = Field(description="The customer's name.")
+    state: Literal["active", "suspended", "erasing", "erased"] = Field(
+        description="`suspended`: its keys are refused; `erasing` and `erased`: its data is being, or was, removed."
+    )
+    created_at: str = Field(description="When the profile was made, ISO 8601 in UTC.")
+    balance: float = Field(description="Tokens that can be spent.")
+    credits: float = Field(description="Tokens of the account.")
+    held: float = Field(description="Tokens set aside for calls that are being made.")
 
 
 class ProfileBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: ProfileRow
+    status: Success = "success"
+    data: ProfileRow = Field(description="What was asked for.")
 
 
 class ProfileList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[ProfileRow]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[ProfileRow] = Field(description="The profiles of this page.")
+    next_cursor: NextCursor
 
 
 class BookedData(BaseModel):
     """`repeated`: the reference had been booked before, and this is what was booked then."""
 
-    id: str
-    profile_id: str
-    kind: str
-    tokens: float
-    balance_after: float
-    request_id: str | None
-    reference: str | None
-    repeated: bool
+    id: str = Field(description="The entry's id in the ledger.")
+    profile_id: str = Field(description="The profile that it was booked for.")
+    kind: str = Field(description="`credit`, `refund` or `adjust`.")
+    tokens: float = Field(description="Tokens: negative where they were taken.")
+    balance_after: float = Field(description="Tokens in the account after it.")
+    request_id: str | None = Field(description="The call that was refunded; null of others.")
+    reference: str | None = Field(description="Your own id of the booking.")
+    repeated: bool = Field(description="Whether the reference had been booked before; then this is what was booked.")
 
 
 class BookedBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: BookedData
+    status: Success = "success"
+    data: BookedData = Field(description="What was asked for.")
 
 
 class ErasedData(BaseModel):
     """`left` names what could not be removed yet; the worker goes on with it, and so does another DELETE."""
 
-    profile_id: str
-    erased: bool
-    left: list[str]
+    profile_id: str = Field(description="The profile's id.")
+    erased: bool = Field(description="Whether all is removed.")
+    left: list[str] = Field(
+        description="What could not be removed yet; the worker goes on with it, and so does another DELETE."
+    )
 
 
 class ErasedBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: ErasedData
+    status: Success = "success"
+    data: ErasedData = Field(description="What was asked for.")
 
 
 class StoredRow(BaseModel):
-    profile_id: str
-    uploads: int
-    upload_bytes: int
-    speech: int
-    speech_bytes: int
-    voices: int
-    voice_bytes: int
+    profile_id: str = Field(description="The profile's id.")
+    uploads: int = Field(description="How many uploads are stored.")
+    upload_bytes: int = Field(description="Bytes of the uploads.")
+    speech: int = Field(description="How many speech files are stored.")
+    speech_bytes: int = Field(description="Bytes of the speech files.")
+    voices: int = Field(description="How many clones are stored.")
+    voice_bytes: int = Field(description="Bytes of the clones.")
 
 
 class StoredList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[StoredRow]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[StoredRow] = Field(description="The profiles of this page.")
+    next_cursor: NextCursor
 
 
 class AuditRow(BaseModel):
-    sequence: int
-    at: str
-    actor: str
-    action: str
-    profile_id: str | None
-    subject: str | None
-    request_id: str | None
-    details: dict[str, Any]
-    previous: str
-    hash: str
+    sequence: int = Field(description="The entry's number, from 1 on without gaps.")
+    at: str = Field(description="When it happened, ISO 8601 in UTC.")
+    actor: str = Field(description="Who did it: a key's id, `admin`, or a part of the gateway.")
+    action: str = Field(description="What was done.")
+    profile_id: str | None = Field(description="The profile that it concerns.")
+    subject: str | None = Field(description="The thing that it was done to.")
+    request_id: str | None = Field(description="The request that did it.")
+    details: dict[str, Any] = Field(description="More about it, by action.")
+    previous: str = Field(description="The hash of the entry before.")
+    hash: str = Field(description="The hash of this entry with `previous`.")
 
 
 class AuditList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[AuditRow]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[AuditRow] = Field(description="The entries of this page.")
+    next_cursor: NextCursor
 
 
 class ConsentRow(BaseModel):
     """`voice_id` is null for an instant clone: none was kept."""
 
-    id: str
-    created_at: str
-    profile_id: str
-    key_id: str
-    service: str
-    request_id: str
-    job_id: str | None
-    voice_id: str | None
-    speaker: str
-    words: str | None
+    id: str = Field(description="The record's id.")
+    created_at: str = Field(description="When it was recorded, ISO 8601 in UTC.")
+    profile_id: str = Field(description="The profile that cloned.")
+    key_id: str = Field(description="The key that was used.")
+    service: str = Field(description="The service that was called.")
+    request_id: str = Field(description="The request that told of the consent.")
+    job_id: str | None = Field(description="The clone's job; null of an instant clone.")
+    voice_id: str | None = Field(
+        description="The voice that was made; null of an instant clone, of which none was kept."
+    )
+    speaker: str = Field(description="Who the speaker is, as it was sent.")
+    words: str | None = Field(description="What the speaker agreed to, as it was sent.")
 
 
 class ConsentList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[ConsentRow]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[ConsentRow] = Field(description="The records of this page.")
+    next_cursor: NextCursor
 
 
 def profile_row(profile: Profile, funds: Funds) -> ProfileRow:

@@ -63,7 +63,7 @@ def usage_report(
     caller: Caller,
     database: Annotated[Database, part("database")],
     response: Response,
-    group_by: GroupBy = "service",
+    group_by: Annotated[GroupBy, Query(description="What a row of the answer is for.")] = "service",
     begin: Annotated[str | None, Query(alias="from", max_length=64, description=_MOMENT)] = None,
     end: Annotated[str | None, Query(alias="to", max_length=64, description=f"Not part of it. {_MOMENT}")] = None,
     accept: Annotated[list[str] | None, Header(include_in_schema=False)] = None,

@@ -4,82 +4,88 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from voxport.web.schemas import NextCursor, Success
 
 
 class BalanceData(BaseModel):
-    balance: float
-    credits: float
-    held: float
-    currency: Literal["token"] = "token"
+    balance: float = Field(description="Tokens that can be spent: credits less what is held.")
+    credits: float = Field(description="Tokens of the account.")
+    held: float = Field(description="Tokens set aside for calls that are being made.")
+    currency: Literal["token"] = Field(default="token", description="Always `token`.")
 
 
 class BalanceBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: BalanceData
+    status: Success = "success"
+    data: BalanceData = Field(description="What was asked for.")
 
 
 class LedgerRow(BaseModel):
-    id: str
-    created_at: str
-    kind: Literal["credit", "capture", "refund", "adjust"]
-    service: str | None
-    request_id: str | None
-    job_id: str | None
-    units: float | None
-    tokens: float
-    balance_after: float
+    id: str = Field(description="The entry's id.")
+    created_at: str = Field(description="When it was booked, ISO 8601 in UTC.")
+    kind: Literal["credit", "capture", "refund", "adjust"] = Field(
+        description="`credit`: given; `capture`: charged; `refund`: given back; `adjust`: corrected by the operator."
+    )
+    service: str | None = Field(description="The service that was charged; null of credits.")
+    request_id: str | None = Field(description="The request that was charged (`X-Gateway-Request-ID`).")
+    job_id: str | None = Field(description="The job that was charged, where it was one.")
+    units: float | None = Field(description="Units that were charged or given back.")
+    tokens: float = Field(description="Tokens: negative where they were taken.")
+    balance_after: float = Field(description="Tokens in the account after it.")
 
 
 class LedgerBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[LedgerRow]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[LedgerRow] = Field(description="The entries of this page.")
+    next_cursor: NextCursor
 
 
 class RequestData(BaseModel):
     """`units` and `tokens` are null for as long as the request is open."""
 
-    request_id: str
-    service: str
-    status: Literal["open", "captured", "released"]
-    units: float | None
-    tokens: float | None
-    created_at: str
-    settled_at: str | None
+    request_id: str = Field(description="The request's id (`X-Gateway-Request-ID`).")
+    service: str = Field(description="The service that was called.")
+    status: Literal["open", "captured", "released"] = Field(
+        description="`open`: not settled yet; `captured`: charged; `released`: cost nothing."
+    )
+    units: float | None = Field(description="Units that were charged; null while it is open.")
+    tokens: float | None = Field(description="Tokens that were charged; null while it is open.")
+    created_at: str = Field(description="When the call came, ISO 8601 in UTC.")
+    settled_at: str | None = Field(description="When it was settled, ISO 8601 in UTC; null while it is open.")
 
 
 class RequestCostBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: RequestData
+    status: Success = "success"
+    data: RequestData = Field(description="What was asked for.")
 
 
 class UsageGroup(BaseModel):
     """`group` is empty for calls without a voice or key. What was refunded is not counted any more."""
 
-    group: str
-    calls: int
-    units: float
-    tokens: float
+    group: str = Field(description="The service, day, voice or key; empty for calls without a voice or key.")
+    calls: int = Field(description="How many calls were charged.")
+    units: float = Field(description="Units that were charged.")
+    tokens: float = Field(description="Tokens that were charged, less refunds.")
 
 
 class UsageBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[UsageGroup]
+    status: Success = "success"
+    data: list[UsageGroup] = Field(description="The groups.")
 
 
 class ServiceRow(BaseModel):
-    service: str
-    unit_type: str
-    unit_price: float
-    description: str
-    limits: dict[str, Any]
+    service: str = Field(description="The service's name.")
+    unit_type: str = Field(description="What a unit is: `second` or `item`.")
+    unit_price: float = Field(description="Tokens per unit.")
+    description: str = Field(description="What the service does.")
+    limits: dict[str, Any] = Field(description="The limits of a call, by name.")
 
 
 class CatalogData(BaseModel):
-    services: list[ServiceRow]
+    services: list[ServiceRow] = Field(description="The services of this gateway.")
 
 
 class CatalogBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: CatalogData
+    status: Success = "success"
+    data: CatalogData = Field(description="What was asked for.")

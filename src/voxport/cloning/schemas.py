@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import ConfigDict, Field
+
 from voxport.consent.schemas import ConsentBody
-from voxport.jobs.schemas import WebhookUrl
+from voxport.jobs.schemas import JobWebhook
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
 from voxport.speech.schemas import Text, VoiceSettings
@@ -12,22 +14,48 @@ from voxport.web.schemas import RequestBody
 
 
 class CloneBody(RequestBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"audioUrl": "https://example.com/speaker.wav", "provider": "local", "name": "My voice"}]
+        }
+    )
+
     audio_url: AudioUrl
-    provider: ProviderChoice | None = None
-    name: Name = "Cloned voice"
-    description: Description = ""
-    webhook_url: WebhookUrl | None = None
-    consent: ConsentBody | None = None
+    provider: ProviderChoice | None = Field(
+        default=None,
+        description="The provider that makes the voice; `auto` takes the first one that can. Default: the one marked "
+        "`default` in `core-tts-voices`.",
+    )
+    name: Name = Field(default="Cloned voice", description="What the voice is called in your lists.")
+    description: Description = Field(default="", description="A note on the voice, for yourself.")
+    webhook_url: JobWebhook = None
+    consent: ConsentBody | None = Field(
+        default=None, description="That the speaker agreed. The operator may require it."
+    )
 
 
 class InstantBody(RequestBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"audioUrl": "https://example.com/speaker.wav", "text": "The ferry leaves at seven."}]
+        }
+    )
+
     audio_url: AudioUrl
-    text: Text
-    provider: ProviderChoice | None = None
-    voice_settings: VoiceSettings | None = None
-    consent: ConsentBody | None = None
+    text: Text = Field(description="What to say.")
+    provider: ProviderChoice | None = Field(
+        default=None,
+        description="The provider that speaks; `auto` takes the first one that can. Default: the one marked `default` "
+        "in `core-tts-voices`.",
+    )
+    voice_settings: VoiceSettings | None = Field(default=None, description="How to speak. Default: the provider's own.")
+    consent: ConsentBody | None = Field(
+        default=None, description="That the speaker agreed. The operator may require it."
+    )
 
 
 class BindingBody(RequestBody):
-    provider: ProviderName
-    webhook_url: WebhookUrl | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [{"provider": "local"}]})
+
+    provider: ProviderName = Field(description="The provider that gets the voice too.")
+    webhook_url: JobWebhook = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from voxport.consent.service import Consent
 from voxport.web.schemas import RequestBody
@@ -17,7 +17,9 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 class ConsentBody(RequestBody):
     """That the speaker agreed to the clone. It is recorded, with the time and the key."""
 
-    granted: bool
+    model_config = ConfigDict(json_schema_extra={"examples": [{"granted": True, "speaker": "Maria Lopez"}]})
+
+    granted: bool = Field(description="Whether the speaker agreed.")
     speaker: Speaker = Field(description="Who the speaker is: a name, or your own id of the person.")
     words: Words | None = Field(default=None, description="What the speaker agreed to, in the words that were used.")
 

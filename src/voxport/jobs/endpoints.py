@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.service import Accounts
@@ -37,8 +37,8 @@ def list_jobs(
     media: MediaDep,
     limit: Limit = 50,
     cursor: Cursor = None,
-    status: Status | None = None,
-    service: ServiceName | None = None,
+    status: Annotated[Status | None, Query(description="Only the jobs of this status.")] = None,
+    service: Annotated[ServiceName | None, Query(description="Only the jobs of this service.")] = None,
 ) -> JobList:
     page = jobs.list(caller.profile_id, status=status, service=service, limit=limit, cursor=cursor)
     return JobList(

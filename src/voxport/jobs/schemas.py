@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
 from voxport.jobs.models import Job
-from voxport.web.schemas import ErrorObject, Trimmed
+from voxport.web.schemas import ErrorObject, NextCursor, Success, Trimmed
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 WebhookUrl = Annotated[
@@ -18,47 +18,52 @@ WebhookUrl = Annotated[
     Trimmed,
     Field(min_length=1, max_length=2048, description="A public http(s) URL of yours that is told of the job's end."),
 ]
+JobWebhook = Annotated[
+    WebhookUrl | None, Field(description="A public http(s) URL of yours that is told of the job's end.")
+]
 Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing", "done"]
 
 
 class JobBody(BaseModel):
     """A job as its owner sees it. `progress` is from 0 to 1; `error` is there when it failed."""
 
-    id: str
-    service: str
-    status: Status
-    stage: Stage
-    progress: float
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
+    id: str = Field(description="The job's id.")
+    service: str = Field(description="The service that was called, such as `core-voice-clone`.")
+    status: Status = Field(description="Ends as `completed`, `failed` or `cancelled`.")
+    stage: Stage = Field(description="What is being done right now.")
+    progress: float = Field(description="From 0 to 1.")
+    created_at: str = Field(description="When the job was queued, ISO 8601 in UTC.")
+    started_at: str | None = Field(description="When work on it began, ISO 8601 in UTC; null while it waits.")
+    finished_at: str | None = Field(description="When it ended, ISO 8601 in UTC; null until then.")
     result_data: dict[str, Any] | None = Field(
         description="What the job made. Of a clone: status, message, voice_id, provider, name, warnings and "
         "quality (what was found in the recording: speech_seconds, snr_db, bandwidth_hz, clipped_share, speakers, "
         "reverberation, verdict, summary, advice)."
     )
-    units_consumed: float
-    token_cost: float
-    error: ErrorObject | None = None
+    units_consumed: float = Field(description="What was charged, in units of the service.")
+    token_cost: float = Field(description="What was charged, in tokens.")
+    error: ErrorObject | None = Field(default=None, description="Why it failed; only of a failed job.")
 
 
 class JobList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[JobBody]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[JobBody] = Field(description="The jobs of this page.")
+    next_cursor: NextCursor
 
 
 class AcceptedJob(BaseModel):
-    id: str
-    status: Status
-    service: str
-    created_at: str
+    id: str = Field(description="The job's id, for `GET /v2/jobs/{job_id}`.")
+    status: Status = Field(description="The job's status as it was queued.")
+    service: str = Field(description="The service that was called.")
+    created_at: str = Field(description="When the job was queued, ISO 8601 in UTC.")
 
 
 class AcceptedBody(BaseModel):
-    status: Literal["accepted"] = "accepted"
-    message: str = "Job queued for processing"
-    job: AcceptedJob
+    status: Literal["accepted"] = Field(
+        default="accepted", description="`accepted`: the job is queued and will be done."
+    )
+    message: str = Field(default="Job queued for processing", description="The same in words.")
+    job: AcceptedJob = Field(description="The job that was made.")
 
 
 def job_body(job: Job, read_url: Callable[[str], str]) -> JobBody:

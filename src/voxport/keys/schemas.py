@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from voxport.accounts.models import ApiKey
 from voxport.clock import iso
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import RequestBody, Success
 
 KeyName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class NewKey(RequestBody):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Laptop"}]})
+
     name: KeyName = Field(default="", description="A note for yourself, such as where the key is used.")
 
 
 class Rotation(RequestBody):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"revoke_at_once": False}]})
+
     revoke_at_once: bool = Field(default=False, description="Refuse the old key from now on.")
 
 
 class KeyRow(BaseModel):
     """`starts` are the key's first letters. `expires_at`: it was rotated, and works until then."""
 
-    id: str
-    name: str
-    starts: str
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
+    id: str = Field(description="The key's id, for rotating and revoking it.")
+    name: str = Field(description="The note that was given with it.")
+    starts: str = Field(description="The key's first letters.")
+    created_at: str = Field(description="When the key was made, ISO 8601 in UTC.")
+    expires_at: str | None = Field(
+        description="Until when a key that was rotated still works, ISO 8601 in UTC; null of others."
+    )
+    revoked_at: str | None = Field(description="When the key was revoked, ISO 8601 in UTC; null while it is good.")
 
 
 class KeyList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[KeyRow]
-    next_cursor: None = None
+    status: Success = "success"
+    data: list[KeyRow] = Field(description="The keys.")
+    next_cursor: None = Field(default=None, description="Always null: the list is whole.")
 
 
 class MadeKey(KeyRow):
@@ -43,28 +49,28 @@ class MadeKey(KeyRow):
 
 
 class MadeKeyBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: MadeKey
+    status: Success = "success"
+    data: MadeKey = Field(description="What was asked for.")
 
 
 class RotatedKey(MadeKey):
-    old_key_id: str
-    old_works_until: str
+    old_key_id: str = Field(description="The id of the key that was replaced.")
+    old_works_until: str = Field(description="Until when the old key works, ISO 8601 in UTC.")
 
 
 class RotatedKeyBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: RotatedKey
+    status: Success = "success"
+    data: RotatedKey = Field(description="What was asked for.")
 
 
 class RevokedData(BaseModel):
-    id: str
-    revoked: Literal[True] = True
+    id: str = Field(description="The key's id.")
+    revoked: Literal[True] = Field(default=True, description="Always true.")
 
 
 class RevokedBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: RevokedData
+    status: Success = "success"
+    data: RevokedData = Field(description="What was asked for.")
 
 
 def key_row(row: ApiKey) -> KeyRow:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import anyio
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -33,7 +33,7 @@ from voxport.media.schemas import (
     UploadRequest,
 )
 from voxport.media.service import MediaService, already_uploaded, check_size
-from voxport.media.signing import PATH, Grant, UrlSigner
+from voxport.media.signing import PATH, Grant, UrlSigner, signed_parameters
 from voxport.media.storage import KeyTaken, LocalStorage
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
 from voxport.web.conditions import allows_range, judged
@@ -48,9 +48,12 @@ _PUTS_AT_ONCE = 2  # to one URL: who tries again may do so before the connection
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FILE = {"audio/*": _BYTES, "video/*": _BYTES}
 _OF_A_BODY = {"content-length", "content-type", "content-disposition"}
+# An upload is sent as the type that was announced: a page that tries it needs types that it can send as they stand.
+_UPLOADED = dict.fromkeys(("audio/wav", "audio/mpeg", "audio/flac", "audio/ogg", "video/mp4"), _BYTES) | _FILE
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
+KindQuery = Annotated[Kind | None, Query(description="Only uploads, or only speech that was made.")]
 MediaDep = Annotated[MediaService, part("media")]
 StorageDep = Annotated[LocalStorage, part("storage")]
 SignerDep = Annotated[UrlSigner, part("signer")]
@@ -77,7 +80,7 @@ def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> Upload
 
 @uploads.get("/v1/media", summary="Your files, newest first")
 def list_files(
-    caller: Caller, media: MediaDep, limit: Limit = 50, cursor: Cursor = None, kind: Kind | None = None
+    caller: Caller, media: MediaDep, limit: Limit = 50, cursor: Cursor = None, kind: KindQuery = None
 ) -> FileList:
     page = media.list(caller.profile_id, kind=kind, limit=limit, cursor=cursor)
     return FileList(data=[FileRow(**_facts(row)) for row in page.rows], next_cursor=page.next_cursor)
@@ -98,7 +101,14 @@ def delete_file(key: str, caller: Caller, by: ByCustomer, media: MediaDep) -> De
 @blobs.put(
     PATH + "{key:path}",
     summary="Upload to a signed URL",
-    openapi_extra={"requestBody": {"required": True, "content": _FILE}},
+    openapi_extra={
+        "parameters": signed_parameters("put"),
+        "requestBody": {
+            "required": True,
+            "content": _UPLOADED,
+            "description": "The bytes of the file. Choose the media type that was announced as `content_type`.",
+        },
+    },
 )
 async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> StoredBody:
     grant = signer.verify("put", key, request.url.query)
@@ -124,6 +134,7 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     PATH + "{key:path}",
     summary="Read from a signed URL",
     response_class=FileResponse,
+    openapi_extra={"parameters": signed_parameters("get")},
     responses={
         200: {"content": _FILE, "description": "The file"},
         206: {"content": _FILE, "description": "The part of it that `Range` names"},

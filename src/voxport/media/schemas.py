@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from voxport.web.schemas import LONGEST, RequestBody, Trimmed
+from voxport.web.schemas import LONGEST, NextCursor, RequestBody, Success, Trimmed
 
 AudioUrl = Annotated[
     str,
@@ -21,24 +21,40 @@ AudioUrl = Annotated[
 
 
 class UploadRequest(RequestBody):
-    media_type: Literal["audio", "video"]
-    filename: str = Field(min_length=1, max_length=LONGEST, examples=["speaker.wav"])
-    content_type: str = Field(min_length=1, max_length=LONGEST, examples=["audio/wav"])
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav"}]
+        }
+    )
+
+    media_type: Literal["audio", "video"] = Field(
+        description="What the file is; each kind has its own size limit (`GET /v1/catalog`)."
+    )
+    filename: str = Field(
+        min_length=1,
+        max_length=LONGEST,
+        description="The file's name. It ends up in the key, made safe.",
+    )
+    content_type: str = Field(
+        min_length=1,
+        max_length=LONGEST,
+        description="The file's media type. The PUT sends the same one.",
+    )
     size_bytes: int | None = Field(
         default=None, ge=1, description="Where given, only a file of exactly this size is taken."
     )
 
 
 class UploadData(BaseModel):
-    upload_url: str
-    object_key: str
-    expires_in: int
-    public_url: str
+    upload_url: str = Field(description="PUT the file to it, with the same `Content-Type` and without a key.")
+    object_key: str = Field(description="The file's key in `/v1/media`.")
+    expires_in: int = Field(description="Seconds for which both URLs are good.")
+    public_url: str = Field(description="Reads the file once it is there: send it as `audioUrl`.")
 
 
 class UploadBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: UploadData
+    status: Success = "success"
+    data: UploadData = Field(description="What was asked for.")
 
 
 Kind = Literal["upload", "speech"]
@@ -47,46 +63,46 @@ Kind = Literal["upload", "speech"]
 class FileRow(BaseModel):
     """A file: an upload, or speech that was made."""
 
-    key: str
-    kind: Kind
-    content_type: str
-    size_bytes: int
-    created_at: str
+    key: str = Field(description="The file's key.")
+    kind: Kind = Field(description="`upload`: sent by you; `speech`: made by core-tts.")
+    content_type: str = Field(description="The file's media type.")
+    size_bytes: int = Field(description="The file's size in bytes.")
+    created_at: str = Field(description="When the file came, ISO 8601 in UTC.")
 
 
 class FileList(BaseModel):
-    status: Literal["success"] = "success"
-    data: list[FileRow]
-    next_cursor: str | None
+    status: Success = "success"
+    data: list[FileRow] = Field(description="What was asked for.")
+    next_cursor: NextCursor
 
 
 class FileData(FileRow):
     """`url` was signed just now and is good for `expires_in` seconds."""
 
-    url: str
-    expires_in: int
+    url: str = Field(description="Reads the file, without a key; signed just now.")
+    expires_in: int = Field(description="Seconds for which `url` is good.")
 
 
 class FileBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: FileData
+    status: Success = "success"
+    data: FileData = Field(description="What was asked for.")
 
 
 class DeletedFile(BaseModel):
-    key: str
-    deleted: Literal[True] = True
+    key: str = Field(description="The file's key.")
+    deleted: Literal[True] = Field(default=True, description="Always true.")
 
 
 class DeletedFileBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: DeletedFile
+    status: Success = "success"
+    data: DeletedFile = Field(description="What was asked for.")
 
 
 class StoredData(BaseModel):
-    object_key: str
-    size_bytes: int
+    object_key: str = Field(description="The file's key.")
+    size_bytes: int = Field(description="How many bytes were stored.")
 
 
 class StoredBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: StoredData
+    status: Success = "success"
+    data: StoredData = Field(description="What was asked for.")

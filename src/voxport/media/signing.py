@@ -12,7 +12,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from voxport.errors import BadSignature
@@ -86,6 +86,36 @@ class UrlSigner:
     def _signature(self, grant: Grant) -> str:
         message = json.dumps([grant.key, _parameters(grant)], sort_keys=True).encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def signed_parameters(operation: Operation) -> list[dict[str, Any]]:
+    """The query of a signed URL as parameters of an OpenAPI operation, in the order in which they are sent: the
+    signature is the last one."""
+    number = {"type": "integer", "minimum": 0}
+    fields: list[tuple[str, dict[str, Any], bool, str]] = [
+        ("operation", {"type": "string", "const": operation, "default": operation}, True, "What the URL is good for."),
+    ]
+    if operation == "put":
+        fields += [
+            ("content_type", {"type": "string"}, True, "The media type that was announced; the body has the same one."),
+            ("max_bytes", number, True, "How large the file may be, in bytes."),
+            ("size_bytes", number, False, "The size that was announced, where one was."),
+        ]
+    fields += [
+        ("expires", number, True, "Until when the URL is good, in seconds since 1970."),
+        ("signature", {"type": "string"}, True, "The signature of all these and the key."),
+    ]
+    source = "upload_url" if operation == "put" else "public_url"
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": is_required,
+            "schema": schema,
+            "description": f"{text} Copy it from the `{source}`.",
+        }
+        for name, schema, is_required, text in fields
+    ]
 
 
 def _parameters(grant: Grant) -> dict[str, str | int | None]:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
+from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from voxport.billing.money import header, json_number, to_micro
@@ -28,7 +29,14 @@ from voxport.web.parts import part
 router = APIRouter(tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
-Prefer = Annotated[list[str] | None, Header(description="`respond-async` for a job.")]
+Prefer = Annotated[
+    list[str] | None,
+    Header(
+        alias="Prefer",
+        description="`respond-async`: answer with a job at once. Without it the call waits for the audio.",
+    ),
+    WithJsonSchema({"type": "string"}),  # a list has no box to write in, and several headers are rare
+]
 
 
 @router.post(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from voxport.jobs.schemas import WebhookUrl
+from voxport.jobs.schemas import JobWebhook
 from voxport.providers.names import ProviderChoice
-from voxport.web.schemas import LONGEST, RequestBody
+from voxport.web.schemas import LONGEST, RequestBody, Success
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=LONGEST)]
@@ -31,9 +31,9 @@ Warnings = Annotated[
 class VoiceSettings(RequestBody):
     """What a provider does not use (`core-tts-voices` says what each one does) is refused."""
 
-    stability: Share = 0.5
-    similarity_boost: Share = 0.75
-    style: Share = 0.0
+    stability: Share = Field(default=0.5, description="Higher is more even, lower is more lively.")
+    similarity_boost: Share = Field(default=0.75, description="How closely to keep to the recording.")
+    style: Share = Field(default=0.0, description="How much to exaggerate the speaker's style.")
     speed: Annotated[float, Field(ge=0.5, le=2, allow_inf_nan=False, description="2 is twice as fast.")] = 1.0
 
     def sent(self) -> dict[str, float]:
@@ -42,10 +42,28 @@ class VoiceSettings(RequestBody):
 
 
 class SpeechBody(RequestBody):
-    text: Text
-    voice_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
-    provider: ProviderChoice | None = None
-    output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = "mp3"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "The ferry leaves at seven.", "voice_id": "af_heart", "provider": "local"}]
+        }
+    )
+
+    text: Text = Field(
+        description="What to say: up to 5,000 characters as shipped, or 100,000 as a job (`Prefer: respond-async`)."
+    )
+    voice_id: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
+        description="A voice of `core-tts-voices`, or of a clone.",
+    )
+    provider: ProviderChoice | None = Field(
+        default=None,
+        description="The provider that speaks; `auto` takes the first one that can. Default: the voice's own.",
+    )
+    output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = Field(
+        default="mp3", description="The audio format. `pcm` is only for `stream`."
+    )
     language: Annotated[
         str | None,
         Field(
@@ -54,57 +72,57 @@ class SpeechBody(RequestBody):
             "`en-gb`, `es-MX` for `es`; the answer says which. Default: the voice's own.",
         ),
     ] = None
-    voice_settings: VoiceSettings | None = None
+    voice_settings: VoiceSettings | None = Field(default=None, description="How to speak. Default: the provider's own.")
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
-    webhook_url: WebhookUrl | None = None
+    webhook_url: JobWebhook = None
 
 
 class SpeechData(BaseModel):
-    url: str
-    key: str
-    folder_id: str | None
-    provider: str
-    voice_id: str
-    cloned_voice_id: None = None
-    duration_seconds: float
+    url: str = Field(description="Reads the audio file, without a key.")
+    key: str = Field(description="The file's key in `/v1/media`.")
+    folder_id: str | None = Field(description="Your label, as it was sent.")
+    provider: str = Field(description="The provider that spoke.")
+    voice_id: str = Field(description="The voice that spoke.")
+    cloned_voice_id: None = Field(default=None, description="Always null: nothing was cloned.")
+    duration_seconds: float = Field(description="How long the audio is.")
     language: NamedLanguage = None
     warnings: Warnings = []
 
 
 class Usage(BaseModel):
-    units: float
-    unit_type: str
+    units: float = Field(description="What was used, in units of the service.")
+    unit_type: str = Field(description="What a unit is: `second` or `item`.")
 
 
 class Cost(BaseModel):
-    units: float
-    unit_price: float
-    tokens: float
-    balance: float
+    units: float = Field(description="What was charged, in units of the service.")
+    unit_price: float = Field(description="Tokens per unit.")
+    tokens: float = Field(description="Tokens that were charged.")
+    balance: float = Field(description="Tokens that are left.")
 
 
 class EstimateData(BaseModel):
     """`units` and `tokens` are what the text comes to as a rule; `held` is what the call would hold while it is made,
     and the most that it can cost."""
 
-    service: Literal["core-tts"] = "core-tts"
-    unit_type: str
-    unit_price: float
-    units: float
-    tokens: float
-    held: float
+    service: Literal["core-tts"] = Field(default="core-tts", description="The service that would be called.")
+    unit_type: str = Field(description="What a unit is.")
+    unit_price: float = Field(description="Tokens per unit.")
+    units: float = Field(description="Units that the text comes to as a rule.")
+    tokens: float = Field(description="Tokens that the text comes to as a rule.")
+    held: float = Field(description="Tokens that the call would hold while it is made: the most that it can cost.")
     language: NamedLanguage = None
     warnings: Warnings = []
 
 
 class EstimateBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: EstimateData
+    status: Success = "success"
+    data: EstimateData = Field(description="What was asked for.")
 
 
 class SpokenBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: SpeechData
-    usage: Usage
-    cost: Cost
+    status: Success = "success"
+    data: SpeechData = Field(description="What was asked for.")
+    usage: Usage = Field(description="What was used.")
+    cost: Cost = Field(description="What it cost.")

@@ -38,9 +38,11 @@ def list_voices(
     caller: Caller,
     voices: VoicesDep,
     providers: Annotated[Registry, part("providers")],
-    provider: ProviderName | None = None,
-    language: Annotated[str | None, Query(max_length=16)] = None,
-    cloned: bool | None = None,
+    provider: Annotated[ProviderName | None, Query(description="Only the voices of this provider.")] = None,
+    language: Annotated[
+        str | None, Query(max_length=16, description="Only the voices of this language: `en` includes `en-us`.")
+    ] = None,
+    cloned: Annotated[bool | None, Query(description="Only clones of yours, or only stock voices.")] = None,
 ) -> VoicesBody:
     entries, warnings = voices.find(caller.profile_id, provider=provider, language=language, cloned=cloned)
     default = providers.default_name()

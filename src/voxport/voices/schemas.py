@@ -4,62 +4,62 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import RequestBody, Success
 
 
 class SampleLimits(BaseModel):
-    min_seconds: int
-    max_seconds: int
+    min_seconds: int = Field(description="Seconds that a recording has to have.")
+    max_seconds: int = Field(description="Seconds of a recording that are used.")
 
 
 class ProviderBody(BaseModel):
-    provider: str
-    available: bool
-    default: bool
-    reason: str | None
-    supports_voice_cloning: bool
-    supports_instant_clone: bool
-    supports_streaming: bool
-    languages: list[str]
-    max_text_length: int
-    voice_settings: list[str]
-    sample: SampleLimits
+    provider: str = Field(description="The provider's name, as `provider` takes it.")
+    available: bool = Field(description="Whether calls to it are possible now.")
+    default: bool = Field(description="Whether a call that names no provider goes here.")
+    reason: str | None = Field(description="Why it can't be used; null where it can.")
+    supports_voice_cloning: bool = Field(description="Whether it makes persistent clones.")
+    supports_instant_clone: bool = Field(description="Whether it takes core-instant-clone-tts.")
+    supports_streaming: bool = Field(description="Whether its audio is sent as it is made.")
+    languages: list[str] = Field(description="Codes of the languages that it speaks.")
+    max_text_length: int = Field(description="Characters that it takes at once; longer texts are split.")
+    voice_settings: list[str] = Field(description="Names of the `voice_settings` that it uses.")
+    sample: SampleLimits = Field(description="How long a recording to clone may be.")
 
 
 class VoiceBody(BaseModel):
-    voice_id: str
-    name: str
-    provider: str
-    language: str
-    gender: str | None
-    cloned: bool
-    preview_url: str | None
-    created_at: str | None
+    voice_id: str = Field(description="What core-tts takes as `voice_id`.")
+    name: str = Field(description="The voice's name.")
+    provider: str = Field(description="The provider that speaks it.")
+    language: str = Field(description="Code of the voice's language.")
+    gender: str | None = Field(description="`female` or `male`, where it is known.")
+    cloned: bool = Field(description="Whether it is a clone of yours; else everybody has it.")
+    preview_url: str | None = Field(description="Always null today.")
+    created_at: str | None = Field(description="When it was cloned, ISO 8601 in UTC; null of a stock voice.")
 
 
 class VoiceDetail(VoiceBody):
     """An entry of the list, with what the library keeps of it."""
 
-    description: str
-    tags: list[str]
+    description: str = Field(description="Your note on the voice.")
+    tags: list[str] = Field(description="Your labels of the voice.")
 
 
 class VoicesData(BaseModel):
-    providers: list[ProviderBody]
-    voices: list[VoiceBody]
-    warnings: list[str]
+    providers: list[ProviderBody] = Field(description="What each provider can do.")
+    voices: list[VoiceBody] = Field(description="The voices that fit the query.")
+    warnings: list[str] = Field(description="What is missing from the list, and why.")
 
 
 class VoicesBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: VoicesData
+    status: Success = "success"
+    data: VoicesData = Field(description="What was asked for.")
 
 
 class VoiceDetailBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: VoiceDetail
+    status: Success = "success"
+    data: VoiceDetail = Field(description="What was asked for.")
 
 
 # Without control characters: no list could show them, and Postgres takes no NUL.
@@ -72,17 +72,21 @@ Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length
 class VoicePatch(RequestBody):
     """What to change; a field that is left out stays."""
 
-    name: Name | None = None
-    description: Description | None = None
-    tags: Annotated[list[Tag], Field(max_length=20)] | None = None
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "My voice", "tags": ["calm"]}]})
+
+    name: Name | None = Field(default=None, description="The voice's new name.")
+    description: Description | None = Field(default=None, description="The new note on the voice.")
+    tags: list[Tag] | None = Field(default=None, max_length=20, description="The new labels, in place of all old ones.")
 
 
 class DeletedData(BaseModel):
-    voice_id: str
-    deleted: Literal[True] = True
-    left: list[str]
+    voice_id: str = Field(description="The voice's id.")
+    deleted: Literal[True] = Field(default=True, description="Always true.")
+    left: list[str] = Field(
+        description="Where the voice could not be deleted yet, and why; the gateway goes on trying."
+    )
 
 
 class DeletedBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: DeletedData
+    status: Success = "success"
+    data: DeletedData = Field(description="What was asked for.")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from voxport.media.schemas import AudioUrl
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import RequestBody, Success
 
 
 class DetectBody(RequestBody):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"audioUrl": "https://example.com/speaker.wav"}]})
+
     audio_url: AudioUrl
 
 
 class DetectData(BaseModel):
-    watermarked: bool
+    watermarked: bool = Field(description="Whether the mark of the local engine was found.")
     confidence: float = Field(
         ge=0,
         le=1,
@@ -24,5 +24,5 @@ class DetectData(BaseModel):
 
 
 class DetectedBody(BaseModel):
-    status: Literal["success"] = "success"
-    data: DetectData
+    status: Success = "success"
+    data: DetectData = Field(description="What was asked for.")

@@ -97,8 +97,20 @@ ByOperator = Annotated[Actor, Depends(_operator)]
 
 # For the OpenAPI document and the /docs page; the check itself is AuthenticatedRoute's.
 KEY_SCHEMES = [
-    Depends(HTTPBearer(auto_error=False, description="`Authorization: Bearer vxp_…`")),
-    Depends(APIKeyHeader(name="X-API-Key", auto_error=False)),
+    Depends(
+        HTTPBearer(
+            auto_error=False,
+            description="Paste your API key (`vxp_…`) without the word `Bearer`. Calls then send "
+            "`Authorization: Bearer vxp_…`. One of the two forms is enough.",
+        )
+    ),
+    Depends(
+        APIKeyHeader(
+            name="X-API-Key",
+            auto_error=False,
+            description="The same key in another header, for where a proxy uses `Authorization` for itself.",
+        )
+    ),
 ]
 
 

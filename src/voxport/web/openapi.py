@@ -16,7 +16,7 @@ _RATE_LIMIT = {
     "RateLimit-Policy": {**_TEXT, "description": '`"default";q=60;w=3`: so many calls in so many seconds.'},
     "RateLimit": {**_TEXT, "description": '`"default";r=50;t=1`: so many are left now, and all in so many seconds.'},
 }
-_CHALLENGE = {"WWW-Authenticate": {**_TEXT, "required": True}}
+_CHALLENGE = {"WWW-Authenticate": {**_TEXT, "description": "How a key is sent.", "required": True}}
 _ALWAYS = {
     "414": "The address is too long.",
     "431": "The headers are too long, or too many.",
@@ -33,6 +33,15 @@ _WITH_BODY = {
     "413": "The body is too large.",
 }
 _WITH_ID = {"404": "There is no such thing of yours."}
+_IDS = {
+    "delivery_id": "The message's id: `id` in `GET /v2/webhooks/deliveries`, and the header `webhook-id`.",
+    "job_id": "The job's id: `job.id` of the 202, or `id` of an entry of `GET /v2/jobs`.",
+    "key": "The file's key: `object_key` of an upload, or `key` of speech.",
+    "key_id": "The key's id, not the key itself: `id` of an entry of the list of keys.",
+    "profile_id": "The profile's id: `id` of an entry of `GET /v2/admin/profiles`.",
+    "request_id": "The `X-Gateway-Request-ID` of the answer.",
+    "voice_id": "The voice's id: `voice_id` of an entry of `GET /v1/proxy/core-tts-voices`.",
+}
 
 # Where an answer holds what another call takes: (status, where in it, parameter, the operations that take it).
 _JOB_CALLS = ("get_job", "job_events", "cancel_job")
@@ -77,6 +86,9 @@ def _complete(document: Json) -> None:
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }
     for operation in operations.values():
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path":
+                parameter.setdefault("description", _IDS[parameter["name"]])
         responses: Json = operation["responses"]
         for status, description in _errors_of(operation).items():
             responses.setdefault(status, _error(description))

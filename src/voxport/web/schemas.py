@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 _MOST_FIELDS = 64
 _BLANKS = (
@@ -15,6 +15,11 @@ _BLANKS = (
 
 # Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
 LONGEST = 1_048_576
+
+Success = Annotated[Literal["success"], Field(description="`success`: the call was done.")]
+NextCursor = Annotated[
+    str | None, Field(description="Send it as `cursor` to get the next page; null where there is none.")
+]
 
 
 def _trimmed(value: Any) -> Any:
@@ -49,20 +54,22 @@ class RequestBody(BaseModel):
 
 
 class ErrorObject(BaseModel):
-    code: str
-    message: str
-    request_id: str | None
-    details: dict[str, Any]
+    code: str = Field(description="The kind of error, for programs.")
+    message: str = Field(description="What is wrong and what to do, for people.")
+    request_id: str | None = Field(description="The id of this answer, for questions to the operator.")
+    details: dict[str, Any] = Field(description="Numbers and names of the error, by kind.")
 
 
 class ErrorBody(BaseModel):
     """The shape of every error."""
 
-    status: Literal["error"] = "error"
-    error: ErrorObject
+    status: Literal["error"] = Field(default="error", description="`error`: the call was not done.")
+    error: ErrorObject = Field(description="What is wrong.")
 
 
 class ValidationErrorBody(ErrorBody):
     """A 422: `detail` lists what is wrong, in the form that FastAPI gives."""
 
-    detail: list[dict[str, Any]]
+    detail: list[dict[str, Any]] = Field(
+        description="Each mistake: `loc` says where, `msg` what, `input` what was sent."
+    )

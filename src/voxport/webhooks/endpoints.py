@@ -46,8 +46,8 @@ def list_deliveries(
     webhooks: WebhooksDep,
     limit: Limit = 50,
     cursor: Cursor = None,
-    status: DeliveryStatus | None = None,
-    job_id: Annotated[str | None, Query(max_length=64)] = None,
+    status: Annotated[DeliveryStatus | None, Query(description="Only the webhooks of this status.")] = None,
+    job_id: Annotated[str | None, Query(max_length=64, description="Only the webhooks of this job.")] = None,
 ) -> DeliveryList:
     page = webhooks.list(caller.profile_id, state=status, job_id=job_id, limit=limit, cursor=cursor)
     return DeliveryList(data=[Delivery(**_values(row)) for row in page.rows], next_cursor=page.next_cursor)
