@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from voxport.media.addresses import is_public, literal_address, looks_numeric
+from voxport.media.addresses import is_own_network, is_public, literal_address, looks_numeric
 
 MAX_URL_LENGTH = 8_192
 
 # Special-use names (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`) that never name a public host.
 _PRIVATE_SUFFIXES = ("localhost", "localdomain", "local", "internal", "home.arpa")
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal"})  # a cloud's, with credentials in it
 
 
 class RefusedError(Exception):
@@ -23,7 +24,7 @@ class RefusedError(Exception):
 
 
 class PrivateHostError(RefusedError):
-    """The host is private by its spelling; `host` is it as `VOXPORT_PRIVATE_HOSTS` names it."""
+    """The host is one of the operator's own by its spelling; `host` is it as `VOXPORT_PRIVATE_HOSTS` names it."""
 
     def __init__(self, why: str, host: str) -> None:
         super().__init__(why)
@@ -118,6 +119,8 @@ def _check_host(host: str, port: int, policy: FetchPolicy) -> None:
     if address is None and looks_numeric(host):
         raise RefusedError("an address that can't be read")
     if _is_private(host, address):
+        if not _may_be_own(host, address):
+            raise RefusedError("neither public nor a host of the operator's")
         shown = f"[{host}]" if ":" in host else host
         raise PrivateHostError(
             "a name of this machine or this network" if address is None else "the address is not public",
@@ -125,6 +128,10 @@ def _check_host(host: str, port: int, policy: FetchPolicy) -> None:
         )
     if port not in policy.ports:
         raise RefusedError("the port may not be used")
+
+
+def _may_be_own(host: str, address: str | None) -> bool:
+    return is_own_network(address) if address is not None else host.rstrip(".") not in _METADATA_NAMES
 
 
 def _is_private(host: str, address: str | None) -> bool:
