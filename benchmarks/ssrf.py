@@ -34,6 +34,7 @@ from voxport.errors import AudioUrlUnusable, VoxportError
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.runner import Runner
 from voxport.media.safefetch import fetch
+from voxport.media.samples import IS_UPLOAD_URL
 from voxport.media.signing import Grant
 from voxport.settings import Settings
 from voxport.testing.doubles import served
@@ -42,6 +43,9 @@ from voxport.testing.live import NO_LIMITS
 PUBLIC_URL = "https://voices.example.com"
 _OWN = "look-alikes of own URLs"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+# What the owner of an upload, and nobody else, is told of its URLs.
+_OWN_CODES = ("bad_signature", "media_not_found")
+_UPLOAD_URL = {"code": AudioUrlUnusable.code, "message": IS_UPLOAD_URL, "details": {}}
 _BLAND = {"code": AudioUrlUnusable.code, "message": AudioUrlUnusable.TEXT, "details": {}}
 
 
@@ -137,7 +141,7 @@ def _try(figures: Figures, one: Hostile, ways: Sequence[Callable[[], Error]], wo
         if happened:
             through = True
             figures.how.append(f"{one.url[:200]!a}: {', '.join(happened)}")
-        own = one.group == _OWN and error is not None and error["code"] in ("bad_signature", "media_not_found")
+        own = one.group == _OWN and error is not None and (error["code"] in _OWN_CODES or error == _UPLOAD_URL)
         told_otherwise |= not own and error != _BLAND
     if through:
         figures.let_through.append(one.url)

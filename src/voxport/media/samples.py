@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ from voxport.media.temporary import temporary_folder
 from voxport.settings import Settings
 
 Audio = NDArray[np.float32]
+
+IS_UPLOAD_URL: Final = (
+    "This is the upload_url, to which the file is PUT. Send the public_url of the same answer as audioUrl."
+)
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,7 @@ class Samples:
         # Only its owner is told what is wrong with it: to anybody else there is no such upload.
         self._media.require_owner(profile_id, grant.key)
         if grant.operation == "put":
-            raise AudioUrlUnusable(
-                "This is the upload_url, to which the file is PUT. Send the public_url of the same answer as audioUrl."
-            )
+            raise AudioUrlUnusable(IS_UPLOAD_URL)
         if grant.is_expired:
             raise BadSignature("The audioUrl has expired. Ask upload-media for a new one and upload again.")
         self._media.require_owned(profile_id, grant.key)

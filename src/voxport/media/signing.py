@@ -97,13 +97,18 @@ def signed_parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
     if operation == "put":
         fields += [
-            ("content_type", {"type": "string"}, True, "The media type that was announced; the body has the same one."),
+            (
+                "content_type",
+                {"type": "string", "maxLength": 255},
+                True,
+                "The media type that was announced; the body has the same one.",
+            ),
             ("max_bytes", number, True, "How large the file may be, in bytes."),
             ("size_bytes", number, False, "The size that was announced, where one was."),
         ]
     fields += [
         ("expires", number, True, "Until when the URL is good, in seconds since 1970."),
-        ("signature", {"type": "string"}, True, "The signature of all these and the key."),
+        ("signature", {"type": "string", "maxLength": 64}, True, "The signature of all these and the key."),
     ]
     source = "upload_url" if operation == "put" else "public_url"
     return [
