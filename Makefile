@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
 
-.PHONY: help setup demo serve test check eastasian lock bench-setup clean
+.PHONY: help setup demo serve test test-fast drill drill-sample check eastasian lock bench-setup clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -31,8 +31,23 @@ $(EASTASIAN): $(READY) requirements/eastasian.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/eastasian.txt
 	@touch $@
 
-test: $(READY) $(EASTASIAN) ## Run the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: $(READY) $(EASTASIAN) ## Run the test suite, in two processes
+	$(BIN)/python -m pytest $(PARALLEL) -m "not drill" $(ARGS)
+
+test-fast: $(READY) $(EASTASIAN) ## Run the tests that start no engine and no process
+	$(BIN)/python -m pytest $(PARALLEL) -m "not drill and not slow" $(ARGS)
+
+drill: $(READY) $(EASTASIAN) ## Run the cases that make test leaves out, one after another
+	$(BIN)/python -m pytest -m drill $(ARGS)
+
+# Fixed, so that two runs can be compared: one fault of the machine, one call that is sent again through kills.
+DRILL_SAMPLE := "terminated or again_and_again"
+
+drill-sample: $(READY) $(EASTASIAN) ## Run two of the cases of make drill
+	@echo "sample of the drill: "$(DRILL_SAMPLE)
+	$(BIN)/python -m pytest -v -m drill -k $(DRILL_SAMPLE) tests/reliability $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .

@@ -9,7 +9,12 @@ import faults
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", ["storage_full", "database_full", "clock_back", "terminated", "worker_killed"])
+DRILLED = ("database_full", "clock_back", "terminated")
+
+
+@pytest.mark.parametrize(
+    "name", ["storage_full", "worker_killed", *(pytest.param(name, marks=pytest.mark.drill) for name in DRILLED)]
+)
 def test_a_fault_loses_nothing_and_passes(name: str) -> None:
     if not faults.can_be_made(name):
         pytest.skip("mounting needs root")

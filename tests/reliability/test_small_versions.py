@@ -19,7 +19,7 @@ def test_no_kill_at_a_commit_loses_doubles_or_leaves_anything() -> None:
     assert sum(outcome.reached for _, outcome in outcomes) >= 3
 
 
-@pytest.mark.parametrize("service", ["instant", "speech"])
+@pytest.mark.parametrize("service", [pytest.param("instant", marks=pytest.mark.drill), "speech"])
 def test_a_call_that_is_sent_again_and_again_through_kills_is_charged_once(service: str) -> None:
     report = duplicates.run(12, 3, (service,), tell=print)
     assert report.passed, report.rows

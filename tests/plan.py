@@ -1,0 +1,60 @@
+"""Where the tests run: which process takes which, and in which folder they write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+MEMORY: Final = Path("/dev/shm")
+MIN_FREE_BYTES: Final = 6 * 1024**3
+MACHINE: Final = (
+    "tests/reliability/",
+    "tests/test_memory.py",
+    "tests/test_kill.py",
+    "tests/cli/test_serve.py",
+    "tests/backup/test_drill.py",
+    "tests/jobs/test_takeover.py",
+    "tests/web/test_body_limit.py",
+)
+"""What mounts, kills, soaks or measures: one after another, in one process."""
+ENGINE: Final = (
+    "tests/engine/",
+    "tests/watermark/",
+    "tests/test_live.py",
+    "tests/test_logs.py",
+    "tests/test_recordings.py",
+    "tests/test_long_speech.py",
+    "tests/media/test_live.py",
+)
+"""What loads the engine or shares the live gateway: in the other process."""
+LONG: Final = ("machine", "engine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The tests kill processes, not the power, so that their files may be in memory where there is room."""
+    if config.option.basetemp is not None or hasattr(config, "workerinput") or not os.access(MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES:
+        folder = tempfile.mkdtemp(prefix="voxport-tests-", dir=MEMORY)
+        config.option.basetemp = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The two long groups come first, then each file as a group of its own."""
+    items.sort(key=lambda item: LONG.index(name) if (name := group(item)) in LONG else len(LONG))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def group(item: pytest.Item) -> str:
+    if item.nodeid.startswith(MACHINE):
+        return "machine"
+    return "engine" if item.nodeid.startswith(ENGINE) else item.nodeid.split("::")[0].replace("/", ".")
