@@ -18,7 +18,8 @@ from unittest.mock import patch
 from likeness import Bench, Known
 from machine import machine
 from speech import cohort, speakers, speech_folder
-from voxport.engine.fit import descent
+from voxport.engine.engine import Engine
+from voxport.engine.fit import FIT_STEPS, descent
 
 PAGE = Path(__file__).parents[1] / "docs" / "engine.md"
 BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
@@ -29,8 +30,8 @@ WITHOUT: dict[str, dict[str, float]] = {
     "without the embeddings": {"_LIKENESS": 0.0},
     "without the spectra": {"_SPECTRUM": 0.0},
     "without the distance from the start": {"_DISTANCE": 0.0},
-    "without the stop, 40 steps": {**NEVER, "STEPS": 40},
-    "without any of the three": {**NEVER, "STEPS": 40, "_SPECTRUM": 0.0, "_DISTANCE": 0.0},
+    "without the stop, 40 steps": {**NEVER, "fit_steps": 40},
+    "without any of the three": {**NEVER, "fit_steps": 40, "_SPECTRUM": 0.0, "_DISTANCE": 0.0},
 }
 FIGURES = ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")
 
@@ -61,10 +62,13 @@ def main() -> None:
 
 
 def _row(bench: Bench, speaker: Known, values: dict[str, float]) -> dict[str, float]:
+    constants = dict(values)
+    engine = Engine.load(fit_steps=int(constants.pop("fit_steps", FIT_STEPS)))
     with ExitStack() as patches:
-        for constant, value in values.items():
+        for constant, value in constants.items():
             patches.enter_context(patch.object(descent, constant, value))
-        voice = bench.engine.enrol(speaker.reference)
+        voice = engine.enrol(speaker.reference)
+    engine.close()
     figures = bench.judged(bench.spoken(voice, groups=2), speaker)
     return {name: figures[name] for name in FIGURES}
 

@@ -145,6 +145,7 @@ def singer(humming: Humming) -> Client:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """The whole gateway with worker and engine, started as a user does it; for slow tests."""
-    with running_gateway(tmp_path_factory.mktemp("live")) as running:
+    """The whole gateway with worker and engine, started as a user does it; for slow tests. Its clones are less like the
+    speaker than those of a gateway as shipped."""
+    with running_gateway(tmp_path_factory.mktemp("live"), VOXPORT_FIT_STEPS="2") as running:
         yield running

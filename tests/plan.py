@@ -38,6 +38,8 @@ LONG: Final = ("machine", "engine")
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """The tests kill processes, not the power, so that their files may be in memory where there is room."""
+    # As the engine's process has it: beside another test, threads that wait by spinning cost several times the work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if config.option.basetemp is not None or hasattr(config, "workerinput") or not os.access(MEMORY, os.W_OK):
         return
     if shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES:

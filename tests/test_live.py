@@ -245,7 +245,10 @@ def worker_of(live: Live) -> int | None:
 
 def test_a_job_whose_worker_is_killed_again_and_again_completes_once_and_is_charged_once(tmp_path: Path) -> None:
     """kill -9 in different stages; the gateway starts another worker, which goes on."""
-    with running_gateway(tmp_path, VOXPORT_JOB_POLL_SECONDS="0.1") as live, live.client() as http:
+    with (
+        running_gateway(tmp_path, VOXPORT_JOB_POLL_SECONDS="0.1", VOXPORT_FIT_STEPS="4") as live,
+        live.client() as http,
+    ):
         body = {"text": STORY, "voice_id": "am_michael", "output_format": "wav"}
         url = upload(http, httpx2.get(data_of(http.post(TTS, json=body))["data"]["url"]).content)
 

@@ -68,7 +68,10 @@ def test_the_tracer_sees_what_a_child_of_a_program_sends(tmp_path: Path) -> None
 def test_a_gateway_looks_nothing_up_and_connects_to_nobody(tmp_path: Path) -> None:
     output, sample = tmp_path / "trace", tmp_path / "sample.wav"
     write_speaker(sample)
-    with running_gateway(tmp_path, wrapper=tracer(output)) as live, Client(live.url, live.key) as client:
+    with (
+        running_gateway(tmp_path, wrapper=tracer(output), VOXPORT_FIT_STEPS="4") as live,
+        Client(live.url, live.key) as client,
+    ):
         audio_url = client.upload(sample)
         job_id = client.clone(audio_url)
         fitting = threading.Event()

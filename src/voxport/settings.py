@@ -161,6 +161,13 @@ class Settings(BaseSettings):
         description="Added to the engine's nice value. HTTP does not need it, and beside other programs that compute "
         "a clone takes many times as long with it.",
     )
+    fit_steps: int = Field(
+        default=12,
+        ge=1,
+        le=100,
+        description="Steps of the local engine's fit of a persistent clone: most of its time. "
+        "Fewer are quicker, and less like the speaker; what more would give is not measured.",
+    )
     speech_concurrency: int = Field(
         default=16,
         ge=1,
@@ -382,7 +389,12 @@ class Settings(BaseSettings):
         """What is set for a provider, by name without prefix: of one that is not the package's own, what the
         environment has."""
         if provider == "local":
-            return {"threads": self.engine_threads, "niceness": self.engine_niceness, "model": self.engine_model}
+            return {
+                "threads": self.engine_threads,
+                "niceness": self.engine_niceness,
+                "fit_steps": self.fit_steps,
+                "model": self.engine_model,
+            }
         prefix = f"{provider.replace('-', '_')}_"
         if provider not in BUILT_IN:
             start = f"VOXPORT_{prefix.upper()}"

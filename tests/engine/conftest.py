@@ -32,7 +32,8 @@ def phonemizer() -> Iterator[Phonemizer]:
 
 @pytest.fixture
 def process() -> Iterator[EngineProcess]:
-    process = EngineProcess()
+    """Its persistent clones take two steps; `engine` has the whole fit."""
+    process = EngineProcess(fit_steps=2)
     yield process
     process.close()
 

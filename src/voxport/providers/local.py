@@ -54,11 +54,17 @@ _ATTEMPTS = 2  # the engine's process may have died under the first: it starts a
 
 
 def open_provider(setup: Setup) -> LocalProvider:
-    """`options`: `threads` and `niceness` of the engine's process, `model` the file of its weights."""
+    """`options`: `threads` and `niceness` of the engine's process, `fit_steps` of a clone, `model` the file of its
+    weights."""
     options = setup.options
 
     def engine() -> EngineProcess:
-        return EngineProcess(threads=options["threads"], niceness=options["niceness"], model_path=options["model"])
+        return EngineProcess(
+            threads=options["threads"],
+            niceness=options["niceness"],
+            fit_steps=options["fit_steps"],
+            model_path=options["model"],
+        )
 
     return LocalProvider(
         engine(),

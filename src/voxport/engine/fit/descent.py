@@ -28,7 +28,6 @@ from voxport.engine.fit.twin import Decoder
 from voxport.engine.languages import SAMPLE_RATE
 from voxport.engine.pitch import log_f0
 
-STEPS: Final = 12
 _RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
 _LIKENESS: Final = 1.0
 _SPECTRUM: Final = 0.1
@@ -110,14 +109,14 @@ class Descent:
         self._spread = torch.from_numpy(spread)
         self._tone = tone
 
-    def run(self, state: State, told: Callable[[State], None], *, steps: int | None = None) -> Floats:
+    def run(self, state: State, told: Callable[[State], None], *, steps: int) -> Floats:
         """The change of the timbre half of the style [128], going on from `state`, which `told` hears after each
-        step. Ends at STEPS, or at `steps`."""
+        step. Ends after `steps` in all, or before, when the voice gets no nearer."""
         if not state.looks:
             self._look(state)
-        while state.step < (steps or STEPS) and not state.stopped:
+        while state.step < steps and not state.stopped:
             self._step(state)
-            if state.step % _EVERY == 0:
+            if state.step % _EVERY == 0 or state.step == steps:
                 self._look(state)
             told(state)
         return np.asarray(state.best * self._spread.numpy(), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from voxport.engine.arrays import Floats
-from voxport.engine.fit.descent import STEPS, Aim, Descent, State
+from voxport.engine.fit.descent import Aim, Descent, State
 from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import CHECK, TEXTS, Source
 from voxport.engine.fit.threads import ThreadCount
@@ -37,12 +37,14 @@ def fitted(
     *,
     bandwidth_hz: float,
     threads: int,
+    steps: int,
     model_path: Path | None,
     saved: bytes | None,
     save: Save,
 ) -> Voice:
     """`start` with its timbre fitted to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
-    The rhythm, the pitch and the tone of `start` stay. `saved` is what `save` was told by a fit that was killed."""
+    The rhythm, the pitch and the tone of `start` stay. The descent takes `steps` steps at most.
+    `saved` is what `save` was told by a fit that was killed."""
     count = ThreadCount(threads)
     weights, source_graph = decoder_parts(model_path)
     source = Source(source_graph)
@@ -56,10 +58,10 @@ def fitted(
     descent = Descent(Decoder(weights), Encoder(), spectrum, stretches, check, aim, spread, Tone(start.tone))
 
     def on_step(state: State) -> None:
-        save(state.step / STEPS, state.to_bytes())
+        save(state.step / steps, state.to_bytes())
         count.adapt()
 
-    offset = descent.run(_resumed(saved), on_step)
+    offset = descent.run(_resumed(saved), on_step, steps=steps)
     return start.with_timbre(offset)
 
 

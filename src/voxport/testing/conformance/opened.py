@@ -15,6 +15,8 @@ from voxport.providers.minimax import MiniMax
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, served
 
 _KEY: Final = "a-key-of-the-conformance-suite"
+_FIT_STEPS: Final = 2
+"""How like the speaker a clone is, is not asked here."""
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def local() -> Iterator[Provider]:
     limits = load_catalog().limits
     provider = LocalProvider(
         EngineProcess(),
-        EngineProcess,
+        lambda: EngineProcess(fit_steps=_FIT_STEPS),
         max_text_length=limits.text_characters,
         sample_min_seconds=limits.sample_min_speech_seconds,
         sample_max_seconds=limits.sample_max_seconds,
