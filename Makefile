@@ -39,15 +39,11 @@ test: $(READY) $(EASTASIAN) ## Run the test suite, in two processes
 test-fast: $(READY) $(EASTASIAN) ## Run the tests that start no engine and no process
 	$(BIN)/python -m pytest $(PARALLEL) -m "not drill and not slow" $(ARGS)
 
-drill: $(READY) $(EASTASIAN) ## Run the cases that make test leaves out, one after another
-	$(BIN)/python -m pytest -m drill $(ARGS)
+drill: $(READY) $(EASTASIAN) ## Run the long proofs, one after another (ARGS="--only kills faults")
+	$(BIN)/python scripts/drill.py $(ARGS)
 
-# Fixed, so that two runs can be compared: one fault of the machine, one call that is sent again through kills.
-DRILL_SAMPLE := "terminated or again_and_again"
-
-drill-sample: $(READY) $(EASTASIAN) ## Run two of the cases of make drill
-	@echo "sample of the drill: "$(DRILL_SAMPLE)
-	$(BIN)/python -m pytest -v -m drill -k $(DRILL_SAMPLE) tests/reliability $(ARGS)
+drill-sample: $(READY) $(EASTASIAN) ## Run three minutes of make drill
+	$(BIN)/python scripts/drill.py --sample $(ARGS)
 
 check: $(READY) ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .

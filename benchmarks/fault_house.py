@@ -4,6 +4,7 @@ were told, and what is left in the end."""
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -116,6 +117,7 @@ class House:
             "TMPDIR": str(self.temporary),
         }
         self.key = ""
+        self.max_seconds = math.inf
 
     @contextlib.contextmanager
     def gateway(self, **settings: str) -> Iterator[tuple[Live, Client]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -184,10 +185,11 @@ def can_be_made(name: str) -> bool:
     return name not in _MOUNTS or can_mount()
 
 
-def run(name: str) -> Outcome:
-    """One case, from a new folder."""
+def run(name: str, *, max_seconds: float = math.inf) -> Outcome:
+    """One case, from a new folder. A fault that the processes survive lasts `max_seconds` at most."""
     outcome = Outcome(name)
     with opened(name) as house:
+        house.max_seconds = max_seconds
         CASES[name](house, outcome)
     print(f"{name}: {_told(outcome)}; normal after {outcome.normal_seconds:.1f} s", flush=True)
     for problem in outcome.problems:
@@ -246,7 +248,7 @@ def _lived_through(
         # The fault ends before the calls do: some of them wait for its end.
         with ThreadPoolExecutor(1) as threads, _calling(outcome, calls, allowed), fault(live):
             late = threads.submit(_cloned_if_taken, client, audio_url)
-            time.sleep(seconds)
+            time.sleep(min(seconds, house.max_seconds))
         jobs += late.result()
         _let_none_down(outcome)
         began = time.monotonic()

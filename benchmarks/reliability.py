@@ -6,6 +6,7 @@ python scripts/write_reliability_doc.py
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from support import describe_machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reliability"
+_OTHERS = "VOXPORT_RESULTS_DIR"
 _MACHINE = describe_machine().strip()  # as this was imported: after a run the load is the run's own
 
 
@@ -31,9 +33,11 @@ class Report:
 
 
 def write(name: str, report: Report) -> Path:
-    """Keep the figures as `results/reliability/{name}.json`."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    """Keep the figures as `results/reliability/{name}.json`, or in the folder that VOXPORT_RESULTS_DIR names: those of
+    a shorter run are not for the page."""
+    folder = Path(os.environ.get(_OTHERS) or RESULTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path
 

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import uvicorn
@@ -26,7 +26,7 @@ def served(app: ASGIApp) -> Iterator[str]:
     config = uvicorn.Config(
         app, http=_Protocol, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     until = time.monotonic() + _SECONDS
@@ -37,7 +37,7 @@ def served(app: ASGIApp) -> Iterator[str]:
             time.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(_SECONDS)
         listener.close()
 
@@ -47,6 +47,29 @@ def hang_up(scope: Scope) -> None:
     transport = _CONNECTIONS.get(tuple(scope["client"]))
     if transport is not None:
         transport.abort()
+
+
+class _Server(uvicorn.Server):
+    """Waits to be ended, in place of looking ten times a second: many live for one test."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = threading.Event()
+        self._wake: Callable[[], object] = lambda: None
+
+    def end(self) -> None:
+        """From any thread."""
+        self._ended.set()
+        self.should_exit = True
+        with contextlib.suppress(RuntimeError):  # its loop is closed already
+            self._wake()
+
+    async def main_loop(self) -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(ended.set)
+        await self.on_tick(0)
+        if not self._ended.is_set():
+            await ended.wait()
 
 
 class _Protocol(H11Protocol):

@@ -1,0 +1,102 @@
+"""The long proofs of reliability, one after another: python scripts/drill.py [--sample] [--list] [--only kills ...]
+
+Each step is a benchmark or a part of the tests with fixed parameters, so that two runs can be compared. What it prints
+is shown as it comes, then a table says what each step proves, how long it took and whether it passed. No figure of
+docs/reliability.md is changed. Exit code 1 where a step failed. `--sample` takes three minutes at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    proves: str
+    arguments: tuple[str, ...]
+    """Of python, in the checkout."""
+
+
+STEPS: Final = (
+    Step(
+        "tests", "the cases marked drill, a month at both providers among them", ("-m", "pytest", "-q", "-m", "drill")
+    ),
+    Step("ssrf", "no hostile URL reaches anything, in three ways each", ("benchmarks/ssrf.py",)),
+    Step(
+        "media",
+        "each hostile file ends as an unusable sample, twenty mutations of each",
+        ("benchmarks/hostile_media.py", "--seeds", "20"),
+    ),
+    Step("schema", "the API keeps its own document, in depth", ("benchmarks/schema.py", "--examples", "20")),
+    Step("faults", "each of twelve faults of the machine loses nothing and passes", ("benchmarks/faults.py",)),
+    Step("kills", "kill -9 at each commit, of one process and of all", ("benchmarks/kills.py", "--points", "1")),
+    Step("crash", "kill -9 at each step of a clone and an instant clone", ("benchmarks/crash.py",)),
+    Step(
+        "duplicates",
+        "a call that is sent again through kills is charged once",
+        ("benchmarks/duplicates.py", "--sends", "50", "--kills", "8"),
+    ),
+    Step(
+        "overspend",
+        "calls at once spend what there is, on both databases",
+        ("benchmarks/overspend.py", "--calls", "300"),
+    ),
+    Step(
+        "soak",
+        "twenty minutes of mixed load without a failure",
+        ("benchmarks/soak.py", "--minutes", "20", "--rate", "4"),
+    ),
+)
+SAMPLE: Final = (
+    Step("kills", "kill -9 at commits of a speech", ("benchmarks/kills.py", "--service", "speech", "--most", "4")),
+    Step("faults", "kill -9 of the server under load", ("benchmarks/faults.py", "--case", "server_killed")),
+    Step(
+        "crash",
+        "kill -9 at each step of an instant clone at ElevenLabs",
+        ("benchmarks/crash.py", "--provider", "elevenlabs", "--service", "instant"),
+    ),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", action="store_true", help="three steps, always the same")
+    parser.add_argument("--list", action="store_true", help="say what would run")
+    parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], help="these steps")
+    chosen = parser.parse_args()
+    steps = [step for step in (SAMPLE if chosen.sample else STEPS) if not chosen.only or step.name in chosen.only]
+    if chosen.list:
+        print(*(f"{step.name}: {step.proves}: python {' '.join(step.arguments)}" for step in steps), sep="\n")
+        return 0
+    lines, failed = [], 0
+    for step in steps:
+        print(f"== {step.name}: {step.proves}", flush=True)
+        began = time.monotonic()
+        code = _run(step)
+        failed += code != 0
+        told = "passed" if code == 0 else f"FAILED with exit code {code}"
+        lines.append(f"{step.name:<11}{told:<27}{time.monotonic() - began:6.0f} s  {step.proves}")
+        print(lines[-1], flush=True)
+    print("", *lines, f"{len(steps) - failed} of {len(steps)} passed", sep="\n", flush=True)
+    return 1 if failed else 0
+
+
+def _run(step: Step) -> int:
+    with tempfile.TemporaryDirectory(prefix="voxport-drill-") as folder:
+        environment = {**os.environ, "VOXPORT_RESULTS_DIR": folder}
+        return subprocess.run([sys.executable, *step.arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
