@@ -18,6 +18,7 @@ MACHINE: Final = (
     "tests/cli/test_serve.py",
     "tests/backup/test_drill.py",
     "tests/jobs/test_takeover.py",
+    "tests/hosted/test_kill.py",
     "tests/web/test_body_limit.py",
 )
 """What mounts, kills, soaks or measures: one after another, in one process."""
