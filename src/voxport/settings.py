@@ -179,14 +179,17 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="Seconds that a call waits for its turn before it gets 429."
     )
     worker_concurrency: int = Field(
-        default=1, ge=1, le=64, description="Clone jobs that one worker runs at once; the same for all workers."
+        default=1,
+        ge=1,
+        le=64,
+        description="Clone jobs that one worker runs at once at each provider; the same for all workers.",
     )
     worker_speech_concurrency: int = Field(
         default=4,
         ge=1,
         le=64,
-        description="core-tts jobs that one worker runs at once; they take turns at the engine, piece by piece. "
-        "The same for all workers.",
+        description="core-tts jobs that one worker runs at once at each provider; those of `local` take turns at the "
+        "engine, piece by piece. The same for all workers.",
     )
     job_poll_seconds: float = Field(
         default=0.2,

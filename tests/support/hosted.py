@@ -51,6 +51,7 @@ class House:
     minimax: MiniMaxDouble
     clock: Clock
     local: ToneProvider
+    elevenlabs_url: str
 
     def upload(self, speaker: int = 0) -> str:
         """A recording of one of many speakers; its URL."""
@@ -129,7 +130,7 @@ def house(gateway: Gateway, *, credits: str = "100", patience: float = 20.0) -> 
             KeptSample(*samples_of(gateway, local.embed_each)),
             clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
         )
-        yield House(open_client(joined, credits), joined, elevenlabs, minimax, clock, local)
+        yield House(open_client(joined, credits), joined, elevenlabs, minimax, clock, local, eleven_url)
         eleven.close()
         mini.close()
 

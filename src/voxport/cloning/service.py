@@ -87,6 +87,7 @@ class Cloning:
                 key_id=caller.key_id,
                 voice_id=voice_id,
                 webhook_url=request.webhook_url,
+                provider=providers[0].name,
             ),
             also=also,
         )
@@ -120,6 +121,7 @@ class Cloning:
                 key_id=caller.key_id,
                 voice_id=voice_id,
                 webhook_url=webhook_url,
+                provider=provider,
             ),
             also=lambda tx, job: _audit(tx, caller, job),
         )

@@ -9,8 +9,13 @@ from sqlalchemy.orm import Session
 from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
 
-CLONES = "voxport-jobs"
-SPEECH = "voxport-speech"
+# A partition for each provider, so that jobs that hang at one hold up none of another. See docs/decisions/0054.
+CLONES = "voxport-clone-jobs"
+SPEECH = "voxport-speech-jobs"
+# Before 2026-12 the queues had no partitions. What was queued there then is still run.
+OLD_CLONES = "voxport-jobs"
+OLD_SPEECH = "voxport-speech"
+_NO_PROVIDER = "none"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
 # Bumped only when the order of a workflow's steps changes: rows of another version would wait for ever.
@@ -27,11 +32,12 @@ class DbosQueue:
             lazy=True,
         )
 
-    def enqueue(self, tx: Session, job_id: str, service: str) -> None:
+    def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
         self._client.enqueue_in_transaction(
             tx,
             {
                 "queue_name": SPEECH if service == "core-tts" else CLONES,
+                "queue_partition_key": provider or _NO_PROVIDER,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,
                 "app_version": VERSION,

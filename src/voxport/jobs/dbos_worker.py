@@ -19,7 +19,16 @@ from dbos._queue import queue_worker_thread
 from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.db.wakeups import Listener
-from voxport.jobs.dbos_queue import APPLICATION, CLONES, SPEECH, VERSION, WORKFLOW, jobs_engine
+from voxport.jobs.dbos_queue import (
+    APPLICATION,
+    CLONES,
+    OLD_CLONES,
+    OLD_SPEECH,
+    SPEECH,
+    VERSION,
+    WORKFLOW,
+    jobs_engine,
+)
 from voxport.jobs.port import Json
 from voxport.jobs.runner import Runner
 
@@ -50,11 +59,12 @@ class DbosWorker:
         poll_seconds: float,
         on_wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`clones` and `speech`: how many jobs of each run at once. `on_wake` is called, from another thread, when
-        there may be other work in the database than jobs."""
+        """`clones` and `speech`: how many jobs of each run at once at each provider. `on_wake` is called, from another
+        thread, when there may be other work in the database than jobs."""
         self._leases = Leases(database.url)
         self._executor_id, self._lease = self._leases.take_slot("worker")
-        self._concurrency = {CLONES: clones, SPEECH: speech}
+        self._places = {CLONES: clones, SPEECH: speech}
+        self._old_places = {OLD_CLONES: clones, OLD_SPEECH: speech}
         self._poll_seconds = poll_seconds
         self._on_wake = on_wake
         self._listener = Listener(database.url, self._wake)
@@ -86,20 +96,11 @@ class DbosWorker:
         DBOS.launch()
         self._stop_unused_threads()
         DBOS.set_latest_application_version(VERSION)
-        for queue, concurrency in self._concurrency.items():
-            registered = DBOS.register_queue(
-                queue,
-                worker_concurrency=concurrency,
-                polling_interval_sec=self._poll_seconds,
-                on_conflict="always_update",
-            )
-            look = _Look(lambda: bool(self._running))
-            looker = threading.Thread(
-                target=queue_worker_thread, args=(look, self._dbos, registered), name=queue, daemon=True
-            )
-            looker.start()
-            self._looks.append(look)
-            self._lookers.append(looker)
+        for name, places in self._places.items():
+            self._serve(name, _Look(self._is_busy(name)), places=places, is_partitioned=True)
+        for name, places in self._old_places.items():
+            # Nothing comes in there but from an older version beside this one, so that no job wakes it.
+            self._serve(name, _Look(self._is_busy(name), is_wakeable=False), places=places, is_partitioned=False)
         self._listener.start()
         self._reaper.start()
         _log.info("worker started", extra={"executor": self._executor_id})
@@ -114,6 +115,24 @@ class DbosWorker:
         for thread in [*self._lookers, self._reaper]:
             thread.join(timeout=10)
         DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _serve(self, name: str, look: _Look, *, places: int, is_partitioned: bool) -> None:
+        """Look for the jobs of a queue in a thread; `places` are those of each provider, or all where the queue is not
+        partitioned."""
+        queue = DBOS.register_queue(
+            name,
+            worker_concurrency=None if is_partitioned else places,
+            partition_worker_concurrency=places if is_partitioned else None,
+            polling_interval_sec=self._poll_seconds,
+            on_conflict="always_update",
+        )
+        looker = threading.Thread(target=queue_worker_thread, args=(look, self._dbos, queue), name=name, daemon=True)
+        looker.start()
+        self._looks.append(look)
+        self._lookers.append(looker)
+
+    def _is_busy(self, queue: str) -> Callable[[], bool]:
+        return lambda: self._dbos._active_workflows_set.count_for_queue(queue) > 0
 
     def _wake(self) -> None:
         for look in self._looks:
@@ -151,7 +170,7 @@ class DbosWorker:
 
     def _stop_unused_threads(self) -> None:
         """DBOS asks once a second for new queues, delayed workflows, timeouts and schedules. Voxport uses none of
-        them: its queues are the two above, and it ends overdue jobs itself."""
+        them: its queues are those above, and it ends overdue jobs itself."""
         for event in self._dbos.background_thread_stop_events:
             event.set()
         self._dbos._background_jobs_stop_event.set()
@@ -171,8 +190,11 @@ class _Look:
     """Tells DBOS's queue thread when to look for jobs, in place of the event that it waits for to be stopped: after a
     wake-up at once; at its own pace while jobs run, since the end of one may let in the next; else seldom."""
 
-    def __init__(self, is_busy: Callable[[], bool], *, idle_seconds: float = _IDLE_SECONDS) -> None:
+    def __init__(
+        self, is_busy: Callable[[], bool], *, idle_seconds: float = _IDLE_SECONDS, is_wakeable: bool = True
+    ) -> None:
         self._is_busy = is_busy
+        self._is_wakeable = is_wakeable
         self._idle_seconds = idle_seconds
         self._stopped = False
         self._woken = threading.Event()
@@ -189,6 +211,8 @@ class _Look:
         return self._stopped
 
     def wake(self) -> None:
+        if not self._is_wakeable:
+            return
         self._alert_until = time.monotonic() + _ALERT_SECONDS
         self._woken.set()
 

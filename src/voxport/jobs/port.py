@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class JobQueue(Protocol):
-    def enqueue(self, tx: Session, job_id: str, service: str) -> None:
+    def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
         """Queue the job in the caller's transaction: it runs when that commits, and never when it doesn't. The
-        same job enqueued twice runs once. Each service has a line of its own."""
+        same job enqueued twice runs once. Each service has a line of its own for each provider."""
 
     def close(self) -> None: ...
 

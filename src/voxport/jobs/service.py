@@ -30,7 +30,7 @@ _RETRY_SECONDS = 30
 @dataclass(frozen=True)
 class NewJob:
     """What a job is queued with; `amount` is the hold, in micro-tokens. `key_id` and `voice_id` are for the report of
-    the usage."""
+    the usage. `provider` is the name of the first one that works on it: the job waits for a place of that one."""
 
     profile_id: str
     service: ServiceName
@@ -42,6 +42,7 @@ class NewJob:
     key_id: str | None = None
     voice_id: str | None = None
     webhook_url: str | None = None
+    provider: str | None = None
 
 
 class Jobs:
@@ -112,7 +113,7 @@ class Jobs:
             new.claim.open(tx, hold_id, job_id)
             new.claim.keep(tx, job)
             repository.add_event(tx, job, now())
-            self._queue.enqueue(tx, job_id, new.service)
+            self._queue.enqueue(tx, job_id, new.service, new.provider)
             if also is not None:
                 also(tx, job)
         return job

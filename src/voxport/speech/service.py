@@ -185,6 +185,8 @@ class Speech:
     def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
         """Queue the text as a job; `handler.py` does the work. Raises WebhookUrlUnusable, InsufficientCredits."""
         request = prepared.request
+        # A text is spoken by one provider from its beginning to its end.
+        provider = prepared.ways[0].speaker.provider.name
         return self._jobs.submit(
             NewJob(
                 profile_id=prepared.caller.profile_id,
@@ -192,8 +194,7 @@ class Speech:
                 request={
                     "text": request.text,
                     "voice_id": request.voice_id,
-                    # A text is spoken by one provider from its beginning to its end.
-                    "provider": prepared.ways[0].speaker.provider.name,
+                    "provider": provider,
                     "language": prepared.ways[0].language,
                     "voice_settings": dict(request.voice_settings),
                     "output_format": request.output_format,
@@ -208,6 +209,7 @@ class Speech:
                 key_id=prepared.caller.key_id,
                 voice_id=request.voice_id,
                 webhook_url=request.webhook_url,
+                provider=provider,
             ),
             also=lambda tx, _: self._media.require_room(tx, prepared.caller.profile_id, self._most_bytes(prepared)),
         )

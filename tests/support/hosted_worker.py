@@ -1,0 +1,33 @@
+"""A worker process whose providers are the double of ElevenLabs and a tone:
+`python -m tests.support.hosted_worker DATA_DIR DATABASE_URL ELEVENLABS_URL`. All else is real."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from tests.support.client import settings_for
+from tests.support.hosted import ELEVENLABS_KEY, KeptSample
+from tests.support.providers import ToneProvider, rejoined, samples_of
+from voxport.gateway import open_gateway
+from voxport.jobs.dbos_worker import DbosWorker
+from voxport.jobs.runner import Runner
+from voxport.providers.elevenlabs import ElevenLabs
+
+
+def main(data_dir: Path, database_url: str, elevenlabs_url: str) -> None:
+    gateway = open_gateway(settings_for(data_dir, database_url=database_url))
+    local = ToneProvider()
+    hosted = ElevenLabs(
+        ELEVENLABS_KEY, base_url=elevenlabs_url, tag="t1", max_text_length=5_000, patience=60.0, read_seconds=300.0
+    )
+    samples = KeptSample(*samples_of(gateway, local.embed_each))
+    joined = rejoined(gateway, [hosted, local], samples)
+    runner = Runner(joined.jobs, joined.handlers)
+    DbosWorker(joined.database, runner, clones=1, speech=2, poll_seconds=0.1).start()
+    time.sleep(300)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
