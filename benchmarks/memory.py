@@ -26,6 +26,8 @@ import psutil
 
 from kills import KEY, STOCK
 from support import describe_machine
+from voxport.cli.synthetic import write_speaker
+from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, Fault, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import said
@@ -63,6 +65,7 @@ def _rows() -> list[tuple[str, int, dict[str, Any], Callable[[], Fault] | None]]
         ("one call of 4,500 characters", 1, long, None),
         ("16 calls of 4,500 characters", 16, long, None),
         ("16 streams of 4,500 characters", 16, {**long, "stream": True}, None),
+        ("16 instant clones of 4,500 characters", 16, {**long, "instant": True}, None),
         ("98 characters, 10 MB of noise", 1, short, noise(10)),
         ("98 characters, 40 MB of noise", 1, short, noise(40)),
         ("98 characters, 100 MB of noise", 1, short, noise(100)),
@@ -82,6 +85,7 @@ def measured(calls: int, body: dict[str, Any], fault: Callable[[], Fault] | None
             folder, "--no-worker", VOXPORT_ELEVENLABS_API_KEY=KEY, VOXPORT_ELEVENLABS_BASE_URL=url
         ) as live:
             _top_up(live)
+            write_speaker(folder / "speaker.wav")
             _speak(live, {"text": "Hello."})  # whatever comes with a first call
             time.sleep(1.0)
             watch = _Watch(live.process.pid)
@@ -104,14 +108,25 @@ def _top_up(live: Live) -> None:
 
 
 def _speak(live: Live, body: dict[str, Any]) -> str:
-    request = {"voice_id": STOCK["elevenlabs"], "provider": "elevenlabs", **body}
+    path, request = "/v1/proxy/core-tts", {"voice_id": STOCK["elevenlabs"], "provider": "elevenlabs", **body}
     try:
-        with live.client(timeout=900) as client, client.stream("POST", "/v1/proxy/core-tts", json=request) as answer:
-            for _ in answer.iter_raw():
-                pass
-            return str(answer.status_code)
+        with live.client(timeout=900) as client:
+            if request.pop("instant", False):
+                del request["voice_id"]
+                path, request["audioUrl"] = "/v1/proxy/core-instant-clone-tts", _uploaded(live)
+            with client.stream("POST", path, json=request) as answer:
+                for _ in answer.iter_raw():
+                    pass
+                return str(answer.status_code)
     except httpx2.TransportError:
         return "broken off"
+
+
+def _uploaded(live: Live) -> str:
+    """A recording; its URL."""
+    sample = live.data_dir.parent / "speaker.wav"
+    with Client(live.url, live.key) as client:
+        return client.upload(sample)
 
 
 class _Watch:

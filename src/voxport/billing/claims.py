@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -14,8 +14,8 @@ class Claim(Protocol):
     def open(self, tx: Session, hold_id: str, job_id: str | None = None) -> None:
         """The call begins. Raises Conflict where another one with the same key was first."""
 
-    def store(self, data: bytes) -> None:
-        """Keep audio that is about to be charged."""
+    def store(self, audio: BinaryIO) -> None:
+        """Keep audio that is about to be charged: the whole file, which is read from its beginning."""
 
     def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
         """Keep the audio that passes through, once all of it has."""
@@ -36,7 +36,7 @@ class NoClaim:
     def open(self, tx: Session, hold_id: str, job_id: str | None = None) -> None:
         pass
 
-    def store(self, data: bytes) -> None:
+    def store(self, audio: BinaryIO) -> None:
         pass
 
     def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:

@@ -21,6 +21,7 @@ from voxport.jobs.schemas import AcceptedBody
 from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
 from voxport.web.gate import GatesDep
 from voxport.web.headers import warnings_header
+from voxport.web.open_file import OpenFileResponse
 from voxport.web.parts import part
 
 router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
@@ -95,7 +96,7 @@ async def instant_clone(
     call = partial(instant.speak, prepared, held)
     gate = gates.of(prepared.providers[0].name)
     result = await gate.run(caller.profile_id, call, otherwise=held.give_back, receive=http.receive)
-    return Response(result.wav, headers=_spoken(body, result).headers)
+    return OpenFileResponse(result.wav, headers=_spoken(body, result).headers)
 
 
 def _spoken(body: InstantBody, result: InstantResult) -> Answer:

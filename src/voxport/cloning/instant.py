@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import tempfile
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
@@ -17,8 +19,7 @@ from voxport.cloning.service import ONE
 from voxport.consent.service import Consent, Consents
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.intents.service import Intents, Watch
-from voxport.media.encode import to_pcm16, wav_bytes
-from voxport.media.feed import Pcm
+from voxport.media.encode import to_pcm16, write_wav
 from voxport.media.samples import Samples, Source
 from voxport.moderation.service import Moderation
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
@@ -64,9 +65,9 @@ class PreparedInstant:
 
 @dataclass(frozen=True)
 class InstantResult:
-    """`wav` is the whole file; amounts in micro-tokens."""
+    """`wav` is the whole file, without a name, to be closed; amounts in micro-tokens."""
 
-    wav: bytes
+    wav: BinaryIO
     voice_id: str
     provider: str
     cost: int
@@ -140,18 +141,19 @@ class InstantCloning:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
         that is not known. Raises SampleUnusable, ProviderError."""
         claim = held.call.claim
-        with held as hold, self._intents.watching(hold) as watch:
+        with contextlib.ExitStack() as files, held as hold, self._intents.watching(hold) as watch:
             sample = self._samples.check(self._samples.obtain(held.call.profile_id, prepared.source))
             for provider in prepared.providers:
+                wav = files.enter_context(tempfile.TemporaryFile())
                 try:
-                    voice_id, pieces = self._spoken(prepared, provider, sample.audio, watch)
-                    require_audio(sum(len(piece) for piece in pieces), provider.name)
+                    voice_id, samples = self._spoken(prepared, provider, sample.audio, watch, wav)
+                    require_audio(samples, provider.name)
                     break
                 except (ProviderError, SampleUnusable) as error:
                     if provider is prepared.providers[-1] or isinstance(error, OutcomeUnknown):
                         raise
+                    wav.close()
                     _log.warning("another provider speaks instead", extra={"failed": provider.name})
-            wav = wav_bytes(np.concatenate(pieces))
             claim.store(wav)
 
             def result(settled: Settled) -> InstantResult:
@@ -162,12 +164,15 @@ class InstantCloning:
                 watch.settle_removed(tx)
                 claim.keep(tx, result(settled))
 
-            return result(hold.capture(units=ONE, also=settle))
+            done = result(hold.capture(units=ONE, also=settle))
+            files.pop_all()  # whoever sends the file closes it
+            return done
 
     def _spoken(
-        self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch
-    ) -> tuple[str, list[Pcm]]:
-        """The text in a voice that is made for it and removed; who can't remove it now does so later."""
+        self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch, wav: BinaryIO
+    ) -> tuple[str, int]:
+        """Write the text in a voice that is made for it and removed; its id, and how many samples there are. Who can't
+        remove the voice now does so later."""
         require_length(provider, sample)
         voice_id = self._voices.new_voice_id()
         if provider.capabilities().is_hosted:
@@ -182,7 +187,7 @@ class InstantCloning:
                 settings=prepared.settings,
                 client=prepared.caller.profile_id,
             )
-            return voice_id, [to_pcm16(piece.audio) for piece in spoken]
+            return voice_id, write_wav((to_pcm16(piece.audio) for piece in spoken), wav)
         finally:
             try:
                 provider.delete(reference)

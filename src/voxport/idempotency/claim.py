@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from voxport.ids import random_text
 from voxport.media.storage import Storage
 
 _LONGEST_RETRY_SECONDS = 30
+_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,15 @@ class KeyClaim:
         except IntegrityError:
             raise in_flight(timedelta()) from None
 
-    def store(self, data: bytes) -> None:
-        if len(data) <= self._max_bytes:
-            self._storage.put(self._file_key, data)
-            self._is_stored = True
+    def store(self, audio: BinaryIO) -> None:
+        if audio.seek(0, os.SEEK_END) > self._max_bytes:
+            return
+        audio.seek(0)
+        with self._storage.create(self._file_key) as upload:
+            while piece := audio.read(_PIECE_BYTES):
+                upload.write(piece)
+            upload.commit()
+        self._is_stored = True
 
     def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
         with contextlib.closing(chunks), self._storage.create(self._file_key) as upload:

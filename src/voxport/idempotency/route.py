@@ -14,6 +14,7 @@ from voxport.errors import Invalid
 from voxport.idempotency.claim import Answer, Asked, KeyClaim
 from voxport.idempotency.service import Idempotency
 from voxport.web.authentication import AuthenticatedRoute
+from voxport.web.open_file import OpenFileResponse
 
 
 class BilledRoute(AuthenticatedRoute):
@@ -40,7 +41,7 @@ class BilledRoute(AuthenticatedRoute):
             return await handle(request)
         if found.file_key is None:
             return json_response(found)
-        return Response(await run_in_threadpool(kept.open_file, found), found.status, headers=found.headers)
+        return OpenFileResponse(await run_in_threadpool(kept.open_file, found), found.status, headers=found.headers)
 
 
 def json_response(answer: Answer) -> JSONResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
@@ -76,9 +77,10 @@ class Idempotency:
             raise _consumed(row)
         return self._replay(row)
 
-    def open_file(self, answer: Answer) -> bytes:
-        """The audio of an answer. Raises FileNotFoundError."""
-        return self._storage.read(answer.file_key or "")
+    def open_file(self, answer: Answer) -> BinaryIO:
+        """The audio of an answer, to be closed. Raises FileNotFoundError."""
+        with self._storage.local_copy(answer.file_key or "") as path:
+            return path.open("rb")
 
     def sweep(self) -> int:
         """Remove the answers that are older than a day, and what calls left that came to nothing; how many."""

@@ -7,6 +7,7 @@ import wave
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -60,10 +61,8 @@ def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) ->
                 for piece in counted:
                     file.write(piece.astype("<i2").tobytes())
         case "wav":
-            with path.open("wb") as file, wave.open(file, "wb") as writer:
-                _set_header(writer, SAMPLE_RATE)
-                for piece in counted:
-                    writer.writeframes(piece.astype("<i2").tobytes())
+            with path.open("wb") as file:
+                write_wav(counted, file)
         case name:
             # To a file, not through a pipe: a header with the true length is written last, by going back.
             with Feed(ffmpeg, ENCODERS[name], f"file:{path.absolute()}", to_pipe=False) as feed:
@@ -74,6 +73,19 @@ def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) ->
                 feed.finish()
     counted.require_enough()
     return counted.samples
+
+
+def write_wav(pieces: Iterable[Pcm], file: BinaryIO) -> int:
+    """Write the samples, as they come, as a RIFF file; how many they were. The file can be sought in. What `pieces`
+    raises goes through, and the file is of no use then."""
+    samples = 0
+    with wave.open(file, "wb") as writer:
+        _set_header(writer, SAMPLE_RATE)
+        for piece in pieces:
+            samples += len(piece)
+            # Raw: the sizes in the header are written once, at the end, and not behind each piece.
+            writer.writeframesraw(piece.astype("<i2").tobytes())
+    return samples
 
 
 def to_pcm16(audio: npt.NDArray[np.float32]) -> Pcm:
