@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from voxport.jobs.dbos_worker import _Look
+from voxport.jobs.dbos_worker import _Look, _StopEvents
 
 LONG = 60.0
 
@@ -43,3 +43,14 @@ def test_a_stopped_worker_does_not_wait() -> None:
     look.stop()
     assert look.is_set()
     assert look.wait(LONG) is True
+
+
+def test_the_recovery_of_pending_jobs_is_not_stopped_with_what_the_launch_starts() -> None:
+    events = _StopEvents()
+    of_launch, of_recovery = threading.Event(), threading.Event()
+    recovery = threading.Thread(target=events.append, args=(of_recovery,))
+    recovery.start()
+    recovery.join()
+    events.append(of_launch)
+    assert list(events) == [of_recovery, of_launch]
+    assert events.of_launch == [of_launch]

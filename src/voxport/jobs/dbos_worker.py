@@ -93,8 +93,9 @@ class DbosWorker:
         _quiet_logs()
         # DBOS's own threads ask the database for each queue many times a second, whether there is work or not.
         DBOS.listen_queues([])
+        self._dbos.background_thread_stop_events = events = _StopEvents()
         DBOS.launch()
-        self._stop_unused_threads()
+        self._stop_unused_threads(events)
         DBOS.set_latest_application_version(VERSION)
         for name, places in self._places.items():
             self._serve(name, _Look(self._is_busy(name)), places=places, is_partitioned=True)
@@ -168,10 +169,11 @@ class DbosWorker:
             _log.critical("jobs are pending and nobody runs them: this worker ends, to be started again")
             os._exit(1)
 
-    def _stop_unused_threads(self) -> None:
+    def _stop_unused_threads(self, events: _StopEvents) -> None:
         """DBOS asks once a second for new queues, delayed workflows, timeouts and schedules. Voxport uses none of
-        them: its queues are those above, and it ends overdue jobs itself."""
-        for event in self._dbos.background_thread_stop_events:
+        them: its queues have threads of their own, and it ends overdue jobs itself. The thread that takes up the jobs
+        of before must come to its end."""
+        for event in events.of_launch:
             event.set()
         self._dbos._background_jobs_stop_event.set()
 
@@ -184,6 +186,21 @@ class DbosWorker:
                 self._running.discard(job_id)
 
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_RECOVERIES)(run_job)
+
+
+class _StopEvents(list[threading.Event]):
+    """DBOS's list of the events that stop its threads. `of_launch` are those that the launching thread itself added:
+    the queue manager's and the scheduler's. The recovery of this worker's pending jobs adds its own in its thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_launch: list[threading.Event] = []
+        self._launching = threading.current_thread()
+
+    def append(self, event: threading.Event) -> None:
+        super().append(event)
+        if threading.current_thread() is self._launching:
+            self.of_launch.append(event)
 
 
 class _Look:
