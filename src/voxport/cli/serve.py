@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import data_dir_option, load_settings
+from voxport.cli.common import data_dir_option, load_settings, require_gateway
 from voxport.errors import Invalid
 from voxport.logs import configure_logging
 from voxport.memory import keep_small
@@ -49,6 +49,8 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
 def worker(data_dir: Path | None, with_parent: bool) -> None:
     """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data."""
     settings = load_settings(data_dir)
+    if not with_parent:
+        require_gateway(settings)
     configure_logging(settings.log_level)
     keep_small()
     from voxport.worker import run_worker
@@ -57,9 +59,16 @@ def worker(data_dir: Path | None, with_parent: bool) -> None:
 
 
 def _lock(data_dir: Path) -> int:
-    """The lock of the one server with a worker in this folder. Raises Invalid where another one runs."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """The lock of the one server with a worker in this folder. Raises Invalid where another one runs, and where the
+    folder can't be made or written to."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Invalid(
+            f"{data_dir} can't be used as the data folder: {error.strerror}. Name another one with --data-dir or "
+            "VOXPORT_DATA_DIR."
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

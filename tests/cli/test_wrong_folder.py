@@ -1,0 +1,67 @@
+"""The commands that serve, in a folder that is not a gateway's or can't be one, and two servers on one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.support.server import run_cli
+from voxport.cli.main import main
+from voxport.testing.live import running_gateway
+
+
+def test_a_worker_alone_in_a_wrong_folder_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    made = CliRunner().invoke(main, ["worker", "--data-dir", str(tmp_path / "data")])
+    assert made.exit_code == 1
+    assert str(tmp_path / "data") in made.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", [".", "below"])
+def test_a_server_whose_data_folder_is_a_file_says_so(
+    tmp_path: Path, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("VOXPORT_DATA_DIR", str(tmp_path / "file" / below))
+    made = CliRunner().invoke(main, ["serve", "--port", "0"])
+    assert made.exit_code == 1
+    assert "can't be used as the data folder" in made.stderr
+    assert "--data-dir" in made.stderr
+
+
+def test_a_server_where_no_folder_can_be_made_says_so() -> None:
+    made = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", "/proc/voxport"])
+    assert made.exit_code == 1
+    assert "/proc/voxport can't be used" in made.stderr
+
+
+def test_a_server_whose_lock_is_a_folder_says_so(tmp_path: Path) -> None:
+    (tmp_path / "serve.lock").mkdir()
+    made = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", str(tmp_path)])
+    assert made.exit_code == 1
+    assert "Is a directory" in made.stderr
+
+
+@pytest.mark.slow
+def test_a_second_server_is_refused_and_leaves_the_first_as_it_was(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, ready=False) as first:
+        data = str(first.data_dir)
+        refused = run_cli("serve", "--port", "0", "--data-dir", data, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert refused.stdout == ""
+        assert "Another voxport serve runs" in refused.stderr
+        assert "--no-worker" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        with first.client() as client:
+            assert client.get("/v2/billing/balance").json()["data"]["balance"] == 100
+        first.process.kill()
+        first.process.wait(30)
+
+    with running_gateway(tmp_path, ready=False) as later:
+        assert later.stdout.read_text() == ""
+        said = later.stderr.read_text()
+        assert "voxport keys list" in said
+        assert "voxport keys create PROFILE" in said
+        assert f"{later.url}/docs" in said
