@@ -37,7 +37,7 @@ INSTANT = "/v1/proxy/core-instant-clone-tts"
 class KeptSample(AnySample):
     """Takes any recording for good, and keeps and reads it as it is."""
 
-    def load(self, key: str, *, choose_speech: bool = False) -> Audio:
+    def load(self, key: str, *, speech: str | None = None) -> Audio:
         return Samples.load(self, key)
 
 

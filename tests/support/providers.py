@@ -154,7 +154,7 @@ class AnySample(Samples):
     warnings: tuple[str, ...] = ()
     failure: VoxportError | None = None
 
-    def load(self, key: str, *, choose_speech: bool = False) -> Audio:
+    def load(self, key: str, *, speech: str | None = None) -> Audio:
         return np.zeros(12 * SAMPLE_RATE, np.float32)
 
     def check(self, audio: Audio) -> Sample:

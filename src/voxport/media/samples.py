@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ from voxport.media.temporary import temporary_folder
 from voxport.settings import Settings
 
 Audio = NDArray[np.float32]
+Speech = Literal["required", "preferred"]
+"""Whether a recording has to hold speech, or is used from its begin where it holds none."""
+
+_WITHOUT_SPEECH = {"silent", "no_speech", "too_short"}
 
 IS_UPLOAD_URL: Final = (
     "This is the upload_url, to which the file is PUT. Send the public_url of the same answer as audioUrl."
@@ -96,20 +100,20 @@ class Samples:
         *,
         watch: Callable[[], None] = lambda: None,
         pauses: Sequence[float] = (),
-        choose_speech: bool = True,
+        speech: Speech = "required",
     ) -> Audio:
-        """The recording, decoded: up to the catalogue's seconds of it that hold speech, or, without `choose_speech`,
-        its begin. `watch` is called about once a second of a download, and may end it by raising;
-        `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
+        """The recording, decoded: up to the catalogue's seconds of it that hold speech, or its begin where none is
+        found and `speech` is only preferred. `watch` is called about once a second of a download, and may end it by
+        raising; `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
         AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
         if source.key is not None:
             self._media.require_owned(profile_id, source.key)
-            return self.load(source.key, choose_speech=choose_speech)
+            return self.load(source.key, speech=speech)
         with temporary_folder() as folder:
             path = folder / "sample"
             with path.open("wb") as file:
                 fetch(source.url or "", file, self._policy, watch=watch, pauses=pauses)
-            return self._decode(path, choose_speech=choose_speech)
+            return self._decode(path, speech=speech)
 
     def check(self, audio: Audio) -> Sample:
         """Judge a recording. Raises SampleUnusable, with the reason and the advice."""
@@ -126,25 +130,29 @@ class Samples:
         with self._storage.writing(key) as path:
             encode_file([to_pcm16(audio)], "flac", path, ffmpeg=self._ffmpeg)
 
-    def load(self, key: str, *, choose_speech: bool = False) -> Audio:
-        """A stored recording, from its begin unless the part with speech is chosen. Raises NotFound where it is gone,
+    def load(self, key: str, *, speech: Speech | None = None) -> Audio:
+        """A stored recording, from its begin where `speech` is None. Raises NotFound where it is gone,
         SampleUnusable where it can't be decoded."""
         try:
             with self._storage.local_copy(key) as path:
-                return self._decode(path, choose_speech=choose_speech)
+                return self._decode(path, speech=speech)
         except (FileNotFoundError, SampleUnusable):
             # Its owner may delete it at any moment, also between its opening here and in the decoder.
             if self._storage.size(key) is not None:
                 raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
 
-    def _decode(self, path: Path, *, choose_speech: bool) -> Audio:
+    def _decode(self, path: Path, *, speech: Speech | None) -> Audio:
         max_seconds = self._limits.sample_max_seconds
-        if not choose_speech:
-            return decode(path, ffmpeg=self._ffmpeg, max_seconds=max_seconds)
-        return decode_speech(
-            path,
-            ffmpeg=self._ffmpeg,
-            max_seconds=max_seconds,
-            min_speech_seconds=self._limits.sample_min_speech_seconds,
-        )
+        if speech is not None:
+            try:
+                return decode_speech(
+                    path,
+                    ffmpeg=self._ffmpeg,
+                    max_seconds=max_seconds,
+                    min_speech_seconds=self._limits.sample_min_speech_seconds,
+                )
+            except SampleUnusable as error:
+                if speech == "required" or error.details.get("reason") not in _WITHOUT_SPEECH:
+                    raise
+        return decode(path, ffmpeg=self._ffmpeg, max_seconds=max_seconds)

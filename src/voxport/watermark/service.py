@@ -17,6 +17,6 @@ class Watermarks:
         return self._samples.locate(caller.profile_id, audio_url)
 
     def detect(self, caller: Principal, source: Source) -> Detection:
-        """Look for the mark in as much of the recording as is used of a sample. It need hold no speech: silence has
-        no mark. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable (not audio, or damaged)."""
-        return detect(self._samples.obtain(caller.profile_id, source, choose_speech=False), SAMPLE_RATE)
+        """Look for the mark in the part of the recording that would be used as a sample. It need hold no speech:
+        silence has no mark. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable (not audio, or damaged)."""
+        return detect(self._samples.obtain(caller.profile_id, source, speech="preferred"), SAMPLE_RATE)
