@@ -6,13 +6,15 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from voxport.errors import BadRequest, HeadersTooLarge, Invalid, NotFound, UriTooLong, VoxportError
+from voxport.errors import BadRequest, HeadersTooLarge, Invalid, NotFound, UnsupportedMedia, UriTooLong, VoxportError
 from voxport.web.requests import send_error
 
 MAX_URL_BYTES = 8_192
 MAX_PARAMETERS = 64
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
+_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
+_PLAIN = {b"", b"identity"}
 
 
 class RequestLineMiddleware:
@@ -41,6 +43,9 @@ def _mistake(scope: Scope, signed: str) -> VoxportError | None:
     types = {value for name, value in headers if name == b"content-type"}
     if len(types) > 1:
         return BadRequest("Two different Content-Type headers were sent. Send one.")
+    coded = _coded(scope)
+    if coded is not None:
+        return coded
     if "\0" in scope["path"]:
         # No id holds a NUL, and Postgres would refuse to look for one.
         return NotFound("There is nothing at this path.")
@@ -55,6 +60,21 @@ def _mistake(scope: Scope, signed: str) -> VoxportError | None:
     if "\0" in decoded:
         return Invalid("The query holds a NUL.", location=("query",))
     return _repeated(query)
+
+
+def _coded(scope: Scope) -> VoxportError | None:
+    """No body is unpacked or put together of parts here: stored as it came, it would be another file than was meant
+    (RFC 9110, sections 8.4 and 14.5)."""
+    if scope["method"] in _WITHOUT_BODY:
+        return None
+    for name, value in scope["headers"]:
+        if name == b"content-encoding" and not _PLAIN.issuperset(part.strip().lower() for part in value.split(b",")):
+            error = UnsupportedMedia("The body came packed (Content-Encoding). Send it as it is, without that header.")
+            error.headers["Accept-Encoding"] = "identity"
+            return error
+        if name == b"content-range":
+            return BadRequest("The body came as a part of a file (Content-Range). Send all of it in one request.")
+    return None
 
 
 def _repeated(query: bytes) -> VoxportError | None:
