@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from voxport.engine.normalise import spoken
 
 SENTENCES: Final = Path(__file__).with_name("readings.tsv")
+CHECKED: Final = Path(__file__).with_name("readings_checked.tsv")
+"""Readings that were written down before the code was asked."""
 
 
 class Reading(NamedTuple):
@@ -22,9 +24,9 @@ class Reading(NamedTuple):
     expected: str
 
 
-def readings() -> list[Reading]:
-    """The rows of `readings.tsv`: tab-separated, without quoting, the first line names the columns."""
-    with SENTENCES.open(encoding="utf-8", newline="") as file:
+def readings(sentences: Path = SENTENCES) -> list[Reading]:
+    """The rows of `sentences`: tab-separated, without quoting, the first line names the columns."""
+    with sentences.open(encoding="utf-8", newline="") as file:
         return [Reading(*row) for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)][1:]
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from voxport.engine.normalise.calendar_names import calendar_names
 from voxport.engine.normalise.function_words import OPENERS
-from voxport.engine.normalise.shortened import STREETS, looks_shortened, shortened
+from voxport.engine.normalise.shortened import STREETS, lacks_vowels, looks_shortened, shortened
 from voxport.engine.normalise.wordings import WORDINGS
+from voxport.engine.normalise.zones import ZONES
 
 _LAST_WORD: Final = re.compile(r"[\w\u0900-\u0963\u0970-\u097f\u200c\u200d./&-]+\.$")
 """Vowel signs and the virama of Devanagari are no `\\w`."""
@@ -19,6 +20,10 @@ _ITEM: Final = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3}){0,4}|[IVXivx]{2,5})\.(?=\
 _NUMBER: Final = re.compile(r"\s*[(+]?(?:[A-Z]?\d|[IVXLC]+(?!\w)|[B-DF-HJ-NP-XZ](?![\w.'’]))")
 _COUNTED: Final = re.compile(r"\d [^\W\d_]{1,4}\.$")
 """A unit: "3 in. wide"."""
+_ORDINAL: Final = re.compile(r"(?<!\w)\d{1,4}(?:er|ra|ro|do|da|to|ta|mo|ma|vo|va|no|na|st|nd|rd|th|ème)s?\.$")
+"""Spanish "3er. piso"; a dot before a small letter."""
+_ZONE: Final = re.compile(rf"(?:{ZONES})$")
+_HALF_DAY: Final = re.compile(r"[ap]\.?\s?m\.$", re.IGNORECASE)
 _STREET_NAME: Final = re.compile(r"([A-Z][\w'’.-]*|\d+(?:st|nd|rd|th)) \S+$")
 
 
@@ -39,6 +44,10 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
         return True
     if language not in WORDINGS:
         return not keeps_dot(last.group()[:-1])
+    if after.islower() and _ORDINAL.search(text, max(0, match.start() - 12), end):
+        return False
+    if _ZONE.match(word_after) and _HALF_DAY.search(text, max(0, match.start() - 6), end):
+        return False
     known = shortened(language)
     word = next((key for key in _in_two_words(language) if text.endswith(key, 0, end)), last.group().lstrip(".-/&"))
     opens = _opens(text, following, language) if following else False
@@ -61,6 +70,8 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
     if after.islower() and _COUNTED.search(text, max(0, match.start() - 20), end):
         return False
     if len(word) == 2 and word.islower() and after.isdecimal():
+        return False
+    if after.isupper() and not opens and last.start() and lacks_vowels(word[:-1], language):
         return False
     if after.islower() or after.isdecimal():
         return not looks_shortened(word[:-1], language)

@@ -15,10 +15,14 @@ from voxport.engine.languages import BY_MISAKI
 from voxport.engine.normalise import (
     amounts,
     articles,
+    bare_dates,
+    british,
     calendar_names,
     clock,
     dates,
+    elisions,
     grouped,
+    hindi_units,
     identifiers,
     items,
     marks,
@@ -28,17 +32,25 @@ from voxport.engine.normalise import (
     paths,
     phones,
     rates,
+    ratios,
     romans,
     scales,
     signs,
     web,
     words,
+    zones,
 )
 from voxport.engine.normalise.speech import speech
 
 _READERS: Final = (
     items.read,
     web.read,
+    elisions.read_decades,
+    ratios.read,
+    british.read,
+    hindi_units.read,
+    zones.read,
+    bare_dates.read,
     clock.read,
     romans.read,
     paths.read,
@@ -59,6 +71,7 @@ _READERS: Final = (
     numerals.read,
     paths.read_slashes,
     marks.read,
+    elisions.read,
 )
 
 

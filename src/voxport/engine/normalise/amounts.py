@@ -113,9 +113,14 @@ def _unit(match: re.Match[str], speech: Speech) -> str:
     whole, fraction = speech.parts(match["n"])
     feminine = key in speech.wording.feminine_units
     said = speech.say(match["n"], feminine=feminine, counting=True)
-    name = unit_name(key, 1 if (whole, fraction) == ("1", "") else 2, speech)
+    name = unit_name(key, 1 if _is_one(whole, fraction, speech) else 2, speech)
     of = speech.of_millions(match["n"], f" {name}").rstrip()
     return f" {_sign(match, speech)}{said}{of} {name} ".replace(f"{ELIDED} ", "")
+
+
+def _is_one(whole: str, fraction: str, speech: Speech) -> bool:
+    """French and Portuguese say the singular up to two: "1,5 litre"."""
+    return whole == "1" and (not fraction or speech.wording.rules in ("fr", "pt"))
 
 
 def _sign(match: re.Match[str], speech: Speech) -> str:

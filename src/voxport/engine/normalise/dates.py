@@ -35,6 +35,15 @@ def read(text: str, speech: Speech) -> str:
     return _HOUR.sub(lambda m: _hour(m, speech), text)
 
 
+def day_and_month(day: int, month: int, speech: Speech) -> str:
+    """A day without its year in words, or nothing where there is no such day."""
+    if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(2000, month)[1]:
+        return ""
+    name = _months(speech.wording.locale)[month]
+    said = speech.wording.date.format(day=_day(day, speech), month=name, year="").rstrip(", ")
+    return f" {said.removesuffix(' de')} "
+
+
 def _numeric(match: re.Match[str], speech: Speech) -> str:
     first, second = match[1], match[3]
     month_first = speech.wording.month_first
@@ -92,7 +101,7 @@ def _hour(match: re.Match[str], speech: Speech) -> str:
 def _clock(hour: int, minute: int, speech: Speech, half: str | None = None) -> str:
     """`half` is the first letter of "a.m." or "p.m."."""
     wording = speech.wording
-    hours = speech.cardinal(str(hour), feminine=wording.feminine_hours)
+    hours = speech.cardinal(str(hour), feminine=wording.feminine_hours and not (wording.rules == "it" and hour > 1))
     minutes = speech.cardinal(str(minute))
     form = wording.time
     if minute == 0:

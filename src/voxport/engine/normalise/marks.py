@@ -21,7 +21,9 @@ _DOTS: Final = re.compile(r"((?<![\w.])(?:[^\W\d_]\.){1,7}[^\W\d_]?(?!\w))|(?<=\
 def read(text: str, speech: Speech) -> str:
     marks = speech.wording.marks
     text = text.replace("C++", f"C {marks['+']} {marks['+']}").replace("C#", "C sharp").replace("F#", "F sharp")
-    text = re.sub(rf"(?<=[\w)²³]) ?([{_BETWEEN}]) ?(?=[\w(+-])", lambda m: f" {marks.get(m[1], '')} ", text)
+    text = re.sub(
+        rf"(?<=[\w\u0900-\u0963)²³]) ?([{_BETWEEN}]) ?(?=[\w(+-])", lambda m: f" {marks.get(m[1], '')} ", text
+    )
     text = re.sub(r"²", f" {speech.wording.squared} ", text)
     text = re.sub(r"³", f" {speech.wording.cubed} ", text)
     text = re.sub(r"(?<= )[<>](?= )", lambda m: f" {marks[m[0]]} ", text)

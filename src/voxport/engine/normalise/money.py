@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -19,6 +20,10 @@ _UNKNOWN: Final = (
 )
 """Signs of currencies that need not stand in the table: each is named by Unicode where CLDR has no name."""
 _MINUS: Final = r"(?P<minus>(?<![\w])[-−])?"
+
+
+_ADJECTIVE: Final = re.compile(r"\b(?:an?|another|every|each) $", re.IGNORECASE)
+"""Before an amount that describes a thing: "a $5 bill" is "a five dollar bill"."""
 
 
 def read(text: str, speech: Speech) -> str:
@@ -57,6 +62,12 @@ def _money(match: re.Match[str], sign: str, speech: Speech) -> str:
     wording, known = speech.wording, currency(sign, speech)
     whole, fraction = speech.parts(match["n"])
     minus = f"{wording.minus} " if match["minus"] else ""
+    if wording.rules == "en" and _ADJECTIVE.search(match.string, max(0, match.start() - 9), match.start()):
+        following = match.string[match.end() : match.end() + 24]
+        if re.match(r" [a-z]{3,20}(?<!ing)\b", following) and not re.match(
+            r" (?:and|for|per|each|from|with|was)\b", following
+        ):
+            known = replace(known, many=known.one)
     if match["scale"]:
         return f" {minus}{_scaled(match, known, speech)} "
     if len(fraction) == 2 and known.cents:

@@ -17,6 +17,10 @@ _VERSION: Final = re.compile(r"(?<![\d.,])(?:(?<=\b[vV])|(?<![^\W_]))(\d{1,6}(?:
 _FRACTION: Final = re.compile(r"(?<![\w.,/-])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?![\w/-])(?![.,]\d)")
 _DECADE: Final = re.compile(r"(?<![\w.,])['’]?((?:1[1-9]|20)?\d)0['’]?s\b")
 _YEAR: Final = re.compile(r"(?<![\w.,+-])(1[1-9]\d\d|20\d\d)(?![\w%])(?![.,]\d)")
+_EARLY_YEAR: Final = re.compile(
+    r"(?:(?<=\b[Ii]n )|(?<=\bof )|(?<=\b[Ss]ince )|(?<=[a-z], ))(10[1-9]\d)(?=\s*(?:[.,;:!?)]|$))(?![.,]\d)"
+)
+"""Before 1100 only where nothing is counted: "in 1066."."""
 _NEGATIVE: Final = re.compile(r"(?:(?<=\s)|(?<=\()|^)[-−](?=\d)")
 _LONG_RUN: Final = 10
 """Digits from which an unbroken run is no amount but a number to dial or to copy."""
@@ -40,6 +44,8 @@ def read(text: str, speech: Speech) -> str:
     if speech.wording.ordinal_suffixes:
         text = _ordinals(speech).sub(lambda match: _ordinal(match, speech), text)
     text = _NEGATIVE.sub(f"{speech.wording.minus} ", text)
+    if speech.wording.rules == "en":
+        text = _EARLY_YEAR.sub(lambda match: f" {speech.year(match[1])} ", text)
     text = _YEAR.sub(lambda match: f" {speech.year(match[1])} ", text)
     text = _numbers(speech).sub(lambda match: _number(match, speech), text).replace(f"{ELIDED} ", "")
     return re.sub(r"\d++", lambda match: f" {speech.cardinal(match.group())} ", text)
@@ -84,7 +90,9 @@ def _decade(match: re.Match[str], speech: Speech) -> str:
 def _ordinal(match: re.Match[str], speech: Speech) -> str:
     if speech.wording.rules == "hi":
         return f" {speech.cardinal(match[1])}{match[2]} "  # "5वीं" keeps its ending, which says gender and case
-    return f" {speech.ordinal(int(match[1]), feminine=match[2].lower() in speech.wording.feminine_suffixes)} "
+    said = speech.ordinal(int(match[1]), feminine=match[2].lower() in speech.wording.feminine_suffixes)
+    several = "s" if speech.wording.rules == "fr" and match[2][-1] in "sS" else ""
+    return f" {said}{several} "
 
 
 def _number(match: re.Match[str], speech: Speech) -> str:

@@ -31,6 +31,14 @@ _OPTION: Final = re.compile(r"(?<![\w.-])--([A-Za-z][\w-]{1,60})(=?)(?!\w|-)")
 _TYPED_DASH: Final = re.compile(r"\w--(?!\w)|\w--\w")
 _SLASH: Final = re.compile(r"(?<=[^\W_])/(?=[^\W_])")
 _AND_OR: Final = re.compile(r"(?<!\w)(and|y|e|et|und|और)/(or|o|u|ou|oder|या)(?!\w)", re.IGNORECASE)
+_EITHER: Final = {
+    "en": (r"he/she|she/he|his/hers?|her/his|him/her|her/him|himself/herself|s/he|yes/no|true/false|him/herself", "or"),
+    "es": (r"él/ella|ellos/ellas|ella/él|el/la|los/las|un/una|uno/una|sí/no", "o"),
+    "fr": (r"il/elle|ils/elles|elle/il|lui/elle|le/la|un/une|celui/celle|ceux/celles|oui/non", "ou"),
+    "it": (r"lui/lei|lei/lui|egli/ella|il/la|i/le|gli/le|un/una|sì/no", "o"),
+    "pt": (r"ele/ela|eles/elas|ela/ele|dele/dela|o/a|os/as|um/uma|sim/não", "ou"),
+}
+"""Pairs of which one holds, and the word that one says for the slash."""
 _TRAILING: Final = ".,;:!?…)]}'’*_\"”»"
 
 
@@ -52,7 +60,17 @@ def read_slashes(text: str, speech: Speech) -> str:
     if "/" not in text:
         return text
     text = _AND_OR.sub(r"\1 \2", text)
+    if speech.wording.rules in _EITHER:
+        pairs, either = _EITHER[speech.wording.rules]
+        text = re.sub(rf"(?<![\w/])(?:{pairs})(?![\w/])", lambda match: _either(match[0], either), text, flags=re.I)
+    if speech.wording.rules == "en":
+        text = re.sub(r"(?<![\w/])(to|from)/(from|to)(?![\w/])", r"\1 and \2", text, flags=re.I)
     return _SLASH.sub(f" {speech.wording.web['/']} ", text)
+
+
+def _either(pair: str, either: str) -> str:
+    first, second = pair.split("/")
+    return f"{'she' if first == 's' else first} {either} {second}"
 
 
 def _path(written: str, speech: Speech) -> str:

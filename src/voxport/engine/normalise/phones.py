@@ -40,7 +40,7 @@ def read(text: str, speech: Speech) -> str:
         text = _spanish().sub(lambda match: by_character(match.group(), speech), text)
     text = _beside_cue(speech).sub(lambda match: f"{match[1]}{_phone(match[2], speech)}", text)
     text = _PHONE.sub(lambda match: _phone(match.group(), speech), text)
-    text = _emergency(speech).sub(lambda match: f"{match[1]}{by_character(match[2], speech)}", text)
+    text = _emergency(speech).sub(lambda match: _short(match, speech), text)
     if speech.wording.rules == "en":
         text = re.sub(
             r"(?<![\w.,/$€£+-])911(?![\w%]| ?[$€£%°]| [a-z]+s\b|[.,:/-]\d)", lambda m: by_character(m[0], speech), text
@@ -53,6 +53,8 @@ def _phone(written: str, speech: Speech) -> str:
     groups = re.findall(r"\d+", written)
     if written[0] == "+" and sum(map(len, groups)) < 7:
         return written
+    if re.fullmatch(r"(?:0?[1-9]|[12]\d|3[01])([.-])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d", written):
+        return written  # a date
     by_pairs = speech.wording.rules == "fr"
     if len(groups) == 1:
         said = [by_character(groups[0], speech).strip()]
@@ -63,6 +65,14 @@ def _phone(written: str, speech: Speech) -> str:
         ]
     plus = f"{speech.wording.marks['+']} " if written[0] == "+" else ""
     return f" {plus}{', '.join(said)} "
+
+
+def _short(match: re.Match[str], speech: Speech) -> str:
+    """French says those of two digits as a number: "le quinze"."""
+    cue, digits = match[1] or "", next(group for group in match.groups()[1:] if group)
+    if len(digits) == 2 and speech.wording.rules == "fr":
+        return f"{cue}{speech.cardinal(digits)}"
+    return f"{cue}{by_character(digits, speech)}"
 
 
 def _vanity(match: re.Match[str], speech: Speech) -> str:
@@ -104,7 +114,11 @@ def _beside_cue(speech: Speech) -> re.Pattern[str]:
 def _emergency(speech: Speech) -> re.Pattern[str]:
     cues = CUES[speech.wording.rules].calls
     if speech.wording.rules == "hi":
-        return re.compile(rf"((?<!\w))({_EMERGENCY})(?= (?:पर|नंबर|डायल)(?![\w\u0900-\u097f]))")
+        end = r"(?![\w\u0900-\u097f])"
+        return re.compile(
+            rf"((?<!\w))({_EMERGENCY})(?= (?:पर|नंबर|डायल){end})"
+            rf"|(?:(?<=फ़ोन )|(?<=फोन )|(?<=कॉल )|(?<=डायल ))({_EMERGENCY})(?=\s*(?:[।.,!?]|$)| (?:कर|मिला|लगा))"
+        )
     return re.compile(
         rf"((?<!\w)(?i:{cues})[.:]?(?: (?i:at|on|the|al|a|el|au|le|il|lo|para|o|no|número|numéro|numero|number)){{0,3}}"
         rf"[:,]? )({_EMERGENCY}){_SHORT_WORD}"

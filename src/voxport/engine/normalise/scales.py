@@ -26,6 +26,13 @@ _PLACES: Final = (
     r"piso|puerta|sala|porte|interno|apto|bloco|vitamin|size|article|row|figure|table|version|model|type)\.? $"
 )
 _RETIREMENT: Final = re.compile(r"(?<![\w.,])401\(?[kK]\)?")
+_COMPANY: Final = re.compile(
+    r"\b(?:CEO|CFO|CTO|PDG|chief|president|director|directora|employees?|engineers?|works?|worked|shares?|stock|compan(?:y|ies)|"
+    r"maker|manufacturer|brand|presidente|empresa|société|azienda|compañía|acciones|actions|azioni|ações)"
+    r"(?: (?:of|at|for|from|in|de|del|di|da|la|chez))* $",
+    re.IGNORECASE,
+)
+"""What stands before the name of the company 3M."""
 _BILLION: Final = {
     "en": "b", "es": "bn", "fr": "bn", "it": "bn", "pt": "bn", "hi": "bn",
 }  # fmt: skip
@@ -46,6 +53,8 @@ def read(text: str, speech: Speech) -> str:
 def _said(match: re.Match[str], speech: Speech) -> str:
     if match["letter"] == "B" and re.search(_PLACES, match.string[max(0, match.start() - 12) : match.start()], re.I):
         return match.group()
+    if match.group() == "3M" and _COMPANY.search(match.string, max(0, match.start() - 40), match.start()):
+        return f" {speech.cardinal('3')} M "
     wording, (whole, fraction) = speech.wording, speech.parts(match["n"])
     is_thousand = match["letter"] in "kK"
     if is_thousand and not wording.locale.startswith("en") and len(whole) <= 6 and len(fraction) <= 3:

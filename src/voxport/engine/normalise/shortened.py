@@ -55,6 +55,14 @@ def looks_shortened(word: str, language: str) -> bool:
     return _VOWEL.search(small) is None or _UNUSUAL[rules].search(small) is not None
 
 
+def lacks_vowels(word: str, language: str) -> bool:
+    """Whether `word` (without its dot) is surely an abbreviation, also before a capital: "pkg. Alpha"."""
+    small = word.lower()
+    if not word.isalpha() or not small.isascii() or (word.isupper() and len(word) > 1) or _SOUND.fullmatch(small):
+        return False
+    return len(word) >= 3 and looks_shortened(word, language) and _VOWEL.search(small) is None
+
+
 def _cases(words: Mapping[str, str], *, upper: bool = False) -> dict[str, str]:
     """Each one as it begins a sentence too, and those with a dot in capitals: "dr.", "Dr.", "DR."."""
     cases = dict(words)
@@ -75,6 +83,10 @@ _SMALL_TOO: Final = words_of(
 )
 """Titles that are written with a small letter as well."""
 _VOWEL: Final = re.compile("[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüœ]")
+_SOUND: Final = re.compile(
+    r"(?:[a-z]??(.)\1{1,9}|[bg]r+|s+h+|h+m+|m+h+m*|m+|p+s+t+|p+f+t*|t+s+k+|z+|n+g+h+|t+ch+|pf+)+"
+)
+"""An interjection."""
 _UNUSUAL: Final = {
     "en": re.compile(r"[bcdfgjkpqtvz][lmnv]$|[^aeiouylrn]c$|[aeiou][vq]$|[lmnrs][gjqvz]$(?<!ng)|xc?l$|[bdgpt]r$|vg$"),
     "es": re.compile(r"[bcfghkmpqtvw]$|[bcdfghlmnpqrstvz][bcdfghklmnpqrstvxz]$"),

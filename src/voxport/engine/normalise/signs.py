@@ -22,11 +22,17 @@ _SPELT: Final = {
 }
 _SPELT_SIGN: Final = re.compile(r"(?<![<>=!~-])(?:=/=|<=|=<|>=|!=|==|~=|->|=>)(?![<>=!-])")
 _RELATION: Final = re.compile(r"(?<=[\w)²³%]) ?([≥≤≠≈]) ?(?=[\w(√$€£+−-])|(?<=[\w)²³%]) ([<>]) (?=[\w(√$€£+−-])")
-_COMPARED: Final = re.compile(r"(?<![^\W\d_])(?<=[\w)])([<>])(?=\d)|(?<=\d)([<>])(?=[^\W\d_]\b)")
+_COMPARED: Final = re.compile(
+    r"(?<![^\W\d_])(?<=[\w)])([<>])(?=\d)|(?<=\d)([<>])(?=[^\W\d_]\b)"
+    r"|(?<=\b[A-Za-z])([<>])(?=[A-Za-z]\b(?![<>]))"
+)
 _LIMIT: Final = re.compile(r"(?<![\w<>=/])([≥≤<>~≈±]) ?(?=[$€£¥₹]?\d)")
 _POWER: Final = re.compile(r"(?<=[\w)])\^\(?([-−+]?\d{1,6}|[^\W\d_])\)?(?!\w)")
 _PRODUCT: Final = re.compile(r"(?<=\d)( ?)([*·×xX])( ?)(?=\d)|(?<=[\w)²³]) ([*·⋅]) (?=[\w(])")
 _SIZE: Final = re.compile(r"[\d.,٬]{1,20} ?(?:[cmk]?m|in|ft|px|pixels?|inch(?:es)?|cm|″|\")(?!\w)")
+_MEASURE: Final = r"(?:[cmk]?m|in|ft|px|cm)"
+_MEASURED: Final = re.compile(rf"(?<=\d)( ?{_MEASURE}) ?[x×] ?(?=\d[\d.,]{{0,9}} ?{_MEASURE}\b)")
+"""Both sides of a size with their unit: "3 m × 4 m"."""
 _DIVISION: Final = re.compile(r"(?<=[\d)]) / (?=[\d(])|(?<=\d)/(?=\d{1,9} ?=)|(?<= [^\W\d_]) / (?=[^\W\d_]\b)")
 _DIFFERENCE: Final = re.compile(
     r"(?<=[\d)²³]) - (?=[\d(][\w.,٬()²³ +*/−×÷-]{0,40}=)|(?<=\b[a-z]) - (?=[a-z0-9]\b)|(?<=\d)-(?=\d{1,9} ?=)"
@@ -50,6 +56,7 @@ def read(text: str, speech: Speech) -> str:
         text = _SEPTEMBER.sub(" nine eleven ", text)
     text = _related(text, signs, marks["±"])
     text = _POWER.sub(lambda match: _power(match[1], signs, speech), text)
+    text = _MEASURED.sub(rf"\1 {signs.by} ", text)
     text = _PRODUCT.sub(lambda match: f" {_product(match, signs)} ", text)
     text = _FOLD.sub(lambda match: f" {match[1]} {signs.fold} ", text)
     text = _DIVISION.sub(f" {signs.divided} ", text)
@@ -65,7 +72,7 @@ def read(text: str, speech: Speech) -> str:
 
 def _related(text: str, signs: Signs, plus_or_minus: str) -> str:
     text = _RELATION.sub(lambda match: _relation(match, signs), text)
-    text = _COMPARED.sub(lambda match: f" {signs.relations[match[1] or match[2]]} ", text)
+    text = _COMPARED.sub(lambda match: f" {signs.relations[match[1] or match[2] or match[3]]} ", text)
     limits = {
         "≥": signs.at_least, "≤": signs.at_most, "<": signs.less, ">": signs.more, "~": signs.about, "≈": signs.about,
         "±": plus_or_minus,

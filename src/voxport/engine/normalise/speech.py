@@ -76,7 +76,7 @@ class Speech:
     def year(self, digits: str) -> str:
         """Four digits as a year: "nineteen eighty-four" where a language says it so."""
         value = int(digits)
-        if self.wording.locale.startswith("en") and (1100 <= value <= 1999 or 2010 <= value <= 2099):
+        if self.wording.locale.startswith("en") and (1010 <= value <= 1999 or 2010 <= value <= 2099):
             return self._by("spellout-numbering-year", value).replace("oh-", "oh ")
         if self.wording.years_by_hundreds and 1100 <= value <= 1999:
             rest = self.cardinal(str(value % 100)) if value % 100 else ""

@@ -50,7 +50,7 @@ CUES: Final[Mapping[str, Cues]] = {
         between=r"es|de|del|verificaci[óo]n|seguridad|acceso|postal|confirmaci[óo]n|n[úu]mero|n[úu]m|un|solo|uso|"
         r"el|la|su|tu|ser[áa]|terminada en|activaci[óo]n",
         is_a_code=r"es (?:su|tu|el|mi) (?:\w{1,15} ){0,2}(?:c[óo]digo|clave|contraseña|pin|otp|nip)\b",
-        calls=r"llam[aeoá]\w{0,4}|marc[aeoá]\w{0,4}|tel[ée]fono|tel|m[óo]vil|celular|fax|whatsapp|contacto",
+        calls=r"llam[aeoá]\w{0,4}|mar(?:c[aeoá]|qu[eé])\w{0,4}|tel[ée]fono|tel|m[óo]vil|celular|fax|whatsapp|contacto",
         extension=r"ext|extensi[óo]n",
         extension_name="extensión",
     ),

@@ -259,6 +259,10 @@ ENGLISH: Final = Wording(
         "corp.": "corporation",
     },
     before_numbers={
+        "Rev.": "revision",
+        "rev.": "revision",
+        "Ver.": "version",
+        "ver.": "version",
         "No.": "number",
         "no.": "number",
         "Nos.": "numbers",
@@ -303,7 +307,6 @@ ENGLISH: Final = Wording(
         "eq.": "equation",
         "tab.": "table",
         "app.": "appendix",
-        "ver.": "version",
         "ed.": "edition",
         "ln.": "line",
         "tel.": "telephone",

@@ -31,6 +31,18 @@ FRENCH: Final = Wording(
     morning="du matin",
     afternoon="de l'après-midi",
     feminine_hours=True,
+    feminine_endings=tuple(
+        (
+            "tion tions sion sions ette ettes elle elles vache vaches page pages heure heures tonne "
+            "tonnes minute minutes seconde secondes personne personnes femme femmes fille filles maison "
+            "maisons voiture voitures année années semaine semaines journée journées fois ligne lignes "
+            "chanson chansons pièce pièces place places table tables chaise chaises ville villes photo "
+            "photos réponse réponses boîte boîtes bouteille bouteilles pomme pommes école écoles étoile "
+            "étoiles rose roses voix œuvre œuvres lettre lettres entreprise entreprises chambre "
+            "chambres "
+        ).split()
+    ),
+    masculine_words=frozenset("modelle violoncelle violoncelles squelette squelettes libelle bastion bastions".split()),
     currencies={
         "$": Currency("dollar", "dollars", "cent", "cents"),
         "R$": Currency("real", "reais", "centavo", "centavos"),

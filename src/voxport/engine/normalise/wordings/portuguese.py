@@ -256,8 +256,13 @@ PORTUGUESE: Final = Wording(
     breaths=frozenset("e ou mas que porque quando enquanto se como onde para com desde sem até depois".split()),
     squared="ao quadrado",
     cubed="ao cubo",
-    feminine_endings=("a", "as", "ção", "ções", "dade", "dades"),
-    masculine_words=frozenset("dia dias problema problemas tema temas programa programas mapa mapas idioma".split()),
+    feminine_endings=("a", "as", "ção", "ções", "dade", "dades", "ã", "ãs", "noite", "noites"),
+    masculine_words=frozenset(
+        (
+            "para contra até dia dias problema problemas tema temas programa programas mapa mapas "
+            "idioma fã fãs ímã ímãs clã clãs galã galãs divã divãs sutiã sutiãs talismã amanhã "
+        ).split()
+    ),
     feminine_units=frozenset(["length-mile", "mass-pound", "mass-ounce", "duration-hour", "speed-mile-per-hour"]),
     ordinal_suffixes=r"\.?[ºª°]",
     feminine_suffixes=("ª", ".ª"),

