@@ -20,7 +20,7 @@ _ALWAYS: Final = {
 }
 """Words behind which it is always a date."""
 _OFTEN: Final = {
-    "en": r"on|by|until|till|since|before|after|from",
+    "en": r"on|by|until|till|since|before|after",
     "es": r"el|del|al|y el|o el",
     "fr": r"le|du|au",
     "it": r"il|l['’]|dal|dall['’]|al|all['’]|del|dell['’]|entro il",

@@ -29,6 +29,7 @@ def read(text: str, speech: Speech) -> str:
         text = apart.sub(r"\1\2", text)
     if speech.wording.rules == "it":
         text = _BEFORE_VOWEL.sub(lambda match: _elided(match[1]), text)
+        text = re.sub(r"\b(da|a|de|ne|su)ll['’](?=primo\b)", r"\1l ", text, flags=re.IGNORECASE)
         text = re.sub(r"\b(un)a (?=ora\b)", r"\1'", text)
     return text
 

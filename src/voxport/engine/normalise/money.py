@@ -65,7 +65,8 @@ def _money(match: re.Match[str], sign: str, speech: Speech) -> str:
     if wording.rules == "en" and _ADJECTIVE.search(match.string, max(0, match.start() - 9), match.start()):
         following = match.string[match.end() : match.end() + 24]
         if re.match(r" [a-z]{3,20}(?<!ing)\b", following) and not re.match(
-            r" (?:and|for|per|each|from|with|was)\b", following
+            r" (?:and|or|but|for|per|each|from|with|was|in|on|of|to|at|by|more|less|that|which|because|when|if)\b",
+            following,
         ):
             known = replace(known, many=known.one)
     if match["scale"]:

@@ -39,6 +39,10 @@ _EITHER: Final = {
     "pt": (r"ele/ela|eles/elas|ela/ele|dele/dela|o/a|os/as|um/uma|sim/não", "ou"),
 }
 """Pairs of which one holds, and the word that one says for the slash."""
+_PRONOUNS: Final = re.compile(
+    r"(?<![\w/])(?:she/her(?:/hers)?|he/him(?:/his)?|they/them(?:/theirs)?|s?he/they)(?![\w/])", re.IGNORECASE
+)
+"""How somebody wants to be spoken of: "she her"."""
 _TRAILING: Final = ".,;:!?…)]}'’*_\"”»"
 
 
@@ -64,6 +68,7 @@ def read_slashes(text: str, speech: Speech) -> str:
         pairs, either = _EITHER[speech.wording.rules]
         text = re.sub(rf"(?<![\w/])(?:{pairs})(?![\w/])", lambda match: _either(match[0], either), text, flags=re.I)
     if speech.wording.rules == "en":
+        text = _PRONOUNS.sub(lambda match: match[0].replace("/", " "), text)
         text = re.sub(r"(?<![\w/])(to|from)/(from|to)(?![\w/])", r"\1 and \2", text, flags=re.I)
     return _SLASH.sub(f" {speech.wording.web['/']} ", text)
 

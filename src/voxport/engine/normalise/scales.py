@@ -27,12 +27,16 @@ _PLACES: Final = (
 )
 _RETIREMENT: Final = re.compile(r"(?<![\w.,])401\(?[kK]\)?")
 _COMPANY: Final = re.compile(
-    r"\b(?:CEO|CFO|CTO|PDG|chief|president|director|directora|employees?|engineers?|works?|worked|shares?|stock|compan(?:y|ies)|"
+    r"\b(?:CEO|CFO|CTO|PDG|chief|president|director|directora|employees?|engineers?|works?|worked|shares?|stock|"
+    r"compan(?:y|ies)|"
     r"maker|manufacturer|brand|presidente|empresa|société|azienda|compañía|acciones|actions|azioni|ações)"
     r"(?: (?:of|at|for|from|in|de|del|di|da|la|chez))* $",
     re.IGNORECASE,
 )
 """What stands before the name of the company 3M."""
+_COMPANY_DOES: Final = re.compile(
+    r" (?:Company|Co\.|Corp|announced|said|says|makes|made|reported|reports|agreed|invented|sells|sold|tape|stock|shares)\b"
+)
 _BILLION: Final = {
     "en": "b", "es": "bn", "fr": "bn", "it": "bn", "pt": "bn", "hi": "bn",
 }  # fmt: skip
@@ -53,7 +57,7 @@ def read(text: str, speech: Speech) -> str:
 def _said(match: re.Match[str], speech: Speech) -> str:
     if match["letter"] == "B" and re.search(_PLACES, match.string[max(0, match.start() - 12) : match.start()], re.I):
         return match.group()
-    if match.group() == "3M" and _COMPANY.search(match.string, max(0, match.start() - 40), match.start()):
+    if match.group() == "3M" and _is_company(match):
         return f" {speech.cardinal('3')} M "
     wording, (whole, fraction) = speech.wording, speech.parts(match["n"])
     is_thousand = match["letter"] in "kK"
@@ -68,6 +72,11 @@ def _said(match: re.Match[str], speech: Speech) -> str:
     if amount in ("un", "uno") and scale.startswith("mil "):
         amount = ""
     return f" {amount} {scale}{match['plus'] or ''}{_of(match, speech)}"
+
+
+def _is_company(match: re.Match[str]) -> bool:
+    before = _COMPANY.search(match.string, max(0, match.start() - 40), match.start())
+    return before is not None or _COMPANY_DOES.match(match.string, match.end()) is not None
 
 
 def _of(match: re.Match[str], speech: Speech) -> str:
