@@ -35,7 +35,8 @@ _COMPANY: Final = re.compile(
 )
 """What stands before the name of the company 3M."""
 _COMPANY_DOES: Final = re.compile(
-    r" (?:Company|Co\.|Corp|announced|said|says|makes|made|reported|reports|agreed|invented|sells|sold|tape|stock|shares)\b"
+    r" (?:Company|Co\.|Corp|announced|said|says|makes|made|reported|reports|agreed|invented|sells|sold|tape|stock|"
+    r"shares)\b"
 )
 _BILLION: Final = {
     "en": "b", "es": "bn", "fr": "bn", "it": "bn", "pt": "bn", "hi": "bn",
