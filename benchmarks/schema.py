@@ -48,7 +48,7 @@ BEYOND_SHAPE = {
     "ledger_id": "that a call is named by one of two ids",
 }
 # An erased profile stays to be seen, without what it had: the books need it (docs/decisions/0034).
-_STAYS_WHEN_DELETED = r"^/v2/admin/profiles/\{profile_id\}$"
+_STAYS_WHEN_DELETED = r"^/v2/admin/profiles/\{profile_id\}(/keys)?$"
 # A provider without a key says 503, and has to: every other 5xx is a failure.
 EXPECTED = ["2xx", "3xx", "4xx", "503"]
 _RECEIVER = "https://hooks.example.com/in"
@@ -222,7 +222,7 @@ def report_of(outcome: Outcome, examples: int) -> Report:
         ("check `not_a_server_error`", "status 503", "a provider that is not configured has to say so"),
         (
             "check `use_after_free`",
-            "`/v2/admin/profiles/{profile_id}`",
+            "`/v2/admin/profiles/{profile_id}` and its `/keys`",
             "an erased profile stays to be seen, since the books need it",
         ),
         (
