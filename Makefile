@@ -31,7 +31,7 @@ $(EASTASIAN): $(READY) requirements/eastasian.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/eastasian.txt
 	@touch $@
 
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
 test: $(READY) $(EASTASIAN) ## Run the test suite, in two processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not drill" $(ARGS)

@@ -10,7 +10,7 @@ from typing import Any
 import fastapi.dependencies.models
 import pytest
 
-from tests.plan import pytest_collection_modifyitems, pytest_configure
+from tests.plan import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
 from tests.support.client import Client, open_client, settings_for
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.providers import Humming, ToneProvider, hum
@@ -18,7 +18,7 @@ from voxport.gateway import Gateway, open_gateway
 from voxport.media.safefetch import FetchPolicy
 from voxport.testing.live import Live, running_gateway
 
-__all__ = ["pytest_collection_modifyitems", "pytest_configure"]
+__all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_xdist_make_scheduler"]
 
 MakeGateway = Callable[..., Gateway]
 MakeClient = Callable[..., Client]

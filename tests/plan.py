@@ -6,9 +6,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 MEMORY: Final = Path("/dev/shm")
 MIN_FREE_BYTES: Final = 6 * 1024**3
@@ -54,13 +55,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The two long groups come first, then each file as a group of its own."""
-    items.sort(key=lambda item: LONG.index(name) if (name := group(item)) in LONG else len(LONG))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    """The two long groups come first."""
+    items.sort(key=lambda item: LONG.index(name) if (name := group(item.nodeid)) in LONG else len(LONG))
 
 
-def group(item: pytest.Item) -> str:
-    if item.nodeid.startswith(MACHINE):
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process a whole group. xdist's own `loadgroup` finds no group by the node ids of pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    return GroupScheduling(config, log)
+
+
+def group(nodeid: str) -> str:
+    """A long group's name, else the test's file."""
+    if nodeid.startswith(MACHINE):
         return "machine"
-    return "engine" if item.nodeid.startswith(ENGINE) else item.nodeid.split("::")[0].replace("/", ".")
+    return "engine" if nodeid.startswith(ENGINE) else nodeid.split("::")[0]
