@@ -142,7 +142,9 @@ def _try(figures: Figures, one: Hostile, ways: Sequence[Callable[[], Error]], wo
             through = True
             figures.how.append(f"{one.url[:200]!a}: {', '.join(happened)}")
         own = one.group == _OWN and error is not None and (error["code"] in _OWN_CODES or error == _UPLOAD_URL)
-        told_otherwise |= not own and error != _BLAND
+        # Blanks around a URL are taken away first: nothing is left of these, and the shape is what is wrong.
+        blank = not one.url.strip() and error is not None and error["code"] == "validation_failed"
+        told_otherwise |= not own and not blank and error != _BLAND
     if through:
         figures.let_through.append(one.url)
     if told_otherwise:

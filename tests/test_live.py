@@ -161,8 +161,8 @@ def test_an_instant_clone_is_a_wav_that_opens(http: httpx2.Client, recording: by
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"this is text", b"RIFF\x24\x00\x00\x00WAVEfmt ", bytes(200_000)],
-    ids=["empty", "text", "cut", "zeros"],
+    [b"this is text", b"RIFF\x24\x00\x00\x00WAVEfmt ", bytes(200_000)],
+    ids=["text", "cut", "zeros"],
 )
 def test_a_sample_that_is_no_recording_fails_its_job_and_costs_nothing(http: httpx2.Client, data: bytes) -> None:
     before = data_of(http.get("/v2/billing/balance"))["data"]

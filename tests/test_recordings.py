@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 
 SPEECH = Path(os.environ.get("VOXPORT_SPEECH_DIR") or Path(__file__).resolve().parents[2] / "shared" / "speech")
 TEXT = "Good morning."
+EMPTY = "negatives/bad_empty.wav"
 REFUSED = [
-    "negatives/bad_empty.wav",
     "negatives/bad_text_renamed.mp3",
     "negatives/bad_truncated_header.m4a",
     "negatives/silence_10s.wav",
@@ -45,10 +45,16 @@ def client(live: Live) -> Iterator[Client]:
 def test_the_lists_here_are_those_of_the_manifest(client: Client) -> None:
     with (SPEECH / "MANIFEST.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    assert sorted(row["path"] for row in rows if row["expect"] == "refuse") == sorted(REFUSED)
+    assert sorted(row["path"] for row in rows if row["expect"] == "refuse") == sorted([EMPTY, *REFUSED])
     warned = {row["path"] for row in rows if row["expect"] == "warn"}
     # Three seconds of file hold less than three of speech: warned or refused, by what is found.
     assert warned == {*WARNED, "media/short_3s.wav"}
+
+
+def test_an_empty_file_is_refused_when_it_is_uploaded(client: Client) -> None:
+    with pytest.raises(CallFailed) as refusal:
+        client.upload(SPEECH / EMPTY)
+    assert refusal.value.status == 422
 
 
 @pytest.mark.parametrize("path", [*REFUSED, "media/short_3s.wav"])
