@@ -43,7 +43,7 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
     if last is None:
         return True
     if language not in WORDINGS:
-        return not keeps_dot(last.group()[:-1])
+        return not has_own_dot(last.group()[:-1])
     if after.islower() and _ORDINAL.search(text, max(0, match.start() - 12), end):
         return False
     if _ZONE.match(word_after) and _HALF_DAY.search(text, max(0, match.start() - 6), end):
@@ -65,7 +65,7 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
         if f"{word_after}." in known.anywhere and text.startswith(".", following.end(1) if following else end):
             return False  # "Smith Bros. Co. Inc."
         return not (after.isdecimal() or after in tuple("(,;:-–—") or _is_calendar(word_after, language))
-    if keeps_dot(word[:-1]):
+    if has_own_dot(word[:-1]):
         return opens
     if after.islower() and _COUNTED.search(text, max(0, match.start() - 20), end):
         return False
@@ -78,7 +78,7 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
     return True
 
 
-def keeps_dot(word: str) -> bool:
+def has_own_dot(word: str) -> bool:
     """Whether a dot behind `word` belongs to it: "U.S.A", or an initial, "J"."""
     return "." in word.strip(".") or (len(word) == 1 and word.isupper())
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from voxport.engine.abbreviations import keeps_dot
+from voxport.engine.abbreviations import has_own_dot
 from voxport.engine.foreign import with_foreign_words
 from voxport.engine.heteronyms import respelled
 from voxport.engine.languages import BY_MISAKI
@@ -95,7 +95,7 @@ def _give_dots_back(parts: list[str]) -> None:
     """A dot that belongs to an abbreviation goes to the phonemizer with its word: "Dr." is "doctor"."""
     for i in range(1, len(parts), 2):
         word = re.search(r"[\w.]+$", parts[i - 1])
-        if parts[i] == "." and word and keeps_dot(word.group()) and "".join(parts[i + 1 :]).strip():
+        if parts[i] == "." and word and has_own_dot(word.group()) and "".join(parts[i + 1 :]).strip():
             parts[i - 1] += "."
             parts[i] = ""
 
