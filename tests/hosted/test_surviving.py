@@ -115,6 +115,25 @@ def test_more_voices_at_once_than_there_are_slots_wait_for_each_other(home: Hous
     assert len(home.elevenlabs.voices) == 2
 
 
+def test_no_caller_loses_the_slot_that_it_made_free(home: House) -> None:
+    home.elevenlabs.account.voice_limit = 1
+    heard = {}
+    for number in range(4):
+        voice_id = home.clone("elevenlabs", speaker=number)
+        heard[voice_id] = home.heard(home.say(voice_id))
+    home.elevenlabs.faults.add(Fault("/v1/voices/add", times=1_000, slow=0.4))
+    said: dict[str, int | None] = {}
+    threads = [
+        threading.Thread(target=lambda voice_id=voice_id: said.update({voice_id: home.heard(home.say(voice_id))}))
+        for voice_id in heard
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == heard
+
+
 def test_nobody_else_s_voice_is_given_back(home: House) -> None:
     provider = home.gateway.providers.get("elevenlabs")
     home.elevenlabs.account.voice_limit = 2

@@ -73,7 +73,7 @@ def test_a_clone_does_not_wait_for_a_long_text(singer: Client, tmp_path: Path) -
     spoken = tmp_path / "spoken.txt"
     speech = [singer.post(TTS, BODY, headers=LATER).json()["job"]["id"] for _ in range(3)]
     clone = singer.post(CLONE, {"audioUrl": singer.upload()["public_url"], "provider": "local"}).json()["job"]["id"]
-    with worker(singer, spoken):
+    with worker(singer, spoken, seconds=10):
         wait_until(lambda: status(singer, clone) in ("completed", "failed"), seconds=60, what="the clone's end")
         # Two of the long texts are spoken side by side, the third waits for its turn.
         assert "completed" not in [status(singer, job_id) for job_id in speech]

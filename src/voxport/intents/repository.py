@@ -34,9 +34,9 @@ def open_of(tx: Session, owner: str) -> Sequence[Intent]:
     return tx.scalars(select(Intent).where(Intent.state == "open", Intent.owner == owner)).all()
 
 
-def in_use(tx: Session, provider: str, kind: str) -> set[str]:
+def in_use(tx: Session, provider: str, *kinds: str) -> set[str]:
     """The voices of calls that are under way."""
-    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.kind == kind, Intent.state == "open")
+    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.kind.in_(kinds), Intent.state == "open")
     return set(tx.scalars(query))
 
 

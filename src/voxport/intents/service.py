@@ -135,9 +135,10 @@ class Intents:
         """The voices that are being spoken with at a provider."""
         return repository.in_use(tx, provider, "speech")
 
-    def temporary(self, tx: Session, provider: str) -> set[str]:
-        """The temporary voices that are in use at a provider."""
-        return repository.in_use(tx, provider, "instant")
+    def making(self, tx: Session, provider: str) -> set[str]:
+        """The voices that are being made at a provider, by the names that they are made under; a temporary one is among
+        them until its call ends."""
+        return repository.in_use(tx, provider, "clone", "binding", "instant", "rebuild")
 
     # Of a job
 

@@ -6,6 +6,7 @@ A hosted provider deletes a voice that nobody speaks with (MiniMax, after a week
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import zlib
@@ -124,17 +125,25 @@ class Speaking:
         """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
         all are being spoken with, one is waited for. The id that the provider gives is checked here, whichever provider
         it is: raises ProviderFailed."""
+
+        def attempt() -> ClonedVoice:
+            cloned = provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+            require_id(cloned.provider_voice_id, provider.name)
+            return cloned
+
         until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
-        while True:
-            try:
-                cloned = provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
-                require_id(cloned.provider_voice_id, provider.name)
-                return cloned
-            except SlotsFull:
-                if rooms < _MOST_ROOMS and self._make_room(provider):
-                    rooms += 1
-                elif not self._may_wait(provider, voice_id, until):
-                    raise
+        with contextlib.suppress(SlotsFull):
+            return attempt()
+        # One call after the other: else a slot that one call makes free is taken by another that waits too.
+        with self._turn_for_a_slot(provider, until):
+            while True:
+                try:
+                    return attempt()
+                except SlotsFull:
+                    if rooms < _MOST_ROOMS and self._make_room(provider):
+                        rooms += 1
+                    elif not self._may_wait(provider, voice_id, until):
+                        raise
 
     def keep_alive(self) -> int:
         """Speak with the voices that their provider would delete soon; how many were kept."""
@@ -249,11 +258,21 @@ class Speaking:
             time.sleep(0.1)
         return lease
 
+    def _turn_for_a_slot(self, provider: Provider, until: float) -> Lease:
+        """The right to make room at this provider, over all processes. Raises SlotsFull after `until`."""
+        while (lease := self._leases.take(f"room-{provider.name}")) is None:
+            if time.monotonic() > until:
+                raise SlotsFull(
+                    f"Every voice of the gateway's account at {provider.name} is in use. Try again in 10 s."
+                )
+            time.sleep(0.1)
+        return lease
+
     def _may_wait(self, provider: Provider, voice_id: str, until: float) -> bool:
         """Whether a slot may become free: calls of ours are under way there. Waits a moment then."""
         with self._database.snapshot() as tx:
             speaking = repository.bound(tx, provider.name, self._intents.speaking(tx, provider.name))
-            others = {*self._intents.temporary(tx, provider.name), *(one.voice_id for one in speaking)} - {voice_id}
+            others = {*self._intents.making(tx, provider.name), *(one.voice_id for one in speaking)} - {voice_id}
         if not others or time.monotonic() > until:
             return False
         time.sleep(_MOMENT)
