@@ -35,6 +35,7 @@ from voxport.web.bodies import BodyLimitMiddleware
 from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.gate import Gates
+from voxport.web.head import HeadMiddleware
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
 from voxport.web.openapi import describe, operation_id
@@ -104,6 +105,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)
     # The last one is the outermost.
+    app.add_middleware(HeadMiddleware, native=BLOBS_PATH)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)

@@ -34,12 +34,12 @@ def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> N
     [
         ("GET", "/v1/proxy/core-tts", "POST"),
         ("DELETE", "/v1/proxy/core-voice-clone", "POST"),
-        ("POST", "/v2/jobs", "GET"),
-        ("PUT", "/v2/billing/balance", "GET"),
+        ("POST", "/v2/jobs", "GET, HEAD"),
+        ("PUT", "/v2/billing/balance", "GET, HEAD"),
         ("POST", "/v1/blobs/a/b", "GET, HEAD, PUT"),
-        ("TRACE", "/v2/jobs", "GET"),
-        ("BREW", "/v2/jobs", "GET"),
-        ("POST", "/v2/billing/alert", "DELETE, GET, PUT"),
+        ("TRACE", "/v2/jobs", "GET, HEAD"),
+        ("BREW", "/v2/jobs", "GET, HEAD"),
+        ("POST", "/v2/billing/alert", "DELETE, GET, HEAD, PUT"),
     ],
 )
 def test_a_wrong_method_is_405_in_the_one_shape(client: Client, method: str, path: str, allowed: str) -> None:

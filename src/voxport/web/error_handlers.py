@@ -65,12 +65,16 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods_of(request: Request) -> list[str]:
-    """What the path takes: several routes may have it, and the framework names the first one's methods only."""
-    return [
+    """What the path takes: several routes may have it, and the framework names the first one's methods only. What takes
+    GET takes HEAD (`head.py`)."""
+    taken = {
         name
         for name in _METHODS
         if any(_takes(route, {**request.scope, "method": name}) for route in request.app.routes)
-    ]
+    }
+    if "GET" in taken:
+        taken.add("HEAD")
+    return sorted(taken)
 
 
 def _takes(route: BaseRoute, scope: Scope) -> bool:

@@ -30,7 +30,7 @@ _SWAGGER = {
 }
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 def home(request: Request, accept: Annotated[list[str] | None, Header()] = None) -> Response:
     """Answer with a page where the client would rather have HTML than JSON, else with the same addresses as JSON."""
     settings: Settings = request.app.state.gateway.settings
@@ -60,7 +60,7 @@ def docs(request: Request) -> HTMLResponse:
     )
 
 
-@router.api_route("/favicon.ico", methods=["GET", "HEAD"])
+@router.get("/favicon.ico")
 def icon() -> Response:
     return Response(_text("icon.svg"), media_type="image/svg+xml", headers={"Cache-Control": _A_DAY})
 
