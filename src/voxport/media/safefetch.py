@@ -130,7 +130,7 @@ def _asked(
 
 
 def _next_url(url: httpx2.URL, response: httpcore2.Response) -> str:
-    location = _header(response, b"location")
+    location = _location(response)
     if not location:
         raise RefusedError(f"{url.host}: a redirect to nowhere")
     try:
@@ -140,6 +140,16 @@ def _next_url(url: httpx2.URL, response: httpcore2.Response) -> str:
     if url.scheme == "https" and joined.scheme == "http":
         raise RefusedError(f"{url.host}: a redirect from https to http")
     return str(joined)
+
+
+def _location(response: httpcore2.Response) -> str:
+    """Where the redirect leads, "" for nowhere. Many servers send UTF-8 as it is; bytes of another encoding are
+    percent-encoded one by one, as browsers do, so that the server gets back what it sent."""
+    raw = next((value for key, value in response.headers if key.lower() == b"location"), b"").strip()
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)
 
 
 def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) -> Fetched:
