@@ -229,7 +229,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
             catalog, billing, calls, jobs, voices, speaking, intents, providers, media, storage, ffmpeg, moderation
         ),
         watermarks=Watermarks(samples),
-        sender=Sender(webhooks, signing, jobs, media.read_url, webhook_policy, at_once=settings.webhook_concurrency),
+        sender=Sender(webhooks, signing, jobs, media.read_urls, webhook_policy, at_once=settings.webhook_concurrency),
         audit=Audit(database),
         corrections=Corrections(billing),
         consents=consents,

@@ -14,7 +14,7 @@ from voxport.idempotency.claim import Answer
 from voxport.jobs.feed import FeedDep
 from voxport.jobs.history import ENDED, place_of, since
 from voxport.jobs.models import Job
-from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_body
+from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_bodies, job_body
 from voxport.jobs.service import Jobs
 from voxport.jobs.stream import EventStream
 from voxport.media.service import MediaService
@@ -41,14 +41,12 @@ def list_jobs(
     service: Annotated[ServiceName | None, Query(description="Only the jobs of this service.")] = None,
 ) -> JobList:
     page = jobs.list(caller.profile_id, status=status, service=service, limit=limit, cursor=cursor)
-    return JobList(
-        status="success", data=[job_body(job, media.read_url) for job in page.rows], next_cursor=page.next_cursor
-    )
+    return JobList(status="success", data=job_bodies(page.rows, media.read_urls), next_cursor=page.next_cursor)
 
 
 @router.get("/{job_id}", summary="How far a job is, and what it gave", response_model_exclude_unset=True)
 def get_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> JobBody:
-    return job_body(jobs.get(caller.profile_id, job_id), media.read_url)
+    return job_body(jobs.get(caller.profile_id, job_id), media.read_urls)
 
 
 @router.get(
@@ -79,14 +77,14 @@ async def job_events(
         feed,
         watcher,
         place,
-        lambda one: job_body(one, media.read_url).model_dump_json(exclude_unset=True),
+        lambda one: job_body(one, media.read_urls).model_dump_json(exclude_unset=True),
         require_key=partial(accounts.require_good, caller),
     )
 
 
 @router.post("/{job_id}/cancel", summary="End a job; it costs nothing", response_model_exclude_unset=True)
 def cancel_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> JobBody:
-    return job_body(jobs.cancel(caller.profile_id, job_id), media.read_url)
+    return job_body(jobs.cancel(caller.profile_id, job_id), media.read_urls)
 
 
 def accepted(job: Job, **headers: str) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -12,6 +12,10 @@ from voxport.clock import iso
 from voxport.jobs.models import Job
 from voxport.web.schemas import ErrorObject, NextCursor, Success, Trimmed
 
+ReadUrls = Callable[[str, Collection[str]], Mapping[str, str]]
+"""A profile and keys to the signed URLs of those of its files that are there, by key."""
+
+_FILE_DELETED = "The file of this job was deleted: there is no URL to it any more."
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 WebhookUrl = Annotated[
     str,
@@ -38,7 +42,8 @@ class JobBody(BaseModel):
     result_data: dict[str, Any] | None = Field(
         description="What the job made. Of a clone: status, message, voice_id, provider, name, warnings and "
         "quality (what was found in the recording: speech_seconds, snr_db, bandwidth_hz, clipped_share, speakers, "
-        "reverberation, verdict, summary, advice)."
+        "reverberation, verdict, summary, advice). Of speech: `data` of the call that answers at once; `url` is null "
+        "once the file was deleted."
     )
     units_consumed: float = Field(description="What was charged, in units of the service.")
     token_cost: float = Field(description="What was charged, in tokens.")
@@ -66,11 +71,25 @@ class AcceptedBody(BaseModel):
     job: AcceptedJob = Field(description="The job that was made.")
 
 
-def job_body(job: Job, read_url: Callable[[str], str]) -> JobBody:
-    """`read_url` signs the URL of a file: that of a result is good for as long as one that was just made."""
+def job_body(job: Job, read_urls: ReadUrls) -> JobBody:
+    """The URL of a result is good for as long as one that was just made; it is null where the file was deleted."""
+    return job_bodies([job], read_urls)[0]
+
+
+def job_bodies(jobs: Sequence[Job], read_urls: ReadUrls) -> list[JobBody]:
+    """Jobs of one profile."""
+    keys = [job.result["key"] for job in jobs if job.result is not None and "key" in job.result]
+    urls = read_urls(jobs[0].profile_id, keys) if keys else {}
+    return [_body(job, urls) for job in jobs]
+
+
+def _body(job: Job, urls: Mapping[str, str]) -> JobBody:
     result = job.result
     if result is not None and "key" in result:
-        result = {"url": read_url(result["key"]), **result}
+        url = urls.get(result["key"])
+        if url is None:
+            result = {**result, "warnings": [*result.get("warnings", []), _FILE_DELETED]}
+        result = {"url": url, **result}
     values: dict[str, Any] = {
         "id": job.id,
         "service": job.service,

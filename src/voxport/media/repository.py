@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -21,6 +21,11 @@ def owned(tx: Session, profile_id: str, key: str) -> Media | None:
 def stored(tx: Session, profile_id: str, key: str) -> Media | None:
     """A file of the profile that is there whole: not one that is being written, nor a place for one."""
     return tx.scalar(select(Media).where(Media.key == key, *_stored_of(profile_id)))
+
+
+def stored_keys(tx: Session, profile_id: str, keys: Collection[str]) -> Sequence[str]:
+    """Those of the keys under which a file of the profile is there."""
+    return tx.scalars(select(Media.key).where(Media.key.in_(keys), *_stored_of(profile_id))).all()
 
 
 def stored_page(tx: Session, profile_id: str, *, kind: str | None, before: int | None, limit: int) -> Sequence[Media]:

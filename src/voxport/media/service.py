@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -214,6 +214,12 @@ class MediaService:
         """A signed URL to read a file with."""
         expires = int(time.time()) + self.url_seconds
         return self._signer.url(Grant("get", key, expires))
+
+    def read_urls(self, profile_id: str, keys: Collection[str]) -> dict[str, str]:
+        """Signed URLs of those of the profile's files that are there, by key."""
+        with self._database.snapshot() as tx:
+            there = repository.stored_keys(tx, profile_id, keys)
+        return {key: self.read_url(key) for key in there}
 
     def content_type(self, key: str) -> str | None:
         with self._database.snapshot() as tx:

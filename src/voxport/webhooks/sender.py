@@ -7,13 +7,12 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from voxport.clock import iso, now
-from voxport.jobs.schemas import job_body
+from voxport.jobs.schemas import ReadUrls, job_body
 from voxport.jobs.service import Jobs
 from voxport.media.fetchpolicy import FetchPolicy, RefusedError
 from voxport.media.safefetch import post
@@ -30,14 +29,14 @@ _log = logging.getLogger("voxport.webhooks")
 
 
 class Sender:
-    """`read_url` signs the URL of a job's file. `at_once`: how many are sent at once; of one profile, a quarter."""
+    """`read_urls` signs the URL of a job's file. `at_once`: how many are sent at once; of one profile, a quarter."""
 
     def __init__(
         self,
         webhooks: Webhooks,
         secrets: SigningSecrets,
         jobs: Jobs,
-        read_url: Callable[[str], str],
+        read_urls: ReadUrls,
         policy: FetchPolicy,
         *,
         at_once: int,
@@ -45,7 +44,7 @@ class Sender:
         self._webhooks = webhooks
         self._secrets = secrets
         self._jobs = jobs
-        self._read_url = read_url
+        self._read_urls = read_urls
         self._policy = policy
         self._at_once = at_once
         self._of_a_profile = max(1, at_once // 4)
@@ -133,14 +132,14 @@ class Sender:
         self._webhooks.record(claimed, Outcome(status, error, took, wait))
 
     def _body(self, delivery: WebhookDelivery) -> dict[str, Any]:
-        """The job is shown as GET /v2/jobs/{id} shows it now: it has ended, so that only the signature of a file's URL
-        is another with each try."""
+        """The job is shown as GET /v2/jobs/{id} shows it now: it has ended, so that only the URL of its file is
+        another with each try."""
         data = delivery.data
         if delivery.job_id is not None:
             job = self._jobs.find(delivery.job_id)
             if job is None:
                 raise LookupError(f"job {delivery.job_id} is not there")
-            data = job_body(job, self._read_url).model_dump(mode="json", exclude_unset=True)
+            data = job_body(job, self._read_urls).model_dump(mode="json", exclude_unset=True)
         return {"type": delivery.type, "timestamp": iso(delivery.created_at), "data": data}
 
     def _headers(self, delivery: WebhookDelivery, body: str) -> dict[str, str]:
