@@ -7,7 +7,9 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from decimal import Decimal
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -26,8 +28,8 @@ _DRAIN_SECONDS = 30
 _FILES = 65_536
 
 
-def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
-    """Serve until a signal ends it. Raises ConfigError."""
+def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
+    """Serve until a signal ends it; `on_stop` is called in the signal's handler. Raises ConfigError."""
     gateway = open_gateway(settings)
     # The engine loads on the second core while this process imports the application.
     gateway.providers.start()
@@ -38,7 +40,7 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
     from voxport.web.protocol import server_config
 
     _allow_many_files()
-    server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed)
+    server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed, on_stop)
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -49,9 +51,14 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
 class _Server(uvicorn.Server):
     """When it stops it ends the streams of events first, which have no end of their own."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+    def __init__(self, config: uvicorn.Config, feed: Feed, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._feed = feed
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_stop()
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._feed.close()

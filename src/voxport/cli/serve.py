@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
+import time
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -13,6 +17,10 @@ from voxport.cli.common import data_dir_option, load_settings, require_gateway
 from voxport.errors import Invalid
 from voxport.logs import configure_logging
 from voxport.memory import keep_small
+
+_ENDING: Final = b"ending"
+_MAX_WAIT_SECONDS: Final = 60.0
+"""For a server that ends: its calls have 30 s (`serving.py`), its worker 15 s after them (`supervisor.py`)."""
 
 
 @click.command()
@@ -39,8 +47,7 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
         settings = settings.model_copy(update={"public_url": f"http://{shown}:{port}"})
     from voxport.serving import run_server
 
-    run_server(settings, listener, with_worker=not no_worker)
-    del lock
+    run_server(settings, listener, with_worker=not no_worker, on_stop=partial(_tell_ending, lock))
 
 
 @click.command()
@@ -58,9 +65,9 @@ def worker(data_dir: Path | None, with_parent: bool) -> None:
     run_worker(settings, with_parent=with_parent)
 
 
-def _lock(data_dir: Path) -> int:
-    """The lock of the one server with a worker in this folder. Raises Invalid where another one runs, and where the
-    folder can't be made or written to."""
+def _lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int:
+    """The lock of the one server with a worker in this folder; one that is ending is waited for. Raises Invalid where
+    another one runs, and where the folder can't be made or written to."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -69,14 +76,40 @@ def _lock(data_dir: Path) -> int:
             f"{data_dir} can't be used as the data folder: {error.strerror}. Name another one with --data-dir or "
             "VOXPORT_DATA_DIR."
         ) from None
+    until = time.monotonic() + max_wait_seconds
+    is_told = False
+    while not _is_taken(descriptor):
+        # Written by whoever holds the lock, and removed by the next one that gets it.
+        if os.pread(descriptor, len(_ENDING), 0) != _ENDING or time.monotonic() > until:
+            os.close(descriptor)
+            raise Invalid(
+                f"Another voxport serve runs on {data_dir}. Stop it, or start this one with --no-worker: HTTP beside "
+                "it."
+            )
+        if not is_told:
+            is_told = True
+            click.echo(
+                f"Waiting up to {max_wait_seconds:g} s for another voxport serve on {data_dir}, which is ending.",
+                err=True,
+            )
+        time.sleep(0.1)
+    os.ftruncate(descriptor, 0)
+    return descriptor
+
+
+def _is_taken(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
-        raise Invalid(
-            f"Another voxport serve runs on {data_dir}. Stop it, or start this one with --no-worker: HTTP beside it."
-        ) from None
-    return descriptor
+        return False
+    return True
+
+
+def _tell_ending(lock: int | None) -> None:
+    """Let the next server wait for this one. A disk that is full must not keep it from ending."""
+    if lock is not None:
+        with contextlib.suppress(OSError):
+            os.pwrite(lock, _ENDING, 0)
 
 
 def _listen(host: str, port: int) -> socket.socket:
