@@ -25,10 +25,10 @@ LATER = {"Prefer": "respond-async"}
 
 
 @contextlib.contextmanager
-def worker(client: Client, spoken: Path, seconds: float = 0.2) -> Iterator[subprocess.Popen[bytes]]:
-    """`seconds` for each piece."""
-    data_dir = client.gateway.settings.data_dir
-    command = [sys.executable, "-m", "tests.support.humming_worker", str(data_dir), str(spoken), str(seconds)]
+def worker(client: Client, spoken: Path, seconds: float = 0.2, places: int = 2) -> Iterator[subprocess.Popen[bytes]]:
+    """`seconds` for each piece, `places` for texts that are spoken at once."""
+    arguments = (client.gateway.settings.data_dir, spoken, seconds, places)
+    command = [sys.executable, "-m", "tests.support.humming_worker", *map(str, arguments)]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, env=environment(), cwd=root) as process:
         try:
@@ -75,6 +75,8 @@ def test_a_clone_does_not_wait_for_a_long_text(singer: Client, tmp_path: Path) -
     clone = singer.post(CLONE, {"audioUrl": singer.upload()["public_url"], "provider": "local"}).json()["job"]["id"]
     with worker(singer, spoken, seconds=10):
         wait_until(lambda: status(singer, clone) in ("completed", "failed"), seconds=60, what="the clone's end")
-        # Two of the long texts are spoken side by side, the third waits for its turn.
-        assert "completed" not in [status(singer, job_id) for job_id in speech]
-        assert status(singer, speech[2]) == "queued"
+        # Two of the long texts are spoken side by side, the third waits for its turn: any of those that were queued
+        # within a millisecond.
+        states = [status(singer, job_id) for job_id in speech]
+        assert "completed" not in states
+        assert "queued" in states
