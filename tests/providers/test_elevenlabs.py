@@ -207,7 +207,7 @@ def test_what_is_no_speech_between_paragraphs_is_not_sent(double: ElevenLabsDoub
 
 
 def test_speech_goes_on_behind_a_part_and_not_inside_of_one(provider: ElevenLabs) -> None:
-    pieces = list(provider.speak(TEXT * 3, RACHEL, language="en", early=True))
+    pieces = [piece for piece in provider.speak(TEXT * 3, RACHEL, language="en", early=True) if piece.audio.size]
     shares = [piece.share for piece in pieces]
     assert shares == sorted(set(shares))
     with pytest.raises(PlaceLost):

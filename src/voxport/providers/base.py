@@ -52,7 +52,8 @@ class PlaceLost(Exception):
 @dataclass(frozen=True)
 class Piece:
     """A stretch of a text, spoken: it joins the next one without gap or click. `share` of the text (0 to 1) is spoken
-    with it; `speak` called with its `place` goes on behind it."""
+    with it; `speak` called with its `place` goes on behind it. One without audio says that `speak` still waits, so that
+    whoever reads can see whether somebody listens."""
 
     audio: Audio
     share: float

@@ -60,6 +60,7 @@ def spoken_in_parts(
     if after is not None and (after["plan"] != plan or after["next"] is None):
         raise PlaceLost
     leveller = Leveller(Memory(after["energy"], after["blocks"]) if after is not None else None)
+    share, place = 0.0, after  # of the last piece
     for number in range(after["next"] if after is not None else 0, len(parts)):
         part, is_last = parts[number].strip("\n"), number + 1 == len(parts)
         pause = np.empty(0, np.float32) if is_last else _pause_behind(parts[number])
@@ -72,12 +73,17 @@ def spoken_in_parts(
                 audios = _checked(spool, leveller)
             held, size = np.empty(0, np.float32), 0  # the last piece is known as such only when no other follows
             for audio in audios:
+                if not audio.size:
+                    if place is not None:
+                        yield Piece(audio, share, place, is_resumable=False)
+                    continue
                 if size:
                     done = min(0.95, size / SAMPLE_RATE / (_SECONDS_OF_CHARACTER * len(part)))
-                    yield Piece(held, (number + done) / len(parts), {"plan": plan, "next": None}, is_resumable=False)
+                    share, place = (number + done) / len(parts), {"plan": plan, "next": None}
+                    yield Piece(held, share, place, is_resumable=False)
                 held, size = audio, size + audio.size
-        place = {"plan": plan, "next": number + 1, **asdict(leveller.memory)}
-        yield Piece(np.concatenate([held, pause]), (number + 1) / len(parts), place)
+        share, place = (number + 1) / len(parts), {"plan": plan, "next": number + 1, **asdict(leveller.memory)}
+        yield Piece(np.concatenate([held, pause]), share, place)
 
 
 def _checked(spool: Spool, leveller: Leveller) -> Iterator[Audio]:
@@ -101,6 +107,9 @@ def _as_it_comes(pieces: Iterator[Audio], leveller: Leveller) -> Iterator[Audio]
     was made. Raises ProviderFailed then."""
     before, waiting = leveller.memory.blocks, list[Audio]()
     for audio in pieces:
+        if not audio.size:
+            yield audio
+            continue
         leveller.hear(audio)
         waiting.append(audio)
         if leveller.memory.blocks == before:
@@ -114,9 +123,11 @@ def _as_it_comes(pieces: Iterator[Audio], leveller: Leveller) -> Iterator[Audio]
 
 
 def _at_quiet_places(stream: Iterator[bytes]) -> Iterator[Audio]:
-    """What comes, cut where it is softest: there a change of the level is not heard."""
+    """What comes, cut where it is softest: there a change of the level is not heard. An empty piece where there is not
+    enough yet."""
     waiting, odd = np.empty(0, np.float32), b""
     for content in stream:
+        yield waiting[:0]
         odd += content
         waiting = np.concatenate([waiting, from_pcm(odd)])
         odd = odd[len(odd) // 2 * 2 :]

@@ -20,6 +20,8 @@ _SAMPLE_BYTES: Final = 2
 _READ_SAMPLES: Final = 5 * SAMPLE_RATE
 """Samples in memory at once. Levelling takes about 70 bytes for each of them."""
 _CHUNK_BYTES: Final = 1 << 16
+_LOOK_SECONDS: Final = 0.5
+"""After which a reader that waits is told that nothing came."""
 
 
 class Spool:
@@ -68,12 +70,18 @@ class Spool:
         threading.Thread(target=read, daemon=True).start()
 
     def contents(self) -> Iterator[bytes]:
-        """What `fill_beside` reads, as it comes. Raises what that met."""
+        """What `fill_beside` reads, as it comes; empty where nothing came for a while, so that the reader can look
+        whether somebody still listens. Raises what that met."""
         position = 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda at=position: self._size > at or self._is_ended)  # type: ignore[misc]
+                is_news = self._changed.wait_for(
+                    lambda at=position: self._size > at or self._is_ended,  # type: ignore[misc]
+                    _LOOK_SECONDS,
+                )
                 size, is_ended, failure = self._size, self._is_ended, self._failure
+            if not is_news:
+                yield b""
             while position < size:
                 content = os.pread(self._file.fileno(), min(_CHUNK_BYTES, size - position), position)
                 position += len(content)

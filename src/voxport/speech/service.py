@@ -180,6 +180,9 @@ class Speech:
                 if made.is_left:
                     _charge(hold, made, watch, claim.consume)
                 raise
+            except _ListenerLeft:
+                _charge(hold, made, watch, claim.consume)
+                return
             _charge(hold, made, watch, lambda tx: claim.keep(tx, made))
 
     def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
@@ -224,7 +227,10 @@ class Speech:
                     watch.begin("speech", provider.name, way.speaker.voice_id)
                 for piece in self._spoken(prepared, way):
                     made.samples += piece.audio.size
-                    yield to_pcm16(piece.audio)
+                    if made.is_left and made.samples:
+                        raise _ListenerLeft
+                    if piece.audio.size:
+                        yield to_pcm16(piece.audio)
                 require_audio(made.samples, provider.name)
                 return
             except ProviderError as error:
@@ -261,6 +267,10 @@ class Made:
 
     def leave(self) -> None:
         self.is_left = True
+
+
+class _ListenerLeft(Exception):
+    """Nobody listens any more: what was made until then is charged, and the rest is not waited for."""
 
 
 def require_audio(samples: int, provider: str) -> None:
