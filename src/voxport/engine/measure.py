@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxport.engine.reverberation import decay_seconds
+from voxport.engine.spectrum import power_spectra
 from voxport.engine.vad import Span, padded
 
 _FRAME = 512
@@ -66,7 +67,8 @@ def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Me
 
 def bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
     """The highest frequency (Hz) that `audio` reaches within 45 dB of its strongest."""
-    mean = np.convolve(_power(audio, rate).mean(axis=0), np.ones(5) / 5, mode="same")
+    total = np.sum([power.sum(axis=0) for power in power_spectra(audio, _FRAME, _hop(rate))], axis=0)
+    mean = np.convolve(total, np.ones(5) / 5, mode="same")
     reached = np.flatnonzero(mean > mean.max() * 10 ** (-_BAND_DEPTH_DB / 10))
     return float(np.fft.rfftfreq(_FRAME, 1 / rate)[reached[-1]]) if len(reached) else 0.0
 
@@ -75,14 +77,11 @@ def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
     """From the range between the loudest and the softest tenth of the frames, in the band of the voice."""
     hz = np.fft.rfftfreq(_FRAME, 1 / rate)
     band = (hz > _VOICE_HZ[0]) & (hz < _VOICE_HZ[1])
-    levels = 10 * np.log10(_power(audio, rate)[:, band].sum(axis=1) + 1e-9)
+    powers = [power[:, band].sum(axis=1) for power in power_spectra(audio, _FRAME, _hop(rate))]
+    levels = 10 * np.log10(np.concatenate(powers) + 1e-9)
     soft, loud = np.percentile(levels, [10, 90])
     return float(np.clip(loud - soft - _RANGE_OFFSET_DB, 0.0, _MOST_SNR_DB))
 
 
-def _power(audio: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float64]:
-    """The power spectrum of each frame: [frames, 257]."""
-    filled = np.pad(audio, (0, max(0, _FRAME - len(audio))))
-    frames = np.lib.stride_tricks.sliding_window_view(filled, _FRAME)[:: round(_HOP_SECONDS * rate)]
-    spectrum = np.fft.rfft(frames * np.hanning(_FRAME), axis=1)
-    return np.square(np.abs(spectrum))
+def _hop(rate: int) -> int:
+    return round(_HOP_SECONDS * rate)

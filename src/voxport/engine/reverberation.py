@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from voxport.engine.arrays import Floats
+from voxport.engine.spectrum import power_spectra
 
 _WINDOW_SECONDS: Final = 0.02
 _HOP_SECONDS: Final = 0.005
@@ -32,10 +33,10 @@ def decay_seconds(audio: Floats, rate: int) -> float | None:
     size, hop = round(_WINDOW_SECONDS * rate), round(_HOP_SECONDS * rate)
     if len(audio) < size * _LEAST_FRAMES:
         return None
-    frames = np.lib.stride_tricks.sliding_window_view(audio, size)[::hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
     hz = np.fft.rfftfreq(size, 1 / rate)
-    bands = [power[:, (hz >= low) & (hz < high)].sum(axis=1) for low, high in pairwise(_BANDS_HZ)]
+    masks = [(hz >= low) & (hz < high) for low, high in pairwise(_BANDS_HZ)]
+    powers = [[power[:, mask].sum(axis=1) for mask in masks] for power in power_spectra(audio, size, hop)]
+    bands = [np.concatenate(band) for band in zip(*powers, strict=True)]
     times = np.concatenate([_falls(10 * np.log10(band + 1e-10)) for band in bands]) * _HOP_SECONDS
     return float(np.median(times)) if len(times) >= _FEWEST else None
 

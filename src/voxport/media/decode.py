@@ -74,9 +74,10 @@ def decode(
         _log.info("decoding failed: %s, exit code %d", reason, finished.exit_code)
         raise _unusable(reason)
     whole = len(finished.stdout) // _SAMPLE_BYTES
-    audio: npt.NDArray[np.float32] = np.frombuffer(finished.stdout, "<f4", count=min(whole, most // _SAMPLE_BYTES))
+    audio = np.array(np.frombuffer(finished.stdout, "<f4", count=min(whole, most // _SAMPLE_BYTES)), np.float32)
     # A file of floats may hold anything.
-    return np.clip(np.nan_to_num(audio, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+    np.nan_to_num(audio, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    return np.clip(audio, -1.0, 1.0, out=audio)
 
 
 def count_tracks(path: Path, *, ffmpeg: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ Audio = NDArray[np.float32]
 Speech = Literal["required", "preferred"]
 """Whether a recording has to hold speech, or is used from its begin where it holds none."""
 
+_MAX_CHECKS: Final = 2
+"""Samples that one process checks at once. A check computes for 4 s and takes 30 MB for a minute of sound; more at once
+would only take more memory."""
 _WITHOUT_SPEECH = {"silent", "no_speech", "too_short"}
 
 IS_UPLOAD_URL: Final = (
@@ -70,6 +74,7 @@ class Samples:
         self._signer = signer
         self._embed = embed
         self._ffmpeg = ffmpeg
+        self._checks = threading.BoundedSemaphore(_MAX_CHECKS)
         self._policy = policy or FetchPolicy(
             max_bytes=catalog.limits.upload_video_bytes,
             timeout_seconds=settings.fetch_timeout,
@@ -117,12 +122,13 @@ class Samples:
 
     def check(self, audio: Audio) -> Sample:
         """Judge a recording. Raises SampleUnusable, with the reason and the advice."""
-        report = check(
-            audio,
-            rate=SAMPLE_RATE,
-            embed=self._embed,
-            min_speech_seconds=self._limits.sample_min_speech_seconds,
-        )
+        with self._checks:
+            report = check(
+                audio,
+                rate=SAMPLE_RATE,
+                embed=self._embed,
+                min_speech_seconds=self._limits.sample_min_speech_seconds,
+            )
         return Sample(audio, report)
 
     def keep(self, key: str, audio: Audio) -> None:
