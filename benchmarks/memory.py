@@ -1,22 +1,25 @@
 """What speech of a hosted provider takes of memory, and whether it comes back:
 
     python benchmarks/memory.py
+    python benchmarks/memory.py --only "16 calls" --rounds 5
 
 The gateway is the real command on SQLite, the provider the double of ElevenLabs over HTTP, in the process of the
 clients. Of the process that serves HTTP: the memory before, the peak during the calls (resident, looked at every
-20 ms), what is left ten seconds after them, and the open files before and after. Each row is a gateway of its own.
+20 ms), what is left ten seconds after them, and the open files before and after. Each row is a gateway of its own; with
+`--rounds` its calls are made again and again, one line for each time: what stays may not grow with them.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -45,13 +48,16 @@ _BYTES_A_SECOND = 48_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="rows whose name holds this")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--files", action="store_true", help="list what the open files are, after the last round")
     arguments = parser.parse_args()
     print(describe_machine())
     said(_SHORT, 0)
     print(f"{'calls':<38}{'before':>8}{'peak':>8}{'more':>8}{'after':>8}{'files':>12}{'seconds':>9}  answers")
     for name, calls, body, fault in _rows():
         if arguments.only is None or arguments.only in name:
-            print(f"{name:<38}{measured(calls, body, fault)}", flush=True)
+            for row in measured(calls, body, fault, rounds=arguments.rounds, with_files=arguments.files):
+                print(f"{name:<38}{row}", flush=True)
 
 
 def _rows() -> list[tuple[str, int, dict[str, Any], Callable[[], Fault] | None]]:
@@ -74,7 +80,9 @@ def _rows() -> list[tuple[str, int, dict[str, Any], Callable[[], Fault] | None]]
     ]
 
 
-def measured(calls: int, body: dict[str, Any], fault: Callable[[], Fault] | None) -> str:
+def measured(
+    calls: int, body: dict[str, Any], fault: Callable[[], Fault] | None, *, rounds: int, with_files: bool
+) -> Iterator[str]:
     account = ElevenLabsAccount(
         keys={KEY: ALL_SCOPES}, character_limit=10**9, concurrency=calls, tells_concurrency=True
     )
@@ -88,15 +96,24 @@ def measured(calls: int, body: dict[str, Any], fault: Callable[[], Fault] | None
             write_speaker(folder / "speaker.wav")
             _speak(live, {"text": "Hello."})  # whatever comes with a first call
             time.sleep(1.0)
-            watch = _Watch(live.process.pid)
-            if fault is not None:
-                double.faults.add(fault())
-            began = time.monotonic()
-            with watch, ThreadPoolExecutor(calls) as pool:
-                answers = Counter(pool.map(lambda _: _speak(live, body), range(calls)))
-            took = time.monotonic() - began
-            time.sleep(_SETTLING_SECONDS)
-            return watch.row(took) + "  " + ", ".join(f"{count} x {answer}" for answer, count in answers.items())
+            for _ in range(rounds):
+                watch = _Watch(live.process.pid)
+                if fault is not None:
+                    double.faults.add(fault())
+                began = time.monotonic()
+                with watch, ThreadPoolExecutor(calls) as pool:
+                    answers = Counter(pool.map(lambda _: _speak(live, body), range(calls)))
+                took = time.monotonic() - began
+                time.sleep(_SETTLING_SECONDS)
+                yield watch.row(took) + "  " + ", ".join(f"{count} x {answer}" for answer, count in answers.items())
+            if with_files:
+                yield from _files(live.process.pid)
+
+
+def _files(pid: int) -> list[str]:
+    """What the open files of a process are, and how many of each."""
+    targets = (re.sub(r"\d+|/tmp/\S*?/", "*", str(path.readlink())) for path in Path(f"/proc/{pid}/fd").iterdir())
+    return [f"{count:>4} {target}" for target, count in Counter(targets).most_common()]
 
 
 def _top_up(live: Live) -> None:

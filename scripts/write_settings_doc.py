@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
+from voxport.provider_settings import ProviderSettings
 from voxport.settings import Settings
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -25,9 +26,10 @@ Environment variables, or lines of a `.env` file in the folder where `voxport` i
 
 
 def settings_doc() -> str:
-    """The page, in Markdown."""
+    """The page, in Markdown: the gateway's own settings, then those of the providers."""
     rows = []
-    for name, field in Settings.model_fields.items():
+    ordered = sorted(Settings.model_fields.items(), key=lambda item: item[0] in ProviderSettings.model_fields)
+    for name, field in ordered:
         default = field.default
         if isinstance(default, tuple):
             default = ",".join(f"{value:g}" for value in default)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -17,15 +15,13 @@ from voxport.errors import BadRequest, Conflict, Forbidden, NotFound, ProviderEr
 from voxport.ids import random_text
 from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
-from voxport.providers.ids import is_id, is_stock_id
+from voxport.providers.ids import is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
 from voxport.sweeps.service import Sweeps, Unfinished
 from voxport.voices import repository
 from voxport.voices.models import Voice, VoiceBinding
-
-_SWEEP: Final = "deleted_voices"
-_log = logging.getLogger("voxport.voices")
+from voxport.voices.removal import SWEEP, Removal
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,7 @@ class Voices:
         self._storage = storage
         self._providers = providers
         self._sweeps = Sweeps(database, clock=clock)
+        self._removal = Removal(database, storage, providers, self._sweeps)
 
     def new_voice_id(self) -> str:
         """No prefix: clients treat it as opaque, as the hosted providers' are."""
@@ -228,7 +225,7 @@ class Voices:
                 record(tx, "voice.delete", by=by, profile_id=profile_id, subject=voice_id)
         if voice is None:
             raise self._not_own(voice_id)
-        return self._erase(voice)
+        return self._removal.erase(voice)
 
     def delete_all(self, profile_id: str, *, by: Actor) -> list[str]:
         """Delete every clone of a profile that is being erased, its names at once; what could not be removed."""
@@ -238,7 +235,7 @@ class Voices:
             repository.hide_all(tx, profile_id, self._clock())
         with self._database.snapshot() as tx:
             voices = list(repository.every_state(tx, profile_id))
-        return [f"voice {voice.id} at {problem}" for voice in voices for problem in self._erase(voice)]
+        return [f"voice {voice.id} at {problem}" for voice in voices for problem in self._removal.erase(voice)]
 
     def stored(self, profile_id: str) -> tuple[int, int]:
         """How many clones a profile has, and the bytes of their samples and files."""
@@ -254,10 +251,10 @@ class Voices:
             voices = list(repository.hidden(tx))
 
         def finish(voice: Voice) -> None:
-            if left := self._erase(voice):
+            if left := self._removal.erase(voice):
                 raise Unfinished("; ".join(left))
 
-        return self._sweeps.each(_SWEEP, voices, lambda voice: voice.id, finish)
+        return self._sweeps.each(SWEEP, voices, lambda voice: voice.id, finish)
 
     def _binding(
         self, voice_id: str, provider: str, cloned: ClonedVoice, file_key: str | None, made_as: str
@@ -274,45 +271,6 @@ class Voices:
             used_at=moment,
             alive_at=moment,
         )
-
-    def _erase(self, voice: Voice) -> list[str]:
-        """Remove a hidden voice at its providers and its files; what could not be removed, in words."""
-        left = []
-        for binding in voice.bindings:
-            try:
-                provider = self._providers.get(binding.provider)
-                is_hosted = provider.capabilities().is_hosted
-                if binding.is_bound:
-                    # One that was bound before ids were checked is removed by its name.
-                    if is_id(binding.provider_voice_id) or not is_hosted:
-                        provider.delete(VoiceRef(binding.provider_voice_id))
-                    if is_hosted:
-                        # A making whose answer was lost and that was repeated may have left a twin.
-                        provider.forget(binding.made_as)
-            except ProviderError as error:
-                left.append(f"{binding.provider}: {error.message}")
-                continue
-            except Exception:
-                _log.exception("a voice can't be removed at its provider", extra={"voice_id": voice.id})
-                left.append(f"{binding.provider}: it can't be removed there now.")
-                continue
-            if binding.file_key is not None and not self._is_deleted(binding.file_key, voice):
-                left.append(f"{binding.provider}: its file can't be removed now.")
-        if not self._is_deleted(voice.sample_key, voice):
-            left.append("the gateway: its sample can't be removed now.")
-        if not left:
-            with self._database.transaction() as tx:
-                repository.remove(tx, voice.id)
-                self._sweeps.forget(tx, _SWEEP, voice.id)
-        return left
-
-    def _is_deleted(self, key: str, voice: Voice) -> bool:
-        try:
-            self._storage.delete(key)
-        except (OSError, ValueError):
-            _log.exception("a file of a voice can't be removed", extra={"voice_id": voice.id, "key": key})
-            return False
-        return True
 
     def _not_own(self, voice_id: str) -> VoxportError:
         if self._find_stock(voice_id) is not None:
