@@ -21,6 +21,7 @@ from voxport.keys.endpoints import router as keys
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.media.temporary import sweep_temporary
+from voxport.memory import RestTrim
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
 from voxport.metrics.traffic import Traffic
@@ -83,7 +84,9 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         },
     )
     app.state.gateway = gateway
-    app.state.gates = Gates(places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds)
+    app.state.gates = Gates(
+        places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds, on_idle=RestTrim().on_idle
+    )
     app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
     app.state.uploading = Counter()
     app.state.providers = gateway.providers

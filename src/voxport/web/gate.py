@@ -27,8 +27,10 @@ class Gate:
     those that wait, the client that was let in least lately is next, and what is inside counts once more, so that one
     with a thousand calls starves nobody. All in one event loop."""
 
-    def __init__(self, *, places: int, wait_seconds: float) -> None:
+    def __init__(self, *, places: int, wait_seconds: float, on_idle: Callable[[], None] = _nothing) -> None:
+        """`on_idle` is called when the last call has ended."""
         self.free = places
+        self._on_idle = on_idle
         self._places = places
         self._abandoned = 0
         self._threads = anyio.CapacityLimiter(2 * places)  # those of abandoned calls too
@@ -100,6 +102,7 @@ class Gate:
 
     def end_abandoned(self) -> None:
         self._abandoned -= 1
+        self._look_for_idle()
 
     async def enter(self, client: str) -> None:
         """Take a place, for a call of several parts; `leave` gives it back. Raises ProviderBusy."""
@@ -126,10 +129,15 @@ class Gate:
         if not self._inside[client]:
             del self._inside[client]
         self._call_next()
+        self._look_for_idle()
 
     async def in_thread(self, call: Callable[[], T]) -> T:
         """Run a part of a call that has its place."""
         return await to_thread.run_sync(call, limiter=self._threads)
+
+    def _look_for_idle(self) -> None:
+        if not self._inside and not self._abandoned:
+            self._on_idle()
 
     def _let_in(self, client: str) -> None:
         self.free -= 1
@@ -188,14 +196,16 @@ class Turn:
 class Gates:
     """A gate for each provider, so that one that hangs holds up no call of another."""
 
-    def __init__(self, *, places: int, wait_seconds: float) -> None:
+    def __init__(self, *, places: int, wait_seconds: float, on_idle: Callable[[], None] = _nothing) -> None:
+        """`on_idle` is called when the last call of a gate has ended."""
         self._places = places
         self._wait_seconds = wait_seconds
+        self._on_idle = on_idle
         self._gates: dict[str, Gate] = {}
 
     def of(self, name: str) -> Gate:
         if name not in self._gates:
-            self._gates[name] = Gate(places=self._places, wait_seconds=self._wait_seconds)
+            self._gates[name] = Gate(places=self._places, wait_seconds=self._wait_seconds, on_idle=self._on_idle)
         return self._gates[name]
 
     def first_free(self, names: Sequence[str]) -> int:
