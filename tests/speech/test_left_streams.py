@@ -33,6 +33,9 @@ class Dripping(ToneProvider):
         self.go_on = threading.Event()
         self.drips = drips
         self.closed = threading.Event()
+        self.begun = threading.Event()
+        self.begins = threading.Event()
+        self.begins.set()
 
     def capabilities(self) -> Capabilities:
         return dataclasses.replace(super().capabilities(), is_hosted=True)
@@ -41,6 +44,8 @@ class Dripping(ToneProvider):
         return spoken_in_parts(text, "en-us", limit=5_000, source=self._source, is_early=True, after=after)
 
     def _source(self, _: str) -> Iterator[bytes]:
+        self.begun.set()
+        self.begins.wait(20)
         try:
             yield _TONE
             while not self.go_on.wait(0.05):
@@ -95,3 +100,23 @@ def test_who_stays_hears_all_of_it_however_long_it_drips(listener: Client, provi
     assert answer.status_code == 200
     assert len(answer.content) >= 44 + 2 * len(_TONE)
     assert listener.balance()["credits"] <= 100 - 0.08
+
+
+def test_who_leaves_before_the_first_sound_gives_the_place_back_at_once(listener: Client, provider: Dripping) -> None:
+    provider.begins.clear()
+    gate = listener.app.state.gates.of("local")
+    places = gate.free
+    body = json.dumps({"text": TEXT, "voice_id": "hum", "stream": True, "output_format": "wav"}).encode()
+    with serving(listener) as port:
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            head = f"POST {TTS} HTTP/1.1\r\nHost: g\r\nX-API-Key: {listener.key}\r\nContent-Type: application/json\r\n"
+            connection.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert provider.begun.wait(20)
+            assert gate.free == places - 1
+        wait_until(lambda: gate.free == places, seconds=20, what="the place")
+        assert listener.balance()["held"] > 0, "the call that was begun may be billed"
+        provider.begins.set()
+        wait_until(lambda: listener.balance()["held"] == 0, seconds=20, what="the end of the hold")
+    assert gate.free == places
+    assert 0 < round(100 - listener.balance()["credits"], 6) <= 0.04
+    assert verify(listener.gateway.database) == []

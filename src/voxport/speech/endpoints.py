@@ -79,7 +79,15 @@ async def speak(
         held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claim))
         chunks = speech.stream(held, made)
         drop = partial(speech.drop, held)
-        return await live_response(gate, caller.profile_id, chunks, headers=headers, otherwise=drop, on_left=made.leave)
+        return await live_response(
+            gate,
+            caller.profile_id,
+            chunks,
+            headers=headers,
+            otherwise=drop,
+            on_left=made.leave,
+            receive=http.receive,
+        )
 
     def spoken(result: SpeechResult) -> Answer:
         return Answer(200, body=_spoken(prepared, result, catalog.services[SERVICE]).model_dump(mode="json"))

@@ -57,7 +57,7 @@ class Gate:
             is_begun = True
             return call()
 
-        left = asyncio.ensure_future(_left(receive)) if receive is not None else None
+        left = asyncio.ensure_future(until_left(receive)) if receive is not None else None
         try:
             turn = await self.turn(client, left)
             if left is not None:
@@ -213,7 +213,7 @@ class Gates:
         return next((number for number, name in enumerate(names) if self.of(name).free > 0), 0)
 
 
-async def _left(receive: Receive) -> None:
+async def until_left(receive: Receive) -> None:
     """Until the caller is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

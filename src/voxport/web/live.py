@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import logging
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.gate import Gate, Turn, in_any_case
+from voxport.web.gate import Gate, Turn, in_any_case, until_left
 
 _STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
 _log = logging.getLogger("voxport.live")
@@ -27,15 +28,20 @@ async def live_response(
     headers: Callable[[], Mapping[str, str]],
     otherwise: Callable[[], None],
     on_left: Callable[[], None],
+    receive: Receive,
 ) -> LiveResponse:
     """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
     `chunks` raises before goes through, and is an answer like any other error. `otherwise` runs where its turn does not
-    come, `on_left` when the client goes away."""
+    come, `on_left` when the client goes away. One that goes before there is a sound leaves the line, or gives its place
+    to the next one while the call goes on to its first sound."""
+    left = asyncio.ensure_future(until_left(receive))
     try:
-        turn = await gate.turn(client)
+        turn = await gate.turn(client, left)
     except BaseException:
+        left.cancel()
         await in_any_case(otherwise)
         raise
+    left.add_done_callback(turn.caller_left)
     try:
         first = await gate.in_thread(partial(next, chunks, b""))
     except BaseException:
@@ -43,6 +49,8 @@ async def live_response(
         if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
             await in_any_case(otherwise)
         raise
+    finally:
+        left.cancel()
     try:
         return LiveResponse(gate, turn, first, chunks, headers=headers(), on_left=on_left)
     except BaseException:
