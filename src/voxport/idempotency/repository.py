@@ -18,8 +18,11 @@ def find(tx: Session, scopes: Collection[str]) -> Sequence[KeptAnswer]:
     return tx.scalars(select(KeptAnswer).where(KeptAnswer.scope.in_(scopes)).order_by(KeptAnswer.sequence)).all()
 
 
-def remove(tx: Session, sequence: int) -> None:
-    tx.execute(delete(KeptAnswer).where(KeptAnswer.sequence == sequence))
+def remove(tx: Session, row: KeptAnswer) -> None:
+    """Delete this row. SQLite gives the number of the last row again once it is deleted, so that the number alone may
+    be a newer call's."""
+    same = (KeptAnswer.sequence == row.sequence, KeptAnswer.scope == row.scope, KeptAnswer.request_id == row.request_id)
+    tx.execute(delete(KeptAnswer).where(*same))
 
 
 def answer(tx: Session, scope: str, request_id: str, **values: Any) -> bool:

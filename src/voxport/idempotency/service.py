@@ -125,7 +125,7 @@ class Idempotency:
         """The file first: a row without a file is found again."""
         self._storage.delete(row.file_key)
         with self._database.transaction() as tx:
-            repository.remove(tx, row.sequence)
+            repository.remove(tx, row)
             self._sweeps.forget(tx, _SWEEP, row.scope)
 
     def _is_under_way(self, tx: Session, row: KeptAnswer) -> bool:

@@ -81,15 +81,17 @@ def binding(tx: Session, voice_id: str, provider: str) -> tuple[VoiceBinding, st
 
 
 def change_binding(
-    tx: Session, sequence: int, *, generation: int, next_generation: int | None = None, **values: Any
+    tx: Session, binding: VoiceBinding, *, generation: int, next_generation: int | None = None, **values: Any
 ) -> bool:
-    """Set columns of a binding that was not made again meanwhile; False where it was, or is deleted."""
+    """Set columns of a binding that was not made again meanwhile; False where it was, or is deleted. By its voice and
+    provider: on SQLite the number of a deleted row may be another voice's by now."""
     if next_generation is not None:
         values["generation"] = next_generation
     return changed(
         tx,
         update(VoiceBinding)
-        .where(VoiceBinding.sequence == sequence, VoiceBinding.generation == generation)
+        .where(VoiceBinding.voice_id == binding.voice_id, VoiceBinding.provider == binding.provider)
+        .where(VoiceBinding.generation == generation)
         .values(**values),
     )
 

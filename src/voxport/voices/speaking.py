@@ -182,7 +182,7 @@ class Speaking:
 
     def _mark(self, binding: VoiceBinding, **values: Any) -> None:
         with self._database.transaction() as tx:
-            repository.change_binding(tx, binding.sequence, generation=binding.generation, **values)
+            repository.change_binding(tx, binding, generation=binding.generation, **values)
 
     def _reference(self, speaker: Speaker) -> VoiceRef:
         if speaker.generation is None or not speaker.provider.capabilities().is_hosted:
@@ -207,7 +207,7 @@ class Speaking:
             made_as = f"{speaker.voice_id}r{generation}"
             with self._database.transaction() as tx:
                 repository.change_binding(
-                    tx, binding.sequence, generation=binding.generation, is_bound=False, next_generation=generation
+                    tx, binding, generation=binding.generation, is_bound=False, next_generation=generation
                 )
                 intent = self._intents.open(tx, New("rebuild", provider.name, made_as, profile_id))
                 if binding.is_bound:  # should it be there after all, it must not stay
@@ -219,7 +219,7 @@ class Speaking:
                     moment = self._clock()
                     is_there = repository.alive(tx, speaker.voice_id) is not None and repository.change_binding(
                         tx,
-                        binding.sequence,
+                        binding,
                         generation=generation,
                         is_bound=True,
                         provider_voice_id=made.provider_voice_id,
@@ -287,7 +287,7 @@ class Speaking:
             if found is None:
                 return False
             binding, profile_id = found
-            repository.change_binding(tx, binding.sequence, generation=binding.generation, is_bound=False)
+            repository.change_binding(tx, binding, generation=binding.generation, is_bound=False)
             intent = self._intents.open(tx, New("room", provider.name, binding.made_as, profile_id), state="removing")
         _log.info("a voice is given back to make room", extra={"provider": provider.name})
         try:

@@ -1,0 +1,52 @@
+"""A call that failed and is sent again by several at once, all of which find the row that it left."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.idempotency.test_scope import TTS, send
+from tests.support.client import Client, error_of
+from tests.support.providers import Humming
+from voxport.billing.verify import verify
+from voxport.errors import ProviderFailed
+from voxport.idempotency.models import KeptAnswer
+from voxport.idempotency.service import Idempotency
+
+
+def test_a_late_removal_of_what_a_failed_call_left_takes_no_row_of_a_newer_call(
+    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    humming.provider.failure = ProviderFailed("It broke.")
+    assert send(singer, singer.key).status_code == 502
+    humming.provider.failure = None
+    inside, go_on = threading.Event(), threading.Event()
+
+    def speaking(_: int) -> None:
+        inside.set()
+        assert go_on.wait(20)
+
+    humming.provider.heard = speaking
+    remove = Idempotency._remove
+    answers: dict[str, Any] = {}
+    first = threading.Thread(target=lambda: answers.update(first=send(singer, singer.key)))
+
+    def remove_late(service: Idempotency, row: KeptAnswer) -> None:
+        """The other call comes first: it takes the key, and on SQLite the number of the row too."""
+        monkeypatch.setattr(Idempotency, "_remove", remove)
+        first.start()
+        assert inside.wait(20)
+        remove(service, row)
+
+    monkeypatch.setattr(Idempotency, "_remove", remove_late)
+    try:
+        second = send(singer, singer.key)
+    finally:
+        go_on.set()
+        first.join(20)
+    assert (second.status_code, error_of(second)["code"]) == (409, "idempotency_in_flight")
+    assert answers["first"].status_code == 200, answers["first"].text
+    assert len(humming.provider.asked) == 2, f"POST {TTS} was made more than once after its failure"
+    assert verify(singer.gateway.database) == []
