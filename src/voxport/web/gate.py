@@ -214,7 +214,7 @@ class Gates:
 
 
 async def until_left(receive: Receive) -> None:
-    """Until the caller is gone."""
+    """Return when the caller of a request is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

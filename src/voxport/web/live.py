@@ -32,16 +32,37 @@ async def live_response(
 ) -> LiveResponse:
     """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
     `chunks` raises before goes through, and is an answer like any other error. `otherwise` runs where its turn does not
-    come, `on_left` when the client goes away. One that goes before there is a sound leaves the line, or gives its place
-    to the next one while the call goes on to its first sound."""
+    come, `on_left` when the client goes away, which the request's `receive` tells: one that waits leaves the line, and
+    one whose first sound is being made gives its place back."""
     left = asyncio.ensure_future(until_left(receive))
+    try:
+        return await _begun(gate, client, chunks, left, headers=headers, otherwise=otherwise, on_left=on_left)
+    finally:
+        left.cancel()
+
+
+async def _begun(
+    gate: Gate,
+    client: str,
+    chunks: Generator[bytes, None, None],
+    left: asyncio.Future[None],
+    *,
+    headers: Callable[[], Mapping[str, str]],
+    otherwise: Callable[[], None],
+    on_left: Callable[[], None],
+) -> LiveResponse:
     try:
         turn = await gate.turn(client, left)
     except BaseException:
-        left.cancel()
         await in_any_case(otherwise)
         raise
-    left.add_done_callback(turn.caller_left)
+
+    def leave(told: asyncio.Future[None]) -> None:
+        if not told.cancelled():
+            on_left()
+            turn.caller_left()
+
+    left.add_done_callback(leave)
     try:
         first = await gate.in_thread(partial(next, chunks, b""))
     except BaseException:
@@ -49,8 +70,6 @@ async def live_response(
         if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
             await in_any_case(otherwise)
         raise
-    finally:
-        left.cancel()
     try:
         return LiveResponse(gate, turn, first, chunks, headers=headers(), on_left=on_left)
     except BaseException:
@@ -116,8 +135,7 @@ class LiveResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await until_left(receive)
         self._leave()
         scope.cancel()
 
