@@ -39,6 +39,7 @@ from voxport.web.gate import Gates
 from voxport.web.head import HeadMiddleware
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
+from voxport.web.lanes import Lanes
 from voxport.web.openapi import describe, operation_id
 from voxport.web.pages import STATIC_PATH
 from voxport.web.pages import router as pages
@@ -87,6 +88,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.state.gates = Gates(
         places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds, on_idle=RestTrim().on_idle
     )
+    app.state.lanes = Lanes()
     app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
     app.state.uploading = Counter()
     app.state.providers = gateway.providers

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
+from voxport.providers import facts as facts_module
 from voxport.providers.facts import NotTold, Told
 
 
@@ -106,3 +109,17 @@ def test_what_was_forgotten_is_asked_again() -> None:
     facts.value()
     settled(facts)
     assert oracle.asked == 2
+
+
+def test_callers_wait_together_for_a_first_answer_and_not_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_module, "_FIRST_SECONDS", 0.2)
+    facts, oracle, _ = told("a plan")
+    oracle.gate.clear()
+    assert facts.problem() == "it does not answer"
+    monkeypatch.setattr(facts_module, "_FIRST_SECONDS", 600.0)
+    start = time.monotonic()
+    assert (facts.value(), facts.problem()) == ("nothing", "it does not answer")
+    assert time.monotonic() - start < 60
+    oracle.gate.set()
+    settled(facts)
+    assert (facts.value(), facts.problem()) == ("a plan", None)

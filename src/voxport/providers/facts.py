@@ -14,7 +14,7 @@ _log = logging.getLogger("voxport.providers")
 _KEPT_SECONDS: Final = 300.0
 _AGAIN_SECONDS: Final = 15.0
 _FIRST_SECONDS: Final = 20.0
-"""For the first answer, which a caller does wait for."""
+"""For the first answer, which callers do wait for: counted from the question, not from each caller's call."""
 
 
 class NotTold(Exception):
@@ -38,6 +38,7 @@ class Told(Generic[T]):
         self._problem: str | None = None
         self._due = 0.0
         self._first = threading.Event()
+        self._first_until: float | None = None
         self._asking = threading.Lock()
 
     def refresh(self) -> None:
@@ -61,7 +62,11 @@ class Told(Generic[T]):
 
     def _wait(self) -> None:
         self.refresh()
-        if not self._first.wait(_FIRST_SECONDS):
+        if self._first.is_set():
+            return
+        if self._first_until is None:
+            self._first_until = time.monotonic() + _FIRST_SECONDS
+        if not self._first.wait(max(0.0, self._first_until - time.monotonic())):
             self._problem = "it does not answer"
 
     def _ask_once(self) -> None:

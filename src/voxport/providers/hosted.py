@@ -17,6 +17,10 @@ from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Up
 
 _MAX_TRIES: Final = 8
 """Of one paid call that is refused for being one too many."""
+_HANG_SECONDS: Final = 5.0
+"""After which a free question without an answer was one to a provider that hangs."""
+_REST_SECONDS: Final = 30.0
+"""For which such a provider is asked nothing free."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Hosted:
         self._limiter = limiter
         self._patience = patience
         self._pauses = pauses
+        self._rests_until = -math.inf
 
     @contextmanager
     def paid(
@@ -90,10 +95,17 @@ class Hosted:
             pause = min(2 * pause, longest)
 
     def free(self, method: str, path: str, **request: Any) -> Answer:
-        """The answer to a question that costs nothing. Raises ProviderUnavailable."""
+        """The answer to a question that costs nothing. A provider that hung is left alone for a while: a hundred voices
+        that are to be removed there wait for one time-out, not for a hundred. Raises ProviderUnavailable."""
+        began = time.monotonic()
+        if began < self._rests_until:
+            raise self.unreachable()
         try:
             answer = self._upstream.ask_again(method, path, **request)
         except (NotSent, AnswerLost):
+            ended = time.monotonic()
+            if ended - began > _HANG_SECONDS:
+                self._rests_until = ended + _REST_SECONDS
             raise self.unreachable() from None
         if answer.status >= 500:
             raise self.unreachable(answer)

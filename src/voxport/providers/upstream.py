@@ -33,6 +33,9 @@ _MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 _UNPACKED_BYTES: Final = 64 * 1024
 """Of a packed answer that are in memory at once."""
 _WHOLE_SECONDS: Final = 600.0
+"""For an answer, from its head to its end."""
+_FREE_WHOLE_SECONDS: Final = 30.0
+"""Likewise, of a question that costs nothing; after so long without an answer it is not asked again."""
 _NOTHING_SENT: Final = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -120,13 +123,14 @@ class Upstream:
         """A request that costs nothing and can be repeated: it is, where no answer comes or the provider is down. The
         breaker has no part in it: that such a question is answered does not say that the work is done."""
         timeout = httpx2.Timeout(_FREE_SECONDS, connect=_CONNECT_SECONDS)
+        until = time.monotonic() + _FREE_WHOLE_SECONDS
         for pause in (*_PAUSES[: _TRIES - 1], None):
             try:
-                with self._sent(method, path, timeout=timeout, **request) as streamed:
+                with self._sent(method, path, _FREE_WHOLE_SECONDS, timeout=timeout, **request) as streamed:
                     answer = streamed.read()
             except (NotSent, AnswerLost) as failure:
                 _bare(failure)
-                if pause is None:
+                if pause is None or time.monotonic() > until:
                     raise
             else:
                 if answer.status < 500 or pause is None:
@@ -155,16 +159,18 @@ class Upstream:
             say(ticket)
 
     @contextlib.contextmanager
-    def _sent(self, method: str, path: str, **request: Any) -> Iterator[Streamed]:
+    def _sent(
+        self, method: str, path: str, whole_seconds: float = _WHOLE_SECONDS, **request: Any
+    ) -> Iterator[Streamed]:
         with _sorted_failures(), self._client.stream(method, path, **request) as response:
-            yield Streamed(response.status_code, response.headers, self._parts(response))
+            yield Streamed(response.status_code, response.headers, self._parts(response, whole_seconds))
 
     def close(self) -> None:
         self._client.close()
 
     @staticmethod
-    def _parts(response: httpx2.Response) -> Iterator[bytes]:
-        size, until = 0, time.monotonic() + _WHOLE_SECONDS
+    def _parts(response: httpx2.Response, whole_seconds: float) -> Iterator[bytes]:
+        size, until = 0, time.monotonic() + whole_seconds
         with _sorted_failures():
             for part in _unpacked(response):
                 size += len(part)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 
 from voxport.clock import iso
 from voxport.providers.base import Provider
@@ -25,6 +27,7 @@ from voxport.voices.schemas import (
 )
 from voxport.voices.service import VoiceChange, VoiceEntry, Voices
 from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
+from voxport.web.lanes import LanesDep
 from voxport.web.parts import part
 
 router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
@@ -66,8 +69,11 @@ def change_voice(voice_id: str, body: VoicePatch, caller: Caller, voices: Voices
 
 
 @router.delete("/v1/voices/{voice_id}", summary="Delete a clone, here and at its provider")
-def delete_voice(voice_id: str, caller: Caller, by: ByCustomer, voices: VoicesDep) -> DeletedBody:
-    left = voices.delete(caller.profile_id, voice_id, by=by)
+async def delete_voice(
+    voice_id: str, caller: Caller, by: ByCustomer, voices: VoicesDep, lanes: LanesDep
+) -> DeletedBody:
+    providers = await run_in_threadpool(voices.bound_at, caller.profile_id, voice_id)
+    left = await lanes.run(providers, partial(voices.delete, caller.profile_id, voice_id, by=by))
     return DeletedBody(data=DeletedData(voice_id=voice_id, left=left))
 
 

@@ -178,6 +178,12 @@ class Voices:
         tx.add(voice)
         tx.flush()
 
+    def bound_at(self, profile_id: str, voice_id: str) -> tuple[str, ...]:
+        """The names of the providers that have a clone of the profile's; of other voices there are none."""
+        with self._database.snapshot() as tx:
+            voice = repository.owned(tx, profile_id, voice_id)
+            return () if voice is None else tuple(sorted(binding.provider for binding in voice.bindings))
+
     def require_unbound(self, profile_id: str, voice_id: str, provider: str) -> None:
         """Raises NotFound, Forbidden (a stock voice), Conflict where the clone is at that provider already."""
         with self._database.snapshot() as tx:
@@ -278,7 +284,8 @@ class Voices:
         return voice_not_found()
 
     def _find_stock(self, voice_id: str) -> tuple[Provider, StockVoice] | None:
-        for provider in self._providers.all():
+        """Looked for at providers without a network first: a voice of theirs waits for no other one's answer."""
+        for provider in sorted(self._providers.all(), key=lambda one: one.circuit() is not None):
             if provider.unavailable_reason() is not None:
                 continue
             try:

@@ -1,0 +1,33 @@
+"""Threads for short calls that may have to wait for a provider."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from typing import Annotated, Final, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+
+T = TypeVar("T")
+_THREADS: Final = 8
+
+
+class Lanes:
+    """So many threads for each set of providers: where one hangs, its calls wait for one another, and no other call of
+    the gateway waits for a thread."""
+
+    def __init__(self) -> None:
+        self._limiters: defaultdict[frozenset[str], CapacityLimiter] = defaultdict(lambda: CapacityLimiter(_THREADS))
+
+    async def run(self, providers: Collection[str], call: Callable[[], T]) -> T:
+        """Run `call`, which asks these providers, in a thread."""
+        return await to_thread.run_sync(call, limiter=self._limiters[frozenset(providers)])
+
+
+async def _lanes(request: Request) -> Lanes:
+    lanes: Lanes = request.app.state.lanes
+    return lanes
+
+
+LanesDep = Annotated[Lanes, Depends(_lanes)]
