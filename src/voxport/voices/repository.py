@@ -96,6 +96,18 @@ def change_binding(
     )
 
 
+def has_remote_id(tx: Session, provider: str, provider_voice_id: str, *, but: str) -> bool:
+    """Whether a voice is at the provider under this id that was made under another name than `but`; one of the same
+    voice's earlier makings is none."""
+    query = select(VoiceBinding.sequence).where(
+        VoiceBinding.provider == provider,
+        VoiceBinding.provider_voice_id == provider_voice_id,
+        VoiceBinding.is_bound,
+        VoiceBinding.made_as != but,
+    )
+    return tx.scalar(query.limit(1)) is not None
+
+
 def touch(tx: Session, voice_id: str, provider: str, moment: datetime) -> None:
     tx.execute(
         update(VoiceBinding)

@@ -124,11 +124,12 @@ class Speaking:
     ) -> ClonedVoice:
         """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
         all are being spoken with, one is waited for. The id that the provider gives is checked here, whichever provider
-        it is: raises ProviderFailed."""
+        it is, and must be no other voice's: raises ProviderFailed."""
 
         def attempt() -> ClonedVoice:
             cloned = provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
             require_id(cloned.provider_voice_id, provider.name)
+            self._require_new(provider, cloned.provider_voice_id, voice_id)
             return cloned
 
         until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
@@ -144,6 +145,17 @@ class Speaking:
                         rooms += 1
                     elif not self._may_wait(provider, voice_id, until):
                         raise
+
+    def _require_new(self, provider: Provider, provider_voice_id: str, voice_id: str) -> None:
+        """Raises ProviderFailed for the id of another voice: who got it would speak with that one, and delete it."""
+        if not provider.capabilities().is_hosted:
+            return
+        with self._database.snapshot() as tx:
+            is_taken = repository.has_remote_id(tx, provider.name, provider_voice_id, but=voice_id)
+        if is_taken or any(one.voice_id == provider_voice_id for one in provider.list_voices()):
+            raise ProviderFailed(
+                f"The provider {provider.name} gave the voice an id that is another's. Nothing was charged; try again."
+            )
 
     def keep_alive(self) -> int:
         """Speak with the voices that their provider would delete soon; how many were kept."""
