@@ -10,16 +10,23 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 SLOTS = 64
+_LOOK_SECONDS = 0.1  # between two looks for a lease that another process holds
 
 
 class Leases:
     def __init__(self, url: str) -> None:
+        self._guard = threading.Lock()
+        self._lines: dict[str, deque[threading.Event]] = {}
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             self._folder: Path | None = Path(f"{parsed.database}.leases")
@@ -42,6 +49,18 @@ class Leases:
         """The lease, or None where a living process holds it."""
         return self._take_file(name) if self._folder is not None else self._take_row(name)
 
+    @contextlib.contextmanager
+    def turn(self, name: str, seconds: float) -> Iterator[None]:
+        """Hold a lease for the block, after the callers of this process that came before. Nothing of the name stays.
+        Raises TimeoutError where it is not to be had within `seconds`."""
+        lease = self._wait(name, seconds)
+        if lease is None:
+            raise TimeoutError(name)
+        try:
+            yield
+        finally:
+            self.retire(name, lease)
+
     def is_held(self, name: str) -> bool:
         """Whether a living process holds the lease now. It is only looked at: nothing stays of the look."""
         if self._folder is not None and not (self._folder / name).exists():
@@ -53,20 +72,47 @@ class Leases:
         return False
 
     def retire(self, name: str, lease: Lease) -> None:
-        """Give back a lease whose name nobody will use again."""
+        """Give back a lease and remove its name."""
         if self._folder is not None:
             (self._folder / name).unlink(missing_ok=True)
         lease.give_back()
 
+    def _wait(self, name: str, seconds: float) -> Lease | None:
+        """Only the first in this process's line asks: else who comes first would be chance, and Postgres would be asked
+        by all of them."""
+        until, first = time.monotonic() + seconds, threading.Event()
+        with self._guard:
+            line = self._lines.setdefault(name, deque())
+            line.append(first)
+            line[0].set()
+        try:
+            if not first.wait(seconds):
+                return None
+            while (lease := self.take(name)) is None:
+                if time.monotonic() > until:
+                    return None
+                time.sleep(_LOOK_SECONDS)
+            return lease
+        finally:
+            with self._guard:
+                line.remove(first)
+                if line:
+                    line[0].set()
+                else:
+                    del self._lines[name]
+
     def _take_file(self, name: str) -> Lease | None:
         assert self._folder is not None
-        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return None
-        return Lease(descriptor=descriptor)
+        while True:
+            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(descriptor)
+                return None
+            if _is_at(self._folder / name, descriptor):
+                return Lease(descriptor=descriptor)
+            os.close(descriptor)  # it was retired between the two calls: nobody else would find this file
 
     def _take_row(self, name: str) -> Lease | None:
         key = int.from_bytes(hashlib.sha256(f"voxport-lease:{name}".encode()).digest()[:8], signed=True)
@@ -97,3 +143,10 @@ class Lease:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -7,15 +7,15 @@ A hosted provider deletes a voice that nobody speaks with (MiniMax, after a week
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from voxport.clock import now
-from voxport.db.lease import Lease, Leases
+from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, SlotsFull, VoiceLost
 from voxport.intents.service import Intents, New
@@ -40,12 +40,11 @@ from voxport.voices import repository
 from voxport.voices.models import VoiceBinding
 from voxport.voices.service import Speaker, Voices, voice_not_found
 
-_SLOTS: Final = 64  # of leases for the makings that run at once, shared by a hash
-_PATIENCE: Final = 120.0  # seconds for another call to make the voice
+_PATIENCE: Final = 120.0  # seconds for another call to make the voice, and for the calls before that need a slot too
 _SLOT_PATIENCE: Final = 30.0  # seconds for another call to leave its slot
 _MOST_ROOMS: Final = 3
 """Voices that give way to one: where the account is still full then, it is full of others'."""
-_MOMENT: Final = 0.5  # seconds between two looks for a free slot
+_MOMENT: Final = 0.2  # seconds between two looks for a free slot
 _USE_IS_TOLD: Final = timedelta(seconds=30)
 """So often a voice's use is written down: one call after the other is one use."""
 _KEPT_ALIVE: Final = "Hello."
@@ -132,18 +131,18 @@ class Speaking:
             self._require_new(provider, cloned.provider_voice_id, voice_id)
             return cloned
 
-        until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
         with contextlib.suppress(SlotsFull):
             return attempt()
         # One call after the other: else a slot that one call makes free is taken by another that waits too.
-        with self._turn_for_a_slot(provider, until):
+        with self._turn_for_a_slot(provider):
+            until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
             while True:
                 try:
                     return attempt()
                 except SlotsFull:
                     if rooms < _MOST_ROOMS and self._make_room(provider):
                         rooms += 1
-                    elif not self._may_wait(provider, voice_id, until):
+                    elif not self._is_left(provider, voice_id, until):
                         raise
 
     def _require_new(self, provider: Provider, provider_voice_id: str, voice_id: str) -> None:
@@ -211,7 +210,7 @@ class Speaking:
         """The voice as it is at the provider by now: made again, unless another call just did. `gone` is the provider's
         id of the one that is no longer there."""
         provider = speaker.provider
-        with self._turn(f"{speaker.voice_id}@{provider.name}"):
+        with self._turn(speaker.voice_id, provider.name):
             binding, sample_key, profile_id = self._binding(speaker)
             if binding.is_bound and binding.provider_voice_id != gone:
                 return VoiceRef(binding.provider_voice_id)
@@ -258,37 +257,47 @@ class Speaking:
             raise voice_not_found()
         return found
 
-    def _turn(self, name: str) -> Lease:
-        """The right to make this voice, over all processes. Raises ProviderBusy."""
-        slot = f"voice-{zlib.crc32(name.encode()) % _SLOTS}"
-        until = time.monotonic() + _PATIENCE
-        while (lease := self._leases.take(slot)) is None:
-            if time.monotonic() > until:
+    @contextlib.contextmanager
+    def _turn(self, voice_id: str, provider: str) -> Iterator[None]:
+        """The right to make this voice there, over all processes. No two voices share one: a caller that waits for a
+        slot would hold up the caller that speaks with the voice in it. Raises ProviderBusy."""
+        with contextlib.ExitStack() as stack:
+            try:
+                name = hashlib.sha256(f"{voice_id}@{provider}".encode()).hexdigest()[:32]
+                stack.enter_context(self._leases.turn(f"voice-{name}", _PATIENCE))
+            except TimeoutError:
                 raise ProviderBusy(
                     "The voice is being made again. Nothing was charged; try again in 10 s.", retry_after_seconds=10
-                )
-            time.sleep(0.1)
-        return lease
+                ) from None
+            yield
 
-    def _turn_for_a_slot(self, provider: Provider, until: float) -> Lease:
-        """The right to make room at this provider, over all processes. Raises SlotsFull after `until`."""
-        while (lease := self._leases.take(f"room-{provider.name}")) is None:
-            if time.monotonic() > until:
+    @contextlib.contextmanager
+    def _turn_for_a_slot(self, provider: Provider) -> Iterator[None]:
+        """The right to make room at this provider, over all processes. Raises SlotsFull."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._leases.turn(f"room-{provider.name}", _PATIENCE))
+            except TimeoutError:
                 raise SlotsFull(
                     f"Every voice of the gateway's account at {provider.name} is in use. Try again in 10 s."
-                )
-            time.sleep(0.1)
-        return lease
+                ) from None
+            yield
 
-    def _may_wait(self, provider: Provider, voice_id: str, until: float) -> bool:
-        """Whether a slot may become free: calls of ours are under way there. Waits a moment then."""
+    def _is_left(self, provider: Provider, voice_id: str, until: float) -> bool:
+        """Wait until a call of ours at the provider ends, whose slot or voice may then be taken; False where there is
+        none, or none ends in time."""
+        before = self._in_use(provider, voice_id)
+        while before and time.monotonic() < until:
+            time.sleep(_MOMENT)
+            if before - self._in_use(provider, voice_id):
+                return True
+        return False
+
+    def _in_use(self, provider: Provider, voice_id: str) -> set[str]:
+        """The voices that are being made at the provider, but this one, and those there that are spoken with."""
         with self._database.snapshot() as tx:
             speaking = repository.bound(tx, provider.name, self._intents.speaking(tx, provider.name))
-            others = {*self._intents.making(tx, provider.name), *(one.voice_id for one in speaking)} - {voice_id}
-        if not others or time.monotonic() > until:
-            return False
-        time.sleep(_MOMENT)
-        return True
+            return {*self._intents.making(tx, provider.name), *(one.voice_id for one in speaking)} - {voice_id}
 
     def _make_room(self, provider: Provider) -> bool:
         """Give back the voice that was longest not spoken with; False where all are in use. It is made again when it
