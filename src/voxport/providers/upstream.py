@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import httpx2
 
+from voxport.providers.bounded_network import bounded_transport, reads_within
 from voxport.providers.breaker import Breaker
 
 _CONNECT_SECONDS: Final = 5.0
@@ -106,8 +107,12 @@ class Upstream:
             base_url=base_url,
             headers={"Accept-Encoding": "identity", "User-Agent": "voxport", **headers},
             timeout=httpx2.Timeout(read_seconds, connect=_CONNECT_SECONDS, write=_WRITE_SECONDS),
-            limits=httpx2.Limits(
-                max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEPT_SECONDS
+            transport=bounded_transport(
+                httpx2.Limits(
+                    max_connections=_CONNECTIONS,
+                    max_keepalive_connections=_CONNECTIONS,
+                    keepalive_expiry=_KEPT_SECONDS,
+                )
             ),
             follow_redirects=False,
             trust_env=False,
@@ -159,10 +164,13 @@ class Upstream:
             say(ticket)
 
     @contextlib.contextmanager
-    def _sent(
-        self, method: str, path: str, whole_seconds: float = _WHOLE_SECONDS, **request: Any
-    ) -> Iterator[Streamed]:
-        with _sorted_failures(), self._client.stream(method, path, **request) as response:
+    def _sent(self, method: str, path: str, whole_seconds: float | None = None, **request: Any) -> Iterator[Streamed]:
+        whole_seconds = _WHOLE_SECONDS if whole_seconds is None else whole_seconds
+        with (
+            _sorted_failures(),
+            reads_within(_WRITE_SECONDS + whole_seconds),
+            self._client.stream(method, path, **request) as response,
+        ):
             yield Streamed(response.status_code, response.headers, self._parts(response, whole_seconds))
 
     def close(self) -> None:

@@ -1,0 +1,56 @@
+"""An answer of which nothing whole comes, byte by byte: it ends by the whole's time, not with each byte anew."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from voxport.providers import upstream as module
+from voxport.providers.upstream import AnswerLost, Upstream
+
+START = b"HTTP/1.1 200 OK\r\n"
+DRIPS = {
+    "a head": (START + b"X-Long: ", b"a", b"\r\nContent-Length: 0\r\n\r\n"),
+    "the line before a chunk": (START + b"Transfer-Encoding: chunked\r\n\r\n0;", b"a", b"\r\n\r\n"),
+    "answers before the answer": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", START + b"Content-Length: 0\r\n\r\n"),
+}
+
+
+@contextlib.contextmanager
+def dripping(first: bytes, drop: bytes, last: bytes) -> Iterator[str]:
+    """A server whose answer takes eight seconds."""
+    ended = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(first)
+                until = time.monotonic() + 8
+                while time.monotonic() < until and not ended.wait(0.1):
+                    connection.sendall(drop)
+                connection.sendall(last)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_an_answer_of_which_nothing_whole_comes_is_lost(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(module, "_WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_WRITE_SECONDS", 0.5)
+    with dripping(*DRIPS[what]) as url:
+        upstream = Upstream(url, {}, read_seconds=5.0)
+        with pytest.raises(AnswerLost):
+            upstream.ask("POST", "/")
+        upstream.close()
