@@ -261,8 +261,15 @@ class ProviderBusy(ProviderError):
 
 
 class ProviderUnavailable(ProviderError):
+    """It can't be used now. A caller may try again in ten seconds, which is the shortest rest of one that failed; a job
+    has pauses of its own."""
+
     status = 503
     code = "provider_unavailable"
+
+    def __init__(self, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message, code=code, details=details)
+        self.headers["Retry-After"] = "10"
 
 
 class SlotsFull(ProviderUnavailable):

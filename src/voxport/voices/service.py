@@ -284,10 +284,9 @@ class Voices:
         return voice_not_found()
 
     def _find_stock(self, voice_id: str) -> tuple[Provider, StockVoice] | None:
-        """Looked for at providers without a network first: a voice of theirs waits for no other one's answer."""
+        """Looked for at providers without a network first: a voice of theirs waits for no other one's answer. One whose
+        provider can't be used now is found, too: then the call is refused for that."""
         for provider in sorted(self._providers.all(), key=lambda one: one.circuit() is not None):
-            if provider.unavailable_reason() is not None:
-                continue
             try:
                 listed = _stock_of(provider)
             except ProviderError:
