@@ -25,6 +25,7 @@ from voxport.engine.normalise import (
     hindi_units,
     identifiers,
     items,
+    kanji_numbers,
     marks,
     money,
     numerals,
@@ -81,9 +82,9 @@ _RAISED: Final = re.compile(r"(?<=[\w)])(?:⁻?[⁰¹²³⁴-⁹]{2,}|⁻[⁰¹�
 
 def spoken(text: str, language: str) -> str:
     """`text` (of one of LANGUAGES) with numbers, dates, amounts, addresses, abbreviations and signs in words. Of
-    Japanese and Chinese misaki reads the numbers, and nothing else is read."""
+    Japanese and Chinese only numbers are read, the latter by misaki."""
     if language in BY_MISAKI:
-        return text
+        return kanji_numbers.read(text, language)
     said = " ".join(_plain_digits(text).split())
     for read in _READERS:
         said = " ".join(read(said, speech(language)).split())

@@ -1,0 +1,86 @@
+"""Numbers of Japanese and Chinese texts, before misaki reads them.
+
+Japanese ones become kanji, by CLDR: misaki fails with more than nine digits, and knows only with kanji how a counter
+changes ("300円", "1人"). Of Chinese ones only groups are joined: misaki reads the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Final
+
+from unicode_rbnf import RbnfEngine
+
+_LONGEST: Final = 16
+"""Digits up to which a number is said as one; 10 or more without groups are a telephone number or a code."""
+_LONG_RUN: Final = 10
+_GROUPED: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3}){1,5}(?![\d,])")
+_NUMBER: Final = re.compile(r"(\d++)(?:\.(\d++))?+")
+_CHAIN: Final = re.compile(r"(?<![\d.-])0\d{0,4}(?:-\d{1,4}){1,3}(?![\d-])")
+"""A telephone number, which begins with a zero."""
+_DIGITS: Final = dict(zip("0123456789", ("ゼロ", "一", "二", "三", "四", "五", "六", "七", "八", "九"), strict=True))
+
+
+_LONG: Final = re.compile(rf"(?<![\d.,])(?:\d{{{_LONG_RUN},}}+|0\d++)(?![\d.])")
+_TIME: Final = re.compile(r"(?<![\d:.-])([01]?\d|2[0-4])[:：]([0-5]\d)(?![\d:：])")
+_DAY: Final = re.compile(r"(?<![\d.,-])0?(10|14|2[04]|[2-9])日(?!本)|(?<=月)0?(1)日")
+"""Not of "2日本". The first is "tsuitachi" only behind a month."""
+_DAYS: Final = {
+    "1": "ついたち", "2": "ふつか", "3": "みっか", "4": "よっか", "5": "いつか", "6": "むいか", "7": "なのか",
+    "8": "ようか", "9": "ここのか", "10": "とおか", "14": "じゅうよっか", "20": "はつか", "24": "にじゅうよっか",
+}  # fmt: skip
+
+
+def read(text: str, language: str) -> str:
+    """A Japanese `text` without a digit: grouped numbers, decimals, percentages, times, days and telephone numbers as
+    one writes them in words. A Chinese one with plain digits, without groups, long runs of them in words."""
+    text = "".join(map(_plain_digit, text))
+    if not any(character.isdecimal() for character in text):
+        return text
+    text = _CHAIN.sub(lambda match: "、".join(_one_by_one(part, language) for part in match.group().split("-")), text)
+    if language != "ja":
+        text = _TIME.sub(lambda match: f"{match[1]}点{int(match[2])}分" if int(match[2]) else f"{match[1]}点", text)
+        text = _LONG.sub(lambda match: _one_by_one(match.group(), language), text)
+        return _GROUPED.sub(lambda match: match.group().replace(",", ""), text)
+    text = _DAY.sub(lambda match: _DAYS[match[1] or match[2]], text)
+    text = _TIME.sub(lambda match: f"{match[1]}時{int(match[2])}分" if int(match[2]) else f"{match[1]}時", text)
+    text = re.sub(r"(?<=\d) ?[%％]", "パーセント", text)
+    text = _GROUPED.sub(lambda match: _cardinal(match.group().replace(",", "")), text)
+    return _NUMBER.sub(_number, text)
+
+
+def _number(match: re.Match[str]) -> str:
+    whole, fraction = match[1], match[2]
+    copied = len(whole) >= _LONG_RUN or (whole[0] == "0" and len(whole) > 1)
+    said = _one_by_one(whole) if copied else _cardinal(whole)
+    return f"{said}点{_one_by_one(fraction)}" if fraction else said
+
+
+def _cardinal(digits: str) -> str:
+    if len(digits) > _LONGEST:
+        return _one_by_one(digits)
+    if not int(digits):
+        return _DIGITS["0"]
+    return _rules().format_number(int(digits), ruleset_names=["spellout-cardinal"]).text
+
+
+def _one_by_one(digits: str, language: str = "ja") -> str:
+    return "".join("零" if digit == "0" and language == "zh" else _DIGITS[digit] for digit in digits)
+
+
+def _plain_digit(character: str) -> str:
+    """Digits of every script, circled and raised ones too, as 0 to 9."""
+    if character.isascii() or not character.isnumeric():
+        return character
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    compatible = unicodedata.normalize("NFKC", character)
+    return compatible.replace("⁄", "/") if any(each.isdecimal() for each in compatible) else character
+
+
+@cache
+def _rules() -> RbnfEngine:
+    return RbnfEngine.for_language("ja")
