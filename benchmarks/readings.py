@@ -15,6 +15,8 @@ from voxport.engine.normalise import spoken
 SENTENCES: Final = Path(__file__).with_name("readings.tsv")
 CHECKED: Final = Path(__file__).with_name("readings_checked.tsv")
 """Readings that were written down before the code was asked."""
+NEW: Final = Path(__file__).with_name("readings_new.tsv")
+"""The same, later ones. `⍽` stands for a no-break space, `␣` for a narrow one, in all files `⏎` for a line break."""
 
 
 class Reading(NamedTuple):

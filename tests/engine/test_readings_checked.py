@@ -14,9 +14,6 @@ from readings import CHECKED, Reading, readings
 from voxport.engine.normalise import spoken
 from voxport.engine.text import readable, sentences
 
-KNOWN_MISTAKES = {"Une hausse de 2,75 %.", "1.250.000 habitantes"}
-"""Named in docs/text.md."""
-
 
 def words_heard(text: str, language: str) -> str:
     lines = [line for line in readable(text.replace("⏎", "\n")).split("\n") if line]
@@ -30,8 +27,6 @@ def words_of(said: str) -> str:
 
 @pytest.mark.parametrize("row", readings(CHECKED), ids=lambda row: f"{row.language} {row.text}")
 def test_a_sentence_is_read_as_a_native_speaker_reads_it(row: Reading) -> None:
-    if row.text in KNOWN_MISTAKES and row.language in ("fr-fr", "pt-br"):
-        pytest.xfail("a known mistake")
     assert words_heard(row.text, row.language) == words_of(row.expected)
 
 

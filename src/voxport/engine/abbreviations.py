@@ -8,7 +8,7 @@ from typing import Final
 
 from voxport.engine.normalise.calendar_names import calendar_names
 from voxport.engine.normalise.function_words import OPENERS
-from voxport.engine.normalise.shortened import STREETS, lacks_vowels, looks_shortened, shortened
+from voxport.engine.normalise.shortened import BEFORE_NAMES, STREETS, lacks_vowels, looks_shortened, shortened
 from voxport.engine.normalise.wordings import WORDINGS
 from voxport.engine.normalise.zones import ZONES
 
@@ -64,6 +64,8 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
             return not after
         if f"{word_after}." in known.anywhere and text.startswith(".", following.end(1) if following else end):
             return False  # "Smith Bros. Co. Inc."
+        if word in BEFORE_NAMES and after.isupper():
+            return opens
         return not (after.isdecimal() or after in tuple("(,;:-–—") or _is_calendar(word_after, language))
     if has_own_dot(word[:-1]):
         return opens

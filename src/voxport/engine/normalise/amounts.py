@@ -32,6 +32,7 @@ UNITS: Final = {
     "ft": "length-foot",
     "kg": "mass-kilogram",
     "g": "mass-gram",
+    "t": "mass-tonne",
     "mg": "mass-milligram",
     "lb": "mass-pound",
     "lbs": "mass-pound",

@@ -27,6 +27,8 @@ def read(text: str, speech: Speech) -> str:
         return text  # CLDR's short forms in Hindi are whole words, or end with a sign of their own
     text = _after_number(speech).sub(lambda m: f"{m[1]}{_name(m[2], speech)}", text)
     text = _before_number(speech).sub(lambda m: _name(m[1], speech), text)
+    if speech.wording.rules != "en":
+        text = _day_pairs(speech).sub(lambda m: f"{_name(m[1], speech)}{m[2]}{_name(m[3], speech)}{_stop(m)}", text)
     text = _days(speech).sub(lambda m: _named_day(m, speech), text)
     if speech.wording.rules == "en":
         text = _months_alone(speech).sub(lambda m: _name(m[1], speech) + _stop(m), text)
@@ -52,7 +54,7 @@ def short_calendar(language: str) -> dict[str, str]:
     names = {} if one.wording.rules == "hi" else {**_short_months(one), **_short_days(one)}
     if one.wording.rules == "en":
         return {f"{name.capitalize()}.": full for name, full in names.items()}
-    return {f"{name}.": full for name, full in names.items()}
+    return {f"{case}.": full for name, full in names.items() for case in (name, name.capitalize())}
 
 
 def _name(short: str, speech: Speech) -> str:
@@ -127,6 +129,15 @@ def _days(speech: Speech) -> re.Pattern[str]:
         plain = rf"(?= ?[-–] ?(?:{days})(?!\w))|(?=,? (?:[A-Z][a-z]{{2,8}}\.? )?\d)|(?<=[-–][A-Z][a-z]{{2}})(?![\w.])"
         return re.compile(rf"(?<![\w.])(?<!the )(?<!The )({days})(?:\.(?![\w@])|{plain})")
     return re.compile(rf"(?<![\w.])({days})\.(?=,? \d|[-–,])")
+
+
+@cache
+def _day_pairs(speech: Speech) -> re.Pattern[str]:
+    """ "Lun. au ven.", "seg. a sex."."""
+    days = _written(_short_days(speech), speech)
+    return re.compile(
+        rf"(?<![\w.])({days})\.?( ?(?:[-–/]|au|à|al|alla?|ao|às?|a|et|e|y|ou|o)(?: el)? )({days})\.(?!\w)"
+    )
 
 
 @cache

@@ -10,7 +10,8 @@ from typing import Final
 from voxport.engine.normalise.speech import Speech
 
 _HOUR: Final = r"(?:[01]?\d|2[0-4])"
-_WITH_H: Final = re.compile(rf"(?<![\w:.,])({_HOUR}) ?h ?([0-5]\d)(?: ?(?:m|min|mn))?(?!\w)")
+_WITH_H: Final = re.compile(rf"(?<![\w:.,])({_HOUR}) ?[hH] ?([0-5]\d)(?: ?(?:m|min|mn|MIN|MN))?(?!\w)")
+_CAPITAL_H: Final = re.compile(rf"(?<![\w:.,])({_HOUR}) ?H(?![\w/])")
 _POINT_HALF: Final = re.compile(r"(?<![\w:.,])(1[0-2]|0?\d)\.([0-5]\d) ?(?=[ap](?:m\b|\. ?m\b))", re.IGNORECASE)
 _POINT: Final = re.compile(
     rf"\b((?:ore|alle|dalle|delle|h\.?|a las|son las|de las|às|das|as) )({_HOUR})\.([0-5]\d)(?![\w%])(?![.,]\d)"
@@ -35,6 +36,8 @@ def read(text: str, speech: Speech) -> str:
     text = _POINT_CONTINUED.sub(r"\1\2:\3", text)
     if speech.wording.rules == "en":
         text = _POINT_UK.sub(r"\1\2:\3", text)
+    if speech.wording.rules in ("fr", "pt", "es"):
+        text = _CAPITAL_H.sub(r"\1 h", text)
     text = _RANGE.sub(rf"\1 {speech.wording.to} \2 h", text)
     return _WITH_H.sub(lambda match: _with_h(match, speech), text)
 

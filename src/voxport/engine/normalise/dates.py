@@ -14,20 +14,26 @@ from voxport.engine.normalise.speech import Speech
 _ISO: Final = re.compile(r"(?<![\w./-])(\d{4})-(\d\d)-(\d\d)(?:T(?=\d\d:))?(?![\w-])")
 _NUMERIC: Final = re.compile(r"(?<![\w./-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\w/-])(?!\.\d)")
 _TIME: Final = re.compile(
-    r"(?<![\w:.])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:\s?([ap])(?:\.\s?m\.|m\b))?(?:\s?h\b|\s?बजे)?",
+    r"(?<![\w:.])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:\s?([ap])(?:\.\s?m\.|m\b|\sm\b(?!['’])))?(?:\s?h\b|\s?बजे)?",
     re.IGNORECASE,
 )
 _HOUR: Final = re.compile(r"(?<![\w:.,])(1[0-2]|0?[1-9])\s?([ap])(?:\.\s?m\.|m\b)", re.IGNORECASE)
+_TO_ANOTHER: Final = re.compile(r" (?:a|hasta|y) (?:las? )?\d{1,2}:\d\d")
 _TIMES: Final = re.compile(
-    r"(?:(?<=\d[ap]m)|(?<=\d [ap]m)|(?<=\d:\d\d)) ?[-–] ?(?=\d{1,2}(?::\d\d| ?[ap]m))", re.IGNORECASE
+    r"(?:(?<=\d[ap]m)|(?<=\d [ap]m)|(?<=\d[ap]\.m\.)|(?<=\d [ap]\.m\.)|(?<=\d [ap] m)|(?<=\d[ap] m)|(?<=\d:\d\d))"
+    r" ?[-–] ?(?=\d{1,2}(?::\d\d| ?[ap]\.?m))",
+    re.IGNORECASE,
 )
 """The dash between two times."""
+_DATES: Final = re.compile(r"(?<=[./-]\d{4}) ?– ?(?=\d{1,2}[./-]\d{1,2}[./-]\d{4})|(?<=-\d\d) ?– ?(?=\d{4}-\d\d-\d\d)")
+"""The dash between two dates."""
 
 
 def read(text: str, speech: Speech) -> str:
     if not any(character.isdecimal() for character in text):
         return text
     text = _TIMES.sub(f" {speech.wording.to} ", text)
+    text = _DATES.sub(f" {speech.wording.to} ", text)
     text = _ISO.sub(lambda m: _date(m, speech, m[1], m[2], m[3]), text)
     text = _NUMERIC.sub(lambda m: _numeric(m, speech), text)
     text = _named(text, speech)
@@ -74,11 +80,12 @@ def _named(text: str, speech: Speech) -> str:
     names = "|".join(re.escape(name) for name in _months(speech.wording.locale).values())
     if speech.wording.ordinal_days:
         suffix = r"(?:st|nd|rd|th)?"
+        names = f"{names}|{names.upper()}"
         after = re.compile(rf"\b({names})\s(\d{{1,2}}){suffix}(?![\w:%/])(?![.,-]\d)")
-        before = re.compile(rf"(?<![\w.,:/-])(?:the\s)?(\d{{1,2}}){suffix}\s(?:of\s)?({names})\b")
+        before = re.compile(rf"(?<![\w.,:/-])((?:[Tt]he|THE)\s)?(\d{{1,2}}){suffix}\s(?:of\s|OF\s)?({names})\b")
         text = after.sub(lambda m: f"{m[1]} {speech.ordinal(int(m[2]))}" if 1 <= int(m[2]) <= 31 else m[0], text)
         return before.sub(
-            lambda m: f"the {speech.ordinal(int(m[1]))} of {m[2]}" if 1 <= int(m[1]) <= 31 else m[0], text
+            lambda m: f"{m[1] or 'the '}{speech.ordinal(int(m[2]))} of {m[3]}" if 1 <= int(m[2]) <= 31 else m[0], text
         )
     if speech.wording.first_of_month:
         of = r"((?:\sde)?\s)"
@@ -88,10 +95,24 @@ def _named(text: str, speech: Speech) -> str:
 
 
 def _time(match: re.Match[str], speech: Speech) -> str:
-    said = _clock(int(match[1]), int(match[2]), speech, half=match[4])
+    said = _full_hour(match, speech) or _clock(int(match[1]), int(match[2]), speech, half=match[4])
     if match[3] and int(match[3]):
         said += f" {int(match[3])} s"  # the reader of units makes seconds of it
     return f" {said} "
+
+
+def _full_hour(match: re.Match[str], speech: Speech) -> str:
+    """Spanish "14:00" and "9:00 h" are "catorce horas" and "nueve horas", and in "10:00 a 14:00" the first has no word
+    of its own. Nothing elsewhere."""
+    hours, hour = speech.wording.clock_hours, int(match[1])
+    if hours is None or match[2] != "00" or match[4] or match[3] not in (None, "00"):
+        return ""
+    said = speech.cardinal(str(hour), feminine=True)
+    if _TO_ANOTHER.match(match.string, match.end()):
+        return said
+    if 1 <= hour <= 12 and not match.group().endswith(("h", "H")):
+        return ""
+    return f"{said} {hours[0 if hour == 1 else 1]}"
 
 
 def _hour(match: re.Match[str], speech: Speech) -> str:

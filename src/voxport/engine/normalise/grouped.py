@@ -28,6 +28,13 @@ _MONEY: Final = re.compile(rf"(?<=[$€£])(?P<n>[1-9]\d{{0,2}},\d{{3}}){_END}")
 """Money has no three decimals: `$12,500` is grouped where a comma marks decimals too."""
 _POINTED_EURO: Final = re.compile(rf"(?<=€)(?P<n>[1-9]\d{{0,2}}\.\d{{3}}){_END}")
 _VERSION_CUE: Final = re.compile(r"(?:\bv|versi[oó]n\w*|vers[ãa]o|वर्शन|संस्करण|\bIP|\bIPv4)\s?$", re.IGNORECASE)
+_SLASHED: Final = re.compile(r"(?<=\d)/[-–=](?![\w-])")
+"""What closes an amount in India: "500/-"."""
+_MEASURED: Final = re.compile(
+    r"(?<![\w.,'’/:+-])(?<!\d )(?P<n>[1-9]\d{0,2} \d{3})(?= ?(?:[ckm]?m|[km]?g|m[lL]|[lL]|km/h|kWh|[kM]?W|%|[€£$]|"
+    r"°[CF]|met(?:er|re)s|kilomet(?:er|re)s|kilograms|tonnes|euros|dollars)(?!\w))"
+)
+"""A blank groups before a unit in every language: "1 250 m"."""
 _POINT_START: Final = re.compile(r"(?:(?<=[\s(\[$€£¥+−-])|^)\.(?=\d{1,9}(?![\w.]))")
 
 
@@ -35,7 +42,8 @@ def read(text: str, speech: Speech) -> str:
     if not any(character.isdecimal() for character in text):
         return text
     text = _POINT_START.sub("0," if speech.wording.decimal_comma else "0.", text)
-    for pattern in (_SEVERAL, _INDIAN, _BLANKS):
+    text = _SLASHED.sub("", text)
+    for pattern in (_SEVERAL, _INDIAN, _BLANKS, _MEASURED):
         text = pattern.sub(lambda match: _one_form(match, speech), text)
     alone = _MONEY if speech.wording.decimal_comma else _POINTED_EURO
     return alone.sub(lambda match: _one_form(match, speech), text)

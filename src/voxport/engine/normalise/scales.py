@@ -15,7 +15,9 @@ _NEAR_VIDEO: Final = (
     r"quality|footage|ultra|oled|blu-ray|टीवी|वीडियो)"
 )
 _RUN: Final = re.compile(
-    r"(?<![\w.,])(5|10|15|20)K(?= (?:run|race|walk|fun run|road race|charity run|steps challenge)\b)"
+    r"(?:(?<=\b[Rr]an )|(?<=\b[Rr]un )|(?<=\b[Rr]uns )|(?<=\b[Rr]an a )|(?<=\b[Rr]un a )|(?<=\b[Ww]alked ))"
+    r"(5|10|15|20)K(?!\w)"
+    r"|(?<![\w.,])(5|10|15|20)K(?= (?:run|race|walk|fun run|road race|charity run|steps challenge)\b)"
 )
 _METRES: Final = re.compile(
     r"(?<![\w.,])(\d{2,4}) ?M(?= (?:sprint|dash|freestyle|hurdles|backstroke|breaststroke|butterfly|relay|race|"
@@ -48,7 +50,7 @@ def read(text: str, speech: Speech) -> str:
         return text
     if speech.wording.rules == "en":
         text = _RETIREMENT.sub(f" {speech.cardinal('4')} oh {speech.cardinal('1')} K ", text)
-        text = _RUN.sub(lambda match: f" {speech.cardinal(match[1])} K ", text)
+        text = _RUN.sub(lambda match: f" {speech.cardinal(match[1] or match[2])} K ", text)
     if re.search(_NEAR_VIDEO, text, re.IGNORECASE):
         text = _VIDEO.sub(lambda match: f" {speech.cardinal(match[1])} K ", text)
     text = _METRES.sub(r"\1 m", text)

@@ -16,6 +16,12 @@ from voxport.engine.normalise.wordlist import words_of
 STREETS: Final = words_of("St. Dr. Ave. Blvd. Rd. Ln. Ct. Pl. Sq. Pkwy. Hwy.")
 """English: behind a name these are streets."""
 
+BEFORE_NAMES: Final = words_of(
+    "dept. Dept. Univ. Bldg. Intl. Assn. Mfg. Govt. Ste. misc. avg. approx. est. temp. attn. qty. tel. Tel. "
+    "depto. Depto. dpto. Dpto. admón. Admón. Prov. prov. ed. cia."
+)
+"""Abbreviations that stand before what they name far more often than at the end of a sentence: "Dept. Alpha"."""
+
 BEFORE_CAPITALS: Final = frozenset(["Me", "St", "Prof", "Rev", "Capt", "Lt", "Sgt", "Mt"])
 """Without a dot these are titles only before a name."""
 

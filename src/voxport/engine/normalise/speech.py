@@ -56,7 +56,7 @@ class Speech:
         """What `number` matched, in words. `counting`: a noun follows."""
         whole, fraction = self.parts(number)
         if fraction:
-            return f"{self.cardinal(whole)} {self.wording.point} {self.one_by_one(fraction)}"
+            return f"{self.cardinal(whole)} {self.wording.point} {self._decimals(fraction)}"
         return self.cardinal(whole, feminine=feminine, counting=counting)
 
     def cardinal(self, digits: str, *, feminine: bool = False, counting: bool = False) -> str:
@@ -82,6 +82,14 @@ class Speech:
             rest = self.cardinal(str(value % 100)) if value % 100 else ""
             return self.wording.years_by_hundreds.format(century=self.cardinal(digits[:2]), rest=rest).strip()
         return self.cardinal(str(value))
+
+    def _decimals(self, digits: str) -> str:
+        """Romance languages say up to three as one number behind its zeros: "soixante-quinze", "zéro cinq"."""
+        significant = digits.lstrip("0")
+        if not self.wording.decimals_as_number or len(digits) > 3 or not significant:
+            return self.one_by_one(digits)
+        zeros = digits[: len(digits) - len(significant)]
+        return f"{self.one_by_one(zeros)} {self.cardinal(significant)}".strip()
 
     def one_by_one(self, digits: str) -> str:
         return " ".join(self._digits[digit] for digit in digits)
@@ -115,8 +123,26 @@ class Speech:
         return {str(value): self.cardinal(str(value)) for value in range(10)}
 
     def _by(self, rule: str, value: int) -> str:
+        if self.wording.rules == "pt" and value >= 1_000_000 and "ordinal" not in rule:
+            return self._portuguese(rule, value)
         words = self._rules.format_number(value, ruleset_names=[rule]).text
         return words.replace("\u00ad", "").replace(",", "").replace("−", self.wording.minus)
+
+    def _portuguese(self, rule: str, value: int) -> str:
+        """CLDR has an "e" behind each million; grammars have it only before a last group of at most a hundred or of
+        full hundreds: "um milhão duzentos e cinquenta mil", "um milhão e duzentos mil"."""
+        groups, rest = [], value
+        for power in range(12, -1, -3):
+            group, rest = divmod(rest, 10**power) if power else (rest, 0)
+            if group:
+                # Millions count masculine nouns: "duas mil", but "dois milhões".
+                by = rule.replace("feminine", "masculine") if power >= 6 else rule
+                words = self._rules.format_number(group * 10**power, ruleset_names=[by]).text
+                groups.append((group, words))
+        last, said = groups[-1]
+        joint = " e " if last <= 100 or last % 100 == 0 else " "
+        head = " ".join(words for _, words in groups[:-1])
+        return f"{head}{joint}{said}" if head else said
 
 
 @cache

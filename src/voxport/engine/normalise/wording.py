@@ -90,5 +90,11 @@ class Wording:
     """Words that have a Roman numeral behind them, without a capital: "siglo XIX"."""
     century: str = ""
     """The word behind a Roman ordinal: "XIXe siècle"."""
+    decimals_as_number: bool = False
+    """Whether up to three decimals are said as one number: "virgule soixante-quinze"."""
+    half_of: tuple[str, str] | None = None
+    """A half before a masculine and a feminine noun, where that is another word than `one_half`."""
+    clock_hours: tuple[str, str] | None = None
+    """Where a full hour of a clock of 24 hours is said in another way than {time_sharp}: one hour, several."""
     units: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Units that Babel has no name for, by Babel's key: as one, as several."""

@@ -231,6 +231,7 @@ ENGLISH: Final = Wording(
         "ft.": "feet",
         "tbsp.": "tablespoon",
         "tsp.": "teaspoon",
+        "p.a.": "per annum",
         "qty.": "quantity",
         "temp.": "temperature",
         "tel.": "telephone",

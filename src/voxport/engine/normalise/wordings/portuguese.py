@@ -10,6 +10,7 @@ PORTUGUESE: Final = Wording(
     locale="pt_BR",
     rules="pt",
     decimal_comma=True,
+    decimals_as_number=True,
     month_first=False,
     point="vírgula",
     minus="menos",
@@ -23,6 +24,7 @@ PORTUGUESE: Final = Wording(
         10: ("décimo", "décimos"),
     },
     one_half="meio",
+    half_of=("meio", "meia"),
     and_a_half="e meio",
     date="{day} de {month} de {year}",
     first_of_month=True,
@@ -256,14 +258,33 @@ PORTUGUESE: Final = Wording(
     breaths=frozenset("e ou mas que porque quando enquanto se como onde para com desde sem até depois".split()),
     squared="ao quadrado",
     cubed="ao cubo",
-    feminine_endings=("a", "as", "ção", "ções", "dade", "dades", "ã", "ãs", "noite", "noites"),
+    feminine_endings=(
+        "a",
+        "as",
+        "ção",
+        "ções",
+        "dade",
+        "dades",
+        "ã",
+        "ãs",
+        "noite",
+        "noites",
+        "mulher",
+        "mulheres",
+        "vez",
+        "vezes",
+        "parte",
+        "partes",
+    ),
     masculine_words=frozenset(
         (
             "para contra até dia dias problema problemas tema temas programa programas mapa mapas "
             "idioma fã fãs ímã ímãs clã clãs galã galãs divã divãs sutiã sutiãs talismã amanhã "
         ).split()
     ),
-    feminine_units=frozenset(["length-mile", "mass-pound", "mass-ounce", "duration-hour", "speed-mile-per-hour"]),
+    feminine_units=frozenset(
+        ["length-mile", "mass-pound", "mass-ounce", "duration-hour", "speed-mile-per-hour", "mass-tonne"]
+    ),
     ordinal_suffixes=r"\.?[ºª°]",
     feminine_suffixes=("ª", ".ª"),
     rulers=frozenset(

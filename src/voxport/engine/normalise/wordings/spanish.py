@@ -10,6 +10,7 @@ SPANISH: Final = Wording(
     locale="es",
     rules="es",
     decimal_comma=True,
+    decimals_as_number=True,
     month_first=False,
     point="coma",
     minus="menos",
@@ -23,10 +24,12 @@ SPANISH: Final = Wording(
         10: ("décimo", "décimos"),
     },
     one_half="un medio",
+    half_of=("medio", "media"),
     and_a_half="y medio",
     date="{day} de {month} de {year}",
     time="{hour} y {minute}",
     time_sharp="{hour} en punto",
+    clock_hours=("hora", "horas"),
     morning="de la mañana",
     afternoon="de la tarde",
     feminine_hours=True,
@@ -267,12 +270,15 @@ SPANISH: Final = Wording(
     ),
     squared="al cuadrado",
     cubed="al cubo",
-    feminine_endings=("a", "as", "ción", "ciones", "dad", "dades"),
+    feminine_endings=tuple(
+        "a as ción ciones sión siones dad dades mujer mujeres vez veces noche noches parte partes clase clases calle "
+        "calles".split()
+    ),
     masculine_words=frozenset(
         "para contra día días problema problemas tema temas programa programas mapa mapas idioma".split()
     ),
     feminine_units=frozenset(
-        ["length-mile", "mass-pound", "mass-ounce", "duration-hour", "length-inch", "speed-mile-per-hour"]
+        ["length-mile", "mass-pound", "mass-ounce", "duration-hour", "length-inch", "speed-mile-per-hour", "mass-tonne"]
     ),
     ordinal_suffixes=r"\.?[ºª°]|\.?(?:er|ero|era|do|da|to|ta|vo|va|mo|ma)",
     feminine_suffixes=("ª", ".ª", "a", "era", "da", "ta", "va", "ma"),
