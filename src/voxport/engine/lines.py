@@ -11,6 +11,8 @@ import unicodedata
 from itertools import groupby, pairwise
 from typing import Final
 
+from voxport.engine.pauses import split_pause
+
 _MIN_MARGIN: Final = 45
 """Characters of the longest line from which a text may have been wrapped by a program. Wrapped at less than this are
 poems, addresses and lists."""
@@ -104,6 +106,8 @@ def _goes_on(line: str, following: str) -> bool:
 
 def _starts_line(line: str) -> bool:
     """Whether the line is one of its own, whatever stands before: an item, a heading, a speaker, a row of a table."""
+    if split_pause(line)[0] is not None:
+        return True
     if line[0] in "#|>" or _NUMBERED.match(line) or (not line[0].islower() and _SPEAKER.match(line)):
         return True
     bullet = _BULLET.match(line)
@@ -112,6 +116,10 @@ def _starts_line(line: str) -> bool:
 
 def _without_marks(line: str) -> str:
     """Without the marks of a list, a heading, a quotation or a table's cells; empty where nothing is left to say."""
+    seconds, rest = split_pause(line)
+    if seconds is not None:
+        rest = _without_marks(rest) if rest else ""
+        return f"{line[0]}{rest}" if rest else ""
     heading = _HEADING.fullmatch(line)
     if heading is not None:
         line = heading[1]

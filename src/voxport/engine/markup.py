@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from voxport.engine.normalise.wordlist import words_of
+from voxport.engine.pauses import behind_blanks, mark_of, without_marks
 
 _BLOCKS: Final = words_of(
     "p div h1 h2 h3 h4 h5 h6 ul ol dl table blockquote pre section article header footer main nav aside "
@@ -47,7 +48,9 @@ _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Z
 
 def without_markup(text: str) -> str:
     """`text` without tags and comments and with entities as their characters. A tag of a paragraph becomes an empty
-    line, one of a line (`<br>`, `<li>`, `<break/>`) a line break, and all others nothing."""
+    line, one of a line (`<br>`, `<li>`, `<break/>`) a line break, and all others nothing. `<break time="2s"/>` is a
+    line break with a mark of `pauses` behind it."""
+    text = without_marks(text)
     if "<" in text:
         if _OPENERS.search(text):
             text = _without_unspoken(text)
@@ -56,8 +59,8 @@ def without_markup(text: str) -> str:
         text = _TAG.sub(lambda match: _in_place_of(match, closed), text)
     for _ in range(2):  # "&amp;nbsp;" was escaped twice
         if "&" in text:
-            text = _ENTITY.sub(lambda match: html.unescape(match.group()), text)
-    return text
+            text = _ENTITY.sub(lambda match: without_marks(html.unescape(match.group())), text)
+    return behind_blanks(text)
 
 
 def _without_unspoken(text: str) -> str:
@@ -83,7 +86,7 @@ def _in_place_of(match: re.Match[str], closed: set[str]) -> str:
     if name in _BLOCKS:
         return "\n\n"
     if name in _LINES:
-        return "\n"
+        return f"\n{mark_of(match[3])}" if name == "break" else "\n"
     if name in _CELLS:
         return ", " if match[1] and not match.string.startswith(("</tr", "</TR"), match.end()) else ""
     if name in _INLINE:

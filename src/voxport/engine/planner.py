@@ -10,6 +10,7 @@ from voxport.engine.chunk import Chunk
 from voxport.engine.cutting import Passage, cut, cut_raw, needs_mark, opening
 from voxport.engine.errors import TextNotSpeakable
 from voxport.engine.foreign import without_unspoken
+from voxport.engine.pauses import MAX_SECONDS_IN_ALL, split_pause
 from voxport.engine.phonemizer import Phonemizer
 from voxport.engine.prosody import symbols_of
 from voxport.engine.symbols import to_tokens
@@ -68,8 +69,14 @@ def _wishes(text: str, language: str, first_short: bool) -> list[Passage]:
     """The sentences of `text`. What a line without a mark says is closed by a dot, so that the next one does not run
     into it; the last of the text keeps the melody that it has."""
     wishes: list[Passage] = []
+    seconds_left = MAX_SECONDS_IN_ALL
     for paragraph in text.split("\n\n"):
-        for line in paragraph.split("\n"):
+        for marked in paragraph.split("\n"):
+            seconds, line = split_pause(marked)
+            if seconds is not None and wishes and seconds <= seconds_left:
+                seconds_left -= seconds
+                least = wishes[-1].pause if wishes[-1].pause >= _PAUSE_PARAGRAPH else 0.0
+                wishes[-1] = replace(wishes[-1], pause=max(seconds, least))
             wishes += [
                 Passage(part, _PAUSE_SENTENCE)
                 for sentence in sentences(line, language)
@@ -116,8 +123,8 @@ def _pieces(wishes: list[Passage], language: str, phonemizer: Phonemizer) -> Ite
 
 def _together(last: Chunk | None, piece: Chunk, enough: int) -> Chunk | None:
     """Both as one chunk while they are short, of one paragraph, and the whole stays comfortable; None otherwise."""
-    if last is None or last.pause_after >= _PAUSE_PARAGRAPH:
-        return None
+    if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, _PAUSE_SENTENCE):
+        return None  # a paragraph, or a pause of a length that was asked for
     short = len(last.tokens) < enough or (enough == _ENOUGH and len(piece.tokens) < enough)
     if not short or len(last.tokens) + 1 + len(piece.tokens) > _COMFORTABLE:
         return None

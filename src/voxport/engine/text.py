@@ -15,6 +15,7 @@ from voxport.engine.errors import TextNotSpeakable
 from voxport.engine.languages import LANGUAGES
 from voxport.engine.lines import paragraphs_of
 from voxport.engine.markup import without_markup
+from voxport.engine.pauses import split_pause, without_marks
 
 _ENDS: Final = ".!?…।"
 _CLOSERS: Final = "\"'”’»)]"
@@ -35,14 +36,13 @@ def clean(text: str) -> str:
     """Paragraphs with an empty line between them, and a line break where one pauses (`lines.py`): control characters
     are whitespace, look-alike letters (full width, mathematical, ligatures) their plain ones, and a decomposed letter
     is composed."""
-    broken = _BREAK.sub("\n", _PARAGRAPH.sub("\n\n", _CUT_WORD.sub("", unicodedata.normalize("NFC", text))))
-    plain = "".join(map(_plain, broken))
-    return "\n\n".join("\n".join(lines) for lines in paragraphs_of(plain))
+    return _clean(without_marks(text))
 
 
 def readable(text: str) -> str:
-    """`clean` of a text whose tags, comments and entities are not spoken."""
-    return clean(without_markup(text))
+    """`clean` of a text whose tags, comments and entities are not spoken. A line that a `<break time="2s"/>` stands
+    before begins with a mark of `pauses`."""
+    return _clean(without_markup(text))
 
 
 def check_alphabet(text: str, language: str) -> None:
@@ -103,6 +103,12 @@ def halves(text: str) -> list[str]:
     return [text[:cut].strip(), text[cut:].strip()]
 
 
+def _clean(text: str) -> str:
+    broken = _BREAK.sub("\n", _PARAGRAPH.sub("\n\n", _CUT_WORD.sub("", unicodedata.normalize("NFC", text))))
+    plain = "".join(map(_plain, broken))
+    return "\n\n".join("\n".join(lines) for lines in paragraphs_of(plain))
+
+
 def _cut(text: str, ends: list[int]) -> list[str]:
     bounds = [0, *ends, len(text)]
     pieces = (text[start:end].strip() for start, end in pairwise(bounds))
@@ -112,6 +118,8 @@ def _cut(text: str, ends: list[int]) -> list[str]:
 @cache
 def _plain(character: str) -> str:
     category = unicodedata.category(character)
+    if split_pause(character)[0] is not None:
+        return character
     if character != "\n" and category[0] in "CZ" and character != "\u200d":
         # Format characters inside a word (a soft hyphen, a zero-width space) vanish; the others are whitespace.
         return "" if category == "Cf" else " "
