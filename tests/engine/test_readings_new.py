@@ -57,6 +57,11 @@ def test_a_new_sentence_is_read_as_a_native_speaker_reads_it(row: Reading) -> No
         ("en-us", "At 7:00 a.m. we go.", "at seven a m we go"),
         ("en-us", "YES, MAY 5 OR 6 MAY", "yes may fifth or the sixth of may"),
         ("en-us", "They run 3 may apply.", "they run three may apply"),
+        ("es", "Hace 1 año, 21 días y 1 mes", "hace un año veintiún días y un mes"),
+        ("es", "El 1/5 es festivo, el 1/3 de ellos no", "el uno de mayo es festivo el tercio de ellos no"),
+        ("it", "Il 1/5 è festa.", "il primo maggio è festa"),
+        ("fr-fr", "Le 1/3 des élèves et 1/3 des autres", "le tiers des élèves et un tiers des autres"),
+        ("pt-br", "1,5 mi de pessoas e R$ 2 bi", "um vírgula cinco milhão de pessoas e dois bilhões de reais"),
         ("en-us", "3 t of sand", "three metric tons of sand"),
     ],
 )  # fmt: skip

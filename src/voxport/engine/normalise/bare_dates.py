@@ -31,7 +31,8 @@ _OFTEN: Final = {
 _OF: Final = r"(?! ?[%°])(?! (?:of|de|du|des|di|del|dell|della|da|do|das|dos|d|el|inch|cup|cups|lb|oz|kg)\b)"
 _COMMON: Final = {(1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (1, 8), (3, 8), (5, 8), (7, 8), (1, 10)}
 _ALONE: Final = re.compile(
-    r"\s*(?:[.,;:!?)]|$)| (?:at|a las|à|alle|às|as|al?|au|y|et|e|ou|o|and|to|until|for|we|i|he|she|they)\b",
+    r"\s*(?:[.,;:!?)]|$)| (?:at|a las|à|alle|às|as|al?|au|y|et|e|ou|o|and|to|until|for|we|i|he|she|they)\b"
+    r"| (?:es|era|fue|será|cae|è|era|sarà|cade|est|était|sera|é|foi|será|cai|is|was|will) ",
     re.IGNORECASE,
 )
 """What follows a date where it might be a fraction of a thing."""

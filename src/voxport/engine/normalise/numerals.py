@@ -29,6 +29,9 @@ _NUMBERED_VERSION: Final = re.compile(
 _VERSION: Final = re.compile(r"(?<![\d.,])(?:(?<=\b[vV])|(?<![^\W_]))(\d{1,6}(?:\.\d{1,6}){2,8})(?![\w])(?!\.\d)")
 _FRACTION: Final = re.compile(r"(?<![\w.,/-])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?![\w/-])(?![.,]\d)")
 _NOUN: Final = re.compile(r" (?!d[aeio]\b|d['’]|[eoyàa] )[^\W\d_]")
+_SHORT_NOUN: Final = re.compile(r"\s(?:año|día|mes|vez|pie|ley|luz|rey|par|gol|bar|ojo|ala|voz|gas|kit|re|bit|web)\b")
+"""Words of three letters that are counted; most of that length are none."""
+_AFTER_ARTICLE: Final = re.compile(r"(?<!\w)(?:le|du|au|el|del|al|il|dal|nel|o|do|ao|no) $", re.IGNORECASE)
 _DECADE: Final = re.compile(r"(?<![\w.,])['’]?((?:1[1-9]|20)?\d)0['’]?s\b")
 _DECADES: Final = re.compile(r"(?<=\d0s) ?[-–] ?(?=['’]?(?:1[1-9]|20)?\d0s\b)")
 _YEAR: Final = re.compile(r"(?<![\w.,+-])(1[1-9]\d\d|20\d\d)(?![\w%])(?![.,]\d)")
@@ -83,6 +86,13 @@ def _fraction(match: re.Match[str], speech: Speech) -> str:
     whole, above, below = match[1], int(match[2]), int(match[3])
     wording = speech.wording
     part = _part(above, below, speech)
+    joint, *half = wording.and_a_half.split()
+    before = match.string[max(0, match.start() - 6) : match.start()]
+    if (above, below, whole) == (1, 2, None) and re.search(rf"[^\W\d_] {joint} $", before) and wording.half_of:
+        return f" {half[-1]} "  # "1 kg e 1/2"
+    is_one_part = above == 1 and below > 2 and below in wording.halves and whole is None
+    if is_one_part and wording.rules != "en" and _AFTER_ARTICLE.search(before):
+        return f" {wording.halves[below][0]} "  # "le tiers"
     following = match.string[match.end() : match.end() + 40]
     if (above, below, whole) == (1, 2, None) and wording.half_of and _NOUN.match(following):
         return f" {wording.half_of[speech.is_feminine(following)]} "
@@ -130,7 +140,9 @@ def _number(match: re.Match[str], speech: Speech) -> str:
     written, following = match.group(), match.string[match.end() : match.end() + 40]
     if len(written) >= _LONG_RUN and written.isdecimal():
         return f" {speech.one_by_one(written)} "
-    noun = re.match(r"\s[^\W\d_]{2}", following) is not None and not re.match(r"\s\w{1,3}\b", following)
+    noun = re.match(r"\s[^\W\d_]{2}", following) is not None and (
+        not re.match(r"\s\w{1,3}\b", following) or _SHORT_NOUN.match(following) is not None
+    )
     noun = noun and following.split()[0].rstrip(".,;:!?)").lower() not in calendar_names(speech.wording.locale)
     said = speech.say(written, feminine=speech.is_feminine(following), counting=noun)
     return f" {said}{speech.of_millions(written, following) if noun else ' '}"

@@ -46,6 +46,8 @@ _BILLION: Final = {
 
 
 def read(text: str, speech: Speech) -> str:
+    if speech.wording.rules == "pt":
+        text = _short_millions(speech).sub(lambda match: _in_millions(match, speech), text)
     if not re.search(r"\d[ (]?[kKMB]", text):
         return text
     if speech.wording.rules == "en":
@@ -75,6 +77,13 @@ def _said(match: re.Match[str], speech: Speech) -> str:
     if amount in ("un", "uno") and scale.startswith("mil "):
         amount = ""
     return f" {amount} {scale}{match['plus'] or ''}{_of(match, speech)}"
+
+
+def _in_millions(match: re.Match[str], speech: Speech) -> str:
+    """Brazil's "1,5 mi" and "2 bi"."""
+    whole, _ = speech.parts(match["n"])
+    scale = speech.wording.scales[match["scale"]][0 if whole in ("0", "1") else 1]
+    return f" {speech.say(match['n'], counting=True)} {scale} "
 
 
 def _is_company(match: re.Match[str]) -> bool:
@@ -130,6 +139,11 @@ _NO_NOUNS: Final = frozenset(
         "and",
     ]
 )
+
+
+@cache
+def _short_millions(speech: Speech) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.,/#-])(?<!\d[.,])(?P<n>{speech.number}) ?(?P<scale>mi|bi)(?![\w/²])")
 
 
 @cache
