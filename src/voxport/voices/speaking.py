@@ -17,7 +17,7 @@ from typing import Any, Final
 from voxport.clock import now
 from voxport.db.lease import Leases
 from voxport.db.session import Database
-from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, SlotsFull, VoiceLost
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, SlotsFull, VoiceLost
 from voxport.intents.service import Intents, New
 from voxport.media.samples import Samples
 from voxport.providers.base import (
@@ -30,6 +30,7 @@ from voxport.providers.base import (
     PlaceLost,
     Progress,
     Provider,
+    StockVoice,
     VoiceRef,
     VoiceSettings,
 )
@@ -151,7 +152,10 @@ class Speaking:
             return
         with self._database.snapshot() as tx:
             is_taken = repository.has_remote_id(tx, provider.name, provider_voice_id, but=voice_id)
-        if is_taken or any(one.voice_id == provider_voice_id for one in provider.list_voices()):
+        stock: list[StockVoice] = []
+        with contextlib.suppress(ProviderUnavailable):  # a list that can't be had now is no reason to lose the voice
+            stock = provider.list_voices()
+        if is_taken or any(one.voice_id == provider_voice_id for one in stock):
             raise ProviderFailed(
                 f"The provider {provider.name} gave the voice an id that is another's. Nothing was charged; try again."
             )
