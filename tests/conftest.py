@@ -9,6 +9,7 @@ from typing import Any
 
 import fastapi.dependencies.models
 import pytest
+from sqlalchemy import make_url
 
 from tests.plan import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
 from tests.support.client import Client, open_client, settings_for
@@ -77,13 +78,21 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database as a gateway's first start makes it, to be copied."""
+    url = postgres.new_database()
+    open_gateway(settings_for(tmp_path_factory.mktemp("template"), database_url=url)).close()
+    return str(make_url(url).database)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, new_database: Path) -> str:
+    """A database of each kind, as a gateway's first start makes it."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
+        return f"sqlite:///{shutil.copy(new_database, tmp_path / 'test.db')}"
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.new_database(request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture

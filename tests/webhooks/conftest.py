@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def receiver() -> Iterator[MakeReceiver]:
 
 
 @pytest.fixture
-def hooked(tmp_path: Path) -> Iterator[Callable[..., Hooked]]:
+def hooked(tmp_path: Path, new_database: Path) -> Iterator[Callable[..., Hooked]]:
     """Opens a gateway that may call these receivers."""
     with ExitStack() as stack:
 
@@ -77,8 +78,12 @@ def hooked(tmp_path: Path) -> Iterator[Callable[..., Hooked]]:
                 "webhook_timeout": 1.0,
                 **settings,
             }
+            folder = tmp_path / "data"
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+                shutil.copy(new_database, folder)
             gateway = open_gateway(
-                settings_for(tmp_path / "data", **given),
+                settings_for(folder, **given),
                 fetch_policy=fetch_policy,
                 clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
             )
