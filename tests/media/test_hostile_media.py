@@ -13,11 +13,11 @@ from voxport.media.ffmpeg import find_ffmpeg
 
 @pytest.mark.slow
 def test_no_hostile_file_does_more_than_be_refused() -> None:
-    figures = run(4, is_small=True)
+    figures = run(1, is_small=True)
     assert (figures.crashes, figures.errors, figures.hangs, figures.leftovers) == ([], [], [], [])
     assert (figures.canary_reads, figures.canary_visits) == (0, 0)
     assert figures.plain_reached == 2, "without the limits they are reached"
-    assert len(figures.outcomes) >= 500
+    assert len(figures.outcomes) >= 140
     good = [one for one in figures.outcomes if one.case.group == "good"]
     assert len(good) >= 15
     assert {one.answer for one in good} == {"accepted"}
