@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -40,7 +39,7 @@ def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, fmt: str, count:
             closed.append(True)
 
     with pytest.raises(EncoderStalled):
-        for _ in live(pieces(), fmt, ffmpeg=ffmpeg, stall_seconds=1.0):
+        for _ in live(pieces(), fmt, ffmpeg=ffmpeg, stall_seconds=0.5):
             pass
     assert closed == [True]
     assert encoders() <= others
@@ -49,23 +48,25 @@ def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, fmt: str, count:
 def test_an_encoder_that_waits_for_samples_does_not_hang(ffmpeg: Path) -> None:
     def pieces() -> Pieces:
         yield SECOND
-        time.sleep(2.5)  # a provider that is slower than the encoder may be
+        time.sleep(1.2)  # a provider that is slower than the encoder may be
         yield SECOND
 
-    assert len(b"".join(live(pieces(), "mp3", ffmpeg=ffmpeg, stall_seconds=1.0))) > 30_000
+    assert len(b"".join(live(pieces(), "mp3", ffmpeg=ffmpeg, stall_seconds=0.5))) > 30_000
 
 
 def test_an_encoder_whose_reader_is_slow_does_not_hang(ffmpeg: Path) -> None:
-    full = threading.Event()
+    made: list[int] = []
 
     def pieces() -> Pieces:
         for number in range(200):
-            if number == 30:
-                full.set()
+            made.append(number)
             yield SECOND
 
-    stream = live(pieces(), "mp3", ffmpeg=ffmpeg, stall_seconds=1.0)
+    stream = live(pieces(), "mp3", ffmpeg=ffmpeg, stall_seconds=0.5)
     size = len(next(stream))
-    full.wait(20)
-    time.sleep(2.5)
+    before, seen = -1, len(made)
+    while seen != before or not made:  # until the pipes are full, and for longer than an encoder may hang
+        time.sleep(1.2)
+        before, seen = seen, len(made)
+    assert seen < 200
     assert size + sum(map(len, stream)) > 3_000_000
