@@ -41,7 +41,12 @@ def rich(humming: Humming) -> Client:
 
 def filled(humming: Humming) -> Client:
     client = open_client(humming.gateway)
-    for one in (client, client.another()):
+    fill(client, client.another(), humming=humming)
+    return client
+
+
+def fill(*customers: Client, humming: Humming) -> None:
+    for one in customers:
         audio = one.upload(b"RIFF" * 1000)["public_url"]
         body = {"audioUrl": audio, "provider": "local", "name": "Grandmother", "consent": CONSENT}
         work(humming, one.post(CLONE, body).json()["job"]["id"])
@@ -58,7 +63,6 @@ def filled(humming: Humming) -> Client:
         one.post("/v2/keys", {"name": "my laptop"})
         one.get("/v2/webhooks/secret")
         one.put_json("/v2/billing/alert", {"below": 1, "webhook_url": HOOK})
-    return client
 
 
 def files(gateway: Gateway) -> set[str]:
@@ -196,18 +200,26 @@ from tests.support.providers import hum
 from voxport.audit.service import CLI
 from voxport.db.session import Database
 from voxport.gateway import open_gateway
-gateway = hum(open_gateway(settings_for(Path(sys.argv[1])))).gateway
-left = int(sys.argv[3])
-def counted(self, *arguments):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(self, *arguments)
-real, Database.transaction = Database.transaction, counted
-gateway.erasure.erase(sys.argv[2], by=CLI)
-print("ended")
+def erase(profile_id, left):
+    gateway = hum(open_gateway(settings_for(Path(sys.argv[1])))).gateway
+    def counted(self, *arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(self, *arguments)
+    real, Database.transaction = Database.transaction, counted
+    gateway.erasure.erase(profile_id, by=CLI)
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        profile_id, left = line.split()
+        erase(profile_id, int(left))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""A process that forks for each line, `PROFILE COMMITS`, one that erases the profile and kills itself before so many
+transactions and one; prints how each ended."""
 
 
 @pytest.mark.slow
@@ -216,18 +228,27 @@ def test_an_erasure_that_is_killed_at_any_of_its_commits_is_ended_by_the_worker(
     root = Path(__file__).resolve().parents[2]
     kills = 0
     gateway = make_gateway()
-    for commits in range(100):
-        humming = hum(gateway)
-        client = filled(humming)
-        neighbour_files = {key for key in files(gateway) if client.profile_id not in key}
-        command = [sys.executable, "-c", _KILLED, str(gateway.settings.data_dir), client.profile_id, str(commits)]
-        done = subprocess.run(command, env=environment(), cwd=root, capture_output=True, text=True)
-        if done.stdout == "ended\n":
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        kills += 1
-        if commits:
-            assert client.get("/v2/billing/balance").status_code == 401
-            assert humming.gateway.erasure.sweep() == 1
-            is_gone(client, files(gateway) & neighbour_files)
+    humming = hum(gateway)
+    neighbour = filled(humming)
+    command = [sys.executable, "-c", _KILLED, str(gateway.settings.data_dir)]
+    with subprocess.Popen(
+        command, env=environment(), cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as eraser:
+        assert eraser.stdin is not None
+        assert eraser.stdout is not None
+        for commits in range(100):
+            client = neighbour.another()
+            fill(client, humming=humming)
+            neighbour_files = {key for key in files(gateway) if client.profile_id not in key}
+            eraser.stdin.write(f"{client.profile_id} {commits}\n")
+            ended = int(eraser.stdout.readline())
+            if ended == 0:
+                break
+            assert ended == -signal.SIGKILL
+            kills += 1
+            if commits:
+                assert client.get("/v2/billing/balance").status_code == 401
+                assert humming.gateway.erasure.sweep() == 1
+                is_gone(client, files(gateway) & neighbour_files)
+        eraser.stdin.close()
     assert kills >= 8
