@@ -37,6 +37,8 @@ ENGINE: Final = (
     "tests/media/test_live.py",
 )
 """What loads the engine or shares the live gateway: in the other process, so that no two fits meet."""
+RECORDINGS: Final = ("tests/media/test_sample_recordings.py", "tests/media/test_quality.py")
+"""What decodes and checks the same recordings, which is done once in a process."""
 LONG: Final = ("machine", "engine")
 
 
@@ -74,4 +76,6 @@ def group(nodeid: str) -> str:
     """A long group's name, else the test's file."""
     if nodeid.startswith(MACHINE):
         return "machine"
+    if nodeid.startswith(RECORDINGS):
+        return "recordings"
     return "engine" if nodeid.startswith(ENGINE) else nodeid.split("::")[0]

@@ -17,9 +17,12 @@ import pytest
 from tests.conftest import MakeClient
 from tests.support.catalog import catalog_file
 from tests.support.client import Client
-from voxport.errors import AudioUrlUnusable
+from voxport.engine.speaker import SpeakerEncoder
+from voxport.errors import AudioUrlUnusable, SampleUnusable
+from voxport.media.decode import decode
 from voxport.media.ffmpeg import find_ffmpeg
 from voxport.media.safefetch import Fetched, FetchPolicy, fetch
+from voxport.media.sample import SampleReport, check
 
 Answer = Callable[[socket.socket, bytes], None]
 
@@ -164,6 +167,26 @@ def speech() -> Path:
     if folder is None:
         pytest.skip("the folder of real recordings is absent (set VOXPORT_SPEECH_DIR)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reported(speech: Path, ffmpeg: Path) -> Callable[[Recording], SampleReport]:
+    """Decodes and checks a recording, once, also for a second speaker. Raises SampleUnusable, each time."""
+    embed = SpeakerEncoder(threads=1).embed_each
+    found: dict[str, SampleReport | SampleUnusable] = {}
+
+    def report(row: Recording) -> SampleReport:
+        if row.path not in found:
+            try:
+                found[row.path] = check(decode(speech / row.path, ffmpeg=ffmpeg), embed=embed)
+            except SampleUnusable as unusable:
+                found[row.path] = unusable
+        outcome = found[row.path]
+        if isinstance(outcome, SampleUnusable):
+            raise outcome
+        return outcome
+
+    return report
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from voxport.engine.speaker import SpeakerEncoder
-from voxport.media.decode import decode
 from voxport.media.quality import Quality, quality
-from voxport.media.sample import SampleReport, check
+from voxport.media.sample import SampleReport
 
 from .conftest import Recording, manifest
 
@@ -82,9 +81,10 @@ ROWS = [row for row in manifest() if row.kind == "media" and row.expect != "refu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.path)
-def test_real_recordings_get_the_verdict_that_they_deserve(row: Recording, speech: Path, ffmpeg: Path) -> None:
-    audio = decode(speech / row.path, ffmpeg=ffmpeg)
-    found = quality(check(audio, embed=SpeakerEncoder(threads=1).embed_each))
+def test_real_recordings_get_the_verdict_that_they_deserve(
+    row: Recording, reported: Callable[[Recording], SampleReport]
+) -> None:
+    found = quality(reported(row))
     expected = VERDICTS.get(Path(row.path).stem)
     assert found.verdict == expected if expected else found.verdict in ("excellent", "good")
     assert found.speakers == (2 if "two_speakers" in row.path else 1)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from voxport.engine.speaker import SpeakerEncoder
-from voxport.engine.turns import Embed
 from voxport.errors import SampleUnusable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.sample import SampleReport, check, usable_part
@@ -17,6 +16,7 @@ from .conftest import Recording, manifest
 
 ROWS = [row for row in manifest() if row.expect]
 FEW = "only"
+Reported = Callable[[Recording], SampleReport]
 
 # Of the file's name, the beginning; of the warning, a word.
 WARNINGS = {
@@ -39,11 +39,6 @@ REASONS = {
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def embed() -> Embed:
-    return SpeakerEncoder(threads=1).embed_each
-
-
 def is_out_of_scope(row: Recording) -> bool:
     """Fine speech, but in a file under 4 s, in which there is hardly ever the 3 s of speech that a voice needs."""
     return row.kind == "speech" and row.seconds < 4.0
@@ -53,18 +48,14 @@ def rows(expect: str) -> list[Recording]:
     return [row for row in ROWS if row.expect == expect and not is_out_of_scope(row)]
 
 
-def checked(row: Recording, speech: Path, ffmpeg: Path, embed: Embed) -> SampleReport:
-    return check(decode(speech / row.path, ffmpeg=ffmpeg), embed=embed)
-
-
 def test_the_folder_is_there(speech: Path) -> None:
     """Skips with the reason where the folder is absent; the tables below are empty then."""
     assert len(ROWS) > 80
 
 
 @pytest.mark.parametrize("row", rows("ok"), ids=lambda row: row.path)
-def test_good_recordings_pass(row: Recording, speech: Path, ffmpeg: Path, embed: Embed) -> None:
-    report = checked(row, speech, ffmpeg, embed)
+def test_good_recordings_pass(row: Recording, reported: Reported) -> None:
+    report = reported(row)
     assert report.duration_seconds == pytest.approx(min(row.seconds, 60.0), abs=0.1) or row.kind == "media"
     if report.speech_seconds < 5:
         assert [warning for warning in report.warnings if FEW not in warning] == []
@@ -73,31 +64,29 @@ def test_good_recordings_pass(row: Recording, speech: Path, ffmpeg: Path, embed:
 
 
 @pytest.mark.parametrize("row", rows("warn"), ids=lambda row: row.path)
-def test_poor_recordings_are_warned_of(row: Recording, speech: Path, ffmpeg: Path, embed: Embed) -> None:
+def test_poor_recordings_are_warned_of(row: Recording, reported: Reported) -> None:
     if "short_3s" in row.path:
         with pytest.raises(SampleUnusable) as caught:
-            checked(row, speech, ffmpeg, embed)
+            reported(row)
         assert 2.5 < caught.value.details["speech_seconds"] < 3.0
         return
-    report = checked(row, speech, ffmpeg, embed)
+    report = reported(row)
     assert len(report.warnings) == 1
     assert WARNINGS[Path(row.path).stem] in report.warnings[0]
     assert report.warnings[0].isascii()
 
 
 @pytest.mark.parametrize("row", rows("refuse"), ids=lambda row: row.path)
-def test_useless_files_are_refused(row: Recording, speech: Path, ffmpeg: Path, embed: Embed) -> None:
+def test_useless_files_are_refused(row: Recording, reported: Reported) -> None:
     with pytest.raises(SampleUnusable) as caught:
-        checked(row, speech, ffmpeg, embed)
+        reported(row)
     assert caught.value.details["reason"] == REASONS[Path(row.path).stem]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if is_out_of_scope(row)], ids=lambda row: row.path)
-def test_good_recordings_under_four_seconds_hold_too_little_speech(
-    row: Recording, speech: Path, ffmpeg: Path, embed: Embed
-) -> None:
+def test_good_recordings_under_four_seconds_hold_too_little_speech(row: Recording, reported: Reported) -> None:
     with pytest.raises(SampleUnusable) as caught:
-        checked(row, speech, ffmpeg, embed)
+        reported(row)
     assert caught.value.details["reason"] == "too_short"
     assert 1.5 < caught.value.details["speech_seconds"] < 3.0
 
