@@ -26,7 +26,6 @@ import httpx2
 import uvicorn
 from sqlalchemy.engine.default import DefaultDialect
 
-import voxport.worker
 from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.gateway import open_gateway
@@ -37,6 +36,7 @@ from voxport.settings import Settings
 from voxport.testing.live import NO_LIMITS
 from voxport.testing.recordings import GOOD
 from voxport.web.protocol import server_config
+from voxport.worker import run_worker
 
 SERVER, WORKER = "server", "worker"
 _TIDY_SECONDS = 0.5
@@ -81,7 +81,7 @@ class Gateway:
         gateway.close()
 
     def opened(self) -> Settings:
-        own = {"data_dir": self.folder / "data", "public_url": self.url}
+        own = {"data_dir": self.folder / "data", "public_url": self.url, "tidy_seconds": _TIDY_SECONDS}
         return _settings({**own, **self.settings})
 
     def start(self, process: str, point: Point | None = None) -> None:
@@ -165,9 +165,8 @@ def _run_server(values: dict[str, Any], listener: socket.socket, folder: Path, p
 
 def _run_worker(values: dict[str, Any], folder: Path, point: Point | None) -> None:
     with _logged(folder / "worker.log"):
-        voxport.worker._TIDY_SECONDS = _TIDY_SECONDS
         _watch_commits(folder / "worker.commits", point)
-        voxport.worker.run_worker(_settings(values), with_parent=False)
+        run_worker(_settings(values), with_parent=False)
 
 
 def _settings(values: dict[str, Any]) -> Settings:
@@ -226,4 +225,12 @@ def _label() -> str:
 
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["lives"])
+# Installed modules only: in Python 3.11 the process that forks does not have this one's `sys.path`, and skips without a
+# word what it can't import. Each life would import all of it again.
+_CONTEXT.set_forkserver_preload(
+    [
+        *("voxport.app", "voxport.serving", "voxport.worker", "voxport.web.protocol"),
+        *("voxport.providers.elevenlabs", "voxport.providers.minimax", "voxport.providers.local"),
+        *("voxport.testing.live", "voxport.testing.recordings"),
+    ]
+)

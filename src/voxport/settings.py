@@ -239,6 +239,13 @@ class Settings(ProviderSettings):
     reader_timeout: float = Field(
         default=300.0, gt=0, description="Seconds after which a client that does not read its answer is cut."
     )
+    tidy_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Seconds between two rounds in which a worker mends what a kill or a lost answer left: holds, "
+        "jobs, voices and files.",
+    )
     ledger_check_hours: float = Field(
         default=24.0,
         gt=0,

@@ -19,7 +19,6 @@ from voxport.jobs.runner import Runner
 from voxport.media.temporary import sweep_temporary
 from voxport.settings import Settings
 
-_TIDY_SECONDS = 60.0
 # A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
 _SETTLED = timedelta(seconds=30)
 # Less than what `voxport serve` gives the worker for its end.
@@ -50,7 +49,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     gateway.sender.start()
     while not stopping.is_set():
         _tidy(gateway, runner)
-        stopping.wait(_TIDY_SECONDS)
+        stopping.wait(settings.tidy_seconds)
     worker.stop()
     until = time.monotonic() + _DRAIN_SECONDS
     for handler in gateway.handlers:
