@@ -27,8 +27,7 @@ from pathlib import Path
 import httpx2
 from starlette.requests import Request
 
-from support import describe_machine
-from voxport.cli.synthetic import write_speaker
+from support import describe_machine, put_speaker
 from voxport.testing.client import CallFailed, Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
@@ -115,9 +114,10 @@ class Place:
             "minimax": MiniMaxDouble(MiniMaxAccount(keys={KEY})),
         }
         self.sample = folder / "speaker.wav"
-        write_speaker(self.sample)
+        put_speaker(self.sample)
         self.settings: dict[str, str] = {}
         self.key = ""
+        self._life: tuple[Live, Client] | None = None
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
@@ -128,54 +128,62 @@ class Place:
                 "VOXPORT_MINIMAX_API_KEY": KEY,
                 "VOXPORT_MINIMAX_BASE_URL": mini,
                 "VOXPORT_UNKNOWN_OUTCOME_MINUTES": "0.01",
+                "VOXPORT_TIDY_SECONDS": "0.5",
             }
-            yield
+            with contextlib.ExitStack() as self._lives:
+                yield
 
     @contextlib.contextmanager
-    def gateway(self) -> Iterator[tuple[Live, Client]]:
+    def _born(self) -> Iterator[tuple[Live, Client]]:
         with running_gateway(self.folder, ready=True, **self.settings) as live:
             self.key = live.key or self.key
             with Client(live.url, self.key) as client:
                 yield live, client
+
+    def _next_life(self) -> tuple[Live, Client]:
+        """A gateway on what the last one left; it lives until the next, or until `open` ends."""
+        self._lives.close()
+        self._life = self._lives.enter_context(self._born())
+        return self._life
 
     def run(self, case: Case) -> Outcome:
         """The call, the kill in its middle, and what is left when all is settled."""
         double = self.doubles[case.provider]
         for voice_id in list(double.voices):
             del double.voices[voice_id]
-        with self.gateway() as (live, client):
-            self._top_up(live)
-            before = client.balance()["credits"]
-            audio_url = client.upload(self.sample)
-            asked = len(double.requests)
-            is_dead = threading.Event()
-            pids = [live.process.pid, *_children(live.process.pid)]
+        live, client = self._life or self._next_life()
+        self._top_up(live, client)
+        before = client.balance()["credits"]
+        audio_url = client.upload(self.sample)
+        asked = len(double.requests)
+        is_dead = threading.Event()
+        pids = [live.process.pid, *_children(live.process.pid)]
 
-            def kill() -> None:
-                for pid in pids:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                live.process.wait()
-                is_dead.set()
+        def kill() -> None:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            live.process.wait()
+            is_dead.set()
 
-            double.watch = _at(case, kill)
-            job_id, answered = self._call(case, client, audio_url, kill)
-            if not is_dead.wait(_SECONDS):
-                raise RuntimeError(f"{case}: the step did not come")
-            double.watch = lambda _request, _when: None
-        with self.gateway() as (live, client):
-            if job_id is not None:
-                client.wait(job_id)
-            self._settled(live, client, double, keeps_one=case.service == "clone")
-            funds = client.balance()
-            return Outcome(
-                voices=len(double.voices),
-                charges=round(before - funds["credits"], 6),
-                held=funds["held"],
-                ledger=self._voxport(live, "ledger", "verify").strip(),
-                answered=answered,
-                calls=len(double.requests) - asked,
-            )
+        double.watch = _at(case, kill)
+        job_id, answered = self._call(case, client, audio_url, kill)
+        if not is_dead.wait(_SECONDS):
+            raise RuntimeError(f"{case}: the step did not come")
+        double.watch = lambda _request, _when: None
+        live, client = self._next_life()
+        if job_id is not None:
+            client.wait(job_id)
+        self._settled(client, double, keeps_one=case.service == "clone")
+        funds = client.balance()
+        return Outcome(
+            voices=len(double.voices),
+            charges=round(before - funds["credits"], 6),
+            held=funds["held"],
+            ledger=self._voxport(live, "ledger", "verify").strip(),
+            answered=answered,
+            calls=len(double.requests) - asked,
+        )
 
     def _call(self, case: Case, client: Client, audio_url: str, kill: Callable[[], None]) -> tuple[str | None, bool]:
         if case.service == "instant":
@@ -194,18 +202,18 @@ class Place:
             kill()
         return job_id, False
 
-    def _settled(self, live: Live, client: Client, double: Double, *, keeps_one: bool) -> None:
-        """Do now what the worker does once a minute, until there is nothing left to do."""
+    def _settled(self, client: Client, double: Double, *, keeps_one: bool) -> None:
+        """Wait until the worker's rounds have left nothing to do."""
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
-            self._voxport(live, "intents", "settle")
             if client.balance()["held"] == 0 and len(double.voices) == int(keeps_one):
                 return
-            time.sleep(0.5)
+            time.sleep(0.05)
 
-    def _top_up(self, live: Live) -> None:
-        profile = self._voxport(live, "profiles", "list").splitlines()[1].split()[0]
-        self._voxport(live, "credits", "add", profile, "10")
+    def _top_up(self, live: Live, client: Client) -> None:
+        if client.balance()["credits"] < max(_PRICES.values()):
+            profile = self._voxport(live, "profiles", "list").splitlines()[1].split()[0]
+            self._voxport(live, "credits", "add", profile, "100")
 
     def _voxport(self, live: Live, *arguments: str) -> str:
         command = [sys.executable, "-m", "voxport", *arguments, "--data-dir", str(live.data_dir)]

@@ -30,9 +30,8 @@ import reliability
 from kills import KEY, STOCK, TEXT
 from leftovers import leftovers
 from lives import SERVER, WORKER, Gateway
-from support import describe_machine
+from support import describe_machine, put_speaker
 from voxport.billing.verify import verify
-from voxport.cli.synthetic import write_speaker
 from voxport.db.session import Database
 from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
@@ -126,7 +125,7 @@ def _sent(folder: Path, service: str, sends: int, kills: int) -> Outcome:
         gateway = Gateway(folder, {**settings, "job_poll_seconds": 0.05})
         gateway.make()
         sample = folder / "speaker.wav"
-        write_speaker(sample)
+        put_speaker(sample)
         try:
             with gateway.lived(None, takes_all=False):
                 with Client(gateway.url, gateway.key) as client:

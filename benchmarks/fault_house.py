@@ -20,8 +20,8 @@ from typing import Any
 import httpx2
 
 from leftovers import leftovers
+from support import put_speaker
 from voxport.billing.verify import verify
-from voxport.cli.synthetic import write_speaker
 from voxport.db.session import Database
 from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
@@ -113,6 +113,7 @@ class House:
             "VOXPORT_ELEVENLABS_API_KEY": KEY,
             "VOXPORT_ELEVENLABS_BASE_URL": provider_url,
             "VOXPORT_UNKNOWN_OUTCOME_MINUTES": "0.01",
+            "VOXPORT_TIDY_SECONDS": "1",
             "VOXPORT_STORAGE_URL": self.files.as_uri(),
             "TMPDIR": str(self.temporary),
         }
@@ -122,7 +123,7 @@ class House:
     @contextlib.contextmanager
     def gateway(self, **settings: str) -> Iterator[tuple[Live, Client]]:
         if not self.sample.exists():
-            write_speaker(self.sample)
+            put_speaker(self.sample)
         with running_gateway(self.folder, ready=True, **{**self.settings, **settings}) as live:
             self.key = live.key or self.key
             with Client(live.url, self.key) as client:

@@ -45,6 +45,7 @@ from voxport.testing.live import Live
 
 _NORMAL_SECONDS = 180.0
 _LOAD_CALLERS = 8
+_LOAD_SECONDS = 6.0
 _HOUR = 3_600.0
 _LONG_TEXT = "Every morning I walk along the harbour before the town wakes up, and watch the boats go out. " * 8
 
@@ -186,7 +187,8 @@ def can_be_made(name: str) -> bool:
 
 
 def run(name: str, *, max_seconds: float = math.inf) -> Outcome:
-    """One case, from a new folder. A fault that the processes survive lasts `max_seconds` at most."""
+    """One case, from a new folder. A fault that the processes survive, and the load before one that ends them, last
+    `max_seconds` at most."""
     outcome = Outcome(name)
     with opened(name) as house:
         house.max_seconds = max_seconds
@@ -307,7 +309,7 @@ def _ended(house: House, outcome: Outcome, end: Callable[[Live], None]) -> None:
         calls = {f"speech {number}": lambda: speak(client) for number in range(_LOAD_CALLERS - 2)}
         calls |= {f"instant {number}": lambda: instant(client, audio_url) for number in range(2)}
         with _calling(outcome, calls, frozenset({503})):
-            time.sleep(6.0)
+            time.sleep(min(_LOAD_SECONDS, house.max_seconds))
             end(live)
             live.process.wait(120)
     house.double.account.latency = 0.0

