@@ -84,15 +84,22 @@ class Outcome:
     log: str
 
 
-def run(examples: int, folder: Path, *, spoil: Callable[[Client], None] = lambda _: None) -> Outcome:
-    """Up to `examples` requests of each kind for each operation. `spoil` may change the gateway before."""
+def run(
+    examples: int, folder: Path, *, spoil: Callable[[Client], None] = lambda _: None, path: str | None = None
+) -> Outcome:
+    """Up to `examples` requests of each kind for each operation. `spoil` may change the gateway before. `path`: as a
+    customer, and this path only."""
     with gateway(folder) as (client, port):
         spoil(client)
         document = client.http.get("/openapi.json").json()
         (folder / "hooks.py").write_text(_HOOKS, "utf-8")
         known = _known(client)
-        customer = _tried(folder, port, client.key, _config(document, known, _FIELDS), False, examples)
-        operator = _tried(folder, port, _ADMIN_KEY, _config(document, known, _ADMIN_FIELDS), True, examples)
+        customers = ["--include-path", path] if path else ["--exclude-path-regex", _ADMIN_PATHS]
+        customer = _tried(folder, port, client.key, _config(document, known, _FIELDS), customers, examples)
+        if path:
+            return customer
+        operators = ["--include-path-regex", _ADMIN_PATHS]
+        operator = _tried(folder, port, _ADMIN_KEY, _config(document, known, _ADMIN_FIELDS), operators, examples)
     return Outcome(
         customer.operations + operator.operations,
         customer.cases + operator.cases,
@@ -101,10 +108,9 @@ def run(examples: int, folder: Path, *, spoil: Callable[[Client], None] = lambda
     )
 
 
-def _tried(folder: Path, port: int, key: str, config: str, is_operator: bool, examples: int) -> Outcome:
-    """What schemathesis finds with the key of a customer or of the operator, at the operations of each."""
+def _tried(folder: Path, port: int, key: str, config: str, paths: list[str], examples: int) -> Outcome:
+    """What schemathesis finds with the key of a customer or of the operator, at the operations of `paths`."""
     (folder / "schemathesis.toml").write_text(config, "utf-8")
-    paths = ["--include-path-regex" if is_operator else "--exclude-path-regex", _ADMIN_PATHS]
     url, report = f"http://127.0.0.1:{port}", folder / "report.json"
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--url", url, *paths]
     command += ["--header", f"Authorization: Bearer {key}", "--mode", "all"]
