@@ -45,7 +45,8 @@ _MELODIES: Final = (
 )
 """Sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
 _LISTENED: Final = 3
-"""Sentences that are spoken to hear the pitch and the tone of a persistent clone; an instant one has time for one."""
+"""Sentences that are spoken to hear the pitch and the tone of a persistent clone, no more than the fit has steps; an
+instant one has time for one."""
 _PACED: Final = 4
 """Sentences, those without a pause, over which the rate of a voice is predicted."""
 _PREPARED, _HEARD = 0.4, 0.6
@@ -122,7 +123,7 @@ class Enrolment:
             saved=saved,
             save=lambda done, state: tell(_GUESSED + (_FITTED - _GUESSED) * done, state),
         )
-        voice = self._set(voice, speaker, listened=_LISTENED, rounds=2)
+        voice = self._set(voice, speaker, listened=min(_LISTENED, self._fit_steps), rounds=2)
         tell(1.0, b"")
         return voice
 
