@@ -140,11 +140,18 @@ def descent(
     return Descent(parts[0], encoder, spectrum, fitted, [check], aim, spread, Tone(start.tone)), aim, check
 
 
+@pytest.fixture(scope="module")
+def whole(descent: tuple[Descent, Aim, Sentence]) -> tuple[Floats, list[bytes]]:
+    """What a fit of three steps changes, and its state after each."""
+    saved: list[bytes] = []
+    change = descent[0].run(State(), lambda state: saved.append(state.to_bytes()), steps=3)
+    return change, saved
+
+
 def test_a_few_steps_bring_an_unfitted_sentence_nearer_to_the_speaker(
-    descent: tuple[Descent, Aim, Sentence], parts: tuple[Decoder, Source]
+    descent: tuple[Descent, Aim, Sentence], whole: tuple[Floats, list[bytes]], parts: tuple[Decoder, Source]
 ) -> None:
-    fit, aim, check = descent
-    change = fit.run(State(), lambda _: None, steps=6)
+    _, aim, check = descent
     encoder = Encoder()
 
     def nearness(moved: Floats) -> float:
@@ -153,19 +160,19 @@ def test_a_few_steps_bring_an_unfitted_sentence_nearer_to_the_speaker(
             audio = parts[0](check.features, check.f0, check.noise, check.tone, style)
             return float(encoder(audio) @ aim.embedding)
 
-    assert nearness(change) > nearness(np.zeros(128, np.float32)) + 0.02
+    # The last step counts, also where it is no fourth one.
+    assert nearness(whole[0]) > nearness(np.zeros(128, np.float32)) + 0.02
 
 
-def test_a_killed_fit_goes_on_from_its_last_saved_step(descent: tuple[Descent, Aim, Sentence]) -> None:
-    fit, _, _ = descent
-    whole = fit.run(State(), lambda _: None, steps=4)
-    saved: list[bytes] = []
-    short = fit.run(State(), lambda state: saved.append(state.to_bytes()), steps=2)
-    assert np.abs(short).max() > 0, "the last step counts, also where it is no fourth one"
+def test_a_killed_fit_goes_on_from_its_last_saved_step(
+    descent: tuple[Descent, Aim, Sentence], whole: tuple[Floats, list[bytes]]
+) -> None:
+    change, saved = whole
     rest: list[int] = []
-    resumed = fit.run(State.from_bytes(saved[-1]), lambda state: rest.append(state.step), steps=4)
-    assert rest == [3, 4]
-    np.testing.assert_allclose(resumed, whole, atol=1e-4)
+    resumed = descent[0].run(State.from_bytes(saved[0]), lambda state: rest.append(state.step), steps=3)
+    assert rest == [2, 3]
+    assert np.abs(change).max() > 0
+    np.testing.assert_allclose(resumed, change, atol=1e-4)
 
 
 @pytest.mark.parametrize("damaged", [b"", b"PK\x03\x04", b"not a state"])
@@ -176,7 +183,7 @@ def test_a_damaged_state_is_no_state(damaged: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def stranger(engine: Engine) -> Floats:
-    text = "It was a bright cold day, and the clocks were striking. Nobody looked up at the tower."
+    text = "It was a bright cold day, and the clocks were striking."
     return np.concatenate([engine.speak(chunk, voice("em_alex")) for chunk in engine.plan(text, "en-us")])
 
 
@@ -210,18 +217,18 @@ def test_an_enrolment_whose_process_is_killed_goes_on_in_the_next_one(stranger: 
     process = EngineProcess()
     try:
 
-        def kill_after_three(_: float, state: bytes) -> None:
+        def kill_after_the_first(_: float, state: bytes) -> None:
             if state:
                 states.append(state)
-            if len(states) == 3 and process.pid is not None:
+            if len(states) == 1 and process.pid is not None:
                 threading.Thread(target=process.close).start()
 
         with pytest.raises(EngineUnavailable):
-            process.enrol(stranger, tell=kill_after_three)
+            process.enrol(stranger, tell=kill_after_the_first)
     finally:
         process.close()
     reached = State.from_bytes(states[-1]).step
-    assert reached >= 3
+    assert reached >= 1
     again: list[int] = []
     second = EngineProcess()
 
