@@ -38,6 +38,12 @@ def original() -> Synthesizer:
     return Synthesizer(Halves(*cut(model_bytes(None))), threads=2)
 
 
+@pytest.fixture(scope="module")
+def rewritten() -> Synthesizer:
+    """The halves that the engine speaks with."""
+    return Synthesizer(load_halves(), threads=2)
+
+
 @pytest.mark.slow
 def test_the_two_halves_as_they_are_cut_make_the_same_audio_as_the_whole_network(
     engine: Engine, original: Synthesizer
@@ -53,11 +59,13 @@ def test_the_two_halves_as_they_are_cut_make_the_same_audio_as_the_whole_network
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["af_heart", "am_michael", "bm_george", "hf_alpha", "zm_yunxi", "af_nicole"])
-def test_the_decoder_written_anew_sounds_as_kokoro_s_own(engine: Engine, original: Synthesizer, name: str) -> None:
-    (chunk,) = engine.plan("She found a better answer in a small yellow book, and kept it.", "en-us")
+def test_the_decoder_written_anew_sounds_as_kokoro_s_own(
+    engine: Engine, original: Synthesizer, rewritten: Synthesizer, name: str
+) -> None:
+    (chunk,) = engine.plan("She found a better answer.", "en-us")
     style = engine.stock(name).style(len(chunk.tokens))
     prediction = original.predict(chunk.tokens, style, 1.0)
-    ours = Synthesizer(load_halves(), threads=2).decode(prediction, style)
+    ours = rewritten.decode(prediction, style)
     theirs = original.decode(prediction, style)
     assert ours.size == theirs.size
     assert np.corrcoef(log_mels(ours).ravel(), log_mels(theirs).ravel())[0, 1] > 0.99
