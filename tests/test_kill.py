@@ -27,7 +27,7 @@ def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_gateway_that_ends_in_the_middle_of_a_clone_finishes_it_at_the_next_start(
     tmp_path: Path, speaker: Path, how: signal.Signals
 ) -> None:
-    with running_gateway(tmp_path, VOXPORT_FIT_STEPS="4") as gateway:
+    with running_gateway(tmp_path, VOXPORT_FIT_STEPS="2") as gateway:
         key = gateway.key
         with Client(gateway.url, key) as client:
             job_id = client.clone(client.upload(speaker))
@@ -35,7 +35,7 @@ def test_a_gateway_that_ends_in_the_middle_of_a_clone_finishes_it_at_the_next_st
         os.kill(gateway.process.pid, how)
         _wait_until_gone(worker)
 
-    with running_gateway(tmp_path, VOXPORT_FIT_STEPS="4") as gateway, Client(gateway.url, key) as client:
+    with running_gateway(tmp_path, VOXPORT_FIT_STEPS="2") as gateway, Client(gateway.url, key) as client:
         assert gateway.key == "", "a key is printed at the first start only"
         job = client.wait(job_id)
         assert (job["status"], job["token_cost"]) == ("completed", 5.0)
