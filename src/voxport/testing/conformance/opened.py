@@ -15,7 +15,7 @@ from voxport.providers.minimax import MiniMax
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, served
 
 _KEY: Final = "a-key-of-the-conformance-suite"
-_FIT_STEPS: Final = 2
+_FIT_STEPS: Final = 1
 """How like the speaker a clone is, is not asked here."""
 
 

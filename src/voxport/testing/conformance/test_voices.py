@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,15 @@ def quick_clone(provider: Provider, sample: Audio, voice_id: str) -> ClonedVoice
     return provider.clone(sample, voice_id=voice_id, quick=True, progress=lambda _: None)
 
 
+@pytest.fixture(scope="session")
+def cloned(provider: Provider, sample: Audio) -> Iterator[ClonedVoice]:
+    """A quick clone for all who only look at it or speak with it."""
+    require_cloning(provider)
+    made = quick_clone(provider, sample, "conformance-id")
+    yield made
+    provider.delete(reference(made))
+
+
 def spoken(provider: Provider, voice: VoiceRef) -> Audio:
     language = provider.capabilities().clone_language
     return np.concatenate([piece.audio for piece in provider.speak(TEXT, voice, language=language)])
@@ -45,11 +56,8 @@ def test_the_ids_of_its_stock_voices_fit_into_a_request(provider: Provider) -> N
     assert all(is_stock_id(voice.voice_id) for voice in provider.list_voices())
 
 
-def test_the_id_of_a_clone_fits_into_a_path(provider: Provider, sample: Audio) -> None:
-    require_cloning(provider)
-    cloned = quick_clone(provider, sample, "conformance-id")
+def test_the_id_of_a_clone_fits_into_a_path(cloned: ClonedVoice) -> None:
     assert is_id(cloned.provider_voice_id)
-    provider.delete(reference(cloned))
 
 
 def test_its_capabilities_fit_together(provider: Provider) -> None:
@@ -74,35 +82,24 @@ def test_its_stock_voices_are_each_there_once(provider: Provider) -> None:
         assert voice.gender in ("female", "male", "neutral", None)
 
 
-def test_a_clone_speaks(provider: Provider, sample: Audio) -> None:
-    require_cloning(provider)
-    cloned = quick_clone(provider, sample, "conformance1")
+def test_a_clone_speaks(provider: Provider, cloned: ClonedVoice) -> None:
     assert cloned.language in provider.capabilities().languages
     assert spoken(provider, reference(cloned)).size / SAMPLE_RATE > 1.0
-    provider.delete(reference(cloned))
 
 
-def test_a_clone_asked_for_twice_is_one_voice(provider: Provider, sample: Audio) -> None:
-    require_cloning(provider)
-    first, second = (quick_clone(provider, sample, "conformance2") for _ in range(2))
-    assert first.provider_voice_id == second.provider_voice_id
-    provider.delete(reference(first))
+def test_a_clone_asked_for_twice_is_one_voice(provider: Provider, sample: Audio, cloned: ClonedVoice) -> None:
+    assert quick_clone(provider, sample, "conformance-id").provider_voice_id == cloned.provider_voice_id
 
 
-def test_two_speakers_are_two_voices(provider: Provider, sample: Audio, other_sample: Audio) -> None:
-    require_cloning(provider)
-    one, other = quick_clone(provider, sample, "conformance3"), quick_clone(provider, other_sample, "conformance4")
-    assert (one.provider_voice_id, one.file) != (other.provider_voice_id, other.file)
-    assert not np.array_equal(spoken(provider, reference(one)), spoken(provider, reference(other)))
-    for cloned in (one, other):
-        provider.delete(reference(cloned))
+def test_two_speakers_are_two_voices(provider: Provider, other_sample: Audio, cloned: ClonedVoice) -> None:
+    other = quick_clone(provider, other_sample, "conformance4")
+    assert (cloned.provider_voice_id, cloned.file) != (other.provider_voice_id, other.file)
+    assert not np.array_equal(spoken(provider, reference(cloned)), spoken(provider, reference(other)))
+    provider.delete(reference(other))
 
 
-def test_a_clone_is_nobody_s_stock_voice(provider: Provider, sample: Audio) -> None:
-    require_cloning(provider)
-    cloned = quick_clone(provider, sample, "conformance5")
+def test_a_clone_is_nobody_s_stock_voice(provider: Provider, cloned: ClonedVoice) -> None:
     assert cloned.provider_voice_id not in {voice.voice_id for voice in provider.list_voices()}
-    provider.delete(reference(cloned))
 
 
 def test_a_voice_may_be_removed_twice(provider: Provider, sample: Audio) -> None:
