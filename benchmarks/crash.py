@@ -55,6 +55,8 @@ _STEPS = {
     ),
 }
 _PRICES = {"clone": 5.0, "instant": 2.0}
+_CHARGED_BEHIND = ("/v1/text-to-speech", "/v1/t2a_v2", "/v1/voices", "/v1/delete_voice")
+"""Calls whose answer may be followed by the charge before the kill arrives."""
 
 Double = ElevenLabsDouble | MiniMaxDouble
 
@@ -85,8 +87,8 @@ class Outcome:
 
     def is_right(self, case: Case) -> bool:
         voices = 1 if case.service == "clone" else 0
-        # A kill may come between the charge and the answer's last byte: nobody can tell then whether it arrived.
-        late = case.service == "instant" and case.step.split()[1] in ("/v1/voices", "/v1/delete_voice")
+        # A kill may come between the charge and the answer's last byte.
+        late = case.service == "instant" and case.step.split()[1] in _CHARGED_BEHIND
         allowed = {_PRICES[case.service]} if case.service == "clone" or self.answered else {0.0}
         if late and case.when == "answered":
             allowed = {0.0, _PRICES["instant"]}
