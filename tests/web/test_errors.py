@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeClient
 from tests.support.client import Client, error_of
+from voxport.web import health
 from voxport.web.health import Readiness
 
 WAV = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav"}
@@ -163,6 +164,20 @@ def test_readiness_is_looked_at_once_however_often_it_is_asked(client: Client) -
 
     asyncio.run(ask())
     assert looks == 1, "strangers ask too, and a look writes to the disk"
+
+
+def test_what_starts_is_looked_at_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_FRESH_SECONDS", 3_600.0)
+    looks = iter([False, True])
+
+    async def ask() -> None:
+        readiness = Readiness({"engine": lambda: next(looks)})
+        assert await readiness.results() == {"engine": "starting"}
+        async with asyncio.timeout(20):
+            while await readiness.results() != {"engine": "ok"}:
+                await asyncio.sleep(0.02)
+
+    asyncio.run(ask())
 
 
 def test_readiness_says_that_storage_fails_and_keeps_the_reason_for_the_log(make_client: MakeClient) -> None:
