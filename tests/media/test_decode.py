@@ -17,6 +17,7 @@ from voxport.errors import SampleUnusable, Unavailable
 from voxport.media.decode import SAMPLE_RATE, decode
 from voxport.media.encode import wav_bytes
 from voxport.media.ffmpeg import Limits, find_ffmpeg, run
+from voxport.media.selection import decode_speech
 
 Make = Callable[..., Path]
 
@@ -257,6 +258,17 @@ def test_a_file_is_blamed_for_what_it_did_and_not_for_what_the_machine_did(
         assert caught.value.details["reason"] in {expected, "not_media"}
     else:
         assert "right now" in caught.value.message
+
+
+@pytest.mark.parametrize("script", WAITS, ids=["stopped", "hangs"])
+def test_whoever_waits_for_a_decoder_that_hangs_waits_for_one(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(decode_module, "_WALL_SECONDS", 1.0)
+    ffmpeg = program(tmp_path, f": > {tmp_path}/started-$$\n{script}")  # it may write nothing into it
+    with pytest.raises(Unavailable):
+        decode_speech(make("a.wav"), ffmpeg=ffmpeg, max_seconds=60, min_speech_seconds=3)
+    assert len(list(tmp_path.glob("started-*"))) == 1
 
 
 def test_a_program_that_is_none_is_our_fault(tmp_path: Path, make: Make) -> None:

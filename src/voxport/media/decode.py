@@ -66,9 +66,7 @@ def decode(
             # A decoder may give a frame more than was asked for.
             limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=most + _SAMPLE_BYTES * rate),
         )
-    if _is_ours(finished):
-        _log.error("decoding was ended by the machine, exit code %d", finished.exit_code)
-        raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
+    _require_undisturbed(finished)
     if finished.exit_code != 0 or len(finished.stdout) < _SAMPLE_BYTES:
         reason = _reason(finished)
         _log.info("decoding failed: %s, exit code %d", reason, finished.exit_code)
@@ -81,7 +79,8 @@ def decode(
 
 
 def count_tracks(path: Path, *, ffmpeg: Path) -> int:
-    """How many audio tracks a file has; 0 also where it can't be read, which `decode` then says."""
+    """How many audio tracks a file has; 0 also where it can't be read, which `decode` then says. Raises as `decode`
+    does where the look took all of its time: whoever waits must not wait for a second one."""
     with path.open("rb") as source:
         finished = run(
             ffmpeg,
@@ -89,6 +88,9 @@ def count_tracks(path: Path, *, ffmpeg: Path) -> int:
             stdin=source,
             limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=0),
         )
+    _require_undisturbed(finished)
+    if finished.timed_out:
+        raise _unusable("too_slow")
     return len(set(_TRACK.findall(finished.messages)))
 
 
@@ -102,6 +104,13 @@ def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, 
         *("-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
         *("-ac", "1", "-ar", str(rate), *start, "-t", f"{max_seconds:.3f}", "-f", "f32le", "pipe:1"),
     ]
+
+
+def _require_undisturbed(finished: Finished) -> None:
+    """Raises Unavailable where the machine ended the decoder."""
+    if _is_ours(finished):
+        _log.error("decoding was ended by the machine, exit code %d", finished.exit_code)
+        raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
 
 
 def _is_ours(finished: Finished) -> bool:
