@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import wait_until
-from voxport.cli.serve import _lock, _tell_ending
+from voxport.cli.serve import _announce_ending, _lock
 from voxport.errors import Invalid
 from voxport.testing.live import running_command, running_gateway
 
 
 def test_one_that_is_ending_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = _lock(tmp_path)
-    _tell_ending(first)
+    _announce_ending(first)
     ending = threading.Timer(0.3, os.close, [first])
     ending.start()
     second = _lock(tmp_path)
@@ -32,7 +32,7 @@ def test_one_that_is_ending_is_waited_for(tmp_path: Path, capsys: pytest.Capture
 
 def test_one_that_does_not_end_is_not_waited_for_forever(tmp_path: Path) -> None:
     first = _lock(tmp_path)
-    _tell_ending(first)
+    _announce_ending(first)
     with pytest.raises(Invalid, match="--no-worker"):
         _lock(tmp_path, max_wait_seconds=0.2)
     os.close(first)
@@ -40,7 +40,7 @@ def test_one_that_does_not_end_is_not_waited_for_forever(tmp_path: Path) -> None
 
 def test_what_one_said_that_was_killed_while_ending_is_not_believed_of_the_next(tmp_path: Path) -> None:
     first = _lock(tmp_path)
-    _tell_ending(first)
+    _announce_ending(first)
     os.close(first)
     second = _lock(tmp_path)
     with pytest.raises(Invalid, match="--no-worker"):

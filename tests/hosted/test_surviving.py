@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -17,6 +18,26 @@ PROVIDERS = ["elevenlabs", "minimax"]
 
 def marks(home: House, provider: str) -> set[int]:
     return {voice.mark for voice in getattr(home, provider).voices.values()}
+
+
+def cloned_and_heard(home: House, count: int) -> dict[str, int | None]:
+    """So many clones of different speakers, each spoken with before the next is made: the marks heard, by voice_id."""
+    voices = (home.clone("elevenlabs", speaker=number) for number in range(count))
+    return {voice_id: home.heard(home.say(voice_id)) for voice_id in voices}
+
+
+def heard_at_once(home: House, voices: Iterable[str]) -> dict[str, int | None]:
+    """The marks that callers hear who speak with these voices at the same time."""
+    said: dict[str, int | None] = {}
+    threads = [
+        threading.Thread(target=lambda voice_id=voice_id: said.update({voice_id: home.heard(home.say(voice_id))}))
+        for voice_id in voices
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return said
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -97,41 +118,17 @@ def test_a_full_account_gives_back_the_voice_that_was_longest_not_used(home: Hou
 
 def test_more_voices_at_once_than_there_are_slots_wait_for_each_other(home: House) -> None:
     home.elevenlabs.account.voice_limit = 2
-    heard = {}
-    for number in range(5):
-        voice_id = home.clone("elevenlabs", speaker=number)
-        heard[voice_id] = home.heard(home.say(voice_id))
+    heard = cloned_and_heard(home, 5)
     home.elevenlabs.account.latency = 0.4
-    said: dict[str, int | None] = {}
-    threads = [
-        threading.Thread(target=lambda voice_id=voice_id: said.update({voice_id: home.heard(home.say(voice_id))}))
-        for voice_id in heard
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert said == heard
+    assert heard_at_once(home, heard) == heard
     assert len(home.elevenlabs.voices) == 2
 
 
 def test_no_caller_loses_the_slot_that_it_made_free(home: House) -> None:
     home.elevenlabs.account.voice_limit = 1
-    heard = {}
-    for number in range(4):
-        voice_id = home.clone("elevenlabs", speaker=number)
-        heard[voice_id] = home.heard(home.say(voice_id))
+    heard = cloned_and_heard(home, 4)
     home.elevenlabs.faults.add(Fault("/v1/voices/add", times=1_000, slow=0.4))
-    said: dict[str, int | None] = {}
-    threads = [
-        threading.Thread(target=lambda voice_id=voice_id: said.update({voice_id: home.heard(home.say(voice_id))}))
-        for voice_id in heard
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert said == heard
+    assert heard_at_once(home, heard) == heard
 
 
 def test_nobody_else_s_voice_is_given_back(home: House) -> None:

@@ -47,7 +47,7 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
         settings = settings.model_copy(update={"public_url": f"http://{shown}:{port}"})
     from voxport.serving import run_server
 
-    run_server(settings, listener, with_worker=not no_worker, on_stop=partial(_tell_ending, lock))
+    run_server(settings, listener, with_worker=not no_worker, on_stop=partial(_announce_ending, lock))
 
 
 @click.command()
@@ -105,7 +105,7 @@ def _is_taken(descriptor: int) -> bool:
     return True
 
 
-def _tell_ending(lock: int | None) -> None:
+def _announce_ending(lock: int | None) -> None:
     """Let the next server wait for this one. A disk that is full must not keep it from ending."""
     if lock is not None:
         with contextlib.suppress(OSError):
