@@ -8,15 +8,13 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from tests.support.client import Client
+from voxport.testing.doubles.server import PromptServer
 from voxport.web.protocol import Patience, server_config
 
 
@@ -47,16 +45,9 @@ def serving(client: Client, patience: Patience | None = None) -> Iterator[int]:
     """The client's gateway on a port of 127.0.0.1, as `voxport serve` serves it."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     config = server_config(client.app, client.gateway.settings, patience=patience, lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        wait_until(lambda: server.started, seconds=20, what="the server's start")
+    server = PromptServer(config, grace_seconds=20)
+    with server.running(listener):
         yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listener.close()
 
 
 def wait_until(condition: Any, *, seconds: float, what: str) -> None:

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import httpcore2
@@ -34,9 +35,15 @@ def reads_within(seconds: float) -> Iterator[None]:
 
 def bounded_transport(limits: httpx2.Limits) -> httpx2.HTTPTransport:
     """The transport of a client, without proxies."""
-    transport = httpx2.HTTPTransport(limits=limits, trust_env=False)
+    transport = httpx2.HTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
     transport._pool._network_backend = _Backend()
     return transport
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates are believed. To read the machine's list takes 20 ms and more, for each client anew."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class _Backend(httpcore2.NetworkBackend):

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _SECONDS: Final = 20.0  # for its start, and for its end
+_GRACE_SECONDS: Final = 0.1
+"""For answers that are under way when a double ends: one that hangs ends with it."""
 _CONNECTIONS: Final[dict[tuple[str, int], asyncio.Transport]] = {}
 """By the client's address: an ASGI application has no other way to hang up."""
 
@@ -23,23 +25,12 @@ _CONNECTIONS: Final[dict[tuple[str, int], asyncio.Transport]] = {}
 def served(app: ASGIApp) -> Iterator[str]:
     """The address of `app`, served by a thread of this process until the end of the block."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, http=_Protocol, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+    server = PromptServer(
+        uvicorn.Config(app, http=_Protocol, lifespan="off", log_config=None, access_log=False),
+        grace_seconds=_GRACE_SECONDS,
     )
-    server = _Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    until = time.monotonic() + _SECONDS
-    try:
-        while not server.started:
-            if time.monotonic() > until:
-                raise RuntimeError("the double did not start")
-            time.sleep(0.01)
+    with server.running(listener):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.end()
-        thread.join(_SECONDS)
-        listener.close()
 
 
 def hang_up(scope: Scope) -> None:
@@ -49,20 +40,41 @@ def hang_up(scope: Scope) -> None:
         transport.abort()
 
 
-class _Server(uvicorn.Server):
-    """Waits to be ended, in place of looking ten times a second: many live for one test."""
+class PromptServer(uvicorn.Server):
+    """Starts and ends without uvicorn's fixed pauses (0.1 s of each turn of its loop, 0.1 s of its end): many live for
+    one test. `grace_seconds` is how long its end waits for answers that are under way."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, grace_seconds: float) -> None:
         super().__init__(config)
+        self._grace_seconds = grace_seconds
+        self._is_up = threading.Event()
         self._ended = threading.Event()
         self._wake: Callable[[], object] = lambda: None
 
-    def end(self) -> None:
+    @contextlib.contextmanager
+    def running(self, listener: socket.socket) -> Iterator[None]:
+        """In a thread of its own, until the end of the block. Raises RuntimeError where it does not start."""
+        thread = threading.Thread(target=self.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            if not self._is_up.wait(_SECONDS):
+                raise RuntimeError("the server did not start")
+            yield
+        finally:
+            self._end()
+            thread.join(_SECONDS)
+            listener.close()
+
+    def _end(self) -> None:
         """From any thread."""
         self._ended.set()
         self.should_exit = True
         with contextlib.suppress(RuntimeError):  # its loop is closed already
             self._wake()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._is_up.set()
 
     async def main_loop(self) -> None:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
@@ -70,6 +82,17 @@ class _Server(uvicorn.Server):
         await self.on_tick(0)
         if not self._ended.is_set():
             await ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        until = time.monotonic() + self._grace_seconds
+        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < until:
+            await asyncio.sleep(0.005)
+        for task in list(self.server_state.tasks):
+            task.cancel()
 
 
 class _Protocol(H11Protocol):
