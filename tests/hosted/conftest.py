@@ -8,6 +8,15 @@ import pytest
 
 from tests.conftest import MakeGateway
 from tests.support.hosted import House, house
+from voxport.providers import upstream
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_pauses() -> Iterator[None]:
+    """A free question that was not answered is asked again at once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upstream, "_PAUSES", (0.0, 0.0))
+        yield
 
 
 @pytest.fixture

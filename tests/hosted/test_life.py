@@ -66,17 +66,19 @@ def test_the_hold_of_a_job_that_times_out_in_a_paid_call_is_kept_until_nobody_ca
 ) -> None:
     with house(make_gateway()) as home:
         double = getattr(home, provider)
-        double.faults.add(Fault(MAKING[provider], slow=2.0))
-        job_id, ended = queue_clone(home, provider), threading.Event()
+        answer, ended = threading.Event(), threading.Event()
+        double.faults.add(Fault(MAKING[provider], until=answer))
+        job_id = queue_clone(home, provider)
         worker = worked_on(home, job_id, ended)
-        wait_until(lambda: ("POST", MAKING[provider]) in double.requests, seconds=20, what="the paid call")
+        wait_until(lambda: ("POST", MAKING[provider]) in double.requests, seconds=60, what="the paid call")
         with home.gateway.database.transaction() as tx:
             tx.execute(update(Job).where(Job.id == job_id).values(started_at=now() - timedelta(days=1)))
         assert _time_out_jobs(home.gateway, Runner(home.gateway.jobs, home.gateway.handlers)) == 1
         job = home.client.get(f"/v2/jobs/{job_id}").json()
         assert (job["status"], job["error"]["code"]) == ("failed", "job_timeout")
         assert home.held() == 5, "the provider may be billing it"
-        worker.join(20)
+        answer.set()
+        worker.join(60)
         assert ended.is_set()
         home.clock.turn(seconds=901)
         home.tidy()
@@ -102,13 +104,13 @@ def test_the_hold_of_a_job_that_times_out_between_two_calls_comes_back_at_once(m
 def test_a_part_that_the_provider_refused_is_spoken_later_and_none_twice(
     make_gateway: MakeGateway, provider: str
 ) -> None:
-    with house(make_gateway(), patience=0.5) as home:
+    with house(make_gateway()) as home:
         voice_id, double = home.clone(provider), getattr(home, provider)
         double.spoken.clear()
         double.requests.clear()
-        text = "The ferry leaves the island at seven in the morning. " * 150
+        text = "The ferry leaves the island at seven in the morning. " * 45  # two parts
         double.faults.add(Fault(SPEECH[provider], status=503, body={}, spared=1))
-        job = home.run(home.client.post(TTS, {"text": text, "voice_id": voice_id}, headers=LATER), pauses=(0.1, 0.1))
+        job = home.run(home.client.post(TTS, {"text": text, "voice_id": voice_id}, headers=LATER), pauses=(0.0, 0.0))
         assert job["status"] == "completed", job
         parts = len(double.spoken)
         assert parts >= 2

@@ -40,26 +40,27 @@ def asked(home: House, port: int) -> Iterator[socket.socket]:
 
 def test_a_stream_that_is_left_before_its_first_sound_frees_its_place_and_its_place_in_the_line(home: House) -> None:
     gate = home.client.app.state.gates.of("elevenlabs")
-    begun, answered = threading.Event(), threading.Event()
+    begun, answered, go_on = threading.Event(), threading.Event(), threading.Event()
 
     def watch(request: Request, when: str) -> None:
         if request.url.path.startswith(SPEECH):
             (begun if when == "before" else answered).set()
 
     home.elevenlabs.watch = watch
-    home.elevenlabs.faults.add(Fault(SPEECH, slow=4.0))
+    home.elevenlabs.faults.add(Fault(SPEECH, until=go_on))
     with serving(home.client) as port:
         with asked(home, port):
-            assert begun.wait(20)
+            assert begun.wait(60)
             assert gate.free == 0
             held = home.held()
             with asked(home, port):
-                wait_until(lambda: home.held() > held, seconds=10, what="the hold of the one in the line")
-            wait_until(lambda: home.held() == held, seconds=10, what="the release of what left the line")
-        wait_until(lambda: gate.free == 1, seconds=10, what="the place")
+                wait_until(lambda: home.held() > held, seconds=60, what="the hold of the one in the line")
+            wait_until(lambda: home.held() == held, seconds=60, what="the release of what left the line")
+        wait_until(lambda: gate.free == 1, seconds=60, what="the place")
         assert home.held() == held, "the call that the provider bills goes on"
         assert not answered.is_set(), "the place is free while the provider is still asked"
-        wait_until(lambda: home.held() == 0, seconds=20, what="the end of the call")
+        go_on.set()
+        wait_until(lambda: home.held() == 0, seconds=60, what="the end of the call")
     calls = [path for _, path in home.elevenlabs.requests if path.startswith(SPEECH)]
     assert len(calls) == 1, "nothing is spoken for who left the line"
     (row,) = [one for one in home.client.get("/v2/billing/ledger").json()["data"] if one["kind"] == "capture"]

@@ -113,16 +113,17 @@ class House:
 
 
 @contextlib.contextmanager
-def house(gateway: Gateway, *, credits: str = "100", patience: float = 20.0) -> Iterator[House]:
-    """The gateway, its providers and a customer. `patience` is how long a call waits for its turn, in seconds."""
+def house(gateway: Gateway, *, credits: str = "100", patience: float = 120.0) -> Iterator[House]:
+    """The gateway, its providers and a customer. `patience` is how long a call waits for its turn, in seconds. A voice
+    whose making was not answered is looked for three times, without a pause between."""
     said("Made once, so that no first call waits for it.", 0)
     clock, local = Clock(), ToneProvider(stock=[])
     elevenlabs, minimax = ElevenLabsDouble(clock=clock), MiniMaxDouble(clock=clock)
     elevenlabs.account.keys = {ELEVENLABS_KEY: ALL_SCOPES}
     minimax.account.keys = {MINIMAX_KEY}
-    limits = {"tag": "t1", "max_text_length": 5_000, "patience": patience, "read_seconds": 5.0}
+    limits = {"tag": "t1", "max_text_length": 5_000, "patience": patience, "read_seconds": 120.0}
     with served(elevenlabs.app) as eleven_url, served(minimax.app) as mini_url:
-        eleven = ElevenLabs(ELEVENLABS_KEY, base_url=eleven_url, looks=(0.0, 0.1, 0.2), **limits)  # type: ignore[arg-type]
+        eleven = ElevenLabs(ELEVENLABS_KEY, base_url=eleven_url, looks=(0.0, 0.0, 0.0), **limits)  # type: ignore[arg-type]
         mini = MiniMax(MINIMAX_KEY, base_url=mini_url, **limits)  # type: ignore[arg-type]
         joined = rejoined(
             gateway,

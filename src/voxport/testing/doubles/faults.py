@@ -28,6 +28,8 @@ class Fault:
 
     - `slow`: seconds before the answer
     - `hang`: no answer for ten minutes
+    - `until`: no answer before this is set, and for ten minutes at most
+    - `dropped`: the connection is closed, and nothing is done
     - `status`, `body`, `headers`, `content_type`: this answer, and nothing is done
     - `lost`: the work is done, and the connection closed before the answer
     - `reset`: the connection is closed in the middle of the answer's body
@@ -47,6 +49,8 @@ class Fault:
     method: str | None = None
     slow: float = 0.0
     hang: bool = False
+    until: threading.Event | None = None
+    dropped: bool = False
     status: int | None = None
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -136,6 +140,10 @@ async def before(fault: Fault | None) -> Response | None:
         await anyio.sleep(_HANG_SECONDS)
     if fault.slow:
         await anyio.sleep(fault.slow)
+    if fault.until is not None:
+        await _set(fault.until)
+    if fault.dropped:
+        return Broken(Response(), 0.0)
     return fault.answer() if fault.status is not None else None
 
 
@@ -162,6 +170,12 @@ async def after(fault: Fault | None, response: Response) -> Response:
         kept = {name: value for name, value in response.headers.items() if name != "content-length"}
         return StreamingResponse(_dripping(content, fault.drip), response.status_code, headers=kept)
     return response
+
+
+async def _set(event: threading.Event) -> None:
+    with anyio.move_on_after(_HANG_SECONDS):
+        while not event.is_set():
+            await anyio.sleep(0.01)
 
 
 async def _dripping(content: bytes, seconds: float) -> AsyncIterator[bytes]:
