@@ -100,18 +100,18 @@ def test_a_voice_that_is_deleted_while_it_is_made_again_leaves_nothing(home: Hou
 
     def make() -> None:
         making.set()
-        assert deleting.wait(10)
+        assert deleting.wait(60)
 
     def remove() -> None:
         deleting.set()
-        assert made.wait(10)
+        assert made.wait(60)
 
     before(home, "elevenlabs", "clone", make)
     before(home, "minimax", "delete", remove)
     speaking = threading.Thread(target=lambda: home.say(voice_id, provider="elevenlabs"))
     removing = threading.Thread(target=lambda: home.client.delete(f"/v1/voices/{voice_id}"))
     speaking.start()
-    assert making.wait(10)
+    assert making.wait(60)
     removing.start()
     speaking.join()
     made.set()
@@ -236,7 +236,7 @@ def test_a_process_that_ends_waits_for_the_part_that_is_paid_for_and_begins_none
             begun.set()
 
     threading.Thread(target=speak, daemon=True).start()
-    assert speaking.wait(10)
+    assert speaking.wait(60)
     start = time.monotonic()
     parts.drain(0.2)
     assert time.monotonic() - start >= 0.2, "it waits so long at most"

@@ -119,7 +119,7 @@ def test_a_full_account_gives_back_the_voice_that_was_longest_not_used(home: Hou
 def test_more_voices_at_once_than_there_are_slots_wait_for_each_other(home: House) -> None:
     home.elevenlabs.account.voice_limit = 2
     heard = cloned_and_heard(home, 5)
-    home.elevenlabs.account.latency = 0.4
+    home.elevenlabs.account.latency = 0.1
     assert heard_at_once(home, heard) == heard
     assert len(home.elevenlabs.voices) == 2
 
@@ -127,7 +127,7 @@ def test_more_voices_at_once_than_there_are_slots_wait_for_each_other(home: Hous
 def test_no_caller_loses_the_slot_that_it_made_free(home: House) -> None:
     home.elevenlabs.account.voice_limit = 1
     heard = cloned_and_heard(home, 4)
-    home.elevenlabs.faults.add(Fault("/v1/voices/add", times=1_000, slow=0.4))
+    home.elevenlabs.faults.add(Fault("/v1/voices/add", times=1_000, slow=0.1))
     assert heard_at_once(home, heard) == heard
 
 
