@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 from starlette.types import Receive, Scope, Send
@@ -13,7 +14,8 @@ from tests.support.client import error_of, open_client
 from tests.support.hosted import CLONE, House
 from tests.support.providers import Humming, ToneProvider, hum
 from voxport.billing.verify import verify
-from voxport.providers.base import Audio, ClonedVoice, Kept, Progress, StockVoice
+from voxport.errors import ProviderFailed
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, Kept, Progress, StockVoice
 from voxport.providers.ids import is_id, is_stock_id, language_code, plain_text, trace_id
 from voxport.testing.doubles import Fault
 from voxport.voices.models import VoiceBinding
@@ -46,18 +48,36 @@ def no_other_path(home: House, strayed: list[tuple[str, str]]) -> None:
     }
 
 
-def test_a_clone_whose_id_can_not_be_used_fails_and_costs_nothing(home: House, strayed: list[tuple[str, str]]) -> None:
-    for answered in HOSTILE:
-        body = {"voice_id": answered, "requires_verification": False}
-        home.elevenlabs.faults.add(Fault("/v1/voices/add", method="POST", replace=body))
-        job = home.run(home.client.post(CLONE, {"audioUrl": home.upload(), "provider": "elevenlabs"}))
-        assert (job["status"], job["error"]["code"]) == ("failed", "provider_failed")
-        no_other_path(home, strayed)
-        home.tidy()  # the voice that was made is found by its name, and is listed with an id that can be used
-        assert not home.elevenlabs.voices
-        home.elevenlabs.requests.clear()
+@pytest.mark.parametrize("answered", ["../../v1/user/subscription", "x\r\ny"])
+def test_a_clone_whose_id_can_not_be_used_fails_and_costs_nothing(
+    home: House, strayed: list[tuple[str, str]], answered: str
+) -> None:
+    home.elevenlabs.faults.add(Fault("/v1/voices/add", method="POST", replace=made_as(answered)))
+    job = home.run(home.client.post(CLONE, {"audioUrl": home.upload(), "provider": "elevenlabs"}))
+    assert (job["status"], job["error"]["code"]) == ("failed", "provider_failed")
+    no_other_path(home, strayed)
+    home.tidy()  # the voice that was made is found by its name, and is listed with an id that can be used
+    assert not home.elevenlabs.voices
     assert home.client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert verify(home.gateway.database) == []
+
+
+def test_no_id_that_can_not_be_used_is_taken_or_asked_for(home: House, strayed: list[tuple[str, str]]) -> None:
+    one, sample = home.gateway.providers.get("elevenlabs"), np.full(SAMPLE_RATE, 0.1, np.float32)
+    for number, answered in enumerate(HOSTILE):
+        home.elevenlabs.faults.add(Fault("/v1/voices/add", method="POST", replace=made_as(answered)))
+        with pytest.raises(ProviderFailed):
+            one.clone(sample, voice_id=f"voice{number}", quick=False, progress=lambda _: None)
+        no_other_path(home, strayed)
+        assert len(home.elevenlabs.voices) == 1
+        one.forget(f"voice{number}")
+        assert not home.elevenlabs.voices
+        home.elevenlabs.requests.clear()
+
+
+def made_as(voice_id: str) -> dict[str, Any]:
+    """What ElevenLabs answers when a voice was made."""
+    return {"voice_id": voice_id, "requires_verification": False}
 
 
 def test_an_instant_clone_whose_id_can_not_be_used_fails_and_costs_nothing(

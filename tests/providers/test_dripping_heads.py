@@ -23,7 +23,7 @@ DRIPS = {
 
 @contextlib.contextmanager
 def dripping(first: bytes, drop: bytes, last: bytes) -> Iterator[str]:
-    """A server whose answer takes eight seconds."""
+    """A server whose answer takes two minutes."""
     ended = threading.Event()
 
     def serve(listener: socket.socket) -> None:
@@ -32,8 +32,8 @@ def dripping(first: bytes, drop: bytes, last: bytes) -> Iterator[str]:
             with connection:
                 connection.recv(65_536)
                 connection.sendall(first)
-                until = time.monotonic() + 8
-                while time.monotonic() < until and not ended.wait(0.1):
+                until = time.monotonic() + 120
+                while time.monotonic() < until and not ended.wait(0.05):
                     connection.sendall(drop)
                 connection.sendall(last)
 
@@ -47,10 +47,10 @@ def dripping(first: bytes, drop: bytes, last: bytes) -> Iterator[str]:
 
 @pytest.mark.parametrize("what", DRIPS)
 def test_an_answer_of_which_nothing_whole_comes_is_lost(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    monkeypatch.setattr(module, "_WHOLE_SECONDS", 0.5)
-    monkeypatch.setattr(module, "_WRITE_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_WHOLE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_WRITE_SECONDS", 0.2)
     with dripping(*DRIPS[what]) as url:
-        upstream = Upstream(url, {}, read_seconds=5.0)
+        upstream = Upstream(url, {}, read_seconds=120.0)
         with pytest.raises(AnswerLost):
             upstream.ask("POST", "/")
         upstream.close()

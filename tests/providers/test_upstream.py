@@ -21,7 +21,7 @@ def double() -> ElevenLabsDouble:
 @pytest.fixture
 def upstream(double: ElevenLabsDouble) -> Iterator[Upstream]:
     with served(double.app) as url:
-        opened = Upstream(url, {"xi-api-key": "xi-good"}, read_seconds=1.0)
+        opened = Upstream(url, {"xi-api-key": "xi-good"}, read_seconds=120.0)
         yield opened
         opened.close()
 
@@ -42,11 +42,14 @@ def test_nobody_there_means_that_nothing_was_sent() -> None:
     assert list(behind(nothing.value)) == []
 
 
-@pytest.mark.parametrize("fault", [Fault(lost=True), Fault(reset=True), Fault(hang=True)])
+@pytest.mark.parametrize(
+    "fault", [Fault(lost=True), Fault(reset=True), Fault(hang=True)], ids=["lost", "reset", "hang"]
+)
 def test_a_broken_answer_is_lost(double: ElevenLabsDouble, upstream: Upstream, fault: Fault) -> None:
     double.faults.add(fault)
+    more = {"timeout": 0.2} if fault.hang else {}
     with pytest.raises(AnswerLost) as lost:
-        upstream.ask("GET", PATH)
+        upstream.ask("GET", PATH, **more)
     assert list(behind(lost.value)) == []
     assert upstream.ask("GET", PATH).status == 200
 
