@@ -13,7 +13,7 @@ from voxport.errors import ProviderBusy
 from voxport.providers.limiter import Limiter
 
 
-def limiter(*, most: int = 64, start: int = 4, patience: float = 10.0) -> Limiter:
+def limiter(*, most: int = 64, start: int = 4, patience: float = 120.0) -> Limiter:
     return Limiter("ElevenLabs", most=most, start=start, patience=patience)
 
 

@@ -12,6 +12,7 @@ from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, served
 from voxport.testing.doubles.speech import encoded
 
 ELEVEN_KEY, MINIMAX_KEY = "xi-good", "sk-api-good"
+TRUSTED = httpx2.create_ssl_context()  # read once: no test speaks TLS
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def eleven(elevenlabs: ElevenLabsDouble) -> Iterator[httpx2.Client]:
     """A client of the ElevenLabs double with a good key."""
     with (
         served(elevenlabs.app) as url,
-        httpx2.Client(base_url=url, headers={"xi-api-key": ELEVEN_KEY}, timeout=30) as client,
+        httpx2.Client(base_url=url, headers={"xi-api-key": ELEVEN_KEY}, timeout=300, verify=TRUSTED) as client,
     ):
         yield client
 
@@ -38,7 +39,10 @@ def minimax() -> MiniMaxDouble:
 def mini(minimax: MiniMaxDouble) -> Iterator[httpx2.Client]:
     """A client of the MiniMax double with a good key."""
     headers = {"Authorization": f"Bearer {MINIMAX_KEY}"}
-    with served(minimax.app) as url, httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+    with (
+        served(minimax.app) as url,
+        httpx2.Client(base_url=url, headers=headers, timeout=300, verify=TRUSTED) as client,
+    ):
         yield client
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.support.listening import decoded
+from tests.support.server import wait_until
 from tests.testing.conftest import recording
 from voxport.testing.doubles import ElevenLabsDouble, Fault, told
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
@@ -253,24 +255,30 @@ def test_an_account_without_credits_says_so_in_either_way(
 def test_one_too_many_at_once_is_refused_without_saying_when_to_come_again(
     elevenlabs: ElevenLabsDouble, eleven: httpx2.Client
 ) -> None:
-    elevenlabs.account.concurrency, elevenlabs.account.latency = 2, 1.5
-    speak(eleven)
-    answers = together(eleven, 4)
-    assert sorted(one.status_code for one in answers) == [200, 200, 429, 429]
-    refused = next(one for one in answers if one.status_code == 429)
-    assert detail(refused)["status"] == "too_many_concurrent_requests"
-    assert "retry-after" not in refused.headers
+    elevenlabs.account.concurrency, elevenlabs.account.go_on = 2, threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(speak, eleven) for _ in range(4)]
+        wait_until(lambda: sum(one.done() for one in calls) == 2, seconds=60, what="the refusals")
+        refused = [one.result() for one in calls if one.done()]
+        elevenlabs.account.go_on.set()
+    assert sorted(one.result().status_code for one in calls) == [200, 200, 429, 429]
+    for answer in refused:
+        assert detail(answer)["status"] == "too_many_concurrent_requests"
+        assert "retry-after" not in answer.headers
 
 
 def test_an_account_that_queues_lets_them_wait(elevenlabs: ElevenLabsDouble, eleven: httpx2.Client) -> None:
-    elevenlabs.account.concurrency, elevenlabs.account.latency, elevenlabs.account.queues = 2, 0.3, True
-    elevenlabs.account.tells_concurrency = True
-    speak(eleven)
-    start = time.monotonic()
-    answers = together(eleven, 4)
+    elevenlabs.account.concurrency, elevenlabs.account.queues = 2, True
+    elevenlabs.account.tells_concurrency, elevenlabs.account.go_on = True, threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(speak, eleven) for _ in range(4)]
+        wait_until(lambda: len(elevenlabs.requests) == 4, seconds=60, what="all of them")
+        assert not any(one.done() for one in calls)
+        elevenlabs.account.go_on.set()
+    answers = [one.result() for one in calls]
     assert [one.status_code for one in answers] == [200] * 4
-    assert time.monotonic() - start > 0.6
     assert {one.headers["maximum-concurrent-requests"] for one in answers} == {"2"}
+    assert {int(one.headers["current-concurrent-requests"]) for one in answers} <= {1, 2}
 
 
 def test_faults_come_once_and_are_gone(elevenlabs: ElevenLabsDouble, eleven: httpx2.Client) -> None:
@@ -304,10 +312,10 @@ def test_a_stream_can_break_end_early_be_slow_or_hang(elevenlabs: ElevenLabsDoub
         eleven.post(path, params={"output_format": "pcm_24000"}, json={"text": TEXT})
     elevenlabs.faults.add(Fault("/v1/text-to-speech", truncate=0.25))
     assert len(speak(eleven, output_format="pcm_24000").content) == len(whole) // 4
-    elevenlabs.faults.add(Fault("/v1/text-to-speech", slow=0.4))
+    elevenlabs.faults.add(Fault("/v1/text-to-speech", slow=0.1))
     start = time.monotonic()
     speak(eleven)
-    assert time.monotonic() - start >= 0.4
+    assert time.monotonic() - start >= 0.1
     elevenlabs.faults.add(Fault("/v1/text-to-speech", hang=True))
     with pytest.raises(httpx2.ReadTimeout):
         eleven.post(f"/v1/text-to-speech/{RACHEL}", json={"text": TEXT}, timeout=0.3)
@@ -337,20 +345,3 @@ def test_a_dub_is_too_early_until_it_is_ready(elevenlabs: ElevenLabsDouble, elev
     assert eleven.get(f"/v1/dubbing/{dubbing_id}").json()["status"] == "dubbed"
     assert eleven.get(audio).headers["content-type"] == "audio/mpeg"
     assert eleven.get(f"/v1/dubbing/{UNKNOWN}/audio/es").status_code == 404
-
-
-def together(client: httpx2.Client, count: int) -> list[httpx2.Response]:
-    """So many syntheses at once."""
-    answers: list[httpx2.Response] = []
-    start = threading.Barrier(count)
-
-    def call() -> None:
-        start.wait()
-        answers.append(speak(client))
-
-    threads = [threading.Thread(target=call) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers

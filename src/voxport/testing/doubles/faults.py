@@ -141,7 +141,7 @@ async def before(fault: Fault | None) -> Response | None:
     if fault.slow:
         await anyio.sleep(fault.slow)
     if fault.until is not None:
-        await _set(fault.until)
+        await until_set(fault.until)
     if fault.dropped:
         return Broken(Response(), 0.0)
     return fault.answer() if fault.status is not None else None
@@ -172,7 +172,8 @@ async def after(fault: Fault | None, response: Response) -> Response:
     return response
 
 
-async def _set(event: threading.Event) -> None:
+async def until_set(event: threading.Event) -> None:
+    """Wait for the event, for ten minutes at most."""
     with anyio.move_on_after(_HANG_SECONDS):
         while not event.is_set():
             await anyio.sleep(0.01)

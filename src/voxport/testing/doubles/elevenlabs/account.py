@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,6 +40,8 @@ class ElevenLabsAccount:
     quota_status: int = 401
     latency: float = 0.0
     """Seconds that a synthesis takes."""
+    go_on: threading.Event | None = None
+    """No synthesis is done before this is set."""
     requires_verification: bool = False
     library_voice_match: dict[str, str] | None = None
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from voxport.testing.doubles.elevenlabs import wire
 from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, State
-from voxport.testing.doubles.faults import spoiled
+from voxport.testing.doubles.faults import spoiled, until_set
 from voxport.testing.doubles.serving import Refused
 from voxport.testing.doubles.speech import encoded, said
 
@@ -82,6 +82,8 @@ class Speech:
         async with self._place as running:
             self._pay(len(body.text))
             await anyio.sleep(self._state.account.latency)
+            if self._state.account.go_on is not None:
+                await until_set(self._state.account.go_on)
             codec, rate, *rest = wanted.split("_")
             speed = (body.voice_settings.speed if body.voice_settings else None) or 1.0
 
