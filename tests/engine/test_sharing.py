@@ -6,14 +6,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from voxport.engine import SAMPLE_RATE, Chunk, EngineProcess, EngineUnavailable
 from voxport.engine.arrays import Floats
+from voxport.engine.connection import Connection
+from voxport.engine.protocol import Header
 
 pytestmark = pytest.mark.slow
 
@@ -22,15 +24,11 @@ SHORT = "The old boat drifted by."
 
 
 @pytest.fixture(scope="module")
-def shared() -> EngineProcess:
-    """A process that no test kills."""
-    return EngineProcess()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def closed(shared: EngineProcess) -> object:
-    yield
-    shared.close()
+def shared() -> Iterator[EngineProcess]:
+    """Where a test ends the process, the next call starts another."""
+    process = EngineProcess(threads=1)
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,68 @@ class GaveUp(Exception):
     pass
 
 
-def eventually(true: Callable[[], bool], seconds: float = 60) -> None:
+class Server:
+    """The one thread that serves `process`: what it sends to the engine and what is answered, in that order. It calls
+    `on_send` before it sends a call, and `on_pause` where a call lets others in, and goes on when they return: a test
+    needs to be quicker than nobody."""
+
+    def __init__(self, process: EngineProcess, patch: pytest.MonkeyPatch) -> None:
+        self.sent: list[str] = []
+        self.answered: list[str] = []
+        self.answered_at_step: list[int] = []
+        """How many calls had been answered when each step of a fit was told."""
+        self.on_send: Callable[[str], None] = lambda call: None
+        self.on_pause: Callable[[], None] = lambda: None
+        self._process = process
+        exchange = Connection.exchange
+
+        def watched(
+            connection: Connection,
+            header: Header,
+            body: bytes,
+            *,
+            timeout: float,
+            progress: Callable[[float, bytes], None],
+            pause: Callable[[], None],
+        ) -> tuple[Header, bytes]:
+            def on_progress(done: float, state: bytes) -> None:
+                if state:
+                    self.answered_at_step.append(len(self.answered))
+                progress(done, state)
+
+            def paused() -> None:
+                self.on_pause()
+                pause()
+
+            call = str(header["call"])
+            self.sent.append(call)
+            self.on_send(call)
+            answer = exchange(connection, header, body, timeout=timeout, progress=on_progress, pause=paused)
+            self.answered.append(call)
+            return answer
+
+        patch.setattr(Connection, "exchange", watched)
+
+    def until_waiting(self, calls: int) -> None:
+        eventually(lambda: len(self._process._calls) == calls)
+
+    def hold_first_until_waiting(self, calls: int) -> None:
+        """The first call is not sent before so many others wait."""
+        self.on_send = lambda _: self.until_waiting(calls) if len(self.sent) == 1 else None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the caller of the outer call has given up."""
+        return self._process._served[0].abandoned
+
+
+@pytest.fixture
+def server(shared: EngineProcess, chunk: Chunk, recording: Floats, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """From here on: the calls for `chunk` and `recording` were answered."""
+    return Server(shared, monkeypatch)
+
+
+def eventually(true: Callable[[], bool], seconds: float = 100) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came to be"
@@ -55,28 +114,21 @@ def eventually(true: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def test_a_check_of_a_recording_is_served_after_one_chunk_of_a_long_text(
-    shared: EngineProcess, chunk: Chunk, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
 ) -> None:
-    order: list[str] = []
     clips = [recording[start : start + SAMPLE_RATE] for start in range(0, 2 * SAMPLE_RATE, SAMPLE_RATE // 2)]
-
-    def speak(number: int) -> None:
-        shared.speak(chunk, "af_heart", caller="a long text")
-        order.append(f"chunk {number}")
-
-    def check() -> None:
-        assert shared.embed_each(clips).shape == (len(clips), 256)
-        order.append("check")
-
-    with ThreadPoolExecutor(5) as pool:
-        calls = []
-        for number in range(4):
-            calls.append(pool.submit(speak, number))
-            eventually(lambda number=number: len(shared._calls) == number)  # type: ignore[misc]
-        calls.append(pool.submit(check))
-        for call in calls:
-            call.result(120)
-    assert order[:2] == ["chunk 0", "check"]
+    server.hold_first_until_waiting(3)
+    with ThreadPoolExecutor(4) as pool:
+        chunks = [pool.submit(shared.speak, chunk, "af_heart", caller="a long text")]
+        eventually(lambda: server.sent == ["speak"])
+        for waiting in (1, 2):
+            chunks.append(pool.submit(shared.speak, chunk, "af_heart", caller="a long text"))
+            server.until_waiting(waiting)
+        check = pool.submit(shared.embed_each, clips)
+        assert check.result(300).shape == (len(clips), 256)
+        for one in chunks:
+            one.result(300)
+    assert server.sent == ["speak", "embed", "speak", "speak"]
 
 
 def test_clips_are_embedded_together_as_each_by_itself(shared: EngineProcess, recording: Floats) -> None:
@@ -84,119 +136,132 @@ def test_clips_are_embedded_together_as_each_by_itself(shared: EngineProcess, re
     np.testing.assert_array_equal(shared.embed_each(clips), np.stack([shared.embed(clip) for clip in clips]))
 
 
-def test_speech_is_served_between_the_steps_of_a_fit(shared: EngineProcess, chunk: Chunk, recording: Floats) -> None:
+def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+) -> None:
+    server.hold_first_until_waiting(2)
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(shared.speak, chunk, "af_heart")]
+        eventually(lambda: server.sent == ["speak"])
+        enrolment = pool.submit(shared.enrol, recording, quick=True)
+        server.until_waiting(1)
+        calls.append(pool.submit(shared.speak, chunk, "af_heart"))
+        assert enrolment.result(300)
+        for call in calls:
+            call.result(300)
+    assert server.sent == ["speak", "enrol", "speak"]
+    assert server.answered == ["speak", "speak", "enrol"]
+
+
+def test_speech_is_served_between_the_steps_of_a_fit(
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+) -> None:
     expected = shared.speak(chunk, "af_heart")
-    spoken: list[Floats] = []
-    steps_after: list[float] = []
+    speeches: list[Future[Floats]] = []
+    told: list[float] = []
 
-    def speak() -> None:
-        spoken.extend(shared.speak(chunk, "af_heart", caller="speech") for _ in range(2))
-
-    speaking = threading.Thread(target=speak)
+    def on_pause() -> None:
+        if server.answered_at_step and not speeches:
+            speeches.extend(pool.submit(shared.speak, chunk, "af_heart") for _ in range(2))
+            server.until_waiting(2)
 
     def tell(progress: float, state: bytes) -> None:
-        if state and not speaking.ident:
-            speaking.start()
-        if state and len(spoken) == 2:
-            steps_after.append(progress)
+        if state:
+            told.append(progress)
+        if len(told) == 2:
             raise GaveUp  # the fit has gone on after the speech: the rest of it shows nothing more
 
-    with pytest.raises(GaveUp):
-        shared.enrol(recording, tell=tell)
-    speaking.join()
-    assert len(spoken) == 2 and steps_after[0] < 0.9
-    for audio in spoken:
-        np.testing.assert_array_equal(audio, expected)
+    with ThreadPoolExecutor(2) as pool:
+        server.on_pause = on_pause
+        with pytest.raises(GaveUp):
+            shared.enrol(recording, tell=tell)
+        for one in speeches:
+            np.testing.assert_array_equal(one.result(300), expected)
+    assert server.sent == ["speak", "enrol", "speak", "speak"]
+    assert server.answered_at_step[:2] == [1, 3]
+    assert told[-1] < 0.9
 
 
-def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
-    shared: EngineProcess, chunk: Chunk, recording: Floats
+def test_a_fit_that_is_given_up_takes_no_speech_along(
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
 ) -> None:
-    order: list[str] = []
+    speeches: list[Future[Floats]] = []
+    is_served = threading.Event()
 
-    def serve(name: str, call: Callable[[], object]) -> None:
-        call()
-        order.append(name)
+    def on_pause() -> None:
+        if not speeches:
+            speeches.append(pool.submit(shared.speak, chunk, "af_heart"))
+            server.until_waiting(1)
 
-    calls: dict[str, Callable[[], object]] = {
-        "first": lambda: shared.speak(chunk, "af_heart"),
-        "enrolment": lambda: shared.enrol(recording, quick=True),
-        "speech": lambda: shared.speak(chunk, "af_heart"),
-    }
-    with ThreadPoolExecutor(len(calls)) as pool:
-        served = []
-        for waiting, (name, call) in enumerate(calls.items()):
-            served.append(pool.submit(serve, name, call))
-            eventually(lambda waiting=waiting: len(shared._calls) == waiting)  # type: ignore[misc]
-        for one in served:
-            one.result(300)
-    assert order[0] == "first"
-    assert order.index("speech") < order.index("enrolment")
-
-
-def test_a_fit_that_is_given_up_takes_no_speech_along(shared: EngineProcess, chunk: Chunk, recording: Floats) -> None:
-    spoken: list[Floats] = []
-    speaking = threading.Thread(target=lambda: spoken.append(shared.speak(chunk, "af_heart")))
+    def on_send(call: str) -> None:
+        if call == "speak":
+            is_served.set()
+            eventually(lambda: server.is_abandoned)
 
     def tell(progress: float, state: bytes) -> None:
-        if state and not speaking.ident:
-            speaking.start()
-        if len(shared._served) == 2:
-            raise GaveUp
+        assert is_served.wait(100)
+        raise GaveUp
 
-    with pytest.raises(GaveUp):
-        shared.enrol(recording, tell=tell)
-    speaking.join()
-    assert len(spoken) == 1 and spoken[0].size > SAMPLE_RATE
+    with ThreadPoolExecutor(1) as pool:
+        server.on_pause, server.on_send = on_pause, on_send
+        with pytest.raises(GaveUp):
+            shared.enrol(recording, tell=tell)
+        assert speeches[0].result(300).size > SAMPLE_RATE
+    assert server.answered == ["speak"]
 
 
-def test_a_second_fit_waits_for_the_first(shared: EngineProcess, recording: Floats) -> None:
+def test_a_second_fit_waits_for_the_first(shared: EngineProcess, server: Server, recording: Floats) -> None:
     told: list[str] = []
-    firsts = threading.Event()
+    seconds: list[Future[bytes]] = []
+
+    def on_pause() -> None:
+        if not seconds:
+            seconds.append(pool.submit(shared.enrol, recording, tell=second))
+            server.until_waiting(1)
 
     def first(progress: float, state: bytes) -> None:
         told.append("first")
-        if state:
-            firsts.set()
-        if len(shared._calls) == 1 and progress > 0.25:
-            raise GaveUp
+        if progress >= 0.1:
+            raise GaveUp  # after three pauses
 
     def second(progress: float, state: bytes) -> None:
         told.append("second")
         raise GaveUp
 
-    with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(shared.enrol, recording, tell=first)
-        assert firsts.wait(120)
-        other = pool.submit(shared.enrol, recording, tell=second)
-        for call in (one, other):
-            with pytest.raises(GaveUp):
-                call.result(300)
+    with ThreadPoolExecutor(1) as pool:
+        server.on_pause = on_pause
+        with pytest.raises(GaveUp):
+            shared.enrol(recording, tell=first)
+        with pytest.raises(GaveUp):
+            seconds[0].result(300)
     assert told[-1] == "second" and told.count("second") == 1
+    assert server.sent == ["enrol", "enrol"]
 
 
 def test_a_death_between_two_steps_fails_the_fit_and_what_was_served_and_nobody_else(
-    process: EngineProcess, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
 ) -> None:
-    long = process.plan(" ".join([SENTENCE] * 3), "en-us")[0]
-    calls: list[str] = []
+    calls: list[Future[object]] = []
 
-    def speak() -> None:
-        try:
-            process.speak(long, "af_heart")
-        except EngineUnavailable:
-            calls.append("speech failed")
+    def on_pause() -> None:
+        if not calls:
+            calls.append(pool.submit(shared.speak, chunk, "af_heart"))
+            server.until_waiting(1)
 
-    speaking = threading.Thread(target=speak)
+    def on_send(call: str) -> None:
+        if call == "speak":
+            calls.append(pool.submit(shared.plan, "I waited in line.", "en-us"))
+            server.until_waiting(1)
+            assert shared.pid is not None
+            os.kill(shared.pid, signal.SIGSTOP)  # it does not answer before it is killed
+            threading.Timer(0.2, os.kill, (shared.pid, signal.SIGKILL)).start()
 
-    def tell(progress: float, state: bytes) -> None:
-        if state and not speaking.ident:
-            speaking.start()
-        if len(process._served) == 2 and process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
-
-    with pytest.raises(EngineUnavailable):
-        process.enrol(recording, tell=tell)
-    speaking.join()
-    assert calls == ["speech failed"]
-    assert process.plan("On we go.", "en-us")
+    with ThreadPoolExecutor(2) as pool:
+        server.on_pause, server.on_send = on_pause, on_send
+        with pytest.raises(EngineUnavailable):
+            shared.enrol(recording)
+        with pytest.raises(EngineUnavailable):
+            calls[0].result(300)
+        assert calls[1].result(300)
+    assert server.sent == ["enrol", "speak", "plan"]
+    assert server.answered == ["plan"]
