@@ -33,7 +33,7 @@ def phonemizer() -> Iterator[Phonemizer]:
 @pytest.fixture
 def process() -> Iterator[EngineProcess]:
     """Its persistent clones take two steps; `engine` has the whole fit."""
-    process = EngineProcess(fit_steps=2)
+    process = EngineProcess(threads=1, fit_steps=2)
     yield process
     process.close()
 

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from voxport.engine import (
     TextNotSpeakable,
     VoiceFileError,
 )
+from voxport.engine.connection import Connection
+from voxport.engine.protocol import Header
 from voxport.engine.voice import Voice
 
 pytestmark = pytest.mark.slow
@@ -39,7 +42,26 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(true: Callable[[], bool], seconds: float = 20) -> bool:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[EngineProcess]:
+    """A process that was started by one with a secret in its environment and no policy for threads that wait. Tests
+    share it: where one ends it, the next call starts another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOXPORT_BOOTSTRAP_KEY", "vxp_secret")
+        patch.delenv("OMP_WAIT_POLICY", raising=False)
+        process = EngineProcess(threads=1)
+        try:
+            process.plan("Hello.", "en-us")
+            yield process
+        finally:
+            process.close()
+
+
+def environment_of(pid: int | None) -> list[bytes]:
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -53,103 +75,129 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in listed]
 
 
-def test_it_starts_in_the_background_and_says_when_it_is_ready(process: EngineProcess) -> None:
+def test_the_process_gets_no_secret_of_its_parent(shared: EngineProcess) -> None:
+    environment = environment_of(shared.pid)
+    assert any(line.startswith(b"PATH=") for line in environment)
+    assert not any(b"vxp_secret" in line for line in environment)
+
+
+def test_threads_that_wait_for_each_other_sleep(shared: EngineProcess) -> None:
+    assert b"OMP_WAIT_POLICY=PASSIVE" in environment_of(shared.pid)
+
+
+def test_it_starts_in_the_background_and_says_when_it_is_ready(
+    process: EngineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = threading.Event()
+    wait = Connection.wait
+
+    def wait_when_seen(connection: Connection, timeout: float) -> None:
+        assert seen.wait(60)
+        wait(connection, timeout)
+
+    monkeypatch.setattr(Connection, "wait", wait_when_seen)
     process.start()
     assert not process.ready()
-    assert eventually(process.ready, 60)
+    seen.set()
+    assert eventually(process.ready, 120)
 
 
-def test_it_answers_as_the_engine_itself_does(process: EngineProcess, engine: Engine) -> None:
-    chunks = process.plan("Hello there. Good evening!", "en-us")
+def test_it_answers_as_the_engine_itself_does(shared: EngineProcess, engine: Engine) -> None:
+    chunks = shared.plan("Hello there. Good evening!", "en-us")
     assert chunks == engine.plan("Hello there. Good evening!", "en-us")
     long = "When the sun came up over the quiet village, nobody was awake, not even the dogs of the miller."
-    assert len(process.plan(long, "en-us", first_short=True)) == 2
+    assert len(shared.plan(long, "en-us", first_short=True)) == 2
     voice = engine.stock("am_adam").with_f0(offset=0.1, slope=0.9, median=None)
-    audio = process.speak(chunks[0], voice.to_bytes(), 1.2)
+    audio = shared.speak(chunks[0], voice.to_bytes(), 1.2)
     expected = engine.speak(chunks[0], Voice.from_bytes(voice.to_bytes()), 1.2)
     np.testing.assert_array_equal(audio, expected)
-    np.testing.assert_allclose(process.embed(audio), engine.embed(audio), atol=1e-6)
+    np.testing.assert_allclose(shared.embed(audio), engine.embed(audio), atol=1e-6)
 
 
-def test_callers_in_parallel_each_get_their_own_answer(process: EngineProcess, engine: Engine) -> None:
-    names = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
-    voices = ["af_heart", "am_adam"] * 4
+def test_callers_in_parallel_each_get_their_own_answer(shared: EngineProcess, engine: Engine) -> None:
+    names = ["one", "two", "three", "four"]
+    voices = ["af_heart", "am_adam"] * 2
 
     def ask(name: str, voice: str) -> tuple[list[Chunk], int]:
-        chunks = process.plan(f"Number {name}.", "en-us")
-        return chunks, process.speak(chunks[0], voice).size
+        chunks = shared.plan(f"Number {name}.", "en-us")
+        return chunks, shared.speak(chunks[0], voice).size
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(ask, names, voices))
     for name, voice, (chunks, size) in zip(names, voices, answers, strict=True):
         assert chunks[0].text == f"Number {name}."
         assert size == engine.speak(chunks[0], engine.stock(voice)).size
 
 
-def test_calls_are_served_in_the_order_they_came(process: EngineProcess) -> None:
-    (chunk,) = process.plan("This takes a moment.", "en-us")
-    finished: list[int] = []
+def test_calls_are_served_in_the_order_they_came(shared: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["zero", "one", "two", "three", "four"]
+    served: list[str] = []
+    exchange = Connection.exchange
 
-    def speak(number: int) -> None:
-        process.speak(chunk, "af_heart")
-        finished.append(number)
+    def noted(connection: Connection, header: Header, *rest: Any, **options: Any) -> tuple[Header, bytes]:
+        served.append(header["text"])
+        assert eventually(lambda: len(served) > 1 or len(shared._calls) == 4)  # the first lets all others come
+        return exchange(connection, header, *rest, **options)
 
-    threads = [threading.Thread(target=speak, args=(number,)) for number in range(5)]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.05)
-    for thread in threads:
-        thread.join()
-    assert finished == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(Connection, "exchange", noted)
+    with ThreadPoolExecutor(5) as pool:
+        calls = []
+        for waiting, name in enumerate(names):
+            calls.append(pool.submit(shared.plan, name, "en-us"))
+            assert eventually(lambda waiting=waiting: bool(served) and len(shared._calls) == waiting)  # type: ignore[misc]
+        assert [call.result(60)[0].text for call in calls] == names
+    assert served == names
 
 
-def test_the_engine_s_refusals_arrive_as_they_were(process: EngineProcess) -> None:
+def test_the_engine_s_refusals_arrive_as_they_were(shared: EngineProcess) -> None:
     with pytest.raises(TextNotSpeakable) as refusal:
-        process.plan("Привет", "en-us")
+        shared.plan("Привет", "en-us")
     assert refusal.value.language == "en-us"
     chunk = Chunk("a", (50, 83), 0.0)
     with pytest.raises(VoiceFileError):
-        process.speak(chunk, b"not a voice")
+        shared.speak(chunk, b"not a voice")
     with pytest.raises(EngineError, match="no stock voice"):
-        process.speak(chunk, "xx_nobody")
+        shared.speak(chunk, "xx_nobody")
     with pytest.raises(EngineError, match="failed on this call"):
-        process.speak(Chunk("too long", (50,) * 600, 0.0), "af_heart")
-    assert process.plan("Still here.", "en-us")
+        shared.speak(Chunk("too long", (50,) * 600, 0.0), "af_heart")
+    assert shared.plan("Still here.", "en-us")
 
 
-def test_a_call_during_which_the_process_is_killed_fails_and_the_next_works(process: EngineProcess) -> None:
-    chunk = process.plan(LONG, "en-us")[0]
-    pid = process.pid
+def test_a_call_during_which_the_process_is_killed_fails_and_the_next_works(shared: EngineProcess) -> None:
+    chunk = shared.plan("Stopped.", "en-us")[0]
+    pid = shared.pid
     assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # it does not answer before it is killed
     with ThreadPoolExecutor(2) as pool:
-        struck = pool.submit(process.speak, chunk, "af_heart")
-        time.sleep(0.3)
-        waiting = pool.submit(process.plan, "I waited in line.", "en-us")
+        struck = pool.submit(shared.speak, chunk, "af_heart")
+        assert eventually(lambda: len(shared._served) == 1)
+        waiting = pool.submit(shared.plan, "I waited in line.", "en-us")
+        assert eventually(lambda: len(shared._calls) == 1)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(EngineUnavailable):
             struck.result(60)
-        assert waiting.result(60)[0].text == "I waited in line."
-    assert process.pid != pid
+        assert waiting.result(120)[0].text == "I waited in line."
+    assert shared.pid != pid
 
 
-def test_a_process_that_died_while_idle_is_started_again_unnoticed(process: EngineProcess) -> None:
-    process.plan("Hello.", "en-us")
-    pid = process.pid
+def test_a_process_that_died_while_idle_is_started_again_unnoticed(shared: EngineProcess) -> None:
+    shared.plan("Hello.", "en-us")
+    pid = shared.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: not process.ready())
-    assert process.plan("Hello again.", "en-us")
+    assert eventually(lambda: not shared.ready())
+    assert shared.plan("Hello again.", "en-us")
 
 
-def test_a_call_that_takes_too_long_fails_and_the_next_works(process: EngineProcess) -> None:
-    chunk = process.plan("Stopped.", "en-us")[0]
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGSTOP)
+def test_a_call_that_takes_too_long_fails_and_the_next_works(shared: EngineProcess) -> None:
+    chunk = shared.plan("Stopped.", "en-us")[0]
+    assert shared.pid is not None
+    os.kill(shared.pid, signal.SIGSTOP)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "_call_timeout", 0.3)  # only here: a plan on a busy machine may take longer
+        patch.setattr(shared, "_call_timeout", 0.3)  # only here: a plan on a busy machine may take longer
         with pytest.raises(EngineUnavailable, match="too long"):
-            process.speak(chunk, "af_heart")
-    assert process.plan("On we go.", "en-us")
+            shared.speak(chunk, "af_heart")
+    assert shared.plan("On we go.", "en-us")
 
 
 def test_closing_ends_the_process_and_what_it_started(process: EngineProcess) -> None:
@@ -165,13 +213,13 @@ def test_closing_ends_the_process_and_what_it_started(process: EngineProcess) ->
 
 
 PARENT = """
-import sys, threading
+import sys
 from voxport.engine import EngineProcess
-process = EngineProcess()
+process = EngineProcess(threads=1)
 chunk = process.plan(sys.argv[1], "en-us")[0]
-threading.Thread(target=process.speak, args=(chunk, "af_heart"), daemon=True).start()
 print(process.pid, flush=True)
-threading.Event().wait()
+while True:
+    process.speak(chunk, "af_heart")
 """
 
 
@@ -184,7 +232,7 @@ def test_it_ends_with_a_parent_that_is_killed_in_the_middle_of_a_synthesis() -> 
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert eventually(lambda: not any(alive(member) for member in family), 20)
+    assert eventually(lambda: not any(alive(member) for member in family))
 
 
 NOISE = """
@@ -212,31 +260,16 @@ def test_what_a_library_prints_does_not_get_into_the_answers(
     assert "noise" in capfd.readouterr().err
 
 
-def test_the_process_gets_no_secret_of_its_parent(process: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VOXPORT_BOOTSTRAP_KEY", "vxp_secret")
-    process.plan("Hello.", "en-us")
-    assert process.pid is not None
-    environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-    assert b"PATH=" in environment
-    assert b"vxp_secret" not in environment
-
-
-@pytest.mark.parametrize("niceness", [0, 7])
-def test_it_runs_at_the_priority_that_was_asked_for(niceness: int) -> None:
-    process = EngineProcess(niceness=niceness)
+def test_it_runs_at_the_priority_that_was_asked_for(shared: EngineProcess) -> None:
+    process = EngineProcess(niceness=7, threads=1)
     try:
-        process.plan("Hello.", "en-us")
-        assert process.pid is not None
         own = os.getpriority(os.PRIO_PROCESS, 0)
-        assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + niceness)
+        for one, niceness in ((shared, 0), (process, 7)):
+            one.plan("Hello.", "en-us")
+            assert one.pid is not None
+            assert os.getpriority(os.PRIO_PROCESS, one.pid) == min(19, own + niceness)
     finally:
         process.close()
-
-
-def test_threads_that_wait_for_each_other_sleep(process: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    process.plan("Hello.", "en-us")
-    assert b"OMP_WAIT_POLICY=PASSIVE" in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
 
 
 def test_a_process_started_by_a_thread_outlives_it(process: EngineProcess) -> None:
@@ -245,7 +278,7 @@ def test_a_process_started_by_a_thread_outlives_it(process: EngineProcess) -> No
     starter.join()
     pid = process.pid
     assert pid is not None
-    time.sleep(0.5)
+    assert eventually(lambda: not Path(f"/proc/self/task/{starter.native_id}").exists())
     assert alive(pid)
     assert process.plan("Still here.", "en-us")
     assert process.pid == pid
