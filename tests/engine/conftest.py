@@ -18,7 +18,8 @@ from voxport.engine.phonemizer import Phonemizer
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    engine = Engine.load()
+    # Two processes of tests share two cores.
+    engine = Engine.load(threads=1)
     yield engine
     engine.close()
 

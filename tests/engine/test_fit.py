@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +33,18 @@ SHORT = "The old boat drifted by."
 OTHER = "Put the lamp near it."
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two processes of tests share two cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def synthesizer() -> Synthesizer:
-    return Synthesizer(load_halves(), threads=2)
+    return Synthesizer(load_halves(), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +153,9 @@ def descent(
 
 @pytest.fixture(scope="module")
 def whole(descent: tuple[Descent, Aim, Sentence]) -> tuple[Floats, list[bytes]]:
-    """What a fit of three steps changes, and its state after each."""
+    """What a fit of two steps changes, and its state after each."""
     saved: list[bytes] = []
-    change = descent[0].run(State(), lambda state: saved.append(state.to_bytes()), steps=3)
+    change = descent[0].run(State(), lambda state: saved.append(state.to_bytes()), steps=2)
     return change, saved
 
 
@@ -169,8 +180,8 @@ def test_a_killed_fit_goes_on_from_its_last_saved_step(
 ) -> None:
     change, saved = whole
     rest: list[int] = []
-    resumed = descent[0].run(State.from_bytes(saved[0]), lambda state: rest.append(state.step), steps=3)
-    assert rest == [2, 3]
+    resumed = descent[0].run(State.from_bytes(saved[0]), lambda state: rest.append(state.step), steps=2)
+    assert rest == [2]
     assert np.abs(change).max() > 0
     np.testing.assert_allclose(resumed, change, atol=1e-4)
 
@@ -187,59 +198,49 @@ def stranger(engine: Engine) -> Floats:
     return np.concatenate([engine.speak(chunk, voice("em_alex")) for chunk in engine.plan(text, "en-us")])
 
 
-def test_a_cancel_ends_the_fit_and_its_process_at_once(stranger: Floats) -> None:
-    process = EngineProcess()
-    try:
-        asked: list[float] = []
-
-        def cancel(_: float, state: bytes) -> None:
-            if state:
-                asked.append(time.monotonic())
-                raise InterruptedError
-
-        pid = []
-
-        def watch(done: float, state: bytes) -> None:
-            pid.append(process.pid)
-            cancel(done, state)
-
-        with pytest.raises(InterruptedError):
-            process.enrol(stranger, tell=watch)
-        while Path(f"/proc/{pid[-1]}").exists() and time.monotonic() < asked[0] + 20:
-            time.sleep(0.02)
-        assert time.monotonic() - asked[0] < 10, "the rest of the fit takes longer"
-    finally:
-        process.close()
+@pytest.fixture(scope="module")
+def endless() -> Iterator[EngineProcess]:
+    """A process whose fits take half an hour."""
+    process = EngineProcess(threads=1, fit_steps=1_000)
+    yield process
+    process.close()
 
 
-def test_an_enrolment_whose_process_is_killed_goes_on_in_the_next_one(stranger: Floats) -> None:
-    states: list[bytes] = []
-    process = EngineProcess()
-    try:
+@pytest.fixture(scope="module")
+def cancelled(endless: EngineProcess, stranger: Floats) -> tuple[Path, bytes]:
+    """An enrolment whose caller gave up after the first step: the process that it ran in, and its state."""
+    ran: list[tuple[Path, bytes]] = []
 
-        def kill_after_the_first(_: float, state: bytes) -> None:
-            if state:
-                states.append(state)
-            if len(states) == 1 and process.pid is not None:
-                threading.Thread(target=process.close).start()
-
-        with pytest.raises(EngineUnavailable):
-            process.enrol(stranger, tell=kill_after_the_first)
-    finally:
-        process.close()
-    reached = State.from_bytes(states[-1]).step
-    assert reached >= 1
-    again: list[int] = []
-    second = EngineProcess()
-
-    def first_step(_: float, state: bytes) -> None:
+    def cancel(_: float, state: bytes) -> None:
         if state:
-            again.append(State.from_bytes(state).step)
+            ran.append((Path(f"/proc/{endless.pid}"), state))
             raise InterruptedError
 
-    try:
-        with pytest.raises(InterruptedError):
-            second.enrol(stranger, tell=first_step, saved=states[-1])
-    finally:
-        second.close()
-    assert again == [reached + 1]
+    with pytest.raises(InterruptedError):
+        endless.enrol(stranger, tell=cancel)
+    return ran[0]
+
+
+def test_a_cancel_ends_the_fit_and_its_process_at_once(cancelled: tuple[Path, bytes]) -> None:
+    end = time.monotonic() + 120  # the rest of the fit takes longer by far
+    while cancelled[0].exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_an_enrolment_goes_on_in_the_next_process_and_a_kill_of_that_fails_it(
+    endless: EngineProcess, cancelled: tuple[Path, bytes], stranger: Floats
+) -> None:
+    reached = State.from_bytes(cancelled[1]).step
+    assert reached >= 1
+    again: list[int] = []
+
+    def kill(_: float, state: bytes) -> None:
+        if state:
+            again.append(State.from_bytes(state).step)
+            if endless.pid is not None:
+                os.kill(endless.pid, signal.SIGKILL)
+
+    with pytest.raises(EngineUnavailable):
+        endless.enrol(stranger, tell=kill, saved=cancelled[1])
+    assert again[0] == reached + 1
