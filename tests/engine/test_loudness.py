@@ -18,11 +18,8 @@ from voxport.media.encode import encode_file, to_pcm16
 
 VOICES = ("af_heart", "am_michael", "hm_omega")  # hm_omega is 7 dB louder by itself than the others
 PROSE = (
-    "The north wind and the sun were arguing which of them was stronger, when a traveller came along, wrapped in a "
-    "warm cloak. They agreed that whoever first made the traveller take off his cloak should be called the stronger. "
-    "Then the north wind blew as hard as he could! But the more he blew, the more closely did the traveller fold his "
-    "cloak around him. At last he gave up. Was it over? Then the sun shone out warmly, and immediately the traveller "
-    "took off his cloak."
+    "The north wind and the sun were arguing which of them was stronger. Then the north wind blew as hard as he could! "
+    "At last he gave up. Was it over? Then the sun shone out warmly, and the traveller took off his cloak."
 )
 
 

@@ -74,7 +74,7 @@ def test_a_curve_is_shaped_over_voiced_frames_only_and_not_at_all_by_neutral_num
     ],
 )
 def test_a_stock_voice_speaks_at_the_pitch_it_is_given(engine: Engine, voice_id: str, target: float) -> None:
-    texts = ["The rain fell softly on the roof.", "Nobody knew why he had changed his mind about it."]
+    texts = ["The rain fell softly on the roof.", "Nobody knew why."]
     chunks = [engine.plan(text, "en-us")[0] for text in texts]
     voice = engine.at_pitch(engine.stock(voice_id), target, chunks=chunks)
     heard = median_f0(np.concatenate([engine.speak(chunk, voice) for chunk in chunks]), SAMPLE_RATE)

@@ -79,5 +79,5 @@ HOSTILE = (
 def test_hostile_text_takes_no_long_time(piece: str) -> None:
     for language in ("en-us", "fr-fr", "hi"):
         start = time.process_time()
-        words_heard(piece * (100_000 // len(piece)), language)
-        assert time.process_time() - start < 30  # 3 on an idle core; a bound that only quadratic time exceeds
+        words_heard(piece * (50_000 // len(piece)), language)
+        assert time.process_time() - start < 7.5  # 0.5 on an idle core; a bound that only quadratic time exceeds
