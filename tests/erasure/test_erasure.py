@@ -210,6 +210,7 @@ def erase(profile_id, left):
         return real(self, *arguments)
     real, Database.transaction = Database.transaction, counted
     gateway.erasure.erase(profile_id, by=CLI)
+open_gateway(settings_for(Path(sys.argv[1]))).close()  # imports what each child would import for itself
 for line in sys.stdin:
     child = os.fork()
     if not child:

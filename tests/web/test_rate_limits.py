@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.support.server import serving
 from voxport.accounts.keys import new_key
 from voxport.gateway import open_gateway
 from voxport.settings import Settings
+from voxport.web import ratelimits
 from voxport.web.buckets import Buckets, Policy
 
 BALANCE = "/v2/billing/balance"
@@ -63,10 +65,10 @@ def test_a_refusal_costs_no_token_and_says_when_there_is_one() -> None:
     assert buckets.take("a").allowed
 
 
-def test_a_million_addresses_take_no_more_room_than_the_most() -> None:
+def test_addresses_without_end_take_no_more_room_than_the_most() -> None:
     clock = Clock()
     buckets = Buckets(POLICY, most=1_000, clock=clock)
-    for number in range(1_000_000):
+    for number in range(50_000):
         buckets.take(str(number))
     assert len(buckets) == 1_000
 
@@ -88,11 +90,19 @@ def test_the_headers_say_the_policy_and_what_remains() -> None:
 
 
 @pytest.fixture
-def limited(make_client: MakeClient) -> Client:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the gateways that are opened from now on; it stands still until it is turned."""
+    clock = Clock()
+    monkeypatch.setattr(ratelimits, "Buckets", partial(Buckets, clock=clock))
+    return clock
+
+
+@pytest.fixture
+def limited(clock: Clock, make_client: MakeClient) -> Client:
     return make_client(rate_limit_per_second=1, rate_limit_burst=3)
 
 
-def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: Client) -> None:
+def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: Client, clock: Clock) -> None:
     for remaining in (2, 1, 0):
         answer = limited.get(BALANCE)
         assert answer.status_code == 200
@@ -110,7 +120,7 @@ def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: Client) 
     }
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers["RateLimit"].startswith('"default";r=0;')
-    time.sleep(1.05)
+    clock.now += 1
     assert limited.get(BALANCE).status_code == 200
 
 
@@ -147,17 +157,18 @@ def test_as_shipped_60_calls_come_at_once_and_20_a_second_after_them(tmp_path: P
     try:
         client = open_client(gateway)
         began = time.monotonic()
-        answers = [client.get(BALANCE) for _ in range(200)]
-        passed = [answer.status_code for answer in answers].count(200)
-        assert 60 <= passed <= 60 + 20 * (time.monotonic() - began)
+        answers = [client.get(BALANCE)]
+        while answers[-1].status_code == 200:
+            answers.append(client.get(BALANCE))
+        assert answers[-1].status_code == 429
+        assert 60 <= len(answers) - 1 <= 60 + 20 * (time.monotonic() - began)
         assert answers[0].headers["RateLimit-Policy"] == '"default";q=60;w=3'
-        assert {answer.status_code for answer in answers} == {200, 429}
     finally:
         gateway.close()
 
 
 @pytest.fixture
-def guarded(make_client: MakeClient) -> Client:
+def guarded(clock: Clock, make_client: MakeClient) -> Client:
     return make_client(rate_limit_strangers_per_minute=5)
 
 
@@ -189,18 +200,23 @@ def test_a_customer_goes_on_though_a_stranger_of_the_same_address_guesses(guarde
 
 def test_guesses_that_come_at_once_are_no_more_than_those_that_come_in_turn(guarded: Client) -> None:
     keys = [new_key() for _ in range(40)]
-    with serving(guarded) as port, ThreadPoolExecutor(40) as pool:
-        answers = sorted(pool.map(lambda key: called(port, key), keys))
+    with serving(guarded) as port, caller() as http, ThreadPoolExecutor(40) as pool:
+        answers = sorted(pool.map(lambda key: called(http, port, key), keys))
     assert answers == [401] * 5 + [429] * 35
 
 
 def test_the_first_calls_of_a_good_key_may_all_come_at_once(guarded: Client) -> None:
-    with serving(guarded) as port, ThreadPoolExecutor(40) as pool:
-        assert list(pool.map(lambda _: called(port, guarded.key), range(40))) == [200] * 40
+    with serving(guarded) as port, caller() as http, ThreadPoolExecutor(40) as pool:
+        assert list(pool.map(lambda _: called(http, port, guarded.key), range(40))) == [200] * 40
 
 
-def called(port: int, key: str) -> int:
-    return httpx2.get(f"http://127.0.0.1:{port}{BALANCE}", headers={"X-API-Key": key}, timeout=30).status_code
+def caller() -> httpx2.Client:
+    """As many connections as calls at once."""
+    return httpx2.Client(timeout=60, limits=httpx2.Limits(max_connections=40))
+
+
+def called(http: httpx2.Client, port: int, key: str) -> int:
+    return http.get(f"http://127.0.0.1:{port}{BALANCE}", headers={"X-API-Key": key}).status_code
 
 
 def test_the_operators_key_is_not_guessed_either(make_client: MakeClient) -> None:
