@@ -46,11 +46,11 @@ def main() -> None:
     engine.close()
 
 
-def lengths(engine: Engine, text: str, language: str) -> list[float]:
-    """Seconds of the text in voices of its language."""
-    voices = [voice.id for voice in engine.stock_voices() if voice.language == language][:_VOICES]
+def lengths(engine: Engine, text: str, language: str, voices: int = _VOICES) -> list[float]:
+    """Seconds of the text in up to so many voices of its language."""
+    ids = [voice.id for voice in engine.stock_voices() if voice.language == language][:voices]
     chunks = engine.plan(text, language)
-    return [sum(len(engine.speak(chunk, engine.stock(one))) for chunk in chunks) / SAMPLE_RATE for one in voices]
+    return [sum(len(engine.speak(chunk, engine.stock(one))) for chunk in chunks) / SAMPLE_RATE for one in ids]
 
 
 if __name__ == "__main__":

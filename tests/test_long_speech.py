@@ -6,9 +6,11 @@ import io
 import json
 import os
 import signal
+import time
 import wave
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -18,12 +20,13 @@ from tests.support.ebur128 import measure
 from tests.support.server import run_cli, wait_until
 from tests.test_live import TTS, data_of, finished, worker_of
 from voxport.providers.base import SAMPLE_RATE
+from voxport.testing.client import Client
 from voxport.testing.live import Live, running_gateway
 
 pytestmark = pytest.mark.slow
 
 SENTENCE = "Chapter {}. The old keeper climbed the winding stairs to light the lamp above the bay.\n\n"
-TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four", "five"))
+TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four"))
 """A paragraph is a part of its own."""
 
 LATER = {"Prefer": "respond-async"}
@@ -53,17 +56,20 @@ def spoken_parts(log: Path) -> Counter[int]:
 def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     with running_gateway(tmp_path, VOXPORT_LOG_LEVEL="debug") as live, live.client() as http:
         body = {"text": TEXT, "voice_id": "af_heart", "output_format": "wav"}
-        job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
-        wait_until(lambda: len(parts(live, job_id)) >= 2, seconds=240, what="the second part")
-        kill_the_worker(live)
-        kept = parts(live, job_id)
-        wait_until(lambda: len(parts(live, job_id)) > len(kept), seconds=240, what="another part")
-        assert {name: parts(live, job_id)[name] for name in kept} == kept
-        job = finished(http, job_id)
-        assert job["status"] == "completed", job
-        assert set(spoken_parts(live.stderr).values()) == {1}
+        jobs: list[dict[str, Any]] = []
+        is_seen = False
+        while not is_seen:
+            assert len(jobs) < 5, "no job was killed in its middle"
+            job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
+            is_seen = killed_in_its_middle(live, http, job_id)
+            jobs.append(finished(http, job_id))
+            assert jobs[-1]["status"] == "completed", jobs[-1]
+        job = jobs[-1]
+        assert set(spoken_parts(live.stderr).values()) == {len(jobs)}
         rows = [row for row in data_of(http.get("/v2/billing/ledger"))["data"] if row["kind"] == "capture"]
-        assert [(row["job_id"], row["units"]) for row in rows] == [(job_id, job["units_consumed"])]
+        charged = {row["job_id"]: row["units"] for row in rows}
+        assert len(rows) == len(charged)
+        assert charged == {one["id"]: one["units_consumed"] for one in jobs}
         assert data_of(http.get("/v2/billing/balance"))["data"]["held"] == 0
         audio = httpx2.get(job["result_data"]["url"], timeout=60).content
         assert not parts(live, job_id)
@@ -75,12 +81,37 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
     assert level.true_peak < -1
 
 
-def test_clones_and_short_calls_pass_a_long_job(live: Live) -> None:
+def killed_in_its_middle(live: Live, http: httpx2.Client, job_id: str) -> bool:
+    """Kills the worker after two parts of the job, and looks on until there is another one, and the two are as they
+    were. False where the job was quicker than this test, which a busy machine may stop at any line."""
+
+    def is_over() -> bool:
+        time.sleep(0.1)  # the engine needs the processor more
+        return data_of(http.get(f"/v2/jobs/{job_id}"))["status"] in ("completed", "failed")
+
+    wait_until(lambda: len(parts(live, job_id)) >= 2 or is_over(), seconds=240, what="the second part")
+    kill_the_worker(live)
+    kept = parts(live, job_id)
+    wait_until(lambda: len(parts(live, job_id)) > len(kept) or is_over(), seconds=240, what="another part")
+    found = parts(live, job_id)
+    if len(kept) < 2 or len(found) <= len(kept):
+        return False
+    assert {name: found[name] for name in kept} == kept
+    return True
+
+
+def test_clones_and_short_calls_pass_a_long_job(live: Live, tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    with wave.open(str(silence), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(64_000))
+    with Client(live.url, live.key) as customer:
+        audio_url = customer.upload(silence)
     with live.client() as http:
-        body = {"text": TEXT * 6, "voice_id": "af_heart"}
+        body = {"text": TEXT * 8, "voice_id": "af_heart"}
         job_id = data_of(http.post(TTS, json=body, headers=LATER), 202)["job"]["id"]
         wait_until(lambda: parts(live, job_id), seconds=240, what="the first part")
-        clone = {"audioUrl": "https://127.0.0.1.invalid/a.wav", "provider": "local"}
+        clone = {"audioUrl": audio_url, "provider": "local"}
         other_id = data_of(http.post("/v1/proxy/core-voice-clone", json=clone), 202)["job"]["id"]
         assert finished(http, other_id)["status"] == "failed"
         assert data_of(http.get(f"/v2/jobs/{job_id}"))["status"] == "processing"

@@ -32,6 +32,9 @@ WARNED = {
     "media/speech_telephone_8k_mulaw.wav": "telephone",
     "media/two_speakers_M_then_F.flac": "more than one person",
 }
+HERE = ("media/speech_telephone_8k_mulaw.wav", "media/two_speakers_M_then_F.flac")
+"""The check finds something in the one and the speaker encoder in the other. What each recording is warned of, and that
+those of phones are good, is in `media/test_sample_recordings.py`; how the gateway says it is the same for all."""
 
 
 @pytest.fixture
@@ -81,13 +84,22 @@ def test_the_job_of_such_a_recording_fails_with_the_same_reason(client: Client) 
     assert client.balance() == before
 
 
-@pytest.mark.parametrize("path", WARNED)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=() if path in HERE else pytest.mark.drill) for path in WARNED]
+)
 def test_a_poor_recording_is_used_and_warned_of(client: Client, path: str) -> None:
     response = client.instant(client.upload(SPEECH / path), TEXT)
     assert WARNED[path] in response.headers["X-Voxport-Warnings"].lower()
 
 
-@pytest.mark.parametrize("path", ["media/video_still_speech.mp4", "media/speech_64k.m4a", "media/speech_24k.opus"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "media/video_still_speech.mp4",
+        pytest.param("media/speech_64k.m4a", marks=pytest.mark.drill),
+        pytest.param("media/speech_24k.opus", marks=pytest.mark.drill),
+    ],
+)
 def test_sound_comes_from_videos_and_from_what_phones_record(client: Client, path: str) -> None:
     response = client.instant(client.upload(SPEECH / path), TEXT)
     assert response.content[:4] == b"RIFF"

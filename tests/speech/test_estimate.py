@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from statistics import mean
 from typing import Any
 
 import pytest
 
-from lengths import lengths
 from tests.conftest import MakeClient
 from tests.support.catalog import catalog_file
 from tests.support.client import Client, error_of, open_client
 from tests.support.providers import Humming
 from voxport.catalog import load_catalog
-from voxport.engine import Engine
 from voxport.speech.lengths import most_seconds, usual_seconds
 
 ESTIMATE = "/v1/estimate"
@@ -114,22 +111,3 @@ def test_what_core_tts_refuses_has_no_price(singer: Client, changes: dict[str, A
 def test_an_estimate_is_never_over_the_bound_and_never_nothing(text: str, speed: float) -> None:
     limits = load_catalog().limits
     assert 0 < usual_seconds(text, speed, limits) <= most_seconds(text, speed, limits)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        (TEXT, "en-us"),
-        ("El barco sale de la isla a las siete de la mañana, y todo el pueblo baja a saludar.", "es"),
-        ("We sold 1,204 tickets on 3 May 2026 for $18.50 each, 22% more than in 2025.", "en-us"),
-    ],
-    ids=["prose", "spanish", "numbers"],
-)
-def test_the_estimate_is_near_to_what_the_engine_speaks(text: str, language: str) -> None:
-    engine = Engine.load()
-    try:
-        spoken = mean(lengths(engine, text, language))
-    finally:
-        engine.close()
-    assert 0.8 < float(usual_seconds(text, 1.0, load_catalog().limits)) / spoken < 1.25

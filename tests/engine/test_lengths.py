@@ -1,0 +1,27 @@
+"""What `POST /v1/estimate` says of a text, beside how long the engine speaks it."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+import pytest
+
+from lengths import lengths
+from voxport.catalog import load_catalog
+from voxport.engine import Engine
+from voxport.speech.lengths import usual_seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The ferry leaves the island at seven in the morning, and all come down to wave.", "en-us"),
+        ("El barco sale de la isla a las siete de la mañana, y todo el pueblo baja a saludar.", "es"),
+        ("We sold 1,204 tickets on 3 May 2026 for $18.50 each, 22% more than in 2025.", "en-us"),
+    ],
+    ids=["prose", "spanish", "numbers"],
+)
+def test_the_estimate_is_near_to_what_the_engine_speaks(engine: Engine, text: str, language: str) -> None:
+    spoken = mean(lengths(engine, text, language, voices=3))
+    assert 0.8 < float(usual_seconds(text, 1.0, load_catalog().limits)) / spoken < 1.25
