@@ -63,7 +63,8 @@ def test_who_has_no_credits_is_refused_without_waiting(busy: Humming) -> None:
             assert error_of(answer)["code"] == "insufficient_credits"
 
 
-def test_a_call_whose_turn_does_not_come_costs_nothing_and_leaves_nothing(busy: Humming) -> None:
+def test_a_call_whose_turn_does_not_come_costs_nothing_and_leaves_nothing(make_gateway: MakeGateway) -> None:
+    busy = hum(make_gateway(speech_concurrency=1, speech_queue_seconds=0.3), ToneProvider())
     client = open_client(busy.gateway)
     other = client.another()
     with occupied(client, busy.provider):

@@ -48,7 +48,7 @@ def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, fmt: str, count:
 def test_an_encoder_that_waits_for_samples_does_not_hang(ffmpeg: Path) -> None:
     def pieces() -> Pieces:
         yield SECOND
-        time.sleep(1.2)  # a provider that is slower than the encoder may be
+        time.sleep(0.8)  # a provider that is slower than the encoder may be
         yield SECOND
 
     assert len(b"".join(live(pieces(), "mp3", ffmpeg=ffmpeg, stall_seconds=0.5))) > 30_000
@@ -66,7 +66,7 @@ def test_an_encoder_whose_reader_is_slow_does_not_hang(ffmpeg: Path) -> None:
     size = len(next(stream))
     before, seen = -1, len(made)
     while seen != before or not made:  # until the pipes are full, and for longer than an encoder may hang
-        time.sleep(1.2)
+        time.sleep(0.8)
         before, seen = seen, len(made)
     assert seen < 200
     assert size + sum(map(len, stream)) > 3_000_000

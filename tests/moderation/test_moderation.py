@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ from voxport.gateway import ConfigError
 TTS = "/v1/proxy/core-tts"
 INSTANT = "/v1/proxy/core-instant-clone-tts"
 PACKAGE = '''
-import time
+import threading
 
 ASKED = []
+END = threading.Event()
 
 def check(text, *, profile_id, voice_id, service):
     """What an operator would write."""
     ASKED.append((text, profile_id, voice_id, service))
     if "slow" in text:
-        time.sleep(2)
+        END.wait(120)
     if "crash" in text:
         raise RuntimeError("no such model: /srv/secret")
     if "odd" in text:
@@ -35,7 +37,7 @@ def check(text, *, profile_id, voice_id, service):
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """A package `acme_moderation` as pip leaves it, with what it was asked."""
     site = tmp_path / "site"
     (site / "acme_moderation-1.0.dist-info").mkdir(parents=True)
@@ -50,13 +52,13 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.delitem(sys.modules, "acme_moderation", raising=False)
     import acme_moderation  # type: ignore[import-not-found]  # written above
 
-    found: list[Any] = acme_moderation.ASKED
-    return found
+    yield acme_moderation.ASKED
+    acme_moderation.END.set()
 
 
 @pytest.fixture
 def moderated(make_gateway: MakeGateway, asked: list[Any]) -> Client:
-    return open_client(hum(make_gateway(moderation="acme", moderation_timeout=0.5)).gateway)
+    return open_client(hum(make_gateway(moderation="acme", moderation_timeout=60)).gateway)
 
 
 def ways(client: Client, text: str) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
@@ -83,8 +85,11 @@ def test_a_refused_text_is_not_spoken_in_any_way_and_the_sentence_is_the_operato
     untouched(moderated)
 
 
+@pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize("text", ["crash", "slow", "odd"])
-def test_what_is_not_judged_is_never_waved_through(moderated: Client, text: str) -> None:
+def test_what_is_not_judged_is_never_waved_through(make_gateway: MakeGateway, text: str) -> None:
+    timeout = 0.2 if text == "slow" else 60
+    moderated = open_client(hum(make_gateway(moderation="acme", moderation_timeout=timeout)).gateway)
     for path, body, headers in ways(moderated, text):
         answer = moderated.post(path, body, headers=headers)
         assert (answer.status_code, error_of(answer)["code"]) == (503, "moderation_unavailable")
