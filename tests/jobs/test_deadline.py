@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+import voxport.jobs.service
 from tests.conftest import MakeGateway
 from tests.jobs.conftest import PRICE, Baker, free, paid_once, run_all, seen
 from tests.support.client import Client, open_client
 from voxport.jobs.models import Job
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
+from voxport.testing.doubles.clock import Clock
 from voxport.worker import _time_out_jobs
 
-LIMIT = 1.5
-"""In seconds: more than the quick steps of these tests take on a machine that is busy with others."""
+LIMIT = 60.0  # seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the jobs, which stands still between its turns."""
+    clock = Clock(stands=True)
+    monkeypatch.setattr(voxport.jobs.service, "now", lambda: datetime.fromtimestamp(clock.now(), UTC))
+    return clock
 
 
 @pytest.fixture
@@ -43,8 +52,8 @@ def timed_out(owner: Client, job: Job) -> dict[str, Any]:
     return shown
 
 
-def test_a_step_that_reports_after_its_time_ends_the_job(owner: Client) -> None:
-    made, runner = baker(owner, lambda: time.sleep(LIMIT + 0.1))
+def test_a_step_that_reports_after_its_time_ends_the_job(owner: Client, clock: Clock) -> None:
+    made, runner = baker(owner, lambda: clock.turn(seconds=LIMIT + 1))
     job = submit(owner)
     assert run_all(runner, job) == {}
     timed_out(owner, job)
@@ -52,22 +61,22 @@ def test_a_step_that_reports_after_its_time_ends_the_job(owner: Client) -> None:
     free(owner)
 
 
-def test_the_wait_in_the_queue_does_not_count(owner: Client) -> None:
+def test_the_wait_in_the_queue_does_not_count(owner: Client, clock: Clock) -> None:
     _, runner = baker(owner)
     job = submit(owner)
-    time.sleep(LIMIT + 0.1)
+    clock.turn(seconds=LIMIT + 1)
     run_all(runner, job)
     assert seen(owner, job)["status"] == "completed"
     paid_once(owner)
 
 
-def test_the_time_counts_on_while_no_worker_lives(owner: Client) -> None:
+def test_the_time_counts_on_while_no_worker_lives(owner: Client, clock: Clock) -> None:
     made, runner = baker(owner)
     job = submit(owner)
     runner.begin(job.id)
     first = runner.run_step(job.id, "knead", {})
     assert first is not None
-    time.sleep(LIMIT + 0.1)
+    clock.turn(seconds=LIMIT + 1)
     next_worker = Runner(owner.gateway.jobs, [made])
     assert next_worker.begin(job.id) == "core-voice-clone"
     assert next_worker.run_step(job.id, "bake", {"knead": first}) is None
@@ -77,26 +86,28 @@ def test_the_time_counts_on_while_no_worker_lives(owner: Client) -> None:
 
 
 def test_a_step_that_never_reports_is_ended_by_the_worker_beside_it_and_cleans_up_when_it_returns(
-    owner: Client,
+    owner: Client, clock: Clock
 ) -> None:
-    returns = threading.Event()
+    runs, returns = threading.Event(), threading.Event()
 
     def hang() -> None:
-        returns.wait(20)
+        runs.set()
+        returns.wait(60)
 
     made, runner = baker(owner, hang)
     job = submit(owner)
     step = threading.Thread(target=run_all, args=(runner, job))
     step.start()
-    time.sleep(0.2)
+    assert runs.wait(60)
+    clock.turn(seconds=LIMIT - 1)
     assert _time_out_jobs(owner.gateway, runner) == 0
-    time.sleep(LIMIT)
+    clock.turn(seconds=2)
     assert _time_out_jobs(owner.gateway, runner) == 1
     shown = timed_out(owner, job)
     free(owner)
     assert _time_out_jobs(owner.gateway, runner) == 0
     returns.set()
-    step.join(20)
+    step.join(60)
     assert made.cleaned == ["bread-1"]
     assert seen(owner, job) == shown
     free(owner)

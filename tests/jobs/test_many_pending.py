@@ -25,9 +25,9 @@ def states(client: Client) -> set[str]:
 def test_all_jobs_that_were_in_work_at_a_kill_are_done_by_the_next_worker(singer: Client, tmp_path: Path) -> None:
     spoken = tmp_path / "spoken.txt"
     job_ids = [singer.post(TTS, _BODY, headers=LATER).json()["job"]["id"] for _ in range(_JOBS)]
-    with worker(singer, spoken, seconds=60, places=_JOBS):
+    with worker(singer, spoken, 600.0, places=_JOBS):
         wait_until(lambda: states(singer) == {"processing"}, seconds=60, what="all jobs' begin")
-    with worker(singer, spoken, seconds=0, places=_JOBS) as second:
+    with worker(singer, spoken, 0.0, places=_JOBS) as second:
         wait_until(lambda: states(singer) == {"completed"}, seconds=60, what="all jobs' end")
         assert second.poll() is None
     rows = singer.get("/v2/billing/ledger?limit=100").json()["data"]

@@ -25,9 +25,9 @@ LATER = {"Prefer": "respond-async"}
 
 
 @contextlib.contextmanager
-def worker(client: Client, spoken: Path, seconds: float = 0.2, places: int = 2) -> Iterator[subprocess.Popen[bytes]]:
-    """`seconds` for each piece, `places` for texts that are spoken at once."""
-    arguments = (client.gateway.settings.data_dir, spoken, seconds, places)
+def worker(client: Client, spoken: Path, *seconds: float, places: int = 2) -> Iterator[subprocess.Popen[bytes]]:
+    """`seconds` for each piece, the last for all others; `places` for texts that are spoken at once."""
+    arguments = (client.gateway.settings.data_dir, spoken, ",".join(map(str, seconds)), places)
     command = [sys.executable, "-m", "tests.support.humming_worker", *map(str, arguments)]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, env=environment(), cwd=root) as process:
@@ -51,10 +51,11 @@ def test_no_piece_is_spoken_twice_and_nothing_is_charged_twice(singer: Client, t
     job_id = singer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
     parts = singer.gateway.settings.data_dir / "files" / "jobs" / job_id
     for so_many in (3, 7):
-        with worker(singer, spoken):
+        # Each life speaks some pieces, and is killed while it speaks the next one.
+        with worker(singer, spoken, 0.0, 0.0, 0.0, 0.0, 600.0):
             wait_until(lambda n=so_many: len(list(parts.glob("*.part"))) >= n, seconds=60, what="the next parts")
     # The piece in work at a kill may have left the provider and not come to storage: that one is made again.
-    with worker(singer, spoken):
+    with worker(singer, spoken, 0.0):
         wait_until(lambda: status(singer, job_id) == "completed", seconds=60, what="the job's end")
         wait_until(lambda: not parts.exists(), seconds=20, what="the end of the parts")
     times = counted(spoken)
@@ -73,7 +74,7 @@ def test_a_clone_does_not_wait_for_a_long_text(singer: Client, tmp_path: Path) -
     spoken = tmp_path / "spoken.txt"
     speech = [singer.post(TTS, BODY, headers=LATER).json()["job"]["id"] for _ in range(3)]
     clone = singer.post(CLONE, {"audioUrl": singer.upload()["public_url"], "provider": "local"}).json()["job"]["id"]
-    with worker(singer, spoken, seconds=10):
+    with worker(singer, spoken, 60.0):
         wait_until(lambda: status(singer, clone) in ("completed", "failed"), seconds=60, what="the clone's end")
         # Two of the long texts are spoken side by side, the third waits for its turn: any of those that were queued
         # within a millisecond.

@@ -75,7 +75,7 @@ def hooked(tmp_path: Path, new_database: Path) -> Iterator[Callable[..., Hooked]
             clock = Clock(stands=True)
             given = {
                 "private_hosts": ",".join(one.host for one in receivers),
-                "webhook_timeout": 1.0,
+                "webhook_timeout": 20.0,
                 **settings,
             }
             folder = tmp_path / "data"

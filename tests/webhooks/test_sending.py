@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -120,7 +119,7 @@ def test_whatever_is_no_success_is_tried_again_later_under_the_same_id(
     hooked: MakeHooked, receiver: MakeReceiver, how: str
 ) -> None:
     there = receiver(BAD[how], says(204, body=b""))
-    home = hooked(there)
+    home = hooked(there, webhook_timeout=0.3 if how == "nothing" else 20.0)
     home.cancelled(there.url)
     assert home.send() == 1
     shown = home.only()
@@ -248,7 +247,7 @@ def test_one_that_a_killed_worker_was_sending_is_sent_again_and_by_nobody_before
     assert killed is not None
     assert home.only()["status"] == "sending"
     assert home.send() == 0, "another worker sends it at the same time"
-    home.clock.turn(seconds=62)
+    home.clock.turn(seconds=82)
     assert home.send() == 1
     assert there.received[0].headers["webhook-id"] == killed.id
     assert home.only()["status"] == "delivered"
@@ -260,7 +259,7 @@ def test_a_worker_that_comes_back_after_its_lease_changes_nothing(hooked: MakeHo
     home.cancelled(there.url)
     slow = home.client.gateway.webhooks.claim()
     assert slow is not None
-    home.clock.turn(seconds=62)
+    home.clock.turn(seconds=82)
     assert home.send() == 1
     home.client.gateway.sender.send(slow)
     assert home.only()["status"] == "delivered"
@@ -298,19 +297,27 @@ def test_a_slow_receiver_holds_up_nobody_elses_webhooks(hooked: MakeHooked, rece
 def test_a_sender_that_stops_begins_no_more_and_waits_for_what_is_under_way(
     hooked: MakeHooked, receiver: MakeReceiver
 ) -> None:
+    answers = threading.Event()
+
     def late(connection: socket.socket) -> None:
-        time.sleep(0.7)
+        answers.wait(60)
         says(200)(connection)
 
     there = receiver(late)
-    home = hooked(there, webhook_timeout=5.0)
+    home = hooked(there, webhook_timeout=60.0)
     home.cancelled(there.url)
-    home.client.gateway.sender.start()
-    there.wait(1)
-    home.client.gateway.sender.stop(5)
+    sender = home.client.gateway.sender
+    sender.start()
+    there.wait(1, 60)
+    stop = threading.Thread(target=sender.stop, args=(60,))
+    stop.start()
+    stop.join(0.2)
+    assert stop.is_alive()
+    answers.set()
+    stop.join(60)
     assert home.only()["status"] == "delivered"
     home.cancelled(there.url)
-    time.sleep(0.7)
+    assert not sender._thread.is_alive()
     assert len(there.received) == 1
 
 
