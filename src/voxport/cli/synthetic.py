@@ -22,14 +22,14 @@ _TEXT = (
 )
 
 
-def write_speaker(path: Path) -> None:
-    """About 20 s of a synthetic speaker, whose style is none of the stock voices, as WAV."""
+def write_speaker(path: Path, text: str = _TEXT) -> None:
+    """A synthetic speaker, whose style is none of the stock voices, saying `text` (about 20 s by default), as WAV."""
     engine = Engine.load()
     try:
         packs = stock_packs()
         voice = packs.mix(_weights(packs.ids, _TIMBRE), _weights(packs.ids, _PROSODY), _LANGUAGE)
         voice = voice.with_f0(offset=_PITCH_STEP, slope=1.0, median=None)
-        pieces = [engine.speak(chunk, voice) for chunk in engine.plan(_TEXT, _LANGUAGE)]
+        pieces = [engine.speak(chunk, voice) for chunk in engine.plan(text, _LANGUAGE)]
     finally:
         engine.close()
     path.write_bytes(wav_bytes(to_pcm16(np.concatenate(pieces))))
