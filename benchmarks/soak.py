@@ -208,15 +208,17 @@ async def _highest(new: Callable[[], Load], tell: Callable[[str], None]) -> floa
 
 
 async def _driven(load: Load, rate: float, seconds: float) -> float:
-    """Calls at random moments, so many a second, whether earlier ones have been answered or not; the seconds until the
-    last one was."""
+    """Calls at random moments, so many a second, whether earlier ones have been answered or not: one of each kind
+    first, then as the weights say. The seconds until the last one was answered."""
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+    first = random.sample(kinds, len(kinds))
     began = time.monotonic()
     at = 0.0
     running: set[asyncio.Task[None]] = set()
     while at < seconds:
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        task: asyncio.Task[None] = asyncio.create_task(_awaited(load.call(random.choices(kinds, weights)[0])))
+        kind = first.pop() if first else random.choices(kinds, weights)[0]
+        task: asyncio.Task[None] = asyncio.create_task(_awaited(load.call(kind)))
         running.add(task)
         task.add_done_callback(running.discard)
         at += random.expovariate(rate)

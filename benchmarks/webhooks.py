@@ -34,7 +34,7 @@ from voxport.testing.live import running_gateway
 from voxport.testing.receiver import Answer, Received, Receiver, resets, says, says_nothing
 
 TITLE = "Webhooks to receivers that fail five times"
-_TIMEOUT = 1.0  # seconds that a receiver has
+_TIMEOUT = 3.0  # seconds that a receiver has
 _PAUSES = "3.0,0.3,0.5,0.8,1.0,1.5"  # the first one is long enough to see that the first try was refused
 _RETRY_AFTER = 2  # seconds
 _SECONDS = 240.0
@@ -65,8 +65,9 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        # The first try was refused by the machine itself: the receiver saw the five others.
-        seen = self.tries == 6 and self.came == 5 and self.taken == 1 and self.ids == 1
+        # The first try was refused by the machine itself (and the next too, where the receiver was late): the receiver
+        # saw the five others.
+        seen = self.tries >= 6 and self.came == 5 and self.taken == 1 and self.ids == 1
         return seen and self.valid == self.came and self.is_as_the_job and self.waited
 
 
@@ -81,8 +82,8 @@ def main() -> int:
     return 0 if report.passed else 1
 
 
-def run(jobs: int, tell: Callable[[str], None]) -> reliability.Report:
-    """So many jobs, each with a receiver of its own, all at once."""
+def run(jobs: int, tell: Callable[[str], None], pauses: str = _PAUSES) -> reliability.Report:
+    """So many jobs, each with a receiver of its own, all at once. `pauses`: the seconds before each try again."""
     plans = list(_plans(jobs))
     with ExitStack() as stack:
         receivers = [
@@ -95,7 +96,7 @@ def run(jobs: int, tell: Callable[[str], None]) -> reliability.Report:
                 folder,
                 VOXPORT_PRIVATE_HOSTS=",".join(one.host for one in receivers),
                 VOXPORT_WEBHOOK_TIMEOUT=str(_TIMEOUT),
-                VOXPORT_WEBHOOK_RETRY_SECONDS=_PAUSES,
+                VOXPORT_WEBHOOK_RETRY_SECONDS=pauses,
                 VOXPORT_WEBHOOK_CONCURRENCY="32",
             )
         )

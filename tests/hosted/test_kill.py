@@ -23,8 +23,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     "case",
     [
         Case("elevenlabs", "clone", "POST /v1/voices/add", "after"),
-        Case("minimax", "clone", "POST /v1/voice_clone", "after"),
-        Case("elevenlabs", "instant", "POST /v1/text-to-speech", "before"),
         Case("minimax", "instant", "POST /v1/t2a_v2", "after"),
     ],
     ids=str,

@@ -19,7 +19,7 @@ FAULT_SECONDS = 4.0
         pytest.param("database_full", marks=pytest.mark.drill),
         "clock_back",
         "terminated",
-        "worker_killed",
+        pytest.param("worker_killed", marks=pytest.mark.drill),
     ],
 )
 def test_a_fault_loses_nothing_and_passes(name: str) -> None:

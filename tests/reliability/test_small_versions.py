@@ -31,5 +31,5 @@ def test_calls_at_once_spend_what_there_is_and_no_more() -> None:
 
 
 def test_a_mixed_load_is_served_without_a_failure() -> None:
-    report = soak.run(0.3, 6, tell=print)
+    report = soak.run(0.12, 8, tell=print)
     assert "failed: 0" in report.summary[0], report.summary

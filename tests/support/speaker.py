@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-import support
 from voxport.cli.synthetic import write_speaker
 
 _TEXT = (
@@ -25,11 +21,3 @@ def short_speaker() -> bytes:
         path = Path(folder) / "speaker.wav"
         write_speaker(path, _TEXT)
         return path.read_bytes()
-
-
-@pytest.fixture(scope="module")
-def short_samples() -> Iterator[None]:
-    """The benchmarks' `put_speaker` writes the short recording: checking it takes less than half the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(support, "_speaker", short_speaker)
-        yield
