@@ -59,6 +59,11 @@ STEPS: Final = (
     ),
 )
 SAMPLE: Final = (
+    Step(
+        "fit",
+        "the whole fit of a clone is nearer to its speaker",
+        ("-m", "pytest", "-q", "-m", "drill", "-k", "clone_is_nearer", "tests/engine/test_enrolment.py"),
+    ),
     Step("kills", "kill -9 at commits of a speech", ("benchmarks/kills.py", "--service", "speech", "--most", "4")),
     Step("faults", "kill -9 of the server under load", ("benchmarks/faults.py", "--case", "server_killed")),
     Step(
@@ -71,7 +76,7 @@ SAMPLE: Final = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", action="store_true", help="three steps, always the same")
+    parser.add_argument("--sample", action="store_true", help="four steps, always the same")
     parser.add_argument("--list", action="store_true", help="say what would run")
     parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], help="these steps")
     chosen = parser.parse_args()
