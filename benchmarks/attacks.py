@@ -12,8 +12,7 @@ import numpy as np
 import soxr
 
 from speech import load
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
 
 Attack = Callable[[Floats], Floats]
 MP3, OPUS = (128, 64, 32), (48, 24, 16, 12)

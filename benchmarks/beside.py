@@ -19,10 +19,10 @@ import numpy as np
 
 from judges import Dnsmos
 from speech import load
-from voxport.engine import SAMPLE_RATE, Engine
-from voxport.engine.arrays import Floats
-from voxport.engine.stock import stock_packs
-from voxport.engine.weights import model_bytes
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Engine
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.weights import model_bytes
 
 THREADS = 2
 WARM = "This sentence warms the engine up."

@@ -20,7 +20,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from support import describe_machine, find_sample
-from voxport.testing.client import Client, Json
+from voxport.client import Client, Json
 from voxport.testing.live import running_gateway
 
 GOAL_SECONDS = 15.0

@@ -26,12 +26,12 @@ from babel.dates import get_day_names, get_month_names
 from babel.numbers import get_currency_name
 from babel.units import format_unit
 
-from voxport.engine.eastasian import symbols
-from voxport.engine.languages import BY_MISAKI, LANGUAGES
-from voxport.engine.normalise import spoken
-from voxport.engine.normalise.calendar_names import short_calendar
-from voxport.engine.normalise.speech import Speech, speech
-from voxport.engine.normalise.wordings import WORDINGS
+from voxport.text.eastasian import symbols
+from voxport.text.languages import BY_MISAKI, LANGUAGES
+from voxport.text.normalise import spoken
+from voxport.text.normalise.calendar_names import short_calendar
+from voxport.text.normalise.locales import WORDINGS
+from voxport.text.normalise.speech import Speech, speech
 
 _SPELLOUT: Final = 5
 """UNUM_SPELLOUT of ICU's `unum.h`."""

@@ -28,7 +28,7 @@ import httpx2
 from starlette.requests import Request
 
 from support import describe_machine, put_speaker
-from voxport.testing.client import CallFailed, Client
+from voxport.client import CallFailed, Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import said

@@ -14,13 +14,13 @@ import numpy as np
 from judges import Dnsmos
 from likeness import GROUPS
 from machine import machine
-from voxport.engine import SAMPLE_RATE, Chunk, Engine
-from voxport.engine.arrays import Floats
-from voxport.engine.cut import cut
-from voxport.engine.graph.halves import make_halves
-from voxport.engine.synthesizer import Synthesizer
-from voxport.engine.tone import filterbank
-from voxport.engine.weights import Halves, model_bytes
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Chunk, Engine
+from voxport.engine.kokoro.cut import cut
+from voxport.engine.kokoro.graph.halves import make_halves
+from voxport.engine.kokoro.synthesizer import Synthesizer
+from voxport.engine.kokoro.tone import filterbank
+from voxport.engine.kokoro.weights import Halves, model_bytes
 
 VOICES = ("af_heart", "af_bella", "am_michael", "am_puck", "bm_george", "bf_emma", "am_onyx", "af_nicole")
 LENGTHS = (50, 120, 220)  # tokens

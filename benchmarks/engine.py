@@ -27,7 +27,7 @@ from overhttp import waits
 from report import page
 from speech import cohort, speakers, speech_folder
 from spoilt import ways
-from voxport.engine import SAMPLE_RATE
+from voxport.audio.arrays import SAMPLE_RATE
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "img"

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from likeness import Bench, Known
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
-from voxport.engine.pitch import log_f0
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.pitch import log_f0
 
 
 def plot_curve(curves: dict[str, list[dict[str, Any]]], target: Path) -> None:

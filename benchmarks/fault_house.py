@@ -22,8 +22,8 @@ import httpx2
 from leftovers import leftovers
 from support import put_speaker
 from voxport.billing.verify import verify
+from voxport.client import Client
 from voxport.db.session import Database
-from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import said

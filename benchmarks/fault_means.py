@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from voxport.media.ffmpeg import find_ffmpeg
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 
 # Read by each Python process that starts with this folder on its path, before it imports anything else.
 _CLOCK = """

@@ -39,7 +39,7 @@ from fault_house import (
 )
 from fault_means import Clock, HangingFfmpeg, bound, can_mount, full, locked, named, read_only, stopped, tmpfs
 from support import describe_machine
-from voxport.testing.client import CallFailed, Client
+from voxport.client import CallFailed, Client
 from voxport.testing.doubles import Fault
 from voxport.testing.live import Live
 
@@ -368,8 +368,8 @@ def _worker(live: Live) -> int:
 
 def _engine(live: Live) -> int:
     """The server's own engine, not the worker's."""
-    workers = set(named(_worker(live), "voxport.engine.child"))
-    return next(pid for pid in named(live.process.pid, "voxport.engine.child") if pid not in workers)
+    workers = set(named(_worker(live), "voxport.engine.process.child"))
+    return next(pid for pid in named(live.process.pid, "voxport.engine.process.child") if pid not in workers)
 
 
 def _kill(pid: int) -> None:

@@ -31,11 +31,12 @@ import numpy as np
 import reliability
 from hostile_files import make_good, mutated, others
 from hostile_net import Canary
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.encode import to_pcm16, wav_bytes
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.errors import SampleUnusable
-from voxport.media.decode import SAMPLE_RATE, decode
-from voxport.media.encode import to_pcm16, wav_bytes
-from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.sample import check
+from voxport.samples.check import check
 from voxport.testing.doubles.speech import said
 
 _SEEDS = 100

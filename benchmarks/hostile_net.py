@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hostile_urls import LOCATIONS, NAMES, OUTSIDE_V4, OUTSIDE_V6
-from voxport.media.fetchpolicy import FetchPolicy
+from voxport.fetch.policy import FetchPolicy
 
 _INSIDE = "http://127.0.0.1/"
 _LOCAL = ("localhost", "localtest.me", "lvh.me", "vcap.me", "spoofed.burpcollaborator.net")

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from judges import Dnsmos
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
 
 _FRAME = SAMPLE_RATE // 50
 _ACTIVE_DB = -40.0

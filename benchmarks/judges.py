@@ -13,9 +13,8 @@ import numpy as np
 import onnxruntime
 import soxr
 
-from voxport.engine.arrays import Floats
-from voxport.engine.languages import SAMPLE_RATE
-from voxport.engine.speaker import slaney_filterbank
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.speaker import slaney_filterbank
 
 
 class UnseenEncoder:

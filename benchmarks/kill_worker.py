@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from support import describe_machine
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import running_command, running_gateway
 
 JOBS = 10

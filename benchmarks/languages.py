@@ -18,9 +18,9 @@ from judges import Transcriber, edits
 from machine import machine
 from speech import load
 from voxport.engine import LANGUAGES, Engine, Voice
-from voxport.engine.normalise import spoken
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.prosody import symbols_of
+from voxport.text.normalise import spoken
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.prosody import symbols_of
 
 SENTENCES = {
     "en-us": "The ferry leaves the island at seven in the morning, and the whole village comes down to wave.",

@@ -15,8 +15,9 @@ from statistics import mean
 from languages import SENTENCES
 from machine import machine
 from prose import prose
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.catalog import load_catalog
-from voxport.engine import SAMPLE_RATE, Engine
+from voxport.engine import Engine
 from voxport.speech.lengths import usual_seconds
 
 _VOICES = 5

@@ -12,14 +12,14 @@ import numpy as np
 
 from judges import Dnsmos, Transcriber, UnseenEncoder, unit
 from speech import Speaker, load
-from voxport.engine import SAMPLE_RATE, Engine, Voice
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.pitch import median_f0
+from voxport.engine import Engine, Voice
+from voxport.engine.enrolment.speaking_rate import syllable_rate
 from voxport.engine.fit.descent import State
-from voxport.engine.mixing import stock_embeddings
-from voxport.engine.pitch import median_f0
-from voxport.engine.rhythm import syllable_rate
-from voxport.engine.stock import stock_packs
-from voxport.engine.voice import TIMBRE
+from voxport.engine.kokoro.mixing import stock_embeddings
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.voice import TIMBRE
 
 GROUPS = (
     (

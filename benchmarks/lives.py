@@ -30,7 +30,7 @@ from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.gateway import open_gateway
 from voxport.logs import configure_logging
-from voxport.media.samples import Audio, Sample, Samples
+from voxport.samples.loader import Audio, Sample, Samples
 from voxport.serving import FIRST_CREDITS
 from voxport.settings import Settings
 from voxport.testing.live import NO_LIMITS

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 
 from support import describe_machine, percentile
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import Live, running_gateway
 
 CALLS = 50

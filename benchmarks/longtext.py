@@ -25,10 +25,9 @@ from kill_worker import profile_of, voxport, worker
 from machine import machine
 from prose import prose
 from speech import load
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
-from voxport.engine.loudness import gated_blocks, lufs
-from voxport.testing.client import Client
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.loudness import gated_blocks, lufs
+from voxport.client import Client
 from voxport.testing.live import running_gateway
 
 IMAGE = Path(__file__).parents[1] / "docs" / "img" / "longtext.png"

@@ -7,8 +7,8 @@ import platform
 import time
 from pathlib import Path
 
-from voxport.engine import SAMPLE_RATE, EngineProcess
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import EngineProcess
 
 
 def machine() -> dict[str, str | float | int]:

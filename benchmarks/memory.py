@@ -29,7 +29,7 @@ import psutil
 
 from kills import KEY, STOCK
 from support import describe_machine, put_speaker
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, Fault, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import said

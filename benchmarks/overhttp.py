@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from beside import TEXT
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import Live, running_gateway
 
 INSTANT = "The ferry leaves the island at seven, and the village waves."

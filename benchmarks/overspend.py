@@ -34,8 +34,8 @@ import reliability
 from kills import KEY, STOCK, TEXT
 from support import describe_machine, put_speaker
 from voxport.billing.verify import verify
+from voxport.client import Client
 from voxport.db.session import Database
-from voxport.testing.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import said

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from kill_worker import children_of
 from support import describe_machine, find_sample, percentile
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import Live, running_gateway
 
 GOALS = {0: 1.0, 1: 2.5, 2: 4.0}

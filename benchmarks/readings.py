@@ -10,7 +10,7 @@ import csv
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from voxport.engine.normalise import spoken
+from voxport.text.normalise import spoken
 
 SENTENCES: Final = Path(__file__).with_name("readings.tsv")
 CHECKED: Final = Path(__file__).with_name("readings_checked.tsv")

@@ -22,14 +22,14 @@ from judges import UnseenEncoder
 from machine import machine
 from speech import load, speakers, speech_folder
 from spoilt import Spoil, rms, ways
-from voxport.engine.arrays import Floats
-from voxport.engine.sample import denoiser, prepare
-from voxport.engine.speaker import SpeakerEncoder
+from voxport.audio.arrays import Floats
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.audio.speaker import SpeakerEncoder
+from voxport.engine.enrolment.cleaning import denoiser, prepare
 from voxport.errors import SampleUnusable
-from voxport.media.decode import decode
-from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.quality import quality
-from voxport.media.sample import check
+from voxport.samples.check import check
+from voxport.samples.quality import quality
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- samples -->", "<!-- /samples -->"

@@ -27,10 +27,10 @@ from tests.support.client import Client, open_client, settings_for  # noqa: E402
 from tests.support.providers import hum  # noqa: E402
 from tests.support.server import serving, wait_until  # noqa: E402
 
+from voxport.fetch.client import FetchPolicy  # noqa: E402
 from voxport.gateway import open_gateway  # noqa: E402
 from voxport.jobs.dbos_worker import DbosWorker  # noqa: E402
 from voxport.jobs.runner import Runner  # noqa: E402
-from voxport.media.safefetch import FetchPolicy  # noqa: E402
 
 SEED = 5
 # Of an operation that takes one of these, a request that fits the document may be refused all the same (the check

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support import describe_machine, find_sample
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import running_gateway
 from voxport.testing.network_trace import Destination, destinations, tracer, why_not_traceable
 

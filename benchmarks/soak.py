@@ -31,7 +31,7 @@ import psutil
 import reliability
 from kills import KEY, STOCK, TEXT
 from support import describe_machine, percentile, put_speaker
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, served
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import said

@@ -11,8 +11,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 
-from voxport.engine.arrays import Floats
-from voxport.engine.languages import SAMPLE_RATE
+from voxport.audio.arrays import SAMPLE_RATE, Floats
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import numpy as np
 import soxr
 
 from speech import cohort, load
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
 
 Spoil = Callable[[Floats], Floats]
 

@@ -32,11 +32,11 @@ from hostile_urls import Hostile, corpus
 from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.errors import AudioUrlUnusable, VoxportError
+from voxport.fetch.client import fetch
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.runner import Runner
-from voxport.media.safefetch import fetch
-from voxport.media.samples import IS_UPLOAD_URL
 from voxport.media.signing import Grant
+from voxport.samples.loader import IS_UPLOAD_URL
 from voxport.settings import Settings
 from voxport.testing.doubles import served
 from voxport.testing.live import NO_LIMITS

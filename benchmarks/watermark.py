@@ -22,15 +22,15 @@ from inaudible import inaudibility
 from machine import machine
 from markplot import plot
 from speech import load, speech_folder
-from voxport.engine import SAMPLE_RATE, Detection, detect
-from voxport.engine.arrays import Floats
-from voxport.engine.edges import with_clean_edges
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.stock import stock_packs
-from voxport.engine.synthesizer import Synthesizer
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.edges import with_clean_edges
+from voxport.engine import Detection, detect
+from voxport.engine.kokoro.planner import plan
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.synthesizer import Synthesizer
+from voxport.engine.kokoro.weights import load_halves
 from voxport.engine.watermark import mark
-from voxport.engine.weights import load_halves
+from voxport.text.phonemizer import Phonemizer
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- watermark -->", "<!-- /watermark -->"

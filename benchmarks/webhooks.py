@@ -29,7 +29,7 @@ from standardwebhooks import WebhookVerificationError
 
 import reliability
 from support import describe_machine
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import running_gateway
 from voxport.testing.receiver import Answer, Received, Receiver, resets, says, says_nothing
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.engine import SAMPLE_RATE, Engine
-from voxport.engine.arrays import Floats
-from voxport.engine.errors import SampleNotEnrollable
-from voxport.engine.pitch import median_f0
-from voxport.engine.stock import stock_packs
-from voxport.engine.voice import TIMBRE
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.pitch import median_f0
+from voxport.engine import Engine
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.voice import TIMBRE
+from voxport.engine_errors import SampleNotEnrollable
 
 TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/first_guess.npz"
 SEED = 2

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/speaker_encoder.onnx"
+TARGET = Path(__file__).parents[1] / "src/voxport/audio/assets/speaker_encoder.onnx"
 FRAMES, MELS, SIZE, LAYERS = 160, 40, 256, 3
 
 

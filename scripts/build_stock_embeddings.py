@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import Floats
 from voxport.engine.engine import Engine
-from voxport.engine.stock import stock_packs
-from voxport.engine.voice import Voice
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.voice import Voice
 
 TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/stock_embeddings.npz"
 MEDIANS = (100.0, 135.0, 180.0, 240.0)

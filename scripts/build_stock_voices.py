@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.engine.arrays import Floats
-from voxport.engine.voice import Voice
+from voxport.audio.arrays import Floats
+from voxport.engine.kokoro.voice import Voice
 
 TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/stock_voices.npz"
 VOICES = 54
@@ -45,7 +45,7 @@ def _half(arrays: list[Floats]) -> Floats:
 
 def _report(packs: dict[str, Floats]) -> None:
     """How far the asset is from the packs, beside how far the packs are from each other."""
-    from voxport.engine.stock import stock_packs
+    from voxport.engine.kokoro.stock import stock_packs
 
     stored = stock_packs()
     errors = [np.abs(stored.voice(i).pack() - packs[voice_id]) for i, voice_id in enumerate(stored.ids)]

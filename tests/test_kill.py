@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.speaker import short_speaker
-from voxport.testing.client import Client, Json
+from voxport.client import Client, Json
 from voxport.testing.live import Live, running_gateway
 
 pytestmark = pytest.mark.slow

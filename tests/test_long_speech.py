@@ -19,8 +19,8 @@ import pytest
 from tests.support.ebur128 import measure
 from tests.support.server import run_cli, wait_until
 from tests.test_live import TTS, data_of, finished, worker_of
+from voxport.client import Client
 from voxport.providers.base import SAMPLE_RATE
-from voxport.testing.client import Client
 from voxport.testing.live import Live, running_gateway
 
 pytestmark = pytest.mark.slow

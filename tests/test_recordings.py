@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from voxport.testing.client import CallFailed, Client
+from voxport.client import CallFailed, Client
 from voxport.testing.live import Live
 
 pytestmark = pytest.mark.slow

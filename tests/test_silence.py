@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import wait_until
+from voxport.audio.speaker import SpeakerEncoder
 from voxport.cli.synthetic import write_speaker
-from voxport.engine.speaker import SpeakerEncoder
-from voxport.testing.client import Client
+from voxport.client import Client
 from voxport.testing.live import running_gateway
 from voxport.testing.network_trace import Destination, destinations, tracer, why_not_traceable
 

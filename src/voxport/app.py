@@ -11,16 +11,16 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 import voxport
+from voxport.accounts.endpoints import router as keys
+from voxport.accounts.rate_limits import AddressLimitMiddleware, RateLimits
 from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.feed import Feed
-from voxport.keys.endpoints import router as keys
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
-from voxport.media.temporary import sweep_temporary
 from voxport.memory import RestTrim
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
@@ -28,6 +28,7 @@ from voxport.metrics.traffic import Traffic
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
+from voxport.storage.workdirs import sweep_temporary
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.addresses import RequestLineMiddleware
@@ -44,7 +45,6 @@ from voxport.web.openapi import describe, operation_id
 from voxport.web.pages import STATIC_PATH
 from voxport.web.pages import router as pages
 from voxport.web.public_path import PublicPathMiddleware, public_path
-from voxport.web.ratelimits import AddressLimitMiddleware, RateLimits
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
 from voxport.webhooks.endpoints import router as webhooks

@@ -9,45 +9,45 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import DBAPIError
 
 from voxport.accounts.service import Accounts
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.audit.service import Audit
 from voxport.billing.advice import top_up_advice
 from voxport.billing.calls import Calls
 from voxport.billing.clones import CloneLimits
 from voxport.billing.corrections import Corrections
 from voxport.billing.service import Billing
-from voxport.books.service import Books
 from voxport.catalog import Catalog, CatalogError, load_catalog
 from voxport.clock import now
+from voxport.cloning.consent import Consents
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
-from voxport.consent.service import Consents
 from voxport.db.lease import Leases
-from voxport.db.migrate import migrate
 from voxport.db.session import Database
 from voxport.erasure.service import Erasure
+from voxport.fetch.client import FetchPolicy
 from voxport.idempotency.service import Idempotency
 from voxport.intents.service import Intents
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
-from voxport.jobs.port import JobHandler
+from voxport.jobs.handler import JobHandler
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import Jobs
-from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.safefetch import FetchPolicy
-from voxport.media.samples import Samples
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
-from voxport.media.storage import LocalStorage, StorageError, open_storage
+from voxport.migrations.migrate import migrate
 from voxport.moderation.service import Moderation, open_moderation
 from voxport.providers.base import Setup
 from voxport.providers.local import LocalProvider
 from voxport.providers.local import open_provider as open_local
 from voxport.providers.names import found
 from voxport.providers.registry import Registry, open_provider
+from voxport.reconciliation.service import Books
+from voxport.samples.loader import Samples
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
+from voxport.storage.local import LocalStorage, StorageError, open_storage
 from voxport.sweeps.service import Sweeps
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking

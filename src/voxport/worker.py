@@ -16,8 +16,8 @@ from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.models import Job
 from voxport.jobs.runner import Runner
-from voxport.media.temporary import sweep_temporary
 from voxport.settings import Settings
+from voxport.storage.workdirs import sweep_temporary
 
 # A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
 _SETTLED = timedelta(seconds=30)

@@ -19,7 +19,7 @@ from voxport.backup.manifest import BackupError
 from voxport.backup.named import Named
 from voxport.billing.calls import Call
 from voxport.billing.verify import verify
-from voxport.media.storage import LocalStorage
+from voxport.storage.local import LocalStorage
 
 
 def taken(client: Client, folder: Path) -> Path:
@@ -184,7 +184,7 @@ def test_a_backup_needs_a_gateway_and_a_restore_a_backup(tmp_path: Path) -> None
 
 
 def test_two_backups_at_once_are_one_too_many(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.media.keeping._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("voxport.storage.deletion_lock._PATIENCE_SECONDS", 0.1)
     with client.gateway.storage.holding(), pytest.raises(BackupError, match="Another backup"):
         service.take(client.gateway.settings, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()

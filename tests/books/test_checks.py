@@ -9,9 +9,9 @@ import pytest
 
 from tests.conftest import MakeGateway
 from tests.support.client import Client, open_client
-from voxport.books.service import Books
 from voxport.db.lease import Leases
 from voxport.gateway import Gateway
+from voxport.reconciliation.service import Books
 
 
 class Clock:

@@ -12,11 +12,11 @@ import pytest
 from tests.support.client import Client, error_of
 from tests.support.providers import Humming
 from voxport.billing.verify import verify
-from voxport.cloning.naming import sample_key, voice_key
 from voxport.errors import ProviderFailed, SampleUnusable
 from voxport.jobs.port import Json
 from voxport.jobs.runner import Runner
 from voxport.media.signing import Grant
+from voxport.voices.storage_keys import sample_key, voice_key
 
 CLONE = "/v1/proxy/core-voice-clone"
 INSTANT = "/v1/proxy/core-instant-clone-tts"

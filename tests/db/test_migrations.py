@@ -13,12 +13,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-import voxport.db.migrate
+import voxport.migrations.migrate
 from tests.support.server import environment
-from voxport.db.migrate import migrate, newest_revision
 from voxport.db.session import Database
-from voxport.db.tables import metadata
 from voxport.jobs.dbos_queue import migrate_jobs
+from voxport.migrations.migrate import migrate, newest_revision
+from voxport.migrations.tables import metadata
 
 
 @pytest.fixture
@@ -60,14 +60,14 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 
 def test_the_newest_revision_is_alembics_head() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(voxport.db.migrate.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(voxport.migrations.migrate.__file__).parent / "migrations"))
     assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_a_current_database_is_not_written_to(database: Database, tmp_path: Path) -> None:
     migrate(database)
     with database.transaction():  # Whoever wanted to write would wait for the end of this.
-        child = "import sys; from voxport.db.migrate import migrate; from voxport.db.session import Database; "
+        child = "import sys; from voxport.migrations.migrate import migrate; from voxport.db.session import Database; "
         child += "migrate(Database(sys.argv[1])); print(any(name.startswith('alembic') for name in sys.modules))"
         made = subprocess.run(
             [sys.executable, "-c", child, database.url], capture_output=True, text=True, env=environment(), timeout=20

@@ -11,9 +11,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from voxport.engine import SAMPLE_RATE, Engine, EngineProcess
-from voxport.engine.arrays import Floats
-from voxport.engine.phonemizer import Phonemizer
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Engine, EngineProcess
+from voxport.text.phonemizer import Phonemizer
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from voxport.engine.callqueue import CallQueue, Ticket
+from voxport.engine.process.call_queue import CallQueue, Ticket
 
 
 def taken(queue: CallQueue[str], seconds: float = 1.0) -> str:

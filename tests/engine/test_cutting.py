@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from voxport.engine.cutting import Passage, cut, opening
-from voxport.engine.languages import BY_ESPEAK
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.text import readable, sentences
+from voxport.engine.kokoro.planner import plan
+from voxport.text.cutting import Passage, cut, opening
+from voxport.text.languages import BY_ESPEAK
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.sentences import readable, sentences
 
 LONG = {
     "en": [

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, SampleNotEnrollable, Voice
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.pitch import median_f0
+from voxport.engine import Engine, EngineProcess, SampleNotEnrollable, Voice
 from voxport.engine.fit import FIT_STEPS
-from voxport.engine.mixing import nearest_mix, stock_embeddings
-from voxport.engine.pitch import median_f0
-from voxport.engine.stock import stock_packs
+from voxport.engine.kokoro.mixing import nearest_mix, stock_embeddings
+from voxport.engine.kokoro.stock import stock_packs
 
 SPOKEN = "It was a bright cold day, and the clocks were striking."
 SAID_BY_CLONES = [

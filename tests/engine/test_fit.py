@@ -13,19 +13,19 @@ import pytest
 import torch
 
 from tests.support.listening import log_mels
-from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, EngineUnavailable, Voice
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Engine, EngineProcess, EngineUnavailable, Voice
 from voxport.engine.fit.descent import Aim, Descent, State
 from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import FRAMES, Sentence, Source
 from voxport.engine.fit.twin import Decoder
 from voxport.engine.fit.weights import decoder_parts
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.stock import stock_packs
-from voxport.engine.synthesizer import Synthesizer
-from voxport.engine.voice import TIMBRE
-from voxport.engine.weights import load_halves
+from voxport.engine.kokoro.planner import plan
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.synthesizer import Synthesizer
+from voxport.engine.kokoro.voice import TIMBRE
+from voxport.engine.kokoro.weights import load_halves
+from voxport.text.phonemizer import Phonemizer
 
 pytestmark = pytest.mark.slow
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from voxport.engine.heteronym_rules import RULES
-from voxport.engine.heteronyms import respelled
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.prosody import symbols_of
+from voxport.text.heteronyms import respelled
+from voxport.text.heteronyms.rules import RULES
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.prosody import symbols_of
 
 ROWS = [
     line.split("\t") for line in Path(__file__).with_name("heteronyms.tsv").read_text(encoding="utf-8").splitlines()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from voxport.engine.eastasian import symbols
-from voxport.engine.languages import LANGUAGES
-from voxport.engine.normalise import spoken
+from voxport.text.eastasian import symbols
+from voxport.text.languages import LANGUAGES
+from voxport.text.normalise import spoken
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tests.support.ebur128 import Loudness, measure
-from voxport.engine import SAMPLE_RATE, Engine
-from voxport.engine.arrays import Floats
-from voxport.engine.loudness import CEILING_DBTP, Leveller, gated_blocks, limited, lufs
-from voxport.media.encode import encode_file, to_pcm16
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.codec.encode import encode_file, to_pcm16
+from voxport.audio.loudness import CEILING_DBTP, Leveller, gated_blocks, limited, lufs
+from voxport.engine import Engine
 
 VOICES = ("af_heart", "am_michael", "hm_omega")  # hm_omega is 7 dB louder by itself than the others
 PROSE = (

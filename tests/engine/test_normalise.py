@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from voxport.engine.languages import BY_ESPEAK
-from voxport.engine.normalise import spoken
-from voxport.engine.text import clauses, clean, sentences
+from voxport.text.languages import BY_ESPEAK
+from voxport.text.normalise import spoken
+from voxport.text.sentences import clauses, clean, sentences
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from readings import Reading, readings
-from voxport.engine.normalise import spoken
+from voxport.text.normalise import spoken
 
 
 @pytest.mark.parametrize("row", readings(), ids=lambda row: f"{row.language} {row.text}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from voxport.engine.pauses import MAX_SECONDS, MAX_SECONDS_IN_ALL
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.text import clean, readable
+from voxport.engine.kokoro.planner import plan
+from voxport.text.pauses import MAX_SECONDS, MAX_SECONDS_IN_ALL
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.sentences import clean, readable
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voxport.engine import SAMPLE_RATE, Engine
-from voxport.engine.pitch import log_f0, median_f0
-from voxport.engine.synthesizer import shaped
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.pitch import log_f0, median_f0
+from voxport.engine import Engine
+from voxport.engine.kokoro.synthesizer import shaped
 
 
 def semitones(one: float, other: float) -> float:

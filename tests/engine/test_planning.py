@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from voxport.engine import LANGUAGES, Chunk, TextNotSpeakable
-from voxport.engine.normalise import spoken
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import LONGEST, plan, plan_stream
-from voxport.engine.prosody import symbols_of as symbols_of_all
+from voxport.engine.kokoro.planner import LONGEST, plan, plan_stream
+from voxport.text.normalise import spoken
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.prosody import symbols_of as symbols_of_all
 
 
 def symbols_of(sentence: str, language: str, phonemizer: Phonemizer) -> str:

@@ -25,9 +25,9 @@ from voxport.engine import (
     TextNotSpeakable,
     VoiceFileError,
 )
-from voxport.engine.connection import Connection
-from voxport.engine.protocol import Header
-from voxport.engine.voice import Voice
+from voxport.engine.kokoro.voice import Voice
+from voxport.engine.process.connection import Connection
+from voxport.engine.process.protocol import Header
 
 pytestmark = pytest.mark.slow
 
@@ -245,7 +245,7 @@ def babble():
         os.write(1, b"noise ")
         print("more noise", flush=True)
         time.sleep(0.01)
-if "voxport.engine.child" in " ".join(getattr(__import__("sys"), "orig_argv", [])):
+if "voxport.engine.process.child" in " ".join(getattr(__import__("sys"), "orig_argv", [])):
     threading.Thread(target=babble, daemon=True).start()
 """
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from voxport.engine.languages import BY_ESPEAK
-from voxport.engine.normalise import spoken
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.prosody import symbols_of
-from voxport.engine.symbols import vocabulary
+from voxport.engine.kokoro.planner import plan
+from voxport.text.languages import BY_ESPEAK
+from voxport.text.normalise import spoken
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.prosody import symbols_of
+from voxport.text.symbols import vocabulary
 
 GOLDEN = {
     "en-us": (

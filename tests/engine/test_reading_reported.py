@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from voxport.engine.normalise import spoken
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.prosody import symbols_of
-from voxport.engine.text import readable, sentences
+from voxport.engine.kokoro.planner import plan
+from voxport.text.normalise import spoken
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.prosody import symbols_of
+from voxport.text.sentences import readable, sentences
 
 ROWS = Path(__file__).parents[2] / "benchmarks" / "readings_reading.tsv"
 """Language, kind, text (with ⏎ for a line break) and its sentences as they are said, with ‖ between them."""

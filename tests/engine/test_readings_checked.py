@@ -11,8 +11,8 @@ import time
 import pytest
 
 from readings import CHECKED, Reading, readings
-from voxport.engine.normalise import spoken
-from voxport.engine.text import readable, sentences
+from voxport.text.normalise import spoken
+from voxport.text.sentences import readable, sentences
 
 
 def words_heard(text: str, language: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from voxport.engine import SAMPLE_RATE, Engine
-from voxport.engine.arrays import Floats
-from voxport.engine.rhythm import paced, syllable_rate
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Engine
+from voxport.engine.enrolment.speaking_rate import paced, syllable_rate
 
 SENTENCES = ("She found a better answer in a small yellow book.", "We could hear the children laughing.")
 

@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 import soxr
 
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
-from voxport.engine.denoiser import Denoiser
-from voxport.engine.hum import without_hum
-from voxport.engine.measure import measure
-from voxport.engine.reverberation import decay_seconds
-from voxport.engine.sample import Prepared, prepare
-from voxport.engine.speaker import SpeakerEncoder
-from voxport.engine.turns import main_speaker
-from voxport.engine.vad import speech_spans
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.denoiser import Denoiser
+from voxport.audio.hum import without_hum
+from voxport.audio.measure import measure
+from voxport.audio.reverberation import decay_seconds
+from voxport.audio.speaker import SpeakerEncoder
+from voxport.audio.turns import main_speaker
+from voxport.audio.vad import speech_spans
+from voxport.engine.enrolment.cleaning import Prepared, prepare
 
 Load = Callable[[str], Floats]
 

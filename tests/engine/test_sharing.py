@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from voxport.engine import SAMPLE_RATE, Chunk, EngineProcess, EngineUnavailable
-from voxport.engine.arrays import Floats
-from voxport.engine.connection import Connection
-from voxport.engine.protocol import Header
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Chunk, EngineProcess, EngineUnavailable
+from voxport.engine.process.connection import Connection
+from voxport.engine.process.protocol import Header
 
 pytestmark = pytest.mark.slow
 

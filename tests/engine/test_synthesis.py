@@ -11,13 +11,14 @@ import onnxruntime
 import pytest
 
 from tests.support.listening import log_mels
-from voxport.engine import LANGUAGES, SAMPLE_RATE, Engine, EngineError, EngineUnavailable
-from voxport.engine.cut import cut
-from voxport.engine.edges import with_clean_edges
-from voxport.engine.graph.halves import make_halves
-from voxport.engine.graph.weights import read_weights
-from voxport.engine.synthesizer import Synthesizer
-from voxport.engine.weights import Halves, load_halves, model_bytes
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.edges import with_clean_edges
+from voxport.engine import LANGUAGES, Engine, EngineError, EngineUnavailable
+from voxport.engine.kokoro.cut import cut
+from voxport.engine.kokoro.graph.halves import make_halves
+from voxport.engine.kokoro.graph.weights import read_weights
+from voxport.engine.kokoro.synthesizer import Synthesizer
+from voxport.engine.kokoro.weights import Halves, load_halves, model_bytes
 
 TEXTS = {
     "en-us": "The weather is lovely today.",

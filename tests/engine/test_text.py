@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from voxport.engine import LANGUAGES, TextNotSpeakable
-from voxport.engine.foreign import unspoken_words, without_unspoken
-from voxport.engine.text import check_alphabet, clauses, clean, sentences
+from voxport.text.foreign import unspoken_words, without_unspoken
+from voxport.text.sentences import check_alphabet, clauses, clean, sentences
 
 
 def test_control_characters_are_whitespace_and_invisible_ones_vanish() -> None:

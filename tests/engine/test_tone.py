@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from voxport.engine import SAMPLE_RATE
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.engine.fit.hearing import Tone
-from voxport.engine.tone import BANDS, matching, spectrum, toned
+from voxport.engine.kokoro.tone import BANDS, matching, spectrum, toned
 
 
 def noise(*, slope: float, seed: int = 1) -> Floats:

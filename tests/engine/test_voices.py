@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from voxport.engine import LANGUAGES, Voice, VoiceFileError, stock_voice_list
-from voxport.engine.mixing import stock_embeddings
-from voxport.engine.stock import stock_packs
-from voxport.engine.tone import BANDS
+from voxport.engine.kokoro.mixing import stock_embeddings
+from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.tone import BANDS
 
 
 def a_voice() -> Voice:

@@ -11,8 +11,8 @@ import soxr
 
 import voxport.engine.watermark.detector as detector
 from tests.support.speechlike import speechlike
-from voxport.engine import SAMPLE_RATE, Engine, EngineProcess, detect
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.engine import Engine, EngineProcess, detect
 from voxport.engine.watermark import Marker, mark
 from voxport.engine.watermark.pattern import signs
 

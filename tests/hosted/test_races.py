@@ -17,8 +17,8 @@ from voxport.errors import OutcomeUnknown
 from voxport.intents.service import New
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
-from voxport.media.samples import Source
 from voxport.providers.base import VoiceRef
+from voxport.samples.loader import Source
 from voxport.speech.paid import PaidParts
 from voxport.testing.doubles import Fault
 

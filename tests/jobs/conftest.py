@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from tests.support.client import Client, open_client
 from voxport.billing.verify import verify
 from voxport.gateway import Gateway
+from voxport.jobs.handler import Step
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobRun, Json, Step
+from voxport.jobs.port import Json
+from voxport.jobs.run import JobRun
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
 

@@ -21,7 +21,8 @@ from voxport.errors import (
     VoxportError,
 )
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobRun, Json
+from voxport.jobs.port import Json
+from voxport.jobs.run import JobRun
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
 

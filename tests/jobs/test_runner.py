@@ -13,7 +13,8 @@ from tests.jobs.conftest import PRICE, Baker, free, paid_once, run_all, seen
 from tests.support.client import Client
 from voxport.errors import SampleUnusable
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobGone, JobRun, Json
+from voxport.jobs.port import JobGone, Json
+from voxport.jobs.run import JobRun
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
 

@@ -21,11 +21,11 @@ from voxport.db.session import Database
 from voxport.errors import Unavailable
 from voxport.gateway import Gateway
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobRun
+from voxport.jobs.run import JobRun
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
-from voxport.media.storage import LocalStorage
 from voxport.speech.parts import Parts
+from voxport.storage.local import LocalStorage
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 BUSY = sqlite3.OperationalError("database is locked")

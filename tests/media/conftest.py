@@ -17,12 +17,12 @@ import pytest
 from tests.conftest import MakeClient
 from tests.support.catalog import catalog_file
 from tests.support.client import Client
-from voxport.engine.speaker import SpeakerEncoder
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.audio.speaker import SpeakerEncoder
 from voxport.errors import AudioUrlUnusable, SampleUnusable
-from voxport.media.decode import decode
-from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.safefetch import Fetched, FetchPolicy, fetch
-from voxport.media.sample import SampleReport, check
+from voxport.fetch.client import Fetched, FetchPolicy, fetch
+from voxport.samples.check import SampleReport, check
 
 Answer = Callable[[socket.socket, bytes], None]
 

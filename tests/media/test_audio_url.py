@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import MakeClient, MakeGateway
 from tests.support.client import Client, error_of, open_client
-from voxport.media.encode import wav_bytes
-from voxport.media.safefetch import FetchPolicy
+from voxport.audio.codec.encode import wav_bytes
+from voxport.fetch.client import FetchPolicy
 
 CLONE = "/v1/proxy/core-voice-clone"
 INSTANT = "/v1/proxy/core-instant-clone-tts"

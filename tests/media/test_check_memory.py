@@ -14,10 +14,11 @@ import pytest
 
 from tests.support.client import Client
 from tests.support.providers import samples_of
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import decode
+from voxport.audio.measure import measure
 from voxport.cli.synthetic import write_speaker
-from voxport.engine.measure import measure
-from voxport.media.decode import SAMPLE_RATE, decode
-from voxport.media.samples import Samples
+from voxport.samples.loader import Samples
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import voxport.media.decode as decode_module
+import voxport.audio.codec.decode as decode_module
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.encode import wav_bytes
+from voxport.audio.codec.ffmpeg import Limits, find_ffmpeg, run
 from voxport.errors import SampleUnusable, Unavailable
-from voxport.media.decode import SAMPLE_RATE, decode
-from voxport.media.encode import wav_bytes
-from voxport.media.ffmpeg import Limits, find_ffmpeg, run
-from voxport.media.selection import decode_speech
+from voxport.samples.selection import decode_speech
 
 Make = Callable[..., Path]
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16, wav_bytes
 from voxport.errors import Unavailable
-from voxport.media.decode import decode
-from voxport.media.encode import FORMATS, encode_file, to_pcm16, wav_bytes
-from voxport.media.feed import SAMPLE_RATE
 
 BEGINS = {"mp3": b"ID3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}
 

@@ -16,8 +16,8 @@ from tests.support.providers import Humming
 from tests.support.server import serving, talk
 from voxport.errors import NotFound, SampleUnusable
 from voxport.jobs.runner import Runner
-from voxport.media.samples import Samples
-from voxport.media.storage import LocalStorage
+from voxport.samples.loader import Samples
+from voxport.storage.local import LocalStorage
 
 MEDIA = "/v1/media"
 TTS = "/v1/proxy/core-tts"

@@ -8,7 +8,7 @@ import pytest
 
 from hostile_files import mutated
 from hostile_media import Case, read, report, run
-from voxport.media.ffmpeg import find_ffmpeg
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 
 
 @pytest.mark.slow

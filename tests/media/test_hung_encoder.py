@@ -12,8 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
-from voxport.media.feed import SAMPLE_RATE, EncoderStalled, Pcm
-from voxport.media.live import live
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.encoder import EncoderStalled, Pcm
+from voxport.audio.codec.streaming import live
 
 SECOND = np.zeros(SAMPLE_RATE, np.int16)
 Pieces = Generator[Pcm, None, None]

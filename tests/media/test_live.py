@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxport.media.decode import decode
-from voxport.media.encode import to_pcm16
-from voxport.media.feed import SAMPLE_RATE, Feed, Pcm
-from voxport.media.live import LIVE_FORMATS, live
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.encode import to_pcm16
+from voxport.audio.codec.encoder import Feed, Pcm
+from voxport.audio.codec.streaming import LIVE_FORMATS, live
 
 SECOND = to_pcm16((0.5 * np.sin(np.arange(SAMPLE_RATE) * 2 * np.pi * 440 / SAMPLE_RATE)).astype(np.float32))
 Pieces = Generator[Pcm, None, None]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxport.media.quality import Quality, quality
-from voxport.media.sample import SampleReport
+from voxport.samples.check import SampleReport
+from voxport.samples.quality import Quality, quality
 
 from .conftest import Recording, manifest
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import count_tracks, decode
+from voxport.audio.codec.riff import has_wrong_length
 from voxport.errors import SampleUnusable
-from voxport.media.decode import SAMPLE_RATE, count_tracks, decode
-from voxport.media.riff import has_wrong_length
-from voxport.media.sample import check
-from voxport.media.selection import decode_speech, densest
+from voxport.samples.check import check
+from voxport.samples.selection import decode_speech, densest
 
 Make = Callable[..., Path]
 SILENCE = ("-f", "lavfi", "-t", "{seconds}", "-i", "anullsrc=r=24000:cl=mono")

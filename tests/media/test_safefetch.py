@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from voxport.media.safefetch import Fetched, FetchPolicy
+from voxport.fetch.client import Fetched, FetchPolicy
 
 from .conftest import PUBLIC, Serve, get, policy_for, redirect, refused, reply
 

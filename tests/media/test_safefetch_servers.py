@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from voxport.errors import AudioUrlUnusable, TooLarge
-from voxport.media.safefetch import fetch
+from voxport.fetch.client import fetch
 
 from .conftest import Answer, Serve, get, policy_for, redirect, refused, reply
 

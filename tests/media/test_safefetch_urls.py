@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from voxport.errors import AudioUrlUnusable
-from voxport.media.addresses import is_public
-from voxport.media.safefetch import FetchPolicy, refuse_at_once
+from voxport.fetch.addresses import is_public
+from voxport.fetch.client import FetchPolicy, refuse_at_once
 
 
 def never(host: str, port: int) -> list[str]:

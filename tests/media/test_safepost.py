@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from voxport.media.fetchpolicy import RefusedError
-from voxport.media.safefetch import post
+from voxport.fetch.client import post
+from voxport.fetch.policy import RefusedError
 
 from .conftest import Answer, Serve, policy_for, redirect, reply
 

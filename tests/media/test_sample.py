@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from voxport.engine.measure import measure
-from voxport.engine.turns import several_speakers
-from voxport.engine.vad import padded, speech_spans
+from voxport.audio.measure import measure
+from voxport.audio.turns import several_speakers
+from voxport.audio.vad import padded, speech_spans
 from voxport.errors import SampleUnusable
-from voxport.media.sample import SampleReport, check, usable_part
+from voxport.samples.check import SampleReport, check, usable_part
 
 RATE = 24_000
 Audio = npt.NDArray[np.float32]

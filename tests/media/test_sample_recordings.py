@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import decode
 from voxport.errors import SampleUnusable
-from voxport.media.decode import SAMPLE_RATE, decode
-from voxport.media.sample import SampleReport, check, usable_part
+from voxport.samples.check import SampleReport, check, usable_part
 
 from .conftest import Recording, manifest
 

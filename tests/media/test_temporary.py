@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from voxport.media.storage import LocalStorage
-from voxport.media.temporary import sweep_temporary, temporary_folder
+from voxport.storage.local import LocalStorage
+from voxport.storage.workdirs import sweep_temporary, temporary_folder
 
 _WORK = """
 import sys, time
 from pathlib import Path
-from voxport.media.storage import LocalStorage
-from voxport.media.temporary import temporary_folder
+from voxport.storage.local import LocalStorage
+from voxport.storage.workdirs import temporary_folder
 with temporary_folder() as folder, LocalStorage(Path(sys.argv[1])).create("audio/a.wav") as upload:
     (folder / "sample").write_bytes(b"half")
     upload.write(b"half")

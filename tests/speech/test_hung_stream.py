@@ -16,9 +16,9 @@ import pytest
 from tests.support.client import Client
 from tests.support.providers import Humming
 from tests.support.server import serving, wait_until
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.streaming import live
 from voxport.billing.verify import verify
-from voxport.media.feed import SAMPLE_RATE
-from voxport.media.live import live
 from voxport.speech import service
 
 TTS = "/v1/proxy/core-tts"

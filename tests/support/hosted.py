@@ -18,9 +18,9 @@ from tests.support.listening import decoded
 from tests.support.providers import AnySample, ToneProvider, rejoined, samples_of
 from voxport.gateway import Gateway
 from voxport.jobs.runner import Runner
-from voxport.media.samples import Audio, Samples
 from voxport.providers.elevenlabs import ElevenLabs
 from voxport.providers.minimax import MiniMax
+from voxport.samples.loader import Audio, Samples
 from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, served, told
 from voxport.testing.doubles.clock import Clock
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES

@@ -6,9 +6,9 @@ import subprocess
 
 import numpy as np
 
-from voxport.engine.arrays import Floats
-from voxport.engine.tone import filterbank
-from voxport.media.ffmpeg import find_ffmpeg
+from voxport.audio.arrays import Floats
+from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.engine.kokoro.tone import filterbank
 
 
 def log_mels(audio: Floats) -> Floats:

@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.audio.turns import Embed
 from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
-from voxport.engine.turns import Embed
 from voxport.erasure.service import Erasure
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
 from voxport.intents.service import Intents
-from voxport.jobs.port import JobHandler
+from voxport.jobs.handler import JobHandler
 from voxport.jobs.runner import Runner
-from voxport.media.ffmpeg import find_ffmpeg
-from voxport.media.samples import Audio, Sample, Samples
 from voxport.providers.base import (
     NO_SETTINGS,
     SAMPLE_RATE,
@@ -41,6 +40,7 @@ from voxport.providers.base import (
 )
 from voxport.providers.base import Audio as Speech
 from voxport.providers.registry import Registry
+from voxport.samples.loader import Audio, Sample, Samples
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech as SpeechService
 from voxport.testing.recordings import GOOD

@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.client import Client, error_of, open_client
 from tests.support.providers import Humming
-from voxport.cloning.naming import sample_key, voice_key
 from voxport.engine import LANGUAGES
 from voxport.errors import ProviderFailed
 from voxport.providers.base import ClonedVoice, StockVoice
+from voxport.voices.storage_keys import sample_key, voice_key
 
 VOICES = "/v1/proxy/core-tts-voices"
 

@@ -13,10 +13,10 @@ import pytest
 from tests.support.client import Client, error_of
 from tests.support.speechlike import speechlike
 from tests.test_recordings import SPEECH
+from voxport.audio.codec.encode import encode_file, to_pcm16
+from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.client import Client as LiveClient
 from voxport.engine.watermark import mark
-from voxport.media.encode import encode_file, to_pcm16
-from voxport.media.ffmpeg import find_ffmpeg
-from voxport.testing.client import Client as LiveClient
 from voxport.testing.live import Live
 
 DETECT = "/v1/watermark/detect"

@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.client import Client
 from tests.test_recordings import SPEECH
+from voxport.audio.codec.decode import decode
+from voxport.audio.codec.encode import encode_file, to_pcm16
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.engine.watermark import mark
-from voxport.media.decode import decode
-from voxport.media.encode import encode_file, to_pcm16
-from voxport.media.ffmpeg import find_ffmpeg
 
 pytestmark = pytest.mark.skipif(not SPEECH.is_dir(), reason="needs the recordings")
 

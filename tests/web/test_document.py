@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import pytest
 
 from tests.support.client import Client, open_client, settings_for
+from voxport.fetch.client import FetchPolicy
 from voxport.gateway import open_gateway
-from voxport.media.safefetch import FetchPolicy
 
 ADMIN_KEY = "an operator's key of more than 32 letters"
 

@@ -104,7 +104,7 @@ def test_a_disk_that_is_full_is_503_and_says_when_to_try_again(
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
 
     with monkeypatch.context() as patched:
-        patched.setattr("voxport.media.storage.os.fsync", fsync)
+        patched.setattr("voxport.storage.local.os.fsync", fsync)
         answer = client.http.put(place["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
     assert answer.status_code == 503
     assert error_of(answer)["code"] == "storage_unavailable"

@@ -15,10 +15,10 @@ import pytest
 from tests.conftest import MakeClient
 from tests.support.client import Client, error_of, open_client
 from tests.support.server import serving
+from voxport.accounts import rate_limits as ratelimits
 from voxport.accounts.keys import new_key
 from voxport.gateway import open_gateway
 from voxport.settings import Settings
-from voxport.web import ratelimits
 from voxport.web.buckets import Buckets, Policy
 
 BALANCE = "/v2/billing/balance"

@@ -17,7 +17,7 @@ from tests.support.postgres import running_postgres
 from tests.support.providers import ToneProvider, hum
 from voxport.db import session
 from voxport.db.trouble import is_trouble
-from voxport.media.storage import LocalStorage
+from voxport.storage.local import LocalStorage
 
 TTS = "/v1/proxy/core-tts"
 HUM = {"text": "Hello.", "voice_id": "hum", "provider": "local", "output_format": "wav"}

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client, open_client, settings_for
+from voxport.fetch.client import FetchPolicy
 from voxport.gateway import open_gateway
-from voxport.media.safefetch import FetchPolicy
 from voxport.testing.doubles.clock import Clock
 from voxport.testing.receiver import Receiver
 

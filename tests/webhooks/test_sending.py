@@ -18,7 +18,7 @@ from tests.support.client import Client
 from tests.support.jobs import work
 from tests.webhooks.conftest import CLONE, LOG, Hooked, MakeReceiver
 from voxport.errors import SampleUnusable
-from voxport.media.safefetch import FetchPolicy
+from voxport.fetch.client import FetchPolicy
 from voxport.testing.receiver import Answer, Receiver, resets, says, says_nothing
 from voxport.webhooks.sender import asked_wait
 

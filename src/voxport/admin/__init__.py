@@ -1,1 +1,1 @@
-"""The operator's side over HTTP, and what is stored for whom."""
+"""The operator's side over HTTP."""

@@ -7,18 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from voxport.accounts.authentication import KEY_SCHEMES, AdminRoute, ByOperator
+from voxport.accounts.endpoints import rotated_body
 from voxport.accounts.models import Profile
-from voxport.accounts.service import Accounts
-from voxport.admin import schemas
-from voxport.admin.stored import stored
-from voxport.audit.service import Audit
-from voxport.billing.corrections import Corrections
-from voxport.billing.service import Billing, Booked
-from voxport.consent.service import Consents
-from voxport.db.session import Database
-from voxport.erasure.service import Erasure
-from voxport.keys.endpoints import rotated_body
-from voxport.keys.schemas import (
+from voxport.accounts.schemas import (
     KeyList,
     MadeKeyBody,
     NewKey,
@@ -29,9 +21,17 @@ from voxport.keys.schemas import (
     key_row,
     made_key,
 )
+from voxport.accounts.service import Accounts
+from voxport.admin import schemas
+from voxport.audit.service import Audit
+from voxport.billing.corrections import Corrections
+from voxport.billing.service import Billing, Booked
+from voxport.cloning.consent import Consents
+from voxport.db.session import Database
+from voxport.erasure.service import Erasure
 from voxport.media.service import MediaService
 from voxport.voices.service import Voices
-from voxport.web.authentication import KEY_SCHEMES, AdminRoute, ByOperator
+from voxport.voices.stored import stored
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 

@@ -13,7 +13,7 @@ from voxport.audit.service import content
 from voxport.billing.money import json_number, parse_tokens
 from voxport.billing.service import Booked, Funds
 from voxport.clock import iso
-from voxport.consent.models import ConsentRecord
+from voxport.cloning.models import ConsentRecord
 from voxport.web.schemas import NextCursor, RequestBody, Success
 
 

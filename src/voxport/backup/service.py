@@ -12,10 +12,10 @@ from voxport.backup.manifest import BackupError, Manifest, copy, differences, re
 from voxport.backup.named import ROOMS, Named
 from voxport.clock import iso, now
 from voxport.gateway import open_gateway
-from voxport.media.keeping import BackupRunning
-from voxport.media.storage import LocalStorage, open_storage
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
+from voxport.storage.deletion_lock import BackupRunning
+from voxport.storage.local import LocalStorage, open_storage
 
 _SECRET = "secret.key"  # noqa: S105  # a file's name
 

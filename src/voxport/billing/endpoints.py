@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.billing.models import LedgerTransaction
 from voxport.billing.money import MICRO, json_number, to_micro
 from voxport.billing.schemas import (
@@ -27,7 +28,6 @@ from voxport.catalog import Catalog
 from voxport.clock import iso
 from voxport.db.session import Database
 from voxport.web.accepting import prefers
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 

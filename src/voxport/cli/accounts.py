@@ -45,7 +45,7 @@ def list_profiles(data_dir: Path | None) -> None:
 @data_dir_option
 def show_profile(profile: str, data_dir: Path | None) -> None:
     """Show PROFILE: its state, its credits, and what is stored for it."""
-    from voxport.admin.stored import stored
+    from voxport.voices.stored import stored
 
     with opened(data_dir) as gateway:
         with gateway.database.snapshot() as tx:
@@ -112,7 +112,7 @@ def erase_profile(profile: str, yes: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def list_stored(data_dir: Path | None) -> None:
     """Show what is stored for each profile: files and bytes."""
-    from voxport.admin.stored import stored
+    from voxport.voices.stored import stored
 
     with opened(data_dir) as gateway:
         found = [stored(row.id, gateway.media, gateway.voices) for row in gateway.accounts.list_profiles()]

@@ -14,7 +14,7 @@ from voxport.cli.common import print_table
 from voxport.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from voxport.testing.client import Client, Json
+    from voxport.client import Client, Json
 
 DEFAULT_TEXT = "Hello! This is my cloned voice, speaking from your own machine."
 INSTANT_TEXT = "And this one needed no voice to be kept."
@@ -51,7 +51,7 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     text, does the instant clone too, writes the audio, and stops the gateway.
     """
     from voxport.cli.synthetic import write_speaker
-    from voxport.testing.client import CallFailed, Client
+    from voxport.client import CallFailed, Client
     from voxport.testing.live import GatewayFailed, running_gateway
 
     out.mkdir(parents=True, exist_ok=True)

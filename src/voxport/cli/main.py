@@ -68,7 +68,7 @@ def _refusal(error: Exception) -> str | None:
 
     from voxport.backup.manifest import BackupError
     from voxport.gateway import ConfigError
-    from voxport.media.storage import StorageError
+    from voxport.storage.local import StorageError
 
     if isinstance(error, ConfigError | BackupError | StorageError):
         return str(error)

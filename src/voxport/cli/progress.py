@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
-    from voxport.testing.client import Json
+    from voxport.client import Json
 
 _INTERVAL_SECONDS: Final = 5.0
 _STEP_PERCENT: Final = 10

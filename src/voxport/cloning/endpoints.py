@@ -9,16 +9,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.authentication import KEY_SCHEMES, Caller, RequestId
 from voxport.billing.money import header
 from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
 from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
-from voxport.consent.schemas import said
 from voxport.idempotency.claim import Answer
 from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
-from voxport.web.authentication import KEY_SCHEMES, Caller, RequestId
 from voxport.web.gate import GatesDep
 from voxport.web.headers import warnings_header
 from voxport.web.open_file import OpenFileResponse
@@ -40,7 +39,7 @@ def clone_voice(
     claiming: Claiming,
     cloning: Annotated[Cloning, part("cloning")],
 ) -> JSONResponse:
-    consent = said(body.consent)
+    consent = None if body.consent is None else body.consent.as_consent()
     request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url, consent)
     job = cloning.submit(caller, request, request_id=request_id, claim=claiming(accepted))
     return json_response(accepted(job))
@@ -87,7 +86,9 @@ async def instant_clone(
     instant: Annotated[InstantCloning, part("instant")],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
-    request = InstantRequest(body.audio_url, body.text, body.provider, sent, said(body.consent))
+    request = InstantRequest(
+        body.audio_url, body.text, body.provider, sent, None if body.consent is None else body.consent.as_consent()
+    )
     prepared = await run_in_threadpool(instant.prepare, caller, request)
     first = gates.first_free([provider.name for provider in prepared.providers])
     prepared = prepared.beginning_with(first)

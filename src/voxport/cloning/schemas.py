@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from typing import Annotated
 
-from voxport.consent.schemas import ConsentBody
+from pydantic import ConfigDict, Field, StringConstraints
+
+from voxport.cloning.consent import Consent
 from voxport.jobs.schemas import JobWebhook
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
 from voxport.speech.schemas import Text, VoiceSettings
 from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
+
+_TEXT = r"^[^\x00]*$"  # Postgres takes no NUL
+Speaker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_TEXT)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=_TEXT)]
+
+
+class ConsentBody(RequestBody):
+    """That the speaker agreed to the clone. It is recorded, with the time and the key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"granted": True, "speaker": "Maria Lopez"}]})
+
+    granted: bool = Field(description="Whether the speaker agreed.")
+    speaker: Speaker = Field(description="Who the speaker is: a name, or your own id of the person.")
+    words: Words | None = Field(default=None, description="What the speaker agreed to, in the words that were used.")
+
+    def as_consent(self) -> Consent:
+        return Consent(self.granted, self.speaker, self.words)
 
 
 class CloneBody(RequestBody):

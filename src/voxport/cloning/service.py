@@ -12,11 +12,11 @@ from voxport.audit.service import Actor, record
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import Billing
 from voxport.catalog import ServiceName
-from voxport.consent.service import Consent, Consents
+from voxport.cloning.consent import Consent, Consents
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
-from voxport.media.samples import Samples
 from voxport.providers.registry import Registry
+from voxport.samples.loader import Samples
 from voxport.voices.service import Voices
 
 SERVICE: ServiceName = "core-voice-clone"

@@ -8,20 +8,21 @@
 `docs/engine.md` says how it works.
 """
 
-from voxport.engine.chunk import Chunk
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine.engine import Engine
-from voxport.engine.errors import (
+from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.stock import StockVoice, stock_voice_list
+from voxport.engine.kokoro.voice import Voice
+from voxport.engine.process.client import EngineProcess
+from voxport.engine.watermark import Detection, detect
+from voxport.engine_errors import (
     EngineError,
     EngineUnavailable,
     SampleNotEnrollable,
     TextNotSpeakable,
     VoiceFileError,
 )
-from voxport.engine.languages import LANGUAGES, SAMPLE_RATE
-from voxport.engine.process import EngineProcess
-from voxport.engine.stock import StockVoice, stock_voice_list
-from voxport.engine.voice import Voice
-from voxport.engine.watermark import Detection, detect
+from voxport.text.languages import LANGUAGES
 
 __all__ = [
     "LANGUAGES",

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.engine.arrays import Floats
-from voxport.engine.chunk import Chunk
-from voxport.engine.edges import with_clean_edges
-from voxport.engine.enrolment import Enrolment, Tell
-from voxport.engine.errors import EngineError
+from voxport.audio.arrays import Floats
+from voxport.audio.edges import with_clean_edges
+from voxport.audio.speaker import SpeakerEncoder
+from voxport.engine.enrolment.pipeline import Enrolment, Tell
+from voxport.engine.enrolment.pitch_control import tuned
 from voxport.engine.fit import FIT_STEPS
-from voxport.engine.phonemizer import Phonemizer
-from voxport.engine.planner import plan
-from voxport.engine.speaker import SpeakerEncoder
-from voxport.engine.stock import StockVoice, stock_packs, stock_voice_list
-from voxport.engine.synthesizer import Synthesizer
-from voxport.engine.tone import toned
-from voxport.engine.tuning import tuned
-from voxport.engine.voice import Voice
+from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.planner import plan
+from voxport.engine.kokoro.stock import StockVoice, stock_packs, stock_voice_list
+from voxport.engine.kokoro.synthesizer import Synthesizer
+from voxport.engine.kokoro.tone import toned
+from voxport.engine.kokoro.voice import Voice
+from voxport.engine.kokoro.weights import load_halves
 from voxport.engine.watermark import Marker
-from voxport.engine.weights import load_halves
+from voxport.engine_errors import EngineError
+from voxport.text.phonemizer import Phonemizer
 
 
 class Engine:

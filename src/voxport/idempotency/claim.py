@@ -18,7 +18,7 @@ from voxport.errors import Conflict
 from voxport.idempotency import repository
 from voxport.idempotency.models import KeptAnswer
 from voxport.ids import random_text
-from voxport.media.storage import Storage
+from voxport.storage.base import Storage
 
 _LONGEST_RETRY_SECONDS = 30
 _PIECE_BYTES = 64 * 1024

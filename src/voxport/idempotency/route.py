@@ -9,11 +9,11 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.authentication import AuthenticatedRoute
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.errors import Invalid
 from voxport.idempotency.claim import Answer, Asked, KeyClaim
 from voxport.idempotency.service import Idempotency
-from voxport.web.authentication import AuthenticatedRoute
 from voxport.web.open_file import OpenFileResponse
 
 

@@ -18,7 +18,7 @@ from voxport.idempotency import repository
 from voxport.idempotency.claim import Answer, Asked, KeyClaim, in_flight
 from voxport.idempotency.models import KeptAnswer
 from voxport.media.service import MediaService
-from voxport.media.storage import Storage
+from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps
 
 KEPT = timedelta(hours=24)

@@ -24,7 +24,7 @@ from voxport.errors import OutcomeUnknown, ProviderTimeout, ProviderUnavailable
 from voxport.ids import new_id
 from voxport.intents import repository
 from voxport.intents.models import Intent
-from voxport.jobs.port import JobRun
+from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.providers.registry import Registry
 from voxport.sweeps.service import Sweeps

@@ -33,6 +33,8 @@ class DbosQueue:
         )
 
     def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
+        """Queue the job in the caller's transaction: it runs when that commits, and never when it doesn't. The
+        same job enqueued twice runs once. Each service has a queue of its own for each provider."""
         self._client.enqueue_in_transaction(
             tx,
             {

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.accounts.service import Accounts
 from voxport.catalog import ServiceName
 from voxport.idempotency.claim import Answer
@@ -18,7 +19,6 @@ from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_bo
 from voxport.jobs.service import Jobs
 from voxport.jobs.stream import EventStream
 from voxport.media.service import MediaService
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 

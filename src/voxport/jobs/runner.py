@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from voxport.errors import JobTimeout, ProviderBusy, ProviderUnavailable, VoxportError
+from voxport.errors import JobTimeout, VoxportError
+from voxport.jobs.handler import JobHandler
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobGone, JobHandler, JobOverdue, Json
+from voxport.jobs.port import JobGone, JobOverdue, Json
+from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
 from voxport.trouble import trouble
 
-_PROGRESS_SECONDS = 0.5
-_LONGEST_PAUSE = 120.0
-T = TypeVar("T")
 _log = logging.getLogger("voxport.jobs")
 
 
@@ -53,7 +49,7 @@ class Runner:
         job = self._jobs.find(job_id)
         if job is None:
             return None
-        run = _Run(self._jobs, job, results, self._pauses)
+        run = JobRun(self._jobs, job, results, self._pauses)
         handler = self._handlers[job.service]
         bind_request(job.request_id)
         try:
@@ -79,7 +75,7 @@ class Runner:
         current = self._jobs.find(job.id)
         if current is None or current.status not in ("queued", "processing"):
             return False
-        self._handlers[job.service].clean_up(_Run(self._jobs, current, {}), completed=False)
+        self._handlers[job.service].clean_up(JobRun(self._jobs, current, {}), completed=False)
         error = VoxportError("The job could not be finished. Nothing was charged; send the request again.")
         given_up = self._jobs.fail(current, error)
         if given_up:
@@ -93,13 +89,13 @@ class Runner:
 
     def clean_up(self, job: Job) -> None:
         """Remove what the steps of a job that came to nothing left behind."""
-        self._clean_up(self._handlers[job.service], _Run(self._jobs, job, {}))
+        self._clean_up(self._handlers[job.service], JobRun(self._jobs, job, {}))
 
-    def _fail(self, handler: JobHandler, run: _Run, error: VoxportError) -> None:
+    def _fail(self, handler: JobHandler, run: JobRun, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)
         self._clean_up(handler, run)
 
-    def _clean_up(self, handler: JobHandler, run: _Run) -> None:
+    def _clean_up(self, handler: JobHandler, run: JobRun) -> None:
         """After a job that came to nothing; and after one that completed, where a kill came before its last step's
         end was written down."""
         job = self._jobs.find(run.job_id)
@@ -113,63 +109,3 @@ def _told(error: Exception, job_id: str, step: str) -> VoxportError:
         return error
     _log.error("job failed for a reason of our own", exc_info=error, extra={"job_id": job_id, "step": step})
     return VoxportError("Something went wrong in the gateway. Nothing was charged; send the request again.")
-
-
-class _Run:
-    def __init__(self, jobs: Jobs, job: Job, results: dict[str, Json], pauses: Sequence[float] = ()) -> None:
-        self._jobs = jobs
-        self.job = job
-        self._results = results
-        self._pauses = pauses
-        self._told = 0.0
-        self._stage = job.stage
-        self._progress = job.progress
-
-    @property
-    def job_id(self) -> str:
-        return self.job.id
-
-    @property
-    def profile_id(self) -> str:
-        return self.job.profile_id
-
-    @property
-    def subject(self) -> str:
-        return self.job.subject
-
-    @property
-    def request(self) -> Json:
-        return self.job.request
-
-    @property
-    def hold_id(self) -> str:
-        return self.job.hold_id
-
-    def result_of(self, step: str) -> Json:
-        return self._results[step]
-
-    def advance(self, stage: str, progress: float) -> None:
-        moment = time.monotonic()
-        if stage == self._stage and moment - self._told < _PROGRESS_SECONDS:
-            return
-        if self._jobs.is_overdue(self.job):
-            raise JobOverdue(self.job_id)
-        self._jobs.advance(self.job_id, stage, progress)
-        self._told, self._stage, self._progress = moment, stage, progress
-
-    def retried(self, work: Callable[[], T]) -> T:
-        for pause in self._pauses:
-            try:
-                return work()
-            except (ProviderBusy, ProviderUnavailable) as error:
-                wait = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
-                _log.info("a job waits for its provider", extra={"job_id": self.job_id, "code": error.code})
-                self._pause(min(wait, _LONGEST_PAUSE))
-        return work()
-
-    def _pause(self, seconds: float) -> None:
-        """Wait, for as long as the job is wanted. Raises JobGone, JobOverdue."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, _PROGRESS_SECONDS))
-            self.advance(self._stage, self._progress)

@@ -19,8 +19,9 @@ from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import Conflict, NotFound, OutcomeUnknown, RateLimited, VoxportError
 from voxport.jobs import repository
+from voxport.jobs.dbos_queue import DbosQueue
 from voxport.jobs.models import Job, JobEvent
-from voxport.jobs.port import JobGone, JobQueue, JobWatch, Json
+from voxport.jobs.port import JobGone, JobWatch, Json
 from voxport.paging import Page, decode_cursor, page_of
 
 _NAMES_NOBODY = frozenset({"provider", "providers", "binds"})
@@ -53,7 +54,7 @@ class Jobs:
         self,
         database: Database,
         billing: Billing,
-        queue: JobQueue,
+        queue: DbosQueue,
         watch: JobWatch,
         *,
         limits: Mapping[ServiceName, timedelta],

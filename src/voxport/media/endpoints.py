@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
 from voxport.clock import iso
 from voxport.errors import BadSignature, Conflict, Invalid, NotFound, PreconditionFailed
 from voxport.media.models import Media
@@ -34,8 +35,8 @@ from voxport.media.schemas import (
 )
 from voxport.media.service import MediaService, already_uploaded, check_size
 from voxport.media.signing import PATH, Grant, UrlSigner, signed_parameters
-from voxport.media.storage import KeyTaken, LocalStorage
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
+from voxport.storage.base import KeyTaken
+from voxport.storage.local import LocalStorage
 from voxport.web.conditions import allows_range, judged
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part

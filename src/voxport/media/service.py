@@ -22,9 +22,9 @@ from voxport.media import repository
 from voxport.media.models import Media
 from voxport.media.names import clean_filename, parse_content_type
 from voxport.media.signing import Grant, UrlSigner
-from voxport.media.storage import LocalStorage
 from voxport.paging import Page, decode_cursor, page_of
 from voxport.settings import Settings
+from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps
 
 MediaType = Literal["audio", "video"]
@@ -50,7 +50,7 @@ class MediaService:
         settings: Settings,
         catalog: Catalog,
         database: Database,
-        storage: LocalStorage,
+        storage: Storage,
         signer: UrlSigner,
     ) -> None:
         self._settings = settings

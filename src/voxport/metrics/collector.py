@@ -12,14 +12,14 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from voxport.billing.money import to_tokens
-from voxport.books.models import LedgerCheck
-from voxport.books.service import Books
 from voxport.clock import now
 from voxport.db.session import Database
 from voxport.metrics import repository
 from voxport.metrics.repository import State
 from voxport.providers.base import Circuit
 from voxport.providers.registry import Registry
+from voxport.reconciliation.models import LedgerCheck
+from voxport.reconciliation.service import Books
 
 _OPEN: Final = ("queued", "processing")
 _log = logging.getLogger("voxport.metrics")

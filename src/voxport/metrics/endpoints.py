@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from voxport.web.authentication import AdminRoute
+from voxport.accounts.authentication import AdminRoute
 
 router = APIRouter(tags=["operator"], route_class=AdminRoute)
 

@@ -14,8 +14,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 24_000
-"""Hz of all audio that passes between the gateway and a provider; mono."""
+from voxport.audio.arrays import SAMPLE_RATE as SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 """Mono samples at SAMPLE_RATE, full scale at ±1."""

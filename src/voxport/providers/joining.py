@@ -10,13 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from voxport.engine.edges import faded
-from voxport.engine.loudness import Leveller, Memory
-from voxport.engine.text import clean, halves, packed, sentences
+from voxport.audio.edges import faded
+from voxport.audio.loudness import Leveller, Memory
 from voxport.errors import Invalid
 from voxport.providers.base import SAMPLE_RATE, Audio, Piece, Place, PlaceLost
 from voxport.providers.plausible import PartCheck, silent
 from voxport.providers.spool import Spool, from_pcm
+from voxport.text.sentences import clean, halves, packed, sentences
 
 _ABBREVIATIONS: Final = {"es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "pt": "pt-br"}
 """Whose abbreviations end no sentence, by the first part of a language's code; English ones in all others."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio.loudness import Leveller, Memory
 from voxport.engine import (
     LANGUAGES,
     Chunk,
@@ -24,10 +25,6 @@ from voxport.engine import (
     VoiceFileError,
     stock_voice_list,
 )
-from voxport.engine.foreign import unspoken_words
-from voxport.engine.languages import BY_MISAKI
-from voxport.engine.loudness import Leveller, Memory
-from voxport.engine.text import check_alphabet, readable
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
     NO_SETTINGS,
@@ -45,6 +42,9 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
+from voxport.text.foreign import unspoken_words
+from voxport.text.languages import BY_MISAKI
+from voxport.text.sentences import check_alphabet, readable
 
 T = TypeVar("T")
 

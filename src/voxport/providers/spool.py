@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from voxport.engine.edges import FRAME, frame_loudness, sounding
+from voxport.audio.edges import FRAME, frame_loudness, sounding
 from voxport.providers.base import SAMPLE_RATE, Audio
 from voxport.providers.plausible import PartCheck
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.billing.money import header, json_number, to_micro
 from voxport.catalog import Catalog, Service
 from voxport.errors import Invalid
@@ -20,7 +21,6 @@ from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
 from voxport.web.gate import GatesDep
 from voxport.web.headers import warnings_header
 from voxport.web.live import live_response

@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16
+from voxport.audio.codec.encoder import Pcm
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable
 from voxport.intents.service import Intents
-from voxport.jobs.port import JobRun, Json, Step
+from voxport.jobs.handler import Step
+from voxport.jobs.port import Json
+from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
-from voxport.media.encode import FORMATS, encode_file, to_pcm16
-from voxport.media.feed import Pcm
 from voxport.media.service import MediaService
-from voxport.media.storage import Storage
 from voxport.providers.base import Piece, PlaceLost
 from voxport.providers.registry import Registry
 from voxport.speech.lengths import billed_seconds
 from voxport.speech.paid import PaidParts
 from voxport.speech.parts import Parts
 from voxport.speech.service import SERVICE, require_audio
+from voxport.storage.base import Storage
 from voxport.voices.service import Voices
 from voxport.voices.speaking import Speaking
 

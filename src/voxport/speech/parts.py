@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from voxport.media.feed import Pcm
-from voxport.media.storage import Storage
+from voxport.audio.codec.encoder import Pcm
 from voxport.providers.base import Place
+from voxport.storage.base import Storage
 
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each write that failed
 _log = logging.getLogger("voxport.speech")

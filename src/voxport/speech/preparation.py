@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from voxport.accounts.service import Principal
+from voxport.audio.codec.encode import FORMATS, AudioFormat
+from voxport.audio.codec.streaming import LIVE_FORMATS
 from voxport.catalog import Catalog
 from voxport.errors import BadRequest, Invalid, VoxportError
-from voxport.media.encode import FORMATS, AudioFormat
-from voxport.media.live import LIVE_FORMATS
 from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.registry import Registry
 from voxport.speech.codes import nearest_code, not_spoken

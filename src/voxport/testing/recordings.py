@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxport.media.sample import SampleReport
+from voxport.samples.check import SampleReport
 
 GOOD = SampleReport(
     duration_seconds=60.0,

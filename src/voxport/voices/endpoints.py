@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
 from voxport.clock import iso
 from voxport.providers.base import Provider
 from voxport.providers.names import ProviderName
@@ -26,7 +27,6 @@ from voxport.voices.schemas import (
     VoicesData,
 )
 from voxport.voices.service import VoiceChange, VoiceEntry, Voices
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
 from voxport.web.lanes import LanesDep
 from voxport.web.parts import part
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from voxport.db.session import Database
 from voxport.errors import ProviderError
-from voxport.media.storage import Storage
 from voxport.providers.base import VoiceRef
 from voxport.providers.ids import is_id
 from voxport.providers.registry import Registry
+from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps
 from voxport.voices import repository
 from voxport.voices.models import Voice

@@ -13,11 +13,11 @@ from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import BadRequest, Conflict, Forbidden, NotFound, ProviderError, VoxportError
 from voxport.ids import random_text
-from voxport.media.storage import Storage
 from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
 from voxport.providers.ids import is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
+from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps, Unfinished
 from voxport.voices import repository
 from voxport.voices.models import Voice, VoiceBinding

@@ -19,7 +19,6 @@ from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, SlotsFull, VoiceLost
 from voxport.intents.service import Intents, New
-from voxport.media.samples import Samples
 from voxport.providers.base import (
     NO_SETTINGS,
     Audio,
@@ -36,6 +35,7 @@ from voxport.providers.base import (
 )
 from voxport.providers.ids import require_id
 from voxport.providers.registry import Registry
+from voxport.samples.loader import Samples
 from voxport.sweeps.service import Sweeps
 from voxport.voices import repository
 from voxport.voices.models import VoiceBinding

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.watermark.schemas import DetectBody, DetectData, DetectedBody
 from voxport.watermark.service import Watermarks
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.web.gate import GatesDep
 from voxport.web.parts import part
 

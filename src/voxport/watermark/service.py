@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from voxport.accounts.service import Principal
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine import Detection, detect
-from voxport.media.decode import SAMPLE_RATE
-from voxport.media.samples import Samples, Source
+from voxport.samples.loader import Samples, Source
 
 
 class Watermarks:

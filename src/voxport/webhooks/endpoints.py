@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.billing.money import json_number, to_micro
 from voxport.clock import iso
-from voxport.web.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.web.params import Cursor, Limit
 from voxport.web.parts import part
 from voxport.webhooks.alerts import Alerts

@@ -12,10 +12,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from voxport.clock import iso, now
+from voxport.fetch.client import post
+from voxport.fetch.policy import FetchPolicy, RefusedError
 from voxport.jobs.schemas import ReadUrls, job_body
 from voxport.jobs.service import Jobs
-from voxport.media.fetchpolicy import FetchPolicy, RefusedError
-from voxport.media.safefetch import post
 from voxport.webhooks.models import WebhookDelivery
 from voxport.webhooks.secrets import SigningSecrets
 from voxport.webhooks.service import Outcome, Webhooks

@@ -14,9 +14,9 @@ from voxport.clock import now
 from voxport.db.session import Database
 from voxport.db.wakeups import notify
 from voxport.errors import Conflict, NotFound, WebhookUrlUnusable
+from voxport.fetch.policy import FetchPolicy, PrivateHostError, RefusedError, allowed
 from voxport.ids import new_id
 from voxport.jobs.models import Job
-from voxport.media.fetchpolicy import FetchPolicy, PrivateHostError, RefusedError, allowed
 from voxport.paging import Page, decode_cursor, page_of
 from voxport.webhooks import repository
 from voxport.webhooks.models import WebhookAttempt, WebhookDelivery

@@ -21,12 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.pitch import log_f0
 from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import Sentence
 from voxport.engine.fit.twin import Decoder
-from voxport.engine.languages import SAMPLE_RATE
-from voxport.engine.pitch import log_f0
 
 _RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
 _LIKENESS: Final = 1.0

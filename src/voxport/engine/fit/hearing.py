@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from voxport.engine.arrays import Floats
-from voxport.engine.languages import SAMPLE_RATE
-from voxport.engine.speaker import slaney_filterbank
-from voxport.engine.tone import FFT, LOUD, SILENCE, filterbank, padded, response
+from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.speaker import slaney_filterbank
+from voxport.engine.kokoro.tone import FFT, LOUD, SILENCE, filterbank, padded, response
 
 _LAYERS, _SIZE, _MELS = 3, 256, 40
 _FRAMES: Final = 160
@@ -103,7 +102,7 @@ def _stored() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     import onnx
     from onnx import numpy_helper
 
-    content = (files("voxport.engine") / "assets" / "speaker_encoder.onnx").read_bytes()
+    content = (files("voxport.audio") / "assets" / "speaker_encoder.onnx").read_bytes()
     return {
         tensor.name.removesuffix("_half"): np.array(numpy_helper.to_array(tensor), np.float32)
         for tensor in onnx.load_from_string(content).graph.initializer

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voxport.engine.chunk import Chunk
-from voxport.engine.sessions import open_session
-from voxport.engine.synthesizer import Synthesizer, shaped
-from voxport.engine.voice import TIMBRE, Voice
+from voxport.audio.sessions import open_session
+from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.synthesizer import Synthesizer, shaped
+from voxport.engine.kokoro.voice import TIMBRE, Voice
 
 TEXTS: Final = (
     "The old boat drifted slowly along the quiet river.",

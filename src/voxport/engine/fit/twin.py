@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import Floats
 
 _DILATIONS: Final = (1, 3, 5)
 _UPSAMPLING: Final = ((10, 5), (6, 3))  # (stride, padding) of the two stages

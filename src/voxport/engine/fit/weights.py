@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxport.engine.arrays import Floats
-from voxport.engine.cut import cut, source
-from voxport.engine.errors import EngineUnavailable
-from voxport.engine.graph.weights import read_weights
-from voxport.engine.weights import model_bytes
+from voxport.audio.arrays import Floats
+from voxport.engine.kokoro.cut import cut, source
+from voxport.engine.kokoro.graph.weights import read_weights
+from voxport.engine.kokoro.weights import model_bytes
+from voxport.engine_errors import EngineUnavailable
 
 
 def decoder_parts(model_path: Path | None = None) -> tuple[dict[str, Floats], bytes]:

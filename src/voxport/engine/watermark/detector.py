@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import soxr
 
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import Floats
 from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME, LOWEST_HZ, RATE, signs
 
 FALSE_ALARM: Final = 1e-6

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import Floats
 from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME, LOWEST_HZ, RATE, signs
 
 DEPTH_DB: Final = 1.75

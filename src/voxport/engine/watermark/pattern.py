@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from voxport.engine.arrays import Floats
+from voxport.audio.arrays import Floats
 
 RATE: Final = 24_000
 FRAME: Final = 240

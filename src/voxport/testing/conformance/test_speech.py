@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from voxport.engine.loudness import gated_blocks, lufs
+from voxport.audio.loudness import gated_blocks, lufs
 from voxport.errors import Invalid
 from voxport.providers.base import SAMPLE_RATE, Audio, Piece, PlaceLost, Provider, VoiceRef
 

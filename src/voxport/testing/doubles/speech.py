@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import soxr
 
-from voxport.media.ffmpeg import find_ffmpeg
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.testing.doubles.marks import RATE, Audio, marked
 
 _RECORDED: Final = Path(__file__).with_name("speech.flac")  # mono, 24 kHz

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from voxport.media.ffmpeg import find_ffmpeg
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.testing.doubles.marks import mark_of
 from voxport.testing.doubles.minimax import wire
 from voxport.testing.doubles.minimax.account import SYSTEM, MiniMaxVoice, State

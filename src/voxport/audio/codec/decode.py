@@ -1,0 +1,152 @@
+"""A recording in any common container to plain samples."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.ffmpeg import INPUT, Finished, Limits, run
+from voxport.audio.codec.riff import has_wrong_length
+from voxport.errors import SampleUnusable, Unavailable
+
+# Formats that hold recordings. Left out are those that make ffmpeg open further files or addresses:
+# playlists, concat scripts, DASH, SDP.
+_FORMATS = "wav,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,caf,amr,w64"
+# Decoders of sound only: a video's pictures are not even looked at. Both ffmpeg's own and the libraries'
+# that a system's ffmpeg may prefer.
+_CODECS = (
+    "aac,libfdk_aac,aac_latm,alac,flac,opus,libopus,vorbis,libvorbis,speex,libspeex,ac3,eac3,"
+    "mp1,mp1float,mp2,mp2float,mp3,mp3float,libopencore_amrnb,amrnb,libopencore_amrwb,amrwb,"
+    "adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,gsm,gsm_ms,pcm_alaw,pcm_mulaw,pcm_s8,pcm_u8,"
+    "pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le"
+)
+_WHITELISTS = ("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-codec_whitelist", _CODECS)
+# Of the list that ffmpeg writes of its input, indented by two blanks, by older versions by four.
+_TRACK = re.compile(r"^ {2,4}Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
+_SAMPLE_BYTES = 4  # float32
+# Decoding 60 s takes 0.1 to 0.2 s (measured); the limits leave room for a slow and busy machine.
+_CPU_SECONDS = 20
+_WALL_SECONDS = 60.0
+
+_log = logging.getLogger("voxport.audio.codec.decode")
+
+
+def decode(
+    path: Path,
+    *,
+    ffmpeg: Path,
+    max_seconds: float = 60.0,
+    track: int = 0,
+    start_seconds: float = 0.0,
+    rate: int = SAMPLE_RATE,
+) -> npt.NDArray[np.float32]:
+    """A stretch of an audio track, of an audio or a video file: mono, `rate` Hz, within -1 to 1. `track` counts the
+    audio tracks from 0. A WAV file whose header says less than the file holds is read to the end of the file.
+
+    The file must be complete and on disk: an m4a or mp4 may have its index at the end. Raises SampleUnusable with
+    `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and Unavailable
+    where the machine, and not the file, ended the decoder.
+    """
+    most = int(max_seconds * rate) * _SAMPLE_BYTES
+    with path.open("rb") as source:
+        if os.fstat(source.fileno()).st_size == 0:
+            raise _unusable("empty_file")
+        finished = run(
+            ffmpeg,
+            _arguments(max_seconds, track, start_seconds, rate, is_to_end=has_wrong_length(source)),
+            stdin=source,
+            # A decoder may give a frame more than was asked for.
+            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=most + _SAMPLE_BYTES * rate),
+        )
+    _require_undisturbed(finished)
+    if finished.exit_code != 0 or len(finished.stdout) < _SAMPLE_BYTES:
+        reason = _reason(finished)
+        _log.info("decoding failed: %s, exit code %d", reason, finished.exit_code)
+        raise _unusable(reason)
+    whole = len(finished.stdout) // _SAMPLE_BYTES
+    audio = np.array(np.frombuffer(finished.stdout, "<f4", count=min(whole, most // _SAMPLE_BYTES)), np.float32)
+    # A file of floats may hold anything.
+    np.nan_to_num(audio, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    return np.clip(audio, -1.0, 1.0, out=audio)
+
+
+def count_tracks(path: Path, *, ffmpeg: Path) -> int:
+    """How many audio tracks a file has; 0 also where it can't be read, which `decode` then says. Raises as `decode`
+    does where the look took all of its time: whoever waits must not wait for a second one."""
+    with path.open("rb") as source:
+        finished = run(
+            ffmpeg,
+            [*_WHITELISTS, "-loglevel", "info", "-i", INPUT],
+            stdin=source,
+            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=0),
+        )
+    _require_undisturbed(finished)
+    if finished.timed_out:
+        raise _unusable("too_slow")
+    return len(set(_TRACK.findall(finished.messages)))
+
+
+def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, *, is_to_end: bool) -> list[str]:
+    # Sought in what is decoded: in a file without an index, such as a browser's recording, there is no other way.
+    start = ("-ss", f"{start_seconds:.3f}") if start_seconds else ()
+    return [
+        *_WHITELISTS,
+        *(("-ignore_length", "1") if is_to_end else ()),
+        *("-t", f"{start_seconds + max_seconds:.3f}", "-i", INPUT),
+        *("-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
+        *("-ac", "1", "-ar", str(rate), *start, "-t", f"{max_seconds:.3f}", "-f", "f32le", "pipe:1"),
+    ]
+
+
+def _require_undisturbed(finished: Finished) -> None:
+    """Raises Unavailable where the machine ended the decoder."""
+    if _is_ours(finished):
+        _log.error("decoding was ended by the machine, exit code %d", finished.exit_code)
+        raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
+
+
+def _is_ours(finished: Finished) -> bool:
+    """Whether the machine ended it, and not what the file made it do: it hardly got to run (the machine is overloaded,
+    or the program hangs), or somebody else's signal ended it (no memory is left, the machine shuts down). Who breaks
+    our limits has used up its time, and a crash is the file's."""
+    if finished.timed_out:
+        return finished.cpu_seconds < _CPU_SECONDS / 2
+    if -finished.exit_code == signal.SIGKILL:
+        return finished.cpu_seconds < _CPU_SECONDS - 1 and not finished.flooded
+    return -finished.exit_code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+def _reason(finished: Finished) -> str:
+    """Sorts a failure by what ffmpeg says (the wording of version 9). What is unknown counts as damaged."""
+    is_out_of_time = -finished.exit_code in (signal.SIGKILL, signal.SIGXCPU) and not finished.flooded
+    if finished.timed_out or is_out_of_time:
+        return "too_slow"
+    if "matches no streams" in finished.messages:
+        return "no_audio_track"
+    if "moov atom not found" in finished.messages:
+        return "damaged"
+    if "Decoder not found" in finished.messages or "Decoding requested, but no decoder" in finished.messages:
+        return "unsupported_codec"
+    opened = "Error opening input" not in finished.messages and INPUT + ":" not in finished.messages
+    return "damaged" if opened else "not_media"
+
+
+_ADVICE = {
+    "empty_file": "The file is empty. Upload it again, and check that it plays on your machine.",
+    "not_media": "This is no audio or video that can be read. Send mp3, wav, ogg, flac, m4a, webm or mp4.",
+    "no_audio_track": "The video has no audio track. Send a recording in which the speaker is heard.",
+    "unsupported_codec": "The audio in the file is of a kind that can't be read. Save it as mp3 or wav.",
+    "damaged": "The file is damaged or incomplete. Upload it again, and check that it plays on your machine.",
+    "too_slow": "The file took too long to read. Save the recording as wav or mp3 and send that.",
+}
+
+
+def _unusable(reason: str) -> SampleUnusable:
+    return SampleUnusable(_ADVICE[reason], details={"reason": reason})

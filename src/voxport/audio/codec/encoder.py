@@ -1,0 +1,162 @@
+"""ffmpeg as an encoder that is fed samples as they are made."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import tempfile
+import termios
+from array import array
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.ffmpeg import limited_command
+from voxport.errors import Unavailable
+from voxport.poll import is_readable, is_writable
+from voxport.storage.workdirs import temporary_folder
+from voxport.trouble import DISK_ERRORS
+
+Pcm = npt.NDArray[np.int16]
+"""Mono samples at SAMPLE_RATE, 16 bits."""
+
+# 100,000 characters at half the speed are 10 hours at most. Opus, the slowest, takes 0.01 s for a second of sound
+# (measured): five times that. No file of them is larger than the samples (1.7 GB).
+_CPU_SECONDS = 1_800
+_FILE_BYTES = 2 * 1024**3
+_PATIENCE_SECONDS = 60.0
+STALL_SECONDS = 30.0
+"""For which an encoder may hold samples without giving anything of them; then it hangs. It takes 0.01 s."""
+_LOOK_SECONDS = 0.5
+# The samples need no probing, and the first of them is to come out as soon as it can. No tags, and no version of the
+# encoder: the file tells nothing about the machine, and the same samples give the same bytes.
+_INPUT = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
+_NO_TRACES = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact")
+
+
+class EncoderStalled(Unavailable):
+    """ffmpeg hangs."""
+
+
+class Feed:
+    """One run of ffmpeg. Leaving its `with` block ends it, in whatever way.
+
+    One thread writes, one may read (where `to_pipe`), and any may `kill`.
+    """
+
+    def __init__(
+        self,
+        ffmpeg: Path,
+        encoder: Sequence[str],
+        target: str,
+        *,
+        to_pipe: bool,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        """`encoder` are its options, `target` a file of its own or `pipe:1`."""
+        self._stall_seconds = stall_seconds
+        arguments = [*_INPUT, "-i", "pipe:0", *encoder, *_NO_TRACES, "-y", target]
+        self._to_pipe = to_pipe
+        with ExitStack() as stack:
+            folder = stack.enter_context(temporary_folder())
+            self._messages = stack.enter_context(tempfile.TemporaryFile())
+            self._child = subprocess.Popen(  # noqa: S603
+                limited_command(ffmpeg, arguments, cpu_seconds=_CPU_SECONDS, file_bytes=_FILE_BYTES),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE if to_pipe else subprocess.DEVNULL,
+                stderr=self._messages,
+                bufsize=0,
+                cwd=folder,
+                env={},
+                start_new_session=True,
+            )
+            self._files = stack.pop_all()
+        assert self._child.stdin is not None
+        os.set_blocking(self._child.stdin.fileno(), False)
+
+    def write(self, samples: Pcm) -> None:
+        """Raises OSError where its disk is full, Unavailable where it was killed or, writing a file, does nothing for a
+        minute, else RuntimeError. One that writes to a pipe may wait for a slow reader as long as it likes."""
+        assert self._child.stdin is not None
+        descriptor = self._child.stdin.fileno()
+        rest = memoryview(samples.astype("<i2").tobytes())
+        while rest:
+            if not is_writable(descriptor, None if self._to_pipe else _PATIENCE_SECONDS):
+                self.kill()
+            try:
+                rest = rest[os.write(descriptor, rest) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise self._failure() from None
+
+    def end_input(self) -> None:
+        """There are no more samples."""
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+
+    def read(self) -> bytes:
+        """What it has encoded, as soon as there is something; empty at its end. Waits as long as it likes for samples;
+        raises EncoderStalled, and kills it, where it has some and gives nothing."""
+        assert self._child.stdout is not None
+        descriptor, stalled = self._child.stdout.fileno(), 0.0
+        while not is_readable(descriptor, _LOOK_SECONDS):
+            # Counted in looks, not by the clock: a machine that slept is no encoder that hangs.
+            stalled = stalled + _LOOK_SECONDS if self._has_samples() else 0.0
+            if stalled >= self._stall_seconds:
+                self.kill()
+                raise EncoderStalled("The audio could not be encoded. Nothing was charged; please try again.")
+        return os.read(descriptor, 1 << 16)
+
+    def _has_samples(self) -> bool:
+        """Whether samples, or their end, wait for it to read them."""
+        assert self._child.stdin is not None
+        waiting = array("i", [0])
+        try:
+            fcntl.ioctl(self._child.stdin.fileno(), termios.FIONREAD, waiting)
+        except (OSError, ValueError):  # closed: their end was told
+            return True
+        return waiting[0] > 0
+
+    def finish(self) -> None:
+        """Wait until it has written all. Raises as `write` does."""
+        try:
+            self._child.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        if self._child.wait() != 0:
+            raise self._failure()
+
+    def kill(self) -> None:
+        self._child.kill()
+
+    def __enter__(self) -> Feed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._files.close()
+
+    def _failure(self) -> Exception:
+        """What a caller may try again is told from a mistake of ours."""
+        exit_code = self._child.wait()
+        self._messages.seek(0)
+        said = self._messages.read(4096).decode("utf-8", "replace")
+        for number in DISK_ERRORS:
+            if os.strerror(number) in said:
+                return OSError(number, os.strerror(number))
+        if exit_code < 0:
+            return Unavailable("The audio could not be encoded. Nothing was charged; please try again.")
+        return RuntimeError(f"ffmpeg could not encode: exit code {exit_code}: {said}")

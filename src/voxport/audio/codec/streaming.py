@@ -1,0 +1,90 @@
+"""Audio as a stream: what is made goes out at once, in a form that players take before its end is known."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.encode import ENCODERS
+from voxport.audio.codec.encoder import STALL_SECONDS, Feed, Pcm
+
+LIVE_FORMATS = ("mp3", "ogg", "wav")
+
+_UNKNOWN = 0xFFFFFFFF  # a size that is not known yet, as ffmpeg writes it into a pipe and players take it
+_LIVE_OPTIONS = {
+    "mp3": ["-write_xing", "0", "-id3v2_version", "0", "-flush_packets", "1"],
+    "ogg": ["-page_duration", "100000", "-flush_packets", "1"],  # µs: a page ten times a second
+}
+
+
+def live(
+    pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path, stall_seconds: float = STALL_SECONDS
+) -> Generator[bytes, None, None]:
+    """The samples, encoded as they are made; no further ahead of the reader than the pipes and one piece hold.
+
+    `pieces` may run in another thread; it is closed when this generator is, at the latest when its piece is made.
+    What it raises comes out here. Raises KeyError for a format that can't be streamed, EncoderStalled where ffmpeg
+    hangs, RuntimeError where it fails.
+    """
+    if fmt == "wav":
+        return _wav(pieces)
+    return _encoded(pieces, [*ENCODERS[fmt], *_LIVE_OPTIONS[fmt]], ffmpeg, stall_seconds)
+
+
+def _wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
+    header = _wav_header()
+    try:
+        for piece in pieces:
+            yield header + piece.astype("<i2").tobytes()
+            header = b""
+    finally:
+        pieces.close()
+
+
+def _encoded(
+    pieces: Generator[Pcm, None, None], encoder: list[str], ffmpeg: Path, stall_seconds: float
+) -> Generator[bytes, None, None]:
+    with Feed(ffmpeg, encoder, "pipe:1", to_pipe=True, stall_seconds=stall_seconds) as feed:
+        feeder = _Feeder(feed, pieces)
+        feeder.start()
+        try:
+            while data := feed.read():
+                yield data
+        except BaseException:
+            feed.kill()  # the next write fails, and the feeder ends
+            feeder.join()
+            raise
+        feeder.join()
+        if feeder.error is not None:
+            raise feeder.error
+        feed.finish()
+
+
+class _Feeder(threading.Thread):
+    """Makes the pieces and writes them, while another thread reads what comes out."""
+
+    def __init__(self, feed: Feed, pieces: Generator[Pcm, None, None]) -> None:
+        super().__init__(name="encoder-feed", daemon=True)
+        self._feed = feed
+        self._pieces = pieces
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            for piece in self._pieces:
+                self._feed.write(piece)
+            self._feed.end_input()
+        except BaseException as error:
+            self.error = error
+            self._feed.kill()
+        finally:
+            self._pieces.close()
+
+
+def _wav_header() -> bytes:
+    """RIFF, mono, 16 bits, of unknown length."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", _UNKNOWN, b"WAVE") + form + struct.pack("<4sI", b"data", _UNKNOWN)

@@ -1,1 +1,0 @@
-"""What a caller says of the speaker's consent, and the record of it."""

@@ -1,9 +1,0 @@
-"""Alembic's entry: it migrates over the connection that `voxport.db.migrate` hands it."""
-
-from alembic import context
-
-from voxport.db.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()

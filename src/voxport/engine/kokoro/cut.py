@@ -1,0 +1,94 @@
+"""Kokoro's graph in two halves, so that the pitch can be set between them.
+
+    tokens, style, speed ──▶ predictor ──▶ features, f0, noise ──▶ decoder ──▶ audio
+                                                     style ─────────┘
+
+The predictor says how long each phoneme is and draws the pitch curve; it takes about a hundredth of the time. The
+decoder makes the sound. No node is changed here: with the curve handed on as it is, the audio is that of the whole
+graph, bit for bit (a test holds this). `onnx` is imported only when the halves are made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from voxport.engine_errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# The nodes of the decoder that first read what the predictor made, as Kokoro's own export names them.
+_READS_FEATURES: Final = "/decoder/decoder/Concat"
+_READS_F0: Final = "/decoder/decoder/Unsqueeze"
+_READS_NOISE: Final = "/decoder/decoder/Unsqueeze_1"
+_RENAMED: Final = ("features", "f0", "noise")
+TONE: Final = "/decoder/decoder/generator/Concat_3_output_0"
+"""What the source module hands to the generator: magnitudes and phases of a short-time spectrum,
+[1, 22, 120 x frames + 1]."""
+
+
+def cut(model: bytes) -> tuple[bytes, bytes]:
+    """(predictor, decoder) of Kokoro's ONNX file. Raises EngineUnavailable when it is not that network.
+
+    predictor: tokens int64 [1, n], style float32 [1, 256], speed float32 [1] → features float32 [1, 512, frames]
+    (40 frames a second), f0 (Hz) and noise float32 [1, 2 x frames]. decoder: style, features, f0, noise → audio
+    float32 [samples].
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    whole = onnx.load_from_string(model)
+    by_name = {node.name: node for node in whole.graph.node}
+    inputs = {value.name: value for value in whole.graph.input}
+    try:
+        seams = [by_name[reader].input[0] for reader in (_READS_FEATURES, _READS_F0, _READS_NOISE)]
+        asked = [inputs["tokens"], inputs["style"], inputs["speed"]]
+    except KeyError as missing:
+        raise EngineUnavailable(f"The engine's model file is not Kokoro's: it has no {missing}.") from None
+    _rename(whole, dict(zip(seams, _RENAMED, strict=True)))
+    shapes: list[list[Any]] = [[1, 512, "frames"], [1, "half_frames"], [1, "half_frames"]]
+    handed = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in zip(_RENAMED, shapes, strict=True)
+    ]
+    predictor = _part(whole, asked, handed)
+    decoder = _part(whole, [inputs["style"], *handed], [whole.graph.output[0]])
+    return predictor, decoder
+
+
+def source(decoder: ModelProto) -> bytes:
+    """The source module alone, out of the second half: from `f0` to TONE."""
+    from onnx import TensorProto, helper
+
+    asked = [value for value in decoder.graph.input if value.name == "f0"]
+    return _part(decoder, asked, [helper.make_tensor_value_info(TONE, TensorProto.FLOAT, [1, 22, "steps"])])
+
+
+def _rename(model: ModelProto, names: dict[str, str]) -> None:
+    for node in model.graph.node:
+        for tensors in (node.input, node.output):
+            for index, tensor in enumerate(tensors):
+                tensors[index] = names.get(tensor, tensor)
+
+
+def _part(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
+    """The nodes between `inputs` and `outputs`, in their order, with the weights that they need."""
+    from onnx import helper
+
+    graph = model.graph
+    maker = {tensor: index for index, node in enumerate(graph.node) for tensor in node.output}
+    given = {value.name for value in inputs}
+    wanted, seen, needed = [value.name for value in outputs], set[str](), set[int]()
+    while wanted:
+        tensor = wanted.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        if tensor not in given and tensor in maker:
+            needed.add(maker[tensor])
+            wanted.extend(graph.node[maker[tensor]].input)
+    nodes = [graph.node[index] for index in sorted(needed)]
+    weights = [weight for weight in graph.initializer if weight.name in seen]
+    part = helper.make_graph(nodes, "kokoro", inputs, outputs, weights)
+    whole = helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
+    return bytes(whole.SerializeToString())

@@ -1,0 +1,23 @@
+"""Kokoro's ONNX file → what the engine runs: the predictor as it is, and the decoder written anew."""
+
+from __future__ import annotations
+
+from voxport.engine.kokoro.cut import cut
+from voxport.engine.kokoro.graph.decoder import build_decoder
+from voxport.engine.kokoro.graph.weights import read_weights
+from voxport.engine_errors import EngineUnavailable
+
+
+def make_halves(model: bytes) -> tuple[bytes, bytes]:
+    """(predictor, decoder), with the inputs and outputs that `cut` tells. A file without eight-bit convolutions, as
+    Kokoro's float32 one, keeps its own decoder. Raises EngineUnavailable when `model` is not that network."""
+    import onnx
+
+    predictor, original = cut(model)
+    graph = onnx.load_from_string(original)
+    if not any(node.op_type == "ConvInteger" for node in graph.graph.node):
+        return predictor, original
+    try:
+        return predictor, build_decoder(graph, read_weights(graph))
+    except KeyError as missing:
+        raise EngineUnavailable(f"The engine's model file is not Kokoro's int8 one: it has no {missing}.") from None

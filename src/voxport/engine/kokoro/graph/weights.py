@@ -1,0 +1,94 @@
+"""The numbers of Kokoro's decoder, taken out of its ONNX graph.
+
+Node names carry the module's path in Kokoro's own source, which is kept as the weight's name:
+`/decoder/decoder/generator/resblocks.0/convs1.0/Conv_quant` is `generator.resblocks.0.convs1.0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from voxport.audio.arrays import Floats
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+PREFIX: Final = "/decoder/decoder/"
+_STORED: Final = "decoder.decoder."
+_BASIS: Final = "inverse_basis"
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A weight as eight-bit numbers: `(values - zero) x scale`. `values` are int8, from -64 to 64; `zero` and `scale`
+    are one number, or one for each output."""
+
+    values: Any
+    zero: Any
+    scale: Floats
+
+    def dequantised(self) -> Floats:
+        weight: Floats = (self.values.astype(np.float32) - self.zero.astype(np.float32)) * self.scale
+        return weight
+
+
+@dataclass(frozen=True)
+class DecoderWeights:
+    """`quantised` by module path: convolutions [outputs, inputs, taps], linear maps [inputs, outputs]. `floats` by
+    module path and kind (".weight", ".bias", ".alpha1.0"): what the file keeps in float32."""
+
+    quantised: dict[str, Quantised] = field(default_factory=dict)
+    floats: dict[str, Floats] = field(default_factory=dict)
+
+
+def read_weights(model: ModelProto) -> DecoderWeights:
+    """Of Kokoro's decoder, int8 or float32."""
+    from onnx import numpy_helper
+
+    stored = {weight.name: weight for weight in model.graph.initializer}
+
+    def array(name: str) -> Any:
+        return numpy_helper.to_array(stored[name])
+
+    weights = DecoderWeights()
+    for name in stored:
+        if name.startswith(_STORED):
+            path = name.removeprefix(_STORED)
+            if path.endswith(".bias") or ".alpha" in path:
+                weights.floats[path] = array(name).astype(np.float32)
+            elif path.endswith(_BASIS):
+                weights.floats[_BASIS] = array(name).astype(np.float32)
+    for node in model.graph.node:
+        if node.name.startswith(PREFIX) and len(node.input) > 1 and node.input[1] in stored:
+            _read(node, array, weights)
+    return weights
+
+
+def _read(node: NodeProto, array: Callable[[str], Any], weights: DecoderWeights) -> None:
+    path = _module(node.name)
+    if node.op_type in ("ConvInteger", "MatMulInteger"):
+        values, zero = array(node.input[1]), array(node.input[3])
+        scale = array(node.input[1].replace("_quantized", "_scale")).astype(np.float32)
+        if values.dtype == np.uint8:
+            values, zero = (_signed(numbers) for numbers in (values, zero))
+        weights.quantised[path] = Quantised(values, zero, scale)
+    elif node.op_type in ("Conv", "ConvTranspose", "Gemm"):
+        weight = array(node.input[1]).astype(np.float32)
+        weights.floats[f"{path}.weight"] = weight.T if node.op_type == "Gemm" else weight
+        if len(node.input) > 2:
+            weights.floats[f"{path}.bias"] = array(node.input[2]).astype(np.float32)
+
+
+def _signed(numbers: Any) -> Any:
+    """Seven-bit numbers (0 to 127) as int8 from -64: two products with an uint8 then fit 16 bits, which is what
+    AVX2 adds them in where there is no VNNI."""
+    return (numbers.astype(np.int16) - 64).astype(np.int8)
+
+
+def _module(node: str) -> str:
+    path = node.removeprefix(PREFIX).rsplit("/", 1)[0].replace("/", ".")
+    return path.replace("asr_res.asr_res.0", "asr_res.0")

@@ -1,0 +1,146 @@
+"""A voice: what Kokoro's 256 style numbers are at each length, and where the pitch lies. Small, and a file.
+
+A style pack gives one style per token count (1 to 510). Packs turn out to be of rank 8 (to 2e-6 of the style's
+numbers, which spread by 0.19), so a voice is held as a mean and eight directions: 13 kB as a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+
+from voxport.audio.arrays import Floats
+from voxport.engine.kokoro.chunk import MAX_TOKENS
+from voxport.engine.kokoro.tone import BANDS
+from voxport.engine_errors import VoiceFileError
+
+RANK: Final = 8
+STYLE_SIZE: Final = 256
+TIMBRE: Final = slice(0, 128)
+"""The half of a style that steers the decoder: how the voice sounds."""
+PROSODY: Final = slice(128, 256)
+"""The half that steers the predictor: rhythm, melody, energy."""
+ENGINE_ID: Final = "kokoro-82m-v1.0"
+_MAGIC: Final = b"VOXPORTV"
+_VERSION: Final = 3
+_CHECKSUM_BYTES: Final = 32
+"""SHA-256 of all that comes before it."""
+_ENDS: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
+"""In a file's numbers: of the mean, the curves, and the directions. The tone comes last."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """`mean` [256] plus `curves` [510, 8] times `directions` [8, 256], all float32, is the style per token count.
+
+    Of the predicted pitch over voiced frames, log Hz, `f0_slope` times it plus `f0_offset` is spoken.
+    `median_f0` (Hz) is the speaker's own where it was measured. `asset` says which stock voices it was made from.
+    `tone` [80] is the filter behind the network (`tone.py`), `rate` how fast the voice speaks, 1 as the network does.
+    """
+
+    mean: Floats
+    curves: Floats
+    directions: Floats
+    language: str
+    asset: str
+    f0_offset: float = 0.0
+    f0_slope: float = 1.0
+    median_f0: float | None = None
+    tone: Floats = field(default_factory=lambda: np.zeros(BANDS, np.float32))
+    rate: float = 1.0
+
+    def style(self, token_count: int) -> Floats:
+        """float32 [256] for a chunk of `token_count` tokens (without boundaries)."""
+        row = min(max(token_count, 1), MAX_TOKENS) - 1
+        return np.asarray(self.mean + self.curves[row] @ self.directions, np.float32)
+
+    def pack(self) -> Floats:
+        """The whole style pack, float32 [510, 256]."""
+        return (self.mean + self.curves @ self.directions).astype(np.float32)
+
+    def with_f0(self, *, offset: float, slope: float, median: float | None) -> Voice:
+        return replace(self, f0_offset=offset, f0_slope=slope, median_f0=median)
+
+    def with_tone(self, tone: Floats) -> Voice:
+        return replace(self, tone=tone)
+
+    def with_rate(self, rate: float) -> Voice:
+        return replace(self, rate=rate)
+
+    def with_timbre(self, change: Floats) -> Voice:
+        """The voice with `change` [128] added to the timbre half of its style, at every length."""
+        mean = self.mean.copy()
+        mean[TIMBRE] += change
+        return replace(self, mean=mean)
+
+    @classmethod
+    def from_pack(cls, pack: Floats, *, language: str, asset: str) -> Voice:
+        """The nearest voice of rank 8 to a style pack [510, 256]."""
+        mean = pack.mean(axis=0)
+        left, sizes, directions = np.linalg.svd(pack - mean, full_matrices=False)
+        curves = left[:, :RANK] * sizes[:RANK]
+        return cls(_single(mean), _single(curves), _single(directions[:RANK]), language, asset)
+
+    def to_bytes(self) -> bytes:
+        """The voice file: a magic word, a JSON header, the numbers as little-endian float16, and a checksum."""
+        header = {
+            "version": _VERSION,
+            "engine": ENGINE_ID,
+            "asset": self.asset,
+            "language": self.language,
+            "f0_offset": self.f0_offset,
+            "f0_slope": self.f0_slope,
+            "median_f0": self.median_f0,
+            "rate": self.rate,
+        }
+        text = json.dumps(header, sort_keys=True).encode()
+        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.tone])
+        content = _MAGIC + struct.pack("<I", len(text)) + text + numbers.astype("<f2").tobytes()
+        return content + hashlib.sha256(content).digest()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, asset: str | None = None) -> Voice:
+        """Raises VoiceFileError for a damaged file, another version, another engine, or (given `asset`) a voice
+        made from other stock voices."""
+        header, numbers = _parse(content)
+        if header.get("version") != _VERSION or header.get("engine") != ENGINE_ID:
+            raise VoiceFileError("This voice was made by another version of the engine. Make it again from its sample.")
+        if asset is not None and header.get("asset") != asset:
+            raise VoiceFileError("This voice was made from other stock voices. Make it again from its sample.")
+        values = np.frombuffer(numbers, "<f2").astype(np.float32)
+        mean, curves, directions, tone = np.split(values, _ENDS)
+        median = header["median_f0"]
+        return cls(
+            mean,
+            curves.reshape(MAX_TOKENS, RANK),
+            directions.reshape(RANK, STYLE_SIZE),
+            str(header["language"]),
+            str(header["asset"]),
+            float(header["f0_offset"]),
+            float(header["f0_slope"]),
+            None if median is None else float(median),
+            tone,
+            float(header["rate"]),
+        )
+
+
+def _parse(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """(header, numbers) of a voice file whose checksum is right."""
+    start = len(_MAGIC) + 4
+    body, checksum = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
+    if not content.startswith(_MAGIC):
+        raise VoiceFileError("This is not a voice file.")
+    if len(body) < start or hashlib.sha256(body).digest() != checksum:
+        raise VoiceFileError("This voice file is damaged.")
+    (length,) = struct.unpack("<I", body[len(_MAGIC) : start])
+    header: dict[str, Any] = json.loads(body[start : start + length])
+    return header, body[start + length :]
+
+
+def _single(numbers: Floats) -> Floats:
+    return np.ascontiguousarray(numbers, np.float32)

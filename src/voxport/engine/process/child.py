@@ -1,0 +1,170 @@
+"""The engine's process: `python -m voxport.engine.process.child`, spoken to over its standard input and output.
+
+It says `{"kind": "ready"}` when it is loaded, then answers one request after the other, by the request's number. After
+each step of an enrolment it says `{"kind": "pause"}` and answers others until it is told to go on (`resume`). It ends
+as soon as its standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that
+happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxport.engine.engine import Engine
+from voxport.engine.fit import FIT_STEPS
+from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.voice import Voice
+from voxport.engine.process.protocol import Header, pack, unpack
+from voxport.engine_errors import EngineError
+
+Send = Callable[[Header, bytes], None]
+
+_HEARTBEAT_SECONDS = 0.5
+"""An enrolment says so often that it lives: only then does its caller hear of a cancel in time."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.nice(arguments.niceness)
+    answers = os.dup(1)
+    os.dup2(2, 1)  # nothing else may write between the frames, whatever library prints
+    requests: queue.Queue[tuple[Header, bytes]] = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+
+    sending = threading.Lock()
+
+    def send(header: Header, body: bytes = b"") -> None:
+        content = memoryview(pack(header, body))
+        with sending:
+            while content:
+                content = content[os.write(answers, content) :]
+
+    try:
+        engine = Engine.load(model_path=arguments.model, threads=arguments.threads, fit_steps=arguments.fit_steps)
+    except EngineError as error:
+        send({"kind": "error", "type": type(error).__name__, "message": str(error)})
+        return
+    send({"kind": "ready"})
+    _serve(engine, requests, send)
+
+
+def _serve(engine: Engine, requests: queue.Queue[tuple[Header, bytes]], send: Send) -> None:
+    """Answer one request after the other, until one says that a call which pauses shall go on."""
+    while True:
+        header, body = requests.get()
+        if header["call"] == "resume":
+            return
+        number = header["number"]
+
+        def reply(header: Header, body: bytes = b"", number: int = number) -> None:
+            send({**header, "number": number}, body)
+
+        def pause(reply: Send = reply) -> None:
+            reply({"kind": "pause"}, b"")
+            _serve(engine, requests, send)
+
+        try:
+            _answer(engine, header, body, reply, pause)
+        except EngineError as error:
+            language = getattr(error, "language", None)
+            reply({"kind": "error", "type": type(error).__name__, "message": str(error), "language": language})
+        except Exception:  # the caller hears a bland sentence, standard error the whole story
+            traceback.print_exc()
+            reply({"kind": "error", "type": "EngineError", "message": "The engine failed on this call."})
+
+
+def _answer(engine: Engine, header: Header, body: bytes, send: Send, pause: Callable[[], None]) -> None:
+    match header["call"]:
+        case "plan":
+            chunks = engine.plan(header["text"], header["language"], first_short=header["first_short"])
+            send({"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b"")
+        case "speak":
+            chunk = Chunk.from_json(header["chunk"])
+            audio = engine.speak(chunk, _voice(engine, header, body), header["speed"], at=header["at"])
+            send({"kind": "answer"}, audio.astype("<f4").tobytes())
+        case "enrol":
+            saved, samples = body[: header["saved"]], body[header["saved"] :]
+            with _Heart(send, pause) as heart:
+                voice = engine.enrol(
+                    np.frombuffer(samples, "<f4"), quick=header["quick"], tell=heart.tell, saved=saved or None
+                )
+            send({"kind": "answer"}, voice.to_bytes())
+        case "embed":
+            clips = np.split(np.frombuffer(body, "<f4"), np.cumsum(header["sizes"])[:-1])
+            send({"kind": "answer"}, engine.embed_each(clips).astype("<f4").tobytes())
+        case unknown:
+            raise EngineError(f"The engine knows no call {unknown!r}.")
+
+
+class _Heart:
+    """Tells progress as it comes, and between that the last one again. After each progress the call pauses."""
+
+    def __init__(self, send: Send, pause: Callable[[], None]) -> None:
+        self._send = send
+        self._pause = pause
+        self._progress = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> _Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def tell(self, progress: float, state: bytes) -> None:
+        self._progress = progress
+        self._send({"kind": "progress", "progress": progress}, state)
+        self._pause()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_SECONDS):
+            self._send({"kind": "progress", "progress": self._progress}, b"")
+
+
+def _voice(engine: Engine, header: Header, body: bytes) -> Voice:
+    stock: Any = header["stock"]
+    return engine.voice(body) if stock is None else engine.stock(stock)
+
+
+def _read(requests: queue.Queue[tuple[Header, bytes]]) -> None:
+    """Requests as they come; the end of the process as soon as there can be no more."""
+    try:
+        while True:
+            requests.put(unpack(_exactly))
+    finally:
+        os._exit(0)
+
+
+def _exactly(size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(0, min(1 << 20, size - len(parts)))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="voxport.engine.process.child")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--niceness", type=int, default=0)
+    parser.add_argument("--fit-steps", type=int, default=FIT_STEPS)
+    parser.add_argument("--model", type=Path, default=None)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""The safe fetch of a URL that a stranger gave (against server-side request forgery).
+
+The HTTP layer is httpcore2's, with a network of our own beneath it (`guarded.py`). It knows no proxies, no cookies, no
+content decoding (`unpacking.py` does it, within bounds) and no automatic redirects.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import httpcore2
+import httpx2
+
+from voxport.errors import AudioUrlUnusable, TooLarge
+from voxport.fetch.network import Deadline, GuardedBackend
+from voxport.fetch.policy import FetchPolicy, NetworkFailedError, RefusedError, allowed, port_of
+from voxport.fetch.unpacking import unpacker_for
+
+__all__ = ["FetchPolicy", "Fetched", "Posted", "fetch", "post", "refuse_at_once"]
+
+MAX_REDIRECTS = 20
+"""As many as browsers follow: a podcast's URL passes seven to twelve counters. Each is checked like the first URL."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = (
+    ("User-Agent", "voxport"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+)
+
+_log = logging.getLogger("voxport.fetch.client")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    content_type: str | None
+    """As the server says it, with parameters."""
+
+    size: int
+    """Bytes written."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What a server answered to a POST."""
+
+    status: int
+    retry_after: str | None
+    """As the server says it."""
+
+
+def refuse_at_once(url: str, policy: FetchPolicy) -> None:
+    """Raises AudioUrlUnusable for what can be known without the network: scheme, user information, literal
+    address, local name, port, length, control characters."""
+    with _told_blandly():
+        allowed(url, policy)
+
+
+def fetch(
+    url: str,
+    into: BinaryIO,
+    policy: FetchPolicy,
+    *,
+    watch: Callable[[], None] = lambda: None,
+    pauses: Sequence[float] = (),
+) -> Fetched:
+    """Writes the body of `url` to `into`, unpacked where it comes compressed. Raises AudioUrlUnusable, TooLarge over
+    the policy's bytes, SampleUnusable for a compression that can't be undone; `into` may then hold a part. The true
+    reason of a refusal is only in the log.
+
+    `watch` is called about once a second and may end the fetch by raising. `pauses` are the seconds before each retry
+    where the network or the server failed; the policy's time is for all tries together."""
+    with _told_blandly():
+        deadline = Deadline(policy.timeout_seconds, watch)
+        for pause in pauses:
+            try:
+                return _follow(url, into, policy, deadline)
+            except NetworkFailedError as exc:
+                _log.info("audioUrl is tried again: %s", exc)
+                deadline.pause(pause)
+                into.seek(0)
+                into.truncate()
+        return _follow(url, into, policy, deadline)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], policy: FetchPolicy) -> Posted:
+    """POSTs `body`, with the same guarantees. No redirect is followed, and nothing of the answer's body is read.
+    Raises RefusedError where no answer came; its reason is for the log."""
+    target, deadline = allowed(url, policy), Deadline(policy.timeout_seconds)
+    with _asked("POST", target, policy, deadline, {**headers, "Content-Length": str(len(body))}, body) as response:
+        return Posted(response.status, _header(response, b"retry-after"))
+
+
+def _follow(url: str, into: BinaryIO, policy: FetchPolicy, deadline: Deadline) -> Fetched:
+    for _ in range(1 + MAX_REDIRECTS):
+        target = allowed(url, policy)
+        with _asked("GET", target, policy, deadline) as response:
+            if response.status not in _REDIRECTS:
+                return _receive(response, into, policy)
+            url = _next_url(target, response)
+    raise RefusedError(f"more than {MAX_REDIRECTS} redirects")
+
+
+@contextmanager
+def _asked(
+    method: str,
+    url: httpx2.URL,
+    policy: FetchPolicy,
+    deadline: Deadline,
+    more_headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Iterator[httpcore2.Response]:
+    """The response, its body not yet read. A pool for each request: no connection is used twice."""
+    origin = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path or b"/")
+    headers: list[tuple[bytes | str, bytes | str]] = [(b"Host", url.netloc), *_HEADERS, *(more_headers or {}).items()]
+    with ExitStack() as stack:
+        with _network_failures(url.host):
+            pool = stack.enter_context(
+                httpcore2.ConnectionPool(
+                    ssl_context=policy.ssl_context, network_backend=GuardedBackend(policy, deadline)
+                )
+            )
+            response = stack.enter_context(pool.stream(method, origin, headers=headers, content=body))
+        yield response
+
+
+def _next_url(url: httpx2.URL, response: httpcore2.Response) -> str:
+    location = _location(response)
+    if not location:
+        raise RefusedError(f"{url.host}: a redirect to nowhere")
+    try:
+        joined = url.join(location)
+    except (httpx2.InvalidURL, ValueError) as exc:
+        raise RefusedError(f"{url.host}: a redirect that can't be parsed") from exc
+    if url.scheme == "https" and joined.scheme == "http":
+        raise RefusedError(f"{url.host}: a redirect from https to http")
+    return str(joined)
+
+
+def _location(response: httpcore2.Response) -> str:
+    """Where the redirect leads, "" for nowhere. Many servers send UTF-8 as it is; bytes of another encoding are
+    percent-encoded one by one, as browsers do, so that the server gets back what it sent."""
+    raw = next((value for key, value in response.headers if key.lower() == b"location"), b"").strip()
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)
+
+
+def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) -> Fetched:
+    if response.status != 200:
+        is_passing = response.status == 429 or response.status >= 500
+        raise (NetworkFailedError if is_passing else RefusedError)(f"the server answered {response.status}")
+    announced = _header(response, b"content-length") or ""
+    if announced.isdecimal() and int(announced) > policy.max_bytes:
+        raise _too_large(policy)
+    size = 0
+    chunks = response.iter_stream()
+    unpacker = unpacker_for(_header(response, b"content-encoding"))
+    while True:
+        # Only the network's failures are the URL's fault: a disk that is full is ours and raised as it is.
+        with _network_failures("the body"):
+            chunk = next(chunks, None)
+        for piece in unpacker.finish() if chunk is None else unpacker.feed(chunk):
+            size += len(piece)
+            if size > policy.max_bytes:
+                raise _too_large(policy)
+            into.write(piece)
+        if chunk is None:
+            return Fetched(content_type=_header(response, b"content-type"), size=size)
+
+
+def _header(response: httpcore2.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
+
+
+def _too_large(policy: FetchPolicy) -> TooLarge:
+    limit = policy.max_bytes / 1_000_000
+    return TooLarge(
+        f"The file behind audioUrl is larger than {limit:g} MB. Give a shorter recording: 60 seconds are enough.",
+        details={"max_bytes": policy.max_bytes},
+    )
+
+
+@contextmanager
+def _network_failures(where: str) -> Iterator[None]:
+    """Makes the many ways in which a network fails one."""
+    try:
+        yield
+    except (
+        OSError,  # also name resolution, TLS and time
+        UnicodeError,  # a name that the resolver can't encode
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+        httpcore2.TimeoutException,
+        httpcore2.UnsupportedProtocol,
+    ) as exc:
+        raise NetworkFailedError(f"{where}: {type(exc).__name__}: {exc}") from exc
+    except RefusedError as exc:
+        raise RefusedError(f"{where}: {exc}") from exc
+
+
+@contextmanager
+def _told_blandly() -> Iterator[None]:
+    """One text for the caller, whatever the reason, which goes to the log."""
+    try:
+        yield
+    except RefusedError as exc:
+        _log.info("audioUrl refused: %s", exc)
+        raise AudioUrlUnusable from None

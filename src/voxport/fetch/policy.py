@@ -1,0 +1,141 @@
+"""What the safe fetch may ask for: the policy, and what of a URL can be judged without the network."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx2
+
+from voxport.fetch.addresses import is_own_network, is_public, literal_address, looks_numeric
+
+MAX_URL_LENGTH = 8_192
+
+# Special-use names (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`) that never name a public host.
+_PRIVATE_SUFFIXES = ("localhost", "localdomain", "local", "internal", "home.arpa")
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal"})  # a cloud's, with credentials in it
+
+
+class RefusedError(Exception):
+    """Why a URL is not fetched, for the log. Never shown to the caller."""
+
+
+class PrivateHostError(RefusedError):
+    """The host is one of the operator's own by its spelling; `host` is it as `VOXPORT_PRIVATE_HOSTS` names it."""
+
+    def __init__(self, why: str, host: str) -> None:
+        super().__init__(why)
+        self.host = host
+
+
+class NetworkFailedError(RefusedError):
+    """Nothing forbids the fetch, and it may go well the next time."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a name, from the system's resolver. Raises OSError. How long it may take is up to the
+    resolver's own configuration (typically 5 to 20 s): a thread can't be interrupted in it."""
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+
+
+def dial(address: str, port: int, timeout_seconds: float) -> socket.socket:
+    """A TCP connection to a numeric address. Raises OSError."""
+    return socket.create_connection((address, port), timeout_seconds)
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """What may be fetched, and how much of it."""
+
+    max_bytes: int
+    """A larger body is refused, announced or not."""
+
+    timeout_seconds: float
+    """For the whole fetch: names, connections, redirects, headers, body."""
+
+    private_hosts: frozenset[str] = frozenset()
+    """`host` or `host:port` that may be private and use any port, exactly as in the URL, in lower case."""
+
+    ports: frozenset[int] = frozenset({80, 443})
+    """Ports that public hosts may be asked on."""
+
+    allow_http: bool = True
+    """Whether plain http is fetched at all. A redirect from https to http never is."""
+
+    resolver: Callable[[str, int], list[str]] = resolve
+    """Name and port to numeric addresses."""
+
+    dialer: Callable[[str, int, float], socket.socket] = dial
+    """Numeric address, port and seconds to a connected socket."""
+
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    """Certificates to trust instead of the system's."""
+
+    def may_be_private(self, host: str, port: int) -> bool:
+        """Whether the operator listed this host. `host` without brackets."""
+        shown = f"[{host}]" if ":" in host else host
+        return shown in self.private_hosts or f"{shown}:{port}" in self.private_hosts
+
+
+def allowed(url: str, policy: FetchPolicy) -> httpx2.URL:
+    """The URL, parsed, if nothing in it forbids a fetch. Raises RefusedError."""
+    if len(url) > MAX_URL_LENGTH:
+        raise RefusedError("the URL is too long")
+    # Whether a backslash ends the host, parsers disagree.
+    if re.search(r"[\x00-\x1f\x7f-\x9f\\]", url):
+        raise RefusedError("control character or backslash in the URL")
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, ValueError) as exc:
+        raise RefusedError("the URL can't be parsed") from exc
+    schemes = ("http", "https") if policy.allow_http else ("https",)
+    if parsed.scheme not in schemes:
+        raise RefusedError("the scheme may not be fetched")
+    if re.match(r"[a-z]+://[^/?#]*@", url, re.IGNORECASE):
+        raise RefusedError("user information in the URL")
+    _check_host(parsed.raw_host.decode("ascii"), port_of(parsed), policy)
+    return parsed
+
+
+def port_of(url: httpx2.URL) -> int:
+    if url.port is not None:
+        return url.port
+    return 443 if url.scheme == "https" else 80
+
+
+def _check_host(host: str, port: int, policy: FetchPolicy) -> None:
+    # Strict on purpose: no percent sign (encoded dots, zone ids), no blanks.
+    if not re.fullmatch(r"[a-z0-9_-][a-z0-9._-]*|[0-9a-f:.]*:[0-9a-f:.]*", host):
+        raise RefusedError("no host, or one that is neither a name nor an address")
+    if not 0 < port < 65_536:
+        raise RefusedError("no such port")
+    if policy.may_be_private(host, port):
+        return
+    address = literal_address(host)
+    if address is None and looks_numeric(host):
+        raise RefusedError("an address that can't be read")
+    if _is_private(host, address):
+        if not _may_be_own(host, address):
+            raise RefusedError("neither public nor a host of the operator's")
+        shown = f"[{host}]" if ":" in host else host
+        raise PrivateHostError(
+            "a name of this machine or this network" if address is None else "the address is not public",
+            shown if port in policy.ports else f"{shown}:{port}",
+        )
+    if port not in policy.ports:
+        raise RefusedError("the port may not be used")
+
+
+def _may_be_own(host: str, address: str | None) -> bool:
+    return is_own_network(address) if address is not None else host.rstrip(".") not in _METADATA_NAMES
+
+
+def _is_private(host: str, address: str | None) -> bool:
+    if address is not None:
+        return not is_public(address)
+    name = host.rstrip(".")
+    return "." not in name or any(name == s or name.endswith("." + s) for s in _PRIVATE_SUFFIXES)

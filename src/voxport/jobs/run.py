@@ -1,0 +1,86 @@
+"""One job, as its steps see it while they run."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from voxport.errors import ProviderBusy, ProviderUnavailable
+from voxport.jobs.models import Job
+from voxport.jobs.port import JobOverdue, Json
+from voxport.jobs.service import Jobs
+
+_PROGRESS_SECONDS = 0.5
+_LONGEST_PAUSE = 120.0
+T = TypeVar("T")
+_log = logging.getLogger("voxport.jobs")
+
+
+class JobRun:
+    """What a step sees of its job."""
+
+    def __init__(self, jobs: Jobs, job: Job, results: dict[str, Json], pauses: Sequence[float] = ()) -> None:
+        self._jobs = jobs
+        self.job = job
+        self._results = results
+        self._pauses = pauses
+        self._told = 0.0
+        self._stage = job.stage
+        self._progress = job.progress
+
+    @property
+    def job_id(self) -> str:
+        return self.job.id
+
+    @property
+    def profile_id(self) -> str:
+        return self.job.profile_id
+
+    @property
+    def subject(self) -> str:
+        return self.job.subject
+
+    @property
+    def request(self) -> Json:
+        return self.job.request
+
+    @property
+    def hold_id(self) -> str:
+        return self.job.hold_id
+
+    def result_of(self, step: str) -> Json:
+        """What an earlier step returned."""
+        return self._results[step]
+
+    def advance(self, stage: str, progress: float) -> None:
+        """Tell the customer how far it is. Raises JobGone where the job was cancelled, JobOverdue where its time is
+        over."""
+        moment = time.monotonic()
+        if stage == self._stage and moment - self._told < _PROGRESS_SECONDS:
+            return
+        if self._jobs.is_overdue(self.job):
+            raise JobOverdue(self.job_id)
+        self._jobs.advance(self.job_id, stage, progress)
+        self._told, self._stage, self._progress = moment, stage, progress
+
+    def retried(self, work: Callable[[], T]) -> T:
+        """What `work` gives: called again after a pause, a few times, where a provider was busy or not there. For work
+        of which nothing was done, or paid, then."""
+        for pause in self._pauses:
+            try:
+                return work()
+            except (ProviderBusy, ProviderUnavailable) as error:
+                wait = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
+                _log.info("a job waits for its provider", extra={"job_id": self.job_id, "code": error.code})
+                self._pause(min(wait, _LONGEST_PAUSE))
+        return work()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, for as long as the job is wanted. Raises JobGone, JobOverdue."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _PROGRESS_SECONDS))
+            self.advance(self._stage, self._progress)

@@ -1,1 +1,0 @@
-"""A customer's own API keys over HTTP; `accounts` has the work."""

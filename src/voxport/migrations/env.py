@@ -1,0 +1,9 @@
+"""Alembic's entry: it migrates over the connection that `voxport.migrations.migrate` hands it."""
+
+from alembic import context
+
+from voxport.migrations.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,33 @@
+"""All tables of the gateway, joined: what the migrations must make."""
+
+from voxport.accounts import models as accounts
+from voxport.audit import models as audit
+from voxport.billing import models as billing
+from voxport.cloning import models as consent
+from voxport.db.base import Base
+from voxport.idempotency import models as idempotency
+from voxport.intents import models as intents
+from voxport.jobs import models as jobs
+from voxport.media import models as media
+from voxport.reconciliation import models as books
+from voxport.sweeps import models as sweeps
+from voxport.voices import models as voices
+from voxport.webhooks import models as webhooks
+
+__all__ = [
+    "accounts",
+    "audit",
+    "billing",
+    "books",
+    "consent",
+    "idempotency",
+    "intents",
+    "jobs",
+    "media",
+    "metadata",
+    "sweeps",
+    "voices",
+    "webhooks",
+]
+
+metadata = Base.metadata

@@ -1,0 +1,1 @@
+"""The proof that money and work agree."""

@@ -1,0 +1,1 @@
+"""Recordings that a voice is made of: their check, their choice."""

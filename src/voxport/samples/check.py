@@ -1,0 +1,107 @@
+"""The sample check: whether a recording can make a voice, and what would make it a better one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from voxport.audio.measure import measure
+from voxport.audio.turns import Embed, several_speakers
+from voxport.audio.vad import speech_spans
+from voxport.errors import SampleUnusable
+from voxport.samples.findings import faults
+
+_RATE = 24_000
+_SILENT_PEAK = 0.001  # -60 dBFS: below is a muted microphone's noise
+_ADVICE = "Send 30 seconds or more of one person speaking clearly."
+
+
+@dataclass(frozen=True)
+class SampleReport:
+    duration_seconds: float
+    speech_seconds: float
+    speech_begin_seconds: float
+    """Where the first speech begins."""
+
+    speech_end_seconds: float
+    """Where the last speech ends."""
+
+    level_dbfs: float
+    peak: float
+    clipped_share: float
+    snr_db: float
+    bandwidth_hz: float
+    decay_seconds: float | None
+    """How long sounds take to die away; None where that can't be told."""
+
+    several_speakers: bool
+    """Suspected. False also where nobody looked, for want of a speaker encoder."""
+
+    warnings: tuple[str, ...]
+    """Sentences in ASCII, each with what to do."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a job's result: numbers rounded to four places, warnings as a list."""
+        plain = asdict(self) | {"warnings": list(self.warnings)}
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in plain.items()}
+
+
+def check(
+    audio: npt.NDArray[np.float32],
+    *,
+    rate: int = _RATE,
+    embed: Embed | None = None,
+    min_speech_seconds: float = 3.0,
+) -> SampleReport:
+    """Measures a recording (mono, -1 to 1, `rate` in Hz). With `embed`, looks for a second speaker too.
+
+    Raises SampleUnusable where there is too little speech; `details` hold `reason` (silent, no_speech or
+    too_short), `speech_seconds` and `duration_seconds`.
+    """
+    if rate != _RATE:
+        audio = soxr.resample(audio, rate, _RATE)
+    duration = len(audio) / _RATE
+    spans = [] if _is_silent(audio) else speech_spans(audio, _RATE)
+    seconds = sum(end - begin for begin, end in spans) / _RATE
+    if seconds < min_speech_seconds:
+        raise _unusable(audio, seconds, duration, min_speech_seconds)
+    measured = measure(audio, _RATE, spans)
+    speech = np.concatenate([audio[begin:end] for begin, end in spans])
+    several = embed is not None and several_speakers(speech, embed)
+    report = SampleReport(
+        duration_seconds=duration,
+        speech_seconds=seconds,
+        speech_begin_seconds=spans[0][0] / _RATE,
+        speech_end_seconds=spans[-1][1] / _RATE,
+        **asdict(measured),
+        several_speakers=several,
+        warnings=(),
+    )
+    return replace(report, warnings=tuple(f"{fault.finding} {fault.advice}" for fault in faults(report)))
+
+
+def usable_part(audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = _RATE) -> npt.NDArray[np.float32]:
+    """The recording without the silence before and after the speech."""
+    return audio[round(report.speech_begin_seconds * rate) : round(report.speech_end_seconds * rate)]
+
+
+def _is_silent(audio: npt.NDArray[np.float32]) -> bool:
+    return len(audio) == 0 or float(np.abs(audio).max()) < _SILENT_PEAK
+
+
+def _unusable(audio: npt.NDArray[np.float32], seconds: float, duration: float, least: float) -> SampleUnusable:
+    if _is_silent(audio):
+        reason, found = "silent", "The recording is silent."
+    elif seconds == 0:
+        reason, found = "no_speech", "No speech was found in the recording."
+    else:
+        reason = "too_short"
+        # Rounded down, so that 2.96 is not told as "3.0, and 3 are needed".
+        tenths = int(seconds * 10 + 1e-6)
+        found = f"Only {tenths / 10} seconds of speech were found, and {least:g} are needed."
+    details = {"reason": reason, "speech_seconds": round(seconds, 2), "duration_seconds": round(duration, 2)}
+    return SampleUnusable(f"{found} {_ADVICE}", details=details)

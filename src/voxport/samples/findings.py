@@ -1,0 +1,65 @@
+"""What is wrong with a usable recording, in words: each fault is found by a limit that was calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from voxport.samples.check import SampleReport
+
+# The values were chosen on about 90 real recordings: those that are fine stay clear of each of them (in brackets).
+_FEW_SECONDS = 5.0
+_QUIET_DBFS = -35.0  # (-28 and more)
+_CLIPPED_SHARE = 0.002  # (0.0001 and less; 0.03 in one that is clipped at a quarter of its level)
+_NOISY_SNR_DB = 15.0  # (21 and more; 9 with five talkers 5 dB below the speaker)
+_NARROW_HZ = 5_500.0  # (7,300 and more; 4,000 over the telephone)
+# Where cleaning no longer brings back the speaker's own voice.
+_LOST_SNR_DB = 10.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Both are sentences in ASCII. `is_grave` where the voice will hardly be the speaker's."""
+
+    finding: str
+    advice: str
+    is_grave: bool
+
+
+def faults(report: SampleReport) -> list[Fault]:
+    """The faults of a recording, from its figures."""
+    found = {
+        Fault(
+            f"There are only {report.speech_seconds:.1f} seconds of speech.",
+            "30 seconds or more make a closer voice.",
+            is_grave=False,
+        ): report.speech_seconds < _FEW_SECONDS,
+        Fault(
+            f"The recording is quiet ({report.level_dbfs:.0f} dBFS), and raising it raises its noise.",
+            "Record closer to the microphone.",
+            is_grave=False,
+        ): report.level_dbfs < _QUIET_DBFS,
+        Fault(
+            "The recording is clipped: it was too loud for the recorder.",
+            "Record it again at a lower level.",
+            is_grave=False,
+        ): report.clipped_share > _CLIPPED_SHARE,
+        Fault(
+            f"There is noise, music or other voices behind the speaker (about {report.snr_db:.0f} dB below).",
+            "Record in a quiet room.",
+            is_grave=report.snr_db < _LOST_SNR_DB,
+        ): report.snr_db < _NOISY_SNR_DB,
+        Fault(
+            f"The recording has nothing above {report.bandwidth_hz / 1000:.1f} kHz, as over a telephone, so the "
+            "voice will sound dull.",
+            "Record with a microphone, not over a call.",
+            is_grave=False,
+        ): report.bandwidth_hz < _NARROW_HZ,
+        Fault(
+            "More than one person seems to speak, and the voice may become a mix of them.",
+            "Send a recording of one person alone.",
+            is_grave=True,
+        ): report.several_speakers,
+    }
+    return [fault for fault, applies in found.items() if applies]

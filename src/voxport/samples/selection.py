@@ -1,0 +1,178 @@
+"""Which part of a file is used as a sample: of several audio tracks the one with speech, of a long recording the
+stretch that holds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.codec.decode import count_tracks, decode
+from voxport.audio.vad import speech_spans
+from voxport.errors import SampleUnusable
+
+Seconds = tuple[float, float]
+
+_SCAN_RATE: Final = 16_000  # Hz, the rate of the voice activity model
+_SCAN_SECONDS: Final = 600.0
+"""How far into each track speech is looked for: 19 MB of samples, 2 s of decoding."""
+_MAX_TRACKS: Final = 8
+_MAX_JUDGED_SECONDS: Final = 900.0
+"""Of sound, over all tracks; silence is seen at once."""
+_MAX_WALL_SECONDS: Final = 90.0
+_BLOCK_SECONDS: Final = 10.0
+_SILENT_PEAK: Final = 0.001  # as in the sample check
+_ENOUGH: Final = 0.5
+"""Share of the stretch that is speech, from which nothing better is looked for."""
+_ADVICE: Final = "Send 30 seconds or more of one person speaking clearly."
+
+
+class _Budget:
+    """What may be spent on one file: `seconds` of sound that is judged, and a moment to end by."""
+
+    def __init__(self) -> None:
+        self.seconds = _MAX_JUDGED_SECONDS
+        self._until = time.monotonic() + _MAX_WALL_SECONDS
+
+    @property
+    def is_spent(self) -> bool:
+        return self.seconds <= 0 or time.monotonic() > self._until
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The best stretch of a track. Times in seconds; `looked` is how far the track was looked at."""
+
+    track: int
+    start: float
+    speech: float
+    looked: float
+    is_silent: bool
+
+
+def decode_speech(
+    path: Path, *, ffmpeg: Path, max_seconds: float, min_speech_seconds: float
+) -> npt.NDArray[np.float32]:
+    """The up to `max_seconds` of a file that hold speech, mono at 24,000 Hz. A file that is no longer, and has one
+    track, is given whole.
+
+    Raises SampleUnusable as `decode` does, and where the tracks that were looked at hold too little speech: then
+    `details` have `reason` (silent, no_speech, too_short), `speech_seconds`, `duration_seconds` (what was looked at)
+    and `tracks`. Raises Unavailable.
+    """
+    tracks = count_tracks(path, ffmpeg=ffmpeg)
+    budget = _Budget()
+    try:
+        first = decode(path, ffmpeg=ffmpeg, max_seconds=max_seconds)
+    except SampleUnusable as error:
+        if tracks < 2 or error.details.get("reason") == "too_slow":
+            raise
+    else:
+        is_longer = len(first) >= int(max_seconds * SAMPLE_RATE)
+        if tracks < 2 and not is_longer:
+            return first
+        if sum(end - begin for begin, end in _spans(first, SAMPLE_RATE, budget)) >= _ENOUGH * max_seconds:
+            return first
+    best = _best(path, tracks, ffmpeg, max_seconds, min_speech_seconds, budget)
+    return decode(path, ffmpeg=ffmpeg, max_seconds=max_seconds, track=best.track, start_seconds=best.start)
+
+
+def densest(spans: Sequence[Seconds], length: float) -> Seconds:
+    """(begin of the stretch of this length that holds the most speech, seconds of speech in it); (0, 0) for none. The
+    first of several that are as good."""
+    best = (0.0, 0.0)
+    for begin, _ in spans:
+        speech = sum(max(0.0, min(end, begin + length) - max(start, begin)) for start, end in spans)
+        if speech > best[1] + 0.5:
+            best = (begin, speech)
+    return best
+
+
+def _best(
+    path: Path, tracks: int, ffmpeg: Path, max_seconds: float, min_speech_seconds: float, budget: _Budget
+) -> _Found:
+    """Raises SampleUnusable where no track holds enough speech, or none can be decoded."""
+    found: list[_Found] = []
+    failure: SampleUnusable | None = None
+    for track in range(min(tracks, _MAX_TRACKS) or 1):
+        try:
+            found.append(_scan(path, track, ffmpeg, max_seconds, budget))
+        except SampleUnusable as error:
+            failure = failure or error
+            if error.details.get("reason") == "too_slow" or budget.is_spent:
+                break
+            continue
+        if found[-1].speech >= _ENOUGH * max_seconds or budget.is_spent:
+            break
+    if not found:
+        assert failure is not None
+        raise failure
+    best = max(found, key=lambda one: one.speech)
+    if best.speech < min_speech_seconds:
+        raise _too_little(found, best, tracks, min_speech_seconds)
+    return best
+
+
+def _scan(path: Path, track: int, ffmpeg: Path, max_seconds: float, budget: _Budget) -> _Found:
+    audio = decode(path, ffmpeg=ffmpeg, max_seconds=_SCAN_SECONDS, track=track, rate=_SCAN_RATE)
+    spans: list[Seconds] = []
+    start = speech = 0.0
+    for span in _spans(audio, _SCAN_RATE, budget):
+        spans.append(span)
+        start, speech = densest(spans, max_seconds)
+        if speech >= _ENOUGH * max_seconds:
+            break
+    # What the speech begins with is heard softly: a moment before it belongs to it.
+    start = max(0.0, start - 0.2)
+    return _Found(track, start, speech, len(audio) / _SCAN_RATE, is_silent=_is_silent(audio))
+
+
+def _spans(audio: npt.NDArray[np.float32], rate: int, budget: _Budget) -> Iterator[Seconds]:
+    """The stretches of speech in seconds, block by block, as far as the budget goes."""
+    size = int(_BLOCK_SECONDS * rate)
+    for offset in range(0, len(audio), size):
+        block = audio[offset : offset + size]
+        if _is_silent(block):
+            continue
+        if budget.is_spent:
+            return
+        budget.seconds -= len(block) / rate
+        for begin, end in speech_spans(block, rate):
+            yield (offset + begin) / rate, (offset + end) / rate
+
+
+def _is_silent(audio: npt.NDArray[np.float32]) -> bool:
+    return len(audio) == 0 or float(max(audio.max(), -audio.min())) < _SILENT_PEAK
+
+
+def _too_little(found: list[_Found], best: _Found, tracks: int, min_speech_seconds: float) -> SampleUnusable:
+    looked = max(one.looked for one in found)
+    if looked >= _SCAN_SECONDS - 1:
+        part = f"the first {_SCAN_SECONDS / 60:.0f} minutes of the recording"
+    else:
+        part = f"the recording ({looked:.0f} seconds)"
+    where = f"{part}, in none of its {tracks} audio tracks" if tracks > 1 else part
+    if all(one.is_silent for one in found):
+        reason, text = "silent", f"The recording is silent: there is no sound in {where}."
+    elif best.speech == 0:
+        reason, text = "no_speech", f"No speech was found in {where}."
+    else:
+        reason = "too_short"
+        where = f"{part}, on the best of its {tracks} audio tracks" if tracks > 1 else part
+        text = (
+            f"Only {int(best.speech * 10 + 1e-6) / 10} seconds of speech were found in {where}, "
+            f"and {min_speech_seconds:g} are needed."
+        )
+    details = {
+        "reason": reason,
+        "speech_seconds": round(best.speech, 2),
+        "duration_seconds": round(looked, 2),
+        "tracks": tracks,
+    }
+    return SampleUnusable(f"{text} {_ADVICE}", details=details)

@@ -1,0 +1,214 @@
+"""The embedded storage: files under keys, in a folder of this machine.
+
+A file is there whole or not at all: it is written under another name, synced, and then linked to its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from voxport.storage.base import KeyTaken, Upload
+from voxport.storage.deletion_lock import Keeping
+from voxport.storage.workdirs import abandoned, lock
+
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+_ABANDONED_SECONDS = 2 * 86_400
+_log = logging.getLogger("voxport.media")
+
+
+class LocalStorage:
+    """Files in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._temporary = root / ".incoming"
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        self._keeping = Keeping(root)
+
+    def create(self, key: str) -> Upload:
+        return _LocalUpload(self.path(key), self._new_temporary())
+
+    def put(self, key: str, data: bytes) -> None:
+        path = self.path(key)
+        with _LocalUpload(path, self._new_temporary()) as upload:
+            upload.write(data)
+            upload.commit(replace=True)
+
+    @contextlib.contextmanager
+    def writing(self, key: str) -> Iterator[Path]:
+        with _LocalUpload(self.path(key), self._new_temporary()) as upload:
+            yield upload.temporary
+            upload.commit(replace=True)
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def read(self, key: str) -> bytes:
+        return self.path(key).read_bytes()
+
+    @contextlib.contextmanager
+    def local_copy(self, key: str) -> Iterator[Path]:
+        path = self.path(key)
+        if not path.is_file():
+            raise FileNotFoundError(key)
+        yield path
+
+    def delete(self, key: str) -> None:
+        path = self.path(key)
+        while not self._deleted(key):
+            pass  # a backup that was being taken has just ended
+        # Only the file's own folder, whose name is random: one that is shared may be about to get another file.
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+    def check(self) -> None:
+        with _LocalUpload(self._root / "unused", self._new_temporary()) as upload:
+            upload.write(b"ready")
+
+    def sweep_abandoned(self) -> int:
+        """Remove what interrupted writes and backups left behind; how many files of the former."""
+        try:
+            self._keeping.sweep()
+        except OSError:
+            _log.exception("what a backup put aside can't be removed")
+        swept = 0
+        for path in self._temporary.iterdir():
+            try:
+                # Where the file system knows no locks, age tells.
+                if abandoned(path) or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
+                    swept += 1
+            except FileNotFoundError:
+                pass
+            except OSError:
+                _log.exception("what an interrupted write left can't be removed", extra={"file": path.name})
+        return swept
+
+    def holding(self) -> contextlib.AbstractContextManager[None]:
+        """For a backup: `list` and `open` know each file that was there at the beginning of the block, until its end.
+        Raises BackupRunning."""
+        return self._keeping.holding()
+
+    def list(self, folder: str = "") -> Iterator[str]:
+        """The keys of the files under a folder's key, or of all; inside of `holding` also of those deleted in it."""
+        found = set()
+        for root in (self._root, self._keeping.kept):
+            for path in (root / folder).rglob("*"):
+                key = path.relative_to(root).as_posix()
+                if not key.startswith(".") and path.is_file():
+                    found.add(key)
+        return iter(sorted(found))
+
+    def open(self, key: str) -> BinaryIO:
+        """The file, for reading. Raises FileNotFoundError."""
+        try:
+            return self.path(key).open("rb")
+        except FileNotFoundError:
+            return (self._keeping.kept / key).open("rb")
+
+    def _deleted(self, key: str) -> bool:
+        """Whether the file is gone: removed, or, for a backup, put aside."""
+        path, target = self.path(key), self._keeping.kept / key
+        with self._keeping.deleting() as is_kept:
+            if not is_kept:
+                path.unlink(missing_ok=True)
+            elif path.exists():
+                with contextlib.suppress(FileNotFoundError):
+                    _make_folder(target.parent)
+                    path.replace(target)
+            return not path.exists()
+
+    def path(self, key: str) -> Path:
+        """Where the file of a key lies. Raises ValueError for a key that could leave the folder."""
+        parts = key.split("/")
+        if len(parts) > 16 or not all(_PART.fullmatch(part) for part in parts):
+            raise ValueError("not a storage key")
+        return self._root.joinpath(*parts)
+
+    def _new_temporary(self) -> Path:
+        return self._temporary / secrets.token_hex(16)
+
+
+class _LocalUpload:
+    def __init__(self, path: Path, temporary: Path) -> None:
+        self._path = path
+        self.temporary = temporary
+        self._file = temporary.open("xb")
+        lock(self._file.fileno())
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def commit(self, *, replace: bool = False) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        _make_folder(self._path.parent)
+        try:
+            self._give_name(replace)
+        except FileNotFoundError:
+            # A deletion removed the folder in between.
+            _make_folder(self._path.parent)
+            self._give_name(replace)
+        _sync_folder(self._path.parent)
+
+    def _give_name(self, replace: bool) -> None:
+        if replace:
+            self.temporary.replace(self._path)
+            return
+        try:
+            os.link(self.temporary, self._path)
+        except FileExistsError:
+            raise KeyTaken from None
+
+    def __enter__(self) -> _LocalUpload:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+        finally:
+            self.temporary.unlink(missing_ok=True)
+
+
+class StorageError(Exception):
+    """The storage that the settings name can't be used; a sentence for the operator."""
+
+
+def open_storage(url: str) -> LocalStorage:
+    """The storage of a `file:///folder` URL. Raises StorageError."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise StorageError(f"VOXPORT_STORAGE_URL is {url!r}: give file:///an/absolute/folder")
+    return LocalStorage(Path(unquote(parts.path)))
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder and those above it, each of them surely there after a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name survives a power cut only when its folder is synced too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

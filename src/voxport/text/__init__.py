@@ -1,0 +1,1 @@
+"""What is written, made ready to be spoken: numbers, names and signs in words, sentences, symbols."""

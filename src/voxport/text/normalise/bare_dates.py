@@ -1,0 +1,80 @@
+"""A day and a month without a year, "le 11/09", where a word beside them tells that they are no fraction."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+from voxport.text.normalise.dates import day_and_month
+from voxport.text.normalise.speech import Speech
+
+_ALWAYS: Final = {
+    "en": r"due|dated|date:|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|"
+    r"sun(?:day)?",
+    "es": r"d[íi]as?|fechas?:?|desde el|hasta el|antes del|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo",
+    "fr": r"dates?:?|date du|jusqu['’]au|dès le|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche",
+    "it": r"giorn[oi]|data:?|luned[ìi]|marted[ìi]|mercoled[ìi]|gioved[ìi]|venerd[ìi]|sabato|domenica",
+    "pt": r"dias?|data:?|segunda|ter[çc]a|quarta|quinta|sexta|s[áa]bado|domingo",
+    "hi": r"दिनांक|तारीख|तिथि|तारीख़",
+}
+"""Words behind which it is always a date."""
+_OFTEN: Final = {
+    "en": r"on|by|until|till|since|before|after",
+    "es": r"el|del|al|y el|o el",
+    "fr": r"le|du|au",
+    "it": r"il|l['’]|dal|dall['’]|al|all['’]|del|dell['’]|entro il",
+    "pt": r"em|de|a|at[ée]|do|ao|no|o|desde",
+    "hi": r"(?!)",
+}
+"""Words behind which a fraction with a name, "3/4", may stand too."""
+_OF: Final = r"(?! ?[%°])(?! (?:of|de|du|des|di|del|dell|della|da|do|das|dos|d|el|inch|cup|cups|lb|oz|kg)\b)"
+_COMMON: Final = {(1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (1, 8), (3, 8), (5, 8), (7, 8), (1, 10)}
+_ALONE: Final = re.compile(
+    r"\s*(?:[.,;:!?)]|$)| (?:at|a las|à|alle|às|as|al?|au|y|et|e|ou|o|and|to|until|for|we|i|he|she|they)\b"
+    r"| (?:es|era|fue|será|cae|è|era|sarà|cade|est|était|sera|é|foi|será|cai|is|was|will) ",
+    re.IGNORECASE,
+)
+"""What follows a date where it might be a fraction of a thing."""
+
+
+def read(text: str, speech: Speech) -> str:
+    if "/" not in text:
+        return text
+    if speech.wording.rules == "hi":
+        text = re.sub(
+            r"(?<![\w.,/-])(\d{1,2})/(\d{1,2})(?= को(?![\u0900-\u097f]))", lambda m: _said(m, m[1], m[2], speech), text
+        )
+    return _cued(speech).sub(lambda match: _date(match, speech), text)
+
+
+def _date(match: re.Match[str], speech: Speech) -> str:
+    if speech.wording.rules == "en" and (match["first"], match["second"]) == ("9", "11"):
+        return match.group()  # "after 9/11"
+    common = (int(match["first"]), int(match["second"])) in _COMMON and "0" not in (
+        match["first"][0],
+        match["second"][0],
+    )
+    if common and not match["always"] and not _ALONE.match(match.string, match.end()):
+        return match.group()
+    cue = match["always"] or match["often"]
+    said = _said(match, match["first"], match["second"], speech)
+    return match.group() if said == match.group() else f"{cue}{match['space']}{said}"
+
+
+def _said(match: re.Match[str], first: str, second: str, speech: Speech) -> str:
+    month_first = speech.wording.month_first
+    if int(first if month_first else second) > 12:
+        month_first = not month_first
+    day, month = (int(second), int(first)) if month_first else (int(first), int(second))
+    return day_and_month(day, month, speech) or match.group()
+
+
+@cache
+def _cued(speech: Speech) -> re.Pattern[str]:
+    rules = speech.wording.rules
+    return re.compile(
+        rf"(?<![\w'’])(?:(?P<always>{_ALWAYS[rules]})|(?P<often>{_OFTEN[rules]}))(?P<space>[.,]? |(?<=['’]))"
+        rf"(?P<first>\d{{1,2}})(?:er|º|°)?/(?P<second>\d{{1,2}})(?![\w/-])(?![.,]\d){_OF}",
+        re.IGNORECASE,
+    )

@@ -1,0 +1,18 @@
+"""What only Britain writes: "50p" is fifty pence, "10 st" ten stone."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from voxport.text.normalise.speech import Speech
+
+_PENCE: Final = re.compile(r"(?<![\w.,£-])(\d{1,2})p(?![\w])")
+_STONE: Final = re.compile(r"(?<![\w.,-])(\d{1,2}(?:½|\.\d)?) st(?=[ ,;:.!?)]|$)(?! [A-Z])")
+
+
+def read(text: str, speech: Speech) -> str:
+    if speech.language != "en-gb":
+        return text
+    text = _PENCE.sub(lambda match: f"{match[1]} {'penny' if match[1] == '1' else 'pence'}", text)
+    return _STONE.sub(r"\1 stone", text)

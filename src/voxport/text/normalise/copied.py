@@ -1,0 +1,33 @@
+"""How what is copied or dialled is said: character by character, with a breath between the groups."""
+
+from __future__ import annotations
+
+import re
+
+from voxport.text.normalise.speech import Speech
+
+
+def by_character(written: str, speech: Speech) -> str:
+    """Digits one by one, capitals as letters. Groups are as written; a long run of digits is cut into groups."""
+    groups = [group for group in re.split(r"[^\w]+|_", written) if group]
+    if len(groups) == 1 and groups[0].isdecimal():
+        groups = _cut(groups[0])
+    return f" {', '.join(_group(group, speech) for group in groups)} "
+
+
+def _group(group: str, speech: Speech) -> str:
+    runs = re.findall(r"\d+|[^\W\d_]+", group)
+    return " ".join(speech.one_by_one(run) if run.isdecimal() else " ".join(run.upper()) for run in runs)
+
+
+def _cut(digits: str) -> list[str]:
+    """Up to six digits in one group; else fours where they come out even, or threes with up to four at the end."""
+    if len(digits) <= 6:
+        return [digits]
+    if len(digits) % 4 == 0:
+        return [digits[start : start + 4] for start in range(0, len(digits), 4)]
+    groups = []
+    while len(digits) > 4:
+        groups.append(digits[:3])
+        digits = digits[3:]
+    return [*groups, digits] if digits else groups

@@ -1,0 +1,24 @@
+"""One wording for each language of the engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from voxport.text.normalise.locales.english import ENGLISH
+from voxport.text.normalise.locales.french import FRENCH
+from voxport.text.normalise.locales.hindi import HINDI
+from voxport.text.normalise.locales.italian import ITALIAN
+from voxport.text.normalise.locales.portuguese import PORTUGUESE
+from voxport.text.normalise.locales.spanish import SPANISH
+from voxport.text.normalise.wording import Wording
+
+WORDINGS: Final[dict[str, Wording]] = {
+    "en-us": ENGLISH,
+    "en-gb": replace(ENGLISH, locale="en_GB", month_first=False, date="the {day} of {month}, {year}"),
+    "es": SPANISH,
+    "fr-fr": FRENCH,
+    "it": ITALIAN,
+    "pt-br": PORTUGUESE,
+    "hi": HINDI,
+}

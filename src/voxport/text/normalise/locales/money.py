@@ -1,0 +1,95 @@
+"""Currencies: signs and codes, and the words that CLDR has no names for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from voxport.text.normalise.wording import Currency
+
+SIGNS: Final[Mapping[str, str]] = {
+    "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "CAD$": "CAD", "NZ$": "NZD", "HK$": "HKD",
+    "S$": "SGD", "SG$": "SGD", "NT$": "TWD", "R$": "BRL", "MX$": "MXN", "MEX$": "MXN", "AR$": "ARS", "CL$": "CLP",
+    "COL$": "COP", "S/": "PEN", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "￥": "JPY", "CN¥": "CNY", "₹": "INR",
+    "₩": "KRW", "₽": "RUB", "₿": "BTC", "₺": "TRY", "₴": "UAH", "₫": "VND", "₪": "ILS", "฿": "THB", "₱": "PHP",
+    "₦": "NGN", "₡": "CRC", "₲": "PYG", "₵": "GHS", "₸": "KZT", "₼": "AZN", "₾": "GEL", "₭": "LAK", "₮": "MNT",
+    "₨": "PKR", "៛": "KHR", "৳": "BDT", "﷼": "IRR", "Rs.": "INR", "Rs": "INR", "रु": "INR", "zł": "PLN", "Kč": "CZK",
+    "Ft": "HUF", "lei": "RON", "kr.": "kr", "kr": "kr", "Fr.": "CHF", "¢": "¢", "XBT": "BTC",
+}  # fmt: skip
+"""A sign to its ISO code; "kr" is the crown of several countries, and "¢" is a part of one."""
+CODES: Final = (
+    "AED ARS AUD BDT BGN BRL BTC CAD CHF CLP CNY COP CRC CZK DKK DOP EGP ETH EUR GBP GHS HKD HUF IDR ILS INR IRR ISK "
+    "JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NPR NZD PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH "
+    "USD UYU VND XBT ZAR"
+).split()
+ALSO_WORDS: Final = frozenset("COP TRY PEN RON MAD ETH".split())
+"""Codes that are words too ("TRY 5 times", "COP 28"): only a large amount behind one is money."""
+LOCAL: Final = ("USD", "EUR", "GBP", "JPY", "INR", "BRL")
+"""Currencies that need no country: each wording names them by their sign."""
+LOCAL_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$"}
+
+_PESO_CENT: Final = {
+    "en": ("centavo", "centavos"), "es": ("centavo", "centavos"), "fr": ("centavo", "centavos"),
+    "it": ("centavo", "centavos"), "pt": ("centavo", "centavos"), "hi": ("सेंटावो", "सेंटावो"),
+}  # fmt: skip
+_FRANC_CENT: Final = {
+    "en": ("centime", "centimes"), "es": ("céntimo", "céntimos"), "fr": ("centime", "centimes"),
+    "it": ("centesimo", "centesimi"), "pt": ("cêntimo", "cêntimos"), "hi": ("सांतिम", "सांतिम"),
+}  # fmt: skip
+_OTHER_CENTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "RUB": {"en": ("kopeck", "kopecks"), "es": ("kopek", "kopeks"), "fr": ("kopeck", "kopecks"),
+            "it": ("copeco", "copechi"), "pt": ("copeque", "copeques"), "hi": ("कोपेक", "कोपेक")},
+    "PLN": {"en": ("grosz", "groszy"), "es": ("grosz", "groszy"), "fr": ("grosz", "groszy"),
+            "it": ("grosz", "groszy"), "pt": ("grosz", "groszy"), "hi": ("ग्रोश", "ग्रोश")},
+    "PKR": {"hi": ("पैसा", "पैसे"), "en": ("paisa", "paisas")},
+}  # fmt: skip
+_CENT: Final = {
+    "en": ("cent", "cents"), "es": ("centavo", "centavos"), "fr": ("cent", "cents"), "it": ("centesimo", "centesimi"),
+    "pt": ("centavo", "centavos"), "hi": ("सेंट", "सेंट"),
+}  # fmt: skip
+_BITCOIN: Final = {"en": ("bitcoin", "bitcoins"), "es": ("bitcóin", "bitcoines"), "it": ("bitcoin", "bitcoin")}
+_CROWN: Final = {
+    "en": ("krone", "kroner"), "es": ("corona", "coronas"), "fr": ("couronne", "couronnes"), "it": ("corona", "corone"),
+    "pt": ("coroa", "coroas"), "hi": ("क्रोन", "क्रोन"),
+}  # fmt: skip
+FEMININE: Final = {
+    "es": ("libra", "lira", "rupia", "corona", "grivna", "naira"),
+    "it": ("lir", "rupi", "coron", "grivni", "nair", "sterlin"),
+    "fr": ("livre", "roupie", "couronne", "hryvnia"), "pt": ("libra", "lira", "rupia", "coroa", "naira"),
+}  # fmt: skip
+"""Beginnings of the names that are feminine."""
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {"dollars?": "USD", "pesos?": "peso", "euros?": "EUR", "pounds?": "GBP", "reais": "BRL", "rupees?": "INR"},
+    "es": {"d[óo]lar(?:es)?": "USD", "pesos?": "peso", "euros?": "EUR", "reales": "BRL", "libras?": "GBP"},
+    "fr": {"dollars?": "USD", "pesos?": "peso", "euros?": "EUR", "livres?": "GBP"},
+    "it": {"dollar[oi]": "USD", "pesos?": "peso", "euro": "EUR", "sterlin[ae]": "GBP"},
+    "pt": {"d[óo]lar(?:es)?": "USD", "pesos?": "peso", "euros?": "EUR", "rea(?:l|is)": "BRL"},
+    "hi": {"डॉलर": "USD", "पेसो": "peso", "रुपये": "INR", "रुपए": "INR", "यूरो": "EUR"},
+}
+"""Words beside a sign that says the same again, or what the sign left open: "$500 pesos"."""
+_PESO: Final = {"en": ("peso", "pesos"), "hi": ("पेसो", "पेसो")}
+
+
+def own_name(code: str, rules: str) -> tuple[str, str] | None:
+    """The name, as one and as several, of what CLDR does not name."""
+    if code == "¢":
+        return _CENT[rules]
+    if code == "kr":
+        return _CROWN[rules]
+    if code == "peso":
+        return _PESO.get(rules, ("peso", "pesos"))
+    if code == "BTC":
+        return ("बिटकॉइन", "बिटकॉइन") if rules == "hi" else _BITCOIN.get(rules, _BITCOIN["en"])
+    return ("इथर", "इथर") if code == "ETH" and rules == "hi" else ("ether", "ether") if code == "ETH" else None
+
+
+def cents(code: str, rules: str, dollar: Currency) -> tuple[str, str]:
+    """The hundredth part; empty where nobody uses one, or where it has no name here."""
+    if code in ("AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "ZAR"):
+        return dollar.cent, dollar.cents
+    if code in ("peso", "MXN", "ARS", "COP", "PHP", "UYU", "DOP"):
+        return _PESO_CENT[rules]
+    if code == "CHF":
+        return _FRANC_CENT[rules]
+    return _OTHER_CENTS.get(code, {}).get(rules, ("", ""))

@@ -1,0 +1,44 @@
+"""Signs between words: those that one says, in words; those that nobody says, away."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Final
+
+from voxport.text.normalise.speech import Speech
+
+_KEPT: Final = frozenset(";:,.!?…—–“”\"()[]«»„‚‘’'-।॥ ")
+"""Punctuation that is a pause or a melody, and what belongs to words."""
+_BETWEEN: Final = "+=×÷±"
+"""Signs that are said only where something stands on both sides of them."""
+
+_DOTS: Final = re.compile(r"((?<![\w.])(?:[^\W\d_]\.){1,7}[^\W\d_]?(?!\w))|(?<=\w)\.(?=\w)")
+"""The dots of "U.S.A." stay; the one of "node.js" is said."""
+
+
+def read(text: str, speech: Speech) -> str:
+    marks = speech.wording.marks
+    text = text.replace("C++", f"C {marks['+']} {marks['+']}").replace("C#", "C sharp").replace("F#", "F sharp")
+    text = re.sub(
+        rf"(?<=[\w\u0900-\u0963)²³]) ?([{_BETWEEN}]) ?(?=[\w(+-])", lambda m: f" {marks.get(m[1], '')} ", text
+    )
+    text = re.sub(r"²", f" {speech.wording.squared} ", text)
+    text = re.sub(r"³", f" {speech.wording.cubed} ", text)
+    text = re.sub(r"(?<= )[<>](?= )", lambda m: f" {marks[m[0]]} ", text)
+    text = re.sub(r"(?<!\w)[@#](?=\w)", lambda m: f" {marks[m[0]]} ", text)
+    text = re.sub(r"(?<=\w),(?=\w)", ", ", text)
+    text = re.sub(r"(?<=[a-zà-ÿ]{2})\.(?=[A-ZÀ-Þ])", ". ", text)  # a sentence without its space
+    text = _DOTS.sub(lambda m: m[1] or f" {speech.wording.web['.']} ", text)
+    text = re.sub(r"[&€$£¥₹°©§%@]", lambda m: f" {marks.get(m[0], '')} ", text)
+    text = re.sub(r"(?<= )[-–](?=\w)|(?<=\w)[-–](?= \w)|(?<=\w)–(?=\w)", " ", text)
+    return "".join(map(_kept, text))
+
+
+@cache
+def _kept(character: str) -> str:
+    """Itself where it is a letter, a mark on one, a digit or kept punctuation, else a space."""
+    if character in _KEPT or unicodedata.category(character)[0] in "LMN" or character == "\u200d":
+        return character
+    return " "

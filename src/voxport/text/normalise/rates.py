@@ -1,0 +1,74 @@
+"""Rates and compound measures: "$5/month", "5 €/kg", "2 MB/s", "100 Mbps", "2 1/2 lbs", 5' 11"."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+from voxport.text.normalise.amounts import UNITS, unit_name
+from voxport.text.normalise.locales import rates as words
+from voxport.text.normalise.speech import Speech
+
+_FEET: Final = re.compile(r"(?<![\w.,'’′])(\d{1,2}) ?['’′] ?(\d{1,2}(?: 1/2)?) ?(?:\"|”|″|''|’’|′′)")
+_FEET_IN: Final = re.compile(r"(?<![\w.,])(\d{1,2}) ?ft\.? (\d{1,2}(?: 1/2)?) ?in(?:\.(?= [a-z]))?(?!\w)")
+_BITS: Final = re.compile(r"(?<=\d) ?([kKMGT]?)(?:bps|b/s|bit/s)(?![\w/])")
+_BIT_NAMES: Final = {"": "bit", "k": "kilobit", "K": "kilobit", "M": "megabit", "G": "gigabit", "T": "terabit"}
+_PREFIXES: Final = {"k": "किलो", "K": "किलो", "M": "मेगा", "G": "गीगा", "T": "टेरा", "": ""}
+
+
+def read(text: str, speech: Speech) -> str:
+    if not any(character.isdecimal() for character in text):
+        return text
+    text = _FEET_IN.sub(lambda match: _feet(match, speech), text)
+    text = _FEET.sub(lambda match: _feet(match, speech), text)
+    text = _BITS.sub(lambda match: f" {_bits(match[1], speech)} ", text)
+    text = _parts().sub(lambda match: f"{match[1]} {_part(match, speech)} ", text)
+    return _rates(speech).sub(lambda match: f" {_per(match['unit'], speech)} ", text)
+
+
+def _feet(match: re.Match[str], speech: Speech) -> str:
+    feet, inches = words.FEET_AND_INCHES[speech.wording.rules]
+    return f" {match[1]} {feet[match[1] != '1']} {match[2]} {inches[match[2] != '1']} "
+
+
+def _bits(prefix: str, speech: Speech) -> str:
+    rules = speech.wording.rules
+    if rules == "hi":
+        return f"{_PREFIXES[prefix]}बिट प्रति सेकंड"
+    name = _BIT_NAMES[prefix].replace("mega", "méga") if rules == "fr" else _BIT_NAMES[prefix]
+    return f"{name}{'' if rules == 'it' else 's'} {_per('s', speech)}"
+
+
+def _part(match: re.Match[str], speech: Speech) -> str:
+    return unit_name(UNITS[match["unit"]], 2 if " " in match[1] else 1, speech)
+
+
+def _per(unit: str, speech: Speech) -> str:
+    rules = speech.wording.rules
+    known = words.BY_WORD[rules].get(unit)
+    if known is not None:
+        return known
+    name = unit_name(UNITS[unit], 1, speech) if unit in UNITS else unit
+    return f"{words.PER[rules]} {name}"
+
+
+@cache
+def _parts() -> re.Pattern[str]:
+    """A unit behind a fraction, before the fraction becomes words."""
+    units = "|".join(
+        re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True) if unit not in ("m", "s", "h", "°")
+    )
+    return re.compile(rf"(?<![\w.,/-])((?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}) ?(?P<unit>{units})(?![\w/²³'’])")
+
+
+@cache
+def _rates(speech: Speech) -> re.Pattern[str]:
+    rules = speech.wording.rules
+    behind = sorted([*words.BY_WORD[rules], *words.WORDS[rules].split("|"), *UNITS], key=len, reverse=True)
+    units = "|".join(re.escape(unit) for unit in behind)
+    return re.compile(
+        rf"(?:(?<=\d)|(?<=\d[kKMB])|(?<=[$€£¥₹%])|(?<=\d [$€£¥₹])|(?<=\d [kMGT]B)|(?<=\d[kMGT]B)|(?<=\b[A-Z]{{3}})"
+        rf"|(?<=\d [gLlVW])|(?<=\d [mk][gLl])|(?<=\d[mk][gLl])|(?<=[a-z]{{2}}s))"
+        rf" ?/ ?(?P<unit>{units})(?![\w\u0900-\u097f/²³])"
+    )

@@ -1,0 +1,80 @@
+"""Ratios and positions: "3:2", "16:9", "1:100", "45° N", and "50/50"."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from voxport.text.normalise.speech import Speech
+
+_SCREENS: Final = {
+    "es": {"9": "novenos", "3": "tercios", "10": "décimos"},
+    "fr": {"9": "neuvièmes", "3": "tiers", "10": "dixièmes"},
+    "it": {"9": "noni", "3": "terzi", "10": "decimi"},
+}
+"""By the height: these languages say the ratio of a screen as a fraction."""
+_SCREEN: Final = re.compile(r"(?<![\w.,:])(16|4|21):(9|3|10)(?![\w:])(?![.,]\d)(?! ?[ap]\.?m)")
+_TO: Final = {"en": "to", "es": "a", "fr": "pour", "it": "a", "pt": "para", "hi": "अनुपात"}
+_SHORT: Final = re.compile(r"(?<![\w.,:])(\d{1,6}):(\d|\d{3,6})(?![\w:])(?![.,]\d{1,2}(?!\d))(?! ?[ap]\.?m)")
+"""Minutes have two digits: what has one, or more than two, is no time."""
+_CUED: Final = re.compile(
+    r"(?<!\w)((?:ratios?|scale|mix\w*|odds|dilut\w+|aspect|raz[óo]n|proporci[óo]n|escala|relaci[óo]n|rapport|échelle|"
+    r"ratio|proportions?|rapporto|scala|proporzione|propor[çc][ãa]o|raz[ãa]o|अनुपात)"
+    r"(?: (?:is|was|of|at|to|by|it|es|de|del|est|è|di|é|em|का))?:? )(\d{1,4}):(\d{1,4})(?![\w:])",
+    re.IGNORECASE,
+)
+_BOOK: Final = re.compile(
+    r"(?:Genesis|Exodus|Psalms?|Proverbs|Isaiah|Matthew|Mark|Luke|John|Acts|Romans|Corinthians|Génesis|Salmos?|Mateo|"
+    r"Marcos|Lucas|Juan|Romanos|Genèse|Psaumes?|Matthieu|Marc|Luc|Jean|Genesi|Salm[oi]|Matteo|Marco|Luca|Giovanni|"
+    r"Gênesis|Mateus|João) $"
+)
+"""Behind these stand a chapter and a verse."""
+_COMPASS: Final = {
+    "en": {"N": "north", "S": "south", "E": "east", "W": "west"},
+    "es": {"N": "norte", "S": "sur", "E": "este", "O": "oeste", "W": "oeste"},
+    "fr": {"N": "nord", "S": "sud", "E": "est", "O": "ouest", "W": "ouest"},
+    "it": {"N": "nord", "S": "sud", "E": "est", "O": "ovest", "W": "ovest"},
+    "pt": {"N": "norte", "S": "sul", "E": "leste", "L": "leste", "O": "oeste", "W": "oeste"},
+    "hi": {"N": "उत्तर", "S": "दक्षिण", "E": "पूर्व", "W": "पश्चिम"},
+}
+_POSITION: Final = re.compile(
+    r"(\d)°(?: ?(\d{1,2})['′](?: ?(\d{1,2})(?:[.,]\d{1,4})?[\"″])?)? ?([NSEWOL])(?![\w'’])(?!\.\w)"
+)
+_HALVES: Final = re.compile(r"(?<![\w.,/-])50/50(?![\w/-])(?![.,]\d)")
+
+
+def read(text: str, speech: Speech) -> str:
+    """Before the readers of times and fractions."""
+    if ":" in text:
+        text = _SCREEN.sub(lambda match: _screen(match, speech), text)
+        text = _CUED.sub(lambda match: f"{match[1]}{_ratio(match[2], match[3], speech)}", text)
+        text = _SHORT.sub(lambda match: _short(match, speech), text)
+    if "°" in text:
+        text = _POSITION.sub(lambda match: _position(match, speech), text)
+    return _HALVES.sub("50 50", text) if "/" in text else text
+
+
+def _ratio(first: str, second: str, speech: Speech) -> str:
+    return f"{first} {_TO[speech.wording.rules]} {second}"
+
+
+def _screen(match: re.Match[str], speech: Speech) -> str:
+    if speech.wording.rules == "pt":
+        return f"{match[1]} por {match[2]}"
+    names = _SCREENS.get(speech.wording.rules)
+    return f"{match[1]} {names[match[2]]}" if names else _ratio(match[1], match[2], speech)
+
+
+def _short(match: re.Match[str], speech: Speech) -> str:
+    if _BOOK.search(match.string, max(0, match.start() - 16), match.start()):
+        return f"{match[1]}, {match[2]}"
+    return _ratio(match[1], match[2], speech)
+
+
+def _position(match: re.Match[str], speech: Speech) -> str:
+    name = _COMPASS[speech.wording.rules].get(match[4])
+    if name is None:
+        return match.group()
+    minutes = f" {match[2]} min" if match[2] else ""
+    seconds = f" {match[3]} s" if match[3] else ""
+    return f"{match[1]}°{minutes}{seconds} {name}"

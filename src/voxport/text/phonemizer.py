@@ -1,0 +1,100 @@
+"""The client of the espeak-ng program: starts it, asks it, starts it again when it died."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from voxport.cache_folder import default_cache
+from voxport.engine_errors import EngineUnavailable
+from voxport.poll import is_readable
+from voxport.text import eastasian
+from voxport.text.languages import BY_MISAKI
+from voxport.text.symbols import to_symbols
+
+_SECONDS_PER_ANSWER: Final = 30.0
+_TEXTS_PER_REQUEST: Final = 200
+_PROGRAM: Final = Path(__file__).with_name("espeak_child.py")
+"""Run as a file: as a module it would load the whole engine first, which takes longer than all its work."""
+
+
+class Phonemizer:
+    """Text to Kokoro's symbols: by espeak-ng, in a program of its own, or by misaki (Japanese, Chinese), in this
+    process. Any thread may call; calls are served one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def symbols(self, texts: list[str], language: str) -> list[str]:
+        """The symbols of each text. Raises EngineUnavailable when the program dies twice over the same texts."""
+        if language in BY_MISAKI:
+            english = partial(self.symbols, language="en-us")
+            return [eastasian.symbols(text, language, english, default_cache()) for text in texts]
+        answers: list[str] = []
+        for start in range(0, len(texts), _TEXTS_PER_REQUEST):
+            some = texts[start : start + _TEXTS_PER_REQUEST]
+            answers += [to_symbols(ipa, language) for ipa in self._ask(some, language)]
+        return answers
+
+    def close(self) -> None:
+        with self._lock:
+            self._stop()
+
+    def _ask(self, texts: list[str], language: str) -> list[str]:
+        request = json.dumps({"language": language, "texts": texts}).encode() + b"\n"
+        with self._lock:
+            for _ in range(2):
+                try:
+                    answer = json.loads(self._exchange(request))
+                except (OSError, EOFError, TimeoutError):
+                    self._stop()
+                    continue
+                if "error" in answer:
+                    raise EngineUnavailable("The text could not be turned into phonemes.")
+                return [str(ipa) for ipa in answer["ipa"]]
+        raise EngineUnavailable("The text could not be turned into phonemes: the phonemizer stopped.")
+
+    def _exchange(self, request: bytes) -> bytes:
+        if self._child is None or self._child.poll() is not None:
+            self._stop()
+            self._child = subprocess.Popen(  # noqa: S603 - this interpreter, and a file of this package
+                [sys.executable, "-P", str(_PROGRAM)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+            )
+        child = self._child
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(request)
+        return _line(child.stdout.fileno(), time.monotonic() + _SECONDS_PER_ANSWER)
+
+    def _stop(self) -> None:
+        if self._child is None:
+            return
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._child = None
+
+
+def _line(fileno: int, deadline: float) -> bytes:
+    """One line from a pipe; EOFError when its writer is gone, TimeoutError after the deadline (monotonic s)."""
+    parts: list[bytes] = []
+    while not parts or not parts[-1].endswith(b"\n"):
+        if not is_readable(fileno, deadline - time.monotonic()):
+            raise TimeoutError
+        part = os.read(fileno, 1 << 16)
+        if not part:
+            raise EOFError
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,115 @@
+"""One sentence to symbols, with its punctuation kept: Kokoro reads pauses and melody from it, espeak drops it.
+
+So the sentence is cut at its marks, what lies between is phonemised, and the marks are put back where they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from voxport.text.abbreviations import has_own_dot
+from voxport.text.foreign import with_foreign_words
+from voxport.text.heteronyms import respelled
+from voxport.text.languages import BY_MISAKI
+from voxport.text.phonemizer import Phonemizer
+from voxport.text.sounds import CLOSE, OPEN, with_sounds
+
+_AS_KOKORO_WRITES: Final = str.maketrans(
+    {
+        "–": "—",
+        "«": "“",
+        "»": "”",
+        "„": "“",
+        "‚": ",",
+        "‘": "'",
+        "’": "'",
+        "।": ".",
+        "॥": ".",
+        "。": ". ",
+        "．": ". ",
+        "，": ", ",
+        "、": ", ",
+        "！": "! ",
+        "？": "? ",
+        "：": ": ",
+        "；": "; ",
+        "（": " (",
+        "）": ") ",
+        "「": " “",
+        "」": "” ",
+        "『": " “",
+        "』": "” ",
+        "《": " “",
+        "》": "” ",
+        "【": " (",
+        "】": ") ",
+        "[": "(",
+        "]": ")",
+    }
+)
+_MARK: Final = re.compile(r"(\ue000[^\ue001]*+\ue001|[—“”\"()]++|(?<![;:,.!?…])[;:,.!?…]++(?=[\s—“”\"()']|$))")
+"""Quotes, brackets and dashes anywhere; the others only where a word has ended: not in `3.14` or `example.com`."""
+
+_WORD: Final = re.compile(r"\w")
+_LONG_WORD: Final = re.compile(r"\S{60}(?=\S)")
+"""espeak-ng crashes on some words of hundreds of characters ("a.a.a.…"), so none is longer than this."""
+
+
+def symbols_of(sentences: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
+    """Kokoro's symbols of each sentence as `normalise.spoken` gives it, empty where nothing of it is spoken; all
+    with one call of the phonemizer."""
+    if language not in BY_MISAKI:
+        sentences = [with_sounds(respelled(sentence, language), language) for sentence in sentences]
+        sentences = with_foreign_words(sentences, language, phonemizer)
+    cut = [_parts(sentence) for sentence in sentences]
+    said = [_LONG_WORD.sub(r"\g<0> ", part) for parts in cut for part in parts[::2] if _WORD.search(part)]
+    symbols = iter(phonemizer.symbols(said, language))
+    return [_written(parts, symbols) for parts in cut]
+
+
+def _parts(sentence: str) -> list[str]:
+    """Words and marks in turn; the first and the last are words, and any may be empty."""
+    parts = _MARK.split(_with_dashes(sentence.translate(_AS_KOKORO_WRITES)))
+    _give_dots_back(parts)
+    return parts
+
+
+def _written(parts: list[str], symbols: Iterator[str]) -> str:
+    written = [
+        _mark(part) if i % 2 else _spaced(part, next(symbols)) if _WORD.search(part) else " "
+        for i, part in enumerate(parts)
+    ]
+    whole = " ".join("".join(written).split())
+    is_spoken = any(_WORD.search(part) for part in parts[::2]) or any(part[:1] == OPEN for part in parts[1::2])
+    return re.sub(r" (?=[;:,.!?…)”])", "", whole) if is_spoken else ""
+
+
+def _with_dashes(sentence: str) -> str:
+    """A spaced hyphen is a dash; a double one too."""
+    return re.sub(r" -+ |--++", " — ", sentence)
+
+
+def _give_dots_back(parts: list[str]) -> None:
+    """A dot that belongs to an abbreviation goes to the phonemizer with its word: "Dr." is "doctor"."""
+    for i in range(1, len(parts), 2):
+        word = re.search(r"[\w.]+$", parts[i - 1])
+        if parts[i] == "." and word and has_own_dot(word.group()) and "".join(parts[i + 1 :]).strip():
+            parts[i - 1] += "."
+            parts[i] = ""
+
+
+def _mark(mark: str) -> str:
+    """A run of marks as one of each kind, dots as an ellipsis: `?!?!` is `?!`, `...` is `…`. What is symbols already
+    stays."""
+    if mark[:1] == OPEN:
+        return mark.strip(OPEN + CLOSE)
+    return "".join(dict.fromkeys(re.sub(r"\.{2,}", "…", mark)))
+
+
+def _spaced(source: str, symbols: str) -> str:
+    """The symbols with the white space that stood around their source."""
+    before = " " if source[:1].isspace() else ""
+    after = " " if source[-1:].isspace() else ""
+    return f"{before}{symbols}{after}"
