@@ -19,7 +19,8 @@ from likeness import Bench, Known
 from machine import machine
 from speech import cohort, speakers, speech_folder
 from voxport.engine.engine import Engine
-from voxport.engine.fit import FIT_STEPS, descent
+from voxport.engine.fit import FIT_STEPS
+from voxport.engine.fit import optimizer as descent
 
 PAGE = Path(__file__).parents[1] / "docs" / "engine.md"
 BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"

@@ -21,7 +21,7 @@ from judges import Dnsmos
 from speech import load
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.engine import Engine
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.weights import model_bytes
 
 THREADS = 2

@@ -31,7 +31,7 @@ from voxport.text.languages import BY_MISAKI, LANGUAGES
 from voxport.text.normalise import spoken
 from voxport.text.normalise.calendar_names import short_calendar
 from voxport.text.normalise.locales import WORDINGS
-from voxport.text.normalise.speech import Speech, speech
+from voxport.text.normalise.number_words import Speech, speech
 
 _SPELLOUT: Final = 5
 """UNUM_SPELLOUT of ICU's `unum.h`."""

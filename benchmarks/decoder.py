@@ -16,10 +16,10 @@ from likeness import GROUPS
 from machine import machine
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.engine import Chunk, Engine
-from voxport.engine.kokoro.cut import cut
-from voxport.engine.kokoro.graph.halves import make_halves
+from voxport.engine.kokoro.graph.rewrite import make_halves
+from voxport.engine.kokoro.spectral_eq import filterbank
+from voxport.engine.kokoro.split_model import cut
 from voxport.engine.kokoro.synthesizer import Synthesizer
-from voxport.engine.kokoro.tone import filterbank
 from voxport.engine.kokoro.weights import Halves, model_bytes
 
 VOICES = ("af_heart", "af_bella", "am_michael", "am_puck", "bm_george", "bf_emma", "am_onyx", "af_nicole")

@@ -14,7 +14,7 @@ import onnxruntime
 import soxr
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.speaker import slaney_filterbank
+from voxport.audio.speaker_encoder import slaney_filterbank
 
 
 class UnseenEncoder:

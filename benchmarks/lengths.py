@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/lengths.py
 
 Each text in up to five stock voices of its language. Prints the mean length, its spread, the estimate and its error.
-The constants of `voxport.speech.lengths` are chosen by these figures. About three minutes; Japanese and Chinese need
+The constants of `voxport.speech.durations` are chosen by these figures. About three minutes; Japanese and Chinese need
 `make eastasian`.
 """
 
@@ -18,7 +18,7 @@ from prose import prose
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.catalog import load_catalog
 from voxport.engine import Engine
-from voxport.speech.lengths import usual_seconds
+from voxport.speech.durations import usual_seconds
 
 _VOICES = 5
 _ENGLISH = {

@@ -16,10 +16,10 @@ from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.pitch import median_f0
 from voxport.engine import Engine, Voice
 from voxport.engine.enrolment.speaking_rate import syllable_rate
-from voxport.engine.fit.descent import State
-from voxport.engine.kokoro.mixing import stock_embeddings
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.fit.optimizer import State
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice import TIMBRE
+from voxport.engine.kokoro.voice_blend import stock_embeddings
 
 GROUPS = (
     (

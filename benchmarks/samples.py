@@ -25,7 +25,7 @@ from spoilt import Spoil, rms, ways
 from voxport.audio.arrays import Floats
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.audio.speaker import SpeakerEncoder
+from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.engine.enrolment.cleaning import denoiser, prepare
 from voxport.errors import SampleUnusable
 from voxport.samples.check import check

@@ -23,10 +23,10 @@ from machine import machine
 from markplot import plot
 from speech import load, speech_folder
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.edges import with_clean_edges
+from voxport.audio.trim import with_clean_edges
 from voxport.engine import Detection, detect
 from voxport.engine.kokoro.planner import plan
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.weights import load_halves
 from voxport.engine.watermark import mark

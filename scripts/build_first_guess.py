@@ -21,7 +21,7 @@ import numpy as np
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.pitch import median_f0
 from voxport.engine import Engine
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice import TIMBRE
 from voxport.engine_errors import SampleNotEnrollable
 

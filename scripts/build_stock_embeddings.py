@@ -14,7 +14,7 @@ import numpy as np
 
 from voxport.audio.arrays import Floats
 from voxport.engine.engine import Engine
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice import Voice
 
 TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/stock_embeddings.npz"

@@ -45,7 +45,7 @@ def _half(arrays: list[Floats]) -> Floats:
 
 def _report(packs: dict[str, Floats]) -> None:
     """How far the asset is from the packs, beside how far the packs are from each other."""
-    from voxport.engine.kokoro.stock import stock_packs
+    from voxport.engine.kokoro.stock_voices import stock_packs
 
     stored = stock_packs()
     errors = [np.abs(stored.voice(i).pack() - packs[voice_id]) for i, voice_id in enumerate(stored.ids)]

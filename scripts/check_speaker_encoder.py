@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.speaker import SpeakerEncoder, mel_windows, prepared
+from voxport.audio.speaker_encoder import SpeakerEncoder, mel_windows, prepared
 
 
 def main(wheel: Path, recording: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 _HEAPS_OF_MANY_THREADS = """
 import ctypes, sys, threading
 if sys.argv[1] == "small":
-    from voxport.memory import keep_small
+    from voxport.malloc_tuning import keep_small
     keep_small()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p

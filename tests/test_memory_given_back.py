@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from voxport.memory import RestTrim
-from voxport.web.gate import Gate, Turn
+from voxport.malloc_tuning import RestTrim
+from voxport.web.concurrency import Gate, Turn
 
 _FREE_INSIDE_A_HEAP = """
 import ctypes
 from pathlib import Path
-from voxport.memory import keep_small, trim_heaps
+from voxport.malloc_tuning import keep_small, trim_heaps
 keep_small()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import wait_until
-from voxport.audio.speaker import SpeakerEncoder
+from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.cli.synthetic import write_speaker
 from voxport.client import Client
 from voxport.testing.live import running_gateway

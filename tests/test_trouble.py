@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from tests.support.postgres import Postgres
 from voxport.db.session import Database
 from voxport.errors import NotFound, Unavailable
-from voxport.trouble import trouble
+from voxport.transient_errors import trouble
 
 
 def raised(url: str, *statements: str) -> Exception:

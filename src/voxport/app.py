@@ -18,10 +18,10 @@ from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
-from voxport.jobs.feed import Feed
+from voxport.jobs.event_hub import Feed
+from voxport.malloc_tuning import RestTrim
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
-from voxport.memory import RestTrim
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
 from voxport.metrics.traffic import Traffic
@@ -31,20 +31,20 @@ from voxport.speech.endpoints import router as speech
 from voxport.storage.workdirs import sweep_temporary
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
-from voxport.web.addresses import RequestLineMiddleware
 from voxport.web.api_guide import DESCRIPTION, TAGS
-from voxport.web.bodies import BodyLimitMiddleware
+from voxport.web.body_limits import BodyLimitMiddleware
+from voxport.web.concurrency import Gates
 from voxport.web.cors import Cors
 from voxport.web.error_handlers import add_error_handlers
-from voxport.web.gate import Gates
 from voxport.web.head import HeadMiddleware
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
-from voxport.web.lanes import Lanes
 from voxport.web.openapi import describe, operation_id
 from voxport.web.pages import STATIC_PATH
 from voxport.web.pages import router as pages
+from voxport.web.provider_threads import Lanes
 from voxport.web.public_path import PublicPathMiddleware, public_path
+from voxport.web.request_limits import RequestLineMiddleware
 from voxport.web.requests import RequestMiddleware
 from voxport.web.schemas import ErrorBody, ValidationErrorBody
 from voxport.webhooks.endpoints import router as webhooks

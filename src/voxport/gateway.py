@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from voxport.accounts.service import Accounts
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.audit.service import Audit
+from voxport.billing.adjustments import Corrections
 from voxport.billing.advice import top_up_advice
-from voxport.billing.calls import Calls
-from voxport.billing.clones import CloneLimits
-from voxport.billing.corrections import Corrections
+from voxport.billing.clone_quota import CloneLimits
+from voxport.billing.held_calls import Calls
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, CatalogError, load_catalog
 from voxport.clock import now
@@ -27,7 +27,6 @@ from voxport.db.session import Database
 from voxport.erasure.service import Erasure
 from voxport.fetch.client import FetchPolicy
 from voxport.idempotency.service import Idempotency
-from voxport.intents.service import Intents
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
 from voxport.jobs.handler import JobHandler
 from voxport.jobs.runner import Runner
@@ -36,6 +35,7 @@ from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.migrations.migrate import migrate
 from voxport.moderation.service import Moderation, open_moderation
+from voxport.provider_calls.service import Intents
 from voxport.providers.base import Setup
 from voxport.providers.local import LocalProvider
 from voxport.providers.local import open_provider as open_local
@@ -49,8 +49,8 @@ from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech
 from voxport.storage.local import LocalStorage, StorageError, open_storage
 from voxport.sweeps.service import Sweeps
+from voxport.voices.provisioning import Speaking
 from voxport.voices.service import Voices
-from voxport.voices.speaking import Speaking
 from voxport.watermark.service import Watermarks
 from voxport.webhooks.alerts import Alerts
 from voxport.webhooks.secrets import SigningSecrets

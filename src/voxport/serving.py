@@ -21,7 +21,7 @@ from voxport.settings import Settings
 from voxport.supervisor import worker_beside
 
 if TYPE_CHECKING:
-    from voxport.jobs.feed import Feed
+    from voxport.jobs.event_hub import Feed
 
 FIRST_CREDITS = Decimal(100)
 _DRAIN_SECONDS = 30

@@ -17,7 +17,7 @@ from tests.support.postgres import Postgres
 from voxport.backup import database, service
 from voxport.backup.manifest import BackupError
 from voxport.backup.named import Named
-from voxport.billing.calls import Call
+from voxport.billing.held_calls import Call
 from voxport.billing.verify import verify
 from voxport.storage.local import LocalStorage
 

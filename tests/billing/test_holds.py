@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.conftest import MakeGateway
 from tests.support.client import Client, open_client
 from tests.support.server import environment, wait_until
-from voxport.billing.calls import Call, Calls
+from voxport.billing.held_calls import Call, Calls
 from voxport.billing.service import AlreadySettled
 from voxport.billing.verify import verify
 from voxport.db.lease import Leases
@@ -290,7 +290,8 @@ def test_what_a_call_records_beside_its_hold_goes_with_it(payer: Client, calls: 
 
 
 _CALL_AND_DIE = (
-    "import os, sys; from decimal import Decimal; from pathlib import Path; from voxport.billing.calls import Call; "
+    "import os, sys; from decimal import Decimal; from pathlib import Path; "
+    "from voxport.billing.held_calls import Call; "
     "from voxport.gateway import open_gateway; from voxport.settings import Settings; "
     "gateway = open_gateway(Settings(_env_file=None, data_dir=Path(sys.argv[1]))); "
     "call = Call(sys.argv[2], 'core-tts', 'req_1'); hold = gateway.calls.hold(call, units=Decimal(100)); "

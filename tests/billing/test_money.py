@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.client import Client
 from voxport.billing.money import MAX_TOKENS, MICRO, header, json_number, parse_tokens, to_micro, to_tokens
-from voxport.speech.lengths import billed_seconds
+from voxport.speech.durations import billed_seconds
 
 
 def amounts(count: int) -> list[int]:

@@ -17,12 +17,12 @@ from tests.support.client import Client, open_client, settings_for
 from tests.support.jobs import work
 from tests.support.providers import Humming, hum
 from tests.support.server import environment
-from voxport.billing.calls import Call
+from voxport.billing.held_calls import Call
 from voxport.catalog import ServiceName
 from voxport.cloning.service import ONE
 from voxport.errors import OutcomeUnknown
 from voxport.gateway import open_gateway
-from voxport.intents.service import New
+from voxport.provider_calls.service import New
 
 TTS = "/v1/proxy/core-tts"
 SERVICE: ServiceName = "core-tts"
@@ -190,7 +190,7 @@ def test_a_busy_gateway_is_clean_at_every_moment(payer: Client) -> None:
 _DIES_IN_A_CALL = """
 import sys
 from pathlib import Path
-from voxport.billing.calls import Call
+from voxport.billing.held_calls import Call
 from voxport.cloning.service import ONE
 from voxport.gateway import open_gateway
 from voxport.settings import Settings

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from voxport.engine.kokoro.planner import plan
-from voxport.text.cutting import Passage, cut, opening
 from voxport.text.languages import BY_ESPEAK
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.sentences import readable, sentences
+from voxport.text.split_points import Passage, cut, opening
 
 LONG = {
     "en": [

@@ -10,9 +10,9 @@ import pytest
 from voxport.engine import LANGUAGES, TextNotSpeakable
 from voxport.engine.kokoro.planner import plan
 from voxport.text.languages import BY_ESPEAK, BY_MISAKI
+from voxport.text.phonemes import vocabulary
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import symbols_of
-from voxport.text.symbols import vocabulary
 
 pytestmark = pytest.mark.skipif(
     not set(BY_MISAKI) <= set(LANGUAGES), reason="Japanese and Chinese are not installed: run `make eastasian`"

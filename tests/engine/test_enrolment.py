@@ -11,8 +11,8 @@ from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.pitch import median_f0
 from voxport.engine import Engine, EngineProcess, SampleNotEnrollable, Voice
 from voxport.engine.fit import FIT_STEPS
-from voxport.engine.kokoro.mixing import nearest_mix, stock_embeddings
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
+from voxport.engine.kokoro.voice_blend import nearest_mix, stock_embeddings
 
 SPOKEN = "It was a bright cold day, and the clocks were striking."
 SAID_BY_CLONES = [

@@ -15,13 +15,13 @@ import torch
 from tests.support.listening import log_mels
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.engine import Engine, EngineProcess, EngineUnavailable, Voice
-from voxport.engine.fit.descent import Aim, Descent, State
-from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
+from voxport.engine.fit.losses import Encoder, Spectrum, Tone
+from voxport.engine.fit.optimizer import Aim, Descent, State
 from voxport.engine.fit.sentences import FRAMES, Sentence, Source
-from voxport.engine.fit.twin import Decoder
-from voxport.engine.fit.weights import decoder_parts
+from voxport.engine.fit.torch_decoder import Decoder
+from voxport.engine.fit.torch_weights import decoder_parts
 from voxport.engine.kokoro.planner import plan
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import TIMBRE
 from voxport.engine.kokoro.weights import load_halves

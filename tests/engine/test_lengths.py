@@ -9,7 +9,7 @@ import pytest
 from lengths import lengths
 from voxport.catalog import load_catalog
 from voxport.engine import Engine
-from voxport.speech.lengths import usual_seconds
+from voxport.speech.durations import usual_seconds
 
 
 @pytest.mark.slow

@@ -7,9 +7,9 @@ import pytest
 from voxport.engine.kokoro.planner import plan
 from voxport.text.languages import BY_ESPEAK
 from voxport.text.normalise import spoken
+from voxport.text.phonemes import vocabulary
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import symbols_of
-from voxport.text.symbols import vocabulary
 
 GOLDEN = {
     "en-us": (

@@ -10,11 +10,11 @@ import soxr
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.denoiser import Denoiser
-from voxport.audio.hum import without_hum
-from voxport.audio.measure import measure
+from voxport.audio.mains_hum import without_hum
+from voxport.audio.measurements import measure
 from voxport.audio.reverberation import decay_seconds
-from voxport.audio.speaker import SpeakerEncoder
-from voxport.audio.turns import main_speaker
+from voxport.audio.speaker_count import main_speaker
+from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.audio.vad import speech_spans
 from voxport.engine.enrolment.cleaning import Prepared, prepare
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.support.listening import log_mels
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.edges import with_clean_edges
+from voxport.audio.trim import with_clean_edges
 from voxport.engine import LANGUAGES, Engine, EngineError, EngineUnavailable
-from voxport.engine.kokoro.cut import cut
-from voxport.engine.kokoro.graph.halves import make_halves
-from voxport.engine.kokoro.graph.weights import read_weights
+from voxport.engine.kokoro.graph.decoder_weights import read_weights
+from voxport.engine.kokoro.graph.rewrite import make_halves
+from voxport.engine.kokoro.split_model import cut
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.weights import Halves, load_halves, model_bytes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voxport.engine import LANGUAGES, TextNotSpeakable
-from voxport.text.foreign import unspoken_words, without_unspoken
+from voxport.text.foreign_words import unspoken_words, without_unspoken
 from voxport.text.sentences import check_alphabet, clauses, clean, sentences
 
 

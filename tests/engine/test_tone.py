@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.engine.fit.hearing import Tone
-from voxport.engine.kokoro.tone import BANDS, matching, spectrum, toned
+from voxport.engine.fit.losses import Tone
+from voxport.engine.kokoro.spectral_eq import BANDS, matching, spectrum, toned
 
 
 def noise(*, slope: float, seed: int = 1) -> Floats:

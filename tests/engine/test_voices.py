@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from voxport.engine import LANGUAGES, Voice, VoiceFileError, stock_voice_list
-from voxport.engine.kokoro.mixing import stock_embeddings
-from voxport.engine.kokoro.stock import stock_packs
-from voxport.engine.kokoro.tone import BANDS
+from voxport.engine.kokoro.spectral_eq import BANDS
+from voxport.engine.kokoro.stock_voices import stock_packs
+from voxport.engine.kokoro.voice_blend import stock_embeddings
 
 
 def a_voice() -> Voice:

@@ -16,7 +16,7 @@ from tests.support.providers import Humming, hum
 from tests.support.server import environment
 from tests.test_contract import work
 from voxport.audit.service import CLI
-from voxport.billing.calls import Call
+from voxport.billing.held_calls import Call
 from voxport.billing.verify import verify
 from voxport.cloning.service import ONE
 from voxport.errors import Forbidden, ProviderFailed, Unauthenticated, VoxportError

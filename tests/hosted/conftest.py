@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import MakeGateway
 from tests.support.hosted import House, house
 from voxport.providers import upstream
-from voxport.voices import speaking
+from voxport.voices import provisioning as speaking
 
 
 @pytest.fixture(autouse=True, scope="session")

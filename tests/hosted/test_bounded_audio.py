@@ -9,8 +9,8 @@ import pytest
 from tests.support.client import error_of
 from tests.support.hosted import ELEVENLABS_KEY, TTS, House
 from voxport.billing.verify import verify
+from voxport.providers.audio_bounds import max_seconds
 from voxport.providers.base import SAMPLE_RATE, VoiceRef
-from voxport.providers.plausible import max_seconds
 from voxport.providers.upstream import AnswerLost, Upstream
 from voxport.testing.doubles import Fault, served
 

@@ -17,10 +17,10 @@ from tests.support.hosted import TEXT, TTS, House, house
 from tests.support.server import serving, wait_until
 from voxport.billing.verify import verify
 from voxport.errors import ProviderBusy
-from voxport.providers import hosted
+from voxport.providers import billed_client as hosted
 from voxport.providers.base import StockVoice, VoiceRef
 from voxport.testing.doubles import Fault
-from voxport.web.gate import Gate
+from voxport.web.concurrency import Gate
 
 RACHEL = "21m00Tcm4TlvDq8ikWAM"
 SPEECH = "/v1/text-to-speech"

@@ -28,7 +28,7 @@ from voxport.billing.verify import verify
 from voxport.errors import VoxportError
 from voxport.gateway import open_gateway
 from voxport.logs import configure_logging
-from voxport.providers import hosted
+from voxport.providers import billed_client as hosted
 from voxport.testing.doubles import Fault
 from voxport.web import error_handlers
 

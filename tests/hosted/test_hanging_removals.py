@@ -11,7 +11,8 @@ import pytest
 from tests.support.hosted import House
 from tests.support.server import serving, wait_until
 from voxport.errors import ProviderUnavailable
-from voxport.providers import hosted, upstream
+from voxport.providers import billed_client as hosted
+from voxport.providers import upstream
 from voxport.providers.base import ClonedVoice, VoiceRef
 from voxport.testing.doubles import Fault
 from voxport.testing.doubles.elevenlabs import ElevenVoice

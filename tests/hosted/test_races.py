@@ -14,12 +14,12 @@ import pytest
 from tests.support.hosted import CLONE, House, recording
 from voxport.billing.verify import verify
 from voxport.errors import OutcomeUnknown
-from voxport.intents.service import New
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import NewJob
+from voxport.provider_calls.service import New
 from voxport.providers.base import VoiceRef
 from voxport.samples.loader import Source
-from voxport.speech.paid import PaidParts
+from voxport.speech.drain import PaidParts
 from voxport.testing.doubles import Fault
 
 

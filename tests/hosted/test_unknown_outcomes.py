@@ -8,7 +8,7 @@ import pytest
 from tests.support.client import error_of
 from tests.support.hosted import TTS, House
 from voxport.billing.verify import verify
-from voxport.intents.service import New
+from voxport.provider_calls.service import New
 from voxport.testing.doubles import Fault
 
 SPEECH = {"elevenlabs": "/v1/text-to-speech", "minimax": "/v1/t2a_v2"}

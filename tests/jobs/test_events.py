@@ -21,9 +21,9 @@ from tests.support.client import Client, error_of, open_client, settings_for
 from tests.support.server import serving, wait_until
 from voxport.errors import SampleUnusable
 from voxport.gateway import open_gateway
-from voxport.jobs.feed import Watcher
-from voxport.jobs.history import Place
-from voxport.jobs.stream import EventStream
+from voxport.jobs.event_hub import Watcher
+from voxport.jobs.event_replay import Place
+from voxport.jobs.sse import EventStream
 from voxport.web.protocol import Patience
 
 CLONE = "/v1/proxy/core-voice-clone"

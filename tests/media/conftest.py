@@ -19,7 +19,7 @@ from tests.support.catalog import catalog_file
 from tests.support.client import Client
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.audio.speaker import SpeakerEncoder
+from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.errors import AudioUrlUnusable, SampleUnusable
 from voxport.fetch.client import Fetched, FetchPolicy, fetch
 from voxport.samples.check import SampleReport, check

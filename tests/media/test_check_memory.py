@@ -16,7 +16,7 @@ from tests.support.client import Client
 from tests.support.providers import samples_of
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
-from voxport.audio.measure import measure
+from voxport.audio.measurements import measure
 from voxport.cli.synthetic import write_speaker
 from voxport.samples.loader import Samples
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from voxport.audio.measure import measure
-from voxport.audio.turns import several_speakers
+from voxport.audio.measurements import measure
+from voxport.audio.speaker_count import several_speakers
 from voxport.audio.vad import padded, speech_spans
 from voxport.errors import SampleUnusable
 from voxport.samples.check import SampleReport, check, usable_part

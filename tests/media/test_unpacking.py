@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from voxport.errors import SampleUnusable, TooLarge
-from voxport.fetch.unpacking import unpacker_for
+from voxport.fetch.content_encoding import unpacker_for
 
 from .conftest import Serve, get, policy_for, refused, reply
 

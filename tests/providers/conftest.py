@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from voxport.providers import hosted, upstream
+from voxport.providers import billed_client as hosted
+from voxport.providers import upstream
 
 
 class TurnedTime:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from voxport.providers import facts as facts_module
-from voxport.providers.facts import NotTold, Told
+from voxport.providers import cached_status as facts_module
+from voxport.providers.cached_status import NotTold, Told
 
 
 class Oracle:

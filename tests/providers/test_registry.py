@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.providers import ToneProvider
 from voxport.errors import BadRequest, ProviderUnavailable
-from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import VoiceRef
 from voxport.providers.registry import Registry
+from voxport.providers.unavailable import AbsentProvider
 
 
 def elevenlabs() -> AbsentProvider:

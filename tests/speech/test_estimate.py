@@ -11,7 +11,7 @@ from tests.support.catalog import catalog_file
 from tests.support.client import Client, error_of, open_client
 from tests.support.providers import Humming
 from voxport.catalog import load_catalog
-from voxport.speech.lengths import most_seconds, usual_seconds
+from voxport.speech.durations import most_seconds, usual_seconds
 
 ESTIMATE = "/v1/estimate"
 TTS = "/v1/proxy/core-tts"

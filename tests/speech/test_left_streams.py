@@ -18,7 +18,7 @@ from tests.support.providers import ToneProvider, hum
 from tests.support.server import serving, wait_until
 from voxport.billing.verify import verify
 from voxport.providers.base import SAMPLE_RATE, Capabilities, Piece, Place, VoiceRef
-from voxport.providers.joining import spoken_in_parts
+from voxport.providers.chunked_speech import spoken_in_parts
 
 TTS = "/v1/proxy/core-tts"
 TEXT = "This is a text that goes on and on. " * 20

@@ -8,7 +8,7 @@ import numpy as np
 
 from voxport.audio.arrays import Floats
 from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.engine.kokoro.tone import filterbank
+from voxport.engine.kokoro.spectral_eq import filterbank
 
 
 def log_mels(audio: Floats) -> Floats:

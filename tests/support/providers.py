@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.audio.turns import Embed
+from voxport.audio.speaker_count import Embed
 from voxport.clock import now
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
@@ -20,9 +20,9 @@ from voxport.cloning.service import Cloning
 from voxport.erasure.service import Erasure
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
-from voxport.intents.service import Intents
 from voxport.jobs.handler import JobHandler
 from voxport.jobs.runner import Runner
+from voxport.provider_calls.service import Intents
 from voxport.providers.base import (
     NO_SETTINGS,
     SAMPLE_RATE,
@@ -44,8 +44,8 @@ from voxport.samples.loader import Audio, Sample, Samples
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import Speech as SpeechService
 from voxport.testing.recordings import GOOD
+from voxport.voices.provisioning import Speaking
 from voxport.voices.service import Voices
-from voxport.voices.speaking import Speaking
 
 
 @dataclass

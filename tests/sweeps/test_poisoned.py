@@ -15,7 +15,7 @@ from tests.support.providers import Humming, ToneProvider, hum
 from tests.test_contract import work
 
 from voxport.audit.service import CLI
-from voxport.billing.calls import Call
+from voxport.billing.held_calls import Call
 from voxport.billing.verify import verify
 from voxport.cli.main import main
 from voxport.clock import now

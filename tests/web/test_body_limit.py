@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.client import Client, error_of
 from tests.support.server import serving, talk
-from voxport.web.bodies import Depth
+from voxport.web.body_limits import Depth
 
 LIMIT = 1_048_576
 PATHS = ["/v1/proxy/core-tts", "/v1/proxy/core-voice-clone", "/v1/proxy/upload-media", "/v2/jobs/x/cancel", "/nowhere"]

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from voxport.errors import ProviderBusy
-from voxport.web.gate import Gate
+from voxport.web.concurrency import Gate
 
 
 def test_the_client_with_the_fewest_calls_inside_is_next() -> None:

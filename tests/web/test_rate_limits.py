@@ -19,7 +19,7 @@ from voxport.accounts import rate_limits as ratelimits
 from voxport.accounts.keys import new_key
 from voxport.gateway import open_gateway
 from voxport.settings import Settings
-from voxport.web.buckets import Buckets, Policy
+from voxport.web.token_bucket import Buckets, Policy
 
 BALANCE = "/v2/billing/balance"
 POLICY = Policy("default", rate=20, burst=60)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client, error_of
-from voxport.web.bodies import MAX_DEPTH, Depth
+from voxport.web.body_limits import MAX_DEPTH, Depth
 
 TTS = "/v1/proxy/core-tts"
 

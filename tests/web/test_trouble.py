@@ -16,7 +16,7 @@ from tests.support.client import Client, error_of, open_client
 from tests.support.postgres import running_postgres
 from tests.support.providers import ToneProvider, hum
 from voxport.db import session
-from voxport.db.trouble import is_trouble
+from voxport.db.transient_errors import is_trouble
 from voxport.storage.local import LocalStorage
 
 TTS = "/v1/proxy/core-tts"

@@ -13,7 +13,7 @@ import pytest
 from tests.support.client import Client, error_of, open_client, settings_for
 from tests.webhooks.conftest import AUDIO, CLONE, LOG
 from voxport.audit.service import CLI
-from voxport.billing.calls import Call
+from voxport.billing.held_calls import Call
 from voxport.billing.money import to_micro
 from voxport.billing.verify import verify
 from voxport.errors import InsufficientCredits

@@ -22,7 +22,7 @@ from voxport.accounts.schemas import (
 from voxport.accounts.service import Accounts, Rotated
 from voxport.clock import iso
 from voxport.db.session import Database
-from voxport.web.parts import part
+from voxport.web.dependencies import part
 
 router = APIRouter(prefix="/v2/keys", tags=["keys"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 

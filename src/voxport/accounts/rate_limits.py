@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voxport.errors import RateLimited, Unauthenticated
 from voxport.settings import Settings
-from voxport.web.buckets import Buckets, Policy, Verdict
 from voxport.web.requests import send_error
+from voxport.web.token_bucket import Buckets, Policy, Verdict
 
 _STRANGE = "Too many calls without a good API key came from this address."
 _UNLIMITED = frozenset({"/healthz", "/readyz"})

@@ -24,7 +24,7 @@ from voxport.accounts.schemas import (
 from voxport.accounts.service import Accounts
 from voxport.admin import schemas
 from voxport.audit.service import Audit
-from voxport.billing.corrections import Corrections
+from voxport.billing.adjustments import Corrections
 from voxport.billing.service import Billing, Booked
 from voxport.cloning.consent import Consents
 from voxport.db.session import Database
@@ -32,8 +32,8 @@ from voxport.erasure.service import Erasure
 from voxport.media.service import MediaService
 from voxport.voices.service import Voices
 from voxport.voices.stored import stored
+from voxport.web.dependencies import part
 from voxport.web.params import Cursor, Limit
-from voxport.web.parts import part
 
 router = APIRouter(prefix="/v2/admin", tags=["admin"], route_class=AdminRoute, dependencies=KEY_SCHEMES)
 

@@ -20,7 +20,7 @@ import numpy as np
 import soxr
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.sessions import open_session
+from voxport.audio.onnx_sessions import open_session
 from voxport.engine_errors import EngineUnavailable
 
 _SHA256: Final = "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616"

@@ -27,9 +27,9 @@ from voxport.billing.usage import COLUMNS, GroupBy, as_csv, cells, period_of, us
 from voxport.catalog import Catalog
 from voxport.clock import iso
 from voxport.db.session import Database
-from voxport.web.accepting import prefers
+from voxport.web.content_negotiation import prefers
+from voxport.web.dependencies import part
 from voxport.web.params import Cursor, Limit
-from voxport.web.parts import part
 
 router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 

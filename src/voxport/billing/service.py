@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from voxport.accounts.service import require_active
 from voxport.audit.service import GATEWAY, Action, Actor, record
 from voxport.billing import money, repository
-from voxport.billing.clones import NO_LIMITS, CloneLimits
+from voxport.billing.clone_quota import NO_LIMITS, CloneLimits
 from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
 from voxport.catalog import Catalog, ServiceName
 from voxport.clock import now

@@ -16,7 +16,7 @@ import click
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
 from voxport.errors import Invalid
 from voxport.logs import configure_logging
-from voxport.memory import keep_small
+from voxport.malloc_tuning import keep_small
 
 _ENDING: Final = b"ending"
 _MAX_WAIT_SECONDS: Final = 60.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from voxport.audio.codec.encode import to_pcm16, wav_bytes
 from voxport.engine import Engine
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 
 # Timbre from three voices, one of them turned away from: outside of what any mix of stock voices can be.
 _TIMBRE = {"am_michael": 0.8, "bm_george": 0.5, "am_onyx": -0.3}

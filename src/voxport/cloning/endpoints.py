@@ -18,10 +18,10 @@ from voxport.idempotency.claim import Answer
 from voxport.idempotency.route import BilledRoute, Claiming, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
-from voxport.web.gate import GatesDep
+from voxport.web.concurrency import GatesDep
+from voxport.web.dependencies import part
 from voxport.web.headers import warnings_header
 from voxport.web.open_file import OpenFileResponse
-from voxport.web.parts import part
 
 router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 

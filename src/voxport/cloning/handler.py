@@ -11,18 +11,18 @@ from sqlalchemy.orm import Session
 from voxport.audit.service import GATEWAY, record
 from voxport.cloning.service import ONE, SERVICE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable
-from voxport.intents.service import Intents
 from voxport.jobs.handler import Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
+from voxport.provider_calls.service import Intents
 from voxport.providers.base import ClonedVoice
 from voxport.providers.registry import Registry, require_length
 from voxport.samples.loader import Samples, Source
 from voxport.samples.quality import quality
 from voxport.storage.base import Storage
+from voxport.voices.provisioning import Speaking
 from voxport.voices.service import Voices
-from voxport.voices.speaking import Speaking
 from voxport.voices.storage_keys import fit_key, sample_key, voice_key
 
 _FETCH_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that the network broke off

@@ -13,22 +13,22 @@ from sqlalchemy.orm import Session
 from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import to_pcm16, write_wav
 from voxport.audit.service import Actor, record
-from voxport.billing.calls import Call, Calls, OpenCall, Settled
 from voxport.billing.claims import NO_CLAIM, Claim
+from voxport.billing.held_calls import Call, Calls, OpenCall, Settled
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.consent import Consent, Consents
 from voxport.cloning.service import ONE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
-from voxport.intents.service import Intents, Watch
 from voxport.moderation.service import Moderation
+from voxport.provider_calls.service import Intents, Watch
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry, require_length
 from voxport.samples.loader import Samples, Source
-from voxport.speech.lengths import require_text
+from voxport.speech.durations import require_text
 from voxport.speech.preparation import require_settings, text_warnings
 from voxport.speech.service import require_audio
+from voxport.voices.provisioning import Speaking
 from voxport.voices.service import Voices
-from voxport.voices.speaking import Speaking
 
 _log = logging.getLogger("voxport.cloning")
 SERVICE: ServiceName = "core-instant-clone-tts"

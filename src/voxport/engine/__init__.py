@@ -11,7 +11,7 @@
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
-from voxport.engine.kokoro.stock import StockVoice, stock_voice_list
+from voxport.engine.kokoro.stock_voices import StockVoice, stock_voice_list
 from voxport.engine.kokoro.voice import Voice
 from voxport.engine.process.client import EngineProcess
 from voxport.engine.watermark import Detection, detect

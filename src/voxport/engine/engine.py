@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from voxport.audio.arrays import Floats
-from voxport.audio.edges import with_clean_edges
-from voxport.audio.speaker import SpeakerEncoder
+from voxport.audio.speaker_encoder import SpeakerEncoder
+from voxport.audio.trim import with_clean_edges
 from voxport.engine.enrolment.pipeline import Enrolment, Tell
 from voxport.engine.enrolment.pitch_control import tuned
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.planner import plan
-from voxport.engine.kokoro.stock import StockVoice, stock_packs, stock_voice_list
+from voxport.engine.kokoro.spectral_eq import toned
+from voxport.engine.kokoro.stock_voices import StockVoice, stock_packs, stock_voice_list
 from voxport.engine.kokoro.synthesizer import Synthesizer
-from voxport.engine.kokoro.tone import toned
 from voxport.engine.kokoro.voice import Voice
 from voxport.engine.kokoro.weights import load_halves
 from voxport.engine.watermark import Marker

@@ -16,10 +16,10 @@ from voxport.accounts.service import Accounts
 from voxport.audit.service import GATEWAY, Actor
 from voxport.billing.service import Billing
 from voxport.db.session import Database
-from voxport.intents.service import Intents
 from voxport.jobs.runner import Runner
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
+from voxport.provider_calls.service import Intents
 from voxport.sweeps.service import Sweeps, Unfinished
 from voxport.voices.service import Voices
 

@@ -16,9 +16,9 @@ import httpcore2
 import httpx2
 
 from voxport.errors import AudioUrlUnusable, TooLarge
-from voxport.fetch.network import Deadline, GuardedBackend
+from voxport.fetch.content_encoding import unpacker_for
+from voxport.fetch.pinned_network import Deadline, GuardedBackend
 from voxport.fetch.policy import FetchPolicy, NetworkFailedError, RefusedError, allowed, port_of
-from voxport.fetch.unpacking import unpacker_for
 
 __all__ = ["FetchPolicy", "Fetched", "Posted", "fetch", "post", "refuse_at_once"]
 

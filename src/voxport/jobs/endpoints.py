@@ -12,15 +12,15 @@ from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Cal
 from voxport.accounts.service import Accounts
 from voxport.catalog import ServiceName
 from voxport.idempotency.claim import Answer
-from voxport.jobs.feed import FeedDep
-from voxport.jobs.history import ENDED, place_of, since
+from voxport.jobs.event_hub import FeedDep
+from voxport.jobs.event_replay import ENDED, place_of, since
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_bodies, job_body
 from voxport.jobs.service import Jobs
-from voxport.jobs.stream import EventStream
+from voxport.jobs.sse import EventStream
 from voxport.media.service import MediaService
+from voxport.web.dependencies import part
 from voxport.web.params import Cursor, Limit
-from voxport.web.parts import part
 
 router = APIRouter(prefix="/v2/jobs", tags=["jobs"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 

@@ -14,7 +14,7 @@ from voxport.jobs.port import JobGone, JobOverdue, Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
-from voxport.trouble import trouble
+from voxport.transient_errors import trouble
 
 _log = logging.getLogger("voxport.jobs")
 

@@ -37,9 +37,9 @@ from voxport.media.service import MediaService, already_uploaded, check_size
 from voxport.media.signing import PATH, Grant, UrlSigner, signed_parameters
 from voxport.storage.base import KeyTaken
 from voxport.storage.local import LocalStorage
-from voxport.web.conditions import allows_range, judged
+from voxport.web.conditional_requests import allows_range, judged
+from voxport.web.dependencies import part
 from voxport.web.params import Cursor, Limit
-from voxport.web.parts import part
 
 uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 blobs = APIRouter(tags=["media"])

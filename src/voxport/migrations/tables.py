@@ -6,9 +6,9 @@ from voxport.billing import models as billing
 from voxport.cloning import models as consent
 from voxport.db.base import Base
 from voxport.idempotency import models as idempotency
-from voxport.intents import models as intents
 from voxport.jobs import models as jobs
 from voxport.media import models as media
+from voxport.provider_calls import models as intents
 from voxport.reconciliation import models as books
 from voxport.sweeps import models as sweeps
 from voxport.voices import models as voices

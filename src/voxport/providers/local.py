@@ -42,7 +42,7 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
-from voxport.text.foreign import unspoken_words
+from voxport.text.foreign_words import unspoken_words
 from voxport.text.languages import BY_MISAKI
 from voxport.text.sentences import check_alphabet, readable
 

@@ -8,9 +8,9 @@ from importlib.metadata import EntryPoint
 from typing import cast
 
 from voxport.errors import BadRequest, ProviderUnavailable, SampleUnusable
-from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import SAMPLE_RATE, Audio, Provider, Setup
 from voxport.providers.names import AUTO
+from voxport.providers.unavailable import AbsentProvider
 
 _log = logging.getLogger("voxport.providers")
 

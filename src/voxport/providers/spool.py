@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.edges import FRAME, frame_loudness, sounding
+from voxport.audio.trim import FRAME, frame_loudness, sounding
+from voxport.providers.audio_bounds import PartCheck
 from voxport.providers.base import SAMPLE_RATE, Audio
-from voxport.providers.plausible import PartCheck
 
 _SAMPLE_BYTES: Final = 2
 _READ_SAMPLES: Final = 5 * SAMPLE_RATE

@@ -9,8 +9,8 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from voxport.billing.models import Hold, LedgerTransaction
-from voxport.intents.models import Intent
 from voxport.jobs.models import Job
+from voxport.provider_calls.models import Intent
 from voxport.reconciliation.models import LedgerCheck
 
 

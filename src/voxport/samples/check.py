@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from voxport.audio.measure import measure
-from voxport.audio.turns import Embed, several_speakers
+from voxport.audio.measurements import measure
+from voxport.audio.speaker_count import Embed, several_speakers
 from voxport.audio.vad import speech_spans
 from voxport.errors import SampleUnusable
 from voxport.samples.findings import faults

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.encode import encode_file, to_pcm16
-from voxport.audio.turns import Embed
+from voxport.audio.speaker_count import Embed
 from voxport.catalog import Catalog
 from voxport.errors import AudioUrlUnusable, BadSignature, NotFound, SampleUnusable
 from voxport.fetch.client import FetchPolicy, fetch, refuse_at_once

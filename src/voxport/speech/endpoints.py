@@ -21,10 +21,10 @@ from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
-from voxport.web.gate import GatesDep
+from voxport.web.concurrency import GatesDep
+from voxport.web.dependencies import part
 from voxport.web.headers import warnings_header
-from voxport.web.live import live_response
-from voxport.web.parts import part
+from voxport.web.streaming import live_response
 
 router = APIRouter(tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)

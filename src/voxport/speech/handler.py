@@ -14,21 +14,21 @@ from sqlalchemy.orm import Session
 from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16
 from voxport.audio.codec.encoder import Pcm
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable
-from voxport.intents.service import Intents
 from voxport.jobs.handler import Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
+from voxport.provider_calls.service import Intents
 from voxport.providers.base import Piece, PlaceLost
 from voxport.providers.registry import Registry
-from voxport.speech.lengths import billed_seconds
-from voxport.speech.paid import PaidParts
+from voxport.speech.drain import PaidParts
+from voxport.speech.durations import billed_seconds
 from voxport.speech.parts import Parts
 from voxport.speech.service import SERVICE, require_audio
 from voxport.storage.base import Storage
+from voxport.voices.provisioning import Speaking
 from voxport.voices.service import Voices
-from voxport.voices.speaking import Speaking
 
 _SPOKEN = 0.95  # the share of a job's time that is not encoding
 _log = logging.getLogger("voxport.speech")

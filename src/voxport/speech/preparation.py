@@ -13,7 +13,7 @@ from voxport.errors import BadRequest, Invalid, VoxportError
 from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.registry import Registry
 from voxport.speech.codes import nearest_code, not_spoken
-from voxport.speech.lengths import require_text
+from voxport.speech.durations import require_text
 from voxport.speech.other_language import NAMES, other_language
 from voxport.voices.service import Speaker, Voices
 

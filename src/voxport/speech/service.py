@@ -15,23 +15,23 @@ from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import HEADER_BYTES, LEAST_SAMPLES, encode_file, to_pcm16
 from voxport.audio.codec.encoder import EncoderStalled, Pcm
 from voxport.audio.codec.streaming import live
-from voxport.billing.calls import Call, Calls, OpenCall, Settled
 from voxport.billing.claims import NO_CLAIM, Claim
+from voxport.billing.held_calls import Call, Calls, OpenCall, Settled
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, ServiceName
 from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
-from voxport.intents.service import Intents, Watch
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.service import MediaService
 from voxport.moderation.service import Moderation
+from voxport.provider_calls.service import Intents, Watch
 from voxport.providers.base import Piece
 from voxport.providers.registry import Registry
-from voxport.speech.lengths import billed_seconds, most_seconds, usual_seconds
+from voxport.speech.durations import billed_seconds, most_seconds, usual_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, SpeechRequest, Way
 from voxport.storage.base import Storage
+from voxport.voices.provisioning import Speaking
 from voxport.voices.service import Voices
-from voxport.voices.speaking import Speaking
 
 _log = logging.getLogger("voxport.speech")
 SERVICE: ServiceName = "core-tts"

@@ -17,7 +17,7 @@ from voxport.engine_errors import EngineUnavailable
 from voxport.poll import is_readable
 from voxport.text import eastasian
 from voxport.text.languages import BY_MISAKI
-from voxport.text.symbols import to_symbols
+from voxport.text.phonemes import to_symbols
 
 _SECONDS_PER_ANSWER: Final = 30.0
 _TEXTS_PER_REQUEST: Final = 200

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from voxport.text.abbreviations import has_own_dot
-from voxport.text.foreign import with_foreign_words
+from voxport.text.foreign_words import with_foreign_words
 from voxport.text.heteronyms import respelled
 from voxport.text.languages import BY_MISAKI
 from voxport.text.phonemizer import Phonemizer
-from voxport.text.sounds import CLOSE, OPEN, with_sounds
+from voxport.text.sentence_dots import has_own_dot
+from voxport.text.vowelless_sounds import CLOSE, OPEN, with_sounds
 
 _AS_KOKORO_WRITES: Final = str.maketrans(
     {

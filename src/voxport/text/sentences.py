@@ -10,12 +10,12 @@ from itertools import pairwise
 from typing import Final
 
 from voxport.engine_errors import TextNotSpeakable
-from voxport.text.abbreviations import ends_sentence
 from voxport.text.alphabets import alphabet, belongs, is_letter
 from voxport.text.languages import LANGUAGES
-from voxport.text.lines import paragraphs_of
+from voxport.text.line_breaks import paragraphs_of
 from voxport.text.markup import without_markup
 from voxport.text.pauses import split_pause, without_marks
+from voxport.text.sentence_dots import ends_sentence
 
 _ENDS: Final = ".!?…।"
 _CLOSERS: Final = "\"'”’»)]"

@@ -27,8 +27,8 @@ from voxport.voices.schemas import (
     VoicesData,
 )
 from voxport.voices.service import VoiceChange, VoiceEntry, Voices
-from voxport.web.lanes import LanesDep
-from voxport.web.parts import part
+from voxport.web.dependencies import part
+from voxport.web.provider_threads import LanesDep
 
 router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 

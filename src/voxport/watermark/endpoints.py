@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.watermark.schemas import DetectBody, DetectData, DetectedBody
 from voxport.watermark.service import Watermarks
-from voxport.web.gate import GatesDep
-from voxport.web.parts import part
+from voxport.web.concurrency import GatesDep
+from voxport.web.dependencies import part
 
 router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 import voxport
 from voxport.settings import Settings
-from voxport.web.accepting import prefers
+from voxport.web.content_negotiation import prefers
 from voxport.web.public_path import public_path
 
 router = APIRouter(include_in_schema=False)

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from voxport.errors import BadRequest, RequestTimeout, UriTooLong, VoxportError
 from voxport.ids import new_id
 from voxport.settings import Settings
-from voxport.web.addresses import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, headers_too_large
+from voxport.web.request_limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, headers_too_large
 from voxport.web.requests import REQUEST_ID_HEADER, error_body
 
 _MOST_WAITING = 8  # requests on one connection, behind the one that is answered

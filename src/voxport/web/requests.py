@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voxport.errors import Invalid, VoxportError
 from voxport.ids import new_id
 from voxport.logs import bind_request
-from voxport.trouble import trouble
+from voxport.transient_errors import trouble
 from voxport.web.headers import security_headers
 
 REQUEST_ID_HEADER = "X-Gateway-Request-ID"

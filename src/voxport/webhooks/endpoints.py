@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query, Response
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.billing.money import json_number, to_micro
 from voxport.clock import iso
+from voxport.web.dependencies import part
 from voxport.web.params import Cursor, Limit
-from voxport.web.parts import part
 from voxport.webhooks.alerts import Alerts
 from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery
 from voxport.webhooks.schemas import (

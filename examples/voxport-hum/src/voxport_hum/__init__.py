@@ -25,7 +25,7 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
-from voxport.providers.joining import require_speakable, spoken_in_parts
+from voxport.providers.chunked_speech import require_speakable, spoken_in_parts
 
 _LANGUAGE: Final = "en"
 _STOCK: Final = StockVoice("hum-stock", "Hum", _LANGUAGE, None)

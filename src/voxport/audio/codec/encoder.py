@@ -21,7 +21,7 @@ from voxport.audio.codec.ffmpeg import limited_command
 from voxport.errors import Unavailable
 from voxport.poll import is_readable, is_writable
 from voxport.storage.workdirs import temporary_folder
-from voxport.trouble import DISK_ERRORS
+from voxport.transient_errors import DISK_ERRORS
 
 Pcm = npt.NDArray[np.int16]
 """Mono samples at SAMPLE_RATE, 16 bits."""

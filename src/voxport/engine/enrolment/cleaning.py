@@ -14,10 +14,10 @@ import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.denoiser import Denoiser
-from voxport.audio.hum import without_hum
-from voxport.audio.measure import bandwidth_hz, measure
-from voxport.audio.speaker import SpeakerEncoder
-from voxport.audio.turns import main_speaker
+from voxport.audio.mains_hum import without_hum
+from voxport.audio.measurements import bandwidth_hz, measure
+from voxport.audio.speaker_count import main_speaker
+from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.audio.vad import Span, padded, speech_spans
 
 MOST_SECONDS: Final = 60.0

@@ -13,9 +13,9 @@ from importlib.resources import files
 import numpy as np
 
 from voxport.audio.arrays import Floats
-from voxport.engine.kokoro.mixing import nearest_mix, stock_embeddings
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice import TIMBRE, Voice
+from voxport.engine.kokoro.voice_blend import nearest_mix, stock_embeddings
 from voxport.engine_errors import EngineUnavailable
 
 

@@ -19,15 +19,15 @@ import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.pitch import log_f0, spread
-from voxport.audio.speaker import SpeakerEncoder
+from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.engine.enrolment.cleaning import prepare
 from voxport.engine.enrolment.initial_style import first_guess
 from voxport.engine.enrolment.pitch_control import tuned
 from voxport.engine.enrolment.speaking_rate import paced, syllable_rate
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.planner import plan
+from voxport.engine.kokoro.spectral_eq import matching, spectrum
 from voxport.engine.kokoro.synthesizer import Synthesizer
-from voxport.engine.kokoro.tone import matching, spectrum
 from voxport.engine.kokoro.voice import Voice
 from voxport.engine_errors import EngineError, SampleNotEnrollable
 from voxport.text.phonemizer import Phonemizer
@@ -102,7 +102,7 @@ class Enrolment:
         start = self._guessed(speaker, listened=1, rounds=2)
         tell(_GUESSED, b"")
         try:
-            from voxport.engine.fit.speaker import fitted
+            from voxport.engine.fit.fitting import fitted
         except ImportError:
             raise EngineError(
                 "Cloning a voice needs PyTorch, which is not installed: pip install torch==2.13.0. "

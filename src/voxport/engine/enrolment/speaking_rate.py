@@ -16,7 +16,7 @@ from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import Voice
-from voxport.text.symbols import to_tokens
+from voxport.text.phonemes import to_tokens
 
 _LOWEST, _HIGHEST = 300.0, 2_500.0  # Hz
 _WINDOW: Final = 600  # samples: 25 ms

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voxport.audio.sessions import open_session
+from voxport.audio.onnx_sessions import open_session
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.synthesizer import Synthesizer, shaped
 from voxport.engine.kokoro.voice import TIMBRE, Voice

@@ -8,14 +8,14 @@ from typing import Final
 
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine_errors import TextNotSpeakable
-from voxport.text.cutting import Passage, cut, cut_raw, needs_mark, opening
-from voxport.text.foreign import without_unspoken
+from voxport.text.foreign_words import without_unspoken
 from voxport.text.languages import LANGUAGES
 from voxport.text.pauses import MAX_SECONDS_IN_ALL, split_pause
+from voxport.text.phonemes import to_tokens
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import symbols_of
 from voxport.text.sentences import check_alphabet, readable, sentences
-from voxport.text.symbols import to_tokens
+from voxport.text.split_points import Passage, cut, cut_raw, needs_mark, opening
 
 _ENOUGH: Final = 100
 """Tokens from which a chunk is long enough to stand alone: prosody is poor on very short ones."""

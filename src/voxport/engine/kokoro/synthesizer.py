@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from voxport.audio.arrays import Floats
-from voxport.audio.sessions import open_session
+from voxport.audio.onnx_sessions import open_session
 from voxport.engine.kokoro.voice import Voice
 from voxport.engine.kokoro.weights import Halves
 

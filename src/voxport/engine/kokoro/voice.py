@@ -16,7 +16,7 @@ import numpy as np
 
 from voxport.audio.arrays import Floats
 from voxport.engine.kokoro.chunk import MAX_TOKENS
-from voxport.engine.kokoro.tone import BANDS
+from voxport.engine.kokoro.spectral_eq import BANDS
 from voxport.engine_errors import VoiceFileError
 
 RANK: Final = 8

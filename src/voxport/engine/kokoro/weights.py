@@ -42,7 +42,7 @@ def load_halves(model_path: Path | None = None, cache_dir: Path | None = None) -
     directory = (cache_dir or default_cache()) / f"kokoro-{_identity(model_path)}-{_LAYOUT}"
     if (directory / "decoder.onnx").is_file():
         return _at(directory)
-    from voxport.engine.kokoro.graph.halves import make_halves
+    from voxport.engine.kokoro.graph.rewrite import make_halves
 
     predictor, decoder = make_halves(model_bytes(model_path))
     if _keep(directory, predictor, decoder):

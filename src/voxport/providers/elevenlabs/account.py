@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voxport.providers.base import StockVoice
+from voxport.providers.cached_status import NotTold
 from voxport.providers.elevenlabs import errors
-from voxport.providers.facts import NotTold
 from voxport.providers.ids import is_cursor, is_id, language_code, plain_text
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Upstream
 

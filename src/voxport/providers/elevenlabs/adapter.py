@@ -16,7 +16,6 @@ from voxport.errors import (
     VoiceLost,
     VoxportError,
 )
-from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import (
     NO_SETTINGS,
     SAMPLE_RATE,
@@ -34,13 +33,14 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
+from voxport.providers.billed_client import Hosted, Refused
+from voxport.providers.cached_status import Told
+from voxport.providers.chunked_speech import require_speakable, spoken_in_parts
 from voxport.providers.elevenlabs import errors
 from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_own, voices, wants_verification
-from voxport.providers.facts import Told
-from voxport.providers.hosted import Hosted, Refused
 from voxport.providers.ids import is_id, path_segment, require_id
-from voxport.providers.joining import require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
+from voxport.providers.unavailable import AbsentProvider
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
 from voxport.providers.wav import wav_file
 

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from voxport.errors import OutcomeUnknown, ProviderFailed, VoiceLost
-from voxport.providers.absent import AbsentProvider
 from voxport.providers.base import (
     NO_SETTINGS,
     SAMPLE_RATE,
@@ -26,12 +25,13 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
-from voxport.providers.facts import NotTold, Told
-from voxport.providers.hosted import Hosted, Refused
+from voxport.providers.billed_client import Hosted, Refused
+from voxport.providers.cached_status import NotTold, Told
+from voxport.providers.chunked_speech import require_speakable, spoken_in_parts
 from voxport.providers.ids import is_stock_id, plain_text
-from voxport.providers.joining import require_speakable, spoken_in_parts
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
+from voxport.providers.unavailable import AbsentProvider
 from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
 from voxport.providers.wav import wav_file
 

@@ -12,6 +12,7 @@ import unicodedata
 from typing import Final
 
 from voxport.text.languages import BY_MISAKI
+from voxport.text.normalise import abbreviations as words
 from voxport.text.normalise import (
     amounts,
     articles,
@@ -24,9 +25,7 @@ from voxport.text.normalise import (
     grouped,
     hindi_units,
     identifiers,
-    items,
     kanji_numbers,
-    marks,
     money,
     numerals,
     ordinals,
@@ -35,13 +34,14 @@ from voxport.text.normalise import (
     rates,
     ratios,
     romans,
-    scales,
     signs,
     web,
-    words,
-    zones,
 )
-from voxport.text.normalise.speech import speech
+from voxport.text.normalise import list_items as items
+from voxport.text.normalise import magnitudes as scales
+from voxport.text.normalise import symbols as marks
+from voxport.text.normalise import time_zones as zones
+from voxport.text.normalise.number_words import speech
 
 _READERS: Final = (
     items.read,

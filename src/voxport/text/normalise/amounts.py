@@ -9,7 +9,7 @@ from typing import Final
 from babel import Locale
 from babel.units import format_unit
 
-from voxport.text.normalise.speech import ELIDED, Speech
+from voxport.text.normalise.number_words import ELIDED, Speech
 
 UNITS: Final = {
     "km/h": "speed-kilometer-per-hour",

@@ -7,7 +7,7 @@ from functools import cache
 
 from babel.dates import get_month_names
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 
 def read(text: str, speech: Speech) -> str:

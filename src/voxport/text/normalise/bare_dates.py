@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from voxport.text.normalise.dates import day_and_month
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _ALWAYS: Final = {
     "en": r"due|dated|date:|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _PENCE: Final = re.compile(r"(?<![\w.,£-])(\d{1,2})p(?![\w])")
 _STONE: Final = re.compile(r"(?<![\w.,-])(\d{1,2}(?:½|\.\d)?) st(?=[ ,;:.!?)]|$)(?! [A-Z])")

@@ -8,7 +8,7 @@ from typing import Final
 
 from babel.dates import get_day_names, get_month_names
 
-from voxport.text.normalise.speech import Speech, speech
+from voxport.text.normalise.number_words import Speech, speech
 
 _MORE: Final = {
     "en": {"sept": "September", "tues": "Tuesday", "thur": "Thursday", "thurs": "Thursday"},

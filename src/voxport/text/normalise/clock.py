@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _HOUR: Final = r"(?:[01]?\d|2[0-4])"
 _WITH_H: Final = re.compile(rf"(?<![\w:.,])({_HOUR}) ?[hH] ?([0-5]\d)(?: ?(?:m|min|mn|MIN|MN))?(?!\w)")

@@ -9,7 +9,7 @@ from typing import Final
 
 from babel.dates import get_month_names
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _ISO: Final = re.compile(r"(?<![\w./-])(\d{4})-(\d\d)-(\d\d)(?:T(?=\d\d:))?(?![\w-])")
 _NUMERIC: Final = re.compile(r"(?<![\w./-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\w/-])(?!\.\d)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _APART: Final = {
     "fr": re.compile(r"(?<!\w)(l|d|qu|n|s|j|c|jusqu|lorsqu|puisqu)(['’]) (?=\w)", re.IGNORECASE),

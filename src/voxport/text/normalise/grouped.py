@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import GROUP, Speech
+from voxport.text.normalise.number_words import GROUP, Speech
 
 _START: Final = r"(?<![\w.,'’/:-])(?<![\w.,][-−])"
 _END: Final = r"(?!['’]?[\w/])(?![.,:'’-]\d)(?!-[A-Z]\b)"

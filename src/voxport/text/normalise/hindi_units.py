@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _ANYWHERE: Final = {
     "किमी": "किलोमीटर", "कि.मी.": "किलोमीटर", "किग्रा": "किलोग्राम", "कि.ग्रा.": "किलोग्राम",

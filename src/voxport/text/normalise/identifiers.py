@@ -6,9 +6,9 @@ import re
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.copied import by_character
+from voxport.text.normalise.digit_by_digit import by_character
 from voxport.text.normalise.locales.cues import CUES
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _SHAPES: Final = re.compile(
     r"(?<![\w.,/+-])(?<!\d )(?<!\) )(?:"

@@ -11,9 +11,9 @@ from typing import Final
 
 from babel.numbers import get_currency_name
 
+from voxport.text.normalise.locale_words import Currency
 from voxport.text.normalise.locales import money as names
-from voxport.text.normalise.speech import ELIDED, Speech
-from voxport.text.normalise.wording import Currency
+from voxport.text.normalise.number_words import ELIDED, Speech
 
 _UNKNOWN: Final = (
     "".join(chr(point) for point in range(0x20A0, 0x20C1) if unicodedata.category(chr(point)) == "Sc") + "؋৲৳૱௹฿៛﷼¤֏"

@@ -8,7 +8,7 @@ from typing import Final
 
 from voxport.text.normalise.amounts import UNITS, unit_name
 from voxport.text.normalise.calendar_names import calendar_names
-from voxport.text.normalise.speech import ELIDED, Speech
+from voxport.text.normalise.number_words import ELIDED, Speech
 
 _AMOUNT: Final = r"\d++(?:[.,٬]\d++)*+"
 _ENDPOINT: Final = r"\d++(?:[.,٬]\d++)*+(?:[kKMB](?!\w)| ?[%°])?+"

@@ -12,7 +12,7 @@ from babel.dates import get_month_names
 
 from voxport.text.normalise.locales import degrees
 from voxport.text.normalise.locales.signs import SIGNS
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _NUMBER_SIGN: Final = re.compile(r"(?<!\w)[Nn][.]? ?[°º]\.? ?(?=\d)|№ ?(?=\d)")
 _DEGREE: Final = re.compile(r"(?<![\w.,°'′-])(\d{1,3})°(?! ?[CFKNSEWO]\b)(?!\d)(?= ([^\W\d_]{2,30})| *[.,;:!?)]| *$)")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.shortened import shortened
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.abbreviation_forms import shortened
+from voxport.text.normalise.number_words import Speech
 from voxport.text.normalise.web import said_address
 
 _SEGMENT: Final = r"[\w@+%=~.-]{1,80}+"

@@ -6,9 +6,9 @@ import re
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.copied import by_character
+from voxport.text.normalise.digit_by_digit import by_character
 from voxport.text.normalise.locales.cues import CUES
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _SHAPES: Final = (
     r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}|\+\d{8,15}"  # +44 20 7946 0958

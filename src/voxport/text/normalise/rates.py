@@ -8,7 +8,7 @@ from typing import Final
 
 from voxport.text.normalise.amounts import UNITS, unit_name
 from voxport.text.normalise.locales import rates as words
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _FEET: Final = re.compile(r"(?<![\w.,'’′])(\d{1,2}) ?['’′] ?(\d{1,2}(?: 1/2)?) ?(?:\"|”|″|''|’’|′′)")
 _FEET_IN: Final = re.compile(r"(?<![\w.,])(\d{1,2}) ?ft\.? (\d{1,2}(?: 1/2)?) ?in(?:\.(?= [a-z]))?(?!\w)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _SCREENS: Final = {
     "es": {"9": "novenos", "3": "tercios", "10": "décimos"},

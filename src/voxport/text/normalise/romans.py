@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _CANONICAL: Final = r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _ALONE: Final = re.compile(rf"(?<![\w.'’-])(?=[IVXLCDM]{{3,15}}(?![\w'’-])){_CANONICAL}(?![\w'’-]|\.\w)")

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from voxport.text.normalise.locales.signs import SIGNS, Signs
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _SPELT: Final = {
     "<=": "≤",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _NAME: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL: Final = re.compile(rf"(?<![\w.+-])[\w.+-]{{1,64}}+@{_NAME}(?:\.{_NAME}){{1,8}}")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from voxport.engine.kokoro.cut import TONE, source
 from voxport.engine.kokoro.graph.builder import GraphBuilder
+from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 from voxport.engine.kokoro.graph.layers import Layers
-from voxport.engine.kokoro.graph.weights import DecoderWeights
+from voxport.engine.kokoro.split_model import TONE, source
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from voxport.engine.kokoro.graph.builder import MICROSOFT, GraphBuilder
-from voxport.engine.kokoro.graph.weights import DecoderWeights
+from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 
 _EPSILON: Final = 1e-5
 """Under the root of the variance, as in PyTorch's InstanceNorm1d."""

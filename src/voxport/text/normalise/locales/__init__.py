@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from voxport.text.normalise.locale_words import Wording
 from voxport.text.normalise.locales.english import ENGLISH
 from voxport.text.normalise.locales.french import FRENCH
 from voxport.text.normalise.locales.hindi import HINDI
 from voxport.text.normalise.locales.italian import ITALIAN
 from voxport.text.normalise.locales.portuguese import PORTUGUESE
 from voxport.text.normalise.locales.spanish import SPANISH
-from voxport.text.normalise.wording import Wording
 
 WORDINGS: Final[dict[str, Wording]] = {
     "en-us": ENGLISH,

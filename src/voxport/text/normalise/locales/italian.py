@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.wording import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, Wording
 
 ITALIAN: Final = Wording(
     locale="it",

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.speech import ELIDED, Speech
+from voxport.text.normalise.number_words import ELIDED, Speech
 
 _VIDEO: Final = re.compile(r"(?<![\w.,])([248]|16)K\b")
 _NEAR_VIDEO: Final = (

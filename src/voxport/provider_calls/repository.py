@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from voxport.db.session import changed
-from voxport.intents.models import Intent
+from voxport.provider_calls.models import Intent
 
 
 def of_job(tx: Session, job_id: str) -> Sequence[Intent]:

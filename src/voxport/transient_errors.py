@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from voxport.db.trouble import is_trouble
+from voxport.db.transient_errors import is_trouble
 from voxport.errors import Unavailable
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)

@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.edges import faded
 from voxport.audio.loudness import Leveller, Memory
+from voxport.audio.trim import faded
 from voxport.errors import Invalid
+from voxport.providers.audio_bounds import PartCheck, silent
 from voxport.providers.base import SAMPLE_RATE, Audio, Piece, Place, PlaceLost
-from voxport.providers.plausible import PartCheck, silent
 from voxport.providers.spool import Spool, from_pcm
 from voxport.text.sentences import clean, halves, packed, sentences
 

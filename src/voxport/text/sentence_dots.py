@@ -6,11 +6,11 @@ import re
 from functools import cache
 from typing import Final
 
+from voxport.text.normalise.abbreviation_forms import BEFORE_NAMES, STREETS, lacks_vowels, looks_shortened, shortened
 from voxport.text.normalise.calendar_names import calendar_names
 from voxport.text.normalise.function_words import OPENERS
 from voxport.text.normalise.locales import WORDINGS
-from voxport.text.normalise.shortened import BEFORE_NAMES, STREETS, lacks_vowels, looks_shortened, shortened
-from voxport.text.normalise.zones import ZONES
+from voxport.text.normalise.time_zones import ZONES
 
 _LAST_WORD: Final = re.compile(r"[\w\u0900-\u0963\u0970-\u097f\u200c\u200d./&-]+\.$")
 """Vowel signs and the virama of Devanagari are no `\\w`."""

@@ -8,8 +8,8 @@ from typing import Final
 
 from unicode_rbnf import RbnfEngine
 
+from voxport.text.normalise.locale_words import Wording
 from voxport.text.normalise.locales import WORDINGS
-from voxport.text.normalise.wording import Wording
 
 GROUP: Final = "٬"
 """Stands between the thousands of a number that `grouped` has understood: Unicode's Arabic thousands separator,

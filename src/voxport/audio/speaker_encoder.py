@@ -15,7 +15,7 @@ import numpy as np
 import soxr
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.sessions import open_session
+from voxport.audio.onnx_sessions import open_session
 from voxport.engine_errors import SampleNotEnrollable
 
 # The constants of Resemblyzer's hparams.py.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from voxport.audio.arrays import Floats
-from voxport.engine.kokoro.cut import cut, source
-from voxport.engine.kokoro.graph.weights import read_weights
+from voxport.engine.kokoro.graph.decoder_weights import read_weights
+from voxport.engine.kokoro.split_model import cut, source
 from voxport.engine.kokoro.weights import model_bytes
 from voxport.engine_errors import EngineUnavailable
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.speaker import slaney_filterbank
-from voxport.engine.kokoro.tone import FFT, LOUD, SILENCE, filterbank, padded, response
+from voxport.audio.speaker_encoder import slaney_filterbank
+from voxport.engine.kokoro.spectral_eq import FFT, LOUD, SILENCE, filterbank, padded, response
 
 _LAYERS, _SIZE, _MELS = 3, 256, 40
 _FRAMES: Final = 160

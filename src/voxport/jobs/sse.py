@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import Forbidden, NotFound, Unauthenticated
-from voxport.jobs.feed import Feed, Watcher
-from voxport.jobs.history import ENDED, Place, Shown, since
+from voxport.jobs.event_hub import Feed, Watcher
+from voxport.jobs.event_replay import ENDED, Place, Shown, since
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs
 

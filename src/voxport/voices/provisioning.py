@@ -18,7 +18,7 @@ from voxport.clock import now
 from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, SlotsFull, VoiceLost
-from voxport.intents.service import Intents, New
+from voxport.provider_calls.service import Intents, New
 from voxport.providers.base import (
     NO_SETTINGS,
     Audio,

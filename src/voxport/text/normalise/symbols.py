@@ -7,7 +7,7 @@ import unicodedata
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _KEPT: Final = frozenset(";:,.!?…—–“”\"()[]«»„‚‘’'-।॥ ")
 """Punctuation that is a pause or a melody, and what belongs to words."""

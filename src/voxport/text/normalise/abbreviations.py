@@ -6,9 +6,9 @@ import re
 from functools import cache
 from typing import Final
 
+from voxport.text.normalise.abbreviation_forms import BEFORE_CAPITALS, looks_shortened, shortened
 from voxport.text.normalise.function_words import OPENERS
-from voxport.text.normalise.shortened import BEFORE_CAPITALS, looks_shortened, shortened
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 from voxport.text.normalise.wordlist import words_of
 
 _ROMAN: Final = r"(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})"

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.gate import Gate, Turn, in_any_case, until_left
+from voxport.web.concurrency import Gate, Turn, in_any_case, until_left
 
 _STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
 _log = logging.getLogger("voxport.live")

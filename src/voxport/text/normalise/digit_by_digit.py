@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 
 def by_character(written: str, speech: Speech) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.speaker import slaney_filterbank
+from voxport.audio.speaker_encoder import slaney_filterbank
 
 BANDS: Final = 80
 FFT: Final = 1024

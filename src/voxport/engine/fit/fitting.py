@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from voxport.audio.arrays import Floats
-from voxport.engine.fit.descent import Aim, Descent, State
-from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
+from voxport.engine.fit.losses import Encoder, Spectrum, Tone
+from voxport.engine.fit.optimizer import Aim, Descent, State
 from voxport.engine.fit.sentences import CHECK, TEXTS, Source
 from voxport.engine.fit.threads import ThreadCount
-from voxport.engine.fit.twin import Decoder
-from voxport.engine.fit.weights import decoder_parts
+from voxport.engine.fit.torch_decoder import Decoder
+from voxport.engine.fit.torch_weights import decoder_parts
 from voxport.engine.kokoro.planner import plan
-from voxport.engine.kokoro.stock import stock_packs
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import TIMBRE, Voice
 from voxport.text.phonemizer import Phonemizer

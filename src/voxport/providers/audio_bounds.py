@@ -13,7 +13,7 @@ _MIN_SECONDS_PER_CHARACTER: Final = 0.015
 _UNCHECKED: Final = 20  # characters; a shorter text may well be one short sound
 # Seconds, as the catalogue's hold has them for a small letter, a space or a common mark, and twice as many for a digit,
 # a capital, a sign or a character of another script, which may be a word or several ("1000000", "€"); usual speech
-# takes 0.05 s and 0.2 to 0.4 s (`speech/lengths.py`). Ten for pauses and a breath at both ends of a short text.
+# takes 0.05 s and 0.2 to 0.4 s (`speech/durations.py`). Ten for pauses and a breath at both ends of a short text.
 _MAX_SECONDS_PER_LETTER: Final = 0.35
 _MAX_SECONDS_PER_SIGN: Final = 1.6
 _EDGE_SECONDS: Final = 10.0

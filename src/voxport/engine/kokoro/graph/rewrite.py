@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from voxport.engine.kokoro.cut import cut
 from voxport.engine.kokoro.graph.decoder import build_decoder
-from voxport.engine.kokoro.graph.weights import read_weights
+from voxport.engine.kokoro.graph.decoder_weights import read_weights
+from voxport.engine.kokoro.split_model import cut
 from voxport.engine_errors import EngineUnavailable
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from voxport.text.alphabets import alphabet, belongs, is_letter
 from voxport.text.languages import BY_MISAKI
 from voxport.text.phonemizer import Phonemizer
-from voxport.text.sounds import CLOSE, OPEN
+from voxport.text.vowelless_sounds import CLOSE, OPEN
 
 _READERS: Final = {"CYRILLIC": "ru", "GREEK": "el", "DEVANAGARI": "hi", "HANGUL": "ko", "GEORGIAN": "ka"}
 """Alphabet to the language of espeak-ng that reads it here."""

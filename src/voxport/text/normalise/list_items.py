@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 _ITEM: Final = re.compile(r"\(?(\d{1,3}(?:\.\d{1,3}){0,4})[.)](?=\s+[^\W\d_«“\"'¿¡]|\s+[«“\"'¿¡(])")
 _LETTER: Final = re.compile(r"\(?([A-Za-z])\)(?=\s+\S)")

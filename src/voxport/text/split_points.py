@@ -15,8 +15,8 @@ from typing import Final
 
 from voxport.text.heteronyms import respelled
 from voxport.text.normalise import spoken
+from voxport.text.normalise.abbreviation_forms import shortened
 from voxport.text.normalise.locales import WORDINGS
-from voxport.text.normalise.shortened import shortened
 from voxport.text.sentences import clause_ends
 
 _OPENING_LEAST: Final = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.speech import Speech
+from voxport.text.normalise.number_words import Speech
 
 ZONES: Final = (
     "EST|EDT|CST|CDT|MST|MDT|PST|PDT|AKST|HST|GMT|UTC|BST|CET|CEST|EET|EEST|WET|WEST|MSK|IST|JST|KST|AEST|AEDT|ET|PT"

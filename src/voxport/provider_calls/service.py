@@ -16,16 +16,16 @@ from typing import Final, Literal, cast
 
 from sqlalchemy.orm import Session
 
-from voxport.billing.calls import Calls, OpenCall
+from voxport.billing.held_calls import Calls, OpenCall
 from voxport.billing.service import Billing
 from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderTimeout, ProviderUnavailable
 from voxport.ids import new_id
-from voxport.intents import repository
-from voxport.intents.models import Intent
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
+from voxport.provider_calls import repository
+from voxport.provider_calls.models import Intent
 from voxport.providers.registry import Registry
 from voxport.sweeps.service import Sweeps
 
@@ -36,7 +36,7 @@ _MAKING: Final = ("clone", "binding", "instant", "rebuild", "room")
 _SETTLED: Final = timedelta(minutes=20)
 """After which a voice whose making was begun is there or will never be: providers take ten seconds, and an adapter's
 time-outs, looks and second try end before."""
-_log = logging.getLogger("voxport.intents")
+_log = logging.getLogger("voxport.provider_calls")
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from voxport.audio.arrays import SAMPLE_RATE, Floats
 from voxport.audio.pitch import log_f0
-from voxport.engine.fit.hearing import Encoder, Spectrum, Tone
+from voxport.engine.fit.losses import Encoder, Spectrum, Tone
 from voxport.engine.fit.sentences import Sentence
-from voxport.engine.fit.twin import Decoder
+from voxport.engine.fit.torch_decoder import Decoder
 
 _RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
 _LIKENESS: Final = 1.0
