@@ -60,7 +60,7 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 
 def test_the_newest_revision_is_alembics_head() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(voxport.migrations.migrate.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(voxport.migrations.migrate.__file__).parent))
     assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 

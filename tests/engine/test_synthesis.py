@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_a_stock_voice_that_does_not_exist_is_refused(engine: Engine) -> None:
 
 
 def test_a_model_file_that_is_not_kokoro_is_refused(tmp_path: Path) -> None:
-    encoder = Path(load_halves.__code__.co_filename).parent / "assets" / "speaker_encoder.onnx"
+    encoder = Path(str(files("voxport.audio"))) / "assets" / "speaker_encoder.onnx"
     with pytest.raises(EngineUnavailable, match="not Kokoro's"):
         load_halves(encoder, tmp_path)
     with pytest.raises(EngineUnavailable, match="could not be read"):

@@ -144,7 +144,7 @@ def test_the_job_speaks_in_the_language_and_at_the_speed_of_its_request(singer: 
 
 
 def test_progress_is_seen_piece_by_piece(singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.jobs.runner._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("voxport.jobs.run._PROGRESS_SECONDS", 0.0)
     job_id = queue(singer)
     seen: list[tuple[str, float]] = []
 
@@ -234,7 +234,7 @@ def test_a_kill_after_the_charge_leaves_no_parts_and_charges_nothing_twice(
 def test_a_cancel_stops_within_a_piece_and_leaves_nothing(
     singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxport.jobs.runner._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("voxport.jobs.run._PROGRESS_SECONDS", 0.0)
     job_id = queue(singer)
     made: list[int] = []
 
@@ -254,7 +254,7 @@ def test_a_cancel_stops_within_a_piece_and_leaves_nothing(
 def test_a_cancel_while_the_file_is_written_leaves_nothing(
     singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxport.jobs.runner._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("voxport.jobs.run._PROGRESS_SECONDS", 0.0)
     job_id = queue(singer)
     complete = five.gateway.jobs.complete
 

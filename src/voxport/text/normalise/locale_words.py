@@ -1,4 +1,4 @@
-"""What a language says for the things that are written without words. One file in `wordings/` for each."""
+"""What a language says for the things that are written without words. One file in `locales/` for each."""
 
 from __future__ import annotations
 

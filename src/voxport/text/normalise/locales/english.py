@@ -1,4 +1,4 @@
-"""English; `wordings/__init__.py` has what British English says otherwise."""
+"""English; `locales/__init__.py` has what British English says otherwise."""
 
 from __future__ import annotations
 
