@@ -27,12 +27,14 @@ def worker_beside(settings: Settings) -> Iterator[None]:
     """A worker process that is started again when it dies, and ends with this block or with this process."""
     stopping = threading.Event()
     supervisor = threading.Thread(target=_supervise, args=(settings, stopping), name="supervisor")
-    supervisor.start()
     try:
+        # Inside the block: a signal that ends this process may raise while the thread starts.
+        supervisor.start()
         yield
     finally:
         stopping.set()
-        supervisor.join()
+        if supervisor.is_alive():
+            supervisor.join()
 
 
 def _supervise(settings: Settings, stopping: threading.Event) -> None:
