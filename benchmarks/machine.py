@@ -7,7 +7,7 @@ import platform
 import time
 from pathlib import Path
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine import EngineProcess
 
 
@@ -55,7 +55,7 @@ def _processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def peak_memory(text: str, reference: Floats) -> dict[str, int]:
+def peak_memory(text: str, reference: FloatArray) -> dict[str, int]:
     """MB at the peak of a fresh process: after it spoke `text` (long, so that chunks are full), and of another
     after it enrolled `reference`."""
     peaks = {}

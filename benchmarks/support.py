@@ -21,13 +21,13 @@ def describe_machine() -> str:
     return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}; load before: {load}\n"
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile; `share` from 0 to 100."""
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The nearest-rank percentile; `percent` from 0 to 100."""
     ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * share / 100) - 1)]
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def put_speaker(path: Path) -> None:
+def write_speaker_wav(path: Path) -> None:
     """The recording of `write_speaker`, which a process makes once: the engine takes seconds for it."""
     path.write_bytes(_speaker())
 
@@ -39,7 +39,7 @@ def find_sample(folder: Path) -> Path:
         row = (Path(speech) / "PAIRS.tsv").read_text().splitlines()[1].split("\t")
         return Path(speech) / row[2]
     sample = folder / "sample.wav"
-    put_speaker(sample)
+    write_speaker_wav(sample)
     return sample
 
 

@@ -46,9 +46,9 @@ def build(weights: dict[str, np.ndarray[Any, Any]]) -> onnx.ModelProto:
         return name
 
     for layer in range(LAYERS):
-        w = store(f"w{layer}", _gates(weights[f"lstm.weight_ih_l{layer}"])[None])
-        r = store(f"r{layer}", _gates(weights[f"lstm.weight_hh_l{layer}"])[None])
-        biases = [_gates(weights[f"lstm.bias_{side}_l{layer}"]) for side in ("ih", "hh")]
+        w = store(f"w{layer}", _reorder_gates(weights[f"lstm.weight_ih_l{layer}"])[None])
+        r = store(f"r{layer}", _reorder_gates(weights[f"lstm.weight_hh_l{layer}"])[None])
+        biases = [_reorder_gates(weights[f"lstm.bias_{side}_l{layer}"]) for side in ("ih", "hh")]
         b = store(f"b{layer}", np.concatenate(biases)[None])
         outputs = [f"all{layer}", f"last{layer}"]
         nodes.append(helper.make_node("LSTM", [f"layer{layer}", w, r, b], outputs, hidden_size=SIZE))
@@ -62,13 +62,13 @@ def build(weights: dict[str, np.ndarray[Any, Any]]) -> onnx.ModelProto:
     ]
     stored.append(numpy_helper.from_array(np.array([1], np.int64), "direction"))
     stored.append(numpy_helper.from_array(np.array([0], np.int64), "first"))
-    given = helper.make_tensor_value_info("mels", TensorProto.FLOAT, ["windows", FRAMES, MELS])
-    made = helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["windows", SIZE])
-    graph = helper.make_graph(nodes, "speaker_encoder", [given], [made], stored)
+    mels_input = helper.make_tensor_value_info("mels", TensorProto.FLOAT, ["windows", FRAMES, MELS])
+    embeddings_output = helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["windows", SIZE])
+    graph = helper.make_graph(nodes, "speaker_encoder", [mels_input], [embeddings_output], stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def _gates(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _reorder_gates(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """PyTorch keeps the gates in the order input, forget, cell, output; ONNX input, output, forget, cell."""
     into, forget, cell, out = np.split(values, 4)
     return np.concatenate([into, out, forget, cell])
@@ -85,14 +85,14 @@ def read_weights(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
     for key in _Unpickler(file).load():
         (count,) = struct.unpack("<q", file.read(8))
         storages[key] = np.frombuffer(file.read(4 * count), "<f4")
-    return {name: tensor.take(storages) for name, tensor in checkpoint["model_state"].items()}
+    return {name: tensor.read(storages) for name, tensor in checkpoint["model_state"].items()}
 
 
 class _Tensor:
     def __init__(self, storage: str, offset: int, shape: tuple[int, ...]) -> None:
         self.storage, self.offset, self.shape = storage, offset, shape
 
-    def take(self, storages: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    def read(self, storages: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         size = int(np.prod(self.shape))
         return storages[self.storage][self.offset : self.offset + size].reshape(self.shape)
 
@@ -101,7 +101,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         known: dict[tuple[str, str], Any] = {
             ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
             ("torch", "FloatStorage"): "float32",
         }
         return known[module, name]
@@ -113,7 +113,7 @@ class _Unpickler(pickle.Unpickler):
         return str(key)
 
 
-def _rebuild(storage: str, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> _Tensor:
+def _rebuild_tensor(storage: str, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> _Tensor:
     expected = tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
     if stride != expected:
         raise pickle.UnpicklingError("a tensor that does not lie in one piece")

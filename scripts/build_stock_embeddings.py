@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 from voxport.engine.engine import Engine
 from voxport.engine.kokoro.stock_voices import stock_packs
-from voxport.engine.kokoro.voice import Voice
+from voxport.engine.kokoro.voice import EngineVoice
 
 TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/stock_embeddings.npz"
 MEDIANS = (100.0, 135.0, 180.0, 240.0)
@@ -23,7 +23,7 @@ SENTENCES = (
     "The rain fell softly on the roof of the old house.",
     "Please bring three fresh oranges from the market.",
 )
-HEARD_ABOVE_PREDICTED = 0.05  # log Hz, see tuning.py
+MEASURED_ABOVE_PREDICTED = 0.05  # log Hz, see pitch_control.py
 
 
 def main() -> None:
@@ -40,15 +40,15 @@ def main() -> None:
     engine.close()
 
 
-def embeddings(engine: Engine, voice: Voice) -> Floats:
+def embeddings(engine: Engine, voice: EngineVoice) -> FloatArray:
     """float64 [4, 256], each of length 1: the voice with its median pitch at each of MEDIANS."""
     chunks = [engine.plan(sentence, "en-us")[0] for sentence in SENTENCES]
-    middle = np.median([engine.predicted_median(chunk, voice) for chunk in chunks])
+    predicted_median = np.median([engine.predict_median_f0(chunk, voice) for chunk in chunks])
     rows = []
     for median in MEDIANS:
-        offset = float(np.log(median / middle)) - HEARD_ABOVE_PREDICTED
-        moved = voice.with_f0(offset=offset, slope=1.0, median=None)
-        mean = np.mean([engine.embed(engine.speak(chunk, moved)) for chunk in chunks], axis=0)
+        offset = float(np.log(median / predicted_median)) - MEASURED_ABOVE_PREDICTED
+        shifted = voice.with_f0(offset=offset, slope=1.0, median=None)
+        mean = np.mean([engine.embed(engine.speak(chunk, shifted)) for chunk in chunks], axis=0)
         rows.append(mean / np.linalg.norm(mean))
     return np.stack(rows)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
-from voxport.engine.kokoro.voice import Voice
+from voxport.audio.arrays import FloatArray
+from voxport.engine.kokoro.voice import EngineVoice
 
 TARGET = Path(__file__).parents[1] / "src/voxport/engine/assets/stock_voices.npz"
 VOICES = 54
@@ -28,22 +28,22 @@ def main(directory: Path) -> None:
     if len(sources) != VOICES:
         raise SystemExit(f"{directory} holds {len(sources)} packs, and should hold {VOICES}.")
     packs = {source.stem: np.fromfile(source, "<f4").reshape(510, 256) for source in sources}
-    voices = [Voice.from_pack(pack, language="", asset="") for pack in packs.values()]
+    voices = [EngineVoice.from_pack(pack, language="", asset="") for pack in packs.values()]
     np.savez_compressed(
         TARGET,
         ids=np.array(list(packs)),
-        means=_half([voice.mean for voice in voices]),
-        curves=_half([voice.curves for voice in voices]),
-        directions=_half([voice.directions for voice in voices]),
+        means=_to_float16([voice.mean for voice in voices]),
+        curves=_to_float16([voice.curves for voice in voices]),
+        directions=_to_float16([voice.directions for voice in voices]),
     )
-    _report(packs)
+    _print_errors(packs)
 
 
-def _half(arrays: list[Floats]) -> Floats:
+def _to_float16(arrays: list[FloatArray]) -> FloatArray:
     return np.stack(arrays).astype("<f2")
 
 
-def _report(packs: dict[str, Floats]) -> None:
+def _print_errors(packs: dict[str, FloatArray]) -> None:
     """How far the asset is from the packs, beside how far the packs are from each other."""
     from voxport.engine.kokoro.stock_voices import stock_packs
 

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.speaker_encoder import SpeakerEncoder, mel_windows, prepared
+from voxport.audio.speaker_encoder import SpeakerEncoder, mel_windows, preprocess
 
 
 def main(wheel: Path, recording: Path) -> None:
     librosa: Any = import_module("librosa")
     audio, _ = librosa.load(recording, sr=SAMPLE_RATE, mono=True, duration=30)
-    at_16k = prepared(audio)
+    at_16k = preprocess(audio)
     windows = mel_windows(at_16k)
     padded = np.pad(at_16k, (0, 160 * 160))
     spectrum = librosa.feature.melspectrogram(y=padded, sr=16_000, n_fft=400, hop_length=160, n_mels=40)

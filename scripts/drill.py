@@ -32,30 +32,38 @@ STEPS: Final = (
     Step(
         "tests", "the cases marked drill, a month at both providers among them", ("-m", "pytest", "-q", "-m", "drill")
     ),
-    Step("ssrf", "no hostile URL reaches anything, in three ways each", ("benchmarks/ssrf.py",)),
+    Step("ssrf", "no hostile URL reaches anything, in three ways each", ("benchmarks/security/ssrf.py",)),
     Step(
         "media",
         "each hostile file ends as an unusable sample, twenty mutations of each",
-        ("benchmarks/hostile_media.py", "--seeds", "20"),
+        ("benchmarks/security/hostile_media.py", "--seeds", "20"),
     ),
-    Step("schema", "the API keeps its own document, in depth", ("benchmarks/schema.py", "--examples", "20")),
-    Step("faults", "each of twelve faults of the machine loses nothing and passes", ("benchmarks/faults.py",)),
-    Step("kills", "kill -9 at each commit, of one process and of all", ("benchmarks/kills.py", "--points", "1")),
-    Step("crash", "kill -9 at each step of a clone and an instant clone", ("benchmarks/crash.py",)),
+    Step(
+        "schema", "the API keeps its own document, in depth", ("benchmarks/reliability/schema.py", "--examples", "20")
+    ),
+    Step(
+        "faults", "each of twelve faults of the machine loses nothing and passes", ("benchmarks/reliability/faults.py",)
+    ),
+    Step(
+        "kills",
+        "kill -9 at each commit, of one process and of all",
+        ("benchmarks/reliability/kills.py", "--points", "1"),
+    ),
+    Step("crash", "kill -9 at each step of a clone and an instant clone", ("benchmarks/reliability/crash.py",)),
     Step(
         "duplicates",
         "a call that is sent again through kills is charged once",
-        ("benchmarks/duplicates.py", "--sends", "50", "--kills", "8"),
+        ("benchmarks/reliability/duplicates.py", "--sends", "50", "--kills", "8"),
     ),
     Step(
         "overspend",
         "calls at once spend what there is, on both databases",
-        ("benchmarks/overspend.py", "--calls", "300"),
+        ("benchmarks/reliability/overspend.py", "--calls", "300"),
     ),
     Step(
         "soak",
         "twenty minutes of mixed load without a failure",
-        ("benchmarks/soak.py", "--minutes", "20", "--rate", "4"),
+        ("benchmarks/reliability/soak.py", "--minutes", "20", "--rate", "4"),
     ),
 )
 SAMPLE: Final = (
@@ -64,12 +72,16 @@ SAMPLE: Final = (
         "the whole fit of a clone is nearer to its speaker",
         ("-m", "pytest", "-q", "-m", "drill", "-k", "clone_is_nearer", "tests/engine/test_enrolment.py"),
     ),
-    Step("kills", "kill -9 at commits of a speech", ("benchmarks/kills.py", "--service", "speech", "--most", "4")),
-    Step("faults", "kill -9 of the server under load", ("benchmarks/faults.py", "--case", "server_killed")),
+    Step(
+        "kills",
+        "kill -9 at commits of a speech",
+        ("benchmarks/reliability/kills.py", "--service", "speech", "--most", "4"),
+    ),
+    Step("faults", "kill -9 of the server under load", ("benchmarks/reliability/faults.py", "--case", "server_killed")),
     Step(
         "crash",
         "kill -9 at each step of an instant clone at ElevenLabs",
-        ("benchmarks/crash.py", "--provider", "elevenlabs", "--service", "instant"),
+        ("benchmarks/reliability/crash.py", "--provider", "elevenlabs", "--service", "instant"),
     ),
 )
 
@@ -79,19 +91,21 @@ def main() -> int:
     parser.add_argument("--sample", action="store_true", help="four steps, always the same")
     parser.add_argument("--list", action="store_true", help="say what would run")
     parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], help="these steps")
-    chosen = parser.parse_args()
-    steps = [step for step in (SAMPLE if chosen.sample else STEPS) if not chosen.only or step.name in chosen.only]
-    if chosen.list:
+    arguments = parser.parse_args()
+    steps = [
+        step for step in (SAMPLE if arguments.sample else STEPS) if not arguments.only or step.name in arguments.only
+    ]
+    if arguments.list:
         print(*(f"{step.name}: {step.proves}: python {' '.join(step.arguments)}" for step in steps), sep="\n")
         return 0
     lines, failed = [], 0
     for step in steps:
         print(f"== {step.name}: {step.proves}", flush=True)
-        began = time.monotonic()
+        started_at = time.monotonic()
         code = _run(step)
         failed += code != 0
-        told = "passed" if code == 0 else f"FAILED with exit code {code}"
-        lines.append(f"{step.name:<11}{told:<27}{time.monotonic() - began:6.0f} s  {step.proves}")
+        outcome = "passed" if code == 0 else f"FAILED with exit code {code}"
+        lines.append(f"{step.name:<11}{outcome:<27}{time.monotonic() - started_at:6.0f} s  {step.proves}")
         print(lines[-1], flush=True)
     print("", *lines, f"{len(steps) - failed} of {len(steps)} passed", sep="\n", flush=True)
     return 1 if failed else 0

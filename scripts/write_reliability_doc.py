@@ -5,14 +5,11 @@ python scripts/write_reliability_doc.py
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from benchmarks.reports import Report, read_all
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from reliability import Report, read_all  # noqa: E402  # benchmarks are no package
-
 PAGE = ROOT / "docs" / "reliability.md"
 
 _HEAD = """# Reliability, measured

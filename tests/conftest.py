@@ -12,17 +12,28 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.plan import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
-from tests.support.client import Client, open_client, settings_for
+from tests.support.client import GatewayClient, open_client, settings_for
+from tests.support.engine import engine, phonemizer, process, recording
+from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
+from tests.support.ffmpeg import ffmpeg
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.providers import Humming, ToneProvider, hum
 from voxport.fetch.client import FetchPolicy
 from voxport.gateway import Gateway, open_gateway
-from voxport.testing.live import Live, running_gateway
+from voxport.testing.running_gateway import LiveGateway, running_gateway
 
-__all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_xdist_make_scheduler"]
+__all__ = [
+    "engine",
+    "ffmpeg",
+    "phonemizer",
+    "process",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_xdist_make_scheduler",
+    "recording",
+]
 
 MakeGateway = Callable[..., Gateway]
-MakeClient = Callable[..., Client]
+MakeClient = Callable[..., GatewayClient]
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +77,7 @@ def forget_apps() -> None:
 def make_client(make_gateway: MakeGateway) -> MakeClient:
     """Makes a customer of a new gateway with these settings. The engine is not started."""
 
-    def make(credits: str = "100", **settings: Any) -> Client:
+    def make(credits: str = "100", **settings: Any) -> GatewayClient:
         return open_client(make_gateway(**settings), credits)
 
     return make
@@ -101,7 +112,7 @@ def postgres_url(postgres: Postgres) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def shared_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
     """The first customer of a gateway on Postgres that many tests share."""
     folder = tmp_path_factory.mktemp("shared-postgres")
     opened = open_gateway(settings_for(folder, database_url=postgres.new_database()))
@@ -110,10 +121,10 @@ def shared_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def both(request: pytest.FixtureRequest) -> Client:
+def both(request: pytest.FixtureRequest) -> GatewayClient:
     """A new customer of a shared gateway, once on SQLite and once on Postgres."""
-    first: Client = request.getfixturevalue("shared" if request.param == "sqlite" else "shared_postgres")
-    return first.another()
+    first: GatewayClient = request.getfixturevalue("shared" if request.param == "sqlite" else "shared_postgres")
+    return first.another_customer()
 
 
 @pytest.fixture
@@ -122,7 +133,7 @@ def gateway(make_gateway: MakeGateway) -> Gateway:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
     """The first customer of a gateway that many tests share."""
     opened = open_gateway(settings_for(tmp_path_factory.mktemp("shared")))
     yield open_client(opened)
@@ -130,30 +141,30 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.fixture
-def client(shared: Client) -> Client:
+def client(shared: GatewayClient) -> GatewayClient:
     """A new customer of the shared gateway. A test that breaks something takes `make_client`."""
-    return shared.another()
+    return shared.another_customer()
 
 
 @pytest.fixture
-def tone() -> ToneProvider:
-    return ToneProvider()
+def fake_provider() -> FakeProvider:
+    return FakeProvider()
 
 
 @pytest.fixture
-def humming(gateway: Gateway, tone: ToneProvider) -> Humming:
+def fake_env(gateway: Gateway, fake_provider: FakeProvider) -> FakeProviderEnv:
     """A gateway that hums a tone instead of speaking, and finds every sample good."""
-    return hum(gateway, tone)
+    return with_fake_provider(gateway, fake_provider)
 
 
 @pytest.fixture
-def singer(humming: Humming) -> Client:
+def customer(fake_env: FakeProviderEnv) -> GatewayClient:
     """A customer of the humming gateway."""
-    return open_client(humming.gateway)
+    return open_client(fake_env.gateway)
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
     """The whole gateway with worker and engine, started as a user does it; for slow tests. Its clones are less like the
     speaker than those of a gateway as shipped."""
     with running_gateway(tmp_path_factory.mktemp("live"), VOXPORT_FIT_STEPS="2") as running:

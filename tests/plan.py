@@ -15,7 +15,7 @@ MEMORY: Final = Path("/dev/shm")
 MIN_FREE_BYTES: Final = 6 * 1024**3
 MACHINE: Final = (
     "tests/reliability/",
-    "tests/test_memory.py",
+    "tests/test_malloc_tuning.py",
     "tests/cli/test_serve.py",
     "tests/backup/test_drill.py",
     "tests/jobs/test_takeover.py",
@@ -25,6 +25,10 @@ MACHINE: Final = (
 """What mounts, kills, soaks or measures: one after another, in one process."""
 ENGINE: Final = (
     "tests/engine/",
+    "tests/text/",
+    "tests/audio/test_loudness.py",
+    "tests/audio/test_pitch.py",
+    "tests/audio/test_speaker_encoder.py",
     "tests/watermark/",
     "src/voxport/testing/conformance/",
     "tests/providers/test_local_speech.py",
@@ -34,10 +38,10 @@ ENGINE: Final = (
     "tests/test_logs.py",
     "tests/test_recordings.py",
     "tests/test_long_speech.py",
-    "tests/media/test_live.py",
+    "tests/audio/test_streaming.py",
 )
 """What loads the engine or shares the live gateway: in the other process, so that no two fits meet."""
-RECORDINGS: Final = ("tests/media/test_sample_recordings.py", "tests/media/test_quality.py")
+RECORDINGS: Final = ("tests/samples/test_recordings.py", "tests/samples/test_quality.py")
 """What decodes and checks the same recordings, which is done once in a process."""
 LONG: Final = ("machine", "engine")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import MakeClient
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 from voxport.billing.advice import top_up_advice
 
 CLONE, TTS = "/v1/proxy/core-voice-clone", "/v1/proxy/core-tts"
@@ -13,38 +13,40 @@ DETECT = "/v1/watermark/detect"
 
 
 @pytest.mark.parametrize("path", [CLONE, DETECT])
-def test_an_upload_url_as_audio_url_is_told_to_its_owner_only(client: Client, path: str) -> None:
-    url = client.announce().json()["data"]["upload_url"]
+def test_an_upload_url_as_audio_url_is_told_to_its_owner_only(client: GatewayClient, path: str) -> None:
+    url = client.request_upload().json()["data"]["upload_url"]
     answer = client.post(path, {"audioUrl": url})
     assert (answer.status_code, error_of(answer)["code"]) == (400, "audio_url_unusable")
     assert "This is the upload_url" in error_of(answer)["message"]
     assert "public_url" in error_of(answer)["message"]
-    stranger = client.another().post(path, {"audioUrl": url})
-    assert (stranger.status_code, error_of(stranger)["code"]) == (404, "media_not_found")
-    assert "upload_url" not in error_of(stranger)["message"]
+    other_customer = client.another_customer().post(path, {"audioUrl": url})
+    assert (other_customer.status_code, error_of(other_customer)["code"]) == (404, "media_not_found")
+    assert "upload_url" not in error_of(other_customer)["message"]
 
 
-def test_an_expired_public_url_is_told_to_its_owner_only(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = client.announce().json()["data"]["public_url"]
+def test_an_expired_public_url_is_told_to_its_owner_only(
+    client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = client.request_upload().json()["data"]["public_url"]
     monkeypatch.setattr("voxport.media.signing.Grant.is_expired", True)
-    own, strangers = (one.post(CLONE, {"audioUrl": url}) for one in (client, client.another()))
+    own, strangers = (one.post(CLONE, {"audioUrl": url}) for one in (client, client.another_customer()))
     assert (own.status_code, error_of(own)["code"]) == (403, "bad_signature")
     assert "expired" in error_of(own)["message"]
     assert (strangers.status_code, error_of(strangers)["code"]) == (404, "media_not_found")
 
 
-def test_an_upload_that_was_never_put_is_told_to_its_owner_only(client: Client) -> None:
-    url = client.announce().json()["data"]["public_url"]
-    own, strangers = (one.post(CLONE, {"audioUrl": url}) for one in (client, client.another()))
+def test_an_upload_that_was_never_put_is_told_to_its_owner_only(client: GatewayClient) -> None:
+    url = client.request_upload().json()["data"]["public_url"]
+    own, strangers = (one.post(CLONE, {"audioUrl": url}) for one in (client, client.another_customer()))
     assert (own.status_code, strangers.status_code) == (404, 404)
     assert "PUT it to the upload_url" in error_of(own)["message"]
     assert error_of(strangers)["message"] == "There is no such upload of yours."
 
 
-def test_the_two_urls_of_an_upload_taken_for_each_other_are_told_apart(client: Client) -> None:
-    place = client.announce().json()["data"]
-    put = client.http.put(place["public_url"], content=b"x", headers={"Content-Type": "audio/wav"})
-    read = client.http.get(place["upload_url"])
+def test_the_two_urls_of_an_upload_taken_for_each_other_are_told_apart(client: GatewayClient) -> None:
+    slot = client.request_upload().json()["data"]
+    put = client.http.put(slot["public_url"], content=b"x", headers={"Content-Type": "audio/wav"})
+    read = client.http.get(slot["upload_url"])
     assert (put.status_code, read.status_code) == (403, 403)
     assert "upload_url" in error_of(put)["message"]
     assert "public_url" in error_of(read)["message"]
@@ -60,14 +62,16 @@ def test_the_two_urls_of_an_upload_taken_for_each_other_are_told_apart(client: C
         ("https://192.168.1.5/hook", "192.168.1.5"),
     ],
 )
-def test_a_webhook_of_a_private_host_is_told_the_setting_that_lets_it(client: Client, url: str, setting: str) -> None:
+def test_a_webhook_of_a_private_host_is_told_the_setting_that_lets_it(
+    client: GatewayClient, url: str, setting: str
+) -> None:
     answer = client.put_json("/v2/billing/alert", {"below": 1.0, "webhook_url": url})
     assert error_of(answer)["code"] == "webhook_url_unusable"
     assert f"VOXPORT_PRIVATE_HOSTS={setting} and" in error_of(answer)["message"]
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "https://example.com:9000/", "http://me@127.0.0.1/", "nonsense"])
-def test_another_bad_webhook_is_told_no_setting(client: Client, url: str) -> None:
+def test_another_bad_webhook_is_told_no_setting(client: GatewayClient, url: str) -> None:
     answer = client.put_json("/v2/billing/alert", {"below": 1.0, "webhook_url": url})
     assert error_of(answer)["code"] == "webhook_url_unusable"
     assert "VOXPORT" not in error_of(answer)["message"]
@@ -79,9 +83,9 @@ def test_the_setting_that_is_told_lets_the_webhook_through(make_client: MakeClie
         assert client.put_json("/v2/billing/alert", {"below": 1.0, "webhook_url": url}).status_code == 200
 
 
-def test_who_has_no_credits_is_told_what_to_do(client: Client, make_client: MakeClient) -> None:
+def test_who_has_no_credits_is_told_what_to_do(client: GatewayClient, make_client: MakeClient) -> None:
     clone = {"audioUrl": "https://example.com/a.wav", "provider": "local"}
-    poor = client.another(credits="0")
+    poor = client.another_customer(credits="0")
     answer = poor.post(CLONE, clone)
     assert (answer.status_code, error_of(answer)["code"]) == (402, "insufficient_credits")
     assert error_of(answer)["message"].endswith("Ask the operator of this gateway for more.")
@@ -105,7 +109,9 @@ def test_the_command_is_named_where_only_this_machine_calls(address: str, is_own
 
 
 @pytest.mark.parametrize(("provider", "setting"), [("elevenlabs", "ELEVENLABS"), ("minimax", "MINIMAX")])
-def test_a_voice_of_a_provider_without_a_key_is_told_the_key(client: Client, provider: str, setting: str) -> None:
+def test_a_voice_of_a_provider_without_a_key_is_told_the_key(
+    client: GatewayClient, provider: str, setting: str
+) -> None:
     answer = client.post(TTS, {"text": "Hello.", "voice_id": "21m00Tcm4TlvDq8ikWAM", "provider": provider})
     assert (answer.status_code, error_of(answer)["code"]) == (404, "voice_not_found")
     assert f"VOXPORT_{setting}_API_KEY" in error_of(answer)["message"]

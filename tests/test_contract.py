@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 from tests.support.contract import contract
-from tests.support.providers import Humming
-from voxport.billing.advice import ASK
+from tests.support.fake_provider import FakeProviderEnv
+from voxport.billing.advice import ASK_OPERATOR
 from voxport.errors import SampleUnusable
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 
 CLONE = "/v1/proxy/core-voice-clone"
 INSTANT = "/v1/proxy/core-instant-clone-tts"
@@ -62,8 +62,8 @@ def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return any(one.get(key) == other.get(key) for key in ("kind", "provider", "type") if key in one)
 
 
-def work(humming: Humming, job_id: str) -> None:
-    runner = Runner(humming.gateway.jobs, humming.gateway.handlers)
+def work(fake_env: FakeProviderEnv, job_id: str) -> None:
+    runner = JobRunner(fake_env.gateway.jobs, fake_env.gateway.handlers)
     service = runner.begin(job_id)
     assert service is not None
     results: dict[str, dict[str, Any]] = {}
@@ -74,7 +74,7 @@ def work(humming: Humming, job_id: str) -> None:
         results[name] = result
 
 
-def request_of(name: str, client: Client, **changes: Any) -> dict[str, Any]:
+def request_of(name: str, client: GatewayClient, **changes: Any) -> dict[str, Any]:
     """A request of the contract, with what must exist on this machine put in."""
     body: dict[str, Any] = contract(name)
     if "audioUrl" in body:
@@ -82,14 +82,14 @@ def request_of(name: str, client: Client, **changes: Any) -> dict[str, Any]:
     return {**body, "provider": "local", **changes} if "provider" in body else body
 
 
-def test_upload_media(client: Client) -> None:
+def test_upload_media(client: GatewayClient) -> None:
     body = client.post("/v1/proxy/upload-media", request_of("upload-media.request.json", client)).json()
     same_shape(body, contract("upload-media.response.json"), "upload-media.response")
     assert body["data"]["expires_in"] == 86_400
 
 
-def test_core_voice_clone(singer: Client) -> None:
-    answer = singer.post(CLONE, request_of("core-voice-clone.request.json", singer))
+def test_core_voice_clone(customer: GatewayClient) -> None:
+    answer = customer.post(CLONE, request_of("core-voice-clone.request.json", customer))
     assert answer.status_code == 202
     body, example = answer.json(), contract("core-voice-clone.response.202.json")
     same_shape(body, example, "core-voice-clone.response.202")
@@ -98,10 +98,10 @@ def test_core_voice_clone(singer: Client) -> None:
     assert (body["job"]["status"], body["job"]["service"]) == (example["job"]["status"], example["job"]["service"])
 
 
-def test_a_completed_job(singer: Client, humming: Humming) -> None:
-    job_id = singer.post(CLONE, request_of("core-voice-clone.request.json", singer)).json()["job"]["id"]
-    work(humming, job_id)
-    body, example = singer.get(f"/v2/jobs/{job_id}").json(), contract("jobs.response.completed.json")
+def test_a_completed_job(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    job_id = customer.post(CLONE, request_of("core-voice-clone.request.json", customer)).json()["job"]["id"]
+    work(fake_env, job_id)
+    body, example = customer.get(f"/v2/jobs/{job_id}").json(), contract("jobs.response.completed.json")
     same_shape(body, example, "jobs.response.completed")
     assert body["status"] == example["status"]
     assert (body["units_consumed"], body["token_cost"]) == (example["units_consumed"], example["token_cost"])
@@ -109,11 +109,11 @@ def test_a_completed_job(singer: Client, humming: Humming) -> None:
     assert body["result_data"]["message"] == example["result_data"]["message"].replace("elevenlabs", "local")
 
 
-def test_the_quality_of_a_completed_clone(singer: Client, humming: Humming) -> None:
+def test_the_quality_of_a_completed_clone(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
     """SPEC.md section 5 names `quality` and leaves its fields to the gateway: these are ours, by name and type."""
-    job_id = singer.post(CLONE, request_of("core-voice-clone.request.json", singer)).json()["job"]["id"]
-    work(humming, job_id)
-    found = singer.get(f"/v2/jobs/{job_id}").json()["result_data"]["quality"]
+    job_id = customer.post(CLONE, request_of("core-voice-clone.request.json", customer)).json()["job"]["id"]
+    work(fake_env, job_id)
+    found = customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["quality"]
     assert {name: kind(value) for name, value in found.items()} == {
         "speech_seconds": "number",
         "snr_db": "number",
@@ -131,19 +131,19 @@ def test_the_quality_of_a_completed_clone(singer: Client, humming: Humming) -> N
     assert all(kind(sentence) == "string" for sentence in found["advice"])
 
 
-def test_a_failed_job(singer: Client, humming: Humming) -> None:
-    humming.samples.failure = SampleUnusable("Too short. Record more.", details={"speech_seconds": 0.4})
-    job_id = singer.post(CLONE, request_of("core-voice-clone.request.json", singer)).json()["job"]["id"]
-    work(humming, job_id)
-    body, example = singer.get(f"/v2/jobs/{job_id}").json(), contract("jobs.response.failed.json")
+def test_a_failed_job(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    fake_env.samples.failure = SampleUnusable("Too short. Record more.", details={"speech_seconds": 0.4})
+    job_id = customer.post(CLONE, request_of("core-voice-clone.request.json", customer)).json()["job"]["id"]
+    work(fake_env, job_id)
+    body, example = customer.get(f"/v2/jobs/{job_id}").json(), contract("jobs.response.failed.json")
     same_shape(body, example, "jobs.response.failed")
     assert (body["status"], body["stage"]) == (example["status"], example["stage"])
     assert body["error"]["code"] == example["error"]["code"]
 
 
-def test_core_instant_clone_tts(singer: Client) -> None:
-    body = request_of("core-instant-clone-tts.request.json", singer)
-    answer = singer.post(INSTANT, body)
+def test_core_instant_clone_tts(customer: GatewayClient) -> None:
+    body = request_of("core-instant-clone-tts.request.json", customer)
+    answer = customer.post(INSTANT, body)
     assert answer.status_code == 200
     example: dict[str, str] = contract("core-instant-clone-tts.response.headers.json")
     for name, value in example.items():
@@ -153,16 +153,16 @@ def test_core_instant_clone_tts(singer: Client) -> None:
     assert answer.headers["X-Gateway-Credit-Balance"] == "98.000000"
 
 
-def test_core_tts(singer: Client) -> None:
-    body = request_of("core-tts.request.json", singer, voice_id="hum", folder_id="fold_123")
-    answer = singer.post(TTS, body)
+def test_core_tts(customer: GatewayClient) -> None:
+    body = request_of("core-tts.request.json", customer, voice_id="hum", folder_id="fold_123")
+    answer = customer.post(TTS, body)
     assert answer.status_code == 200
     same_shape(answer.json(), contract("core-tts.response.json"), "core-tts.response")
 
 
-def test_core_tts_voices(singer: Client, humming: Humming) -> None:
-    work(humming, singer.post(CLONE, request_of("core-voice-clone.request.json", singer)).json()["job"]["id"])
-    body, example = singer.get("/v1/proxy/core-tts-voices").json(), contract("core-tts-voices.response.json")
+def test_core_tts_voices(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    work(fake_env, customer.post(CLONE, request_of("core-voice-clone.request.json", customer)).json()["job"]["id"])
+    body, example = customer.get("/v1/proxy/core-tts-voices").json(), contract("core-tts-voices.response.json")
     assert any(voice["cloned"] for voice in body["data"]["voices"])
     same_shape(body, example, "core-tts-voices.response")
     assert [one["provider"] for one in body["data"]["providers"]] == [
@@ -170,7 +170,7 @@ def test_core_tts_voices(singer: Client, humming: Humming) -> None:
     ]
 
 
-def test_billing_balance(client: Client) -> None:
+def test_billing_balance(client: GatewayClient) -> None:
     with client.gateway.database.transaction() as tx:
         client.gateway.billing.hold(
             tx, profile_id=client.profile_id, service="core-voice-clone", amount=5_000_000, request_id="req_x"
@@ -181,9 +181,9 @@ def test_billing_balance(client: Client) -> None:
     assert body["data"]["currency"] == example["data"]["currency"]
 
 
-def test_billing_ledger(singer: Client, humming: Humming) -> None:
-    work(humming, singer.post(CLONE, request_of("core-voice-clone.request.json", singer)).json()["job"]["id"])
-    body, example = singer.get("/v2/billing/ledger").json(), contract("billing-ledger.response.json")
+def test_billing_ledger(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    work(fake_env, customer.post(CLONE, request_of("core-voice-clone.request.json", customer)).json()["job"]["id"])
+    body, example = customer.get("/v2/billing/ledger").json(), contract("billing-ledger.response.json")
     same_shape(body, example, "billing-ledger.response")
     for ours, theirs in zip(body["data"], example["data"], strict=True):
         assert [key for key, value in ours.items() if value is None] == [k for k, v in theirs.items() if v is None]
@@ -192,8 +192,8 @@ def test_billing_ledger(singer: Client, humming: Humming) -> None:
 
 
 @pytest.mark.parametrize("name", ["error.402.json", "error.422.audio_url.json"])
-def test_errors(client: Client, name: str) -> None:
-    poor = client.another(credits="1.25")
+def test_errors(client: GatewayClient, name: str) -> None:
+    poor = client.another_customer(credits="1.25")
     if "402" in name:
         answer = poor.post(CLONE, request_of("core-voice-clone.request.json", poor))
     else:
@@ -204,7 +204,7 @@ def test_errors(client: Client, name: str) -> None:
     assert set(body) == set(example)
     same_shape(body["error"], example["error"], "error")
     # Behind the contract's sentence a 402 says what to do.
-    advice = f" {ASK}" if "402" in name else ""
+    advice = f" {ASK_OPERATOR}" if "402" in name else ""
     assert body["error"]["message"] == example["error"]["message"] + advice
     for ours, theirs in zip(body.get("detail", []), example.get("detail", []), strict=True):
         assert set(ours) == set(theirs)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.speaker import short_speaker
 from voxport.client import Client, Json
-from voxport.testing.live import Live, running_gateway
+from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def test_a_clone_whose_gateway_is_stopped_and_then_killed_is_finished_at_the_nex
 
     with running_gateway(tmp_path, ready=False, VOXPORT_FIT_STEPS="1") as gateway, Client(gateway.url, key) as client:
         assert gateway.key == "", "a key is printed at the first start only"
-        job = client.wait(job_id)
+        job = client.wait_for_job(job_id)
         assert (job["status"], job["token_cost"]) == ("completed", 5.0)
         assert client.balance() == {"balance": 95.0, "credits": 95.0, "held": 0.0, "currency": "token"}
         assert len(_clones(client)) == 1
@@ -60,7 +60,7 @@ def _clones(client: Client) -> list[Json]:
     return voices
 
 
-def _wait_for_stage(gateway: Live, client: Client, job_id: str, stage: str) -> int:
+def _wait_for_stage(gateway: LiveGateway, client: Client, job_id: str, stage: str) -> int:
     """The worker's process id, as soon as the job is in that stage."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -73,7 +73,7 @@ def _wait_for_stage(gateway: Live, client: Client, job_id: str, stage: str) -> i
     raise AssertionError(f"the job did not come to {stage}")
 
 
-def _workers(gateway: Live) -> list[int]:
+def _workers(gateway: LiveGateway) -> list[int]:
     return [pid for pid in _children(gateway.process.pid) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 

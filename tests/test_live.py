@@ -20,7 +20,7 @@ import pytest
 from tests.support.contract import contract
 from tests.support.server import run_cli, wait_until
 from tests.test_contract import same_shape
-from voxport.testing.live import Live, running_gateway
+from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ DONE = ("completed", "failed", "cancelled")
 
 
 @pytest.fixture(scope="module")
-def http(live: Live) -> httpx2.Client:
+def http(live: LiveGateway) -> httpx2.Client:
     return live.client()
 
 
@@ -47,15 +47,15 @@ def data_of(answer: httpx2.Response, status: int = 200) -> dict[str, Any]:
 
 
 def upload(http: httpx2.Client, data: bytes, content_type: str = "audio/wav", filename: str = "me.wav") -> str:
-    place = data_of(
+    slot = data_of(
         http.post(
             "/v1/proxy/upload-media",
             json={"media_type": content_type.split("/")[0], "filename": filename, "content_type": content_type},
         )
     )["data"]
-    put = httpx2.put(place["upload_url"], content=data, headers={"Content-Type": content_type}, timeout=60)
+    put = httpx2.put(slot["upload_url"], content=data, headers={"Content-Type": content_type}, timeout=60)
     assert put.status_code == 200, put.text
-    url: str = place["public_url"]
+    url: str = slot["public_url"]
     return url
 
 
@@ -111,7 +111,7 @@ def test_the_audio_is_as_long_as_the_bill_says(http: httpx2.Client) -> None:
     assert answer["usage"]["units"] == pytest.approx(seconds, abs=0.0501)
 
 
-def test_long_texts_let_short_calls_pass(http: httpx2.Client, live: Live) -> None:
+def test_long_texts_let_short_calls_pass(http: httpx2.Client, live: LiveGateway) -> None:
     def long() -> None:
         with live.client() as other:
             data_of(other.post(TTS, json={"text": STORY, "voice_id": "af_heart"}))
@@ -199,7 +199,7 @@ def reached(http: httpx2.Client, job_id: str, stage: str, progress: float = 0.0)
 
 @pytest.mark.parametrize("stage", ["waiting", "cloning"])
 def test_a_job_is_cancelled_while_it_waits_or_works_and_costs_nothing(
-    http: httpx2.Client, recording: bytes, live: Live, stage: str
+    http: httpx2.Client, recording: bytes, live: LiveGateway, stage: str
 ) -> None:
     for _ in range(5):
         before = data_of(http.get("/v2/billing/balance"))["data"]
@@ -223,7 +223,7 @@ def test_a_job_is_cancelled_while_it_waits_or_works_and_costs_nothing(
 
 
 def test_after_all_of_it_the_books_are_right_and_the_logs_hold_no_secret(
-    live: Live, http: httpx2.Client, cloned: dict[str, Any]
+    live: LiveGateway, http: httpx2.Client, cloned: dict[str, Any]
 ) -> None:
     """Last in this file, so that the log has seen everything."""
     http.get("/v2/billing/balance", headers={"Authorization": f"Bearer {live.key}x"})
@@ -244,7 +244,7 @@ def test_after_all_of_it_the_books_are_right_and_the_logs_hold_no_secret(
             assert {"time", "level", "logger", "message"} <= set(json.loads(line)), line
 
 
-def worker_of(live: Live) -> int | None:
+def worker_of(live: LiveGateway) -> int | None:
     """The process id of the worker beside this gateway."""
     listed = subprocess.run(
         ["ps", "--ppid", str(live.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False

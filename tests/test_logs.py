@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.server import talk, wait_until
-from voxport.logs import JsonFormatter, scrub
-from voxport.testing.live import running_gateway
+from tests.support.server import send_raw, wait_until
+from voxport.logs import JsonFormatter, redact
+from voxport.testing.running_gateway import running_gateway
 
 SECRET = "c0ffee0badc0de"
 LINES = [
@@ -45,12 +45,12 @@ PLAIN = [
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_secret_is_taken_out_of_a_line(line: str) -> None:
-    assert SECRET not in scrub(line)
+    assert SECRET not in redact(line)
 
 
 @pytest.mark.parametrize("line", PLAIN)
 def test_what_is_no_secret_stays(line: str) -> None:
-    assert scrub(line) == line
+    assert redact(line) == line
 
 
 @pytest.mark.parametrize("piece", ["a+", "a+a", "http://", "https%3A%2F%2F", "a://b:", "bearer ", "token=", "%25"])
@@ -58,7 +58,7 @@ def test_the_longest_path_that_a_stranger_may_send_is_scrubbed_in_no_time(piece:
     path = "/" + piece * (8_000 // len(piece))
     began = time.process_time()
     for _ in range(10):
-        scrub(path)
+        redact(path)
     assert time.process_time() - began < 1, "every call is logged, in the thread that serves all of them"
 
 
@@ -93,33 +93,33 @@ def test_a_whole_flow_with_errors_leaves_no_secret_in_the_log(tmp_path: Path) ->
     }
     with running_gateway(tmp_path, "--no-worker", ready=False, **settings) as running, running.client() as client:
         announced = {"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
-        place = client.post("/v1/proxy/upload-media", json=announced).json()["data"]
-        signature = place["upload_url"].rpartition("signature=")[2]
-        reading = place["public_url"].rpartition("signature=")[2]
-        assert httpx2.put(place["upload_url"], content=b"x", headers={"Content-Type": "audio/mpeg"}).status_code == 415
-        assert httpx2.put(place["upload_url"] + "0", content=b"x").status_code == 403
-        upload = httpx2.put(place["upload_url"], content=b"no audio", headers={"Content-Type": "audio/wav"})
+        slot = client.post("/v1/proxy/upload-media", json=announced).json()["data"]
+        signature = slot["upload_url"].rpartition("signature=")[2]
+        reading = slot["public_url"].rpartition("signature=")[2]
+        assert httpx2.put(slot["upload_url"], content=b"x", headers={"Content-Type": "audio/mpeg"}).status_code == 415
+        assert httpx2.put(slot["upload_url"] + "0", content=b"x").status_code == 403
+        upload = httpx2.put(slot["upload_url"], content=b"no audio", headers={"Content-Type": "audio/wav"})
         assert upload.status_code == 200
-        instant = {"audioUrl": place["public_url"], "text": "Hello.", "provider": "local"}
+        instant = {"audioUrl": slot["public_url"], "text": "Hello.", "provider": "local"}
         assert client.post("/v1/proxy/core-instant-clone-tts", json=instant).status_code == 400
-        clone = {"audioUrl": place["public_url"], "provider": "elevenlabs"}
+        clone = {"audioUrl": slot["public_url"], "provider": "elevenlabs"}
         assert client.post("/v1/proxy/core-voice-clone", json=clone).status_code == 503
         spoken = {"text": "Hello.", "voice_id": "21m00Tcm4TlvDq8ikWAM", "provider": "elevenlabs"}
         assert client.post("/v1/proxy/core-tts", json=spoken).status_code >= 400
         signing = [client.get("/v2/webhooks/secret").json()["data"]["secret"]]
         signing.append(client.post("/v2/webhooks/secret/rotate").json()["data"]["secret"])
-        told = f"https://hooks.example.com/in?token={SECRET}"
+        hook_url = f"https://hooks.example.com/in?token={SECRET}"
         job = client.post(
-            "/v1/proxy/core-voice-clone", json={**clone, "provider": "local", "webhook_url": told}
+            "/v1/proxy/core-voice-clone", json={**clone, "provider": "local", "webhook_url": hook_url}
         ).json()["job"]
         assert client.post(f"/v2/jobs/{job['id']}/cancel").status_code == 200
-        assert client.put("/v2/billing/alert", json={"below": 1, "webhook_url": told}).status_code == 200
+        assert client.put("/v2/billing/alert", json={"below": 1, "webhook_url": hook_url}).status_code == 200
         refused = client.put("/v2/billing/alert", json={"below": 1, "webhook_url": f"http://10.0.0.1/?token={SECRET}"})
         assert refused.status_code == 400
         guessed = httpx2.get(f"{running.url}/v2/jobs", headers={"Authorization": f"Bearer vxp_{SECRET}"})
         assert guessed.status_code == 401
         raw = f"GET /v2/jobs?signature={SECRET} HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer {SECRET}\r\n\r\n"
-        assert talk(int(running.url.rpartition(":")[2]), raw.encode()).startswith(b"HTTP/1.1 400")
+        assert send_raw(int(running.url.rpartition(":")[2]), raw.encode()).startswith(b"HTTP/1.1 400")
         while client.get("/v2/jobs").status_code == 200:  # until the rate limit says no
             pass
         log = running.stderr.read_text

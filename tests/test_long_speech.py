@@ -21,7 +21,7 @@ from tests.support.server import run_cli, wait_until
 from tests.test_live import TTS, data_of, finished, worker_of
 from voxport.client import Client
 from voxport.providers.base import SAMPLE_RATE
-from voxport.testing.live import Live, running_gateway
+from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "fo
 LATER = {"Prefer": "respond-async"}
 
 
-def parts(live: Live, job_id: str) -> dict[str, tuple[int, int]]:
+def parts(live: LiveGateway, job_id: str) -> dict[str, tuple[int, int]]:
     """The parts that are kept, each with its inode and the time when it was written."""
     folder = live.data_dir / "files" / "jobs" / job_id
     found = {}
@@ -42,7 +42,7 @@ def parts(live: Live, job_id: str) -> dict[str, tuple[int, int]]:
     return found
 
 
-def kill_the_worker(live: Live) -> None:
+def kill_the_worker(live: LiveGateway) -> None:
     wait_until(lambda: worker_of(live) is not None, seconds=60, what="a worker")
     os.kill(worker_of(live) or 0, signal.SIGKILL)
 
@@ -81,7 +81,7 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
     assert level.true_peak < -1
 
 
-def killed_in_its_middle(live: Live, http: httpx2.Client, job_id: str) -> bool:
+def killed_in_its_middle(live: LiveGateway, http: httpx2.Client, job_id: str) -> bool:
     """Kills the worker after two parts of the job, and looks on until there is another one, and the two are as they
     were. False where the job was quicker than this test, which a busy machine may stop at any line."""
 
@@ -100,7 +100,7 @@ def killed_in_its_middle(live: Live, http: httpx2.Client, job_id: str) -> bool:
     return True
 
 
-def test_clones_and_short_calls_pass_a_long_job(live: Live, tmp_path: Path) -> None:
+def test_clones_and_short_calls_pass_a_long_job(live: LiveGateway, tmp_path: Path) -> None:
     silence = tmp_path / "silence.wav"
     with wave.open(str(silence), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
@@ -119,7 +119,7 @@ def test_clones_and_short_calls_pass_a_long_job(live: Live, tmp_path: Path) -> N
         wait_until(lambda: not parts(live, job_id), seconds=60, what="the end of the cancelled job's parts")
 
 
-def test_a_stream_is_real_speech_and_is_charged_for_its_length(live: Live) -> None:
+def test_a_stream_is_real_speech_and_is_charged_for_its_length(live: LiveGateway) -> None:
     body = {"text": SENTENCE.format("one"), "voice_id": "bf_emma", "stream": True, "output_format": "wav"}
     with live.client() as http:
         answer = http.post(TTS, json=body)

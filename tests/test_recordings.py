@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from voxport.client import CallFailed, Client
-from voxport.testing.live import Live
+from voxport.testing.running_gateway import LiveGateway
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ those of phones are good, is in `media/test_sample_recordings.py`; how the gatew
 
 
 @pytest.fixture
-def client(live: Live) -> Iterator[Client]:
+def client(live: LiveGateway) -> Iterator[Client]:
     if not SPEECH.is_dir():
         pytest.skip("the folder of recordings is not here; set VOXPORT_SPEECH_DIR")
     with Client(live.url, live.key) as client:
@@ -65,7 +65,7 @@ def test_a_recording_that_cannot_make_a_voice_is_refused_at_once_and_costs_nothi
     audio_url = client.upload(SPEECH / path)
     before = client.balance()
     with pytest.raises(CallFailed) as refusal:
-        client.instant(audio_url, TEXT)
+        client.instant_clone(audio_url, TEXT)
     assert refusal.value.status == 400
     error = refusal.value.body["error"]
     assert error["code"] == "sample_unusable"
@@ -77,7 +77,7 @@ def test_a_recording_that_cannot_make_a_voice_is_refused_at_once_and_costs_nothi
 def test_the_job_of_such_a_recording_fails_with_the_same_reason(client: Client) -> None:
     audio_url = client.upload(SPEECH / "negatives/silence_10s.wav")
     before = client.balance()
-    job = client.wait(client.clone(audio_url))
+    job = client.wait_for_job(client.clone(audio_url))
     assert job["status"] == "failed"
     assert job["error"]["code"] == "sample_unusable"
     assert (job["token_cost"], job["result_data"]) == (0.0, None)
@@ -88,7 +88,7 @@ def test_the_job_of_such_a_recording_fails_with_the_same_reason(client: Client) 
     "path", [pytest.param(path, marks=() if path in HERE else pytest.mark.drill) for path in WARNED]
 )
 def test_a_poor_recording_is_used_and_warned_of(client: Client, path: str) -> None:
-    response = client.instant(client.upload(SPEECH / path), TEXT)
+    response = client.instant_clone(client.upload(SPEECH / path), TEXT)
     assert WARNED[path] in response.headers["X-Voxport-Warnings"].lower()
 
 
@@ -101,6 +101,6 @@ def test_a_poor_recording_is_used_and_warned_of(client: Client, path: str) -> No
     ],
 )
 def test_sound_comes_from_videos_and_from_what_phones_record(client: Client, path: str) -> None:
-    response = client.instant(client.upload(SPEECH / path), TEXT)
+    response = client.instant_clone(client.upload(SPEECH / path), TEXT)
     assert response.content[:4] == b"RIFF"
     assert "X-Voxport-Warnings" not in response.headers

@@ -17,8 +17,8 @@ from tests.support.server import wait_until
 from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.cli.synthetic import write_speaker
 from voxport.client import Client
-from voxport.testing.live import running_gateway
 from voxport.testing.network_trace import Destination, destinations, tracer, why_not_traceable
+from voxport.testing.running_gateway import running_gateway
 
 IDLE_SECONDS = 5
 TELEMETRY = b"events.data.microsoft.com"
@@ -82,9 +82,9 @@ def test_a_gateway_looks_nothing_up_and_connects_to_nobody(tmp_path: Path) -> No
                 fitting.set()
                 client.call("POST", f"/v2/jobs/{job_id}/cancel")
 
-        client.wait(job_id, watch)
+        client.wait_for_job(job_id, watch)
         assert fitting.is_set()
-        assert client.instant(audio_url, "Nobody hears this.").content[:4] == b"RIFF"
+        assert client.instant_clone(audio_url, "Nobody hears this.").content[:4] == b"RIFF"
         assert client.speak("Nor this.", "af_heart")["data"]["duration_seconds"] > 0
         time.sleep(IDLE_SECONDS)  # what speaks when nothing happens does so of itself: nothing else can be waited for
     written = output.read_text()

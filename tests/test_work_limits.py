@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import MakeClient, MakeGateway
-from tests.support.client import Client, error_of, open_client
-from tests.support.providers import hum
+from tests.support.client import GatewayClient, error_of, open_client
+from tests.support.fake_provider import with_fake_provider
 from voxport.billing.models import Hold
 from voxport.clock import now
 from voxport.settings import Settings
@@ -27,20 +27,22 @@ LONG = {"text": "Hello.", "voice_id": "hum", "provider": "local"}
 LATER = {"Prefer": "respond-async"}
 
 
-def at_once(times: int, call: Callable[[], httpx2.Response]) -> list[int]:
+def run_concurrently(times: int, call: Callable[[], httpx2.Response]) -> list[int]:
     """The statuses of so many calls at once, sorted."""
     with ThreadPoolExecutor(times) as pool:
         return sorted(answer.status_code for answer in pool.map(lambda _: call(), range(times)))
 
 
 @pytest.fixture
-def made(make_gateway: MakeGateway, database_url: str) -> Callable[..., Client]:
+def open_customer(make_gateway: MakeGateway, database_url: str) -> Callable[..., GatewayClient]:
     """Customers of a humming gateway with these settings, on each database."""
-    return lambda **settings: open_client(hum(make_gateway(database_url=database_url, **settings)).gateway, "1000")
+    return lambda **settings: open_client(
+        with_fake_provider(make_gateway(database_url=database_url, **settings)).gateway, "1000"
+    )
 
 
-def test_clones_of_every_kind_count_together(made: Callable[..., Client]) -> None:
-    client = made(clones_per_hour=3)
+def test_clones_of_every_kind_count_together(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(clones_per_hour=3)
     url = client.upload()["public_url"]
     assert client.post(CLONE, {**AUDIO, "audioUrl": url}).status_code == 202
     for _ in range(2):
@@ -55,7 +57,7 @@ def test_clones_of_every_kind_count_together(made: Callable[..., Client]) -> Non
         assert 3_500 < int(answer.headers["Retry-After"]) <= 3_600
     assert client.balance()["held"] == 5  # of the one job
     assert client.post(TTS, LONG).status_code == 200
-    assert client.another().post(CLONE, AUDIO).status_code == 202
+    assert client.another_customer().post(CLONE, AUDIO).status_code == 202
 
 
 def test_as_shipped_60_voices_are_made_in_an_hour_and_500_in_a_day(make_gateway: MakeGateway) -> None:
@@ -79,18 +81,20 @@ def test_a_limit_of_0_is_none(make_gateway: MakeGateway) -> None:
         make_gateway(clones_per_hour=0, clones_per_day=0, max_open_jobs=0, max_stored_bytes=0), "10000"
     )
     assert {client.post(CLONE, AUDIO).status_code for _ in range(70)} == {202}
-    assert client.announce(size_bytes=200 << 20).status_code == 200
+    assert client.request_upload(size_bytes=200 << 20).status_code == 200
 
 
-def test_a_replay_counts_once(made: Callable[..., Client]) -> None:
-    client = made(clones_per_hour=1)
+def test_a_replay_counts_once(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(clones_per_hour=1)
     answers = [client.post(CLONE, AUDIO, headers={"Idempotency-Key": "one"}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202] * 3
     assert client.post(CLONE, AUDIO, headers={"Idempotency-Key": "two"}).status_code == 429
 
 
-def test_a_refused_call_may_be_sent_again_with_its_key_when_there_is_room(made: Callable[..., Client]) -> None:
-    client = made(max_open_jobs=1)
+def test_a_refused_call_may_be_sent_again_with_its_key_when_there_is_room(
+    open_customer: Callable[..., GatewayClient],
+) -> None:
+    client = open_customer(max_open_jobs=1)
     first = client.post(CLONE, AUDIO).json()["job"]["id"]
     again = {"Idempotency-Key": "one"}
     assert client.post(CLONE, AUDIO, headers=again).status_code == 429
@@ -98,15 +102,15 @@ def test_a_refused_call_may_be_sent_again_with_its_key_when_there_is_room(made: 
     assert client.post(CLONE, AUDIO, headers=again).status_code == 202
 
 
-def test_a_cancelled_clone_counts(made: Callable[..., Client]) -> None:
-    client = made(clones_per_hour=1)
+def test_a_cancelled_clone_counts(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(clones_per_hour=1)
     job_id = client.post(CLONE, AUDIO).json()["job"]["id"]
     assert client.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
     assert client.post(CLONE, AUDIO).status_code == 429
 
 
-def test_the_window_moves_on(made: Callable[..., Client]) -> None:
-    client = made(clones_per_hour=2, clones_per_day=3)
+def test_the_window_moves_on(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(clones_per_hour=2, clones_per_day=3)
 
     def age(by: timedelta) -> None:
         with client.gateway.database.transaction() as tx:
@@ -125,15 +129,15 @@ def test_the_window_moves_on(made: Callable[..., Client]) -> None:
     assert client.post(CLONE, AUDIO).status_code == 202
 
 
-def test_no_more_clones_than_may_be_however_many_come_at_once(made: Callable[..., Client]) -> None:
-    client = made(clones_per_hour=5)
-    assert at_once(24, lambda: client.post(CLONE, AUDIO)) == [202] * 5 + [429] * 19
+def test_no_more_clones_than_may_be_however_many_come_at_once(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(clones_per_hour=5)
+    assert run_concurrently(24, lambda: client.post(CLONE, AUDIO)) == [202] * 5 + [429] * 19
     assert client.balance()["held"] == 25
 
 
-def test_no_more_open_jobs_than_may_be_however_many_come_at_once(made: Callable[..., Client]) -> None:
-    client = made(max_open_jobs=5)
-    assert at_once(24, lambda: client.post(TTS, LONG, headers=LATER)) == [202] * 5 + [429] * 19
+def test_no_more_open_jobs_than_may_be_however_many_come_at_once(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_open_jobs=5)
+    assert run_concurrently(24, lambda: client.post(TTS, LONG, headers=LATER)) == [202] * 5 + [429] * 19
     answer = client.post(CLONE, AUDIO)
     error = error_of(answer)
     assert (answer.status_code, error["code"], error["details"]["limit"]) == (429, "too_many_open_jobs", 5)
@@ -143,7 +147,7 @@ def test_no_more_open_jobs_than_may_be_however_many_come_at_once(made: Callable[
     assert client.post(f"/v2/jobs/{first}/cancel").status_code == 200
     assert client.post(TTS, LONG, headers=LATER).status_code == 202
     assert client.balance()["held"] == held
-    assert client.another().post(CLONE, AUDIO).status_code == 202
+    assert client.another_customer().post(CLONE, AUDIO).status_code == 202
 
 
 def full(answer: httpx2.Response) -> dict[str, Any]:
@@ -154,20 +158,20 @@ def full(answer: httpx2.Response) -> dict[str, Any]:
     return details
 
 
-def test_an_announced_upload_has_its_room_from_the_beginning(made: Callable[..., Client]) -> None:
-    client = made(max_stored_bytes=1_000)
-    place = client.place(size_bytes=600)
-    details = full(client.announce(size_bytes=401))
+def test_an_announced_upload_has_its_room_from_the_beginning(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_stored_bytes=1_000)
+    slot = client.upload_slot(size_bytes=600)
+    details = full(client.request_upload(size_bytes=401))
     assert details == {"stored_bytes": 600, "max_bytes": 1_000, "needed_bytes": 401}
-    client.place(size_bytes=400)
-    assert client.put(place["upload_url"], b"x" * 600).status_code == 200
-    full(client.announce(size_bytes=1))
-    assert client.another().announce(size_bytes=1_000).status_code == 200
+    client.upload_slot(size_bytes=400)
+    assert client.put(slot["upload_url"], b"x" * 600).status_code == 200
+    full(client.request_upload(size_bytes=1))
+    assert client.another_customer().request_upload(size_bytes=1_000).status_code == 200
 
 
-def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(made: Callable[..., Client]) -> None:
-    client = made(max_stored_bytes=1_000)
-    first, second = client.place(), client.place()
+def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_stored_bytes=1_000)
+    first, second = client.upload_slot(), client.upload_slot()
     full(client.put(first["upload_url"], b"x" * 1_001))
     full(client.put(first["upload_url"], iter([b"x" * 10])))  # of no announced length: it may be the most there is
     assert client.put(first["upload_url"], b"x" * 700).status_code == 200
@@ -175,46 +179,46 @@ def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(made: Callabl
     assert client.put(second["upload_url"], b"x" * 300).status_code == 200
 
 
-def test_a_refused_or_broken_upload_leaves_its_room(made: Callable[..., Client]) -> None:
-    client = made(max_stored_bytes=1_000)
-    first = client.place(size_bytes=800)
+def test_a_refused_or_broken_upload_leaves_its_room(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_stored_bytes=1_000)
+    first = client.upload_slot(size_bytes=800)
     assert client.put(first["upload_url"], b"x" * 799).status_code == 422
     assert client.put(first["upload_url"], iter([b"x" * 801])).status_code == 413
-    assert client.place(size_bytes=200)
-    full(client.announce(size_bytes=1))
+    assert client.upload_slot(size_bytes=200)
+    full(client.request_upload(size_bytes=1))
 
 
-def test_no_more_bytes_than_may_be_however_many_come_at_once(made: Callable[..., Client]) -> None:
-    client = made(max_stored_bytes=1_000)
-    assert at_once(16, lambda: client.announce(size_bytes=200)) == [200] * 5 + [403] * 11
-    other = client.another()
-    places = [other.place() for _ in range(16)]
-    urls = iter([place["upload_url"] for place in places])
-    assert at_once(16, lambda: other.put(next(urls), b"x" * 200)) == [200] * 5 + [403] * 11
+def test_no_more_bytes_than_may_be_however_many_come_at_once(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_stored_bytes=1_000)
+    assert run_concurrently(16, lambda: client.request_upload(size_bytes=200)) == [200] * 5 + [403] * 11
+    other = client.another_customer()
+    slots = [other.upload_slot() for _ in range(16)]
+    urls = iter([slot["upload_url"] for slot in slots])
+    assert run_concurrently(16, lambda: other.put(next(urls), b"x" * 200)) == [200] * 5 + [403] * 11
 
 
-def test_speech_needs_room_and_counts_with_its_size(made: Callable[..., Client]) -> None:
-    client = made(max_stored_bytes=300_000)
+def test_speech_needs_room_and_counts_with_its_size(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_stored_bytes=300_000)
     body = {**LONG, "output_format": "wav"}
     assert client.post(TTS, body).status_code == 200  # 48,044 bytes, of at most 117,184
-    assert client.announce(size_bytes=300_000 - 48_044).status_code == 200
+    assert client.request_upload(size_bytes=300_000 - 48_044).status_code == 200
     full(client.post(TTS, body))
     full(client.post(TTS, body, headers=LATER))
     assert client.balance()["held"] == 0
     assert client.post(TTS, {**body, "stream": True}).status_code == 200  # nothing is kept of it
 
 
-def test_speech_that_comes_at_once_finds_its_room_or_is_refused(made: Callable[..., Client]) -> None:
-    client = made(max_stored_bytes=300_000)
-    statuses = at_once(16, lambda: client.post(TTS, {**LONG, "output_format": "wav"}))
+def test_speech_that_comes_at_once_finds_its_room_or_is_refused(open_customer: Callable[..., GatewayClient]) -> None:
+    client = open_customer(max_stored_bytes=300_000)
+    statuses = run_concurrently(16, lambda: client.post(TTS, {**LONG, "output_format": "wav"}))
     assert set(statuses) <= {200, 403}
     assert 1 <= statuses.count(200) <= 300_000 // 48_044
 
 
 def test_a_room_that_was_given_up_meanwhile_is_asked_for_again_at_the_end(make_client: MakeClient) -> None:
     client = make_client(max_stored_bytes=1_000)
-    media, key = client.gateway.media, client.place()["object_key"]
-    client.place(size_bytes=900)
+    media, key = client.gateway.media, client.upload_slot()["object_key"]
+    client.upload_slot(size_bytes=900)
     client.gateway.storage.put(key, b"x" * 200)
     with pytest.raises(Exception, match="no room"):
         media.record_upload(key, 200)

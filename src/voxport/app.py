@@ -18,31 +18,31 @@ from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
-from voxport.jobs.event_hub import Feed
-from voxport.malloc_tuning import RestTrim
+from voxport.jobs.event_hub import EventHub
+from voxport.malloc_tuning import IdleTrimmer
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
-from voxport.metrics.traffic import Traffic
+from voxport.metrics.traffic import RequestMetrics
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
-from voxport.storage.workdirs import sweep_temporary
+from voxport.storage.workdirs import sweep_work_dirs
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.api_guide import DESCRIPTION, TAGS
 from voxport.web.body_limits import BodyLimitMiddleware
-from voxport.web.concurrency import Gates
-from voxport.web.cors import Cors
+from voxport.web.concurrency import ConcurrencyLimiters
+from voxport.web.cors import ApiCorsMiddleware
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.head import HeadMiddleware
 from voxport.web.health import Readiness
 from voxport.web.health import router as health
-from voxport.web.openapi import describe, operation_id
+from voxport.web.openapi import extend_openapi, operation_id
 from voxport.web.pages import STATIC_PATH
 from voxport.web.pages import router as pages
-from voxport.web.provider_threads import Lanes
+from voxport.web.provider_threads import ProviderThreads
 from voxport.web.public_path import PublicPathMiddleware, public_path
 from voxport.web.request_limits import RequestLineMiddleware
 from voxport.web.requests import RequestMiddleware
@@ -58,7 +58,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.providers.start()
-        sweep_temporary()
+        sweep_work_dirs()
         yield
         gateway.close()
 
@@ -85,11 +85,11 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         },
     )
     app.state.gateway = gateway
-    app.state.gates = Gates(
-        places=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds, on_idle=RestTrim().on_idle
+    app.state.limiters = ConcurrencyLimiters(
+        capacity=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds, on_idle=IdleTrimmer().on_idle
     )
-    app.state.lanes = Lanes()
-    app.state.feed = Feed(gateway.jobs, streams_per_profile=settings.event_streams_per_profile)
+    app.state.provider_threads = ProviderThreads()
+    app.state.event_hub = EventHub(gateway.jobs, max_streams_per_profile=settings.event_streams_per_profile)
     app.state.uploading = Counter()
     app.state.providers = gateway.providers
     app.state.readiness = Readiness(
@@ -97,7 +97,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     # Of this application: several may live in one process, and each counts its own requests.
     registry = CollectorRegistry()
-    registry.register(GatewayCollector(gateway.database, gateway.books, gateway.providers))
+    registry.register(GatewayCollector(gateway.database, gateway.reconciliation, gateway.providers))
     ProcessCollector(registry=registry)
     app.state.metrics = registry
     routers = [health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing, webhooks, keys]
@@ -106,19 +106,19 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     for router in [pages, *routers]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
-    describe(app)
+    extend_openapi(app)
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)
     # The last one is the outermost.
-    app.add_middleware(HeadMiddleware, native=BLOBS_PATH)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, streamed=BLOBS_PATH)
+    app.add_middleware(HeadMiddleware, exempt_prefix=BLOBS_PATH)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, exempt_prefix=BLOBS_PATH)
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(RequestLineMiddleware, signed=BLOBS_PATH)
+        app.add_middleware(ApiCorsMiddleware, origins=settings.cors_origins)
+    app.add_middleware(RequestLineMiddleware, signed_prefix=BLOBS_PATH)
     app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
-    app.add_middleware(RequestMiddleware, watcher=Traffic(registry), public_url=settings.public_url)
+    app.add_middleware(RequestMiddleware, observer=RequestMetrics(registry), public_url=settings.public_url)
     if prefix:
         routes = [*app.routes, *(route for router in routers for route in router.routes)]
         own = {getattr(route, "path", "/").split("/")[1] for route in routes}
-        app.add_middleware(PublicPathMiddleware, prefix=prefix, own=own)
+        app.add_middleware(PublicPathMiddleware, prefix=prefix, own_segments=own)
     return app

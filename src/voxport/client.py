@@ -52,13 +52,13 @@ class Client:
         media_type = "video" if suffix in _VIDEO else "audio"
         content_type = _VIDEO.get(suffix) or _AUDIO.get(suffix, "audio/wav")
         body = {"media_type": media_type, "filename": path.name, "content_type": content_type}
-        place = self.call("POST", "/v1/proxy/upload-media", body)["data"]
+        target = self.call("POST", "/v1/proxy/upload-media", body)["data"]
         with path.open("rb") as file:
             put = httpx2.put(
-                place["upload_url"], content=file, headers={"Content-Type": content_type}, timeout=_TIMEOUT_SECONDS
+                target["upload_url"], content=file, headers={"Content-Type": content_type}, timeout=_TIMEOUT_SECONDS
             )
-        _checked(put)
-        url: str = place["public_url"]
+        _parse_response(put)
+        url: str = target["public_url"]
         return url
 
     def clone(self, audio_url: str, **fields: str) -> str:
@@ -72,11 +72,11 @@ class Client:
         while self.call("GET", f"/v2/jobs/{job_id}")["status"] == "queued":
             time.sleep(0.02)
 
-    def wait(self, job_id: str, watch: Callable[[Json], None] = lambda _: None) -> Json:
-        """The job when it has ended; `watch` sees it each time that it is asked for."""
+    def wait_for_job(self, job_id: str, on_update: Callable[[Json], None] = lambda _: None) -> Json:
+        """The job when it has ended; `on_update` sees it each time that it is asked for."""
         while True:
             job = self.call("GET", f"/v2/jobs/{job_id}")
-            watch(job)
+            on_update(job)
             if job["status"] not in ("queued", "processing"):
                 return job
             time.sleep(_POLL_SECONDS)
@@ -85,7 +85,7 @@ class Client:
         """core-tts: the whole answer."""
         return self.call("POST", "/v1/proxy/core-tts", {"text": text, "voice_id": voice_id, **fields})
 
-    def instant(self, audio_url: str, text: str) -> httpx2.Response:
+    def instant_clone(self, audio_url: str, text: str) -> httpx2.Response:
         """core-instant-clone-tts: the response, whose content is the WAV file."""
         body = {"audioUrl": audio_url, "text": text, "provider": "local"}
         response = self.http.post("/v1/proxy/core-instant-clone-tts", json=body)
@@ -102,10 +102,10 @@ class Client:
         return data
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        return _checked(self.http.request(method, path, json=body))
+        return _parse_response(self.http.request(method, path, json=body))
 
 
-def _checked(response: httpx2.Response) -> Json:
+def _parse_response(response: httpx2.Response) -> Json:
     body: Json = response.json()
     if response.is_error:
         raise CallFailed(response.status_code, body)

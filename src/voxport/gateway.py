@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from voxport.accounts.service import Accounts
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.audit.service import Audit
-from voxport.billing.adjustments import Corrections
+from voxport.billing.adjustments import Adjustments
 from voxport.billing.advice import top_up_advice
 from voxport.billing.clone_quota import CloneLimits
-from voxport.billing.held_calls import Calls
+from voxport.billing.held_calls import HeldCalls
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, CatalogError, load_catalog
 from voxport.clock import now
@@ -29,32 +29,32 @@ from voxport.fetch.client import FetchPolicy
 from voxport.idempotency.service import Idempotency
 from voxport.jobs.dbos_queue import DbosQueue, migrate_jobs
 from voxport.jobs.handler import JobHandler
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.migrations.migrate import migrate
 from voxport.moderation.service import Moderation, open_moderation
-from voxport.provider_calls.service import Intents
-from voxport.providers.base import Setup
+from voxport.provider_calls.service import ProviderCalls
+from voxport.providers.base import ProviderConfig
 from voxport.providers.local import LocalProvider
 from voxport.providers.local import open_provider as open_local
-from voxport.providers.names import found
+from voxport.providers.names import installed_providers
 from voxport.providers.registry import Registry, open_provider
-from voxport.reconciliation.service import Books
-from voxport.samples.loader import Samples
+from voxport.reconciliation.service import Reconciliation
+from voxport.samples.loader import SampleLoader
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
 from voxport.speech.handler import SpeechHandler
-from voxport.speech.service import Speech
+from voxport.speech.service import SpeechService
 from voxport.storage.local import LocalStorage, StorageError, open_storage
 from voxport.sweeps.service import Sweeps
-from voxport.voices.provisioning import Speaking
-from voxport.voices.service import Voices
+from voxport.voices.provisioning import VoiceProvisioning
+from voxport.voices.service import VoiceService
 from voxport.watermark.service import Watermarks
-from voxport.webhooks.alerts import Alerts
+from voxport.webhooks.alerts import BalanceAlerts
 from voxport.webhooks.secrets import SigningSecrets
-from voxport.webhooks.sender import Sender
+from voxport.webhooks.sender import WebhookSender
 from voxport.webhooks.service import Webhooks
 
 
@@ -68,26 +68,26 @@ class Gateway:
     queue: DbosQueue
     accounts: Accounts
     webhooks: Webhooks
-    signing: SigningSecrets
-    alerts: Alerts
+    signing_secrets: SigningSecrets
+    alerts: BalanceAlerts
     billing: Billing
-    calls: Calls
+    held_calls: HeldCalls
     media: MediaService
     local: LocalProvider
     providers: Registry
-    voices: Voices
-    speaking: Speaking
-    intents: Intents
+    voices: VoiceService
+    provisioning: VoiceProvisioning
+    provider_calls: ProviderCalls
     idempotency: Idempotency
-    books: Books
+    reconciliation: Reconciliation
     jobs: Jobs
     cloning: Cloning
     instant: InstantCloning
-    speech: Speech
+    speech: SpeechService
     watermarks: Watermarks
-    sender: Sender
+    webhook_sender: WebhookSender
     audit: Audit
-    corrections: Corrections
+    adjustments: Adjustments
     consents: Consents
     moderation: Moderation
     erasure: Erasure
@@ -135,11 +135,13 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     ffmpeg = find_ffmpeg(settings.ffmpeg)
     moderation = open_moderation(settings.moderation, timeout=settings.moderation_timeout)
 
-    local = open_local(_setup("local", settings, catalog, secret))
+    local = open_local(_provider_config("local", settings, catalog, secret))
     providers = Registry(
         [
-            local if name == local.name else open_provider(name, point, _setup(name, settings, catalog, secret))
-            for name, point in found().items()
+            local
+            if name == local.name
+            else open_provider(name, entry_point, _provider_config(name, settings, catalog, secret))
+            for name, entry_point in installed_providers().items()
         ],
         settings.default_provider,
         settings.provider_order,
@@ -153,17 +155,17 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     webhooks = Webhooks(
         database,
         webhook_policy,
-        retries=settings.webhook_retry_seconds,
-        keep=timedelta(days=settings.webhook_keep_days),
+        retry_delays=settings.webhook_retry_seconds,
+        retention=timedelta(days=settings.webhook_keep_days),
         clock=clock,
     )
-    signing = SigningSecrets(database, secret, clock=clock)
-    alerts = Alerts(database, webhooks, clock=clock)
+    signing_secrets = SigningSecrets(database, secret, clock=clock)
+    alerts = BalanceAlerts(database, webhooks, clock=clock)
     clone_limits = CloneLimits(settings.clones_per_hour, settings.clones_per_day)
     billing = Billing(database, catalog, alerts, clone_limits, top_up_advice(settings.top_up, settings.public_url))
-    calls = Calls(database, billing, leases)
+    calls = HeldCalls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
-    samples = Samples(settings, catalog, storage, media, signer, ffmpeg, local.embed_each, fetch_policy)
+    samples = SampleLoader(settings, catalog, storage, media, signer, ffmpeg, local.embed_each, fetch_policy)
     jobs = Jobs(
         database,
         billing,
@@ -174,9 +176,9 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
             "core-tts": timedelta(seconds=settings.speech_job_seconds),
         },
         max_open=settings.max_open_jobs,
-        events_keep=timedelta(days=settings.job_event_keep_days),
+        event_retention=timedelta(days=settings.job_event_keep_days),
     )
-    intents = Intents(
+    provider_calls = ProviderCalls(
         database,
         billing,
         calls,
@@ -185,22 +187,22 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         release_after=timedelta(minutes=settings.unknown_outcome_minutes),
         clock=clock,
     )
-    voices = Voices(database, storage, providers, clock=clock)
-    speaking = Speaking(
+    voices = VoiceService(database, storage, providers, clock=clock)
+    provisioning = VoiceProvisioning(
         database,
         voices,
         samples,
-        intents,
+        provider_calls,
         providers,
         keep_alive=timedelta(days=settings.voice_keep_alive_days),
         clock=clock,
     )
     consents = Consents(database, is_required=settings.require_consent)
     handlers: list[JobHandler] = [
-        CloneHandler(jobs, samples, storage, providers, voices, speaking, intents),
-        SpeechHandler(jobs, voices, speaking, intents, providers, media, storage, ffmpeg),
+        CloneHandler(jobs, samples, storage, providers, voices, provisioning, provider_calls),
+        SpeechHandler(jobs, voices, provisioning, provider_calls, providers, media, storage, ffmpeg),
     ]
-    idempotency = Idempotency(database, billing, media, storage, intents.bury_dead, clock=clock)
+    idempotency = Idempotency(database, billing, media, storage, provider_calls.release_dead_owners, clock=clock)
     return Gateway(
         settings=settings,
         catalog=catalog,
@@ -210,28 +212,48 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         queue=queue,
         accounts=accounts,
         webhooks=webhooks,
-        signing=signing,
+        signing_secrets=signing_secrets,
         alerts=alerts,
         billing=billing,
-        calls=calls,
+        held_calls=calls,
         media=media,
         local=local,
         providers=providers,
         voices=voices,
-        speaking=speaking,
-        intents=intents,
+        provisioning=provisioning,
+        provider_calls=provider_calls,
         idempotency=idempotency,
-        books=Books(database, leases, every=timedelta(hours=settings.ledger_check_hours)),
+        reconciliation=Reconciliation(database, leases, interval=timedelta(hours=settings.ledger_check_hours)),
         jobs=jobs,
         cloning=Cloning(billing, jobs, samples, providers, voices, consents),
-        instant=InstantCloning(catalog, calls, samples, providers, voices, speaking, intents, consents, moderation),
-        speech=Speech(
-            catalog, billing, calls, jobs, voices, speaking, intents, providers, media, storage, ffmpeg, moderation
+        instant=InstantCloning(
+            catalog, calls, samples, providers, voices, provisioning, provider_calls, consents, moderation
+        ),
+        speech=SpeechService(
+            catalog,
+            billing,
+            calls,
+            jobs,
+            voices,
+            provisioning,
+            provider_calls,
+            providers,
+            media,
+            storage,
+            ffmpeg,
+            moderation,
         ),
         watermarks=Watermarks(samples),
-        sender=Sender(webhooks, signing, jobs, media.read_urls, webhook_policy, at_once=settings.webhook_concurrency),
+        webhook_sender=WebhookSender(
+            webhooks,
+            signing_secrets,
+            jobs,
+            media.read_urls,
+            webhook_policy,
+            max_concurrency=settings.webhook_concurrency,
+        ),
         audit=Audit(database),
-        corrections=Corrections(billing),
+        adjustments=Adjustments(billing),
         consents=consents,
         moderation=moderation,
         erasure=Erasure(
@@ -239,19 +261,19 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
             accounts,
             billing,
             jobs,
-            Runner(jobs, handlers),
-            intents,
+            JobRunner(jobs, handlers),
+            provider_calls,
             voices,
             media,
-            others=[consents.blank, idempotency.erase, webhooks.erase],
+            other_steps=[consents.redact, idempotency.erase, webhooks.erase],
         ),
         sweeps=Sweeps(database, clock=clock),
         handlers=handlers,
     )
 
 
-def _setup(name: str, settings: Settings, catalog: Catalog, secret: Secret) -> Setup:
-    return Setup(
+def _provider_config(name: str, settings: Settings, catalog: Catalog, secret: Secret) -> ProviderConfig:
+    return ProviderConfig(
         # From the secret: a second gateway with another one leaves our voices in a shared account alone.
         tag=secret.key_for("voices at providers").hex()[:12],
         max_text_length=catalog.limits.text_characters,

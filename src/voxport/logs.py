@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 _request_id: ContextVar[str | None] = ContextVar("voxport_request_id", default=None)
-_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
-_END = r"[^\s\"'\\&,;}<>]+"
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_VALUE = r"[^\s\"'\\&,;}<>]+"
 # As a header, a parameter (quoted or not), JSON (in a string too), or a pair of Python's.
-_IS = r"(?:\\?[\"']?\s*[:=]\s*\\?[\"']?|\\?[\"'],\s*b?\\?[\"']|%(?:25)*3D)"
+_ASSIGNMENT = r"(?:\\?[\"']?\s*[:=]\s*\\?[\"']?|\\?[\"'],\s*b?\\?[\"']|%(?:25)*3D)"
 _NAMES = (
     r"x-amz-(?:signature|credential|security-token)|signature|(?:access[_-]?|auth[_-]?)?token|(?:x-|xi-)?api[_-]?key"
     r"|secret(?:[_-]key)?|password"
@@ -29,8 +29,8 @@ _SECRETS = re.compile(
     # The query of any URL, also of one that was quoted into another: that is where signatures and tokens are.
     rf"|(?P<url>https?{_SEPARATOR}(?:(?!https?{_SEPARATOR})[^\s\"'?])*?(?:\?|%(?:25)*3F))[^\s\"']+"
     r"|(?P<user>(?<![a-z0-9+])[a-z0-9+]++://[^\s:/@\"']*:)[^\s@/\"']+(?=@)"
-    rf"|(?P<scheme>\bauthorization{_IS}(?:(?:bearer|basic|digest|token)\s+)?|\bbearer\s+){_END}"
-    rf"|(?P<name>\b(?:{_NAMES}){_IS}){_END}",
+    rf"|(?P<scheme>\bauthorization{_ASSIGNMENT}(?:(?:bearer|basic|digest|token)\s+)?|\bbearer\s+){_VALUE}"
+    rf"|(?P<name>\b(?:{_NAMES}){_ASSIGNMENT}){_VALUE}",
     re.IGNORECASE,
 )
 
@@ -63,26 +63,26 @@ class JsonFormatter(logging.Formatter):
         }
         if (request_id := current_request_id()) is not None:
             line["request_id"] = request_id
-        line.update({key: value for key, value in vars(record).items() if key not in _PLAIN})
+        line.update({key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(_scrubbed(line), ensure_ascii=False)
+        return json.dumps(_redact_value(line), ensure_ascii=False)
 
 
-def scrub(text: str) -> str:
+def redact(text: str) -> str:
     """The text without keys, secrets and the signatures of URLs."""
     return _SECRETS.sub(lambda match: (match[match.lastgroup or 0] or "") + "***", text)
 
 
-def _scrubbed(value: Any) -> Any:
+def _redact_value(value: Any) -> Any:
     """The same for all text in it. Before it becomes JSON: what is taken out must not take a quote along."""
     if isinstance(value, dict):
         return {
-            scrub(str(name)): "***" if _SECRET_NAME.fullmatch(str(name)) else _scrubbed(one)
+            redact(str(name)): "***" if _SECRET_NAME.fullmatch(str(name)) else _redact_value(one)
             for name, one in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_scrubbed(one) for one in value]
+        return [_redact_value(one) for one in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return scrub(str(value))
+    return redact(str(value))

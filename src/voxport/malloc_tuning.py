@@ -12,23 +12,23 @@ from typing import Final
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
-_BLOCK_BYTES: Final = 2**20
-_HEAPS: Final = 2
-_REST_SECONDS: Final = 5.0
+_MMAP_THRESHOLD_BYTES: Final = 2**20
+_MAX_HEAPS: Final = 2
+_IDLE_SECONDS: Final = 5.0
 
 
-def keep_small() -> None:
+def limit_malloc_growth() -> None:
     """Have glibc take its memory from two heaps, and a large block from the system each time, to which it goes back.
 
     Left alone, glibc gives up to eight heaps per core to threads, and holds what they have once needed. What the server
-    and the worker hold under load is what `benchmarks/soak.py` tells. Another C library is left as it is.
+    and the worker hold under load is what `benchmarks/reliability/soak.py` tells. Another C library is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    mallopt(_M_ARENA_MAX, _HEAPS)
-    mallopt(_M_MMAP_THRESHOLD, _BLOCK_BYTES)
-    mallopt(_M_TRIM_THRESHOLD, _BLOCK_BYTES)
+    mallopt(_M_ARENA_MAX, _MAX_HEAPS)
+    mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
 def trim_heaps() -> None:
@@ -39,19 +39,19 @@ def trim_heaps() -> None:
         malloc_trim(0)
 
 
-class RestTrim:
-    """Trims the heaps once a process has rested for `rest_seconds`. All in one event loop."""
+class IdleTrimmer:
+    """Trims the heaps once a process has rested for `idle_seconds`. All in one event loop."""
 
-    def __init__(self, trim: Callable[[], None] = trim_heaps, *, rest_seconds: float = _REST_SECONDS) -> None:
+    def __init__(self, trim: Callable[[], None] = trim_heaps, *, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._trim = trim
-        self._rest_seconds = rest_seconds
+        self._idle_seconds = idle_seconds
         self._timer: asyncio.TimerHandle | None = None
 
     def on_idle(self) -> None:
         """The last long call has ended. Another one that ends puts the trim off again."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(self._rest_seconds, self._start)
+        self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._trim_in_thread)
 
-    def _start(self) -> None:
+    def _trim_in_thread(self) -> None:
         threading.Thread(target=self._trim, name="trim", daemon=True).start()

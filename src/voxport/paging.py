@@ -19,12 +19,12 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-def page_of(rows: list[T], limit: int, position: Callable[[T], int]) -> Page[T]:
+def build_page(rows: list[T], limit: int, position: Callable[[T], int]) -> Page[T]:
     """A page from up to `limit` + 1 rows: the row too many says that there is a next page."""
     if len(rows) <= limit:
         return Page(rows, None)
-    kept = rows[:limit]
-    return Page(kept, base64.urlsafe_b64encode(str(position(kept[-1])).encode()).decode().rstrip("="))
+    page_rows = rows[:limit]
+    return Page(page_rows, base64.urlsafe_b64encode(str(position(page_rows[-1])).encode()).decode().rstrip("="))
 
 
 def decode_cursor(cursor: str | None) -> int | None:

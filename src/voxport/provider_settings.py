@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from voxport.providers.names import BUILT_IN, ProviderName, names
+from voxport.providers.names import BUILT_IN, ProviderName, provider_names
 
 
 class ProviderSettings(BaseSettings):
@@ -87,10 +87,10 @@ class ProviderSettings(BaseSettings):
     @field_validator("provider_order")
     @classmethod
     def _check_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(value) - set(names()))
+        unknown = sorted(set(value) - set(provider_names()))
         if unknown or len(set(value)) < len(value):
             what = f"there is no provider {unknown[0]!r}" if unknown else "a name stands there twice"
-            raise ValueError(f"{what}; the providers are: {', '.join(names())}")
+            raise ValueError(f"{what}; the providers are: {', '.join(provider_names())}")
         return value
 
     @field_validator("elevenlabs_base_url", "minimax_base_url")
@@ -115,7 +115,7 @@ class ProviderSettings(BaseSettings):
         if provider not in BUILT_IN:
             start = f"VOXPORT_{prefix.upper()}"
             # Neither the gateway's own settings nor those of a provider whose name begins alike.
-            others = tuple(f"{_variable(name)}_" for name in names() if _variable(name).startswith(start))
+            others = tuple(f"{_variable(name)}_" for name in provider_names() if _variable(name).startswith(start))
             own = {f"VOXPORT_{name.upper()}" for name in type(self).model_fields}
             return {
                 name.removeprefix(start).lower(): value

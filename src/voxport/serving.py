@@ -18,14 +18,14 @@ import uvicorn
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
 from voxport.settings import Settings
-from voxport.supervisor import worker_beside
+from voxport.supervisor import supervised_worker
 
 if TYPE_CHECKING:
-    from voxport.jobs.event_hub import Feed
+    from voxport.jobs.event_hub import EventHub
 
-FIRST_CREDITS = Decimal(100)
-_DRAIN_SECONDS = 30
-_FILES = 65_536
+INITIAL_CREDITS = Decimal(100)
+_SHUTDOWN_TIMEOUT_SECONDS = 30
+_MIN_OPEN_FILES = 65_536
 
 
 def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
@@ -40,20 +40,22 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
     from voxport.web.protocol import server_config
 
     _allow_many_files()
-    server = _Server(server_config(app, settings, timeout_graceful_shutdown=_DRAIN_SECONDS), app.state.feed, on_stop)
+    server = _GatewayServer(
+        server_config(app, settings, timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS), app.state.event_hub, on_stop
+    )
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with worker_beside(settings) if with_worker else contextlib.nullcontext():
+    with supervised_worker(settings) if with_worker else contextlib.nullcontext():
         server.run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class _GatewayServer(uvicorn.Server):
     """When it stops it ends the streams of events first, which have no end of their own."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed, on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, hub: EventHub, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
-        self._feed = feed
+        self._hub = hub
         self._on_stop = on_stop
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -61,16 +63,16 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._feed.close()
+        self._hub.close()
         await super().shutdown(sockets)
 
 
 def _allow_many_files() -> None:
     """The usual 1,024 are soon taken by clients that say nothing."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= now < _FILES and (most == resource.RLIM_INFINITY or most > now):
-        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft_limit < _MIN_OPEN_FILES and (hard_limit == resource.RLIM_INFINITY or hard_limit > soft_limit):
+        wanted = _MIN_OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(_MIN_OPEN_FILES, hard_limit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard_limit))
 
 
 def _bootstrap(gateway: Gateway) -> None:
@@ -81,7 +83,7 @@ def _bootstrap(gateway: Gateway) -> None:
             click.echo("Keys: voxport keys list shows them, voxport keys create PROFILE makes another.", err=True)
             return
         profile = gateway.accounts.create_profile(tx, "Default")
-        gateway.billing.add_credits(tx, profile.id, to_micro(FIRST_CREDITS), note="first start")
+        gateway.billing.add_credits(tx, profile.id, to_micro(INITIAL_CREDITS), note="first start")
         _, key = gateway.accounts.create_key(
             tx, profile.id, "first start", key=chosen.get_secret_value() if chosen else None
         )

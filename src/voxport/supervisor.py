@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from voxport.settings import Settings
 
 _FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
+_MAX_PAUSE_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _HEALTHY_SECONDS = 60.0
 _log = logging.getLogger("voxport.serve")
 
 
 @contextlib.contextmanager
-def worker_beside(settings: Settings) -> Iterator[None]:
+def supervised_worker(settings: Settings) -> Iterator[None]:
     """A worker process that is started again when it dies, and ends with this block or with this process."""
     stopping = threading.Event()
     supervisor = threading.Thread(target=_supervise, args=(settings, stopping), name="supervisor")
@@ -55,7 +55,7 @@ def _supervise(settings: Settings, stopping: threading.Event) -> None:
         if time.monotonic() - began > _HEALTHY_SECONDS:
             pause = _FIRST_PAUSE_SECONDS
         stopping.wait(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
 
 def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:

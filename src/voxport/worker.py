@@ -15,12 +15,12 @@ from voxport.clock import now
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.models import Job
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.settings import Settings
-from voxport.storage.workdirs import sweep_temporary
+from voxport.storage.workdirs import sweep_work_dirs
 
 # A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
-_SETTLED = timedelta(seconds=30)
+_MIN_LOST_AGE = timedelta(seconds=30)
 # Less than what `voxport serve` gives the worker for its end.
 _DRAIN_SECONDS = 12.0
 _log = logging.getLogger("voxport.worker")
@@ -35,26 +35,26 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     if with_parent:
         threading.Thread(target=_wait_for_parent, args=(stopping,), daemon=True).start()
     gateway = open_gateway(settings)
-    runner = Runner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
+    runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
         gateway.database,
         runner,
-        clones=settings.worker_concurrency,
-        speech=settings.worker_speech_concurrency,
+        clone_concurrency=settings.worker_concurrency,
+        speech_concurrency=settings.worker_speech_concurrency,
         poll_seconds=settings.job_poll_seconds,
-        on_wake=gateway.sender.wake,
+        on_wake=gateway.webhook_sender.wake,
     )
     worker.start()
     gateway.providers.start()
-    gateway.sender.start()
+    gateway.webhook_sender.start()
     while not stopping.is_set():
-        _tidy(gateway, runner)
+        _run_maintenance(gateway, runner)
         stopping.wait(settings.tidy_seconds)
     worker.stop()
-    until = time.monotonic() + _DRAIN_SECONDS
+    deadline = time.monotonic() + _DRAIN_SECONDS
     for handler in gateway.handlers:
-        handler.drain(until - time.monotonic())
-    gateway.sender.stop(until - time.monotonic())
+        handler.drain(deadline - time.monotonic())
+    gateway.webhook_sender.stop(deadline - time.monotonic())
     # A step that is still running can't be interrupted: it goes with the process, and runs again at the next start.
     # Nothing is closed before that: an engine that were gone first would fail the job. It ends with its input.
     logging.shutdown()
@@ -67,25 +67,25 @@ def _wait_for_parent(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _tidy(gateway: Gateway, runner: Runner) -> None:
+def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
     """Mend what kills left behind. A task that fails keeps none of the others from its turn."""
     tasks: dict[str, Callable[[], int]] = {
-        "jobs_given_up": lambda: _give_up_lost_jobs(gateway, runner),
+        "jobs_given_up": lambda: _fail_lost_jobs(gateway, runner),
         "jobs_timed_out": lambda: _time_out_jobs(gateway, runner),
-        "holds_released": gateway.intents.bury_dead,
-        "intents_ended": gateway.intents.sweep,
+        "holds_released": gateway.provider_calls.release_dead_owners,
+        "intents_ended": gateway.provider_calls.sweep,
         "files_swept": gateway.media.sweep,
         "answers_swept": gateway.idempotency.sweep,
-        "voices_erased": gateway.voices.sweep_hidden,
+        "voices_erased": gateway.voices.sweep_deleted,
         "profiles_erased": gateway.erasure.sweep,
-        "voices_kept_alive": gateway.speaking.keep_alive,
+        "voices_kept_alive": gateway.provisioning.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
-        "temporary_swept": sweep_temporary,
+        "temporary_swept": sweep_work_dirs,
         # Last: what the tasks before have mended is no problem any more.
-        "ledger_checks": gateway.books.check_if_due,
+        "ledger_checks": gateway.reconciliation.check_if_due,
         "job_events_swept": gateway.jobs.sweep_events,
         "webhooks_swept": gateway.webhooks.sweep,
-        "signing_secrets_swept": gateway.signing.sweep,
+        "signing_secrets_swept": gateway.signing_secrets.sweep,
         "sweep_failures_swept": gateway.sweeps.sweep,
     }
     for name, task in tasks.items():
@@ -98,17 +98,17 @@ def _tidy(gateway: Gateway, runner: Runner) -> None:
                 _log.info("tidied up", extra={name: count})
 
 
-def _give_up_lost_jobs(gateway: Gateway, runner: Runner) -> int:
+def _fail_lost_jobs(gateway: Gateway, runner: JobRunner) -> int:
     """End the jobs that the engine will not run any more; how many there were."""
-    open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _SETTLED)}
+    open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _MIN_LOST_AGE)}
     lost = lost_jobs(list(open_jobs))
-    return gateway.sweeps.each("lost_jobs", lost, str, lambda job_id: runner.give_up(open_jobs[job_id]))
+    return gateway.sweeps.process("lost_jobs", lost, str, lambda job_id: runner.fail_lost(open_jobs[job_id]))
 
 
-def _time_out_jobs(gateway: Gateway, runner: Runner) -> int:
+def _time_out_jobs(gateway: Gateway, runner: JobRunner) -> int:
     """End the jobs whose time is over and whose step does not see it; how many there were."""
 
     def time_out(job: Job) -> bool:
-        return runner.time_out(job, lambda tx: gateway.intents.lose_begun(tx, job.id))
+        return runner.time_out(job, lambda tx: gateway.provider_calls.mark_job_unknown(tx, job.id))
 
-    return gateway.sweeps.each("overdue_jobs", gateway.jobs.overdue(), lambda job: job.id, time_out)
+    return gateway.sweeps.process("overdue_jobs", gateway.jobs.overdue(), lambda job: job.id, time_out)

@@ -7,8 +7,8 @@ import string
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
-from voxport.accounts.keys import checksum, digest, is_well_formed, may_bootstrap, new_key
+from tests.support.client import GatewayClient, open_client
+from voxport.accounts.keys import checksum, digest, is_bootstrap_key, is_well_formed, new_key
 from voxport.errors import Invalid, NotFound, Unauthenticated
 from voxport.gateway import Gateway
 
@@ -50,7 +50,7 @@ def test_a_digest_depends_on_the_key_and_on_the_secret() -> None:
 
 @pytest.mark.parametrize("key", ["vxp_0123456789abcdef", "vxp_" + "A-z_9" * 20])
 def test_an_operator_may_choose_such_a_key(key: str) -> None:
-    assert may_bootstrap(key)
+    assert is_bootstrap_key(key)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_operator_may_choose_such_a_key(key: str) -> None:
     ],
 )
 def test_an_operator_may_not_choose_such_a_key(gateway: Gateway, key: str) -> None:
-    assert not may_bootstrap(key)
+    assert not is_bootstrap_key(key)
     with pytest.raises(Invalid), gateway.database.transaction() as tx:
         profile = gateway.accounts.create_profile(tx, "x")
         gateway.accounts.create_key(tx, profile.id, "x", key=key)
@@ -106,7 +106,7 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(make_gateway: MakeG
     assert secret.read_bytes() == before
 
 
-def test_a_key_is_revoked_once_and_an_unknown_one_not_at_all(client: Client) -> None:
+def test_a_key_is_revoked_once_and_an_unknown_one_not_at_all(client: GatewayClient) -> None:
     accounts, database = client.gateway.accounts, client.gateway.database
     with database.transaction() as tx:
         assert accounts.revoke_key(tx, client.key_id) is True
@@ -130,7 +130,7 @@ def test_a_profile_has_a_name(gateway: Gateway, name: str) -> None:
 
 def test_the_list_of_keys_tells_them_apart_and_never_tells_them(gateway: Gateway) -> None:
     client = open_client(gateway)
-    client.another()
+    client.another_customer()
     rows = gateway.accounts.list_keys(client.profile_id)
     assert [row.id for row in rows] == [client.key_id]
     assert client.key.startswith(rows[0].hint)

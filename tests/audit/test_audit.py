@@ -11,11 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
-from tests.support.crowd import at_once
-from tests.support.providers import Humming
+from tests.support.client import GatewayClient, open_client
+from tests.support.concurrency import run_concurrently
+from tests.support.fake_provider import FakeProviderEnv
 from tests.test_contract import work
-from voxport.audit.service import CLI, START, record
+from voxport.audit.service import CLI, GENESIS_HASH, record
 from voxport.gateway import Gateway
 
 CLONE = "/v1/proxy/core-voice-clone"
@@ -48,17 +48,17 @@ def test_profiles_keys_and_credits_are_in_it_with_who_did_it(gateway: Gateway) -
     assert gateway.audit.verify() is None
 
 
-def test_clones_and_deletions_are_in_it_and_no_text_no_url_no_name(singer: Client) -> None:
-    audio = singer.upload()["public_url"]
+def test_clones_and_deletions_are_in_it_and_no_text_no_url_no_name(customer: GatewayClient) -> None:
+    audio = customer.upload()["public_url"]
     body = {"audioUrl": audio, "provider": "local", "name": "Grandmother"}
-    job_id = singer.post(CLONE, body).json()["job"]["id"]
-    humming = Humming(singer.gateway, None, None, None)  # type: ignore[arg-type]
-    work(humming, job_id)
-    voice_id = singer.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
-    said = singer.post(INSTANT, {"audioUrl": audio, "text": "A very private word.", "provider": "local"})
+    job_id = customer.post(CLONE, body).json()["job"]["id"]
+    fake_env = FakeProviderEnv(customer.gateway, None, None, None)  # type: ignore[arg-type]
+    work(fake_env, job_id)
+    voice_id = customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
+    said = customer.post(INSTANT, {"audioUrl": audio, "text": "A very private word.", "provider": "local"})
     assert said.status_code == 200
-    singer.delete(f"/v1/voices/{voice_id}")
-    found = rows(singer.gateway)[3:]
+    customer.delete(f"/v1/voices/{voice_id}")
+    found = rows(customer.gateway)[3:]
     assert [(row["action"], row["subject"]) for row in found] == [
         ("clone.submit", voice_id),
         ("clone.complete", voice_id),
@@ -66,7 +66,7 @@ def test_clones_and_deletions_are_in_it_and_no_text_no_url_no_name(singer: Clien
         ("voice.delete", voice_id),
     ]
     assert found[0]["details"] == {"job_id": job_id}
-    whole = json.dumps(rows(singer.gateway))
+    whole = json.dumps(rows(customer.gateway))
     for word in ("private", "Grandmother", "vxp_", "Customer", "http"):
         assert word not in whole
 
@@ -78,7 +78,7 @@ def test_what_is_rolled_back_leaves_no_row(gateway: Gateway) -> None:
         gateway.accounts.create_key(tx, client.profile_id, "x")
         raise RuntimeError
     assert client.post("/v2/keys", {"name": "\x00"}).status_code == 422
-    poor = client.another("0")
+    poor = client.another_customer("0")
     assert poor.post(CLONE, {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}).status_code == 402
     assert actions(gateway)[len(before) :] == ["profile.create", "key.create"]
     assert gateway.audit.verify() is None
@@ -86,7 +86,7 @@ def test_what_is_rolled_back_leaves_no_row(gateway: Gateway) -> None:
 
 def test_each_row_holds_the_hash_of_the_one_before_over_canonical_json(gateway: Gateway) -> None:
     open_client(gateway)
-    previous = START
+    previous = GENESIS_HASH
     for row in rows(gateway):
         own = row.pop("hash")
         assert row["previous"] == previous
@@ -150,13 +150,13 @@ def test_the_chain_does_not_fork_and_nobody_waits_for_ever(
         for _ in range(10):
             with gateway.database.transaction() as tx:
                 if number % 2:
-                    record(tx, "profile.resume", by=CLI, profile_id=client.profile_id)
+                    record(tx, "profile.resume", actor=CLI, profile_id=client.profile_id)
                     gateway.billing.add_credits(tx, client.profile_id, 1)
                 else:
                     gateway.billing.add_credits(tx, client.profile_id, 1)
-                    record(tx, "profile.resume", by=CLI, profile_id=client.profile_id)
+                    record(tx, "profile.resume", actor=CLI, profile_id=client.profile_id)
 
-    at_once(12, act)
+    run_concurrently(12, act)
     assert gateway.audit.verify() is None
     assert gateway.audit.head()[0] == 3 + 12 * 10 * 2
     assert gateway.billing.read_funds(client.profile_id).credits == 100_000_120

@@ -12,36 +12,36 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client, settings_for
+from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.postgres import Postgres
 from voxport.backup import database, service
 from voxport.backup.manifest import BackupError
-from voxport.backup.named import Named
-from voxport.billing.held_calls import Call
+from voxport.backup.referenced_files import ReferencedFiles
+from voxport.billing.held_calls import BilledCall
 from voxport.billing.verify import verify
 from voxport.storage.local import LocalStorage
 
 
-def taken(client: Client, folder: Path) -> Path:
-    service.take(client.gateway.settings, folder)
+def taken(client: GatewayClient, folder: Path) -> Path:
+    service.create_backup(client.gateway.settings, folder)
     return folder
 
 
 @pytest.fixture
-def client(make_gateway: MakeGateway) -> Client:
+def client(make_gateway: MakeGateway) -> GatewayClient:
     return open_client(make_gateway())
 
 
-def test_a_backup_becomes_the_same_gateway(client: Client, tmp_path: Path, make_gateway: MakeGateway) -> None:
-    place = client.upload(b"RIFF" * 100)
+def test_a_backup_becomes_the_same_gateway(client: GatewayClient, tmp_path: Path, make_gateway: MakeGateway) -> None:
+    slot = client.upload(b"RIFF" * 100)
     backup = taken(client, tmp_path / "backup")
-    assert service.verify(backup) == []
+    assert service.verify_backup(backup) == []
     assert backup.stat().st_mode & 0o077 == 0
     settings = settings_for(tmp_path / "restored")
-    service.restore(settings, backup)
+    service.restore_backup(settings, backup)
     again = make_gateway(data_dir=settings.data_dir)
     assert again.accounts.authenticate(client.key).profile_id == client.profile_id
-    assert again.storage.read(place["object_key"]) == b"RIFF" * 100
+    assert again.storage.read(slot["object_key"]) == b"RIFF" * 100
     assert again.billing.read_funds(client.profile_id).balance == 100_000_000
     assert verify(again.database) == []
     assert again.audit.verify() is None
@@ -49,49 +49,49 @@ def test_a_backup_becomes_the_same_gateway(client: Client, tmp_path: Path, make_
 
 
 def test_a_file_that_is_deleted_while_the_backup_runs_is_in_it(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: GatewayClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The customer's deletion waits for nothing, and neither does the restored gateway miss a file."""
     gateway = client.gateway
-    place = client.upload(b"to be deleted")
-    real = database.take
+    slot = client.upload(b"to be deleted")
+    real = database.dump
 
-    def taken_and_then(url: str, target: Path) -> Named:
-        named = real(url, target)
-        gateway.media.drop(place["object_key"])
-        assert gateway.storage.size(place["object_key"]) is None
-        return named
+    def taken_and_then(url: str, target: Path) -> ReferencedFiles:
+        files = real(url, target)
+        gateway.media.remove(slot["object_key"])
+        assert gateway.storage.size(slot["object_key"]) is None
+        return files
 
-    monkeypatch.setattr(database, "take", taken_and_then)
-    summary = service.take(gateway.settings, tmp_path / "backup")
+    monkeypatch.setattr(database, "dump", taken_and_then)
+    summary = service.create_backup(gateway.settings, tmp_path / "backup")
     assert summary.missing == []
-    assert (tmp_path / "backup" / "files" / place["object_key"]).read_bytes() == b"to be deleted"
+    assert (tmp_path / "backup" / "files" / slot["object_key"]).read_bytes() == b"to be deleted"
     assert list(gateway.storage.list()) == []
     assert not (gateway.settings.data_dir / "files" / ".kept").exists()
 
 
 def test_a_deletion_that_was_under_way_is_ended_by_the_restore(
-    client: Client, tmp_path: Path, make_gateway: MakeGateway
+    client: GatewayClient, tmp_path: Path, make_gateway: MakeGateway
 ) -> None:
-    place = client.upload()
-    client.gateway.storage.delete(place["object_key"])  # the file is gone, its row not yet
-    summary = service.take(client.gateway.settings, tmp_path / "backup")
-    assert summary.missing == [place["object_key"]]
+    slot = client.upload()
+    client.gateway.storage.delete(slot["object_key"])  # the file is gone, its row not yet
+    summary = service.create_backup(client.gateway.settings, tmp_path / "backup")
+    assert summary.missing == [slot["object_key"]]
     settings = settings_for(tmp_path / "restored")
-    service.restore(settings, tmp_path / "backup")
-    assert make_gateway(data_dir=settings.data_dir).media.stored(client.profile_id) == {}
+    service.restore_backup(settings, tmp_path / "backup")
+    assert make_gateway(data_dir=settings.data_dir).media.totals(client.profile_id) == {}
 
 
 def test_a_call_that_was_being_served_is_given_back_by_the_restore(
-    client: Client, tmp_path: Path, make_gateway: MakeGateway
+    client: GatewayClient, tmp_path: Path, make_gateway: MakeGateway
 ) -> None:
-    call = Call(client.profile_id, "core-tts", "req_under_way")
-    with client.gateway.calls.hold(call, units=Decimal(100)):
+    call = BilledCall(client.profile_id, "core-tts", "req_under_way")
+    with client.gateway.held_calls.hold(call, units=Decimal(100)):
         backup = taken(client, tmp_path / "backup")
     settings = settings_for(tmp_path / "restored")
-    service.restore(settings, backup)
+    service.restore_backup(settings, backup)
     again = make_gateway(data_dir=settings.data_dir)
-    assert again.books.verify() == []
+    assert again.reconciliation.verify() == []
     assert again.billing.open_holds(client.profile_id) == 0
     assert again.billing.read_funds(client.profile_id).balance == 100_000_000
 
@@ -99,7 +99,7 @@ def test_a_call_that_was_being_served_is_given_back_by_the_restore(
 def test_what_a_backup_that_was_killed_put_aside_is_swept(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     storage.put("uploads/a/b", b"x")
-    with storage.holding():
+    with storage.hold_deletions():
         storage.delete("uploads/a/b")
         assert storage.size("uploads/a/b") is None
         assert storage.open("uploads/a/b").read() == b"x"
@@ -117,11 +117,11 @@ def test_a_backup_begins_when_the_deletions_that_are_under_way_have_ended(tmp_pa
     inside = threading.Event()
 
     def hold() -> None:
-        with LocalStorage(tmp_path).holding():
+        with LocalStorage(tmp_path).hold_deletions():
             order.append("backup")
 
-    with storage._keeping.deleting() as is_kept:
-        assert not is_kept
+    with storage._deletion_lock.deletion() as is_deferred:
+        assert not is_deferred
         backup = threading.Thread(target=hold)
         backup.start()
         inside.wait(0.2)
@@ -130,7 +130,7 @@ def test_a_backup_begins_when_the_deletions_that_are_under_way_have_ended(tmp_pa
     assert order == ["deletion", "backup"]
 
 
-def test_files_that_no_row_names_and_no_open_job_needs_stay_behind(client: Client, tmp_path: Path) -> None:
+def test_files_that_no_row_names_and_no_open_job_needs_stay_behind(client: GatewayClient, tmp_path: Path) -> None:
     storage = client.gateway.storage
     for key in ("samples/nobody/sample.flac", "voices/nobody/local.voice", "jobs/nobody/000000.part", "audio/tts/a/b"):
         storage.put(key, b"x")
@@ -140,53 +140,55 @@ def test_files_that_no_row_names_and_no_open_job_needs_stay_behind(client: Clien
     assert found == {"manifest.json", "database.sqlite3", "secret.key", "files/answers/of/another/room"}
 
 
-@pytest.mark.parametrize("spoilt", ["changed", "removed", "added", "database"])
-def test_a_spoilt_backup_is_found_and_not_restored(client: Client, tmp_path: Path, spoilt: str) -> None:
+@pytest.mark.parametrize("damage", ["changed", "removed", "added", "database"])
+def test_a_spoilt_backup_is_found_and_not_restored(client: GatewayClient, tmp_path: Path, damage: str) -> None:
     key = client.upload(b"RIFF" * 100)["object_key"]
     backup = taken(client, tmp_path / "backup")
-    file = backup / ("database.sqlite3" if spoilt == "database" else f"files/{key}")
-    if spoilt == "removed":
+    file = backup / ("database.sqlite3" if damage == "database" else f"files/{key}")
+    if damage == "removed":
         file.unlink()
-    elif spoilt == "added":
+    elif damage == "added":
         (backup / "files" / "more").write_bytes(b"x")
     else:
         file.write_bytes(file.read_bytes()[:-1] + b"!")
-    (problem,) = service.verify(backup)
-    assert ("more" if spoilt == "added" else file.name) in problem
+    (problem,) = service.verify_backup(backup)
+    assert ("more" if damage == "added" else file.name) in problem
     with pytest.raises(BackupError, match="not whole"):
-        service.restore(settings_for(tmp_path / "restored"), backup)
+        service.restore_backup(settings_for(tmp_path / "restored"), backup)
     assert not (tmp_path / "restored").exists()
 
 
-def test_nothing_is_overwritten(client: Client, tmp_path: Path) -> None:
+def test_nothing_is_overwritten(client: GatewayClient, tmp_path: Path) -> None:
     backup = taken(client, tmp_path / "backup")
     with pytest.raises(BackupError, match="there already"):
-        service.take(client.gateway.settings, backup)
+        service.create_backup(client.gateway.settings, backup)
     with pytest.raises(BackupError, match="not empty"):
-        service.restore(client.gateway.settings, backup)
+        service.restore_backup(client.gateway.settings, backup)
     full = tmp_path / "full"
     LocalStorage(full).put("a/b", b"x")
     with pytest.raises(BackupError, match="storage is not empty"):
-        service.restore(settings_for(tmp_path / "new", storage_url=full.as_uri()), backup)
+        service.restore_backup(settings_for(tmp_path / "new", storage_url=full.as_uri()), backup)
     other = tmp_path / "other.db"
     sqlite3.connect(other).execute("CREATE TABLE x (y)").connection.close()
     with pytest.raises(BackupError, match="database is not empty"):
-        service.restore(settings_for(tmp_path / "new", database_url=f"sqlite:///{other}"), backup)
+        service.restore_backup(settings_for(tmp_path / "new", database_url=f"sqlite:///{other}"), backup)
     assert not (tmp_path / "new" / "secret.key").exists()
 
 
 def test_a_backup_needs_a_gateway_and_a_restore_a_backup(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="no gateway"):
-        service.take(settings_for(tmp_path / "nothing"), tmp_path / "backup")
+        service.create_backup(settings_for(tmp_path / "nothing"), tmp_path / "backup")
     assert not (tmp_path / "nothing").exists()
     with pytest.raises(BackupError, match="holds no backup"):
-        service.restore(settings_for(tmp_path / "new"), tmp_path)
+        service.restore_backup(settings_for(tmp_path / "new"), tmp_path)
 
 
-def test_two_backups_at_once_are_one_too_many(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.storage.deletion_lock._PATIENCE_SECONDS", 0.1)
-    with client.gateway.storage.holding(), pytest.raises(BackupError, match="Another backup"):
-        service.take(client.gateway.settings, tmp_path / "backup")
+def test_two_backups_at_once_are_one_too_many(
+    client: GatewayClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.storage.deletion_lock._TIMEOUT_SECONDS", 0.1)
+    with client.gateway.storage.hold_deletions(), pytest.raises(BackupError, match="Another backup"):
+        service.create_backup(client.gateway.settings, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
     taken(client, tmp_path / "backup")
 
@@ -198,11 +200,11 @@ def test_a_secret_that_is_a_setting_is_not_in_the_backup_and_must_be_the_same(
     backup = taken(client, tmp_path / "backup")
     assert "s" * 32 not in "".join(path.read_text("latin-1") for path in backup.iterdir() if path.is_file())
     with pytest.raises(BackupError, match="VOXPORT_SECRET_KEY: set the same one"):
-        service.restore(settings_for(tmp_path / "new"), backup)
+        service.restore_backup(settings_for(tmp_path / "new"), backup)
     with pytest.raises(BackupError, match="not the secret of this backup"):
-        service.restore(settings_for(tmp_path / "new", secret_key="t" * 32), backup)
+        service.restore_backup(settings_for(tmp_path / "new", secret_key="t" * 32), backup)
     settings = settings_for(tmp_path / "new", secret_key="s" * 32)
-    service.restore(settings, backup)
+    service.restore_backup(settings, backup)
     again = make_gateway(data_dir=settings.data_dir, secret_key="s" * 32)
     assert again.accounts.authenticate(client.key).profile_id == client.profile_id
 
@@ -217,17 +219,17 @@ def test_a_backup_of_postgres_becomes_the_same_gateway(
     key = client.upload(b"RIFF" * 100)["object_key"]
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match="pg_dump is not on PATH"):
-        service.take(client.gateway.settings, tmp_path / "backup")
+        service.create_backup(client.gateway.settings, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
     monkeypatch.setenv("PATH", str(programs))
     backup = taken(client, tmp_path / "backup")
     assert json.loads((backup / "manifest.json").read_text())["database"] == "postgresql"
     with pytest.raises(BackupError, match="another kind"):
-        service.restore(settings_for(tmp_path / "new"), backup)
+        service.restore_backup(settings_for(tmp_path / "new"), backup)
     with pytest.raises(BackupError, match="database is not empty"):
-        service.restore(settings_for(tmp_path / "new", database_url=client.gateway.database.url), backup)
+        service.restore_backup(settings_for(tmp_path / "new", database_url=client.gateway.database.url), backup)
     settings = settings_for(tmp_path / "new", database_url=postgres.new_database())
-    service.restore(settings, backup)
+    service.restore_backup(settings, backup)
     again = make_gateway(data_dir=settings.data_dir, database_url=settings.database_url)
     assert again.accounts.authenticate(client.key).profile_id == client.profile_id
     assert again.storage.read(key) == b"RIFF" * 100

@@ -35,7 +35,7 @@ def gateway_at(data_dir: Path, folder: Path, key: str) -> Iterator[httpx2.Client
     """A humming gateway in a process of its own, until it is killed at the end; a client with a key."""
     port = folder / "port.txt"
     port.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.support.humming_serve", str(data_dir), str(port)]
+    command = [sys.executable, "-m", "tests.support.fake_provider_server", str(data_dir), str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=environment()) as process:
         try:
             wait_until(port.exists, seconds=60, what="the gateway's start")
@@ -63,7 +63,7 @@ def media_keys(gateway: Gateway) -> list[str]:
         return list(tx.scalars(select(Media.key).where(Media.uploaded_at.is_not(None))))
 
 
-class Load:
+class BackgroundLoad:
     """Customers who upload, clone, speak, delete, and speak as jobs, until they are stopped."""
 
     def __init__(self, http: httpx2.Client) -> None:
@@ -73,7 +73,7 @@ class Load:
         self.failures: list[str] = []
         self._threads = [threading.Thread(target=self._run) for _ in range(3)]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> BackgroundLoad:
         for thread in self._threads:
             thread.start()
         return self
@@ -94,16 +94,14 @@ class Load:
                 self.failures.append(repr(error))
 
     def _round(self, number: int) -> None:
-        place = self._ok(
+        slot = self._ok(
             self._http.post(
                 "/v1/proxy/upload-media", json={"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
             )
         )["data"]
-        put = self._http.put(
-            path_of(place["upload_url"]), content=b"RIFF" * 5000, headers={"Content-Type": "audio/wav"}
-        )
+        put = self._http.put(path_of(slot["upload_url"]), content=b"RIFF" * 5000, headers={"Content-Type": "audio/wav"})
         self._ok(put)
-        self._ok(self._http.post(CLONE, json={"audioUrl": place["public_url"], "provider": "local"}))
+        self._ok(self._http.post(CLONE, json={"audioUrl": slot["public_url"], "provider": "local"}))
         body = {"text": "Hello there.", "voice_id": "hum", "output_format": "wav"}
         self._ok(self._http.post(TTS, json=body))
         self._ok(self._http.post(TTS, json=body, headers={"Prefer": "respond-async"}))
@@ -128,19 +126,19 @@ def test_a_backup_under_load_becomes_a_gateway_in_which_nothing_is_missing(
     first = make_gateway(data_dir=tmp_path / "first")
     key = open_client(first, "100000").key
     with gateway_at(tmp_path / "first", tmp_path, key) as http:
-        with Load(http) as load:
+        with BackgroundLoad(http) as load:
             wait_until(lambda: load.rounds >= 6, seconds=120, what="some load")
             before = load.rounds
-            made = run_cli("backup", str(tmp_path / "backup"), "--data-dir", str(tmp_path / "first"), cwd=tmp_path)
-            assert made.returncode == 0, made.stderr
+            result = run_cli("backup", str(tmp_path / "backup"), "--data-dir", str(tmp_path / "first"), cwd=tmp_path)
+            assert result.returncode == 0, result.stderr
             assert load.rounds > before, "nobody was served while the backup was taken"
         assert load.failures == []
 
     verified = run_cli("backup", str(tmp_path / "backup"), "--verify", cwd=tmp_path)
     assert verified.stdout == "backup whole\n", verified.stdout + verified.stderr
     restored = tmp_path / "restored"
-    made = run_cli("restore", str(tmp_path / "backup"), "--data-dir", str(restored), cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
+    result = run_cli("restore", str(tmp_path / "backup"), "--data-dir", str(restored), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     for room, word in (("ledger", "ledger clean"), ("audit", "audit log whole")):
         proved = run_cli(room, "verify", "--data-dir", str(restored), cwd=tmp_path)
         assert proved.stdout.startswith(word), proved.stdout + proved.stderr
@@ -157,7 +155,7 @@ def test_a_backup_under_load_becomes_a_gateway_in_which_nothing_is_missing(
         for voice in voices:
             said = http.post(TTS, json={"text": "Hi.", "voice_id": voice["voice_id"], "output_format": "wav"})
             assert said.status_code == 200, said.text
-    rows = again.media.stored(open_jobs[0].profile_id)
+    rows = again.media.totals(open_jobs[0].profile_id)
     assert rows["upload"][0] >= 6
     for key_of_file in media_keys(again):
         assert again.storage.size(key_of_file), key_of_file

@@ -10,11 +10,11 @@ import pytest
 
 from tests.conftest import MakeClient
 from tests.support.catalog import catalog_file
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 from voxport.catalog import CatalogError, load_catalog
 
 
-def test_the_catalogue_has_the_prices_that_the_contract_says(client: Client) -> None:
+def test_the_catalogue_has_the_prices_that_the_contract_says(client: GatewayClient) -> None:
     body = client.get("/v1/catalog").json()
     assert body["status"] == "success"
     rows = {row["service"]: row for row in body["data"]["services"]}

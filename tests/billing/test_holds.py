@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
+from tests.support.client import GatewayClient, open_client
 from tests.support.server import environment, wait_until
-from voxport.billing.held_calls import Call, Calls
+from voxport.billing.held_calls import BilledCall, HeldCalls
 from voxport.billing.service import AlreadySettled
 from voxport.billing.verify import verify
 from voxport.db.lease import Leases
@@ -28,89 +28,89 @@ TOKEN = 1_000_000
 
 
 @pytest.fixture
-def payer(gateway: Gateway) -> Client:
+def payer(gateway: Gateway) -> GatewayClient:
     """The only customer of a gateway, with 100 tokens."""
     return open_client(gateway)
 
 
-def hold(payer: Client, amount: int, **values: Any) -> str:
+def hold(payer: GatewayClient, amount: int, **values: Any) -> str:
     with payer.gateway.database.transaction() as tx:
         return payer.gateway.billing.hold(
             tx, profile_id=payer.profile_id, service="core-tts", amount=amount, request_id="req_test", **values
         )
 
 
-def capture(payer: Client, hold_id: str, units: str) -> int:
+def capture(payer: GatewayClient, hold_id: str, units: str) -> int:
     with payer.gateway.database.transaction() as tx:
         return payer.gateway.billing.capture(tx, hold_id, units=Decimal(units))
 
 
-def release(payer: Client, hold_id: str) -> bool:
+def release(payer: GatewayClient, hold_id: str) -> bool:
     with payer.gateway.database.transaction() as tx:
         return payer.gateway.billing.release(tx, hold_id)
 
 
-def clean(payer: Client) -> bool:
+def is_clean(payer: GatewayClient) -> bool:
     return verify(payer.gateway.database) == []
 
 
-def test_the_hold_of_a_job_is_seen_from_the_moment_of_the_202(payer: Client) -> None:
+def test_the_hold_of_a_job_is_seen_from_the_moment_of_the_202(payer: GatewayClient) -> None:
     assert payer.post(CLONE, AUDIO).status_code == 202
     assert payer.balance() == {"balance": 95.0, "credits": 100.0, "held": 5.0, "currency": "token"}
     assert payer.post(CLONE, AUDIO).status_code == 202
     assert payer.balance() == {"balance": 90.0, "credits": 100.0, "held": 10.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_cancel_gives_the_hold_back_and_writes_nothing_to_the_ledger(payer: Client) -> None:
+def test_a_cancel_gives_the_hold_back_and_writes_nothing_to_the_ledger(payer: GatewayClient) -> None:
     job = payer.post(CLONE, AUDIO).json()["job"]["id"]
     assert payer.post(f"/v2/jobs/{job}/cancel").status_code == 200
     assert payer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert [row["kind"] for row in payer.get("/v2/billing/ledger").json()["data"]] == ["credit"]
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_what_is_held_cannot_be_spent_twice(payer: Client) -> None:
+def test_what_is_held_cannot_be_spent_twice(payer: GatewayClient) -> None:
     for _ in range(20):
         assert payer.post(CLONE, AUDIO).status_code == 202
     assert payer.balance()["balance"] == 0
     assert payer.post(CLONE, AUDIO).status_code == 402
     assert len(payer.get("/v2/jobs").json()["data"]) == 20
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_the_last_micro_token_can_be_held(payer: Client) -> None:
+def test_the_last_micro_token_can_be_held(payer: GatewayClient) -> None:
     hold(payer, 100 * TOKEN - 1)
     hold(payer, 1)
     with pytest.raises(InsufficientCredits):
         hold(payer, 1)
     hold(payer, 0)
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_profile_that_never_had_credits_has_a_balance_of_nothing(client: Client) -> None:
-    poor = client.another(credits="0")
+def test_a_profile_that_never_had_credits_has_a_balance_of_nothing(client: GatewayClient) -> None:
+    poor = client.another_customer(credits="0")
     assert poor.balance() == {"balance": 0.0, "credits": 0.0, "held": 0.0, "currency": "token"}
     assert poor.get("/v2/billing/ledger").json() == {"status": "success", "data": [], "next_cursor": None}
 
 
-def test_a_capture_charges_what_was_used_and_gives_the_rest_back(payer: Client) -> None:
+def test_a_capture_charges_what_was_used_and_gives_the_rest_back(payer: GatewayClient) -> None:
     hold_id = hold(payer, 2 * TOKEN)
     assert capture(payer, hold_id, "2.1") == 21_000
     assert payer.balance() == {"balance": 99.979, "credits": 99.979, "held": 0.0, "currency": "token"}
     row = payer.get("/v2/billing/ledger").json()["data"][0]
     assert (row["kind"], row["units"], row["tokens"], row["balance_after"]) == ("capture", 2.1, -0.021, 99.979)
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_capture_never_exceeds_the_hold(payer: Client) -> None:
+def test_a_capture_never_exceeds_the_hold(payer: GatewayClient) -> None:
     hold_id = hold(payer, 30_000)
     assert capture(payer, hold_id, "1000000") == 30_000
     assert payer.balance()["credits"] == 99.97
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_random_captures_never_exceed_their_holds_and_the_books_stay_right(payer: Client) -> None:
+def test_random_captures_never_exceed_their_holds_and_the_books_stay_right(payer: GatewayClient) -> None:
     dice = random.Random(7)
     spent = 0
     for _ in range(150):
@@ -125,27 +125,27 @@ def test_random_captures_never_exceed_their_holds_and_the_books_stay_right(payer
         spent += charged
     funds = payer.gateway.billing.read_funds(payer.profile_id)
     assert (funds.credits, funds.held) == (100 * TOKEN - spent, 0)
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_release_happens_once(payer: Client) -> None:
+def test_a_release_happens_once(payer: GatewayClient) -> None:
     hold_id = hold(payer, TOKEN)
     assert release(payer, hold_id) is True
     assert release(payer, hold_id) is False
     assert payer.balance()["held"] == 0
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_capture_happens_once(payer: Client) -> None:
+def test_a_capture_happens_once(payer: GatewayClient) -> None:
     hold_id = hold(payer, TOKEN)
     capture(payer, hold_id, "1")
     with pytest.raises(AlreadySettled):
         capture(payer, hold_id, "1")
     assert payer.balance()["credits"] == 99.99
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_what_was_released_is_not_captured_and_what_was_captured_not_released(payer: Client) -> None:
+def test_what_was_released_is_not_captured_and_what_was_captured_not_released(payer: GatewayClient) -> None:
     released, captured = hold(payer, TOKEN), hold(payer, TOKEN)
     release(payer, released)
     with pytest.raises(AlreadySettled):
@@ -153,10 +153,10 @@ def test_what_was_released_is_not_captured_and_what_was_captured_not_released(pa
     capture(payer, captured, "1")
     assert release(payer, captured) is False
     assert payer.balance() == {"balance": 99.99, "credits": 99.99, "held": 0.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_of_a_capture_and_a_release_at_once_exactly_one_happens(payer: Client) -> None:
+def test_of_a_capture_and_a_release_at_once_exactly_one_happens(payer: GatewayClient) -> None:
     for _ in range(20):
         hold_id = hold(payer, TOKEN)
         before = payer.gateway.billing.read_funds(payer.profile_id).credits
@@ -183,7 +183,7 @@ def test_of_a_capture_and_a_release_at_once_exactly_one_happens(payer: Client) -
         assert results.count("too late") == 1
         charged = before - payer.gateway.billing.read_funds(payer.profile_id).credits
         assert charged == (10_000 if "captured" in results else 0)
-    assert clean(payer)
+    assert is_clean(payer)
 
 
 def test_of_fifty_threads_exactly_as_many_hold_as_there_are_credits_for(gateway: Gateway) -> None:
@@ -207,7 +207,7 @@ def test_of_fifty_threads_exactly_as_many_hold_as_there_are_credits_for(gateway:
     assert outcomes.count("held") == 10
     assert outcomes.count("refused") == 40
     assert payer.balance() == {"balance": 0.0, "credits": 50.0, "held": 50.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
 def test_fifty_clones_at_once_over_http_queue_ten_jobs(gateway: Gateway) -> None:
@@ -226,19 +226,19 @@ def test_fifty_clones_at_once_over_http_queue_ten_jobs(gateway: Gateway) -> None
         thread.join()
     assert sorted(statuses) == [202] * 10 + [402] * 40
     assert len(payer.get("/v2/jobs?limit=200").json()["data"]) == 10
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_transaction_that_fails_leaves_no_hold(payer: Client) -> None:
+def test_a_transaction_that_fails_leaves_no_hold(payer: GatewayClient) -> None:
     billing, database = payer.gateway.billing, payer.gateway.database
     with pytest.raises(RuntimeError, match="midway"), database.transaction() as tx:
         billing.hold(tx, profile_id=payer.profile_id, service="core-tts", amount=TOKEN, request_id="req_x")
         raise RuntimeError("midway")
     assert payer.balance()["held"] == 0
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_transaction_inside_a_transaction_is_refused_instead_of_waiting_for_itself(payer: Client) -> None:
+def test_a_transaction_inside_a_transaction_is_refused_instead_of_waiting_for_itself(payer: GatewayClient) -> None:
     database = payer.gateway.database
     with database.transaction(), pytest.raises(RuntimeError, match="inside"), database.transaction():
         pass
@@ -246,61 +246,63 @@ def test_a_transaction_inside_a_transaction_is_refused_instead_of_waiting_for_it
 
 
 @pytest.fixture
-def calls(payer: Client) -> Calls:
-    return payer.gateway.calls
+def calls(payer: GatewayClient) -> HeldCalls:
+    return payer.gateway.held_calls
 
 
-def test_a_call_that_ends_without_a_capture_costs_nothing(payer: Client, calls: Calls) -> None:
-    call = Call(payer.profile_id, "core-tts", "req_1")
+def test_a_call_that_ends_without_a_capture_costs_nothing(payer: GatewayClient, calls: HeldCalls) -> None:
+    call = BilledCall(payer.profile_id, "core-tts", "req_1")
     with calls.hold(call, units=Decimal(100)):
         assert payer.balance()["held"] == 1
     assert payer.balance()["balance"] == 100
-    assert clean(payer)
+    assert is_clean(payer)
 
 
 @pytest.mark.parametrize(
     "failure", [VoxportError("no"), ValueError("bug"), KeyboardInterrupt()], ids=lambda e: type(e).__name__
 )
-def test_a_call_that_raises_costs_nothing(payer: Client, calls: Calls, failure: BaseException) -> None:
-    call = Call(payer.profile_id, "core-tts", "req_1")
+def test_a_call_that_raises_costs_nothing(payer: GatewayClient, calls: HeldCalls, failure: BaseException) -> None:
+    call = BilledCall(payer.profile_id, "core-tts", "req_1")
     with pytest.raises(type(failure)), calls.hold(call, units=Decimal(100)):
         raise failure
     assert payer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_what_a_call_records_beside_its_hold_goes_with_it(payer: Client, calls: Calls) -> None:
+def test_what_a_call_records_beside_its_hold_goes_with_it(payer: GatewayClient, calls: HeldCalls) -> None:
     def fail(*_: object) -> None:
         raise ValueError("can't be recorded")
 
     with (
         pytest.raises(ValueError, match="recorded"),
-        calls.hold(Call(payer.profile_id, "core-tts", "r"), units=Decimal(1), also=fail),
+        calls.hold(BilledCall(payer.profile_id, "core-tts", "r"), units=Decimal(1), in_same_tx=fail),
     ):
         pass
     assert payer.balance()["held"] == 0
 
     with (
         pytest.raises(ValueError, match="recorded"),
-        calls.hold(Call(payer.profile_id, "core-tts", "r"), units=Decimal(1)) as open_call,
+        calls.hold(BilledCall(payer.profile_id, "core-tts", "r"), units=Decimal(1)) as open_call,
     ):
-        open_call.capture(units=Decimal(1), also=fail)
+        open_call.capture(units=Decimal(1), in_same_tx=fail)
     assert payer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
 _CALL_AND_DIE = (
     "import os, sys; from decimal import Decimal; from pathlib import Path; "
-    "from voxport.billing.held_calls import Call; "
+    "from voxport.billing.held_calls import BilledCall; "
     "from voxport.gateway import open_gateway; from voxport.settings import Settings; "
     "gateway = open_gateway(Settings(_env_file=None, data_dir=Path(sys.argv[1]))); "
-    "call = Call(sys.argv[2], 'core-tts', 'req_1'); hold = gateway.calls.hold(call, units=Decimal(100)); "
+    "call = BilledCall(sys.argv[2], 'core-tts', 'req_1'); hold = gateway.held_calls.hold(call, units=Decimal(100)); "
     "hold.__enter__(); print('held', flush=True); sys.stdin.readline(); os._exit(9)"
 )
 
 
 @pytest.mark.slow
-def test_the_hold_of_a_call_whose_process_dies_is_released_and_not_before(payer: Client, calls: Calls) -> None:
+def test_the_hold_of_a_call_whose_process_dies_is_released_and_not_before(
+    payer: GatewayClient, calls: HeldCalls
+) -> None:
     data_dir = str(payer.gateway.settings.data_dir)
     child = subprocess.Popen(
         [sys.executable, "-c", _CALL_AND_DIE, data_dir, payer.profile_id],
@@ -318,60 +320,63 @@ def test_the_hold_of_a_call_whose_process_dies_is_released_and_not_before(payer:
     assert calls.release_abandoned() == 1
     assert calls.release_abandoned() == 0
     assert payer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_the_holds_of_living_calls_and_of_jobs_are_not_abandoned(payer: Client, calls: Calls) -> None:
+def test_the_holds_of_living_calls_and_of_jobs_are_not_abandoned(payer: GatewayClient, calls: HeldCalls) -> None:
     assert payer.post(CLONE, AUDIO).status_code == 202
-    with calls.hold(Call(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)):
+    with calls.hold(BilledCall(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)):
         assert calls.release_abandoned() == 0
         assert payer.balance()["held"] == 6
     assert calls.release_abandoned() == 0
     assert payer.balance()["held"] == 5
-    assert clean(payer)
+    assert is_clean(payer)
 
 
 def test_a_hold_that_the_database_did_not_give_back_is_given_back_later(
-    payer: Client,
+    payer: GatewayClient,
 ) -> None:
     gateway = payer.gateway
-    calls = Calls(gateway.database, gateway.billing, Leases(gateway.database.url), again_seconds=0.05)
+    calls = HeldCalls(gateway.database, gateway.billing, Leases(gateway.database.url), retry_seconds=0.05)
     refuse = (
         "CREATE TRIGGER refuse BEFORE UPDATE ON holds WHEN NEW.state = 'released' "
         "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
     )
     with payer.gateway.database.transaction() as tx:
         tx.execute(text(refuse))
-    with pytest.raises(ProviderTimeout), calls.hold(Call(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)):
+    with (
+        pytest.raises(ProviderTimeout),
+        calls.hold(BilledCall(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)),
+    ):
         raise ProviderTimeout("The provider was too slow.")
     assert payer.balance()["held"] == 1
     with payer.gateway.database.transaction() as tx:
         tx.execute(text("DROP TRIGGER refuse"))
     wait_until(lambda: payer.balance()["held"] == 0, seconds=10, what="the hold's release")
-    assert clean(payer)
+    assert is_clean(payer)
 
 
 def test_another_gateway_on_the_same_data_leaves_the_holds_of_a_living_one(
-    make_gateway: MakeGateway, payer: Client, calls: Calls
+    make_gateway: MakeGateway, payer: GatewayClient, calls: HeldCalls
 ) -> None:
     other = make_gateway(data_dir=payer.gateway.settings.data_dir)
-    with calls.hold(Call(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)) as open_call:
-        assert other.calls.release_abandoned() == 0
+    with calls.hold(BilledCall(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)) as open_call:
+        assert other.held_calls.release_abandoned() == 0
         assert open_call.capture(units=Decimal(1)).cost == 10_000
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_a_call_whose_hold_was_given_back_charges_nothing_late(payer: Client, calls: Calls) -> None:
-    with calls.hold(Call(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)) as open_call:
+def test_a_call_whose_hold_was_given_back_charges_nothing_late(payer: GatewayClient, calls: HeldCalls) -> None:
+    with calls.hold(BilledCall(payer.profile_id, "core-tts", "req_1"), units=Decimal(100)) as open_call:
         for owner in payer.gateway.billing.owners_of_open_holds():
             assert payer.gateway.billing.release_all_of(owner) == 1
         with pytest.raises(ProviderTimeout):
             open_call.capture(units=Decimal(1))
     assert payer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_credits_are_added_above_zero_and_up_to_the_most_that_a_number_holds(payer: Client) -> None:
+def test_credits_are_added_above_zero_and_up_to_the_most_that_a_number_holds(payer: GatewayClient) -> None:
     billing, database = payer.gateway.billing, payer.gateway.database
     for amount in (0, -1, 100_000_000 * TOKEN):
         with pytest.raises(Invalid), database.transaction() as tx:
@@ -379,16 +384,16 @@ def test_credits_are_added_above_zero_and_up_to_the_most_that_a_number_holds(pay
     with database.transaction() as tx:
         assert billing.add_credits(tx, payer.profile_id, 99_999_900 * TOKEN).row.balance_after == 100_000_000 * TOKEN
     assert payer.balance()["balance"] == 100_000_000
-    assert clean(payer)
+    assert is_clean(payer)
 
 
-def test_the_database_itself_refuses_a_balance_below_zero(payer: Client) -> None:
+def test_the_database_itself_refuses_a_balance_below_zero(payer: GatewayClient) -> None:
     for change in ("credits = -1", "held = -1", "held = credits + 1"):
         with pytest.raises(Exception, match="CHECK constraint"), payer.gateway.database.transaction() as tx:
             tx.execute(text(f"UPDATE balances SET {change}"))
 
 
-def test_two_gateways_on_one_database_share_the_balance(make_gateway: MakeGateway, payer: Client) -> None:
+def test_two_gateways_on_one_database_share_the_balance(make_gateway: MakeGateway, payer: GatewayClient) -> None:
     other = make_gateway(data_dir=payer.gateway.settings.data_dir)
     gate = threading.Barrier(40)
     outcomes: list[str] = []
@@ -411,4 +416,4 @@ def test_two_gateways_on_one_database_share_the_balance(make_gateway: MakeGatewa
         thread.join()
     assert outcomes.count("held") == 10
     assert len(outcomes) == 40
-    assert clean(payer)
+    assert is_clean(payer)

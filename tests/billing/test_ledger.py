@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from tests.support.client import Client, open_client
+from tests.support.client import GatewayClient, open_client
 from voxport.billing.verify import verify
 from voxport.gateway import Gateway
 
@@ -17,7 +17,7 @@ TOKEN = 1_000_000
 
 
 @pytest.fixture
-def payer(gateway: Gateway) -> Client:
+def payer(gateway: Gateway) -> GatewayClient:
     """A customer with a credit of 100, a capture of 1 and of 2, a released hold, and an open hold of 4 tokens."""
     payer = open_client(gateway)
     billing = gateway.billing
@@ -35,7 +35,7 @@ def payer(gateway: Gateway) -> Client:
     return payer
 
 
-def test_the_newest_movement_comes_first_and_balances_follow_each_other(payer: Client) -> None:
+def test_the_newest_movement_comes_first_and_balances_follow_each_other(payer: GatewayClient) -> None:
     rows = payer.get(LEDGER).json()["data"]
     assert [(row["kind"], row["tokens"], row["balance_after"]) for row in rows] == [
         ("capture", -2.0, 97.0),
@@ -49,7 +49,7 @@ def test_the_newest_movement_comes_first_and_balances_follow_each_other(payer: C
     assert all(row["created_at"].endswith("Z") for row in rows)
 
 
-def test_pages_hold_every_row_once(payer: Client) -> None:
+def test_pages_hold_every_row_once(payer: GatewayClient) -> None:
     for _ in range(7):
         with payer.gateway.database.transaction() as tx:
             payer.gateway.billing.add_credits(tx, payer.profile_id, 1)
@@ -68,7 +68,7 @@ def test_pages_hold_every_row_once(payer: Client) -> None:
         assert seen == whole, limit
 
 
-def test_a_page_does_not_move_when_new_rows_come(payer: Client) -> None:
+def test_a_page_does_not_move_when_new_rows_come(payer: GatewayClient) -> None:
     first = payer.get(f"{LEDGER}?limit=1").json()
     with payer.gateway.database.transaction() as tx:
         payer.gateway.billing.add_credits(tx, payer.profile_id, 1)
@@ -76,8 +76,8 @@ def test_a_page_does_not_move_when_new_rows_come(payer: Client) -> None:
     assert second["data"][0]["tokens"] == -1.0
 
 
-def test_nobody_reads_the_ledger_of_another(payer: Client) -> None:
-    other = payer.another()
+def test_nobody_reads_the_ledger_of_another(payer: GatewayClient) -> None:
+    other = payer.another_customer()
     assert [row["kind"] for row in other.get(LEDGER).json()["data"]] == ["credit"]
     cursor = payer.get(f"{LEDGER}?limit=1").json()["next_cursor"]
     ids = {row["id"] for row in payer.get(LEDGER).json()["data"]}
@@ -94,7 +94,9 @@ def test_nobody_reads_the_ledger_of_another(payer: Client) -> None:
         "UPDATE {table} SET {amount} = 0 WHERE sequence = 1",
     ],
 )
-def test_the_database_refuses_to_change_or_remove_what_is_written(payer: Client, table: str, statement: str) -> None:
+def test_the_database_refuses_to_change_or_remove_what_is_written(
+    payer: GatewayClient, table: str, statement: str
+) -> None:
     amount = "tokens" if table == "ledger_transactions" else "amount"
     before = payer.get(LEDGER).json()["data"]
     with pytest.raises(IntegrityError, match="append-only"), payer.gateway.database.transaction() as tx:
@@ -103,7 +105,7 @@ def test_the_database_refuses_to_change_or_remove_what_is_written(payer: Client,
     assert verify(payer.gateway.database) == []
 
 
-def test_the_database_refuses_a_second_charge_of_one_hold(payer: Client) -> None:
+def test_the_database_refuses_a_second_charge_of_one_hold(payer: GatewayClient) -> None:
     copy = (
         "INSERT INTO ledger_transactions (id, profile_id, created_at, kind, hold_id, tokens, balance_after) "
         "SELECT id || 'x', profile_id, created_at, kind, hold_id, tokens, balance_after FROM ledger_transactions "
@@ -170,7 +172,7 @@ STROKES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("stroke", list(STROKES), ids=lambda name: name.replace(" ", "_"))
-def test_verify_finds(payer: Client, stroke: str) -> None:
+def test_verify_finds(payer: GatewayClient, stroke: str) -> None:
     database = payer.gateway.database
     assert verify(database) == []
     with database.connection() as connection:

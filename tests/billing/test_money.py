@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.client import Client
-from voxport.billing.money import MAX_TOKENS, MICRO, header, json_number, parse_tokens, to_micro, to_tokens
+from tests.support.client import GatewayClient
+from voxport.billing.money import MAX_TOKENS, MICRO, format_tokens, json_number, parse_tokens, to_micro, to_tokens
 from voxport.speech.durations import billed_seconds
 
 
@@ -28,7 +28,7 @@ def test_a_json_number_is_its_amount_digit_by_digit() -> None:
 
 def test_a_header_has_six_places_and_is_its_amount() -> None:
     for micro in amounts(5_000):
-        text = header(micro)
+        text = format_tokens(micro)
         assert Decimal(text) == to_tokens(micro)
         assert len(text.partition(".")[2]) == 6
         assert "e" not in text.lower()
@@ -38,7 +38,7 @@ def test_micro_tokens_survive_the_way_to_tokens_and_back() -> None:
     for micro in amounts(5_000):
         assert to_micro(to_tokens(micro)) == micro
         if abs(micro) <= MAX_TOKENS * MICRO:
-            assert parse_tokens(header(micro)) == micro
+            assert parse_tokens(format_tokens(micro)) == micro
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_seconds_are_billed_in_tenths_half_up_and_at_least_one(samples: int, sec
     assert billed_seconds(samples) == Decimal(seconds)
 
 
-def test_the_balance_of_an_odd_amount_is_told_exactly(client: Client) -> None:
+def test_the_balance_of_an_odd_amount_is_told_exactly(client: GatewayClient) -> None:
     for credits in ("0.000001", "99999999.999999", "12345.678901", "0.1", "33333333.333333"):
-        rich = client.another(credits=credits)
+        rich = client.another_customer(credits=credits)
         body = rich.get("/v2/billing/balance").text
-        told = json.loads(body, parse_float=Decimal)["data"]
-        assert told["balance"] == told["credits"] == Decimal(credits)
+        shown = json.loads(body, parse_float=Decimal)["data"]
+        assert shown["balance"] == shown["credits"] == Decimal(credits)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from tests.support.client import Client, error_of
-from tests.support.providers import Humming
+from tests.support.client import GatewayClient, error_of
+from tests.support.fake_provider import FakeProviderEnv
 from voxport.accounts.service import Principal
 from voxport.billing import service as billing_service
 from voxport.billing.models import Hold, LedgerTransaction
@@ -27,10 +27,10 @@ TTS = "/v1/proxy/core-tts"
 TOKEN = 1_000_000
 
 
-class Books:
+class BilledCustomer:
     """A customer whose calls are charged at moments that a test chooses."""
 
-    def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, client: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
         self.client = client
         self._clock = monkeypatch
 
@@ -83,33 +83,33 @@ class Books:
 
 
 @pytest.fixture
-def books(both: Client, monkeypatch: pytest.MonkeyPatch) -> Books:
-    return Books(both, monkeypatch)
+def billed(both: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> BilledCustomer:
+    return BilledCustomer(both, monkeypatch)
 
 
-def test_nothing_was_used_by_someone_new(books: Books) -> None:
+def test_nothing_was_used_by_someone_new(billed: BilledCustomer) -> None:
     for group_by in ("service", "day", "voice", "key"):
-        assert books.rows(f"group_by={group_by}") == []
+        assert billed.rows(f"group_by={group_by}") == []
 
 
-def test_charges_are_summed_by_service_day_voice_and_key(books: Books) -> None:
-    books.charge("2026-04-27T23:59:59.999999+00:00", units=3, voice_id="v1")
-    books.charge("2026-04-28T00:00:00+00:00", units=4, voice_id="v2", key_id="key_b")
-    books.charge("2026-04-28T12:00:00+00:00", units=1, service="core-voice-clone", voice_id="v2")
-    books.charge("2026-04-28T13:00:00+00:00", units=1, service="core-instant-clone-tts", key_id=None)
-    assert books.rows() == [
+def test_charges_are_summed_by_service_day_voice_and_key(billed: BilledCustomer) -> None:
+    billed.charge("2026-04-27T23:59:59.999999+00:00", units=3, voice_id="v1")
+    billed.charge("2026-04-28T00:00:00+00:00", units=4, voice_id="v2", key_id="key_b")
+    billed.charge("2026-04-28T12:00:00+00:00", units=1, service="core-voice-clone", voice_id="v2")
+    billed.charge("2026-04-28T13:00:00+00:00", units=1, service="core-instant-clone-tts", key_id=None)
+    assert billed.rows() == [
         ("core-instant-clone-tts", 1, 1.0, 2.0),
         ("core-tts", 2, 7.0, 0.07),
         ("core-voice-clone", 1, 1.0, 5.0),
     ]
-    assert books.rows("group_by=day") == [("2026-04-27", 1, 3.0, 0.03), ("2026-04-28", 3, 6.0, 7.04)]
-    assert books.rows("group_by=voice") == [("", 1, 1.0, 2.0), ("v1", 1, 3.0, 0.03), ("v2", 2, 5.0, 5.04)]
-    assert books.rows("group_by=key") == [("", 1, 1.0, 2.0), ("key_a", 2, 4.0, 5.03), ("key_b", 1, 4.0, 0.04)]
+    assert billed.rows("group_by=day") == [("2026-04-27", 1, 3.0, 0.03), ("2026-04-28", 3, 6.0, 7.04)]
+    assert billed.rows("group_by=voice") == [("", 1, 1.0, 2.0), ("v1", 1, 3.0, 0.03), ("v2", 2, 5.0, 5.04)]
+    assert billed.rows("group_by=key") == [("", 1, 1.0, 2.0), ("key_a", 2, 4.0, 5.03), ("key_b", 1, 4.0, 0.04)]
 
 
-def test_a_day_is_one_of_utc_whatever_the_zone_of_the_charge(books: Books) -> None:
-    books.charge("2026-04-28T01:00:00+05:00")
-    assert books.rows("group_by=day") == [("2026-04-27", 1, 1.0, 0.01)]
+def test_a_day_is_one_of_utc_whatever_the_zone_of_the_charge(billed: BilledCustomer) -> None:
+    billed.charge("2026-04-28T01:00:00+05:00")
+    assert billed.rows("group_by=day") == [("2026-04-27", 1, 1.0, 0.01)]
 
 
 @pytest.mark.parametrize(
@@ -129,54 +129,56 @@ def test_a_day_is_one_of_utc_whatever_the_zone_of_the_charge(books: Books) -> No
         ("from=0001-01-01&to=9999-12-31T23:59:59Z", [1, 2, 4]),
     ],
 )
-def test_from_is_part_of_the_period_and_to_is_not(books: Books, query: str, units: list[int]) -> None:
+def test_from_is_part_of_the_period_and_to_is_not(billed: BilledCustomer, query: str, units: list[int]) -> None:
     for moment, used in (("2026-04-27T00:00", 1), ("2026-04-28T10:30", 2), ("2026-04-29T00:00", 4)):
-        books.charge(f"{moment}:00+00:00", units=used)
+        billed.charge(f"{moment}:00+00:00", units=used)
     expected = [("core-tts", len(units), float(sum(units)), round(0.01 * sum(units), 6))] if units else []
-    assert books.rows(query) == expected
+    assert billed.rows(query) == expected
 
 
-def test_what_failed_is_open_or_was_given_back_is_not_used(books: Books) -> None:
-    client = books.client
+def test_what_failed_is_open_or_was_given_back_is_not_used(billed: BilledCustomer) -> None:
+    client = billed.client
     with client.gateway.database.transaction() as tx:
         for number in range(2):
             hold_id = client.gateway.billing.hold(
                 tx, profile_id=client.profile_id, service="core-tts", amount=TOKEN, request_id=f"req_{number}"
             )
         client.gateway.billing.release(tx, hold_id)
-    assert books.rows() == []
+    assert billed.rows() == []
 
 
-def test_a_refund_lowers_the_row_of_the_call_that_it_refunds(books: Books) -> None:
-    whole = books.charge("2026-04-27T10:00:00+00:00", units=100, voice_id="v1")
-    part = books.charge("2026-04-28T10:00:00+00:00", units=200, voice_id="v2")
-    books.refund(whole, TOKEN)
-    books.refund(part, TOKEN // 4)
-    books.refund(part, TOKEN // 4)
-    books.refund("req_of_nobody", TOKEN)
-    assert books.rows("group_by=voice") == [("v1", 1, 0.0, 0.0), ("v2", 1, 150.0, 1.5)]
-    assert books.rows("group_by=day") == [("2026-04-27", 1, 0.0, 0.0), ("2026-04-28", 1, 150.0, 1.5)]
-    assert books.rows("group_by=day&from=2026-12-31") == []
+def test_a_refund_lowers_the_row_of_the_call_that_it_refunds(billed: BilledCustomer) -> None:
+    whole = billed.charge("2026-04-27T10:00:00+00:00", units=100, voice_id="v1")
+    part = billed.charge("2026-04-28T10:00:00+00:00", units=200, voice_id="v2")
+    billed.refund(whole, TOKEN)
+    billed.refund(part, TOKEN // 4)
+    billed.refund(part, TOKEN // 4)
+    billed.refund("req_of_nobody", TOKEN)
+    assert billed.rows("group_by=voice") == [("v1", 1, 0.0, 0.0), ("v2", 1, 150.0, 1.5)]
+    assert billed.rows("group_by=day") == [("2026-04-27", 1, 0.0, 0.0), ("2026-04-28", 1, 150.0, 1.5)]
+    assert billed.rows("group_by=day&from=2026-12-31") == []
 
 
-def test_a_part_of_a_refund_is_rounded_to_a_millionth_and_a_free_call_divides_by_nothing(books: Books) -> None:
-    third = books.charge("2026-04-27T10:00:00+00:00", units=1, voice_id="v1")
-    books.refund(third, 3_333)
-    free = books.charge("2026-04-27T10:00:00+00:00", units=1, service="core-tts-voices", voice_id="v2")
-    books.refund(free, 0)
-    assert books.rows("group_by=voice") == [("v1", 1, 0.6667, 0.006667), ("v2", 1, 1.0, 0.0)]
+def test_a_part_of_a_refund_is_rounded_to_a_millionth_and_a_free_call_divides_by_nothing(
+    billed: BilledCustomer,
+) -> None:
+    third = billed.charge("2026-04-27T10:00:00+00:00", units=1, voice_id="v1")
+    billed.refund(third, 3_333)
+    free = billed.charge("2026-04-27T10:00:00+00:00", units=1, service="core-tts-voices", voice_id="v2")
+    billed.refund(free, 0)
+    assert billed.rows("group_by=voice") == [("v1", 1, 0.6667, 0.006667), ("v2", 1, 1.0, 0.0)]
 
 
-def test_nobody_sees_the_usage_of_another_and_the_operator_sees_all(books: Books) -> None:
-    other = Books(books.client.another(), books._clock)
-    books.charge("2026-04-27T10:00:00+00:00", units=1)
+def test_nobody_sees_the_usage_of_another_and_the_operator_sees_all(billed: BilledCustomer) -> None:
+    other = BilledCustomer(billed.client.another_customer(), billed._clock)
+    billed.charge("2026-04-27T10:00:00+00:00", units=1)
     request_id = other.charge("2026-04-27T10:00:00+00:00", units=5)
-    books.refund(request_id, TOKEN)  # under the name of another profile: not theirs to lower
-    assert books.rows() == [("core-tts", 1, 1.0, 0.01)]
+    billed.refund(request_id, TOKEN)  # under the name of another profile: not theirs to lower
+    assert billed.rows() == [("core-tts", 1, 1.0, 0.01)]
     assert other.rows() == [("core-tts", 1, 5.0, 0.05)]
-    rows = usage(books.client.gateway.database, None, group_by="service", period=Period())
+    rows = usage(billed.client.gateway.database, None, group_by="service", period=Period())
     assert {(row.profile_id, row.micro_units) for row in rows} >= {
-        (books.client.profile_id, TOKEN),
+        (billed.client.profile_id, TOKEN),
         (other.client.profile_id, 5 * TOKEN),
     }
 
@@ -203,13 +205,13 @@ def test_nobody_sees_the_usage_of_another_and_the_operator_sees_all(books: Books
         "group_by=",
     ],
 )
-def test_a_period_or_group_that_makes_no_sense_is_refused(client: Client, query: str) -> None:
+def test_a_period_or_group_that_makes_no_sense_is_refused(client: GatewayClient, query: str) -> None:
     answer = client.get(f"{USAGE}?{query}")
     assert answer.status_code == 422, answer.text
     assert error_of(answer)["code"] == "validation_failed"
 
 
-def csv_of(client: Client, query: str = "", accept: str = "text/csv") -> list[list[str]]:
+def csv_of(client: GatewayClient, query: str = "", accept: str = "text/csv") -> list[list[str]]:
     answer = client.get(f"{USAGE}?{query}", headers={"Accept": accept})
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -217,24 +219,26 @@ def csv_of(client: Client, query: str = "", accept: str = "text/csv") -> list[li
     return list(csv.reader(io.StringIO(answer.text, newline="")))
 
 
-def test_csv_has_a_header_and_amounts_of_six_places(books: Books) -> None:
-    books.charge("2026-04-27T10:00:00+00:00", units=1234567, voice_id="v1")
-    assert csv_of(books.client, "group_by=voice") == [
+def test_csv_has_a_header_and_amounts_of_six_places(billed: BilledCustomer) -> None:
+    billed.charge("2026-04-27T10:00:00+00:00", units=1234567, voice_id="v1")
+    assert csv_of(billed.client, "group_by=voice") == [
         ["group", "calls", "units", "tokens"],
         ["v1", "1", "1234567", "10.000000"],
     ]
 
 
 @pytest.mark.parametrize("voice_id", ["=1+1", "+1", "-cmd", "@SUM(A1)", "|calc"])
-def test_a_voice_that_is_called_like_a_formula_stays_text_in_a_spreadsheet(books: Books, voice_id: str) -> None:
-    books.charge("2026-04-27T10:00:00+00:00", voice_id=voice_id)
-    assert csv_of(books.client, "group_by=voice")[1][0] == f"'{voice_id}"
-    assert books.rows("group_by=voice")[0][0] == voice_id
+def test_a_voice_that_is_called_like_a_formula_stays_text_in_a_spreadsheet(
+    billed: BilledCustomer, voice_id: str
+) -> None:
+    billed.charge("2026-04-27T10:00:00+00:00", voice_id=voice_id)
+    assert csv_of(billed.client, "group_by=voice")[1][0] == f"'{voice_id}"
+    assert billed.rows("group_by=voice")[0][0] == voice_id
 
 
-def test_a_voice_with_a_comma_and_quotes_is_one_cell(books: Books) -> None:
-    books.charge("2026-04-27T10:00:00+00:00", voice_id='a "b", c')
-    assert csv_of(books.client, "group_by=voice")[1][0] == 'a "b", c'
+def test_a_voice_with_a_comma_and_quotes_is_one_cell(billed: BilledCustomer) -> None:
+    billed.charge("2026-04-27T10:00:00+00:00", voice_id='a "b", c')
+    assert csv_of(billed.client, "group_by=voice")[1][0] == 'a "b", c'
 
 
 @pytest.mark.parametrize(
@@ -255,7 +259,7 @@ def test_a_voice_with_a_comma_and_quotes_is_one_cell(books: Books) -> None:
         ("", False),
     ],
 )
-def test_the_accept_header_decides(client: Client, accept: str, is_csv: bool) -> None:
+def test_the_accept_header_decides(client: GatewayClient, accept: str, is_csv: bool) -> None:
     answer = client.get(USAGE, headers={"Accept": accept})
     assert answer.headers["Content-Type"].startswith("text/csv" if is_csv else "application/json")
     assert answer.headers["Vary"] == "Accept"
@@ -264,30 +268,32 @@ def test_the_accept_header_decides(client: Client, accept: str, is_csv: bool) ->
 # What the calls themselves write down
 
 
-def test_every_billed_call_is_found_under_its_key_and_its_voice(humming: Humming, singer: Client) -> None:
-    audio_url = singer.upload()["public_url"]
-    assert singer.post(TTS, {"text": "Hello.", "voice_id": "hum"}).status_code == 200
-    assert singer.post(TTS, {"text": "Hello.", "voice_id": "hum", "stream": True}).status_code == 200
+def test_every_billed_call_is_found_under_its_key_and_its_voice(
+    fake_env: FakeProviderEnv, customer: GatewayClient
+) -> None:
+    audio_url = customer.upload()["public_url"]
+    assert customer.post(TTS, {"text": "Hello.", "voice_id": "hum"}).status_code == 200
+    assert customer.post(TTS, {"text": "Hello.", "voice_id": "hum", "stream": True}).status_code == 200
     instant = {"audioUrl": audio_url, "text": "Hello.", "provider": "local"}
-    assert singer.post("/v1/proxy/core-instant-clone-tts", instant).status_code == 200
-    by_voice = singer.get(f"{USAGE}?group_by=voice").json()["data"]
+    assert customer.post("/v1/proxy/core-instant-clone-tts", instant).status_code == 200
+    by_voice = customer.get(f"{USAGE}?group_by=voice").json()["data"]
     assert [(row["group"], row["calls"]) for row in by_voice] == [("", 1), ("hum", 2)]
-    by_key = singer.get(f"{USAGE}?group_by=key").json()["data"]
-    assert [(row["group"], row["calls"]) for row in by_key] == [(singer.key_id, 3)]
+    by_key = customer.get(f"{USAGE}?group_by=key").json()["data"]
+    assert [(row["group"], row["calls"]) for row in by_key] == [(customer.key_id, 3)]
 
 
 def test_a_job_is_held_under_its_key_and_the_voice_that_it_makes_or_speaks_with(
-    humming: Humming, singer: Client
+    fake_env: FakeProviderEnv, customer: GatewayClient
 ) -> None:
-    gateway = humming.gateway
+    gateway = fake_env.gateway
     clone = gateway.cloning.submit(
-        singer.principal, CloneRequest(singer.upload()["public_url"], "local", "Me", ""), request_id="req_1"
+        customer.principal, CloneRequest(customer.upload()["public_url"], "local", "Me", ""), request_id="req_1"
     )
-    spoken = singer.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers={"Prefer": "respond-async"})
+    spoken = customer.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers={"Prefer": "respond-async"})
     assert spoken.status_code == 202
-    assert held(gateway, singer.principal) == {
-        clone.id: (singer.key_id, clone.subject),
-        spoken.json()["job"]["id"]: (singer.key_id, "hum"),
+    assert held(gateway, customer.principal) == {
+        clone.id: (customer.key_id, clone.output_id),
+        spoken.json()["job"]["id"]: (customer.key_id, "hum"),
     }
 
 

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, error_of, open_client
-from tests.support.providers import Humming, ToneProvider, hum
+from tests.support.client import GatewayClient, error_of, open_client
+from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
 from voxport.billing.verify import verify
 
 TTS = "/v1/proxy/core-tts"
@@ -23,13 +23,13 @@ SPEECH: dict[str, Any] = {"text": "Hello.", "voice_id": "hum"}
 
 
 @pytest.fixture
-def busy(make_gateway: MakeGateway) -> Humming:
+def busy(make_gateway: MakeGateway) -> FakeProviderEnv:
     """A gateway that lets one call in at a time, and lets others wait for a second."""
-    return hum(make_gateway(speech_concurrency=1, speech_queue_seconds=1.0), ToneProvider())
+    return with_fake_provider(make_gateway(speech_concurrency=1, speech_queue_seconds=1.0), FakeProvider())
 
 
 @contextmanager
-def occupied(client: Client, provider: ToneProvider) -> Iterator[Future[httpx2.Response]]:
+def occupied(client: GatewayClient, provider: FakeProvider) -> Iterator[Future[httpx2.Response]]:
     """Somebody else's call has the place until the block ends."""
     inside, go_on = threading.Event(), threading.Event()
 
@@ -37,7 +37,7 @@ def occupied(client: Client, provider: ToneProvider) -> Iterator[Future[httpx2.R
         inside.set()
         assert go_on.wait(30)
 
-    provider.heard = wait
+    provider.on_piece = wait
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(client.post, TTS, SPEECH)
         assert inside.wait(20)
@@ -48,14 +48,14 @@ def occupied(client: Client, provider: ToneProvider) -> Iterator[Future[httpx2.R
     assert first.result().status_code == 200
 
 
-def bodies(client: Client) -> list[tuple[str, dict[str, Any]]]:
+def bodies(client: GatewayClient) -> list[tuple[str, dict[str, Any]]]:
     instant = {"audioUrl": client.upload()["public_url"], "text": "Hello.", "provider": "local"}
     return [(TTS, SPEECH), (TTS, {**SPEECH, "stream": True}), (INSTANT, instant)]
 
 
-def test_who_has_no_credits_is_refused_without_waiting(busy: Humming) -> None:
+def test_who_has_no_credits_is_refused_without_waiting(busy: FakeProviderEnv) -> None:
     rich = open_client(busy.gateway)
-    poor = rich.another("0")
+    poor = rich.another_customer("0")
     with occupied(rich, busy.provider):
         for path, body in bodies(poor):
             answer = poor.post(path, body)
@@ -64,9 +64,9 @@ def test_who_has_no_credits_is_refused_without_waiting(busy: Humming) -> None:
 
 
 def test_a_call_whose_turn_does_not_come_costs_nothing_and_leaves_nothing(make_gateway: MakeGateway) -> None:
-    busy = hum(make_gateway(speech_concurrency=1, speech_queue_seconds=0.3), ToneProvider())
+    busy = with_fake_provider(make_gateway(speech_concurrency=1, speech_queue_seconds=0.3), FakeProvider())
     client = open_client(busy.gateway)
-    other = client.another()
+    other = client.another_customer()
     with occupied(client, busy.provider):
         for path, body in bodies(other):
             answer = other.request("POST", path, json=body, headers={"Idempotency-Key": "first"})

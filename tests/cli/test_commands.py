@@ -27,7 +27,7 @@ ANSI = re.compile(r"\x1b")
 
 
 @dataclass(frozen=True)
-class Made:
+class CommandResult:
     """What a command did."""
 
     returncode: int
@@ -35,14 +35,16 @@ class Made:
     stderr: str
 
 
-def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Made:
+def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> CommandResult:
     """The command in this process, in a folder without a .env file and without the machine's settings. One that ends
     with an exception counts as a traceback."""
     nothing: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOXPORT_")}
     with contextlib.chdir(cwd):
         result = CliRunner().invoke(main, arguments, env={**nothing, **(env or {})})
     unexpected = result.exception is not None and not isinstance(result.exception, SystemExit)
-    return Made(result.exit_code, result.stdout, result.stderr + (f"Traceback {result.exception!r}" * unexpected))
+    return CommandResult(
+        result.exit_code, result.stdout, result.stderr + (f"Traceback {result.exception!r}" * unexpected)
+    )
 
 
 _WITHOUT_DATA = ("test_every_command_explains_itself", "test_a_file_that_is_no_database", "test_the_data_folder_comes")
@@ -57,27 +59,27 @@ def data_folder(request: pytest.FixtureRequest, tmp_path: Path, make_gateway: Ma
 
 @pytest.fixture
 def profile(tmp_path: Path) -> str:
-    made = command("profiles", "create", "Customer", cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
+    result = command("profiles", "create", "Customer", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
-def refused(made: Made, *words: str) -> None:
+def refused(result: CommandResult, *words: str) -> None:
     """A sentence on standard error, and no traceback."""
-    assert made.returncode != 0
-    assert made.stdout == ""
-    assert "Traceback" not in made.stderr, made.stderr
+    assert result.returncode != 0
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr, result.stderr
     for word in words:
-        assert word in made.stderr, made.stderr
+        assert word in result.stderr, result.stderr
 
 
 def test_a_profile_gets_a_key_and_credits_and_the_key_works(
     tmp_path: Path, profile: str, make_gateway: MakeGateway
 ) -> None:
     assert re.fullmatch(r"prof_[0-9a-z]{16}", profile)
-    made = command("keys", "create", profile, "--name", "laptop", cwd=tmp_path)
-    assert made.returncode == 0
-    key = made.stdout.removesuffix("\n")
+    result = command("keys", "create", profile, "--name", "laptop", cwd=tmp_path)
+    assert result.returncode == 0
+    key = result.stdout.removesuffix("\n")
     assert is_well_formed(key)
     added = command("credits", "add", profile, "2.5", "--note", "a gift", cwd=tmp_path)
     assert added.stdout == f"{profile} has 2.500000 tokens\n"
@@ -237,14 +239,14 @@ def test_a_bad_setting_is_named_in_a_sentence(tmp_path: Path, env: dict[str, str
 
 
 def test_a_bad_secret_is_not_repeated(tmp_path: Path) -> None:
-    made = command("profiles", "list", cwd=tmp_path, env={"VOXPORT_SECRET_KEY": "hunter2"})
-    assert "hunter2" not in made.stderr + made.stdout
+    result = command("profiles", "list", cwd=tmp_path, env={"VOXPORT_SECRET_KEY": "hunter2"})
+    assert "hunter2" not in result.stderr + result.stdout
 
 
 def test_a_broken_catalogue_is_told_with_its_field(tmp_path: Path) -> None:
     path = catalog_file(tmp_path, text_characters=-1)
-    made = command("profiles", "list", cwd=tmp_path, env={"VOXPORT_CATALOG_FILE": str(path)})
-    refused(made, "text_characters")
+    result = command("profiles", "list", cwd=tmp_path, env={"VOXPORT_CATALOG_FILE": str(path)})
+    refused(result, "text_characters")
 
 
 def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -257,8 +259,8 @@ def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> Non
 def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        made = run_cli("serve", "--port", port, cwd=tmp_path)
-        refused(Made(made.returncode, made.stdout, made.stderr), port)
+        result = run_cli("serve", "--port", port, cwd=tmp_path)
+        refused(CommandResult(result.returncode, result.stdout, result.stderr), port)
 
 
 @pytest.mark.parametrize(
@@ -273,16 +275,16 @@ def test_every_command_explains_itself(tmp_path: Path, arguments: list[str]) -> 
 
 @pytest.mark.slow
 def test_a_refusal_of_the_whole_program_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
-    made = run_cli("credits", "add", "prof_nobody", "5", cwd=tmp_path)
-    assert (made.returncode, made.stdout) == (1, "")
-    assert len(made.stderr.strip().splitlines()) == 1
-    assert made.stderr.startswith("Error: There is no profile prof_nobody")
+    result = run_cli("credits", "add", "prof_nobody", "5", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stderr.startswith("Error: There is no profile prof_nobody")
 
 
 @pytest.mark.slow
 def test_a_bad_setting_of_the_whole_program_is_no_traceback(tmp_path: Path) -> None:
-    made = run_cli("serve", cwd=tmp_path, env={"VOXPORT_ENGINE_THREADS": "many"})
-    refused(Made(made.returncode, made.stdout, made.stderr), "VOXPORT_ENGINE_THREADS")
+    result = run_cli("serve", cwd=tmp_path, env={"VOXPORT_ENGINE_THREADS": "many"})
+    refused(CommandResult(result.returncode, result.stdout, result.stderr), "VOXPORT_ENGINE_THREADS")
 
 
 def test_webhooks_are_listed_resent_and_signed_with_another_secret(make_gateway: MakeGateway, tmp_path: Path) -> None:
@@ -290,7 +292,7 @@ def test_webhooks_are_listed_resent_and_signed_with_another_secret(make_gateway:
     client = open_client(gateway)
     old = client.get("/v2/webhooks/secret").json()["data"]["secret"]
     with gateway.database.transaction() as tx:
-        gateway.webhooks.write(tx, client.profile_id, "balance.low", "https://hooks.example.com/s3cret", data={})
+        gateway.webhooks.enqueue(tx, client.profile_id, "balance.low", "https://hooks.example.com/s3cret", data={})
     (row,) = client.get("/v2/webhooks/deliveries").json()["data"]
     folder = ("--data-dir", str(tmp_path))
     listed = command("webhooks", "list", client.profile_id, "--status", "pending", *folder, cwd=tmp_path).stdout

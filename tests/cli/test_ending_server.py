@@ -10,41 +10,41 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import wait_until
-from voxport.cli.serve import _announce_ending, _lock
+from voxport.cli.serve import _acquire_serve_lock, _announce_ending
 from voxport.errors import Invalid
-from voxport.testing.live import running_command, running_gateway
+from voxport.testing.running_gateway import running_command, running_gateway
 
 
 def test_one_that_is_ending_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = _lock(tmp_path)
+    first = _acquire_serve_lock(tmp_path)
     _announce_ending(first)
     ending = threading.Timer(0.3, os.close, [first])
     ending.start()
-    second = _lock(tmp_path)
+    second = _acquire_serve_lock(tmp_path)
     ending.join()
-    said = capsys.readouterr().err
-    assert said.count("Waiting up to 60 s") == 1
-    assert str(tmp_path) in said
+    output = capsys.readouterr().err
+    assert output.count("Waiting up to 60 s") == 1
+    assert str(tmp_path) in output
     with pytest.raises(Invalid, match="--no-worker"):
-        _lock(tmp_path)  # the one that waited is not ending
+        _acquire_serve_lock(tmp_path)  # the one that waited is not ending
     os.close(second)
 
 
 def test_one_that_does_not_end_is_not_waited_for_forever(tmp_path: Path) -> None:
-    first = _lock(tmp_path)
+    first = _acquire_serve_lock(tmp_path)
     _announce_ending(first)
     with pytest.raises(Invalid, match="--no-worker"):
-        _lock(tmp_path, max_wait_seconds=0.2)
+        _acquire_serve_lock(tmp_path, max_wait_seconds=0.2)
     os.close(first)
 
 
 def test_what_one_said_that_was_killed_while_ending_is_not_believed_of_the_next(tmp_path: Path) -> None:
-    first = _lock(tmp_path)
+    first = _acquire_serve_lock(tmp_path)
     _announce_ending(first)
     os.close(first)
-    second = _lock(tmp_path)
+    second = _acquire_serve_lock(tmp_path)
     with pytest.raises(Invalid, match="--no-worker"):
-        _lock(tmp_path)
+        _acquire_serve_lock(tmp_path)
     os.close(second)
 
 

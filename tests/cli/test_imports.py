@@ -37,13 +37,13 @@ def test_no_help_of_any_command_loads_the_gateway() -> None:
     calls = _calls(main)
     assert ["serve", "--help"] in calls
     assert ["keys", "create", "--help"] in calls
-    asked = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", _ASK.format(calls=[*calls, ["--version"]], heavy=HEAVY)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert asked.returncode == 0, asked.stderr
+    assert result.returncode == 0, result.stderr
 
 
 def test_the_ways_to_group_usage_are_those_of_the_books() -> None:
@@ -58,6 +58,6 @@ def test_the_ways_to_group_usage_are_those_of_the_books() -> None:
 
 @pytest.mark.parametrize("arguments", [["serve", "--port", "x"], ["nothing"]])
 def test_a_mistyped_command_is_refused_without_a_traceback(arguments: list[str]) -> None:
-    asked = subprocess.run([sys.executable, "-m", "voxport", *arguments], capture_output=True, text=True, check=False)
-    assert asked.returncode == 2
-    assert "Traceback" not in asked.stderr
+    result = subprocess.run([sys.executable, "-m", "voxport", *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr

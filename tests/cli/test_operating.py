@@ -11,12 +11,12 @@ import pytest
 
 from tests.cli.test_commands import command, refused
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
+from tests.support.client import GatewayClient, open_client
 from voxport.errors import Forbidden, Unauthenticated
 
 
 @pytest.fixture
-def customer(tmp_path: Path, make_gateway: MakeGateway) -> Client:
+def customer(tmp_path: Path, make_gateway: MakeGateway) -> GatewayClient:
     """A customer of the gateway in ./data, charged 3 tokens for the request req_call."""
     client = open_client(make_gateway(data_dir=tmp_path / "data"))
     billing, database = client.gateway.billing, client.gateway.database
@@ -28,7 +28,9 @@ def customer(tmp_path: Path, make_gateway: MakeGateway) -> Client:
     return client
 
 
-def test_a_call_is_refunded_by_its_request_or_its_charge_and_never_twice(tmp_path: Path, customer: Client) -> None:
+def test_a_call_is_refunded_by_its_request_or_its_charge_and_never_twice(
+    tmp_path: Path, customer: GatewayClient
+) -> None:
     profile = customer.profile_id
     part = ("credits", "refund", "req_call", "--amount", "1", "--reference", "ticket-1")
     assert command(*part, cwd=tmp_path).stdout == f"{profile} has 98.000000 tokens\n"
@@ -42,14 +44,14 @@ def test_a_call_is_refunded_by_its_request_or_its_charge_and_never_twice(tmp_pat
     assert command("ledger", "verify", cwd=tmp_path).stdout == "ledger clean\n"
 
 
-def test_an_adjustment_takes_what_is_there_and_no_more(tmp_path: Path, customer: Client) -> None:
+def test_an_adjustment_takes_what_is_there_and_no_more(tmp_path: Path, customer: GatewayClient) -> None:
     taken = command("credits", "adjust", customer.profile_id, "-97", "--note", "gone", cwd=tmp_path)
     assert taken.stdout == f"{customer.profile_id} has 0.000000 tokens\n"
     refused(command("credits", "adjust", customer.profile_id, "-0.000001", "--note", "x", cwd=tmp_path), "at most")
     assert command("credits", "adjust", customer.profile_id, "5", cwd=tmp_path).returncode == 2  # no note
 
 
-def test_a_profile_is_suspended_resumed_and_shown(tmp_path: Path, customer: Client) -> None:
+def test_a_profile_is_suspended_resumed_and_shown(tmp_path: Path, customer: GatewayClient) -> None:
     customer.upload(b"x" * 1234)
     assert command("profiles", "suspend", customer.profile_id, cwd=tmp_path).stdout.endswith("suspended\n")
     with pytest.raises(Forbidden):
@@ -62,20 +64,22 @@ def test_a_profile_is_suspended_resumed_and_shown(tmp_path: Path, customer: Clie
     assert customer.gateway.accounts.authenticate(customer.key) == customer.principal
 
 
-def test_a_key_is_rotated_and_the_new_one_is_all_that_standard_output_has(tmp_path: Path, customer: Client) -> None:
-    made = command("keys", "rotate", customer.key_id, cwd=tmp_path)
-    assert re.fullmatch(r"vxp_\w{38}\n", made.stdout)
+def test_a_key_is_rotated_and_the_new_one_is_all_that_standard_output_has(
+    tmp_path: Path, customer: GatewayClient
+) -> None:
+    result = command("keys", "rotate", customer.key_id, cwd=tmp_path)
+    assert re.fullmatch(r"vxp_\w{38}\n", result.stdout)
     accounts = customer.gateway.accounts
-    assert accounts.authenticate(made.stdout.strip()).profile_id == customer.profile_id
+    assert accounts.authenticate(result.stdout.strip()).profile_id == customer.profile_id
     assert accounts.authenticate(customer.key).profile_id == customer.profile_id
     refused(command("keys", "rotate", customer.key_id, cwd=tmp_path), "rotated before")
     second = accounts.list_keys(customer.profile_id)[-1].id
     command("keys", "rotate", second, "--at-once", cwd=tmp_path)
     with pytest.raises(Unauthenticated):
-        accounts.authenticate(made.stdout.strip())
+        accounts.authenticate(result.stdout.strip())
 
 
-def test_a_profile_is_erased_only_when_it_is_meant(tmp_path: Path, customer: Client) -> None:
+def test_a_profile_is_erased_only_when_it_is_meant(tmp_path: Path, customer: GatewayClient) -> None:
     asked = command("profiles", "erase", customer.profile_id, cwd=tmp_path)
     assert asked.returncode == 1
     assert customer.get("/v2/billing/balance").status_code == 200
@@ -86,7 +90,7 @@ def test_a_profile_is_erased_only_when_it_is_meant(tmp_path: Path, customer: Cli
     refused(command("profiles", "erase", "prof_nobody", "--yes", cwd=tmp_path), "no profile")
 
 
-def test_the_audit_log_is_listed_proved_and_exported(tmp_path: Path, customer: Client) -> None:
+def test_the_audit_log_is_listed_proved_and_exported(tmp_path: Path, customer: GatewayClient) -> None:
     command("keys", "create", customer.profile_id, cwd=tmp_path)
     listed = command("audit", "list", customer.profile_id, cwd=tmp_path).stdout
     assert re.search(r"cli +key\.create", listed)
@@ -102,7 +106,7 @@ def test_the_audit_log_is_listed_proved_and_exported(tmp_path: Path, customer: C
     assert command("consents", "list", cwd=tmp_path).stdout.startswith("AT")
 
 
-def test_a_backup_is_taken_proved_and_restored(tmp_path: Path, customer: Client) -> None:
+def test_a_backup_is_taken_proved_and_restored(tmp_path: Path, customer: GatewayClient) -> None:
     assert command("backup", "kept", cwd=tmp_path).returncode == 0
     assert command("backup", "kept", "--verify", cwd=tmp_path).stdout == "backup whole\n"
     refused(command("backup", "kept", cwd=tmp_path), "there already")
@@ -110,5 +114,5 @@ def test_a_backup_is_taken_proved_and_restored(tmp_path: Path, customer: Client)
     assert command("restore", "kept", "--data-dir", "new", cwd=tmp_path).returncode == 0
     assert command("ledger", "verify", "--data-dir", "new", cwd=tmp_path).stdout == "ledger clean\n"
     (tmp_path / "kept" / "secret.key").write_text("spoilt")
-    spoilt = command("backup", "kept", "--verify", cwd=tmp_path)
-    assert (spoilt.returncode, spoilt.stdout) == (1, "secret.key was changed: it is not what the manifest says\n")
+    damaged = command("backup", "kept", "--verify", cwd=tmp_path)
+    assert (damaged.returncode, damaged.stdout) == (1, "secret.key was changed: it is not what the manifest says\n")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from voxport.cli.progress import ProgressLines, shown_progress
+from voxport.cli.progress import ProgressLines, show_progress
 
 
-class Watched:
+class ShownProgress:
     """The lines that are printed, at times that the test sets."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ def job(stage: str, progress: float) -> dict[str, Any]:
 
 
 def test_each_stage_and_each_ten_per_cent_is_a_line() -> None:
-    watched = Watched()
+    watched = ShownProgress()
     watched.at(0, "queued", 0)
     watched.at(1, "checking", 0.1)
     for tenth in range(20, 41):
@@ -42,7 +42,7 @@ def test_each_stage_and_each_ten_per_cent_is_a_line() -> None:
 
 
 def test_a_slow_stage_is_a_line_every_five_seconds() -> None:
-    watched = Watched()
+    watched = ShownProgress()
     for second in range(12):
         watched.at(second, "cloning", 0.2 + second / 1000)
     assert watched.lines == [
@@ -53,7 +53,7 @@ def test_a_slow_stage_is_a_line_every_five_seconds() -> None:
 
 
 def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with shown_progress("Cloning") as watch:
+    with show_progress("Cloning") as watch:
         watch(job("checking", 0.1))
         watch(job("cloning", 0.2))
     assert capsys.readouterr().out.splitlines() == ["Cloning:  10 %, checking, 0 s", "Cloning:  20 %, cloning, 0 s"]

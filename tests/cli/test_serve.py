@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from tests.support.server import run_cli, wait_until
 from voxport.cli.main import main
-from voxport.testing.live import Live, running_gateway
+from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 pytestmark = pytest.mark.slow
 
@@ -41,11 +41,11 @@ class Lives:
     """What was seen of a gateway without a worker that was started, stopped while a stream was open, and started
     again. `later` are lines of the stream after the stop."""
 
-    first: Live
+    first: LiveGateway
     first_log: str
     printed: list[str]
     balances: list[httpx2.Response]
-    place: dict[str, str]
+    upload_slot: dict[str, str]
     put: httpx2.Response
     read: httpx2.Response
     later: list[str]
@@ -59,9 +59,9 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
     with running_gateway(folder, "--no-worker", ready=False) as first, first.client() as client:
         printed, balances = [first.stdout.read_text()], [client.get("/v2/billing/balance")]
         announced = {"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
-        place = client.post("/v1/proxy/upload-media", json=announced, headers={"Host": "evil.example"}).json()["data"]
-        put = httpx2.put(place["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
-        read = httpx2.get(place["public_url"])
+        slot = client.post("/v1/proxy/upload-media", json=announced, headers={"Host": "evil.example"}).json()["data"]
+        put = httpx2.put(slot["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
+        read = httpx2.get(slot["public_url"])
         body = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
         job_id = client.post("/v1/proxy/core-voice-clone", json=body).json()["job"]["id"]
         with client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
@@ -78,7 +78,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
         headers = {"Authorization": f"Bearer {first.key}"}
         balances.append(httpx2.get(f"{second.url}/v2/billing/balance", headers=headers))
     profiles = run_cli("profiles", "list", cwd=folder).stdout
-    return Lives(first, first_log, printed, balances, place, put, read, later, seconds, profiles)
+    return Lives(first, first_log, printed, balances, slot, put, read, later, seconds, profiles)
 
 
 def test_the_key_is_printed_once_and_only_at_the_first_start(lives: Lives) -> None:
@@ -90,7 +90,7 @@ def test_the_key_is_printed_once_and_only_at_the_first_start(lives: Lives) -> No
 
 
 def test_urls_follow_the_port_that_was_taken(lives: Lives) -> None:
-    assert lives.place["upload_url"].startswith(lives.first.url)
+    assert lives.upload_slot["upload_url"].startswith(lives.first.url)
     assert lives.put.status_code == 200
     assert lives.read.content == b"RIFF"
 
@@ -112,11 +112,11 @@ def test_a_chosen_key_is_used_and_not_repeated(tmp_path: Path) -> None:
 
 
 def test_a_chosen_key_of_the_wrong_form_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
-    made = run_cli("serve", "--port", "0", cwd=tmp_path, env={"VOXPORT_BOOTSTRAP_KEY": "hunter2"})
-    assert made.returncode != 0
-    assert "Traceback" not in made.stderr
-    assert "vxp_" in made.stderr
-    assert "hunter2" not in made.stdout + made.stderr
+    result = run_cli("serve", "--port", "0", cwd=tmp_path, env={"VOXPORT_BOOTSTRAP_KEY": "hunter2"})
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert "vxp_" in result.stderr
+    assert "hunter2" not in result.stdout + result.stderr
     listed = CliRunner().invoke(main, ["profiles", "list", "--data-dir", str(tmp_path / "data")])
     assert listed.output.count("prof_") == 0
 

@@ -20,7 +20,7 @@ def start_and_be_ended(thread):
 
 threading.Thread.start = start_and_be_ended
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-with supervisor.worker_beside(None):
+with supervisor.supervised_worker(None):
     print("started")
 """
 

@@ -9,13 +9,13 @@ from click.testing import CliRunner
 
 from tests.support.server import run_cli
 from voxport.cli.main import main
-from voxport.testing.live import running_gateway
+from voxport.testing.running_gateway import running_gateway
 
 
 def test_a_worker_alone_in_a_wrong_folder_says_so_and_makes_nothing(tmp_path: Path) -> None:
-    made = CliRunner().invoke(main, ["worker", "--data-dir", str(tmp_path / "data")])
-    assert made.exit_code == 1
-    assert str(tmp_path / "data") in made.stderr
+    result = CliRunner().invoke(main, ["worker", "--data-dir", str(tmp_path / "data")])
+    assert result.exit_code == 1
+    assert str(tmp_path / "data") in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -25,23 +25,23 @@ def test_a_server_whose_data_folder_is_a_file_says_so(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("VOXPORT_DATA_DIR", str(tmp_path / "file" / below))
-    made = CliRunner().invoke(main, ["serve", "--port", "0"])
-    assert made.exit_code == 1
-    assert "can't be used as the data folder" in made.stderr
-    assert "--data-dir" in made.stderr
+    result = CliRunner().invoke(main, ["serve", "--port", "0"])
+    assert result.exit_code == 1
+    assert "can't be used as the data folder" in result.stderr
+    assert "--data-dir" in result.stderr
 
 
 def test_a_server_where_no_folder_can_be_made_says_so() -> None:
-    made = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", "/proc/voxport"])
-    assert made.exit_code == 1
-    assert "/proc/voxport can't be used" in made.stderr
+    result = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", "/proc/voxport"])
+    assert result.exit_code == 1
+    assert "/proc/voxport can't be used" in result.stderr
 
 
 def test_a_server_whose_lock_is_a_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / "serve.lock").mkdir()
-    made = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", str(tmp_path)])
-    assert made.exit_code == 1
-    assert "Is a directory" in made.stderr
+    result = CliRunner().invoke(main, ["serve", "--port", "0", "--data-dir", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Is a directory" in result.stderr
 
 
 @pytest.mark.slow
@@ -61,7 +61,7 @@ def test_a_second_server_is_refused_and_leaves_the_first_as_it_was(tmp_path: Pat
 
     with running_gateway(tmp_path, ready=False) as later:
         assert later.stdout.read_text() == ""
-        said = later.stderr.read_text()
-        assert "voxport keys list" in said
-        assert "voxport keys create PROFILE" in said
-        assert f"{later.url}/docs" in said
+        output = later.stderr.read_text()
+        assert "voxport keys list" in output
+        assert "voxport keys create PROFILE" in output
+        assert f"{later.url}/docs" in output

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import environment, wait_until
-from voxport.db.lease import SLOTS, Leases
+from voxport.db.lease import MAX_SLOTS, Leases
 
 _HOLD = (
-    "import sys; from voxport.db.lease import Leases; lease = Leases(sys.argv[1]).take(sys.argv[2]); "
+    "import sys; from voxport.db.lease import Leases; lease = Leases(sys.argv[1]).try_acquire(sys.argv[2]); "
     "print('held' if lease else 'refused', flush=True); sys.stdin.readline()"
 )
 
@@ -47,7 +47,7 @@ def test_a_look_at_a_lease_tells_whether_its_process_lives(url: str, holder: sub
     holder.kill()
     holder.wait()
     assert not leases.is_held("worker-0")
-    own = leases.take("worker-0")  # the look did not keep it
+    own = leases.try_acquire("worker-0")  # the look did not keep it
     assert own is not None
     assert leases.is_held("worker-0")
 
@@ -60,62 +60,62 @@ def test_a_look_at_a_lease_that_never_was_leaves_nothing(url: str, tmp_path: Pat
 def test_a_look_at_a_lease_on_postgres_sees_the_session_that_holds_it(postgres_url: str) -> None:
     leases = Leases(postgres_url)
     assert not leases.is_held("calls_a")
-    lease = leases.take("calls_a")
+    lease = leases.try_acquire("calls_a")
     assert lease is not None
     assert Leases(postgres_url).is_held("calls_a")
-    lease.give_back()
+    lease.release()
     assert not leases.is_held("calls_a")
 
 
 def test_a_lease_is_not_taken_twice(url: str) -> None:
-    first = Leases(url).take("worker-0")
+    first = Leases(url).try_acquire("worker-0")
     assert first is not None
-    assert Leases(url).take("worker-0") is None
-    assert Leases(url).take("worker-1") is not None
-    first.give_back()
-    assert Leases(url).take("worker-0") is not None
+    assert Leases(url).try_acquire("worker-0") is None
+    assert Leases(url).try_acquire("worker-1") is not None
+    first.release()
+    assert Leases(url).try_acquire("worker-0") is not None
 
 
 def test_giving_back_twice_gives_back_once(url: str) -> None:
     leases = Leases(url)
-    first = leases.take("worker-0")
+    first = leases.try_acquire("worker-0")
     assert first is not None
-    first.give_back()
-    second = leases.take("worker-0")
+    first.release()
+    second = leases.try_acquire("worker-0")
     assert second is not None
-    first.give_back()
-    assert leases.take("worker-0") is None
+    first.release()
+    assert leases.try_acquire("worker-0") is None
 
 
 def test_another_process_holds_its_lease_while_it_lives(url: str, holder: subprocess.Popen[str]) -> None:
-    assert Leases(url).take("worker-0") is None
-    name, _ = Leases(url).take_slot("worker")
+    assert Leases(url).try_acquire("worker-0") is None
+    name, _ = Leases(url).acquire_slot("worker")
     assert name == "worker-1"
 
 
 def test_a_killed_process_gives_its_lease_back(url: str, holder: subprocess.Popen[str]) -> None:
     holder.kill()
-    wait_until(lambda: Leases(url).take("worker-0") is not None, seconds=20, what="the dead process's lease")
+    wait_until(lambda: Leases(url).try_acquire("worker-0") is not None, seconds=20, what="the dead process's lease")
 
 
 def test_a_new_process_takes_the_name_of_a_dead_one(url: str, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
-    name, lease = Leases(url).take_slot("worker")
+    name, lease = Leases(url).acquire_slot("worker")
     assert name == "worker-0"
-    lease.give_back()
+    lease.release()
 
 
 def test_a_child_does_not_inherit_a_lease(url: str) -> None:
-    lease = Leases(url).take("worker-0")
+    lease = Leases(url).try_acquire("worker-0")
     assert lease is not None
     child = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(60)"], stdin=subprocess.PIPE, close_fds=False
     )
     try:
-        lease.give_back()
+        lease.release()
         # The kernel closes what a child must not inherit a moment after the child counts as started.
-        wait_until(lambda: Leases(url).take("worker-0") is not None, seconds=20, what="the lease")
+        wait_until(lambda: Leases(url).try_acquire("worker-0") is not None, seconds=20, what="the lease")
         assert child.poll() is None
     finally:
         child.kill()
@@ -124,9 +124,9 @@ def test_a_child_does_not_inherit_a_lease(url: str) -> None:
 
 def test_when_all_slots_are_taken_it_says_so(url: str) -> None:
     leases = Leases(url)
-    taken = [leases.take_slot("worker") for _ in range(SLOTS)]
-    assert len({name for name, _ in taken}) == SLOTS
+    taken = [leases.acquire_slot("worker") for _ in range(MAX_SLOTS)]
+    assert len({name for name, _ in taken}) == MAX_SLOTS
     with pytest.raises(RuntimeError, match="slots are taken"):
-        leases.take_slot("worker")
+        leases.acquire_slot("worker")
     for _, lease in taken:
-        lease.give_back()
+        lease.release()

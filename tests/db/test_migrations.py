@@ -69,10 +69,10 @@ def test_a_current_database_is_not_written_to(database: Database, tmp_path: Path
     with database.transaction():  # Whoever wanted to write would wait for the end of this.
         child = "import sys; from voxport.migrations.migrate import migrate; from voxport.db.session import Database; "
         child += "migrate(Database(sys.argv[1])); print(any(name.startswith('alembic') for name in sys.modules))"
-        made = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", child, database.url], capture_output=True, text=True, env=environment(), timeout=20
         )
-    assert (made.returncode, made.stdout) == (0, "False\n"), made.stderr
+    assert (result.returncode, result.stdout) == (0, "False\n"), result.stderr
 
 
 def test_the_checks_of_the_models_are_in_the_database(database: Database) -> None:

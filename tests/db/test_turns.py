@@ -13,19 +13,19 @@ from voxport.db.lease import Leases
 
 
 def test_one_at_a_time_also_where_the_name_is_removed_each_time(database_url: str, tmp_path: Path) -> None:
-    inside, most = 0, 0
+    inside, max_inside = 0, 0
     several = [Leases(database_url) for _ in range(4)]  # as processes have one each
 
     def take(number: int) -> None:
-        nonlocal inside, most
-        with several[number % 4].turn("room", 60):
+        nonlocal inside, max_inside
+        with several[number % 4].hold("room", 60):
             inside += 1
-            most = max(most, inside)
+            max_inside = max(max_inside, inside)
             inside -= 1
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(take, range(40)))
-    assert most == 1
+    assert max_inside == 1
     assert not any(tmp_path.rglob("*.leases/room"))
 
 
@@ -33,7 +33,7 @@ def test_the_callers_of_a_process_come_in_their_order(database_url: str) -> None
     leases, order, go_on = Leases(database_url), list[int](), threading.Event()
 
     def take(number: int) -> None:
-        with leases.turn("room", 60):
+        with leases.hold("room", 60):
             order.append(number)
             assert go_on.wait(20)
 
@@ -43,17 +43,17 @@ def test_the_callers_of_a_process_come_in_their_order(database_url: str) -> None
         if number == 0:
             wait_until(lambda: order == [0], seconds=20, what="the first one's turn")
         else:
-            wait_until(lambda n=number: len(leases._lines.get("room", ())) == n, seconds=20, what="the line")
+            wait_until(lambda n=number: len(leases._queues.get("room", ())) == n, seconds=20, what="the line")
     go_on.set()
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3]
-    assert leases._lines == {}
+    assert leases._queues == {}
 
 
 def test_who_waits_too_long_leaves_the_line(database_url: str) -> None:
     mine, others = Leases(database_url), Leases(database_url)
-    with others.turn("room", 60), pytest.raises(TimeoutError), mine.turn("room", 0.01):
+    with others.hold("room", 60), pytest.raises(TimeoutError), mine.hold("room", 0.01):
         pass
-    with mine.turn("room", 60):
-        assert others.take("room") is None
+    with mine.hold("room", 60):
+        assert others.try_acquire("room") is None

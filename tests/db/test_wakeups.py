@@ -15,22 +15,22 @@ from sqlalchemy import text
 
 from tests.support.server import environment
 from voxport.db.session import Database
-from voxport.db.wakeups import Listener, notify
+from voxport.db.wakeups import WakeupListener, notify
 
 SECONDS = 20
 LISTEN = (
-    "import sys, time; from voxport.db.wakeups import Listener; "
-    "Listener(sys.argv[1], lambda: print('woken', flush=True)).start(); time.sleep(60)"
+    "import sys, time; from voxport.db.wakeups import WakeupListener; "
+    "WakeupListener(sys.argv[1], lambda: print('woken', flush=True)).start(); time.sleep(60)"
 )
 
 
-class Ears:
+class WakeupCounter:
     """A listener that counts its wake-ups."""
 
     def __init__(self, url: str) -> None:
         self.count = 0
         self._changed = threading.Condition()
-        self.listener = Listener(url, self._on_wake)
+        self.listener = WakeupListener(url, self._on_wake)
         self.listener.start()
         self.wait_for(1)
 
@@ -52,42 +52,42 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def ears(database: Database) -> Iterator[Ears]:
-    opened = Ears(database.url)
+def counter(database: Database) -> Iterator[WakeupCounter]:
+    opened = WakeupCounter(database.url)
     yield opened
     opened.listener.close()
 
 
-def test_a_listener_is_woken_at_its_start_and_by_each_commit(database: Database, ears: Ears) -> None:
+def test_a_listener_is_woken_at_its_start_and_by_each_commit(database: Database, counter: WakeupCounter) -> None:
     for count in (2, 3):
         with database.transaction() as tx:
             notify(tx)
-        ears.wait_for(count)
+        counter.wait_for(count)
 
 
-def test_what_is_rolled_back_wakes_nobody(database: Database, ears: Ears) -> None:
+def test_what_is_rolled_back_wakes_nobody(database: Database, counter: WakeupCounter) -> None:
     with pytest.raises(RuntimeError), database.transaction() as tx:
         notify(tx)
         raise RuntimeError
     with database.transaction() as tx:
         notify(tx)
-    ears.wait_for(2)
-    assert ears.count == 2
+    counter.wait_for(2)
+    assert counter.count == 2
 
 
-def test_nobody_is_woken_before_the_commit(database: Database, ears: Ears) -> None:
+def test_nobody_is_woken_before_the_commit(database: Database, counter: WakeupCounter) -> None:
     with database.transaction() as tx:
         notify(tx)
         tx.execute(text("SELECT 1"))
-        assert ears.count == 1
-    ears.wait_for(2)
+        assert counter.count == 1
+    counter.wait_for(2)
 
 
-def test_every_listener_is_woken(database: Database, ears: Ears) -> None:
-    second = Ears(database.url)
+def test_every_listener_is_woken(database: Database, counter: WakeupCounter) -> None:
+    second = WakeupCounter(database.url)
     with database.transaction() as tx:
         notify(tx)
-    ears.wait_for(2)
+    counter.wait_for(2)
     second.wait_for(2)
     second.listener.close()
 
@@ -116,9 +116,9 @@ def test_the_pipe_of_a_killed_listener_is_passed_over_and_then_removed(sqlite: D
     (dead,) = folder.iterdir()
     with sqlite.transaction() as tx:
         notify(tx)
-    ears = Ears(sqlite.url)
+    counter = WakeupCounter(sqlite.url)
     assert not dead.exists()
-    ears.listener.close()
+    counter.listener.close()
     assert list(folder.iterdir()) == []
 
 
@@ -147,8 +147,8 @@ def test_what_is_no_pipe_is_left_alone(sqlite: Database, tmp_path: Path) -> None
 
 
 def test_a_pipe_is_for_its_owner_alone(sqlite: Database, tmp_path: Path) -> None:
-    ears = Ears(sqlite.url)
+    counter = WakeupCounter(sqlite.url)
     folder = tmp_path / "voxport.db.wakeups"
     (pipe,) = folder.iterdir()
     assert (folder.stat().st_mode & 0o777, pipe.stat().st_mode & 0o777) == (0o700, 0o600)
-    ears.listener.close()
+    counter.listener.close()

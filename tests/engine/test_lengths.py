@@ -6,10 +6,10 @@ from statistics import mean
 
 import pytest
 
-from lengths import lengths
+from benchmarks.quality.durations import durations
 from voxport.catalog import load_catalog
 from voxport.engine import Engine
-from voxport.speech.durations import usual_seconds
+from voxport.speech.durations import estimated_seconds
 
 
 @pytest.mark.slow
@@ -23,5 +23,5 @@ from voxport.speech.durations import usual_seconds
     ids=["prose", "spanish", "numbers"],
 )
 def test_the_estimate_is_near_to_what_the_engine_speaks(engine: Engine, text: str, language: str) -> None:
-    spoken = mean(lengths(engine, text, language, voices=3))
-    assert 0.8 < float(usual_seconds(text, 1.0, load_catalog().limits)) / spoken < 1.25
+    spoken = mean(durations(engine, text, language, voices=3))
+    assert 0.8 < float(estimated_seconds(text, 1.0, load_catalog().limits)) / spoken < 1.25

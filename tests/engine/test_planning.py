@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from voxport.engine import LANGUAGES, Chunk, TextNotSpeakable
-from voxport.engine.kokoro.planner import LONGEST, plan, plan_stream
-from voxport.text.normalise import spoken
+from voxport.engine.kokoro.planner import MAX_CHUNK_TOKENS, plan, plan_stream
+from voxport.text.normalise import normalise_text
 from voxport.text.phonemizer import Phonemizer
-from voxport.text.prosody import symbols_of as symbols_of_all
+from voxport.text.prosody import sentence_symbols as all_sentence_symbols
 
 
-def symbols_of(sentence: str, language: str, phonemizer: Phonemizer) -> str:
-    (symbols,) = symbols_of_all([spoken(sentence, language)], language, phonemizer)
+def sentence_symbols(sentence: str, language: str, phonemizer: Phonemizer) -> str:
+    (symbols,) = all_sentence_symbols([normalise_text(sentence, language)], language, phonemizer)
     return symbols
 
 
@@ -46,20 +46,20 @@ def test_a_sentence_that_is_too_long_is_cut_at_its_commas(phonemizer: Phonemizer
     chunks = plan(text, "en-us", phonemizer)
     assert len(chunks) > 1
     assert all(chunk.text.endswith((",", ".")) for chunk in chunks)
-    assert all(len(chunk.tokens) <= LONGEST for chunk in chunks)
+    assert all(len(chunk.tokens) <= MAX_CHUNK_TOKENS for chunk in chunks)
 
 
 def test_a_text_without_any_punctuation_is_cut_between_words(phonemizer: Phonemizer) -> None:
     words = ["river"] * 600
     chunks = plan(" ".join(words), "en-us", phonemizer)
     assert " ".join(chunk.text for chunk in chunks).split() == words
-    assert all(len(chunk.tokens) <= LONGEST for chunk in chunks)
+    assert all(len(chunk.tokens) <= MAX_CHUNK_TOKENS for chunk in chunks)
 
 
 def test_one_word_of_6000_letters_still_fits_the_network(phonemizer: Phonemizer) -> None:
     chunks = plan("abc" * 2000, "en-us", phonemizer)
     assert "".join(chunk.text for chunk in chunks) == "abc" * 2000
-    assert all(0 < len(chunk.tokens) <= LONGEST for chunk in chunks)
+    assert all(0 < len(chunk.tokens) <= MAX_CHUNK_TOKENS for chunk in chunks)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_one_word_of_6000_letters_still_fits_the_network(phonemizer: Phonemizer)
     ],
 )
 def test_the_first_chunk_of_a_stream_is_a_few_words(text: str, first: str | None, phonemizer: Phonemizer) -> None:
-    chunks = plan(text, "en-us", phonemizer, first_short=True)
+    chunks = plan(text, "en-us", phonemizer, short_first_chunk=True)
     assert 15 <= len(chunks[0].tokens) <= 75
     assert first in (None, chunks[0].text)
     assert " ".join(chunk.text for chunk in chunks) == text
@@ -85,12 +85,12 @@ def test_the_first_chunk_of_a_stream_is_a_few_words(text: str, first: str | None
 def test_a_stream_gives_its_first_chunk_before_the_rest_is_phonemised(phonemizer: Phonemizer) -> None:
     asked: list[str] = []
 
-    class Listening(Phonemizer):
+    class RecordingPhonemizer(Phonemizer):
         def symbols(self, texts: list[str], language: str) -> list[str]:
             asked.extend(texts)
             return phonemizer.symbols(texts, language)
 
-    stream = plan_stream(" ".join([SENTENCE] * 500), "en-us", Listening())
+    stream = plan_stream(" ".join([SENTENCE] * 500), "en-us", RecordingPhonemizer())
     next(stream)
     assert len(asked) < 100
     assert len(list(stream)) > 50
@@ -99,8 +99,8 @@ def test_a_stream_gives_its_first_chunk_before_the_rest_is_phonemised(phonemizer
 
 def test_the_same_text_gives_the_same_chunks_however_it_is_asked_for(phonemizer: Phonemizer) -> None:
     text = f"{SENTENCE} Mr. Hill paid $3.50, and left.\n\n{SENTENCE} " * 20
-    assert plan(text, "en-us", phonemizer) == list(plan_stream(text, "en-us", phonemizer, first_short=False))
-    short = [plan(text, "en-us", phonemizer, first_short=True) for _ in range(2)]
+    assert plan(text, "en-us", phonemizer) == list(plan_stream(text, "en-us", phonemizer, short_first_chunk=False))
+    short = [plan(text, "en-us", phonemizer, short_first_chunk=True) for _ in range(2)]
     assert short[0] == short[1]
 
 
@@ -109,7 +109,7 @@ def test_hostile_text_is_planned_within_the_network(piece: str, phonemizer: Phon
     text = piece * (2_000 // len(piece)) + "a"
     chunks = plan(text, "en-us", phonemizer)
     assert "".join("".join(chunk.text.split()) for chunk in chunks)[-1] == "a"
-    assert all(0 < len(chunk.tokens) <= LONGEST for chunk in chunks)
+    assert all(0 < len(chunk.tokens) <= MAX_CHUNK_TOKENS for chunk in chunks)
 
 
 @pytest.mark.parametrize("text", ["?!...", "😀", "\0\0", "Привет всем"])
@@ -119,16 +119,16 @@ def test_what_cannot_be_spoken_is_refused(text: str, phonemizer: Phonemizer) -> 
 
 
 def test_punctuation_reaches_the_network_where_it_stood(phonemizer: Phonemizer) -> None:
-    symbols = symbols_of('Well, "no" (he said) — why?', "en-us", phonemizer)
+    symbols = sentence_symbols('Well, "no" (he said) — why?', "en-us", phonemizer)
     assert [c for c in symbols if c in ',"()—?'] == [",", '"', '"', "(", ")", "—", "?"]
 
 
 def test_marks_inside_a_number_are_left_to_the_reading_of_the_number(phonemizer: Phonemizer) -> None:
-    assert symbols_of("3.5 and 1,000", "en-us", phonemizer) == "θɹˈi pˈYnt fˈIv ænd wˈʌn θˈWzənd"
+    assert sentence_symbols("3.5 and 1,000", "en-us", phonemizer) == "θɹˈi pˈYnt fˈIv ænd wˈʌn θˈWzənd"
 
 
 def test_an_abbreviation_is_read_in_full(phonemizer: Phonemizer) -> None:
-    assert symbols_of("Dr. Brown", "en-us", phonemizer) == symbols_of("doctor Brown", "en-us", phonemizer)
+    assert sentence_symbols("Dr. Brown", "en-us", phonemizer) == sentence_symbols("doctor Brown", "en-us", phonemizer)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_an_abbreviation_is_read_in_full(phonemizer: Phonemizer) -> None:
 def test_each_language_is_written_in_the_symbols_that_kokoro_learnt(
     language: str, word: str, symbols: str, phonemizer: Phonemizer
 ) -> None:
-    assert symbols_of(word, language, phonemizer) == symbols
+    assert sentence_symbols(word, language, phonemizer) == symbols
 
 
 def test_british_and_american_english_differ(phonemizer: Phonemizer) -> None:

@@ -25,8 +25,8 @@ from voxport.engine import (
     TextNotSpeakable,
     VoiceFileError,
 )
-from voxport.engine.kokoro.voice import Voice
-from voxport.engine.process.connection import Connection
+from voxport.engine.kokoro.voice import EngineVoice
+from voxport.engine.process.connection import EngineConnection
 from voxport.engine.process.protocol import Header
 
 pytestmark = pytest.mark.slow
@@ -89,27 +89,27 @@ def test_it_starts_in_the_background_and_says_when_it_is_ready(
     process: EngineProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = threading.Event()
-    wait = Connection.wait
+    wait = EngineConnection.wait_until_ready
 
-    def wait_when_seen(connection: Connection, timeout: float) -> None:
+    def wait_when_seen(connection: EngineConnection, timeout: float) -> None:
         assert seen.wait(60)
         wait(connection, timeout)
 
-    monkeypatch.setattr(Connection, "wait", wait_when_seen)
+    monkeypatch.setattr(EngineConnection, "wait_until_ready", wait_when_seen)
     process.start()
-    assert not process.ready()
+    assert not process.is_ready()
     seen.set()
-    assert eventually(process.ready, 120)
+    assert eventually(process.is_ready, 120)
 
 
 def test_it_answers_as_the_engine_itself_does(shared: EngineProcess, engine: Engine) -> None:
     chunks = shared.plan("Hello there. Good evening!", "en-us")
     assert chunks == engine.plan("Hello there. Good evening!", "en-us")
     long = "When the sun came up over the quiet village, nobody was awake, not even the dogs of the miller."
-    assert len(shared.plan(long, "en-us", first_short=True)) == 2
-    voice = engine.stock("am_adam").with_f0(offset=0.1, slope=0.9, median=None)
+    assert len(shared.plan(long, "en-us", short_first_chunk=True)) == 2
+    voice = engine.stock_voice("am_adam").with_f0(offset=0.1, slope=0.9, median=None)
     audio = shared.speak(chunks[0], voice.to_bytes(), 1.2)
-    expected = engine.speak(chunks[0], Voice.from_bytes(voice.to_bytes()), 1.2)
+    expected = engine.speak(chunks[0], EngineVoice.from_bytes(voice.to_bytes()), 1.2)
     np.testing.assert_array_equal(audio, expected)
     np.testing.assert_allclose(shared.embed(audio), engine.embed(audio), atol=1e-6)
 
@@ -126,20 +126,20 @@ def test_callers_in_parallel_each_get_their_own_answer(shared: EngineProcess, en
         answers = list(pool.map(ask, names, voices))
     for name, voice, (chunks, size) in zip(names, voices, answers, strict=True):
         assert chunks[0].text == f"Number {name}."
-        assert size == engine.speak(chunks[0], engine.stock(voice)).size
+        assert size == engine.speak(chunks[0], engine.stock_voice(voice)).size
 
 
 def test_calls_are_served_in_the_order_they_came(shared: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["zero", "one", "two", "three", "four"]
     served: list[str] = []
-    exchange = Connection.exchange
+    exchange = EngineConnection.exchange
 
-    def noted(connection: Connection, header: Header, *rest: Any, **options: Any) -> tuple[Header, bytes]:
+    def noted(connection: EngineConnection, header: Header, *rest: Any, **options: Any) -> tuple[Header, bytes]:
         served.append(header["text"])
         assert eventually(lambda: len(served) > 1 or len(shared._calls) == 4)  # the first lets all others come
         return exchange(connection, header, *rest, **options)
 
-    monkeypatch.setattr(Connection, "exchange", noted)
+    monkeypatch.setattr(EngineConnection, "exchange", noted)
     with ThreadPoolExecutor(5) as pool:
         calls = []
         for waiting, name in enumerate(names):
@@ -170,7 +170,7 @@ def test_a_call_during_which_the_process_is_killed_fails_and_the_next_works(shar
     os.kill(pid, signal.SIGSTOP)  # it does not answer before it is killed
     with ThreadPoolExecutor(2) as pool:
         struck = pool.submit(shared.speak, chunk, "af_heart")
-        assert eventually(lambda: len(shared._served) == 1)
+        assert eventually(lambda: len(shared._calls_in_service) == 1)
         waiting = pool.submit(shared.plan, "I waited in line.", "en-us")
         assert eventually(lambda: len(shared._calls) == 1)
         os.kill(pid, signal.SIGKILL)
@@ -185,7 +185,7 @@ def test_a_process_that_died_while_idle_is_started_again_unnoticed(shared: Engin
     pid = shared.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: not shared.ready())
+    assert eventually(lambda: not shared.is_ready())
     assert shared.plan("Hello again.", "en-us")
 
 

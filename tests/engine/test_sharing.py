@@ -12,9 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine import Chunk, EngineProcess, EngineUnavailable
-from voxport.engine.process.connection import Connection
+from voxport.engine.process.connection import EngineConnection
 from voxport.engine.process.protocol import Header
 
 pytestmark = pytest.mark.slow
@@ -37,11 +37,11 @@ def chunk(shared: EngineProcess) -> Chunk:
 
 
 @pytest.fixture(scope="module")
-def recording(shared: EngineProcess) -> Floats:
+def recording(shared: EngineProcess) -> FloatArray:
     return shared.speak(shared.plan(SENTENCE, "en-us")[0], "am_adam")
 
 
-class GaveUp(Exception):
+class CallerLeft(Exception):
     pass
 
 
@@ -58,34 +58,34 @@ class Server:
         self.on_send: Callable[[str], None] = lambda call: None
         self.on_pause: Callable[[], None] = lambda: None
         self._process = process
-        exchange = Connection.exchange
+        exchange = EngineConnection.exchange
 
         def watched(
-            connection: Connection,
+            connection: EngineConnection,
             header: Header,
             body: bytes,
             *,
             timeout: float,
-            progress: Callable[[float, bytes], None],
-            pause: Callable[[], None],
+            on_progress: Callable[[float, bytes], None],
+            on_pause: Callable[[], None],
         ) -> tuple[Header, bytes]:
-            def on_progress(done: float, state: bytes) -> None:
+            def note_progress(done: float, state: bytes) -> None:
                 if state:
                     self.answered_at_step.append(len(self.answered))
-                progress(done, state)
+                on_progress(done, state)
 
-            def paused() -> None:
+            def note_pause() -> None:
                 self.on_pause()
-                pause()
+                on_pause()
 
             call = str(header["call"])
             self.sent.append(call)
             self.on_send(call)
-            answer = exchange(connection, header, body, timeout=timeout, progress=on_progress, pause=paused)
+            answer = exchange(connection, header, body, timeout=timeout, on_progress=note_progress, on_pause=note_pause)
             self.answered.append(call)
             return answer
 
-        patch.setattr(Connection, "exchange", watched)
+        patch.setattr(EngineConnection, "exchange", watched)
 
     def until_waiting(self, calls: int) -> None:
         eventually(lambda: len(self._process._calls) == calls)
@@ -97,11 +97,11 @@ class Server:
     @property
     def is_abandoned(self) -> bool:
         """Whether the caller of the outer call has given up."""
-        return self._process._served[0].abandoned
+        return self._process._calls_in_service[0].is_abandoned
 
 
 @pytest.fixture
-def server(shared: EngineProcess, chunk: Chunk, recording: Floats, monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(shared: EngineProcess, chunk: Chunk, recording: FloatArray, monkeypatch: pytest.MonkeyPatch) -> Server:
     """From here on: the calls for `chunk` and `recording` were answered."""
     return Server(shared, monkeypatch)
 
@@ -114,7 +114,7 @@ def eventually(true: Callable[[], bool], seconds: float = 100) -> None:
 
 
 def test_a_check_of_a_recording_is_served_after_one_chunk_of_a_long_text(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
     clips = [recording[start : start + SAMPLE_RATE] for start in range(0, 2 * SAMPLE_RATE, SAMPLE_RATE // 2)]
     server.hold_first_until_waiting(3)
@@ -131,19 +131,19 @@ def test_a_check_of_a_recording_is_served_after_one_chunk_of_a_long_text(
     assert server.sent == ["speak", "embed", "speak", "speak"]
 
 
-def test_clips_are_embedded_together_as_each_by_itself(shared: EngineProcess, recording: Floats) -> None:
+def test_clips_are_embedded_together_as_each_by_itself(shared: EngineProcess, recording: FloatArray) -> None:
     clips = [recording[:SAMPLE_RATE], recording[SAMPLE_RATE : 3 * SAMPLE_RATE]]
     np.testing.assert_array_equal(shared.embed_each(clips), np.stack([shared.embed(clip) for clip in clips]))
 
 
 def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
     server.hold_first_until_waiting(2)
     with ThreadPoolExecutor(3) as pool:
         calls = [pool.submit(shared.speak, chunk, "af_heart")]
         eventually(lambda: server.sent == ["speak"])
-        enrolment = pool.submit(shared.enrol, recording, quick=True)
+        enrolment = pool.submit(shared.enrol, recording, instant=True)
         server.until_waiting(1)
         calls.append(pool.submit(shared.speak, chunk, "af_heart"))
         assert enrolment.result(300)
@@ -154,11 +154,11 @@ def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
 
 
 def test_speech_is_served_between_the_steps_of_a_fit(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
     expected = shared.speak(chunk, "af_heart")
-    speeches: list[Future[Floats]] = []
-    told: list[float] = []
+    speeches: list[Future[FloatArray]] = []
+    events: list[float] = []
 
     def on_pause() -> None:
         if server.answered_at_step and not speeches:
@@ -167,25 +167,25 @@ def test_speech_is_served_between_the_steps_of_a_fit(
 
     def tell(progress: float, state: bytes) -> None:
         if state:
-            told.append(progress)
-        if len(told) == 2:
-            raise GaveUp  # the fit has gone on after the speech: the rest of it shows nothing more
+            events.append(progress)
+        if len(events) == 2:
+            raise CallerLeft  # the fit has gone on after the speech: the rest of it shows nothing more
 
     with ThreadPoolExecutor(2) as pool:
         server.on_pause = on_pause
-        with pytest.raises(GaveUp):
-            shared.enrol(recording, tell=tell)
+        with pytest.raises(CallerLeft):
+            shared.enrol(recording, on_progress=tell)
         for one in speeches:
             np.testing.assert_array_equal(one.result(300), expected)
     assert server.sent == ["speak", "enrol", "speak", "speak"]
     assert server.answered_at_step[:2] == [1, 3]
-    assert told[-1] < 0.9
+    assert events[-1] < 0.9
 
 
 def test_a_fit_that_is_given_up_takes_no_speech_along(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
-    speeches: list[Future[Floats]] = []
+    speeches: list[Future[FloatArray]] = []
     is_served = threading.Event()
 
     def on_pause() -> None:
@@ -200,46 +200,46 @@ def test_a_fit_that_is_given_up_takes_no_speech_along(
 
     def tell(progress: float, state: bytes) -> None:
         assert is_served.wait(100)
-        raise GaveUp
+        raise CallerLeft
 
     with ThreadPoolExecutor(1) as pool:
         server.on_pause, server.on_send = on_pause, on_send
-        with pytest.raises(GaveUp):
-            shared.enrol(recording, tell=tell)
+        with pytest.raises(CallerLeft):
+            shared.enrol(recording, on_progress=tell)
         assert speeches[0].result(300).size > SAMPLE_RATE
     assert server.answered == ["speak"]
 
 
-def test_a_second_fit_waits_for_the_first(shared: EngineProcess, server: Server, recording: Floats) -> None:
-    told: list[str] = []
+def test_a_second_fit_waits_for_the_first(shared: EngineProcess, server: Server, recording: FloatArray) -> None:
+    events: list[str] = []
     seconds: list[Future[bytes]] = []
 
     def on_pause() -> None:
         if not seconds:
-            seconds.append(pool.submit(shared.enrol, recording, tell=second))
+            seconds.append(pool.submit(shared.enrol, recording, on_progress=second))
             server.until_waiting(1)
 
     def first(progress: float, state: bytes) -> None:
-        told.append("first")
+        events.append("first")
         if progress >= 0.1:
-            raise GaveUp  # after three pauses
+            raise CallerLeft  # after three pauses
 
     def second(progress: float, state: bytes) -> None:
-        told.append("second")
-        raise GaveUp
+        events.append("second")
+        raise CallerLeft
 
     with ThreadPoolExecutor(1) as pool:
         server.on_pause = on_pause
-        with pytest.raises(GaveUp):
-            shared.enrol(recording, tell=first)
-        with pytest.raises(GaveUp):
+        with pytest.raises(CallerLeft):
+            shared.enrol(recording, on_progress=first)
+        with pytest.raises(CallerLeft):
             seconds[0].result(300)
-    assert told[-1] == "second" and told.count("second") == 1
+    assert events[-1] == "second" and events.count("second") == 1
     assert server.sent == ["enrol", "enrol"]
 
 
 def test_a_death_between_two_steps_fails_the_fit_and_what_was_served_and_nobody_else(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: Floats
+    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
     calls: list[Future[object]] = []
 

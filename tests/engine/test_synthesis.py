@@ -11,15 +11,15 @@ import onnx
 import onnxruntime
 import pytest
 
-from tests.support.listening import log_mels
+from tests.support.audio_features import log_mels
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.trim import with_clean_edges
+from voxport.audio.trim import trim_silence
 from voxport.engine import LANGUAGES, Engine, EngineError, EngineUnavailable
 from voxport.engine.kokoro.graph.decoder_weights import read_weights
-from voxport.engine.kokoro.graph.rewrite import make_halves
-from voxport.engine.kokoro.split_model import cut
+from voxport.engine.kokoro.graph.rewrite import build_split_model
+from voxport.engine.kokoro.split_model import split_model
 from voxport.engine.kokoro.synthesizer import Synthesizer
-from voxport.engine.kokoro.weights import Halves, load_halves, model_bytes
+from voxport.engine.kokoro.weights import SplitModel, load_split_model, model_bytes
 
 TEXTS = {
     "en-us": "The weather is lovely today.",
@@ -37,13 +37,13 @@ TEXTS = {
 @pytest.fixture(scope="module")
 def original() -> Synthesizer:
     """Kokoro's own two halves, no node of them changed."""
-    return Synthesizer(Halves(*cut(model_bytes(None))), threads=1)
+    return Synthesizer(SplitModel(*split_model(model_bytes(None))), threads=1)
 
 
 @pytest.fixture(scope="module")
 def rewritten() -> Synthesizer:
     """The halves that the engine speaks with."""
-    return Synthesizer(load_halves(), threads=1)
+    return Synthesizer(load_split_model(), threads=1)
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_the_two_halves_as_they_are_cut_make_the_same_audio_as_the_whole_network
     engine: Engine, original: Synthesizer
 ) -> None:
     (chunk,) = engine.plan("Both say it.", "en-us")
-    style = engine.stock("af_heart").style(len(chunk.tokens))
+    style = engine.stock_voice("af_heart").style(len(chunk.tokens))
     whole = onnxruntime.InferenceSession(model_bytes(None), providers=["CPUExecutionProvider"])
     tokens = np.array([[0, *chunk.tokens, 0]], np.int64)
     given = {"tokens": tokens, "style": style[None], "speed": np.ones(1, np.float32)}
@@ -71,7 +71,7 @@ def test_the_decoder_written_anew_sounds_as_kokoro_s_own(
     engine: Engine, original: Synthesizer, rewritten: Synthesizer, name: str, text: str
 ) -> None:
     (chunk,) = engine.plan(text, "en-us")
-    style = engine.stock(name).style(len(chunk.tokens))
+    style = engine.stock_voice(name).style(len(chunk.tokens))
     prediction = original.predict(chunk.tokens, style, 1.0)
     ours = rewritten.decode(prediction, style)
     theirs = original.decode(prediction, style)
@@ -82,7 +82,7 @@ def test_the_decoder_written_anew_sounds_as_kokoro_s_own(
 
 @pytest.mark.slow
 def test_no_weight_is_so_large_that_two_products_with_a_byte_leave_16_bits() -> None:
-    weights = read_weights(onnx.load_from_string(cut(model_bytes(None))[1]))
+    weights = read_weights(onnx.load_from_string(split_model(model_bytes(None))[1]))
     convolutions = [one for one in weights.quantised.values() if one.values.ndim == 3]
     assert len(convolutions) > 50
     assert all(one.values.dtype == np.int8 for one in convolutions)
@@ -94,7 +94,7 @@ def test_no_weight_is_so_large_that_two_products_with_a_byte_leave_16_bits() -> 
 def test_each_language_is_spoken_at_a_natural_pace_by_its_own_voice(engine: Engine, language: str) -> None:
     voice = next(voice for voice in engine.stock_voices() if voice.language == language)
     (chunk,) = engine.plan(TEXTS[language], language)
-    audio = engine.speak(chunk, engine.stock(voice.id))
+    audio = engine.speak(chunk, engine.stock_voice(voice.id))
     assert audio.dtype == np.float32
     assert 1.0 < audio.size / SAMPLE_RATE < 4.0
     assert 0.1 < np.abs(audio).max() <= 1.0
@@ -103,7 +103,7 @@ def test_each_language_is_spoken_at_a_natural_pace_by_its_own_voice(engine: Engi
 @pytest.mark.slow
 def test_speed_two_takes_half_as_long(engine: Engine) -> None:
     (chunk,) = engine.plan("She found a better answer in a small yellow book.", "en-us")
-    voice = engine.stock("am_michael")
+    voice = engine.stock_voice("am_michael")
     normal, fast = (engine.speak(chunk, voice, speed).size for speed in (1.0, 2.0))
     assert 0.4 < fast / normal < 0.65
 
@@ -111,7 +111,7 @@ def test_speed_two_takes_half_as_long(engine: Engine) -> None:
 @pytest.mark.slow
 def test_chunks_join_without_a_click(engine: Engine) -> None:
     (chunk,) = engine.plan("Every edge is soft.", "en-us")
-    audio = engine.speak(chunk, engine.stock("bf_emma"))
+    audio = engine.speak(chunk, engine.stock_voice("bf_emma"))
     assert audio[0] == audio[-1] == 0.0
     assert np.abs(np.diff(audio[:24])).max() < 0.01
     assert np.abs(np.diff(audio[-24:])).max() < 0.01
@@ -120,34 +120,34 @@ def test_chunks_join_without_a_click(engine: Engine) -> None:
 def test_silence_around_the_speech_is_trimmed_to_a_breath() -> None:
     tone = 0.3 * np.sin(np.arange(SAMPLE_RATE) * 0.05)
     audio = np.concatenate([np.zeros(SAMPLE_RATE), tone, np.zeros(SAMPLE_RATE)]).astype(np.float32)
-    assert with_clean_edges(audio).size == pytest.approx(1.09 * SAMPLE_RATE, abs=SAMPLE_RATE / 50)
+    assert trim_silence(audio).size == pytest.approx(1.09 * SAMPLE_RATE, abs=SAMPLE_RATE / 50)
 
 
 def test_a_stock_voice_that_does_not_exist_is_refused(engine: Engine) -> None:
     with pytest.raises(EngineError, match="no stock voice 'xx_nobody'"):
-        engine.stock("xx_nobody")
+        engine.stock_voice("xx_nobody")
 
 
 def test_a_model_file_that_is_not_kokoro_is_refused(tmp_path: Path) -> None:
     encoder = Path(str(files("voxport.audio"))) / "assets" / "speaker_encoder.onnx"
     with pytest.raises(EngineUnavailable, match="not Kokoro's"):
-        load_halves(encoder, tmp_path)
+        load_split_model(encoder, tmp_path)
     with pytest.raises(EngineUnavailable, match="could not be read"):
-        load_halves(tmp_path / "missing.onnx", tmp_path)
+        load_split_model(tmp_path / "missing.onnx", tmp_path)
 
 
 @pytest.mark.slow
 def test_the_halves_are_cached_and_a_read_only_cache_does_not_matter(tmp_path: Path) -> None:
-    cached = load_halves(None, tmp_path)
+    cached = load_split_model(None, tmp_path)
     assert isinstance(cached.decoder, str)
     written = Path(cached.decoder)
     first = written.stat().st_mtime_ns
-    assert load_halves(None, tmp_path) == cached
+    assert load_split_model(None, tmp_path) == cached
     assert written.stat().st_mtime_ns == first
     blocked = tmp_path / "a file where a directory should be"
     blocked.write_text("")
     blocked.chmod(stat.S_IRUSR)
-    in_memory = load_halves(None, blocked)
+    in_memory = load_split_model(None, blocked)
     assert in_memory.decoder == written.read_bytes()
 
 
@@ -170,9 +170,9 @@ def small_model(last: str) -> bytes:
 
 def test_a_model_without_eight_bit_convolutions_keeps_its_own_decoder() -> None:
     model = small_model("Conv")
-    assert make_halves(model) == cut(model)
+    assert build_split_model(model) == split_model(model)
 
 
 def test_an_eight_bit_model_that_is_not_kokoro_s_is_refused() -> None:
     with pytest.raises(EngineUnavailable, match="not Kokoro's int8 one"):
-        make_halves(small_model("ConvInteger"))
+        build_split_model(small_model("ConvInteger"))

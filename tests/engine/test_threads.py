@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 
-from voxport.engine.fit.threads import ThreadCount, Times, scheduling_times
+from voxport.engine.fit.threads import ThreadCount, ThreadTimes, scheduling_times
 
 SECOND = 1_000_000_000
 
 
-class Machine:
+class FakeMachine:
     """Its steps take a second of each thread, with so many seconds without a core."""
 
     def __init__(self, max_threads: int = 2, *, waited: float = 0.0) -> None:
-        self.times: Times = {"1": (5 * SECOND, int(waited * SECOND))}
+        self.times: ThreadTimes = {"1": (5 * SECOND, int(waited * SECOND))}
         self.chosen: list[int] = []
         self.count = ThreadCount(max_threads, times=lambda: dict(self.times), set_threads=self.chosen.append)
 
@@ -27,22 +27,22 @@ class Machine:
 
 
 def test_a_fit_that_has_the_machine_to_itself_keeps_all_threads() -> None:
-    machine = Machine(4)
+    machine = FakeMachine(4)
     assert [machine.step(0.02) for _ in range(12)] == [4] * 12
     assert machine.chosen == [4]
 
 
 def test_beside_other_work_it_takes_one_thread_until_the_machine_is_calm() -> None:
-    machine = Machine()
+    machine = FakeMachine()
     assert [machine.step(waited) for waited in (0.5, 0.5, 0.3, 0.0, 0.0, 0.0)] == [1, 1, 1, 1, 2, 2]
 
 
 def test_what_was_met_before_the_fit_decides_for_its_first_step() -> None:
-    assert Machine(waited=3.0).chosen == [1]
+    assert FakeMachine(waited=3.0).chosen == [1]
 
 
 def test_each_try_of_more_threads_that_fails_is_repeated_later() -> None:
-    machine = Machine()
+    machine = FakeMachine()
     # A process that computes takes one core: a single thread has the other to itself.
     counts = [machine.step(0.5 if machine.chosen[-1] == 2 else 0.0) for _ in range(20)]
     assert counts == [1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1]
@@ -56,7 +56,7 @@ def test_a_kernel_that_counts_nothing_leaves_all_threads() -> None:
 
 
 def test_threads_that_end_take_nothing_back() -> None:
-    machine = Machine()
+    machine = FakeMachine()
     machine.times["2"] = (SECOND, SECOND)
     machine.count.adapt()
     del machine.times["2"]

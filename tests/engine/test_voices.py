@@ -10,18 +10,18 @@ import sys
 import numpy as np
 import pytest
 
-from voxport.engine import LANGUAGES, Voice, VoiceFileError, stock_voice_list
-from voxport.engine.kokoro.spectral_eq import BANDS
+from voxport.engine import LANGUAGES, EngineVoice, VoiceFileError, stock_voice_list
+from voxport.engine.kokoro.spectral_eq import EQ_BANDS
 from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice_blend import stock_embeddings
 
 
-def a_voice() -> Voice:
+def a_voice() -> EngineVoice:
     packs = stock_packs()
     weights = np.zeros(len(packs.ids))
     weights[[3, 20]] = 0.7, 0.3
-    voice = packs.mix(weights, weights, "en-us").with_f0(offset=-0.25, slope=0.9, median=123.4)
-    return voice.with_rate(0.9).with_tone(np.linspace(-1.0, 2.0, BANDS, dtype=np.float32))
+    voice = packs.blend(weights, weights, "en-us").with_f0(offset=-0.25, slope=0.9, median=123.4)
+    return voice.with_rate(0.9).with_spectral_eq(np.linspace(-1.0, 2.0, EQ_BANDS, dtype=np.float32))
 
 
 def test_the_stock_voices_that_are_listed_speak_a_language_of_the_engine() -> None:
@@ -54,7 +54,7 @@ def test_a_mix_of_packs_has_the_weighted_style_at_every_length() -> None:
 def test_timbre_and_prosody_can_come_from_different_voices() -> None:
     packs = stock_packs()
     one, other = np.eye(len(packs.ids))[[5, 30]]
-    pack = packs.mix(one, other, "en-us").pack()
+    pack = packs.blend(one, other, "en-us").pack()
     assert np.abs(pack[:, :128] - packs.voice(5).pack()[:, :128]).max() < 2e-3
     assert np.abs(pack[:, 128:] - packs.voice(30).pack()[:, 128:]).max() < 2e-3
 
@@ -63,9 +63,9 @@ def test_a_voice_comes_back_from_its_file() -> None:
     voice = a_voice()
     content = voice.to_bytes()
     assert len(content) < 16_000
-    back = Voice.from_bytes(content, asset=voice.asset)
+    back = EngineVoice.from_bytes(content, asset=voice.asset)
     assert np.abs(back.pack() - voice.pack()).max() < 2e-3
-    np.testing.assert_allclose(back.tone, voice.tone, atol=2e-3)
+    np.testing.assert_allclose(back.spectral_eq, voice.spectral_eq, atol=2e-3)
     assert (back.f0_offset, back.f0_slope, back.median_f0, back.language) == (-0.25, 0.9, 123.4, "en-us")
 
 
@@ -74,13 +74,13 @@ def test_a_voice_file_with_one_wrong_byte_is_refused(position: int) -> None:
     content = bytearray(a_voice().to_bytes())
     content[position] ^= 1
     with pytest.raises(VoiceFileError):
-        Voice.from_bytes(bytes(content))
+        EngineVoice.from_bytes(bytes(content))
 
 
 @pytest.mark.parametrize("length", [0, 5, 40, 5000])
 def test_a_voice_file_that_was_cut_off_is_refused(length: int) -> None:
     with pytest.raises(VoiceFileError):
-        Voice.from_bytes(a_voice().to_bytes()[:length])
+        EngineVoice.from_bytes(a_voice().to_bytes()[:length])
 
 
 def test_a_voice_of_another_version_is_refused_with_what_to_do() -> None:
@@ -88,12 +88,12 @@ def test_a_voice_of_another_version_is_refused_with_what_to_do() -> None:
     older = content.replace(b'"version": 3', b'"version": 2')
     assert older != content
     with pytest.raises(VoiceFileError, match="Make it again from its sample"):
-        Voice.from_bytes(older + hashlib.sha256(older).digest())
+        EngineVoice.from_bytes(older + hashlib.sha256(older).digest())
 
 
 def test_a_voice_made_from_other_stock_voices_is_refused() -> None:
     with pytest.raises(VoiceFileError, match="other stock voices"):
-        Voice.from_bytes(a_voice().to_bytes(), asset="0123456789ab")
+        EngineVoice.from_bytes(a_voice().to_bytes(), asset="0123456789ab")
 
 
 def test_a_voice_file_names_its_engine_and_asset() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.support.hosted import House, house
+from tests.support.hosted_env import HostedEnv, open_hosted_env
 from voxport.providers import upstream
 from voxport.voices import provisioning as speaking
 
@@ -22,6 +22,6 @@ def short_pauses() -> Iterator[None]:
 
 
 @pytest.fixture
-def home(make_gateway: MakeGateway) -> Iterator[House]:
-    with house(make_gateway()) as opened:
+def hosted_env(make_gateway: MakeGateway) -> Iterator[HostedEnv]:
+    with open_hosted_env(make_gateway()) as opened:
         yield opened

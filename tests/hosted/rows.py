@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 Provider = Literal["elevenlabs", "minimax"]
-Ask = Literal["speech", "stream", "clone's speech", "instant clone", "upload", "delete", "account"]
+CallKind = Literal["speech", "stream", "clone's speech", "instant clone", "upload", "delete", "account"]
 """Which of our calls meets the answer. `speech` and `stream` are in a stock voice, `clone's speech` in a clone.
 `upload` is that of an instant clone's sample. `account` is what a provider is asked of itself, before any call."""
 
-SAID: Final = "This sentence is for the operator of the account."
+MESSAGE: Final = "This sentence is for the operator of the account."
 """In every body whose own message was not captured."""
 TRACE: Final = "332f9d0c6a1b4e57a0c1"
-MANY: Final = 99
+ALWAYS: Final = 99
 """`times` of an answer that lasts."""
 
 
@@ -30,7 +30,7 @@ class Expect:
     word: str
 
 
-WELL: Final = Expect(200, "", "")
+SUCCESS: Final = Expect(200, "", "")
 KEY: Final = Expect(503, "provider_unavailable", "refuses the gateway's key")
 NO_CREDITS: Final = Expect(503, "provider_unavailable", "no credits left")
 PLAN: Final = Expect(503, "provider_unavailable", "plan")
@@ -63,7 +63,7 @@ class Row:
     answer."""
 
     provider: Provider
-    ask: Ask
+    call_kind: CallKind
     name: str
     status: int
     body: Any
@@ -77,7 +77,7 @@ class Row:
 
     @property
     def id(self) -> str:
-        return f"{self.provider}: {self.ask}: {self.name}"
+        return f"{self.provider}: {self.call_kind}: {self.name}"
 
 
 # ElevenLabs
@@ -88,34 +88,44 @@ def _traced(**more: str) -> dict[str, str]:
 
 
 def _eleven(
-    ask: Ask, http: int, kind: str, code: str, expect: Expect, *, status: str = "", message: str = SAID, **more: Any
+    call_kind: CallKind,
+    http: int,
+    kind: str,
+    code: str,
+    expect: Expect,
+    *,
+    status: str = "",
+    message: str = MESSAGE,
+    **more: Any,
 ) -> Row:
     """The envelope of 2026. `status` (the older name of the reason) is `code` where it is not given."""
     detail = {"type": kind, "code": code, "message": message, "status": status or code, "request_id": TRACE}
     name = f"{http} `{code}`" + (f", `{status}`" if status else "")
-    return Row("elevenlabs", ask, name, http, {"detail": detail}, expect, headers=_traced(), trace=TRACE, **more)
+    return Row("elevenlabs", call_kind, name, http, {"detail": detail}, expect, headers=_traced(), trace=TRACE, **more)
 
 
-def _legacy(ask: Ask, http: int, status: str, expect: Expect, message: str = SAID, **more: Any) -> Row:
+def _legacy(call_kind: CallKind, http: int, status: str, expect: Expect, message: str = MESSAGE, **more: Any) -> Row:
     """The envelope of before, which holds no id of the request: its header does."""
     body = {"detail": {"status": status, "message": message}}
     name = f"{http} `{status}`, the older body"
-    return Row("elevenlabs", ask, name, http, body, expect, headers=_traced(), trace=TRACE, **more)
+    return Row("elevenlabs", call_kind, name, http, body, expect, headers=_traced(), trace=TRACE, **more)
 
 
-def _fastapi(ask: Ask, name: str, expect: Expect, *problems: dict[str, Any]) -> Row:
+def _fastapi(call_kind: CallKind, name: str, expect: Expect, *problems: dict[str, Any]) -> Row:
     return Row(
-        "elevenlabs", ask, f"422 {name}", 422, {"detail": list(problems)}, expect, headers=_traced(), trace=TRACE
+        "elevenlabs", call_kind, f"422 {name}", 422, {"detail": list(problems)}, expect, headers=_traced(), trace=TRACE
     )
 
 
-def _plain(ask: Ask, http: int, expect: Expect, text: str = "<html><h1>Bad gateway</h1></html>", **more: Any) -> Row:
+def _plain(
+    call_kind: CallKind, http: int, expect: Expect, text: str = "<html><h1>Bad gateway</h1></html>", **more: Any
+) -> Row:
     """Of what stands before the service."""
-    return Row("elevenlabs", ask, f"{http}, HTML", http, text, expect, content_type="text/html", **more)
+    return Row("elevenlabs", call_kind, f"{http}, HTML", http, text, expect, content_type="text/html", **more)
 
 
-def _all(ask: Ask, http: int, kind: str, expect: Expect, *codes: str) -> list[Row]:
-    return [_eleven(ask, http, kind, code, expect) for code in codes]
+def _all(call_kind: CallKind, http: int, kind: str, expect: Expect, *codes: str) -> list[Row]:
+    return [_eleven(call_kind, http, kind, code, expect) for code in codes]
 
 
 _STABILITY: Final = {
@@ -136,8 +146,8 @@ def _missing(name: str) -> dict[str, Any]:
     return {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": None}
 
 
-def _eleven_busy(ask: Ask, code: str, message: str = SAID, **more: Any) -> Row:
-    row = _eleven(ask, 429, "rate_limit_error", code, BUSY, message=message, times=MANY)
+def _eleven_busy(call_kind: CallKind, code: str, message: str = MESSAGE, **more: Any) -> Row:
+    row = _eleven(call_kind, 429, "rate_limit_error", code, BUSY, message=message, times=ALWAYS)
     return replace(row, **more)
 
 
@@ -157,12 +167,12 @@ ELEVENLABS: Final[list[Row]] = [
     _eleven("speech", 401, "invalid_request", "quota_exceeded", NO_CREDITS),
     _eleven("speech", 404, "not_found", "voice_not_found", LOST, message="A voice with voice_id 'x' was not found."),
     _eleven("speech", 404, "not_found", "voice_does_not_exist", LOST),
-    _eleven("clone's speech", 404, "not_found", "voice_not_found", WELL),
-    _eleven("clone's speech", 400, "not_found", "voice_not_found", WELL),
-    _eleven("delete", 400, "not_found", "voice_not_found", WELL),
-    _eleven("delete", 404, "not_found", "voice_not_found", WELL),
+    _eleven("clone's speech", 404, "not_found", "voice_not_found", SUCCESS),
+    _eleven("clone's speech", 400, "not_found", "voice_not_found", SUCCESS),
+    _eleven("delete", 400, "not_found", "voice_not_found", SUCCESS),
+    _eleven("delete", 404, "not_found", "voice_not_found", SUCCESS),
     _eleven("speech", 400, "invalid_request", "bad_request", LOST, status="invalid_uid"),
-    _eleven("clone's speech", 400, "invalid_request", "bad_request", WELL, status="invalid_uid"),
+    _eleven("clone's speech", 400, "invalid_request", "bad_request", SUCCESS, status="invalid_uid"),
     _legacy(
         "speech",
         400,
@@ -171,7 +181,7 @@ ELEVENLABS: Final[list[Row]] = [
         "This request's text has 627 characters and exceeds the character limit of 500 characters.",
     ),
     _eleven("speech", 402, "payment_required", "paid_plan_required", PLAN, message="Free users cannot use this."),
-    _eleven("account", 404, "not_found", "workspace_not_found", WELL, path="/v1/models"),
+    _eleven("account", 404, "not_found", "workspace_not_found", SUCCESS, path="/v1/models"),
     _fastapi("speech", "on `stability`", VALUE, _STABILITY),
     _fastapi("speech", "without `text`", VALUE, _missing("text")),
     _eleven_busy("speech", "concurrent_limit_exceeded", _CONCURRENT),
@@ -207,8 +217,8 @@ ELEVENLABS: Final[list[Row]] = [
     _eleven("speech", 500, "internal_error", "internal_error", UNKNOWN),
     *_all("speech", 503, "service_unavailable", DOWN, "service_unavailable", "maintenance"),
     # Speech: other bodies, and none
-    Row("elevenlabs", "speech", "400, a string as `detail`", 400, {"detail": SAID}, REFUSED),
-    Row("elevenlabs", "speech", "400, a list as the body", 400, [SAID], REFUSED),
+    Row("elevenlabs", "speech", "400, a string as `detail`", 400, {"detail": MESSAGE}, REFUSED),
+    Row("elevenlabs", "speech", "400, a list as the body", 400, [MESSAGE], REFUSED),
     Row("elevenlabs", "speech", "403, an empty body", 403, "", KEY, content_type="text/plain"),
     Row("elevenlabs", "speech", "307, a redirect", 307, "", REFUSED, headers={"Location": "http://127.0.0.1:9/"}),
     _plain("speech", 408, UNKNOWN),
@@ -217,7 +227,7 @@ ELEVENLABS: Final[list[Row]] = [
     _plain("speech", 503, DOWN),
     _plain("speech", 504, UNKNOWN),
     replace(_eleven("speech", 200, "invalid_request", "quota_exceeded", NO_CREDITS), name="200, an error as JSON"),
-    Row("elevenlabs", "speech", "200, other JSON", 200, {"text": SAID}, REFUSED),
+    Row("elevenlabs", "speech", "200, other JSON", 200, {"text": MESSAGE}, REFUSED),
     Row("elevenlabs", "speech", "200, empty", 200, "", NO_AUDIO, content_type="audio/mpeg"),
     _plain("speech", 200, NO_AUDIO),
     # A stream is refused before its first sound, in the same way
@@ -244,7 +254,7 @@ ELEVENLABS: Final[list[Row]] = [
         "voice_limit_reached",
         FULL,
         "You have reached your maximum amount of custom voices (10 / 10).",
-        times=MANY,
+        times=ALWAYS,
     ),
     _legacy("instant clone", 400, "duplicate_files", SAMPLE, "You cannot upload the same file twice."),
     _eleven(
@@ -266,7 +276,7 @@ ELEVENLABS: Final[list[Row]] = [
     *_all("instant clone", 403, "authorization_error", PLAN, "feature_not_available", "subscription_required"),
     *_all("instant clone", 409, "conflict", REFUSED, "voice_already_exists"),
     *_all("instant clone", 429, "rate_limit_error", BUSY, "concurrent_limit_exceeded", "system_busy"),
-    replace(_eleven("instant clone", 500, "internal_error", "internal_error", WELL), name="500, once"),
+    replace(_eleven("instant clone", 500, "internal_error", "internal_error", SUCCESS), name="500, once"),
     _eleven("instant clone", 500, "internal_error", "internal_error", UNKNOWN, times=2),
     _plain("instant clone", 408, UNKNOWN, times=2),
     _plain("instant clone", 502, UNKNOWN, times=2),
@@ -287,7 +297,7 @@ ELEVENLABS: Final[list[Row]] = [
         for why, said in _ELEVEN_KEY
     ),
     replace(
-        _eleven("account", 401, *_UNAUTHORIZED, WELL, status="missing_permissions", path="/v1/user/subscription"),
+        _eleven("account", 401, *_UNAUTHORIZED, SUCCESS, status="missing_permissions", path="/v1/user/subscription"),
         name="401 `missing_permissions` for its plan",
     ),
     _plain("account", 500, UNUSABLE, path="/v2/voices", times=3),
@@ -298,27 +308,34 @@ ELEVENLABS: Final[list[Row]] = [
 
 
 def _mini(
-    ask: Ask, code: int, expect: Expect, message: str = SAID, *, name: str = "", has_trace: bool = True, **more: Any
+    call_kind: CallKind,
+    code: int,
+    expect: Expect,
+    message: str = MESSAGE,
+    *,
+    name: str = "",
+    has_trace: bool = True,
+    **more: Any,
 ) -> Row:
     """A business error: HTTP 200 and a code."""
     body: dict[str, Any] = {"base_resp": {"status_code": code, "status_msg": message}}
-    if ask in ("speech", "stream", "clone's speech"):
+    if call_kind in ("speech", "stream", "clone's speech"):
         body = {"data": None, "trace_id": TRACE, **body}
-    if ask == "upload":
+    if call_kind == "upload":
         body = {"file": None, **body}
     headers = {"Trace-Id": TRACE} if has_trace else {}
     trace = TRACE if has_trace or "trace_id" in body else None
-    return Row("minimax", ask, name or f"{code}", 200, body, expect, headers=headers, trace=trace, **more)
+    return Row("minimax", call_kind, name or f"{code}", 200, body, expect, headers=headers, trace=trace, **more)
 
 
-def _mini_http(ask: Ask, status: int, expect: Expect, **more: Any) -> Row:
+def _mini_http(call_kind: CallKind, status: int, expect: Expect, **more: Any) -> Row:
     """A real HTTP error, of what stands before the service."""
     name = f"HTTP {status}"
-    return Row("minimax", ask, name, status, "<html></html>", expect, content_type="text/html", **more)
+    return Row("minimax", call_kind, name, status, "<html></html>", expect, content_type="text/html", **more)
 
 
-def _codes(ask: Ask, expect: Expect, *codes: int, **more: Any) -> list[Row]:
-    return [_mini(ask, code, expect, **more) for code in codes]
+def _codes(call_kind: CallKind, expect: Expect, *codes: int, **more: Any) -> list[Row]:
+    return [_mini(call_kind, code, expect, **more) for code in codes]
 
 
 _LOGIN: Final = "login fail: Please carry the API secret key in the 'Authorization' field of the request header"
@@ -327,13 +344,13 @@ MINIMAX: Final[list[Row]] = [
     # Speech
     *_codes("speech", DOWN, 1000),
     *_codes("speech", UNKNOWN, 1001),
-    *_codes("speech", BUSY, 1002, times=MANY),
+    *_codes("speech", BUSY, 1002, times=ALWAYS),
     _mini("speech", 1004, KEY, _LOGIN),
     *_codes("speech", NO_CREDITS, 1008),
     *_codes("speech", DOWN, 1013, 1024),
     *_codes("speech", SENSITIVE, 1026, 1027),
     *_codes("speech", DOWN, 1033),
-    *_codes("speech", BUSY, 1039, 1041, times=MANY),
+    *_codes("speech", BUSY, 1039, 1041, times=ALWAYS),
     *_codes("speech", INVISIBLE, 1042),
     *_codes("speech", REFUSED, 1043, 1044),
     _mini("speech", 2013, REFUSED, "invalid params, binding: expr_path=model, cause=missing required parameter"),
@@ -341,8 +358,8 @@ MINIMAX: Final[list[Row]] = [
     *_codes("speech", PLAN, 2038),
     *_codes("speech", REFUSED, 2039),
     *_codes("speech", LOST, 2042, 2054),
-    *_codes("clone's speech", WELL, 2042, 2054),
-    *_codes("speech", BUSY, 2045, times=MANY),
+    *_codes("clone's speech", SUCCESS, 2042, 2054),
+    *_codes("speech", BUSY, 2045, times=ALWAYS),
     *_codes("speech", KEY, 2049),
     *_codes("speech", NO_CREDITS, 2056, 1028, 1030),
     *_codes("speech", PLAN, 2061),
@@ -350,16 +367,16 @@ MINIMAX: Final[list[Row]] = [
     _mini("speech", 1024, DOWN, name="1024, no `Trace-Id` header", has_trace=False),
     *(_mini_http("speech", status, KEY) for status in (401, 403)),
     *(_mini_http("speech", status, REFUSED) for status in (400, 404, 413)),
-    _mini_http("speech", 429, BUSY, times=MANY),
+    _mini_http("speech", 429, BUSY, times=ALWAYS),
     *(_mini_http("speech", status, UNKNOWN) for status in (408, 500, 502, 504)),
     _mini_http("speech", 503, DOWN),
-    Row("minimax", "speech", "200, no `base_resp`", 200, {"message": SAID}, UNKNOWN),
+    Row("minimax", "speech", "200, no `base_resp`", 200, {"message": MESSAGE}, UNKNOWN),
     Row("minimax", "speech", "200, empty", 200, "", UNKNOWN, content_type="application/json; charset=utf-8"),
     _mini("speech", 0, NO_AUDIO, name="0, and no audio"),
     replace(_mini_http("speech", 200, NO_AUDIO), name="200, HTML"),
     # A stream is refused before its first sound, in the same way
     *_codes("stream", KEY, 1004),
-    *_codes("stream", BUSY, 1002, times=MANY),
+    *_codes("stream", BUSY, 1002, times=ALWAYS),
     *_codes("stream", LOST, 2054),
     *_codes("stream", DOWN, 1024),
     _mini_http("stream", 502, UNKNOWN),
@@ -374,14 +391,14 @@ MINIMAX: Final[list[Row]] = [
     _mini("instant clone", 2037, SAMPLE, "voice duration too short"),
     _mini("instant clone", 2013, REFUSED, "invalid params, invalid file ext for voice clone"),
     _mini("instant clone", 2038, PLAN, "no cloning permission, check account verification"),
-    _mini("instant clone", 2039, WELL, "voice clone voice id duplicate", name="2039, once"),
-    _mini("instant clone", 2039, NO_ID, "voice clone voice id duplicate", times=MANY),
+    _mini("instant clone", 2039, SUCCESS, "voice clone voice id duplicate", name="2039, once"),
+    _mini("instant clone", 2039, NO_ID, "voice clone voice id duplicate", times=ALWAYS),
     *_codes("instant clone", PLAN, 2061),
     *(_mini_http("instant clone", status, KEY) for status in (401, 403)),
     _mini_http("instant clone", 400, REFUSED),
     _mini_http("instant clone", 429, BUSY),
     *(_mini_http("instant clone", status, SILENT, times=3) for status in (500, 502, 503)),
-    Row("minimax", "instant clone", "200, no `base_resp`", 200, {"message": SAID}, UNKNOWN),
+    Row("minimax", "instant clone", "200, no `base_resp`", 200, {"message": MESSAGE}, UNKNOWN),
     replace(_mini_http("instant clone", 200, UNKNOWN), name="200, HTML"),
     # Its sample's upload
     *_codes("upload", DOWN, 1013),
@@ -402,14 +419,14 @@ MINIMAX: Final[list[Row]] = [
     _mini_http("upload", 400, REFUSED),
     _mini_http("upload", 503, SILENT, times=3),
     # Deleting
-    *_codes("delete", WELL, 2013, 2042, 2054),
+    *_codes("delete", SUCCESS, 2013, 2042, 2054),
     # The account
     *_codes("account", UNUSABLE, 1004, 2049),
     *_codes("account", UNUSABLE, 1024),
     _mini_http("account", 502, UNUSABLE, times=3),
 ]
 
-_PATHS: Final[dict[tuple[Provider, Ask], tuple[str, str]]] = {
+_PATHS: Final[dict[tuple[Provider, CallKind], tuple[str, str]]] = {
     ("elevenlabs", "speech"): ("POST", "/v1/text-to-speech"),
     ("elevenlabs", "stream"): ("POST", "/v1/text-to-speech"),
     ("elevenlabs", "clone's speech"): ("POST", "/v1/text-to-speech"),
@@ -427,9 +444,9 @@ _PATHS: Final[dict[tuple[Provider, Ask], tuple[str, str]]] = {
 
 
 def _placed(row: Row) -> Row:
-    method, path = _PATHS[row.provider, row.ask]
+    method, path = _PATHS[row.provider, row.call_kind]
     # What is said of the account is asked in the background, and heard by calls that come later.
-    trace = None if row.ask == "account" else row.trace
+    trace = None if row.call_kind == "account" else row.trace
     return replace(row, method=method, path=row.path or path, trace=trace)
 
 

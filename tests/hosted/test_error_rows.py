@@ -21,9 +21,9 @@ import httpx2
 import pytest
 from fastapi import Request, Response
 
-from tests.hosted.rows import ROWS, Ask, Row
+from tests.hosted.rows import ROWS, CallKind, Row
 from tests.support.client import error_of, settings_for
-from tests.support.hosted import CLONE, ELEVENLABS_KEY, INSTANT, MINIMAX_KEY, TEXT, House, house
+from tests.support.hosted_env import CLONE, ELEVENLABS_KEY, INSTANT, MINIMAX_KEY, TEXT, HostedEnv, open_hosted_env
 from voxport.billing.verify import verify
 from voxport.errors import VoxportError
 from voxport.gateway import open_gateway
@@ -33,9 +33,9 @@ from voxport.testing.doubles import Fault
 from voxport.web import error_handlers
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "provider-errors.md"
-PATIENCE: Final = 5.0
+CALL_TIMEOUT: Final = 5.0
 """Seconds of a clock that only waiting turns: under the seven that one row asks for."""
-RENEW: Final = "renew it: VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py"
+UPDATE_COMMAND: Final = "renew it: VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py"
 KEPT_SECONDS: Final = 901
 
 
@@ -52,7 +52,7 @@ class TurnedTime:
         self._now += seconds
 
 
-class Overheard(logging.Handler):
+class LeakRecorder(logging.Handler):
     """All that leaves the gateway: answers, log records of every level, and the exceptions behind the answers.
     `records` are (whether the gateway's own logging shows it at its most talkative, its logger, its text)."""
 
@@ -61,17 +61,17 @@ class Overheard(logging.Handler):
         self.answers: list[str] = []
         self.records: list[tuple[bool, str, str]] = []
         self.exceptions: list[str] = []
-        self._least: dict[str, int] = {}
+        self._min_levels: dict[str, int] = {}
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[Overheard]:
+    def recording_all(self) -> Iterator[LeakRecorder]:
         """To every logger, also to those that the gateway silences."""
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
         root.handlers = []  # so that the next line closes none of pytest's
         configure_logging("DEBUG")
         silenced = [name for name in root.manager.loggerDict if logging.getLogger(name).level > logging.DEBUG]
-        self._least = {name: logging.getLogger(name).level for name in silenced}
+        self._min_levels = {name: logging.getLogger(name).level for name in silenced}
         for name in silenced:
             logging.getLogger(name).setLevel(logging.DEBUG)
         root.handlers = [*handlers, self]
@@ -80,16 +80,16 @@ class Overheard(logging.Handler):
         finally:
             root.handlers = handlers
             root.setLevel(level)
-            for name, least in self._least.items():
-                logging.getLogger(name).setLevel(least)
+            for name, min_level in self._min_levels.items():
+                logging.getLogger(name).setLevel(min_level)
 
     def emit(self, record: logging.LogRecord) -> None:
         parents = [record.name.rsplit(".", depth)[0] for depth in range(record.name.count(".") + 1)]
-        least = max((self._least.get(name, logging.DEBUG) for name in parents), default=logging.DEBUG)
+        min_level = max((self._min_levels.get(name, logging.DEBUG) for name in parents), default=logging.DEBUG)
         shown = f"{self.format(record)} {vars(record)}"  # with the text of its exception, and with what it carries
-        self.records.append((record.levelno >= least, record.name, shown))
+        self.records.append((record.levelno >= min_level, record.name, shown))
 
-    def follow(self, home: House) -> None:
+    def follow(self, hosted_env: HostedEnv) -> None:
         """Every answer of this gateway from now on, and every exception that became one."""
 
         def heard(answer: httpx2.Response) -> None:
@@ -104,8 +104,8 @@ class Overheard(logging.Handler):
             )
             return await error_handlers._voxport_error(request, error)
 
-        home.client.http.event_hooks = {"response": [heard]}
-        home.client.app.add_exception_handler(VoxportError, handled)
+        hosted_env.client.http.event_hooks = {"response": [heard]}
+        hosted_env.client.app.add_exception_handler(VoxportError, handled)
 
     def everything(self) -> Iterator[str]:
         yield from self.answers
@@ -114,7 +114,7 @@ class Overheard(logging.Handler):
 
 
 @dataclass(frozen=True)
-class Seen:
+class RowResult:
     """What the caller got, and what became of the money: the tokens that were held after the answer, and whether all
     was as before in the end."""
 
@@ -122,84 +122,90 @@ class Seen:
     error: dict[str, Any]
     headers: httpx2.Headers
     text: str
-    asked: int
+    requests: int
     held: float
     is_as_before: bool
     open_intents: list[str]
 
 
-class Bench:
+class RowRunner:
     """Puts the rows to a gateway, each once."""
 
-    def __init__(self, open_house: Callable[[], contextlib.AbstractContextManager[House]], home: House) -> None:
-        """`open_house` opens the gateway's doubles, adapters and a customer anew."""
-        self._open_house = open_house
-        self.home = home
-        self.recording = home.upload()
-        self._seen: dict[str, Seen] = {}
+    def __init__(
+        self, open_env: Callable[[], contextlib.AbstractContextManager[HostedEnv]], hosted_env: HostedEnv
+    ) -> None:
+        """`open_env` opens the gateway's doubles, adapters and a customer anew."""
+        self._open_env = open_env
+        self.hosted_env = hosted_env
+        self.recording = hosted_env.upload()
+        self._results: dict[str, RowResult] = {}
         self._stock: dict[str, str] = {}
 
-    def seen(self, row: Row) -> Seen:
-        if row.id not in self._seen:
-            self._seen[row.id] = self._see(row)
-        return self._seen[row.id]
+    def result(self, row: Row) -> RowResult:
+        if row.id not in self._results:
+            self._results[row.id] = self._run(row)
+        return self._results[row.id]
 
     def stock(self, provider: str) -> str:
         """A voice that everybody has."""
         if provider not in self._stock:
-            listed = self.home.client.get(f"/v1/proxy/core-tts-voices?provider={provider}").json()["data"]["voices"]
+            listed = self.hosted_env.client.get(f"/v1/proxy/core-tts-voices?provider={provider}").json()["data"][
+                "voices"
+            ]
             self._stock[provider] = listed[0]["voice_id"]
         return self._stock[provider]
 
-    def _see(self, row: Row) -> Seen:
-        if row.ask == "account":  # a refusal there lasts for a while
-            with self._open_house() as home:
-                return _looked_at(home, row, lambda: home.instant(row.provider))
-        home, voice_id = self.home, self.stock(row.provider)
-        if row.ask in ("clone's speech", "delete"):
-            voice_id = home.clone(row.provider, speaker=3)
+    def _run(self, row: Row) -> RowResult:
+        if row.call_kind == "account":  # a refusal there lasts for a while
+            with self._open_env() as hosted_env:
+                return _observe(hosted_env, row, lambda: hosted_env.instant(row.provider))
+        hosted_env, voice_id = self.hosted_env, self.stock(row.provider)
+        if row.call_kind in ("clone's speech", "delete"):
+            voice_id = hosted_env.clone(row.provider, speaker=3)
         body = {"audioUrl": self.recording, "text": TEXT, "provider": row.provider}
-        asks: dict[Ask, Callable[[], httpx2.Response]] = {
-            "speech": lambda: home.say(voice_id),
-            "stream": lambda: home.say(voice_id, stream=True),
-            "clone's speech": lambda: home.say(voice_id),
-            "delete": lambda: home.client.delete(f"/v1/voices/{voice_id}"),
-            "instant clone": lambda: home.client.post(INSTANT, body),
-            "upload": lambda: home.client.post(INSTANT, body),
+        calls_by_kind: dict[CallKind, Callable[[], httpx2.Response]] = {
+            "speech": lambda: hosted_env.speak(voice_id),
+            "stream": lambda: hosted_env.speak(voice_id, stream=True),
+            "clone's speech": lambda: hosted_env.speak(voice_id),
+            "delete": lambda: hosted_env.client.delete(f"/v1/voices/{voice_id}"),
+            "instant clone": lambda: hosted_env.client.post(INSTANT, body),
+            "upload": lambda: hosted_env.client.post(INSTANT, body),
         }
-        seen = _looked_at(home, row, asks[row.ask])
+        seen = _observe(hosted_env, row, calls_by_kind[row.call_kind])
         if row.expect.status in (503, 504):
-            self.require_well(row.provider)
+            self.require_success(row.provider)
         return seen
 
-    def require_well(self, provider: str) -> None:
+    def require_success(self, provider: str) -> None:
         """One failure does not hurt the next call; which also keeps the circuit closed."""
-        assert self.home.say(self.stock(provider)).status_code == 200
+        assert self.hosted_env.speak(self.stock(provider)).status_code == 200
 
 
-def _looked_at(home: House, row: Row, ask: Callable[[], httpx2.Response]) -> Seen:
-    double, before = getattr(home, row.provider), home.client.balance()
+def _observe(hosted_env: HostedEnv, row: Row, call_kind: Callable[[], httpx2.Response]) -> RowResult:
+    double, before = getattr(hosted_env, row.provider), hosted_env.client.balance()
     first = len(double.requests)
-    with _faulty(home, row):
-        answer = ask()
+    with _with_fault(hosted_env, row):
+        answer = call_kind()
         asked = [one for one in double.requests[first:] if one[0] == row.method and one[1].startswith(row.path)]
     error = error_of(answer) if answer.status_code >= 400 else {}
-    balance = home.client.balance()
+    balance = hosted_env.client.balance()
     held = balance["held"]
     if answer.status_code == 504:
-        home.clock.turn(seconds=KEPT_SECONDS)
-        home.tidy()
-        balance = home.client.balance()
+        hosted_env.clock.advance(seconds=KEPT_SECONDS)
+        hosted_env.run_sweeps()
+        balance = hosted_env.client.balance()
     is_as_before = balance == before
-    open_intents = [one.state for one in home.gateway.intents.every() if one.state in ("open", "unknown")]
+    open_intents = [
+        one.state for one in hosted_env.gateway.provider_calls.list_all() if one.state in ("open", "unknown")
+    ]
     text = "" if answer.headers["content-type"].startswith("audio") else answer.text
-    return Seen(answer.status_code, error, answer.headers, text, len(asked), held, is_as_before, open_intents)
+    return RowResult(answer.status_code, error, answer.headers, text, len(asked), held, is_as_before, open_intents)
 
 
 @contextlib.contextmanager
-def _faulty(home: House, row: Row) -> Iterator[None]:
+def _with_fault(hosted_env: HostedEnv, row: Row) -> Iterator[None]:
     """The provider answers so meanwhile."""
-    faults = getattr(home, row.provider).faults
+    faults = getattr(hosted_env, row.provider).faults
     faults.add(
         Fault(
             row.path,
@@ -216,25 +222,25 @@ def _faulty(home: House, row: Row) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def overheard() -> Iterator[Overheard]:
-    with Overheard().listening() as handler:
+def leak_recorder() -> Iterator[LeakRecorder]:
+    with LeakRecorder().recording_all() as handler:
         yield handler
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, overheard: Overheard) -> Iterator[Bench]:
+def row_runner(tmp_path_factory: pytest.TempPathFactory, leak_recorder: LeakRecorder) -> Iterator[RowRunner]:
     gateway = open_gateway(settings_for(tmp_path_factory.mktemp("rows")))
 
     @contextlib.contextmanager
-    def open_house() -> Iterator[House]:
-        with house(gateway, credits="5000", patience=PATIENCE) as home:
-            overheard.follow(home)
-            yield home
+    def open_env() -> Iterator[HostedEnv]:
+        with open_hosted_env(gateway, credits="5000", timeout=CALL_TIMEOUT) as hosted_env:
+            leak_recorder.follow(hosted_env)
+            yield hosted_env
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(hosted, "time", TurnedTime())
-        with open_house() as home:
-            yield Bench(open_house, home)
+        with open_env() as hosted_env:
+            yield RowRunner(open_env, hosted_env)
     gateway.close()
 
 
@@ -247,8 +253,8 @@ def _is_error(row: Row) -> bool:
 
 
 @pytest.mark.parametrize("row", _params(lambda _: True))
-def test_the_caller_gets(bench: Bench, row: Row) -> None:
-    seen = bench.seen(row)
+def test_the_caller_gets(row_runner: RowRunner, row: Row) -> None:
+    seen = row_runner.result(row)
     assert (seen.status, seen.error.get("code", "")) == (row.expect.status, row.expect.code), seen.text
     assert row.expect.word in seen.error.get("message", "")
     assert not any(said in seen.text for said in _sentences(row.body)), "its own sentences stay inside"
@@ -257,24 +263,24 @@ def test_the_caller_gets(bench: Bench, row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", _params(_is_error))
-def test_an_error_costs_nothing(bench: Bench, row: Row) -> None:
+def test_an_error_costs_nothing(row_runner: RowRunner, row: Row) -> None:
     """The hold of a call that may have been done is kept for a while; any other is given back at once."""
-    seen = bench.seen(row)
+    seen = row_runner.result(row)
     assert (seen.held > 0) == (seen.status == 504)
     assert seen.is_as_before
     assert seen.open_intents == []
 
 
 @pytest.mark.parametrize("row", _params(_is_error))
-def test_the_details_name_the_provider_and_its_own_id_of_the_request(bench: Bench, row: Row) -> None:
-    details = bench.seen(row).error["details"]
+def test_the_details_name_the_provider_and_its_own_id_of_the_request(row_runner: RowRunner, row: Row) -> None:
+    details = row_runner.result(row).error["details"]
     assert details.get("provider") == row.provider
     assert details.get("provider_request_id") == row.trace
 
 
 @pytest.mark.parametrize("row", _params(lambda row: row.expect.status == 429))
-def test_a_call_too_much_is_tried_again_and_the_caller_told_when_to_come_back(bench: Bench, row: Row) -> None:
-    seen = bench.seen(row)
+def test_a_call_too_much_is_tried_again_and_the_caller_told_when_to_come_back(row_runner: RowRunner, row: Row) -> None:
+    seen = row_runner.result(row)
     after = int(seen.headers["Retry-After"])
     assert 1 <= after <= 30
     assert seen.error["details"]["retry_after"] == after
@@ -282,38 +288,40 @@ def test_a_call_too_much_is_tried_again_and_the_caller_told_when_to_come_back(be
     wanted = row.headers.get("Retry-After")
     if wanted is not None:
         assert after == int(wanted), "as the provider says"
-    is_patient = row.ask in ("speech", "stream") and wanted is None
-    assert seen.asked > 1 if is_patient else seen.asked == 1
+    is_patient = row.call_kind in ("speech", "stream") and wanted is None
+    assert seen.requests > 1 if is_patient else seen.requests == 1
 
 
 def _clones() -> list[Row]:
     """Of the rows of cloning the first with each expectation, as a job takes a while."""
-    cloning = [row for row in ROWS if row.ask in ("instant clone", "upload")]
+    cloning = [row for row in ROWS if row.call_kind in ("instant clone", "upload")]
     return list({(row.provider, row.expect): row for row in reversed(cloning)}.values())[::-1]
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in _clones()])
-def test_a_clone_job_says_the_same(bench: Bench, row: Row) -> None:
-    home, before = bench.home, bench.home.client.balance()
-    with _faulty(home, row):
-        job = home.run(home.client.post(CLONE, {"audioUrl": bench.recording, "provider": row.provider}))
+def test_a_clone_job_says_the_same(row_runner: RowRunner, row: Row) -> None:
+    hosted_env, before = row_runner.hosted_env, row_runner.hosted_env.client.balance()
+    with _with_fault(hosted_env, row):
+        job = hosted_env.run(
+            hosted_env.client.post(CLONE, {"audioUrl": row_runner.recording, "provider": row.provider})
+        )
     if row.expect.status == 200:
         assert job["status"] == "completed"
         return
     assert (job["status"], job["error"]["code"]) == ("failed", row.expect.code)
     assert row.expect.word in job["error"]["message"]
     assert not any(said in json.dumps(job) for said in _sentences(row.body))
-    assert (home.held() > 0) == (row.expect.status == 504)
+    assert (hosted_env.held() > 0) == (row.expect.status == 504)
     if row.expect.status == 504:
-        home.clock.turn(seconds=KEPT_SECONDS)
-        home.tidy()
-    assert home.client.balance() == before
+        hosted_env.clock.advance(seconds=KEPT_SECONDS)
+        hosted_env.run_sweeps()
+    assert hosted_env.client.balance() == before
     if row.expect.status in (503, 504):
-        bench.require_well(row.provider)
+        row_runner.require_success(row.provider)
 
 
 @pytest.mark.parametrize("provider", ["elevenlabs", "minimax"])
-def test_a_key_that_the_provider_repeats_goes_no_further(bench: Bench, provider: str) -> None:
+def test_a_key_that_the_provider_repeats_goes_no_further(row_runner: RowRunner, provider: str) -> None:
     said = f"{ELEVENLABS_KEY} {MINIMAX_KEY} is no key"
     bodies = {
         "elevenlabs": (401, {"detail": {"type": "x", "code": said, "message": said, "status": said, "param": said}}),
@@ -322,43 +330,45 @@ def test_a_key_that_the_provider_repeats_goes_no_further(bench: Bench, provider:
     status, body = bodies[provider]
     path = {"elevenlabs": "/v1/text-to-speech", "minimax": "/v1/t2a_v2"}[provider]
     for fields in ({}, {"stream": True}):
-        getattr(bench.home, provider).faults.add(Fault(path, status=status, body=body))
-        answer = bench.home.say(bench.stock(provider), **fields)
+        getattr(row_runner.hosted_env, provider).faults.add(Fault(path, status=status, body=body))
+        answer = row_runner.hosted_env.speak(row_runner.stock(provider), **fields)
         assert answer.status_code == 503
         assert "is no key" not in f"{answer.text} {answer.headers}"
 
 
-def test_the_books_are_right_after_all_of_it(bench: Bench) -> None:
-    assert verify(bench.home.gateway.database) == []
-    assert bench.home.held() == 0
+def test_the_books_are_right_after_all_of_it(row_runner: RowRunner) -> None:
+    assert verify(row_runner.hosted_env.gateway.database) == []
+    assert row_runner.hosted_env.held() == 0
 
 
-def test_the_page_tells_what_was_seen(bench: Bench) -> None:
-    page = _page(bench)
+def test_the_page_tells_what_was_seen(row_runner: RowRunner) -> None:
+    page = _page(row_runner)
     if os.environ.get("VOXPORT_WRITE_DOCS"):
         PAGE.write_text(page, "utf-8")
     written = PAGE.read_text("utf-8") if PAGE.exists() else ""
     missing = [line for line in page.splitlines() if line not in written.splitlines()]
-    assert written == page, f"{RENEW}\n" + "\n".join(missing)
+    assert written == page, f"{UPDATE_COMMAND}\n" + "\n".join(missing)
 
 
 def test_no_key_and_no_address_of_a_provider_is_in_any_answer_log_or_exception(
-    bench: Bench, overheard: Overheard
+    row_runner: RowRunner, leak_recorder: LeakRecorder
 ) -> None:
     for row in ROWS:
-        bench.seen(row)  # where this test runs alone
-    assert len(overheard.answers) > len(ROWS)
-    assert len(overheard.exceptions) > len(ROWS) / 2
-    leaks = [text for text in overheard.everything() if ELEVENLABS_KEY in text or MINIMAX_KEY in text]
+        row_runner.result(row)  # where this test runs alone
+    assert len(leak_recorder.answers) > len(ROWS)
+    assert len(leak_recorder.exceptions) > len(ROWS) / 2
+    leaks = [text for text in leak_recorder.everything() if ELEVENLABS_KEY in text or MINIMAX_KEY in text]
     assert not leaks, leaks[0][:2_000]
     # httpx2 itself logs where each request goes, which the gateway silences: from there the addresses are known.
-    silenced = [text for is_shown, name, text in overheard.records if not is_shown and name.startswith("httpx2")]
+    silenced = [text for is_shown, name, text in leak_recorder.records if not is_shown and name.startswith("httpx2")]
     addresses = {found for text in silenced for found in re.findall(r"127\.0\.0\.1:\d+", text)}
     assert len(addresses) >= 2
-    shown = [text for is_shown, _, text in overheard.records if is_shown]
+    shown = [text for is_shown, _, text in leak_recorder.records if is_shown]
     assert any("a voice is gone and made again" in text for text in shown)
     told = [
-        text for text in (*overheard.answers, *overheard.exceptions, *shown) if any(one in text for one in addresses)
+        text
+        for text in (*leak_recorder.answers, *leak_recorder.exceptions, *shown)
+        if any(one in text for one in addresses)
     ]
     assert not told, told[0][:2_000]
 
@@ -382,18 +392,18 @@ have been done; all others give it back at once. `details` hold the provider's n
 _TITLES: Final = {"elevenlabs": "ElevenLabs", "minimax": "MiniMax (a number is the code in `base_resp`)"}
 
 
-def _page(bench: Bench) -> str:
+def _page(row_runner: RowRunner) -> str:
     parts = [_HEAD]
     for provider, title in _TITLES.items():
         parts.append(
             f"\n## {title}\n\n| asked for | the provider answers | HTTP | code | sentence |\n|---|---|---|---|---|\n"
         )
-        parts += [_line(row, bench.seen(row)) for row in ROWS if row.provider == provider]
+        parts += [_line(row, row_runner.result(row)) for row in ROWS if row.provider == provider]
     return "".join(parts)
 
 
-def _line(row: Row, seen: Seen) -> str:
+def _line(row: Row, seen: RowResult) -> str:
     answer = row.name if row.times == 1 else f"{row.name}, again and again"
     code = f"`{seen.error['code']}`" if seen.error else ""
     sentence = re.sub(r"in \d+ s\b", "in … s", seen.error["message"]) if seen.error else "as if nothing had happened"
-    return f"| {row.ask} | {answer} | {seen.status} | {code} | {sentence} |\n"
+    return f"| {row.call_kind} | {answer} | {seen.status} | {code} | {sentence} |\n"

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.hosted import House
+from tests.support.hosted_env import HostedEnv
 from voxport.billing.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -22,47 +22,47 @@ def counted(requests: list[tuple[str, str]]) -> Counter[str]:
 @pytest.mark.parametrize(
     ("days", "voices_each"), [(12, 5), pytest.param(30, 10, marks=pytest.mark.drill)], ids=["short", "whole"]
 )
-def test_every_voice_speaks_as_itself_for_a_month(home: House, days: int, voices_each: int) -> None:
+def test_every_voice_speaks_as_itself_for_a_month(hosted_env: HostedEnv, days: int, voices_each: int) -> None:
     down = range(2, 10) if days < 20 else range(12, 20)  # a week and a day on which the gateway is down
     in_use = voices_each // 2
-    home.client = home.client.another(credits="1000")
-    home.elevenlabs.account.voice_limit = 3
+    hosted_env.client = hosted_env.client.another_customer(credits="1000")
+    hosted_env.elevenlabs.account.voice_limit = 3
     dice = random.Random(1)
     voices: dict[str, list[str]] = {"elevenlabs": [], "minimax": []}
     marks: dict[str, int | None] = {}
     for number in range(voices_each):
-        for provider, made in voices.items():
-            voice_id = home.clone(provider, speaker=number)
-            marks[voice_id] = home.heard(home.say(voice_id))
-            made.append(voice_id)
+        for provider, created in voices.items():
+            voice_id = hosted_env.clone(provider, speaker=number)
+            marks[voice_id] = hosted_env.spoken_mark(hosted_env.speak(voice_id))
+            created.append(voice_id)
     assert len(set(marks.values())) == voices_each
     assert None not in marks.values()
-    before = home.client.balance()
-    for double in (home.elevenlabs, home.minimax):
+    before = hosted_env.client.balance()
+    for double in (hosted_env.elevenlabs, hosted_env.minimax):
         double.requests.clear()
         double.spoken.clear()
     spoken = 0
     for day in range(days):
-        home.clock.turn(days=1)
+        hosted_env.clock.advance(days=1)
         if day not in down:
-            home.tidy()
+            hosted_env.run_sweeps()
             today = dice.sample(voices["elevenlabs"], 4) + dice.sample(voices["minimax"][:in_use], 2)
             for voice_id in today:
-                assert home.heard(home.say(voice_id)) == marks[voice_id], (day, voice_id)
+                assert hosted_env.spoken_mark(hosted_env.speak(voice_id)) == marks[voice_id], (day, voice_id)
                 spoken += 1
-        assert len(home.elevenlabs.voices) <= 3
-    for made in voices.values():  # also those that nobody spoke with
-        for voice_id in made:
-            assert home.heard(home.say(voice_id)) == marks[voice_id]
+        assert len(hosted_env.elevenlabs.voices) <= 3
+    for created in voices.values():  # also those that nobody spoke with
+        for voice_id in created:
+            assert hosted_env.spoken_mark(hosted_env.speak(voice_id)) == marks[voice_id]
             spoken += 1
-    home.tidy()
-    assert home.gateway.intents.every() == []
-    assert home.client.balance()["held"] == 0
-    assert home.client.balance()["credits"] < before["credits"]
-    assert verify(home.gateway.database) == []
-    captures = [row["service"] for row in home.client.get("/v2/billing/ledger?limit=100").json()["data"]]
+    hosted_env.run_sweeps()
+    assert hosted_env.gateway.provider_calls.list_all() == []
+    assert hosted_env.client.balance()["held"] == 0
+    assert hosted_env.client.balance()["credits"] < before["credits"]
+    assert verify(hosted_env.gateway.database) == []
+    captures = [row["service"] for row in hosted_env.client.get("/v2/billing/ledger?limit=100").json()["data"]]
     assert captures.count("core-voice-clone") <= 2 * voices_each
     print(f"\n{days} days, {voices_each} voices at each, {spoken} calls of core-tts, each in the right voice")
-    for name, double in (("ElevenLabs, 3 slots", home.elevenlabs), ("MiniMax", home.minimax)):
+    for name, double in (("ElevenLabs, 3 slots", hosted_env.elevenlabs), ("MiniMax", hosted_env.minimax)):
         print(f"{name}: {len(double.spoken)} syntheses; {dict(counted(double.requests).most_common())}")
-    print(f"MiniMax: {len(home.minimax.activated) - voices_each} voices made again")
+    print(f"MiniMax: {len(hosted_env.minimax.activated) - voices_each} voices made again")

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosted import CLONE, House, recording
+from tests.support.hosted_env import CLONE, HostedEnv, recording
 from voxport.billing.verify import verify
 from voxport.errors import OutcomeUnknown
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import NewJob
-from voxport.provider_calls.service import New
+from voxport.provider_calls.service import NewCall
 from voxport.providers.base import VoiceRef
-from voxport.samples.loader import Source
-from voxport.speech.drain import PaidParts
+from voxport.samples.loader import SampleSource
+from voxport.speech.drain import PaidPartTracker
 from voxport.testing.doubles import Fault
 
 
@@ -27,16 +27,16 @@ def down(path: str) -> Fault:
     return Fault(path, status=503, body=None, times=999)
 
 
-def later(home: House) -> None:
+def later(hosted_env: HostedEnv) -> None:
     """An hour, with the worker at work."""
     for _ in range(3):
-        home.clock.turn(seconds=1201)
-        home.tidy()
+        hosted_env.clock.advance(seconds=1201)
+        hosted_env.run_sweeps()
 
 
-def before(home: House, provider: str, name: str, first: Callable[[], None]) -> None:
+def run_before(hosted_env: HostedEnv, provider: str, name: str, first: Callable[[], None]) -> None:
     """Do this before the provider's method runs, once."""
-    one = home.gateway.providers.get(provider)
+    one = hosted_env.gateway.providers.get(provider)
     real = getattr(one, name)
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
@@ -47,56 +47,56 @@ def before(home: House, provider: str, name: str, first: Callable[[], None]) -> 
     setattr(one, name, wrapped)
 
 
-def test_a_second_job_that_binds_harms_the_first_one_s_voice_not(home: House) -> None:
-    voice_id = home.clone("elevenlabs")
+def test_a_second_job_that_binds_harms_the_first_one_s_voice_not(hosted_env: HostedEnv) -> None:
+    voice_id = hosted_env.clone("elevenlabs")
     path = f"/v1/voices/{voice_id}/bindings"
     for provider in ("local", "minimax"):
-        first, second = (home.client.post(path, {"provider": provider}) for _ in range(2))
-        assert home.run(first)["status"] == "completed"
-        assert home.run(second)["status"] == "failed"
-        later(home)
-        assert home.say(voice_id, provider=provider).status_code == 200
-    assert len(home.minimax.voices) == 1
+        first, second = (hosted_env.client.post(path, {"provider": provider}) for _ in range(2))
+        assert hosted_env.run(first)["status"] == "completed"
+        assert hosted_env.run(second)["status"] == "failed"
+        later(hosted_env)
+        assert hosted_env.speak(voice_id, provider=provider).status_code == 200
+    assert len(hosted_env.minimax.voices) == 1
 
 
 @pytest.mark.parametrize("service", ["clone", "instant"])
-def test_work_that_goes_on_elsewhere_takes_its_hold_along(home: House, service: str) -> None:
-    home.elevenlabs.faults.add(down("/v1/voices/add"))
-    before(home, "minimax", "clone", lambda: later(home))
+def test_work_that_goes_on_elsewhere_takes_its_hold_along(hosted_env: HostedEnv, service: str) -> None:
+    hosted_env.elevenlabs.faults.add(down("/v1/voices/add"))
+    run_before(hosted_env, "minimax", "clone", lambda: later(hosted_env))
     if service == "clone":
-        home.clone("auto")
-        assert home.client.balance()["balance"] == 95
+        hosted_env.clone("auto")
+        assert hosted_env.client.balance()["balance"] == 95
     else:
-        assert home.instant("auto").headers["X-Provider"] == "minimax"
-        assert home.client.balance()["balance"] == 98
-    later(home)
-    assert home.held() == 0
-    assert not home.elevenlabs.voices
-    assert verify(home.gateway.database) == []
+        assert hosted_env.instant("auto").headers["X-Provider"] == "minimax"
+        assert hosted_env.client.balance()["balance"] == 98
+    later(hosted_env)
+    assert hosted_env.held() == 0
+    assert not hosted_env.elevenlabs.voices
+    assert verify(hosted_env.gateway.database) == []
 
 
-def test_a_clone_at_the_second_provider_is_adopted_after_a_kill_though_the_first_is_back(home: House) -> None:
-    home.elevenlabs.faults.add(down("/v1/voices/add"))
-    job_id = home.client.post(CLONE, {"audioUrl": home.upload(), "provider": "auto"}).json()["job"]["id"]
-    runner = Runner(home.gateway.jobs, home.gateway.handlers)
+def test_a_clone_at_the_second_provider_is_adopted_after_a_kill_though_the_first_is_back(hosted_env: HostedEnv) -> None:
+    hosted_env.elevenlabs.faults.add(down("/v1/voices/add"))
+    job_id = hosted_env.client.post(CLONE, {"audioUrl": hosted_env.upload(), "provider": "auto"}).json()["job"]["id"]
+    runner = JobRunner(hosted_env.gateway.jobs, hosted_env.gateway.handlers)
     runner.begin(job_id)
     sample = runner.run_step(job_id, "sample", {})
     assert sample is not None
-    made = runner.run_step(job_id, "clone", {"sample": sample})
-    assert made is not None
-    assert made["provider"] == "minimax"
-    home.elevenlabs.faults.clear()  # a kill came before the step's result was written: it runs again
-    job = home.work(job_id)
+    created = runner.run_step(job_id, "clone", {"sample": sample})
+    assert created is not None
+    assert created["provider"] == "minimax"
+    hosted_env.elevenlabs.faults.clear()  # a kill came before the step's result was written: it runs again
+    job = hosted_env.work(job_id)
     assert (job["status"], job["result_data"]["provider"]) == ("completed", "minimax")
-    later(home)
-    assert (len(home.elevenlabs.voices), len(home.minimax.voices)) == (0, 1)
+    later(hosted_env)
+    assert (len(hosted_env.elevenlabs.voices), len(hosted_env.minimax.voices)) == (0, 1)
 
 
-def test_a_voice_that_is_deleted_while_it_is_made_again_leaves_nothing(home: House) -> None:
-    voice_id = home.clone("elevenlabs")
-    home.run(home.client.post(f"/v1/voices/{voice_id}/bindings", {"provider": "minimax"}))
-    home.gateway.providers.get("elevenlabs").delete(VoiceRef(next(iter(home.elevenlabs.voices))))
-    making, made, deleting = threading.Event(), threading.Event(), threading.Event()
+def test_a_voice_that_is_deleted_while_it_is_made_again_leaves_nothing(hosted_env: HostedEnv) -> None:
+    voice_id = hosted_env.clone("elevenlabs")
+    hosted_env.run(hosted_env.client.post(f"/v1/voices/{voice_id}/bindings", {"provider": "minimax"}))
+    hosted_env.gateway.providers.get("elevenlabs").delete(VoiceRef(next(iter(hosted_env.elevenlabs.voices))))
+    making, created, deleting = threading.Event(), threading.Event(), threading.Event()
 
     def make() -> None:
         making.set()
@@ -104,135 +104,142 @@ def test_a_voice_that_is_deleted_while_it_is_made_again_leaves_nothing(home: Hou
 
     def remove() -> None:
         deleting.set()
-        assert made.wait(60)
+        assert created.wait(60)
 
-    before(home, "elevenlabs", "clone", make)
-    before(home, "minimax", "delete", remove)
-    speaking = threading.Thread(target=lambda: home.say(voice_id, provider="elevenlabs"))
-    removing = threading.Thread(target=lambda: home.client.delete(f"/v1/voices/{voice_id}"))
+    run_before(hosted_env, "elevenlabs", "clone", make)
+    run_before(hosted_env, "minimax", "delete", remove)
+    speaking = threading.Thread(target=lambda: hosted_env.speak(voice_id, provider="elevenlabs"))
+    removing = threading.Thread(target=lambda: hosted_env.client.delete(f"/v1/voices/{voice_id}"))
     speaking.start()
     assert making.wait(60)
     removing.start()
     speaking.join()
-    made.set()
+    created.set()
     removing.join()
-    later(home)
-    assert not home.elevenlabs.voices
-    assert not home.minimax.voices
-    assert home.held() == 0
+    later(hosted_env)
+    assert not hosted_env.elevenlabs.voices
+    assert not hosted_env.minimax.voices
+    assert hosted_env.held() == 0
 
 
-def test_a_hold_comes_back_though_the_provider_can_be_asked_no_more(home: House) -> None:
-    home.elevenlabs.faults.add(Fault("/v1/text-to-speech", lost=True))
-    before(home, "elevenlabs", "delete", lambda: home.elevenlabs.account.keys.clear())  # the key is revoked
-    assert home.instant("elevenlabs").status_code == 504
-    later(home)
-    assert home.client.balance()["balance"] == 100
-    rows = [(row.kind, row.state) for row in home.gateway.intents.every()]
+def test_a_hold_comes_back_though_the_provider_can_be_asked_no_more(hosted_env: HostedEnv) -> None:
+    hosted_env.elevenlabs.faults.add(Fault("/v1/text-to-speech", drop_response=True))
+    # the key is revoked
+    run_before(hosted_env, "elevenlabs", "delete", lambda: hosted_env.elevenlabs.account.keys.clear())
+    assert hosted_env.instant("elevenlabs").status_code == 504
+    later(hosted_env)
+    assert hosted_env.client.balance()["balance"] == 100
+    rows = [(row.kind, row.state) for row in hosted_env.gateway.provider_calls.list_all()]
     assert rows == [("instant", "lost"), ("instant", "removing")], "the voice is still to be removed"
 
 
-def test_a_row_that_can_not_be_looked_into_stops_no_other(home: House) -> None:
-    voice_id = home.clone("elevenlabs")
-    with home.gateway.database.transaction() as tx:
-        home.gateway.intents.open(tx, New("rebuild", "local", "x", home.client.profile_id), state="removing")
-    home.local.delete_failure = RuntimeError("a bug of a plugin")  # type: ignore[assignment]
-    home.elevenlabs.faults.add(Fault("/v1/text-to-speech", lost=True))
-    assert home.say(voice_id).status_code == 504
-    later(home)
-    assert home.held() == 0
+def test_a_row_that_can_not_be_looked_into_stops_no_other(hosted_env: HostedEnv) -> None:
+    voice_id = hosted_env.clone("elevenlabs")
+    with hosted_env.gateway.database.transaction() as tx:
+        hosted_env.gateway.provider_calls.open(
+            tx, NewCall("rebuild", "local", "x", hosted_env.client.profile_id), state="removing"
+        )
+    hosted_env.local.delete_failure = RuntimeError("a bug of a plugin")  # type: ignore[assignment]
+    hosted_env.elevenlabs.faults.add(Fault("/v1/text-to-speech", drop_response=True))
+    assert hosted_env.speak(voice_id).status_code == 504
+    later(hosted_env)
+    assert hosted_env.held() == 0
 
 
-def test_an_unknown_outcome_without_an_intent_keeps_no_hold(home: House) -> None:
-    home.local.failure = OutcomeUnknown("The engine said nothing.")
-    job = home.run(home.client.post(CLONE, {"audioUrl": home.upload(), "provider": "local"}))
+def test_an_unknown_outcome_without_an_intent_keeps_no_hold(hosted_env: HostedEnv) -> None:
+    hosted_env.local.failure = OutcomeUnknown("The engine said nothing.")
+    job = hosted_env.run(hosted_env.client.post(CLONE, {"audioUrl": hosted_env.upload(), "provider": "local"}))
     assert (job["status"], job["error"]["code"]) == ("failed", "provider_timeout")
-    assert home.held() == 0
+    assert hosted_env.held() == 0
 
 
-def test_a_job_of_before_there_was_auto_is_done(home: House) -> None:
-    source = Source(key=home.client.upload(recording(0))["object_key"])
+def test_a_job_of_before_there_was_auto_is_done(hosted_env: HostedEnv) -> None:
+    source = SampleSource(key=hosted_env.client.upload(recording(0))["object_key"])
     request = {"source": asdict(source), "provider": "local", "name": "n", "description": ""}
-    new = NewJob(home.client.profile_id, "core-voice-clone", request, "oldvoice", 5_000_000, "req_1")
-    job = home.work(home.gateway.jobs.submit(new).id)
+    new = NewJob(hosted_env.client.profile_id, "core-voice-clone", request, "oldvoice", 5_000_000, "req_1")
+    job = hosted_env.work(hosted_env.gateway.jobs.submit(new).id)
     assert (job["status"], job["result_data"]["provider"]) == ("completed", "local")
 
 
-def test_a_voice_that_is_only_said_to_be_gone_does_not_stay_beside_the_new_one(home: House) -> None:
-    voice_id = home.clone("elevenlabs")
+def test_a_voice_that_is_only_said_to_be_gone_does_not_stay_beside_the_new_one(hosted_env: HostedEnv) -> None:
+    voice_id = hosted_env.clone("elevenlabs")
     gone = {"detail": {"status": "voice_not_found", "message": "x"}}
-    home.elevenlabs.faults.add(Fault("/v1/text-to-speech", status=404, body=gone, times=2))
-    assert home.say(voice_id).status_code == 502
-    assert home.say(voice_id).status_code == 200
-    home.tidy()
-    assert len(home.elevenlabs.voices) == 1
-    home.client.delete(f"/v1/voices/{voice_id}")
-    later(home)
-    assert not home.elevenlabs.voices
-    assert home.gateway.intents.every() == []
+    hosted_env.elevenlabs.faults.add(Fault("/v1/text-to-speech", status=404, body=gone, times=2))
+    assert hosted_env.speak(voice_id).status_code == 502
+    assert hosted_env.speak(voice_id).status_code == 200
+    hosted_env.run_sweeps()
+    assert len(hosted_env.elevenlabs.voices) == 1
+    hosted_env.client.delete(f"/v1/voices/{voice_id}")
+    later(hosted_env)
+    assert not hosted_env.elevenlabs.voices
+    assert hosted_env.gateway.provider_calls.list_all() == []
 
 
-def test_a_twin_that_came_late_goes_with_its_voice(home: House) -> None:
-    home.elevenlabs.faults.add(Fault("/v1/voices/add", lost=True))
-    home.elevenlabs.hidden_until = float("inf")
-    voice_id = home.clone("elevenlabs")
-    home.elevenlabs.hidden_until = 0.0
-    assert len(home.elevenlabs.voices) == 2
-    home.client.delete(f"/v1/voices/{voice_id}")
-    assert not home.elevenlabs.voices
+def test_a_twin_that_came_late_goes_with_its_voice(hosted_env: HostedEnv) -> None:
+    hosted_env.elevenlabs.faults.add(Fault("/v1/voices/add", drop_response=True))
+    hosted_env.elevenlabs.lists_hide_until = float("inf")
+    voice_id = hosted_env.clone("elevenlabs")
+    hosted_env.elevenlabs.lists_hide_until = 0.0
+    assert len(hosted_env.elevenlabs.voices) == 2
+    hosted_env.client.delete(f"/v1/voices/{voice_id}")
+    assert not hosted_env.elevenlabs.voices
 
 
-def test_keeping_alive_is_not_repeated_when_its_answer_is_lost(home: House) -> None:
-    home.clone("minimax")
-    spoken = len(home.minimax.spoken)
-    home.clock.turn(days=5.5)
-    home.minimax.faults.add(Fault("/v1/t2a_v2", lost=True, times=99))
+def test_keeping_alive_is_not_repeated_when_its_answer_is_lost(hosted_env: HostedEnv) -> None:
+    hosted_env.clone("minimax")
+    spoken = len(hosted_env.minimax.spoken)
+    hosted_env.clock.advance(days=5.5)
+    hosted_env.minimax.faults.add(Fault("/v1/t2a_v2", drop_response=True, times=99))
     for _ in range(4):
-        home.clock.turn(seconds=60)
-        home.tidy()
-    assert len(home.minimax.spoken) == spoken + 1
+        hosted_env.clock.advance(seconds=60)
+        hosted_env.run_sweeps()
+    assert len(hosted_env.minimax.spoken) == spoken + 1
 
 
-def test_a_clone_that_is_cancelled_while_it_is_made_leaves_no_voice(home: House) -> None:
-    job_id = home.client.post(CLONE, {"audioUrl": home.upload(), "provider": "elevenlabs"}).json()["job"]["id"]
+def test_a_clone_that_is_cancelled_while_it_is_made_leaves_no_voice(hosted_env: HostedEnv) -> None:
+    job_id = hosted_env.client.post(CLONE, {"audioUrl": hosted_env.upload(), "provider": "elevenlabs"}).json()["job"][
+        "id"
+    ]
 
     def cancel_and_wait() -> None:
-        home.client.post(f"/v2/jobs/{job_id}/cancel")
-        home.tidy()
-        home.clock.turn(seconds=301)
-        home.tidy()
+        hosted_env.client.post(f"/v2/jobs/{job_id}/cancel")
+        hosted_env.run_sweeps()
+        hosted_env.clock.advance(seconds=301)
+        hosted_env.run_sweeps()
 
-    before(home, "elevenlabs", "clone", cancel_and_wait)
-    home.work(job_id)
-    later(home)
-    assert not home.elevenlabs.voices
-    assert home.client.balance()["balance"] == 100
+    run_before(hosted_env, "elevenlabs", "clone", cancel_and_wait)
+    hosted_env.work(job_id)
+    later(hosted_env)
+    assert not hosted_env.elevenlabs.voices
+    assert hosted_env.client.balance()["balance"] == 100
 
 
-def test_a_short_recording_goes_to_the_next_provider(home: House) -> None:
-    short = home.client.upload(home.client.http.get(home.upload()).content[: 44 + 2 * 24_000 * 5])["public_url"]
+def test_a_short_recording_goes_to_the_next_provider(hosted_env: HostedEnv) -> None:
+    short = hosted_env.client.upload(hosted_env.client.http.get(hosted_env.upload()).content[: 44 + 2 * 24_000 * 5])[
+        "public_url"
+    ]
     body = {"audioUrl": short, "text": "Hi there.", "provider": "minimax"}
-    answer = home.client.post("/v1/proxy/core-instant-clone-tts", body)
+    answer = hosted_env.client.post("/v1/proxy/core-instant-clone-tts", body)
     assert answer.status_code == 400
     assert answer.json()["error"]["details"]["reason"] == "too_short"
-    assert home.minimax.requests == [("POST", "/v1/get_voice")], "nothing was sent there"
-    assert home.client.post("/v1/proxy/core-instant-clone-tts", {**body, "provider": "auto"}).status_code == 200
+    assert hosted_env.minimax.requests == [("POST", "/v1/get_voice")], "nothing was sent there"
+    assert hosted_env.client.post("/v1/proxy/core-instant-clone-tts", {**body, "provider": "auto"}).status_code == 200
 
 
-def test_a_stock_voice_with_a_name_of_many_words_can_be_spoken_with(home: House) -> None:
-    answer = home.say("Chinese (Mandarin)_News_Anchor", stream=True)
+def test_a_stock_voice_with_a_name_of_many_words_can_be_spoken_with(hosted_env: HostedEnv) -> None:
+    answer = hosted_env.speak("Chinese (Mandarin)_News_Anchor", stream=True)
     assert answer.status_code == 200, answer.text
     assert answer.headers["X-Used-Voice-Id"] == "Chinese (Mandarin)_News_Anchor"
 
 
 def test_a_process_that_ends_waits_for_the_part_that_is_paid_for_and_begins_none() -> None:
-    parts, speaking, go_on, begun = PaidParts(), threading.Event(), threading.Event(), threading.Event()
+    parts, speaking, go_on, begun = PaidPartTracker(), threading.Event(), threading.Event(), threading.Event()
 
     def speak() -> None:
-        with parts.one():
+        with parts.track():
             speaking.set()
             assert go_on.wait(60)
-        with parts.one():
+        with parts.track():
             begun.set()
 
     threading.Thread(target=speak, daemon=True).start()

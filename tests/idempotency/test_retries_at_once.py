@@ -8,32 +8,32 @@ from typing import Any
 import pytest
 
 from tests.idempotency.test_scope import TTS, send
-from tests.support.client import Client, error_of
-from tests.support.providers import Humming
+from tests.support.client import GatewayClient, error_of
+from tests.support.fake_provider import FakeProviderEnv
 from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
-from voxport.idempotency.models import KeptAnswer
+from voxport.idempotency.models import StoredResponse
 from voxport.idempotency.service import Idempotency
 
 
 def test_a_late_removal_of_what_a_failed_call_left_takes_no_row_of_a_newer_call(
-    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch
+    customer: GatewayClient, fake_env: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    humming.provider.failure = ProviderFailed("It broke.")
-    assert send(singer, singer.key).status_code == 502
-    humming.provider.failure = None
+    fake_env.provider.failure = ProviderFailed("It broke.")
+    assert send(customer, customer.key).status_code == 502
+    fake_env.provider.failure = None
     inside, go_on = threading.Event(), threading.Event()
 
     def speaking(_: int) -> None:
         inside.set()
         assert go_on.wait(20)
 
-    humming.provider.heard = speaking
+    fake_env.provider.on_piece = speaking
     remove = Idempotency._remove
     answers: dict[str, Any] = {}
-    first = threading.Thread(target=lambda: answers.update(first=send(singer, singer.key)))
+    first = threading.Thread(target=lambda: answers.update(first=send(customer, customer.key)))
 
-    def remove_late(service: Idempotency, row: KeptAnswer) -> None:
+    def remove_late(service: Idempotency, row: StoredResponse) -> None:
         """The other call comes first: it takes the key, and on SQLite the number of the row too."""
         monkeypatch.setattr(Idempotency, "_remove", remove)
         first.start()
@@ -42,11 +42,11 @@ def test_a_late_removal_of_what_a_failed_call_left_takes_no_row_of_a_newer_call(
 
     monkeypatch.setattr(Idempotency, "_remove", remove_late)
     try:
-        second = send(singer, singer.key)
+        second = send(customer, customer.key)
     finally:
         go_on.set()
         first.join(20)
     assert (second.status_code, error_of(second)["code"]) == (409, "idempotency_in_flight")
     assert answers["first"].status_code == 200, answers["first"].text
-    assert len(humming.provider.asked) == 2, f"POST {TTS} was made more than once after its failure"
-    assert verify(singer.gateway.database) == []
+    assert len(fake_env.provider.requests) == 2, f"POST {TTS} was made more than once after its failure"
+    assert verify(customer.gateway.database) == []

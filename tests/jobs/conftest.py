@@ -10,81 +10,81 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.support.client import Client, open_client
+from tests.support.client import GatewayClient, open_client
 from voxport.billing.verify import verify
 from voxport.gateway import Gateway
 from voxport.jobs.handler import Step
 from voxport.jobs.models import Job
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import NewJob
 
 PRICE = 5_000_000
 
 
 @dataclass
-class Baker:
+class StubHandler:
     """A handler of two steps, the second of which completes the job. `before_first` runs within the first."""
 
     gateway: Gateway
     before_first: Callable[[], None] = lambda: None
     ran: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
-    tidied: list[str] = field(default_factory=list)
+    cleaned_completed: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     service: str = "core-voice-clone"
 
     def steps(self) -> Sequence[Step]:
-        return (("knead", self._knead), ("bake", self._bake))
+        return (("first", self._first), ("second", self._second))
 
     def drain(self, seconds: float) -> None:
         return None
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
-        (self.tidied if completed else self.cleaned).append(run.subject)
+        (self.cleaned_completed if completed else self.cleaned).append(run.output_id)
 
-    def _knead(self, run: JobRun) -> Json:
-        self.ran.append("knead")
+    def _first(self, run: JobRun) -> Json:
+        self.ran.append("first")
         run.advance("fetching", 0.1)
         self.before_first()
         run.advance("checking", 0.4)
-        return {"dough": run.request["flour"]}
+        return {"value": run.request["input"]}
 
-    def _bake(self, run: JobRun) -> Json:
-        self.ran.append("bake")
+    def _second(self, run: JobRun) -> Json:
+        self.ran.append("second")
 
-        def make(tx: Session) -> dict[str, Any]:
-            self.made.append(run.subject)
-            return {"status": "success", "bread": run.result_of("knead")["dough"]}
+        def make_result(tx: Session) -> dict[str, Any]:
+            self.made.append(run.output_id)
+            return {"status": "success", "output": run.result_of("first")["value"]}
 
-        self.gateway.jobs.complete(run.job_id, run.hold_id, units=Decimal(1), make=make)
+        self.gateway.jobs.complete(run.job_id, run.hold_id, units=Decimal(1), make_result=make_result)
         return {}
 
 
 @pytest.fixture
-def owner(gateway: Gateway) -> Client:
+def owner(gateway: Gateway) -> GatewayClient:
     return open_client(gateway)
 
 
 @pytest.fixture
-def baker(gateway: Gateway) -> Baker:
-    return Baker(gateway)
+def stub_handler(gateway: Gateway) -> StubHandler:
+    return StubHandler(gateway)
 
 
 @pytest.fixture
-def runner(gateway: Gateway, baker: Baker) -> Runner:
-    return Runner(gateway.jobs, [baker])
+def runner(gateway: Gateway, stub_handler: StubHandler) -> JobRunner:
+    return JobRunner(gateway.jobs, [stub_handler])
 
 
 @pytest.fixture
-def job(owner: Client) -> Job:
+def job(owner: GatewayClient) -> Job:
     return owner.gateway.jobs.submit(
-        NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, "bread-1", PRICE, "req_of_the_job")
+        NewJob(owner.profile_id, "core-voice-clone", {"input": "some"}, "output-1", PRICE, "req_of_the_job")
     )
 
 
-def run_all(runner: Runner, job: Job) -> dict[str, Json]:
+def run_all(runner: JobRunner, job: Job) -> dict[str, Json]:
     """What a worker does with a job of the queue."""
     service = runner.begin(job.id)
     results: dict[str, Json] = {}
@@ -98,19 +98,19 @@ def run_all(runner: Runner, job: Job) -> dict[str, Json]:
     return results
 
 
-def seen(owner: Client, job: Job) -> dict[str, Any]:
+def shown_job(owner: GatewayClient, job: Job) -> dict[str, Any]:
     body: dict[str, Any] = owner.get(f"/v2/jobs/{job.id}").json()
     return body
 
 
-def free(owner: Client) -> None:
+def require_free(owner: GatewayClient) -> None:
     """Nothing was charged and nothing is held."""
     assert owner.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert [row["kind"] for row in owner.get("/v2/billing/ledger").json()["data"]] == ["credit"]
     assert verify(owner.gateway.database) == []
 
 
-def paid_once(owner: Client) -> None:
+def require_paid_once(owner: GatewayClient) -> None:
     assert owner.balance() == {"balance": 95.0, "credits": 95.0, "held": 0.0, "currency": "token"}
     assert [row["tokens"] for row in owner.get("/v2/billing/ledger").json()["data"]] == [-5.0, 100.0]
     assert verify(owner.gateway.database) == []

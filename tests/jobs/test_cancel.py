@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
-from tests.support.providers import ToneProvider, hum
+from tests.support.client import GatewayClient, open_client
+from tests.support.fake_provider import FakeProvider, with_fake_provider
 from tests.support.server import wait_until
 from voxport.billing.verify import verify
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import Jobs
-from voxport.testing.receiver import Receiver, says_nothing
+from voxport.testing.receiver import WebhookReceiver, stay_silent
 
 CLONE = "/v1/proxy/core-voice-clone"
 TTS = "/v1/proxy/core-tts"
 LATER = {"Prefer": "respond-async"}
 
 
-def work(client: Client, job_id: str) -> list[str]:
+def work(client: GatewayClient, job_id: str) -> list[str]:
     """The job's steps, as a worker runs them; the names of those that gave something."""
-    runner = Runner(client.gateway.jobs, client.gateway.handlers)
+    runner = JobRunner(client.gateway.jobs, client.gateway.handlers)
     service = runner.begin(job_id)
     results: dict[str, dict[str, Any]] = {}
     for name in runner.step_names(service) if service is not None else ():
@@ -36,47 +36,49 @@ def work(client: Client, job_id: str) -> list[str]:
     return list(results)
 
 
-def cancel_at(client: Client, job_id: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def cancel_at(client: GatewayClient, job_id: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let the customer cancel as soon as the job says that it is at that stage; what it said after that."""
-    said: list[str] = []
+    statuses: list[str] = []
     real = Jobs.advance
 
     def advance(jobs: Jobs, of: str, stage: str, progress: float) -> None:
-        if said:
-            said.append(stage)
+        if statuses:
+            statuses.append(stage)
         real(jobs, of, stage, progress)
-        if stage == wanted and not said:
-            said.append(stage)
+        if stage == wanted and not statuses:
+            statuses.append(stage)
             assert client.post(f"/v2/jobs/{job_id}/cancel").json()["status"] == "cancelled"
 
     monkeypatch.setattr(Jobs, "advance", advance)
-    return said
+    return statuses
 
 
-def files(client: Client) -> set[str]:
+def files(client: GatewayClient) -> set[str]:
     folder = client.gateway.settings.data_dir / "files"
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def nothing_stays(client: Client, job_id: str, before: set[str]) -> None:
+def nothing_stays(client: GatewayClient, job_id: str, before: set[str]) -> None:
     assert client.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
     assert files(client) == before
     assert client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert client.get("/v1/proxy/core-tts-voices?cloned=true").json()["data"]["voices"] == []
-    assert client.gateway.intents.every() == []
+    assert client.gateway.provider_calls.list_all() == []
     assert verify(client.gateway.database) == []
 
 
 @pytest.mark.parametrize("stage", ["fetching", "checking", "cloning", "registering"])
-def test_a_clone_is_cancelled_at_each_stage(singer: Client, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    body = {"audioUrl": singer.upload()["public_url"], "provider": "local"}
-    before = files(singer)
-    job_id = singer.post(CLONE, body).json()["job"]["id"]
-    said = cancel_at(singer, job_id, stage, monkeypatch)
-    work(singer, job_id)
-    assert said[0] == stage
-    assert len(said) <= 2, "the next report of progress was the last"
-    nothing_stays(singer, job_id, before)
+def test_a_clone_is_cancelled_at_each_stage(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    body = {"audioUrl": customer.upload()["public_url"], "provider": "local"}
+    before = files(customer)
+    job_id = customer.post(CLONE, body).json()["job"]["id"]
+    statuses = cancel_at(customer, job_id, stage, monkeypatch)
+    work(customer, job_id)
+    assert statuses[0] == stage
+    assert len(statuses) <= 2, "the next report of progress was the last"
+    nothing_stays(customer, job_id, before)
 
 
 @pytest.mark.parametrize("stage", ["speaking", "storing"])
@@ -89,8 +91,8 @@ def test_a_long_text_is_cancelled_at_each_stage(
         time.sleep(0.2 if stage == "speaking" else 0.0)
         heard.append(number)
 
-    provider = ToneProvider(pieces=8, samples=8 * 24_000, heard=hear)
-    client = open_client(hum(make_gateway(), provider).gateway)
+    provider = FakeProvider(pieces=8, samples=8 * 24_000, on_piece=hear)
+    client = open_client(with_fake_provider(make_gateway(), provider).gateway)
     before = files(client)
     job_id = client.post(TTS, {"text": "Hello. " * 40, "voice_id": "hum"}, headers=LATER).json()["job"]["id"]
     cancel_at(client, job_id, stage, monkeypatch)
@@ -99,17 +101,17 @@ def test_a_long_text_is_cancelled_at_each_stage(
     nothing_stays(client, job_id, before)
 
 
-def test_a_job_that_waits_is_cancelled_and_never_begun(singer: Client) -> None:
-    job_id = singer.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers=LATER).json()["job"]["id"]
-    before = files(singer)
-    assert singer.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
-    assert work(singer, job_id) == []
-    nothing_stays(singer, job_id, before)
+def test_a_job_that_waits_is_cancelled_and_never_begun(customer: GatewayClient) -> None:
+    job_id = customer.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers=LATER).json()["job"]["id"]
+    before = files(customer)
+    assert customer.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
+    assert work(customer, job_id) == []
+    nothing_stays(customer, job_id, before)
 
 
 def test_a_download_from_a_server_that_says_nothing_stops_soon(make_gateway: MakeGateway, tmp_path: Path) -> None:
-    with Receiver(says_nothing(100)) as silent:
-        client = open_client(hum(make_gateway(private_hosts=silent.host, fetch_timeout=100)).gateway)
+    with WebhookReceiver(stay_silent(100)) as silent:
+        client = open_client(with_fake_provider(make_gateway(private_hosts=silent.host, fetch_timeout=100)).gateway)
         before = files(client)
         job_id = client.post(CLONE, {"audioUrl": silent.url, "provider": "local"}).json()["job"]["id"]
         worker = threading.Thread(target=work, args=(client, job_id))

@@ -11,82 +11,84 @@ import pytest
 
 import voxport.jobs.service
 from tests.conftest import MakeGateway
-from tests.jobs.conftest import PRICE, Baker, free, paid_once, run_all, seen
-from tests.support.client import Client, open_client
+from tests.jobs.conftest import PRICE, StubHandler, require_free, require_paid_once, run_all, shown_job
+from tests.support.client import GatewayClient, open_client
 from voxport.jobs.models import Job
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import NewJob
-from voxport.testing.doubles.clock import Clock
+from voxport.testing.doubles.clock import ManualClock
 from voxport.worker import _time_out_jobs
 
 LIMIT = 60.0  # seconds
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The clock of the jobs, which stands still between its turns."""
-    clock = Clock(stands=True)
+    clock = ManualClock(frozen=True)
     monkeypatch.setattr(voxport.jobs.service, "now", lambda: datetime.fromtimestamp(clock.now(), UTC))
     return clock
 
 
 @pytest.fixture
-def owner(make_gateway: MakeGateway) -> Client:
+def owner(make_gateway: MakeGateway) -> GatewayClient:
     return open_client(make_gateway(clone_job_seconds=LIMIT))
 
 
-def submit(owner: Client) -> Job:
-    new = NewJob(owner.profile_id, "core-voice-clone", {"flour": "rye"}, "bread-1", PRICE, "req_1")
+def submit(owner: GatewayClient) -> Job:
+    new = NewJob(owner.profile_id, "core-voice-clone", {"input": "some"}, "output-1", PRICE, "req_1")
     return owner.gateway.jobs.submit(new)
 
 
-def baker(owner: Client, before_first: Callable[[], None] = lambda: None) -> tuple[Baker, Runner]:
-    made = Baker(owner.gateway, before_first)
-    return made, Runner(owner.gateway.jobs, [made])
+def stub_handler(
+    owner: GatewayClient, before_first: Callable[[], None] = lambda: None
+) -> tuple[StubHandler, JobRunner]:
+    handler = StubHandler(owner.gateway, before_first)
+    return handler, JobRunner(owner.gateway.jobs, [handler])
 
 
-def timed_out(owner: Client, job: Job) -> dict[str, Any]:
-    shown = seen(owner, job)
+def timed_out(owner: GatewayClient, job: Job) -> dict[str, Any]:
+    shown = shown_job(owner, job)
     assert (shown["status"], shown["error"]["code"]) == ("failed", "job_timeout")
     assert shown["error"]["message"].endswith("Nothing was charged; send it again.")
     return shown
 
 
-def test_a_step_that_reports_after_its_time_ends_the_job(owner: Client, clock: Clock) -> None:
-    made, runner = baker(owner, lambda: clock.turn(seconds=LIMIT + 1))
+def test_a_step_that_reports_after_its_time_ends_the_job(owner: GatewayClient, clock: ManualClock) -> None:
+    handler, runner = stub_handler(owner, lambda: clock.advance(seconds=LIMIT + 1))
     job = submit(owner)
     assert run_all(runner, job) == {}
     timed_out(owner, job)
-    assert (made.ran, made.cleaned) == (["knead"], ["bread-1"])
-    free(owner)
+    assert (handler.ran, handler.cleaned) == (["first"], ["output-1"])
+    require_free(owner)
 
 
-def test_the_wait_in_the_queue_does_not_count(owner: Client, clock: Clock) -> None:
-    _, runner = baker(owner)
+def test_the_wait_in_the_queue_does_not_count(owner: GatewayClient, clock: ManualClock) -> None:
+    _, runner = stub_handler(owner)
     job = submit(owner)
-    clock.turn(seconds=LIMIT + 1)
+    clock.advance(seconds=LIMIT + 1)
     run_all(runner, job)
-    assert seen(owner, job)["status"] == "completed"
-    paid_once(owner)
+    assert shown_job(owner, job)["status"] == "completed"
+    require_paid_once(owner)
 
 
-def test_the_time_counts_on_while_no_worker_lives(owner: Client, clock: Clock) -> None:
-    made, runner = baker(owner)
+def test_the_time_counts_on_while_no_worker_lives(owner: GatewayClient, clock: ManualClock) -> None:
+    handler, runner = stub_handler(owner)
     job = submit(owner)
     runner.begin(job.id)
-    first = runner.run_step(job.id, "knead", {})
+    first = runner.run_step(job.id, "first", {})
     assert first is not None
-    clock.turn(seconds=LIMIT + 1)
-    next_worker = Runner(owner.gateway.jobs, [made])
+    clock.advance(seconds=LIMIT + 1)
+    next_worker = JobRunner(owner.gateway.jobs, [handler])
     assert next_worker.begin(job.id) == "core-voice-clone"
-    assert next_worker.run_step(job.id, "bake", {"knead": first}) is None
+    assert next_worker.run_step(job.id, "second", {"first": first}) is None
     timed_out(owner, job)
-    assert made.cleaned == ["bread-1"]
-    free(owner)
+    assert handler.cleaned == ["output-1"]
+    require_free(owner)
 
 
 def test_a_step_that_never_reports_is_ended_by_the_worker_beside_it_and_cleans_up_when_it_returns(
-    owner: Client, clock: Clock
+    owner: GatewayClient, clock: ManualClock
 ) -> None:
     runs, returns = threading.Event(), threading.Event()
 
@@ -94,20 +96,20 @@ def test_a_step_that_never_reports_is_ended_by_the_worker_beside_it_and_cleans_u
         runs.set()
         returns.wait(60)
 
-    made, runner = baker(owner, hang)
+    handler, runner = stub_handler(owner, hang)
     job = submit(owner)
     step = threading.Thread(target=run_all, args=(runner, job))
     step.start()
     assert runs.wait(60)
-    clock.turn(seconds=LIMIT - 1)
+    clock.advance(seconds=LIMIT - 1)
     assert _time_out_jobs(owner.gateway, runner) == 0
-    clock.turn(seconds=2)
+    clock.advance(seconds=2)
     assert _time_out_jobs(owner.gateway, runner) == 1
     shown = timed_out(owner, job)
-    free(owner)
+    require_free(owner)
     assert _time_out_jobs(owner.gateway, runner) == 0
     returns.set()
     step.join(60)
-    assert made.cleaned == ["bread-1"]
-    assert seen(owner, job) == shown
-    free(owner)
+    assert handler.cleaned == ["output-1"]
+    assert shown_job(owner, job) == shown
+    require_free(owner)

@@ -17,14 +17,14 @@ import anyio
 import pytest
 from sqlalchemy import event, text
 
-from tests.support.client import Client, error_of, open_client, settings_for
+from tests.support.client import GatewayClient, error_of, open_client, settings_for
 from tests.support.server import serving, wait_until
 from voxport.errors import SampleUnusable
 from voxport.gateway import open_gateway
-from voxport.jobs.event_hub import Watcher
-from voxport.jobs.event_replay import Place
+from voxport.jobs.event_hub import JobSubscription
+from voxport.jobs.event_replay import ReplayPosition
 from voxport.jobs.sse import EventStream
-from voxport.web.protocol import Patience
+from voxport.web.protocol import Timeouts
 
 CLONE = "/v1/proxy/core-voice-clone"
 AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
@@ -43,7 +43,7 @@ class Event:
 class Stream:
     """A client of the stream that reads as the standard says, over a socket of its own."""
 
-    def __init__(self, port: int, client: Client, job_id: str, last_event_id: str | None = None) -> None:
+    def __init__(self, port: int, client: GatewayClient, job_id: str, last_event_id: str | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 20)
         again = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id is not None else ""
         self._socket.sendall(
@@ -59,12 +59,12 @@ class Stream:
 
     def events(self) -> Iterator[Event]:
         """Until the server ends the stream."""
-        told = ""
+        buffer = ""
         while size := int(self._file.readline().strip() or b"0", 16):
-            told += self._file.read(size).decode()
+            buffer += self._file.read(size).decode()
             self._file.readline()
-            while "\n\n" in told:
-                block, told = told.split("\n\n", 1)
+            while "\n\n" in buffer:
+                block, buffer = buffer.split("\n\n", 1)
                 found = _event(block)
                 if found is not None:
                     yield found
@@ -94,7 +94,7 @@ def _event(block: str) -> Event | None:
 
 
 @pytest.fixture
-def customer(database_url: str, tmp_path: Path) -> Iterator[Client]:
+def customer(database_url: str, tmp_path: Path) -> Iterator[GatewayClient]:
     """A customer on each kind of database."""
     gateway = open_gateway(settings_for(tmp_path / "data", database_url=database_url, event_streams_per_profile=3))
     yield open_client(gateway, "1000")
@@ -102,36 +102,36 @@ def customer(database_url: str, tmp_path: Path) -> Iterator[Client]:
 
 
 @pytest.fixture
-def port(customer: Client) -> Iterator[int]:
+def port(customer: GatewayClient) -> Iterator[int]:
     with serving(customer) as found:
         yield found
 
 
 @pytest.fixture
-def opened(customer: Client, port: int) -> Iterator[Any]:
+def opened(customer: GatewayClient, port: int) -> Iterator[Any]:
     with ExitStack() as stack:
 
-        def make(job_id: str, last: str | None = None, client: Client = customer) -> Stream:
+        def make(job_id: str, last: str | None = None, client: GatewayClient = customer) -> Stream:
             return stack.enter_context(closing(Stream(port, client, job_id, last)))
 
         yield make
 
 
-def queue(client: Client) -> str:
+def queue(client: GatewayClient) -> str:
     job_id: str = client.post(CLONE, AUDIO).json()["job"]["id"]
     return job_id
 
 
-def shown(client: Client, job_id: str) -> Any:
+def shown(client: GatewayClient, job_id: str) -> Any:
     return client.get(f"/v2/jobs/{job_id}").json()
 
 
-def complete(client: Client, job_id: str) -> None:
+def complete(client: GatewayClient, job_id: str) -> None:
     job = client.gateway.jobs.get(client.profile_id, job_id)
-    client.gateway.jobs.complete(job_id, job.hold_id, units=Decimal(1), make=lambda _: {"voice_id": "v"})
+    client.gateway.jobs.complete(job_id, job.hold_id, units=Decimal(1), make_result=lambda _: {"voice_id": "v"})
 
 
-def test_the_state_comes_at_once_then_each_change_then_the_end(customer: Client, opened: Any) -> None:
+def test_the_state_comes_at_once_then_each_change_then_the_end(customer: GatewayClient, opened: Any) -> None:
     job_id, jobs = queue(customer), customer.gateway.jobs
     stream = opened(job_id)
     assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -140,7 +140,7 @@ def test_the_state_comes_at_once_then_each_change_then_the_end(customer: Client,
     events = stream.events()
     first = next(events)
     assert (first.name, first.data) == ("job", shown(customer, job_id))
-    seen = [first]
+    shown_job = [first]
     changes: list[Callable[[], None]] = [
         lambda: jobs.begin(job_id),
         lambda: jobs.advance(job_id, "fetching", 0.02),
@@ -149,28 +149,28 @@ def test_the_state_comes_at_once_then_each_change_then_the_end(customer: Client,
     ]
     for change in changes:
         change()
-        seen.append(next(events))
-        assert seen[-1].data == shown(customer, job_id)
-    assert [one.data["stage"] for one in seen] == ["waiting", "waiting", "fetching", "cloning", "done"]
-    ids = [one.id for one in seen]
+        shown_job.append(next(events))
+        assert shown_job[-1].data == shown(customer, job_id)
+    assert [one.data["stage"] for one in shown_job] == ["waiting", "waiting", "fetching", "cloning", "done"]
+    ids = [one.id for one in shown_job]
     assert None not in ids
     assert ids == sorted(set(ids))
     assert list(events) == []
     assert stream.is_whole, "the stream ended with the job, not with the connection"
 
 
-def test_mere_progress_is_told_without_an_id(customer: Client, opened: Any) -> None:
+def test_mere_progress_is_told_without_an_id(customer: GatewayClient, opened: Any) -> None:
     job_id, jobs = queue(customer), customer.gateway.jobs
     jobs.begin(job_id)
     jobs.advance(job_id, "cloning", 0.2)
     events = opened(job_id).events()
     assert next(events).data["progress"] == 0.2
     jobs.advance(job_id, "cloning", 0.4)
-    told = next(events)
-    assert (told.id, told.data["stage"], told.data["progress"]) == (None, "cloning", 0.4)
+    buffer = next(events)
+    assert (buffer.id, buffer.data["stage"], buffer.data["progress"]) == (None, "cloning", 0.4)
 
 
-def test_who_comes_back_gets_every_change_that_was_missed(customer: Client, opened: Any) -> None:
+def test_who_comes_back_gets_every_change_that_was_missed(customer: GatewayClient, opened: Any) -> None:
     job_id, jobs = queue(customer), customer.gateway.jobs
     stream = opened(job_id)
     first = next(stream.events())
@@ -197,10 +197,10 @@ def test_who_comes_back_gets_every_change_that_was_missed(customer: Client, open
     assert again[-1].data == shown(customer, job_id)
 
 
-def test_a_stream_in_which_nothing_happens_is_no_slow_reader(customer: Client) -> None:
+def test_a_stream_in_which_nothing_happens_is_no_slow_reader(customer: GatewayClient) -> None:
     job_id = queue(customer)
-    patience = Patience(head=1.5, window=1.5, body=1.5, reader=0.5)
-    with serving(customer, patience) as port, closing(Stream(port, customer, job_id)) as stream:
+    timeouts = Timeouts(head=1.5, window=1.5, body=1.5, reader=0.5)
+    with serving(customer, timeouts) as port, closing(Stream(port, customer, job_id)) as stream:
         events = stream.events()
         assert next(events).data["status"] == "queued"
         time.sleep(2)
@@ -209,7 +209,7 @@ def test_a_stream_in_which_nothing_happens_is_no_slow_reader(customer: Client) -
         assert stream.is_whole
 
 
-def test_who_has_seen_the_end_is_told_that_nothing_more_comes(customer: Client, opened: Any) -> None:
+def test_who_has_seen_the_end_is_told_that_nothing_more_comes(customer: GatewayClient, opened: Any) -> None:
     job_id = queue(customer)
     customer.post(f"/v2/jobs/{job_id}/cancel")
     (last,) = opened(job_id).events()
@@ -218,12 +218,12 @@ def test_who_has_seen_the_end_is_told_that_nothing_more_comes(customer: Client, 
 
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "99999999", "1" * 40, "٣"])
-def test_an_id_that_no_stream_gave_counts_for_none(customer: Client, opened: Any, last: str) -> None:
+def test_an_id_that_no_stream_gave_counts_for_none(customer: GatewayClient, opened: Any, last: str) -> None:
     job_id = queue(customer)
     assert next(opened(job_id, last.encode().decode("latin-1")).events()).data["status"] == "queued"
 
 
-def test_the_end_of_a_job_whose_events_are_swept_is_told_once(customer: Client, opened: Any) -> None:
+def test_the_end_of_a_job_whose_events_are_swept_is_told_once(customer: GatewayClient, opened: Any) -> None:
     job_id = queue(customer)
     (first,) = [next(opened(job_id).events())]
     customer.post(f"/v2/jobs/{job_id}/cancel")
@@ -236,28 +236,30 @@ def test_the_end_of_a_job_whose_events_are_swept_is_told_once(customer: Client, 
     assert opened(job_id, "0").status == 204
 
 
-def test_the_events_of_a_job_that_runs_are_never_swept(customer: Client) -> None:
+def test_the_events_of_a_job_that_runs_are_never_swept(customer: GatewayClient) -> None:
     gateway = customer.gateway
     jobs = gateway.jobs
     ended, running = queue(customer), queue(customer)
     customer.post(f"/v2/jobs/{ended}/cancel")
-    jobs._events_keep = -jobs._events_keep  # a moment to come: everything is older
+    jobs._event_retention = -jobs._event_retention  # a moment to come: everything is older
     assert jobs.sweep_events() == 2
     assert len(jobs.history(customer.profile_id, running)[1]) == 1
     assert jobs.history(customer.profile_id, ended)[1] == []
 
 
-def test_anothers_job_and_none_are_404_in_json_before_any_stream(customer: Client, opened: Any) -> None:
+def test_anothers_job_and_none_are_404_in_json_before_any_stream(customer: GatewayClient, opened: Any) -> None:
     job_id = queue(customer)
     for answer in (
-        customer.another().get(f"/v2/jobs/{job_id}/events"),
+        customer.another_customer().get(f"/v2/jobs/{job_id}/events"),
         customer.get("/v2/jobs/00000000-0000-0000-0000-000000000000/events"),
     ):
         assert answer.status_code == 404
         assert error_of(answer)["code"] == "job_not_found"
 
 
-def test_a_profile_has_so_many_streams_and_gets_one_back_when_it_closes_one(customer: Client, opened: Any) -> None:
+def test_a_profile_has_so_many_streams_and_gets_one_back_when_it_closes_one(
+    customer: GatewayClient, opened: Any
+) -> None:
     job_id = queue(customer)
     streams = [opened(job_id) for _ in range(3)]
     for stream in streams:
@@ -266,7 +268,7 @@ def test_a_profile_has_so_many_streams_and_gets_one_back_when_it_closes_one(cust
     assert answer.status_code == 429
     assert error_of(answer)["code"] == "rate_limited"
     assert int(answer.headers["Retry-After"]) > 0
-    other = customer.another()
+    other = customer.another_customer()
     assert opened(queue(other), client=other).status == 200
     streams[0].close()
 
@@ -278,7 +280,7 @@ def test_a_profile_has_so_many_streams_and_gets_one_back_when_it_closes_one(cust
 
 
 def test_many_who_wait_take_no_thread_each_and_few_queries(make_client: Any) -> None:
-    client: Client = make_client(credits="1000", event_streams_per_profile=100)
+    client: GatewayClient = make_client(credits="1000", event_streams_per_profile=100)
     jobs = [queue(client) for _ in range(60)]
     with serving(client) as port, ExitStack() as stack:
         before = threading.active_count()
@@ -300,35 +302,37 @@ def test_many_who_wait_take_no_thread_each_and_few_queries(make_client: Any) -> 
         assert 0 < queries <= 12, "a look each quarter of a second"
         client.gateway.jobs.begin(jobs[30])
         assert next(streams[30].events()).data["status"] == "processing"
-    wait_until(lambda: not client.app.state.feed._watchers, seconds=10, what="the end of the streams")
+    wait_until(lambda: not client.app.state.event_hub._subscriptions, seconds=10, what="the end of the streams")
 
 
-def test_a_server_that_stops_ends_its_streams_whole(customer: Client, port: int, opened: Any) -> None:
+def test_a_server_that_stops_ends_its_streams_whole(customer: GatewayClient, port: int, opened: Any) -> None:
     job_id = queue(customer)
     stream = opened(job_id)
     events = stream.events()
     next(events)
-    customer.app.state.feed.close()  # what the server does at its stop, here from another thread
+    customer.app.state.event_hub.close()  # what the server does at its stop, here from another thread
     assert list(events) == []
     assert stream.is_whole
 
 
-def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothing_is_dropped(customer: Client) -> None:
+def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothing_is_dropped(
+    customer: GatewayClient,
+) -> None:
     job_id = queue(customer)
-    feed = customer.app.state.feed
+    hub = customer.app.state.event_hub
     sent: list[bytes] = []
 
     async def run(*, stalls: bool, seconds: float) -> None:
-        watcher: Watcher = feed.open(customer.profile_id, job_id)
+        subscription: JobSubscription = hub.subscribe(customer.profile_id, job_id)
         stream = EventStream(
             customer.gateway.jobs,
-            feed,
-            watcher,
-            Place(None),
+            hub,
+            subscription,
+            ReplayPosition(None),
             lambda job: "{}",
             require_key=lambda: None,
             keep_alive_seconds=0.2,
-            stall_seconds=0.3,
+            stall_timeout=0.3,
         )
 
         async def receive() -> Any:
@@ -341,7 +345,7 @@ def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothin
 
         with anyio.move_on_after(seconds):
             await stream({}, receive, send)
-        assert feed._open == {}, "the place was given back"
+        assert hub._streams_open == {}, "the place was given back"
 
     anyio.run(lambda: run(stalls=False, seconds=3))
     assert sent.count(b": keep-alive\n\n") >= 3
@@ -353,7 +357,7 @@ def test_a_stream_without_news_says_that_it_lives_and_a_reader_that_takes_nothin
 
 
 def test_a_stream_ends_with_its_client_also_where_another_request_waits_behind_it(
-    customer: Client, opened: Any
+    customer: GatewayClient, opened: Any
 ) -> None:
     job_id = queue(customer)
     stream = opened(job_id)
@@ -362,19 +366,19 @@ def test_a_stream_ends_with_its_client_also_where_another_request_waits_behind_i
     time.sleep(0.2)
     stream.close()
     customer.gateway.jobs.begin(job_id)
-    feed = customer.app.state.feed
+    hub = customer.app.state.event_hub
     for number in range(100):
-        if feed._open == {}:
+        if hub._streams_open == {}:
             return
         customer.gateway.jobs.advance(job_id, "fetching", number / 100)
         time.sleep(0.1)
     pytest.fail("the stream went on though nobody reads it")
 
 
-def test_a_stream_ends_with_its_key_before_it_tells_more(customer: Client, opened: Any) -> None:
+def test_a_stream_ends_with_its_key_before_it_tells_more(customer: GatewayClient, opened: Any) -> None:
     job_id = queue(customer)
     stolen = customer.post("/v2/keys", {"name": "stolen"}).json()["data"]
-    thief = customer.another()
+    thief = customer.another_customer()
     thief.key = stolen["key"]
     events = opened(job_id, client=thief).events()
     next(events)

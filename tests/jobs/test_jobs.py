@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, error_of, open_client
+from tests.support.client import GatewayClient, error_of, open_client
 from voxport.billing.verify import verify
 from voxport.errors import SampleUnusable
 from voxport.gateway import Gateway
@@ -18,14 +18,14 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-def queue(client: Client, **fields: Any) -> str:
+def queue(client: GatewayClient, **fields: Any) -> str:
     answer = client.post(CLONE, {**AUDIO, **fields})
     assert answer.status_code == 202, answer.text
     job_id: str = answer.json()["job"]["id"]
     return job_id
 
 
-def test_a_queued_clone_says_where_to_look(client: Client) -> None:
+def test_a_queued_clone_says_where_to_look(client: GatewayClient) -> None:
     answer = client.post(CLONE, AUDIO)
     assert answer.status_code == 202
     body = answer.json()
@@ -38,7 +38,7 @@ def test_a_queued_clone_says_where_to_look(client: Client) -> None:
     assert client.get(answer.headers["Location"]).status_code == 200
 
 
-def test_a_queued_job_waits_and_costs_nothing_yet(client: Client) -> None:
+def test_a_queued_job_waits_and_costs_nothing_yet(client: GatewayClient) -> None:
     job = client.get(f"/v2/jobs/{queue(client)}").json()
     assert job.pop("id")
     assert MOMENT.fullmatch(job.pop("created_at"))
@@ -55,7 +55,7 @@ def test_a_queued_job_waits_and_costs_nothing_yet(client: Client) -> None:
     }
 
 
-def test_without_a_provider_the_clone_goes_to_local(client: Client) -> None:
+def test_without_a_provider_the_clone_goes_to_local(client: GatewayClient) -> None:
     job_id = client.post(CLONE, {"audioUrl": AUDIO["audioUrl"]}).json()["job"]["id"]
     job = client.gateway.jobs.get(client.profile_id, job_id)
     assert job.request["providers"] == ["local"]
@@ -63,15 +63,15 @@ def test_without_a_provider_the_clone_goes_to_local(client: Client) -> None:
 
 @pytest.mark.parametrize("job_id", ["00000000-0000-0000-0000-000000000000", "nonsense", "x" * 5000, "' OR 1=1"])
 @pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", "/cancel")])
-def test_a_job_that_is_not_there_is_404(client: Client, method: str, suffix: str, job_id: str) -> None:
+def test_a_job_that_is_not_there_is_404(client: GatewayClient, method: str, suffix: str, job_id: str) -> None:
     answer = client.request(method, f"/v2/jobs/{job_id}{suffix}")
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "job_not_found"
 
 
-def test_another_profiles_job_is_404_and_stays_as_it_is(client: Client) -> None:
+def test_another_profiles_job_is_404_and_stays_as_it_is(client: GatewayClient) -> None:
     job_id = queue(client)
-    other = client.another()
+    other = client.another_customer()
     for answer in (other.get(f"/v2/jobs/{job_id}"), other.post(f"/v2/jobs/{job_id}/cancel")):
         assert answer.status_code == 404
         assert error_of(answer)["code"] == "job_not_found"
@@ -80,7 +80,7 @@ def test_another_profiles_job_is_404_and_stays_as_it_is(client: Client) -> None:
     assert client.balance()["held"] == 5
 
 
-def test_a_cancel_ends_a_queued_job_and_answers_with_it(client: Client) -> None:
+def test_a_cancel_ends_a_queued_job_and_answers_with_it(client: GatewayClient) -> None:
     job_id = queue(client)
     answer = client.post(f"/v2/jobs/{job_id}/cancel")
     assert answer.status_code == 200
@@ -92,7 +92,7 @@ def test_a_cancel_ends_a_queued_job_and_answers_with_it(client: Client) -> None:
     assert client.balance()["held"] == 0
 
 
-def test_a_second_cancel_is_409_and_gives_nothing_back_twice(client: Client) -> None:
+def test_a_second_cancel_is_409_and_gives_nothing_back_twice(client: GatewayClient) -> None:
     job_id = queue(client)
     assert client.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
     answer = client.post(f"/v2/jobs/{job_id}/cancel")
@@ -101,7 +101,7 @@ def test_a_second_cancel_is_409_and_gives_nothing_back_twice(client: Client) -> 
     assert client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
 
 
-def test_a_failed_job_keeps_its_row_and_says_why(client: Client) -> None:
+def test_a_failed_job_keeps_its_row_and_says_why(client: GatewayClient) -> None:
     job_id = queue(client)
     jobs = client.gateway.jobs
     jobs.begin(job_id)
@@ -117,7 +117,7 @@ def test_a_failed_job_keeps_its_row_and_says_why(client: Client) -> None:
 
 
 @pytest.fixture
-def full(gateway: Gateway) -> Client:
+def full(gateway: Gateway) -> GatewayClient:
     """A customer with two queued, one processing, one failed and two cancelled jobs."""
     client = open_client(gateway)
     ids = [queue(client) for _ in range(6)]
@@ -142,14 +142,14 @@ def full(gateway: Gateway) -> Client:
         ("?service=core-tts", 0),
     ],
 )
-def test_the_list_is_filtered_by_status_and_service(full: Client, query: str, count: int) -> None:
+def test_the_list_is_filtered_by_status_and_service(full: GatewayClient, query: str, count: int) -> None:
     body = full.get(f"/v2/jobs{query}").json()
     assert body["status"] == "success"
     assert body["next_cursor"] is None
     assert len(body["data"]) == count
 
 
-def test_the_list_shows_each_job_as_it_is_alone_newest_first(full: Client) -> None:
+def test_the_list_shows_each_job_as_it_is_alone_newest_first(full: GatewayClient) -> None:
     rows = full.get("/v2/jobs").json()["data"]
     assert [row["created_at"] for row in rows] == sorted((row["created_at"] for row in rows), reverse=True)
     for row in rows:
@@ -157,21 +157,21 @@ def test_the_list_shows_each_job_as_it_is_alone_newest_first(full: Client) -> No
 
 
 @pytest.mark.parametrize("query", ["", "&status=cancelled", "&service=core-voice-clone&status=queued"])
-def test_pages_hold_every_job_once(full: Client, query: str) -> None:
+def test_pages_hold_every_job_once(full: GatewayClient, query: str) -> None:
     whole = [row["id"] for row in full.get(f"/v2/jobs?limit=200{query}").json()["data"]]
     for limit in (1, 2, 5, 6, 7):
-        seen: list[str] = []
+        shown_job: list[str] = []
         cursor = ""
         while True:
             page = full.get(f"/v2/jobs?limit={limit}{query}{cursor}").json()
-            seen += [row["id"] for row in page["data"]]
+            shown_job += [row["id"] for row in page["data"]]
             if page["next_cursor"] is None:
                 break
             assert len(page["data"]) == limit
             cursor = f"&cursor={page['next_cursor']}"
-        assert seen == whole
+        assert shown_job == whole
 
 
-def test_the_books_are_right_after_all_of_it(full: Client) -> None:
+def test_the_books_are_right_after_all_of_it(full: GatewayClient) -> None:
     assert full.balance() == {"balance": 85.0, "credits": 100.0, "held": 15.0, "currency": "token"}
     assert verify(full.gateway.database) == []

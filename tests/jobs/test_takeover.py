@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.speech.test_kill import BODY, LATER, TTS, status, worker
-from tests.support.client import Client
-from tests.support.humming_worker import PIECES
+from tests.support.client import GatewayClient
+from tests.support.fake_provider_worker import PIECES
 from tests.support.server import wait_until
 from voxport.billing.verify import verify
 
@@ -20,29 +20,29 @@ def looks(rounds: Path) -> int:
     return len(rounds.read_text().splitlines()) if rounds.exists() else 0
 
 
-def test_a_second_worker_takes_over_from_one_that_was_killed(singer: Client, tmp_path: Path) -> None:
+def test_a_second_worker_takes_over_from_one_that_was_killed(customer: GatewayClient, tmp_path: Path) -> None:
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     rounds = second.with_suffix(".rounds")
-    with worker(singer, first, 0.0, 600.0) as killed:
-        job_id = singer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
+    with worker(customer, first, 0.0, 600.0) as killed:
+        job_id = customer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
         wait_until(lambda: first.exists(), seconds=60, what="the first part")
-        with worker(singer, second, 0.0):
+        with worker(customer, second, 0.0):
             # A job whose worker lives is left to it.
             wait_until(lambda: looks(rounds) >= 2, seconds=60, what="the second worker's look")
             assert not second.exists()
-            assert status(singer, job_id) == "processing"
+            assert status(customer, job_id) == "processing"
             killed.kill()
             killed.wait()
             began = time.monotonic()
-            wait_until(lambda: status(singer, job_id) == "completed", seconds=60, what="the job's end")
+            wait_until(lambda: status(customer, job_id) == "completed", seconds=60, what="the job's end")
             assert time.monotonic() - began < 30
     spoken = [int(line) for path in (first, second) for line in path.read_text().split()]
     assert second.exists()
     assert set(spoken) == set(range(PIECES))
     assert len(spoken) <= PIECES + 1, "the part in work at the kill, at most"
-    assert singer.balance()["held"] == 0
-    captures = [row for row in singer.get("/v2/billing/ledger").json()["data"] if row["kind"] == "capture"]
+    assert customer.balance()["held"] == 0
+    captures = [row for row in customer.get("/v2/billing/ledger").json()["data"] if row["kind"] == "capture"]
     assert [row["job_id"] for row in captures] == [job_id]
-    stages = [one.stage for one in singer.gateway.jobs.history(singer.profile_id, job_id)[1]]
+    stages = [one.stage for one in customer.gateway.jobs.history(customer.profile_id, job_id)[1]]
     assert stages == ["waiting", "waiting", "speaking", "storing", "done"]
-    assert verify(singer.gateway.database) == []
+    assert verify(customer.gateway.database) == []

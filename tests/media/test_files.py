@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import MakeClient
-from tests.support.client import PUBLIC_URL, Client, error_of
-from tests.support.providers import Humming
-from tests.support.server import serving, talk
+from tests.support.client import PUBLIC_URL, GatewayClient, error_of
+from tests.support.fake_provider import FakeProviderEnv
+from tests.support.server import send_raw, serving
 from voxport.errors import NotFound, SampleUnusable
-from voxport.jobs.runner import Runner
-from voxport.samples.loader import Samples
+from voxport.jobs.runner import JobRunner
+from voxport.samples.loader import SampleLoader
 from voxport.storage.local import LocalStorage
 
 MEDIA = "/v1/media"
@@ -24,14 +24,14 @@ TTS = "/v1/proxy/core-tts"
 CLONE = "/v1/proxy/core-voice-clone"
 
 
-def speak(client: Client) -> str:
+def speak(client: GatewayClient) -> str:
     answer = client.post(TTS, {"text": "Hello.", "voice_id": "hum"})
     assert answer.status_code == 200, answer.text
     key: str = answer.json()["data"]["key"]
     return key
 
 
-def listed(client: Client, query: str = "") -> list[str]:
+def listed(client: GatewayClient, query: str = "") -> list[str]:
     answer = client.get(f"{MEDIA}?{query}")
     assert answer.status_code == 200, answer.text
     return [row["key"] for row in answer.json()["data"]]
@@ -42,20 +42,20 @@ def not_found(answer: Any) -> None:
     assert error_of(answer)["code"] == "media_not_found"
 
 
-def test_uploads_and_speech_are_listed_newest_first_with_their_facts(singer: Client) -> None:
-    upload = singer.upload(b"x" * 321)["object_key"]
-    speech = speak(singer)
-    body = singer.get(MEDIA).json()
+def test_uploads_and_speech_are_listed_newest_first_with_their_facts(customer: GatewayClient) -> None:
+    upload = customer.upload(b"x" * 321)["object_key"]
+    speech = speak(customer)
+    body = customer.get(MEDIA).json()
     assert (body["status"], body["next_cursor"]) == ("success", None)
     first, second = body["data"]
     assert (first["key"], first["kind"], first["content_type"]) == (speech, "speech", "audio/mpeg")
     assert first.pop("created_at") >= second.pop("created_at")
     assert second == {"key": upload, "kind": "upload", "content_type": "audio/wav", "size_bytes": 321}
-    assert listed(singer, "kind=upload") == [upload]
-    assert listed(singer, "kind=speech") == [speech]
+    assert listed(customer, "kind=upload") == [upload]
+    assert listed(customer, "kind=speech") == [speech]
 
 
-def test_pages_hold_every_file_once(client: Client) -> None:
+def test_pages_hold_every_file_once(client: GatewayClient) -> None:
     keys = [client.upload()["object_key"] for _ in range(5)][::-1]
     seen: list[str] = []
     cursor = ""
@@ -69,11 +69,11 @@ def test_pages_hold_every_file_once(client: Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["kind=voice", "kind=", "limit=0", "limit=201", "cursor=!", "cursor=LTE"])
-def test_a_query_that_makes_no_sense_is_refused(client: Client, query: str) -> None:
+def test_a_query_that_makes_no_sense_is_refused(client: GatewayClient, query: str) -> None:
     assert client.get(f"{MEDIA}?{query}").status_code == 422
 
 
-def test_a_file_has_a_fresh_url_that_works(client: Client) -> None:
+def test_a_file_has_a_fresh_url_that_works(client: GatewayClient) -> None:
     key = client.upload(b"the very bytes")["object_key"]
     data = client.get(f"{MEDIA}/{key}").json()["data"]
     assert data["expires_in"] == client.gateway.settings.media_url_expiry_seconds
@@ -82,9 +82,9 @@ def test_a_file_has_a_fresh_url_that_works(client: Client) -> None:
     assert (data["key"], data["kind"], data["size_bytes"]) == (key, "upload", 14)
 
 
-def test_a_deleted_file_is_gone_everywhere_and_a_second_deletion_finds_nothing(client: Client) -> None:
-    place = client.upload()
-    key = place["object_key"]
+def test_a_deleted_file_is_gone_everywhere_and_a_second_deletion_finds_nothing(client: GatewayClient) -> None:
+    slot = client.upload()
+    key = slot["object_key"]
     url = client.get(f"{MEDIA}/{key}").json()["data"]["url"]
     answer = client.delete(f"{MEDIA}/{key}")
     assert answer.status_code == 200
@@ -94,11 +94,11 @@ def test_a_deleted_file_is_gone_everywhere_and_a_second_deletion_finds_nothing(c
     not_found(client.http.get(url))
     assert listed(client) == []
     assert not (client.gateway.settings.data_dir / "files" / key).exists()
-    not_found(client.put(place["upload_url"], b"again"))
+    not_found(client.put(slot["upload_url"], b"again"))
     assert not (client.gateway.settings.data_dir / "files" / key).exists()
 
 
-def test_of_many_that_delete_at_once_one_has_done_it(client: Client) -> None:
+def test_of_many_that_delete_at_once_one_has_done_it(client: GatewayClient) -> None:
     key = client.upload()["object_key"]
     statuses: list[int] = []
     threads = [
@@ -111,9 +111,9 @@ def test_of_many_that_delete_at_once_one_has_done_it(client: Client) -> None:
     assert sorted(statuses) == [200] + [404] * 7
 
 
-def test_a_file_of_another_profile_is_not_there(client: Client) -> None:
+def test_a_file_of_another_profile_is_not_there(client: GatewayClient) -> None:
     key = client.upload()["object_key"]
-    other = client.another()
+    other = client.another_customer()
     not_found(other.get(f"{MEDIA}/{key}"))
     not_found(other.delete(f"{MEDIA}/{key}"))
     assert listed(other) == []
@@ -144,7 +144,7 @@ ODD = [
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("key", ODD, ids=range(len(ODD)))
-def test_a_key_with_odd_characters_is_not_there(client: Client, method: str, key: str) -> None:
+def test_a_key_with_odd_characters_is_not_there(client: GatewayClient, method: str, key: str) -> None:
     client.upload()
     answer = client.request(method, f"{MEDIA}/{quote(key, safe='')}")
     assert answer.status_code == 404
@@ -157,52 +157,56 @@ def test_a_path_that_no_client_library_would_send_deletes_nothing(make_client: M
     client = make_client()
     with serving(client) as port:
         head = f"DELETE {MEDIA}{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.key}\r\n"
-        answer = talk(port, f"{head}Connection: close\r\n\r\n".encode())
+        answer = send_raw(port, f"{head}Connection: close\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 404"), answer
     assert (client.gateway.settings.data_dir / "secret.key").is_file()
 
 
-def test_a_place_that_nothing_was_sent_to_is_no_file_yet(client: Client) -> None:
-    place = client.place()
-    not_found(client.get(f"{MEDIA}/{place['object_key']}"))
-    not_found(client.delete(f"{MEDIA}/{place['object_key']}"))
+def test_a_place_that_nothing_was_sent_to_is_no_file_yet(client: GatewayClient) -> None:
+    slot = client.upload_slot()
+    not_found(client.get(f"{MEDIA}/{slot['object_key']}"))
+    not_found(client.delete(f"{MEDIA}/{slot['object_key']}"))
     assert listed(client) == []
-    assert client.put(place["upload_url"], b"now").status_code == 200
-    assert listed(client) == [place["object_key"]]
+    assert client.put(slot["upload_url"], b"now").status_code == 200
+    assert listed(client) == [slot["object_key"]]
 
 
-def test_speech_that_is_being_made_is_neither_seen_nor_deleted(humming: Humming, singer: Client) -> None:
+def test_speech_that_is_being_made_is_neither_seen_nor_deleted(
+    fake_env: FakeProviderEnv, customer: GatewayClient
+) -> None:
     seen: list[tuple[list[str], int]] = []
 
     def look(_: int) -> None:
-        with humming.gateway.database.snapshot() as tx:
+        with fake_env.gateway.database.snapshot() as tx:
             (key,) = tx.scalars(text("SELECT key FROM media"))
-        seen.append((listed(singer), singer.delete(f"{MEDIA}/{key}").status_code))
+        seen.append((listed(customer), customer.delete(f"{MEDIA}/{key}").status_code))
 
-    humming.provider.heard = look
-    key = speak(singer)
+    fake_env.provider.on_piece = look
+    key = speak(customer)
     assert seen == [([], 404)]
-    assert singer.get(f"{MEDIA}/{key}").status_code == 200
+    assert customer.get(f"{MEDIA}/{key}").status_code == 200
 
 
-def test_a_job_whose_sample_was_deleted_says_so_and_costs_nothing(humming: Humming, singer: Client) -> None:
-    place = singer.upload()
-    job_id = singer.post(CLONE, {"audioUrl": place["public_url"], "provider": "local"}).json()["job"]["id"]
-    assert singer.delete(f"{MEDIA}/{place['object_key']}").status_code == 200
-    runner = Runner(humming.gateway.jobs, humming.gateway.handlers)
+def test_a_job_whose_sample_was_deleted_says_so_and_costs_nothing(
+    fake_env: FakeProviderEnv, customer: GatewayClient
+) -> None:
+    slot = customer.upload()
+    job_id = customer.post(CLONE, {"audioUrl": slot["public_url"], "provider": "local"}).json()["job"]["id"]
+    assert customer.delete(f"{MEDIA}/{slot['object_key']}").status_code == 200
+    runner = JobRunner(fake_env.gateway.jobs, fake_env.gateway.handlers)
     runner.begin(job_id)
     runner.run_step(job_id, "sample", {})
-    job = singer.get(f"/v2/jobs/{job_id}").json()
+    job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["status"], job["error"]["code"], job["token_cost"]) == ("failed", "media_not_found", 0)
-    assert singer.balance()["held"] == 0
+    assert customer.balance()["held"] == 0
 
 
 def test_a_sample_that_is_deleted_while_it_is_read_is_gone_and_not_called_broken(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The decoder finds no file, which by itself it would call one that can't be read."""
     key = client.upload()["object_key"]
-    samples: Samples = client.gateway.cloning._samples
+    samples: SampleLoader = client.gateway.cloning._samples
     decode = samples._decode
 
     def deleted_before(path: Path, *, speech: Any) -> Any:
@@ -218,18 +222,20 @@ def test_a_sample_that_is_deleted_while_it_is_read_is_gone_and_not_called_broken
         samples.load(still)
 
 
-def test_a_voice_is_not_lost_with_the_upload_that_it_was_made_from(humming: Humming, singer: Client) -> None:
-    place = singer.upload()
-    job_id = singer.post(CLONE, {"audioUrl": place["public_url"], "provider": "local"}).json()["job"]["id"]
-    runner = Runner(humming.gateway.jobs, humming.gateway.handlers)
+def test_a_voice_is_not_lost_with_the_upload_that_it_was_made_from(
+    fake_env: FakeProviderEnv, customer: GatewayClient
+) -> None:
+    slot = customer.upload()
+    job_id = customer.post(CLONE, {"audioUrl": slot["public_url"], "provider": "local"}).json()["job"]["id"]
+    runner = JobRunner(fake_env.gateway.jobs, fake_env.gateway.handlers)
     runner.begin(job_id)
     results: dict[str, dict[str, Any]] = {}
     for name in ("sample", "clone", "register"):
         results[name] = runner.run_step(job_id, name, results) or {}
-    voice_id = singer.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
-    singer.delete(f"{MEDIA}/{place['object_key']}")
-    assert singer.post(TTS, {"text": "Hello.", "voice_id": voice_id}).status_code == 200
-    assert humming.gateway.storage.size(f"samples/{voice_id}/sample.flac") is not None
+    voice_id = customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
+    customer.delete(f"{MEDIA}/{slot['object_key']}")
+    assert customer.post(TTS, {"text": "Hello.", "voice_id": voice_id}).status_code == 200
+    assert fake_env.gateway.storage.size(f"samples/{voice_id}/sample.flac") is not None
 
 
 def test_where_storage_refuses_the_file_stays_and_can_be_deleted_later(
@@ -250,7 +256,7 @@ def test_where_storage_refuses_the_file_stays_and_can_be_deleted_later(
     assert client.delete(f"{MEDIA}/{key}").status_code == 200
 
 
-def test_the_files_of_a_profile_are_listed_alike_on_both_databases(both: Client) -> None:
+def test_the_files_of_a_profile_are_listed_alike_on_both_databases(both: GatewayClient) -> None:
     keys = [both.upload()["object_key"] for _ in range(3)]
     assert listed(both) == keys[::-1]
     assert both.delete(f"{MEDIA}/{keys[1]}").status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 from tests.support.uploads import DATA
 from voxport.media.names import clean_filename, parse_content_type
 
@@ -35,11 +35,11 @@ BROWSERS = [
 
 @pytest.mark.parametrize(("media_type", "content_type"), BROWSERS)
 def test_what_browsers_and_phones_announce_is_taken_and_read_again(
-    client: Client, media_type: str, content_type: str
+    client: GatewayClient, media_type: str, content_type: str
 ) -> None:
-    place = client.place(media_type=media_type, content_type=content_type)
-    assert client.put(place["upload_url"], DATA, content_type).status_code == 200
-    answer = client.http.get(place["public_url"])
+    slot = client.upload_slot(media_type=media_type, content_type=content_type)
+    assert client.put(slot["upload_url"], DATA, content_type).status_code == 200
+    answer = client.http.get(slot["public_url"])
     assert answer.content == DATA
     assert parse_content_type(answer.headers["Content-Type"]) == parse_content_type(content_type)
 
@@ -53,16 +53,16 @@ def test_what_browsers_and_phones_announce_is_taken_and_read_again(
         ("audio/webm;codecs=opus", "Audio/WebM; codecs=opus"),
     ],
 )
-def test_the_same_type_in_another_spelling_is_the_same(client: Client, announced: str, sent: str) -> None:
-    place = client.place(media_type=announced.partition("/")[0], content_type=announced)
-    assert client.put(place["upload_url"], DATA, sent).status_code == 200
+def test_the_same_type_in_another_spelling_is_the_same(client: GatewayClient, announced: str, sent: str) -> None:
+    slot = client.upload_slot(media_type=announced.partition("/")[0], content_type=announced)
+    assert client.put(slot["upload_url"], DATA, sent).status_code == 200
 
 
 @pytest.mark.parametrize("sent", ["video/webm;codecs=vp9,opus", "video/webm", "application/octet-stream", "text/html"])
-def test_another_type_is_still_refused(client: Client, sent: str) -> None:
-    place = client.place(media_type="video", content_type="video/webm;codecs=vp8,opus")
-    assert client.put(place["upload_url"], DATA, sent).status_code == 415
-    assert client.put(place["upload_url"], DATA, "video/webm;codecs=vp8,opus").status_code == 200
+def test_another_type_is_still_refused(client: GatewayClient, sent: str) -> None:
+    slot = client.upload_slot(media_type="video", content_type="video/webm;codecs=vp8,opus")
+    assert client.put(slot["upload_url"], DATA, sent).status_code == 415
+    assert client.put(slot["upload_url"], DATA, "video/webm;codecs=vp8,opus").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,23 @@ def test_another_type_is_still_refused(client: Client, sent: str) -> None:
         "audio/wav" + ";a=b" * 200,
     ],
 )
-def test_what_is_no_type_of_a_recording_is_refused_with_the_types_that_are(client: Client, content_type: str) -> None:
-    answer = client.announce(content_type=content_type)
+def test_what_is_no_type_of_a_recording_is_refused_with_the_types_that_are(
+    client: GatewayClient, content_type: str
+) -> None:
+    answer = client.request_upload(content_type=content_type)
     assert answer.status_code == 415
     assert "mp3, wav, ogg" in error_of(answer)["message"]
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_an_empty_put_is_refused_and_the_url_stays_good(client: Client, is_chunked: bool) -> None:
-    place = client.place()
-    empty = client.put(place["upload_url"], iter([b""]) if is_chunked else b"")
+def test_an_empty_put_is_refused_and_the_url_stays_good(client: GatewayClient, is_chunked: bool) -> None:
+    slot = client.upload_slot()
+    empty = client.put(slot["upload_url"], iter([b""]) if is_chunked else b"")
     assert (empty.status_code, error_of(empty)["code"]) == (422, "validation_failed")
     assert "empty" in error_of(empty)["message"]
-    assert client.http.get(place["public_url"]).status_code == 404
-    assert client.put(place["upload_url"], DATA).status_code == 200
-    assert client.http.get(place["public_url"]).content == DATA
+    assert client.http.get(slot["public_url"]).status_code == 404
+    assert client.put(slot["upload_url"], DATA).status_code == 200
+    assert client.http.get(slot["public_url"]).content == DATA
 
 
 @pytest.mark.parametrize(

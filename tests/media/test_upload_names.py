@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from tests.support.client import PUBLIC_URL, Client, error_of
+from tests.support.client import PUBLIC_URL, GatewayClient, error_of
 from tests.support.uploads import DATA, with_parameters
 
 # Names.
@@ -39,11 +39,11 @@ from tests.support.uploads import DATA, with_parameters
         ("e\u0301.wav", "e.wav"),
     ],
 )
-def test_a_file_name_is_cleaned_and_the_key_ends_with_it(client: Client, filename: str, cleaned: str) -> None:
-    place = client.place(filename=filename)
-    assert place["object_key"].rsplit("/", 1) == [place["object_key"].rpartition("/")[0], cleaned]
-    assert client.put(place["upload_url"], DATA).status_code == 200
-    assert client.http.get(place["public_url"]).content == DATA
+def test_a_file_name_is_cleaned_and_the_key_ends_with_it(client: GatewayClient, filename: str, cleaned: str) -> None:
+    slot = client.upload_slot(filename=filename)
+    assert slot["object_key"].rsplit("/", 1) == [slot["object_key"].rpartition("/")[0], cleaned]
+    assert client.put(slot["upload_url"], DATA).status_code == 200
+    assert client.http.get(slot["public_url"]).content == DATA
 
 
 @pytest.mark.parametrize(
@@ -59,24 +59,24 @@ def test_a_file_name_is_cleaned_and_the_key_ends_with_it(client: Client, filenam
     ],
     ids=["long", "long with type", "dots between", "dots before", "slashes", "accents", "long type"],
 )
-def test_a_file_name_of_ten_thousand_characters_is_cut_and_works(client: Client, filename: str) -> None:
-    place = client.place(filename=filename)
-    assert len(place["object_key"].rpartition("/")[2]) <= 100
-    assert client.put(place["upload_url"], DATA).status_code == 200
-    assert client.http.get(place["public_url"]).content == DATA
+def test_a_file_name_of_ten_thousand_characters_is_cut_and_works(client: GatewayClient, filename: str) -> None:
+    slot = client.upload_slot(filename=filename)
+    assert len(slot["object_key"].rpartition("/")[2]) <= 100
+    assert client.put(slot["upload_url"], DATA).status_code == 200
+    assert client.http.get(slot["public_url"]).content == DATA
 
 
-def test_a_long_name_keeps_its_extension(client: Client) -> None:
-    assert client.place(filename="x" * 10_000 + ".wav")["object_key"].endswith("x.wav")
+def test_a_long_name_keeps_its_extension(client: GatewayClient) -> None:
+    assert client.upload_slot(filename="x" * 10_000 + ".wav")["object_key"].endswith("x.wav")
 
 
-def test_an_empty_file_name_is_refused(client: Client) -> None:
-    assert client.announce(filename="").status_code == 422
+def test_an_empty_file_name_is_refused(client: GatewayClient) -> None:
+    assert client.request_upload(filename="").status_code == 422
 
 
 @pytest.mark.parametrize("media_type", ["image", "AUDIO", "", "audio "])
-def test_an_unknown_media_type_is_refused(client: Client, media_type: str) -> None:
-    assert client.announce(media_type=media_type).status_code == 422
+def test_an_unknown_media_type_is_refused(client: GatewayClient, media_type: str) -> None:
+    assert client.request_upload(media_type=media_type).status_code == 422
 
 
 # As a sample.
@@ -86,14 +86,14 @@ CLONE = "/v1/proxy/core-voice-clone"
 INSTANT = "/v1/proxy/core-instant-clone-tts"
 
 
-def use(client: Client, path: str, url: str) -> httpx2.Response:
+def use(client: GatewayClient, path: str, url: str) -> httpx2.Response:
     return client.post(path, {"audioUrl": url, "provider": "local", **({"text": "Hi"} if path == INSTANT else {})})
 
 
 @pytest.mark.parametrize("path", [CLONE, INSTANT])
-def test_another_profiles_upload_is_404_as_if_it_were_not_there(client: Client, path: str) -> None:
-    other = client.another()
-    there, not_there = other.upload()["public_url"], other.place()["public_url"]
+def test_another_profiles_upload_is_404_as_if_it_were_not_there(client: GatewayClient, path: str) -> None:
+    other = client.another_customer()
+    there, not_there = other.upload()["public_url"], other.upload_slot()["public_url"]
     answers = [use(client, path, url) for url in (there, not_there)]
     for answer in answers:
         assert answer.status_code == 404
@@ -103,22 +103,22 @@ def test_another_profiles_upload_is_404_as_if_it_were_not_there(client: Client, 
 
 
 @pytest.mark.parametrize("path", [CLONE, INSTANT])
-def test_an_own_upload_that_was_never_put_is_404(client: Client, path: str) -> None:
-    answer = use(client, path, client.place()["public_url"])
+def test_an_own_upload_that_was_never_put_is_404(client: GatewayClient, path: str) -> None:
+    answer = use(client, path, client.upload_slot()["public_url"])
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "media_not_found"
 
 
-def test_an_upload_url_is_not_a_sample(client: Client) -> None:
-    place = client.upload()
-    answer = use(client, CLONE, with_parameters(place["upload_url"]).replace(PUBLIC_URL, "http://127.0.0.1"))
+def test_an_upload_url_is_not_a_sample(client: GatewayClient) -> None:
+    slot = client.upload()
+    answer = use(client, CLONE, with_parameters(slot["upload_url"]).replace(PUBLIC_URL, "http://127.0.0.1"))
     assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(
     "host", ["http://127.0.0.1:8000", "http://gateway.internal", "https://other.example.org/prefix"]
 )
-def test_an_own_url_is_known_by_its_signature_under_any_host(client: Client, host: str) -> None:
+def test_an_own_url_is_known_by_its_signature_under_any_host(client: GatewayClient, host: str) -> None:
     url = client.upload()["public_url"].replace(PUBLIC_URL, host)
     assert use(client, CLONE, url).status_code == 202
 
@@ -130,7 +130,7 @@ def test_an_own_url_is_known_by_its_signature_under_any_host(client: Client, hos
         "http://127.0.0.1/v1/blobs/{key}",
     ],
 )
-def test_a_forged_own_url_is_a_strangers_url(client: Client, url: str) -> None:
+def test_a_forged_own_url_is_a_strangers_url(client: GatewayClient, url: str) -> None:
     answer = use(client, CLONE, url.format(key=client.upload()["object_key"]))
     assert answer.status_code == 400
     assert error_of(answer)["code"] == "audio_url_unusable"

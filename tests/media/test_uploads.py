@@ -13,71 +13,71 @@ import httpx2
 import pytest
 
 from tests.conftest import MakeClient
-from tests.support.client import Client, error_of
-from tests.support.server import serving, talk, wait_until
-from tests.support.uploads import DATA, MiB, path_of, stored
+from tests.support.client import GatewayClient, error_of
+from tests.support.server import send_raw, serving, wait_until
+from tests.support.uploads import DATA, MiB, path_of, stored_files
 from voxport.audit.service import CLI
 
 # A file goes in, and comes out the same.
 
 
-def test_what_was_put_is_read_back(client: Client) -> None:
-    place = client.place()
-    answer = client.put(place["upload_url"], DATA)
+def test_what_was_put_is_read_back(client: GatewayClient) -> None:
+    slot = client.upload_slot()
+    answer = client.put(slot["upload_url"], DATA)
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "success",
-        "data": {"object_key": place["object_key"], "size_bytes": len(DATA)},
+        "data": {"object_key": slot["object_key"], "size_bytes": len(DATA)},
     }
-    read = client.http.get(place["public_url"])
+    read = client.http.get(slot["public_url"])
     assert read.status_code == 200
     assert read.content == DATA
     assert read.headers["Content-Type"] == "audio/wav"
     assert read.headers["Content-Length"] == str(len(DATA))
 
 
-def test_a_file_sent_in_chunks_is_stored_whole(client: Client) -> None:
+def test_a_file_sent_in_chunks_is_stored_whole(client: GatewayClient) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(40):
             yield b"x" * 65_536
 
-    place = client.place()
-    assert client.put(place["upload_url"], chunks()).status_code == 200
-    assert client.http.get(place["public_url"]).content == b"x" * 65_536 * 40
+    slot = client.upload_slot()
+    assert client.put(slot["upload_url"], chunks()).status_code == 200
+    assert client.http.get(slot["public_url"]).content == b"x" * 65_536 * 40
 
 
-def test_a_file_is_sent_out_so_that_no_browser_runs_it(client: Client) -> None:
+def test_a_file_is_sent_out_so_that_no_browser_runs_it(client: GatewayClient) -> None:
     read = client.http.get(client.upload()["public_url"])
     assert read.headers["Content-Disposition"].startswith("attachment")
     assert read.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in read.headers["Content-Security-Policy"]
 
 
-def test_before_the_put_there_is_nothing_to_read(client: Client) -> None:
-    answer = client.http.get(client.place()["public_url"])
+def test_before_the_put_there_is_nothing_to_read(client: GatewayClient) -> None:
+    answer = client.http.get(client.upload_slot()["public_url"])
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "media_not_found"
 
 
-def test_the_answer_has_no_surprises(client: Client) -> None:
-    place = client.place()
-    assert set(place) == {"upload_url", "object_key", "expires_in", "public_url"}
-    assert place["expires_in"] == 86_400
-    assert place["object_key"].startswith(f"uploads/{client.profile_id}/audio/")
-    assert place["object_key"].endswith("/speaker.wav")
-    for url in (place["upload_url"], place["public_url"]):
-        assert urlsplit(url).path.endswith(place["object_key"])
+def test_the_answer_has_no_surprises(client: GatewayClient) -> None:
+    slot = client.upload_slot()
+    assert set(slot) == {"upload_url", "object_key", "expires_in", "public_url"}
+    assert slot["expires_in"] == 86_400
+    assert slot["object_key"].startswith(f"uploads/{client.profile_id}/audio/")
+    assert slot["object_key"].endswith("/speaker.wav")
+    for url in (slot["upload_url"], slot["public_url"]):
+        assert urlsplit(url).path.endswith(slot["object_key"])
         assert list(parse_qsl(urlsplit(url).query))[-1][0] == "signature"
 
 
-def test_the_same_name_twice_gives_two_places(client: Client) -> None:
-    assert len({client.place()["object_key"] for _ in range(20)}) == 20
+def test_the_same_name_twice_gives_two_places(client: GatewayClient) -> None:
+    assert len({client.upload_slot()["object_key"] for _ in range(20)}) == 20
 
 
-def test_a_video_goes_to_a_place_of_its_own(client: Client) -> None:
-    place = client.place(media_type="video", filename="clip.mp4", content_type="video/mp4")
-    assert f"/{client.profile_id}/video/" in place["object_key"]
-    assert client.put(place["upload_url"], DATA, "video/mp4").status_code == 200
+def test_a_video_goes_to_a_place_of_its_own(client: GatewayClient) -> None:
+    slot = client.upload_slot(media_type="video", filename="clip.mp4", content_type="video/mp4")
+    assert f"/{client.profile_id}/video/" in slot["object_key"]
+    assert client.put(slot["upload_url"], DATA, "video/mp4").status_code == 200
 
 
 # Types.
@@ -99,16 +99,16 @@ def test_a_video_goes_to_a_place_of_its_own(client: Client) -> None:
     ],
 )
 def test_a_readable_type_with_its_parameters_is_taken_as_it_was_announced(
-    client: Client, media_type: str, content_type: str
+    client: GatewayClient, media_type: str, content_type: str
 ) -> None:
-    place = client.place(media_type=media_type, content_type=content_type)
-    assert client.put(place["upload_url"], DATA, content_type).status_code == 200
-    assert client.http.get(place["public_url"]).headers["Content-Type"].startswith(f"{media_type}/")
+    slot = client.upload_slot(media_type=media_type, content_type=content_type)
+    assert client.put(slot["upload_url"], DATA, content_type).status_code == 200
+    assert client.http.get(slot["public_url"]).headers["Content-Type"].startswith(f"{media_type}/")
 
 
-def test_blanks_and_case_of_a_type_may_differ_between_announcement_and_put(client: Client) -> None:
-    place = client.place(content_type="audio/webm;codecs=opus")
-    assert client.put(place["upload_url"], DATA, "Audio/WebM;  codecs=opus").status_code == 200
+def test_blanks_and_case_of_a_type_may_differ_between_announcement_and_put(client: GatewayClient) -> None:
+    slot = client.upload_slot(content_type="audio/webm;codecs=opus")
+    assert client.put(slot["upload_url"], DATA, "Audio/WebM;  codecs=opus").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -133,52 +133,54 @@ def test_blanks_and_case_of_a_type_may_differ_between_announcement_and_put(clien
         ("video", "video/x-flv"),
     ],
 )
-def test_a_type_that_cannot_be_read_is_415(client: Client, media_type: str, content_type: str) -> None:
-    answer = client.announce(media_type=media_type, content_type=content_type)
+def test_a_type_that_cannot_be_read_is_415(client: GatewayClient, media_type: str, content_type: str) -> None:
+    answer = client.request_upload(media_type=media_type, content_type=content_type)
     assert answer.status_code == 415
     assert error_of(answer)["code"] == "unsupported_media"
 
 
 @pytest.mark.parametrize("sent", ["audio/mpeg", "text/html", "video/wav", "audio/wav;codecs=1", "", None, "audio"])
-def test_a_put_with_another_type_is_415_and_the_url_stays_good(client: Client, sent: str | None) -> None:
-    place = client.place()
-    answer = client.put(place["upload_url"], DATA, sent)
+def test_a_put_with_another_type_is_415_and_the_url_stays_good(client: GatewayClient, sent: str | None) -> None:
+    slot = client.upload_slot()
+    answer = client.put(slot["upload_url"], DATA, sent)
     assert answer.status_code == 415
     assert error_of(answer)["code"] == "unsupported_media"
     assert "audio/wav" in error_of(answer)["message"]
-    assert client.http.get(place["public_url"]).status_code == 404
-    assert client.put(place["upload_url"], DATA).status_code == 200
+    assert client.http.get(slot["public_url"]).status_code == 404
+    assert client.put(slot["upload_url"], DATA).status_code == 200
 
 
-def test_the_parameters_of_a_type_are_part_of_it(client: Client) -> None:
-    place = client.place(content_type="audio/webm;codecs=opus")
-    assert client.put(place["upload_url"], DATA, "audio/webm").status_code == 415
-    assert client.put(place["upload_url"], DATA, "audio/webm;codecs=vorbis").status_code == 415
+def test_the_parameters_of_a_type_are_part_of_it(client: GatewayClient) -> None:
+    slot = client.upload_slot(content_type="audio/webm;codecs=opus")
+    assert client.put(slot["upload_url"], DATA, "audio/webm").status_code == 415
+    assert client.put(slot["upload_url"], DATA, "audio/webm;codecs=vorbis").status_code == 415
 
 
 # Sizes.
 
 
 @pytest.mark.parametrize(("media_type", "limit"), [("audio", 200 * MiB), ("video", 1024 * MiB)])
-def test_a_size_over_the_catalogues_is_413_when_it_is_announced(client: Client, media_type: str, limit: int) -> None:
+def test_a_size_over_the_catalogues_is_413_when_it_is_announced(
+    client: GatewayClient, media_type: str, limit: int
+) -> None:
     content_type = f"{media_type}/mp4"
-    assert client.announce(media_type=media_type, content_type=content_type, size_bytes=limit).status_code == 200
-    answer = client.announce(media_type=media_type, content_type=content_type, size_bytes=limit + 1)
+    assert client.request_upload(media_type=media_type, content_type=content_type, size_bytes=limit).status_code == 200
+    answer = client.request_upload(media_type=media_type, content_type=content_type, size_bytes=limit + 1)
     assert answer.status_code == 413
     assert error_of(answer)["code"] == "media_too_large"
     assert error_of(answer)["details"] == {"max_bytes": limit}
 
 
-def test_a_put_whose_length_is_too_large_is_413_and_the_url_stays_good(small: Client) -> None:
-    place = small.place()
-    answer = small.put(place["upload_url"], b"x" * 100_001)
+def test_a_put_whose_length_is_too_large_is_413_and_the_url_stays_good(small: GatewayClient) -> None:
+    slot = small.upload_slot()
+    answer = small.put(slot["upload_url"], b"x" * 100_001)
     assert answer.status_code == 413
     assert error_of(answer)["code"] == "media_too_large"
-    assert stored(small) == []
-    assert small.put(place["upload_url"], b"x" * 100_000).status_code == 200
+    assert stored_files(small) == []
+    assert small.put(slot["upload_url"], b"x" * 100_000).status_code == 200
 
 
-def test_a_put_that_becomes_too_large_in_chunks_is_413_and_nothing_stays(small: Client) -> None:
+def test_a_put_that_becomes_too_large_in_chunks_is_413_and_nothing_stays(small: GatewayClient) -> None:
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -187,34 +189,34 @@ def test_a_put_that_becomes_too_large_in_chunks_is_413_and_nothing_stays(small: 
             sent += 10_000
             yield b"x" * 10_000
 
-    place = small.place()
-    answer = small.put(place["upload_url"], endless())
+    slot = small.upload_slot()
+    answer = small.put(slot["upload_url"], endless())
     assert answer.status_code == 413
     assert error_of(answer)["code"] == "media_too_large"
-    assert stored(small) == []
-    assert small.put(place["upload_url"], DATA).status_code == 200
-    assert small.http.get(place["public_url"]).content == DATA
+    assert stored_files(small) == []
+    assert small.put(slot["upload_url"], DATA).status_code == 200
+    assert small.http.get(slot["public_url"]).content == DATA
 
 
-def test_a_gigabyte_that_a_put_announces_is_refused_before_it_is_sent(client: Client) -> None:
-    place = client.place()
-    head = f"PUT {path_of(place['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
+def test_a_gigabyte_that_a_put_announces_is_refused_before_it_is_sent(client: GatewayClient) -> None:
+    slot = client.upload_slot()
+    head = f"PUT {path_of(slot['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
     with serving(client) as port:
-        received = talk(port, (head + f"Content-Length: {1 << 30}\r\n\r\n").encode() + b"RIFF")
+        received = send_raw(port, (head + f"Content-Length: {1 << 30}\r\n\r\n").encode() + b"RIFF")
     assert received.startswith(b"HTTP/1.1 413"), received
     assert b"media_too_large" in received
 
 
-def test_a_put_without_end_over_a_real_socket_is_refused_and_nothing_stays(small: Client) -> None:
-    place = small.place()
-    head = f"PUT {path_of(place['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
+def test_a_put_without_end_over_a_real_socket_is_refused_and_nothing_stays(small: GatewayClient) -> None:
+    slot = small.upload_slot()
+    head = f"PUT {path_of(slot['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
     chunk = b"2710\r\n" + b"x" * 10_000 + b"\r\n"
     with serving(small) as port:
-        received = talk(port, (head + "Transfer-Encoding: chunked\r\n\r\n").encode(), *[chunk] * 11)
+        received = send_raw(port, (head + "Transfer-Encoding: chunked\r\n\r\n").encode(), *[chunk] * 11)
         assert received.startswith(b"HTTP/1.1 413"), received
-        wait_until(lambda: stored(small) == [], seconds=20, what="the end of the refused file")
+        wait_until(lambda: stored_files(small) == [], seconds=20, what="the end of the refused file")
         right = httpx2.put(
-            f"http://127.0.0.1:{port}{path_of(place['upload_url'])}",
+            f"http://127.0.0.1:{port}{path_of(slot['upload_url'])}",
             content=DATA,
             headers={"Content-Type": "audio/wav"},
         )
@@ -224,38 +226,38 @@ def test_a_put_without_end_over_a_real_socket_is_refused_and_nothing_stays(small
 @pytest.mark.parametrize(("sent", "status"), [(9_999, 422), (10_001, 413), (10_000, 200), (0, 422)])
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_an_upload_that_was_bound_to_a_size_takes_only_that_size(
-    alone: Client, sent: int, status: int, in_chunks: bool
+    alone: GatewayClient, sent: int, status: int, in_chunks: bool
 ) -> None:
-    place = alone.place(size_bytes=10_000)
+    slot = alone.upload_slot(size_bytes=10_000)
     data: Any = iter([b"x" * sent]) if in_chunks else b"x" * sent
-    assert alone.put(place["upload_url"], data).status_code == status
-    assert len(stored(alone)) == (1 if status == 200 else 0)
+    assert alone.put(slot["upload_url"], data).status_code == status
+    assert len(stored_files(alone)) == (1 if status == 200 else 0)
 
 
-def test_after_a_wrong_size_the_right_one_is_taken(client: Client) -> None:
-    place = client.place(size_bytes=10_000)
-    assert client.put(place["upload_url"], b"x" * 9_999).status_code == 422
-    assert client.put(place["upload_url"], b"x" * 10_001).status_code == 413
-    assert client.put(place["upload_url"], b"x" * 10_000).status_code == 200
+def test_after_a_wrong_size_the_right_one_is_taken(client: GatewayClient) -> None:
+    slot = client.upload_slot(size_bytes=10_000)
+    assert client.put(slot["upload_url"], b"x" * 9_999).status_code == 422
+    assert client.put(slot["upload_url"], b"x" * 10_001).status_code == 413
+    assert client.put(slot["upload_url"], b"x" * 10_000).status_code == 200
 
 
 # A second file at the same place.
 
 
-def test_a_second_put_after_a_good_one_is_409_and_the_first_file_stays(client: Client) -> None:
-    place = client.place()
-    assert client.put(place["upload_url"], DATA).status_code == 200
-    answer = client.put(place["upload_url"], b"another")
+def test_a_second_put_after_a_good_one_is_409_and_the_first_file_stays(client: GatewayClient) -> None:
+    slot = client.upload_slot()
+    assert client.put(slot["upload_url"], DATA).status_code == 200
+    answer = client.put(slot["upload_url"], b"another")
     assert answer.status_code == 409
     assert error_of(answer)["code"] == "already_uploaded"
-    assert client.http.get(place["public_url"]).content == DATA
+    assert client.http.get(slot["public_url"]).content == DATA
 
 
-def test_of_many_puts_at_once_one_wins_and_its_file_is_whole(alone: Client) -> None:
-    place = alone.place()
+def test_of_many_puts_at_once_one_wins_and_its_file_is_whole(alone: GatewayClient) -> None:
+    slot = alone.upload_slot()
     statuses: dict[int, int] = {}
     with serving(alone) as port:
-        url = f"http://127.0.0.1:{port}{path_of(place['upload_url'])}"
+        url = f"http://127.0.0.1:{port}{path_of(slot['upload_url'])}"
         gate = threading.Barrier(8)
 
         def put(number: int) -> None:
@@ -270,58 +272,58 @@ def test_of_many_puts_at_once_one_wins_and_its_file_is_whole(alone: Client) -> N
             thread.join()
     assert sorted(statuses.values()) == [200] + [409] * 7
     winner = next(number for number, status in statuses.items() if status == 200)
-    assert alone.http.get(place["public_url"]).content == bytes([winner]) * 300_000
-    assert len(stored(alone)) == 1
+    assert alone.http.get(slot["public_url"]).content == bytes([winner]) * 300_000
+    assert len(stored_files(alone)) == 1
 
 
-def test_of_many_puts_to_one_url_two_at_most_are_written_to_the_disk(alone: Client) -> None:
-    place = alone.place()
-    head = f"PUT {path_of(place['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
+def test_of_many_puts_to_one_url_two_at_most_are_written_to_the_disk(alone: GatewayClient) -> None:
+    slot = alone.upload_slot()
+    head = f"PUT {path_of(slot['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n"
     with serving(alone) as port, contextlib.ExitStack() as stack:
         answers = []
         for number in range(6):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
             connection.sendall(f"{head}Content-Length: 3000000\r\n\r\n".encode())
             if number < 2:
-                wait_until(lambda many=number + 1: len(stored(alone)) == many, seconds=10, what="the begun file")
+                wait_until(lambda many=number + 1: len(stored_files(alone)) == many, seconds=10, what="the begun file")
             else:
                 answers.append(connection.recv(65_536))
         assert all(answer.startswith(b"HTTP/1.1 409") and b"upload_in_flight" in answer for answer in answers)
-        assert len(stored(alone)) == 2
-    wait_until(lambda: stored(alone) == [], seconds=10, what="the end of the begun files")
-    assert alone.put(place["upload_url"], DATA).status_code == 200
+        assert len(stored_files(alone)) == 2
+    wait_until(lambda: stored_files(alone) == [], seconds=10, what="the end of the begun files")
+    assert alone.put(slot["upload_url"], DATA).status_code == 200
 
 
-def test_a_suspended_profile_uploads_nothing_and_goes_on_when_it_is_resumed(alone: Client) -> None:
-    place = alone.place()
+def test_a_suspended_profile_uploads_nothing_and_goes_on_when_it_is_resumed(alone: GatewayClient) -> None:
+    slot = alone.upload_slot()
     accounts, database = alone.gateway.accounts, alone.gateway.database
     with database.transaction() as tx:
-        accounts.suspend(tx, alone.profile_id, by=CLI)
-    answer = alone.put(place["upload_url"], DATA)
+        accounts.suspend(tx, alone.profile_id, actor=CLI)
+    answer = alone.put(slot["upload_url"], DATA)
     assert answer.status_code == 403
     assert error_of(answer)["code"] == "profile_suspended"
     with database.transaction() as tx:
-        accounts.resume(tx, alone.profile_id, by=CLI)
-    assert alone.put(place["upload_url"], DATA).status_code == 200
+        accounts.resume(tx, alone.profile_id, actor=CLI)
+    assert alone.put(slot["upload_url"], DATA).status_code == 200
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
-def test_an_upload_that_breaks_off_leaves_nothing_and_may_be_tried_again(alone: Client, framing: str) -> None:
-    place = alone.place()
-    head = f"PUT {path_of(place['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n{framing}\r\n\r\n"
+def test_an_upload_that_breaks_off_leaves_nothing_and_may_be_tried_again(alone: GatewayClient, framing: str) -> None:
+    slot = alone.upload_slot()
+    head = f"PUT {path_of(slot['upload_url'])} HTTP/1.1\r\nHost: g\r\nContent-Type: audio/wav\r\n{framing}\r\n\r\n"
     with serving(alone) as port:
         with socket.create_connection(("127.0.0.1", port), 10) as connection:
             connection.sendall(head.encode() + (b"2710\r\n" if "chunked" in framing else b"") + b"x" * 10_000)
-            wait_until(lambda: stored(alone) != [], seconds=10, what="the begun file")
-        wait_until(lambda: stored(alone) == [], seconds=10, what="the end of the begun file")
-        assert alone.http.get(place["public_url"]).status_code == 404
+            wait_until(lambda: stored_files(alone) != [], seconds=10, what="the begun file")
+        wait_until(lambda: stored_files(alone) == [], seconds=10, what="the end of the begun file")
+        assert alone.http.get(slot["public_url"]).status_code == 404
         right = httpx2.put(
-            f"http://127.0.0.1:{port}{path_of(place['upload_url'])}",
+            f"http://127.0.0.1:{port}{path_of(slot['upload_url'])}",
             content=DATA,
             headers={"Content-Type": "audio/wav"},
         )
     assert right.status_code == 200
-    assert alone.http.get(place["public_url"]).content == DATA
+    assert alone.http.get(slot["public_url"]).content == DATA
 
 
 # Sweeping.
@@ -330,7 +332,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_may_be_tried_again(alone: 
 def test_an_upload_is_swept_after_its_days(make_client: MakeClient) -> None:
     client = make_client(upload_keep_days=1.2 / 86_400, upload_expiry_seconds=1)
     client.upload()
-    client.place()
+    client.upload_slot()
     swept = 0
 
     def both_are_gone() -> bool:
@@ -339,20 +341,20 @@ def test_an_upload_is_swept_after_its_days(make_client: MakeClient) -> None:
         return swept == 2
 
     wait_until(both_are_gone, seconds=10, what="the sweep")
-    assert stored(client) == []
+    assert stored_files(client) == []
 
 
-def test_the_urls_of_an_upload_that_was_removed_are_404(client: Client) -> None:
-    place, unused = client.upload(), client.place()
-    for one in (place, unused):
-        client.gateway.media.drop(one["object_key"])
-    assert client.http.get(place["public_url"]).status_code == 404
+def test_the_urls_of_an_upload_that_was_removed_are_404(client: GatewayClient) -> None:
+    slot, unused = client.upload(), client.upload_slot()
+    for one in (slot, unused):
+        client.gateway.media.remove(one["object_key"])
+    assert client.http.get(slot["public_url"]).status_code == 404
     answer = client.put(unused["upload_url"], DATA)
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "media_not_found"
 
 
-def test_a_young_upload_is_not_swept(alone: Client) -> None:
-    place = alone.upload()
+def test_a_young_upload_is_not_swept(alone: GatewayClient) -> None:
+    slot = alone.upload()
     assert alone.gateway.media.sweep() == 0
-    assert alone.http.get(place["public_url"]).status_code == 200
+    assert alone.http.get(slot["public_url"]).status_code == 200

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from tests.conftest import MakeClient, MakeGateway
-from tests.support.client import Client, error_of, open_client
-from tests.support.providers import hum
+from tests.support.client import GatewayClient, error_of, open_client
+from tests.support.fake_provider import with_fake_provider
 from voxport.clock import now
 from voxport.metrics.collector import GatewayCollector
 
@@ -21,12 +21,12 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture
-def watched(make_gateway: MakeGateway) -> Client:
+def watched(make_gateway: MakeGateway) -> GatewayClient:
     """A customer of a gateway that hums, and that an operator watches."""
-    return open_client(hum(make_gateway(admin_key=ADMIN, elevenlabs_api_key="xi-key")).gateway)
+    return open_client(with_fake_provider(make_gateway(admin_key=ADMIN, elevenlabs_api_key="xi-key")).gateway)
 
 
-def read(client: Client) -> Samples:
+def read(client: GatewayClient) -> Samples:
     answer = client.http.get("/metrics", headers={"Authorization": f"Bearer {ADMIN}"})
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
@@ -45,7 +45,7 @@ def value(found: Samples, name: str, **labels: Any) -> float | None:
     return found.get((name, tuple(sorted(labels.items()))))
 
 
-def test_without_an_operators_key_there_is_no_such_path(client: Client) -> None:
+def test_without_an_operators_key_there_is_no_such_path(client: GatewayClient) -> None:
     for headers in ({}, client.headers, {"Authorization": f"Bearer {ADMIN}"}, {"Authorization": "Bearer "}):
         answer = client.http.get("/metrics", headers=headers)
         assert answer.status_code == 404
@@ -57,7 +57,7 @@ def test_without_an_operators_key_there_is_no_such_path(client: Client) -> None:
     "authorization",
     [None, "", "Bearer", "Bearer ", f"Basic {ADMIN}", f"Bearer {ADMIN}x", f"Bearer {ADMIN[:-1]}", "Bearer \xfc"],
 )
-def test_another_key_is_refused_and_so_is_a_customers(watched: Client, authorization: str | None) -> None:
+def test_another_key_is_refused_and_so_is_a_customers(watched: GatewayClient, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
     for sent in (headers, watched.headers):
         answer = watched.http.get("/metrics", headers=sent)  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_an_operators_key_needs_32_characters(make_client: MakeClient) -> None:
         make_client(admin_key="short")
 
 
-def test_requests_are_counted_by_the_template_of_their_route(watched: Client) -> None:
+def test_requests_are_counted_by_the_template_of_their_route(watched: GatewayClient) -> None:
     for job_id in ("a", "b", "c"):
         assert watched.get(f"/v2/jobs/{job_id}").status_code == 404
     watched.post(TTS, {"text": "Hello.", "voice_id": "hum"})
@@ -84,7 +84,7 @@ def test_requests_are_counted_by_the_template_of_their_route(watched: Client) ->
     assert 0 < seconds < 60
 
 
-def test_what_a_client_chooses_is_never_a_label(watched: Client) -> None:
+def test_what_a_client_chooses_is_never_a_label(watched: GatewayClient) -> None:
     for number in range(20):
         watched.http.request(f"BREW{number}", f"/nowhere/{number}")
         watched.http.get(f"/v1/blobs/{number}/x?signature={number}")
@@ -94,7 +94,7 @@ def test_what_a_client_chooses_is_never_a_label(watched: Client) -> None:
     assert len(found) == 2
 
 
-def test_jobs_holds_and_balances_are_told(watched: Client) -> None:
+def test_jobs_holds_and_balances_are_told(watched: GatewayClient) -> None:
     watched.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers={"Prefer": "respond-async"})
     found = read(watched)
     held = watched.balance()["held"]
@@ -106,7 +106,7 @@ def test_jobs_holds_and_balances_are_told(watched: Client) -> None:
     assert value(found, "voxport_held_tokens") == held
     later = GatewayCollector(
         watched.gateway.database,
-        watched.gateway.books,
+        watched.gateway.reconciliation,
         watched.gateway.providers,
         clock=lambda: now() + timedelta(minutes=5),
     )
@@ -114,17 +114,19 @@ def test_jobs_holds_and_balances_are_told(watched: Client) -> None:
     assert 300 <= oldest.samples[0].value < 360
 
 
-def test_an_idle_gateway_has_no_old_job(watched: Client) -> None:
+def test_an_idle_gateway_has_no_old_job(watched: GatewayClient) -> None:
     found = read(watched)
     assert value(found, "voxport_jobs_oldest_queued_seconds") == 0
     assert value(found, "voxport_jobs_open", status="queued") == 0
 
 
-def test_the_workers_check_of_the_ledger_is_told_once_it_was_made(watched: Client, make_gateway: MakeGateway) -> None:
+def test_the_workers_check_of_the_ledger_is_told_once_it_was_made(
+    watched: GatewayClient, make_gateway: MakeGateway
+) -> None:
     assert value(read(watched), "voxport_ledger_problems") is None
     with watched.gateway.database.transaction() as tx:
         tx.execute(text("UPDATE balances SET credits = credits + 1"))
-    make_gateway(data_dir=watched.gateway.settings.data_dir).books.check_if_due()
+    make_gateway(data_dir=watched.gateway.settings.data_dir).reconciliation.check_if_due()
     found = read(watched)
     assert value(found, "voxport_ledger_problems") == 2  # neither its entries nor its movements say so
     checked = value(found, "voxport_ledger_check_timestamp_seconds")
@@ -132,14 +134,16 @@ def test_the_workers_check_of_the_ledger_is_told_once_it_was_made(watched: Clien
     assert abs(checked - now().timestamp()) < 60
 
 
-def test_the_circuit_of_each_hosted_provider_is_told(watched: Client) -> None:
+def test_the_circuit_of_each_hosted_provider_is_told(watched: GatewayClient) -> None:
     found = read(watched)
-    states = {labels[1][1]: told for (name, labels), told in found.items() if name == "voxport_provider_circuit"}
+    states = {
+        labels[1][1]: families for (name, labels), families in found.items() if name == "voxport_provider_circuit"
+    }
     assert states == {"closed": 1, "open": 0, "half_open": 0}
     assert {labels[0][1] for name, labels in found if name == "voxport_provider_circuit"} == {"elevenlabs"}
 
 
-def test_without_its_database_a_gateway_still_tells_of_its_requests(watched: Client) -> None:
+def test_without_its_database_a_gateway_still_tells_of_its_requests(watched: GatewayClient) -> None:
     with watched.gateway.database.transaction() as tx:
         tx.execute(text("ALTER TABLE jobs RENAME TO gone"))
     watched.http.get("/healthz")
@@ -149,8 +153,8 @@ def test_without_its_database_a_gateway_still_tells_of_its_requests(watched: Cli
     assert value(found, "voxport_http_requests_total", method="GET", route="/healthz", status="200") == 1
 
 
-def test_the_state_is_the_same_on_postgres(both: Client) -> None:
-    collector = GatewayCollector(both.gateway.database, both.gateway.books, both.gateway.providers)
-    told = {one.name: one.samples for one in collector.collect()}
-    assert told["voxport_database_up"][0].value == 1
-    assert told["voxport_credits_tokens"][0].value >= 100
+def test_the_state_is_the_same_on_postgres(both: GatewayClient) -> None:
+    collector = GatewayCollector(both.gateway.database, both.gateway.reconciliation, both.gateway.providers)
+    families = {one.name: one.samples for one in collector.collect()}
+    assert families["voxport_database_up"][0].value == 1
+    assert families["voxport_credits_tokens"][0].value >= 100

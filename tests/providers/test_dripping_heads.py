@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from voxport.providers import upstream as module
-from voxport.providers.upstream import AnswerLost, Upstream
+from voxport.providers.upstream import ResponseLost, Upstream
 
 START = b"HTTP/1.1 200 OK\r\n"
 DRIPS = {
@@ -47,10 +47,10 @@ def dripping(first: bytes, drop: bytes, last: bytes) -> Iterator[str]:
 
 @pytest.mark.parametrize("what", DRIPS)
 def test_an_answer_of_which_nothing_whole_comes_is_lost(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    monkeypatch.setattr(module, "_WHOLE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_TOTAL_SECONDS", 0.2)
     monkeypatch.setattr(module, "_WRITE_SECONDS", 0.2)
     with dripping(*DRIPS[what]) as url:
-        upstream = Upstream(url, {}, read_seconds=120.0)
-        with pytest.raises(AnswerLost):
-            upstream.ask("POST", "/")
+        upstream = Upstream(url, {}, read_timeout=120.0)
+        with pytest.raises(ResponseLost):
+            upstream.send("POST", "/")
         upstream.close()

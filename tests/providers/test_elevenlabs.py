@@ -23,12 +23,12 @@ from voxport.errors import (
     VoiceLost,
     VoxportError,
 )
-from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, PlaceLost, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, ResumeTokenInvalid, VoiceRef
 from voxport.providers.elevenlabs import ElevenLabs
-from voxport.testing.doubles import ElevenLabsDouble, Fault, served, told
-from voxport.testing.doubles.elevenlabs import ElevenVoice
+from voxport.testing.doubles import ElevenLabsDouble, Fault, identify, serve_app
+from voxport.testing.doubles.elevenlabs import ElevenLabsVoice
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
-from voxport.testing.doubles.speech import said
+from voxport.testing.doubles.speech import synthesize
 
 KEY = "xi-very-secret"
 TEXT = "The ferry leaves the island at seven in the morning."
@@ -38,31 +38,31 @@ RACHEL = VoiceRef("21m00Tcm4TlvDq8ikWAM")
 
 @pytest.fixture
 def double() -> ElevenLabsDouble:
-    said("Made once, so that no first call waits for it.", 0)
-    made = ElevenLabsDouble()
-    made.account.keys = {KEY: ALL_SCOPES}
-    return made
+    synthesize("Made once, so that no first call waits for it.", 0)
+    created = ElevenLabsDouble()
+    created.account.keys = {KEY: ALL_SCOPES}
+    return created
 
 
 @pytest.fixture
 def provider(double: ElevenLabsDouble) -> Iterator[ElevenLabs]:
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         opened = adapter(url)
         yield opened
         opened.close()
 
 
 def adapter(
-    url: str, *, patience: float = 120.0, tag: str = "t1", longest: int = 5_000, read_seconds: float = 120.0
+    url: str, *, timeout: float = 120.0, tag: str = "t1", longest: int = 5_000, read_timeout: float = 120.0
 ) -> ElevenLabs:
     return ElevenLabs(
         KEY,
         base_url=url,
         tag=tag,
         max_text_length=longest,
-        patience=patience,
-        read_seconds=read_seconds,
-        looks=(0.0, 0.0, 0.0),
+        timeout=timeout,
+        read_timeout=read_timeout,
+        lookup_delays=(0.0, 0.0, 0.0),
     )
 
 
@@ -73,11 +73,13 @@ def sample(pitch: float = 120.0) -> Audio:
 
 
 def clone(provider: ElevenLabs, voice_id: str = "voice1", *, pitch: float = 120.0) -> ClonedVoice:
-    return provider.clone(sample(pitch), voice_id=voice_id, quick=False, progress=lambda _: None)
+    return provider.clone(sample(pitch), voice_id=voice_id, instant=False, on_progress=lambda _: None)
 
 
-def spoken(provider: ElevenLabs, voice: VoiceRef, text: str = TEXT, *, early: bool = False) -> Audio:
-    return np.concatenate([piece.audio for piece in provider.speak(text, voice, language="en", early=early)])
+def spoken(provider: ElevenLabs, voice: VoiceRef, text: str = TEXT, *, low_latency: bool = False) -> Audio:
+    return np.concatenate(
+        [piece.audio for piece in provider.speak(text, voice, language="en", low_latency=low_latency)]
+    )
 
 
 # Voices
@@ -85,9 +87,9 @@ def spoken(provider: ElevenLabs, voice: VoiceRef, text: str = TEXT, *, early: bo
 
 def test_a_clone_speaks_in_its_own_voice(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     for voice_id, pitch in (("voice1", 100.0), ("voice2", 150.0)):
-        made = clone(provider, voice_id, pitch=pitch)
-        heard = told(spoken(provider, VoiceRef(made.provider_voice_id)))
-        assert heard == double.voices[made.provider_voice_id].mark
+        created = clone(provider, voice_id, pitch=pitch)
+        heard = identify(spoken(provider, VoiceRef(created.provider_voice_id)))
+        assert heard == double.voices[created.provider_voice_id].mark
 
 
 def test_the_same_voice_asked_for_twice_is_made_once(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
@@ -96,9 +98,9 @@ def test_the_same_voice_asked_for_twice_is_made_once(double: ElevenLabsDouble, p
 
 
 def test_a_clone_whose_answer_is_lost_is_found_by_its_name(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
-    double.faults.add(Fault("/v1/voices/add", lost=True))
-    made = clone(provider)
-    assert list(double.voices) == [made.provider_voice_id]
+    double.faults.add(Fault("/v1/voices/add", drop_response=True))
+    created = clone(provider)
+    assert list(double.voices) == [created.provider_voice_id]
 
 
 def test_a_clone_that_was_never_made_is_made_again_once(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
@@ -112,8 +114,8 @@ def test_a_clone_that_was_never_made_is_made_again_once(double: ElevenLabsDouble
 
 def test_where_nothing_can_be_looked_up_nothing_is_made_again(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     clone(provider, "other")
-    double.faults.add(Fault("/v1/voices/add", lost=True))
-    double.faults.add(Fault("/v2/voices", times=1, slow=0.0))  # the look before
+    double.faults.add(Fault("/v1/voices/add", drop_response=True))
+    double.faults.add(Fault("/v2/voices", times=1, delay_seconds=0.0))  # the look before
     double.faults.add(Fault("/v2/voices", times=3, status=503, body=None))
     with pytest.raises(OutcomeUnknown):
         clone(provider)
@@ -123,27 +125,27 @@ def test_where_nothing_can_be_looked_up_nothing_is_made_again(double: ElevenLabs
 def test_a_voice_that_comes_late_is_waited_for_and_not_made_twice(
     double: ElevenLabsDouble, provider: ElevenLabs
 ) -> None:
-    double.faults.add(Fault("/v1/voices/add", lost=True))
-    double.hidden_until = float("inf")
-    looks = 0
+    double.faults.add(Fault("/v1/voices/add", drop_response=True))
+    double.lists_hide_until = float("inf")
+    lookup_delays = 0
 
     def watch(request: Request, when: str) -> None:
-        nonlocal looks
-        looks += (request.url.path, when) == ("/v2/voices", "before")
-        if looks == 4:  # one before it is made, and two in vain
-            double.hidden_until = 0.0
+        nonlocal lookup_delays
+        lookup_delays += (request.url.path, when) == ("/v2/voices", "before")
+        if lookup_delays == 4:  # one before it is made, and two in vain
+            double.lists_hide_until = 0.0
 
-    double.watch = watch
-    made = clone(provider)
-    assert looks == 4
-    assert list(double.voices) == [made.provider_voice_id]
+    double.on_request = watch
+    created = clone(provider)
+    assert lookup_delays == 4
+    assert list(double.voices) == [created.provider_voice_id]
 
 
 def test_a_protected_speaker_whose_answer_is_lost_is_refused_too(
     double: ElevenLabsDouble, provider: ElevenLabs
 ) -> None:
     double.account.requires_verification = True
-    double.faults.add(Fault("/v1/voices/add", lost=True))
+    double.faults.add(Fault("/v1/voices/add", drop_response=True))
     with pytest.raises(SampleUnusable, match="protected"):
         clone(provider)
     assert double.voices == {}
@@ -170,9 +172,11 @@ def test_a_gateway_knows_its_own_voices_among_others(double: ElevenLabsDouble, p
     double.account.voice_limit = 200
     mine = clone(provider).provider_voice_id
     for number in range(118):  # more than a page
-        double.voices[f"v{number}"] = ElevenVoice(f"v{number}", f"voxport t1 voice1{number}", "cloned", 1, {}, None, 0)
+        double.voices[f"v{number}"] = ElevenLabsVoice(
+            f"v{number}", f"voxport t1 voice1{number}", "cloned", 1, {}, None, 0
+        )
     another = clone(provider, "voice2").provider_voice_id
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         clone(adapter(url, tag="t2"), "voice1")
     assert len(double.voices) == 121
     provider.forget("voice1")
@@ -199,24 +203,24 @@ def test_speech_is_as_loud_as_all_and_as_long_as_it_was_made(provider: ElevenLab
 
 
 def test_a_stream_has_the_same_voice_and_comes_in_pieces(provider: ElevenLabs) -> None:
-    pieces = list(provider.speak(TEXT * 3, RACHEL, language="en", early=True))
+    pieces = list(provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True))
     assert len(pieces) > 3
     whole = np.concatenate([piece.audio for piece in pieces])
-    assert told(whole) == told(spoken(provider, RACHEL, TEXT * 3))
+    assert identify(whole) == identify(spoken(provider, RACHEL, TEXT * 3))
     assert whole.size / SAMPLE_RATE == pytest.approx(3 * 0.06 * len(TEXT), abs=0.2)
 
 
 def test_a_long_text_is_spoken_in_parts_and_goes_on_where_it_stopped(double: ElevenLabsDouble) -> None:
     text = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         provider = adapter(url, longest=500)
         pieces = list(provider.speak(text, RACHEL, language="en"))
         ends = [number for number, piece in enumerate(pieces) if piece.is_resumable]
-        rest = list(provider.speak(text, RACHEL, language="en", after=pieces[ends[1]].place))
-        with pytest.raises(PlaceLost):
-            list(provider.speak("Another text.", RACHEL, language="en", after=pieces[ends[1]].place))
+        rest = list(provider.speak(text, RACHEL, language="en", resume_from=pieces[ends[1]].resume_token))
+        with pytest.raises(ResumeTokenInvalid):
+            list(provider.speak("Another text.", RACHEL, language="en", resume_from=pieces[ends[1]].resume_token))
         provider.close()
-    assert [pieces[end].share for end in ends] == [0.25, 0.5, 0.75, 1.0]
+    assert [pieces[end].progress for end in ends] == [0.25, 0.5, 0.75, 1.0]
     assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[ends[1] + 1 :]]
     assert len(double.spoken) == 6
 
@@ -227,18 +231,21 @@ def test_what_is_no_speech_between_paragraphs_is_not_sent(double: ElevenLabsDoub
 
 
 def test_speech_goes_on_behind_a_part_and_not_inside_of_one(provider: ElevenLabs) -> None:
-    pieces = [piece for piece in provider.speak(TEXT * 3, RACHEL, language="en", early=True) if piece.audio.size]
-    shares = [piece.share for piece in pieces]
-    assert shares == sorted(set(shares))
-    with pytest.raises(PlaceLost):
-        list(provider.speak(TEXT * 3, RACHEL, language="en", early=True, after=pieces[0].place))
-    assert list(provider.speak(TEXT * 3, RACHEL, language="en", early=True, after=pieces[-1].place)) == []
+    pieces = [piece for piece in provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True) if piece.audio.size]
+    progresses = [piece.progress for piece in pieces]
+    assert progresses == sorted(set(progresses))
+    with pytest.raises(ResumeTokenInvalid):
+        list(provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True, resume_from=pieces[0].resume_token))
+    assert (
+        list(provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True, resume_from=pieces[-1].resume_token))
+        == []
+    )
 
 
 def test_who_listens_slowly_holds_no_place(double: ElevenLabsDouble) -> None:
-    with served(double.app) as url:
-        provider = adapter(url, patience=60.0)
-        slow = [provider.speak(TEXT * 3, RACHEL, language="en", early=True) for _ in range(4)]
+    with serve_app(double.app) as url:
+        provider = adapter(url, timeout=60.0)
+        slow = [provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True) for _ in range(4)]
         for listener in slow:
             next(listener)
         assert spoken(provider, RACHEL).size
@@ -256,7 +263,7 @@ def test_nothing_to_speak_is_told_without_a_call(double: ElevenLabsDouble, provi
 # Errors
 
 FAULTS: list[tuple[Fault, type[VoxportError]]] = [
-    (Fault(SPEECH, lost=True), OutcomeUnknown),
+    (Fault(SPEECH, drop_response=True), OutcomeUnknown),
     (Fault(SPEECH, reset=True), OutcomeUnknown),
     (Fault(SPEECH, hang=True), OutcomeUnknown),
     (Fault(SPEECH, truncate=0.05), ProviderFailed),
@@ -281,17 +288,17 @@ FAULTS: list[tuple[Fault, type[VoxportError]]] = [
 ]
 
 
-@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("low_latency", [False, True])
 @pytest.mark.parametrize(("fault", "kind"), FAULTS)
 def test_each_failure_is_told_as_what_the_caller_can_do(
-    double: ElevenLabsDouble, fault: Fault, kind: type[VoxportError], early: bool
+    double: ElevenLabsDouble, fault: Fault, kind: type[VoxportError], low_latency: bool
 ) -> None:
-    with served(double.app) as url:
-        provider = adapter(url, read_seconds=0.3 if fault.hang else 120.0)
+    with serve_app(double.app) as url:
+        provider = adapter(url, read_timeout=0.3 if fault.hang else 120.0)
         provider.capabilities()
         double.faults.add(Fault(**{**fault.__dict__, "times": 1}))
         with pytest.raises(kind) as failure:
-            spoken(provider, RACHEL, early=early)
+            spoken(provider, RACHEL, low_latency=low_latency)
         provider.close()
     told_of = f"{failure.value.message} {failure.value.details} {failure.value!r}"
     assert KEY not in told_of
@@ -361,8 +368,8 @@ def test_a_provider_that_stays_busy_says_when_to_come_again(
     headers = {"Retry-After": wait} if wait else {}
     wait = wait if wait == "7" else None
     double.faults.add(Fault(SPEECH, times=99, status=429, body=busy, headers=headers))
-    with served(double.app) as url:
-        provider = adapter(url, patience=1.0)
+    with serve_app(double.app) as url:
+        provider = adapter(url, timeout=1.0)
         with pytest.raises(ProviderBusy) as failure:
             spoken(provider, RACHEL)
         provider.close()
@@ -373,7 +380,7 @@ def test_a_provider_that_stays_busy_says_when_to_come_again(
 
 
 def test_what_the_account_tells_of_its_limit_is_believed(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
-    double.account.tells_concurrency, double.account.concurrency = True, 7
+    double.account.sends_concurrency, double.account.concurrency = True, 7
     spoken(provider, RACHEL)
     assert provider._limiter.limit == 7
 
@@ -386,18 +393,18 @@ def test_the_account_tells_what_it_can(double: ElevenLabsDouble, provider: Eleve
     assert capabilities.supports_voice_cloning
     assert "pl" in capabilities.languages
     assert provider.unavailable_reason() is None
-    asked = len(double.requests)
+    request_count = len(double.requests)
     provider.capabilities()
     provider.list_voices()
-    assert len(double.requests) == asked
+    assert len(double.requests) == request_count
 
 
 def test_a_hiccup_of_the_account_takes_no_voice_away(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     assert len(provider.list_voices()) == 3
     double.faults.add(Fault("/v2/voices", times=3, status=429, body=None))
-    asked = len(double.requests)
-    provider._facts.forget()
-    while len(double.requests) < asked + 1 or provider._facts._asking.locked():
+    request_count = len(double.requests)
+    provider._facts.invalidate()
+    while len(double.requests) < request_count + 1 or provider._facts._probing.locked():
         assert len(provider.list_voices()) == 3
         assert provider.unavailable_reason() is None
         time.sleep(0.001)
@@ -444,7 +451,7 @@ def test_failures_in_a_row_make_it_unavailable_for_a_while(double: ElevenLabsDou
         with pytest.raises(OutcomeUnknown):
             spoken(provider, RACHEL)
     assert "tried again in" in str(provider.unavailable_reason())
-    asked = len(double.requests)
+    request_count = len(double.requests)
     with pytest.raises(ProviderUnavailable):
         spoken(provider, RACHEL)
-    assert len(double.requests) == asked
+    assert len(double.requests) == request_count

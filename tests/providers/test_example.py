@@ -15,12 +15,12 @@ from xml.etree import ElementTree
 import pytest
 
 from voxport.errors import ProviderUnavailable
-from voxport.providers.base import Setup
-from voxport.providers.names import GROUP
+from voxport.providers.base import ProviderConfig
+from voxport.providers.names import ENTRY_POINT_GROUP
 from voxport.providers.registry import Registry, open_provider
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "voxport-hum"
-SETUP = Setup("test", max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60)
+SETUP = ProviderConfig("test", max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_example_passes_the_whole_conformance_suite(installed: Path, tmp_pat
 
 @pytest.mark.slow
 def test_the_example_is_found_behind_voxport_s_own(installed: Path) -> None:
-    result = run(installed, "-c", "from voxport.providers.names import names; print(*names())")
+    result = run(installed, "-c", "from voxport.providers.names import provider_names; print(*provider_names())")
     assert result.stdout.split() == ["elevenlabs", "minimax", "local", "hum"], result.stderr
 
 
@@ -76,7 +76,7 @@ def test_a_provider_that_lacks_a_package_is_there_and_says_which(
 ) -> None:
     (tmp_path / "provider_that_lacks_one.py").write_text("import nobody_has_this\n", "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    point = EntryPoint("lacking", "provider_that_lacks_one:open_provider", GROUP)
+    point = EntryPoint("lacking", "provider_that_lacks_one:open_provider", ENTRY_POINT_GROUP)
     registry = Registry([open_provider("lacking", point, SETUP)], None)
     (listed,) = registry.all()
     assert listed.name == "lacking"

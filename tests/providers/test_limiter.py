@@ -13,16 +13,16 @@ from voxport.errors import ProviderBusy
 from voxport.providers.limiter import Limiter
 
 
-def limiter(*, most: int = 64, start: int = 4, patience: float = 120.0) -> Limiter:
-    return Limiter("ElevenLabs", most=most, start=start, patience=patience)
+def limiter(*, max_calls: int = 64, initial_calls: int = 4, timeout: float = 120.0) -> Limiter:
+    return Limiter("ElevenLabs", max_calls=max_calls, initial_calls=initial_calls, timeout=timeout)
 
 
 def test_no_more_than_the_limit_run_at_once() -> None:
-    places, running, seen = limiter(start=3), [0], []
+    places, running, seen = limiter(initial_calls=3), [0], []
     guard = threading.Lock()
 
     def call() -> None:
-        with places.place("a"):
+        with places.slot("a"):
             with guard:
                 running[0] += 1
                 seen.append(running[0])
@@ -36,24 +36,24 @@ def test_no_more_than_the_limit_run_at_once() -> None:
 
 
 def test_a_refusal_brings_the_limit_under_what_ran_and_success_back() -> None:
-    places = limiter(start=8)
-    with places.place("a"), places.place("a"), places.place("b"):
-        places.refused()
+    places = limiter(initial_calls=8)
+    with places.slot("a"), places.slot("a"), places.slot("b"):
+        places.on_refused()
     assert places.limit == 2
     for _ in range(2 + 3 + 4):
-        places.went_well()
+        places.on_success()
     assert places.limit == 5
 
 
 def test_the_limit_stays_between_one_and_what_is_allowed() -> None:
-    places = limiter(most=5, start=4)
+    places = limiter(max_calls=5, initial_calls=4)
     for _ in range(100):
-        places.went_well()
+        places.on_success()
     assert places.limit == 5
-    places.allowed(3)
+    places.set_max_calls(3)
     assert places.limit == 3
     for _ in range(9):
-        places.refused()
+        places.on_refused()
     assert places.limit == 1
 
 
@@ -66,12 +66,12 @@ def test_who_was_served_least_lately_is_next_although_another_came_first() -> No
 
 
 def test_four_clients_get_the_same_share() -> None:
-    places, done = limiter(start=4), Counter[str]()
+    places, done = limiter(initial_calls=4), Counter[str]()
 
     def call(client: str) -> None:
         begun.wait()
         while done.total() < 600:
-            with places.place(client):
+            with places.slot(client):
                 time.sleep(0.002)
                 if done.total() < 600:  # those that wait in line at the end count for nobody
                     done[client] += 1
@@ -88,20 +88,20 @@ def test_four_clients_get_the_same_share() -> None:
 
 
 def test_who_waits_too_long_is_told_when_to_come_again_and_leaves_the_line() -> None:
-    places = limiter(start=1, patience=0.05)
-    with places.place("a"):
-        with pytest.raises(ProviderBusy) as busy, places.place("b"):
+    places = limiter(initial_calls=1, timeout=0.05)
+    with places.slot("a"):
+        with pytest.raises(ProviderBusy) as busy, places.slot("b"):
             pass
         assert int(busy.value.headers["Retry-After"]) >= 1
         assert "ElevenLabs" in busy.value.message
-    with places.place("b"):
+    with places.slot("b"):
         assert places.running == 1
 
 
 def test_a_call_that_fails_gives_its_place_back() -> None:
-    places = limiter(start=1)
+    places = limiter(initial_calls=1)
     for _ in range(3):
-        with pytest.raises(RuntimeError), places.place("a"):
+        with pytest.raises(RuntimeError), places.slot("a"):
             raise RuntimeError
     assert places.running == 0
 
@@ -116,10 +116,10 @@ def together(call: object, count: int) -> None:
 
 def served(clients: list[str]) -> list[str]:
     """In which order they get the only place, when all stand in line, in this order, before the first leaves it."""
-    places, order, go_on = limiter(start=1, patience=60.0), list[str](), threading.Event()
+    places, order, go_on = limiter(initial_calls=1, timeout=60.0), list[str](), threading.Event()
 
     def call(client: str) -> None:
-        with places.place(client):
+        with places.slot(client):
             order.append(client)
             go_on.wait(60)
 
@@ -135,5 +135,5 @@ def served(clients: list[str]) -> list[str]:
 
 
 def inside_and_in_line(places: Limiter) -> int:
-    with places._guard:
+    with places._lock:
         return places.running + sum(len(line) for line in places._waiting.values())

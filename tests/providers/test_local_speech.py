@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from voxport.engine import EngineProcess
-from voxport.providers.base import SAMPLE_RATE, Piece, PlaceLost, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Piece, ResumeTokenInvalid, VoiceRef
 from voxport.providers.local import LocalProvider
 
 pytestmark = pytest.mark.slow
@@ -48,16 +48,16 @@ def test_pieces_join_without_a_click(pieces: list[Piece]) -> None:
 def test_a_speech_that_goes_on_behind_a_place_is_the_same_to_the_last_bit(
     provider: LocalProvider, pieces: list[Piece]
 ) -> None:
-    rest = list(provider.speak(TEXT, VOICE, language="en-us", after=pieces[0].place))
-    assert [piece.place for piece in rest] == [piece.place for piece in pieces[1:]]
-    assert rest[-1].share == pieces[-1].share == 1.0
+    rest = list(provider.speak(TEXT, VOICE, language="en-us", resume_from=pieces[0].resume_token))
+    assert [piece.resume_token for piece in rest] == [piece.resume_token for piece in pieces[1:]]
+    assert rest[-1].progress == pieces[-1].progress == 1.0
     for one, other in zip(rest, pieces[1:], strict=True):
         np.testing.assert_array_equal(one.audio, other.audio)
 
 
 def test_a_place_of_another_text_is_lost(provider: LocalProvider, pieces: list[Piece]) -> None:
-    with pytest.raises(PlaceLost):
-        next(provider.speak(TEXT + " More.", VOICE, language="en-us", after=pieces[0].place))
+    with pytest.raises(ResumeTokenInvalid):
+        next(provider.speak(TEXT + " More.", VOICE, language="en-us", resume_from=pieces[0].resume_token))
 
 
 def test_twice_the_speed_takes_about_half_the_time_with_its_pauses(

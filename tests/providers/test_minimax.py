@@ -22,9 +22,9 @@ from voxport.errors import (
 )
 from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, VoiceRef
 from voxport.providers.minimax import MiniMax
-from voxport.testing.doubles import Fault, MiniMaxDouble, served, told
+from voxport.testing.doubles import Fault, MiniMaxDouble, identify, serve_app
 from voxport.testing.doubles.minimax import wire
-from voxport.testing.doubles.speech import said
+from voxport.testing.doubles.speech import synthesize
 
 KEY = "sk-api-very-secret"
 TEXT = "The ferry leaves the island at seven in the morning."
@@ -34,22 +34,22 @@ NARRATOR = VoiceRef("English_expressive_narrator")
 
 @pytest.fixture
 def double() -> MiniMaxDouble:
-    said("Made once, so that no first call waits for it.", 0)
-    made = MiniMaxDouble()
-    made.account.keys = {KEY}
-    return made
+    synthesize("Made once, so that no first call waits for it.", 0)
+    created = MiniMaxDouble()
+    created.account.keys = {KEY}
+    return created
 
 
 @pytest.fixture
 def provider(double: MiniMaxDouble) -> Iterator[MiniMax]:
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         opened = adapter(url)
         yield opened
         opened.close()
 
 
-def adapter(url: str, *, patience: float = 120.0, longest: int = 5_000, read_seconds: float = 120.0) -> MiniMax:
-    return MiniMax(KEY, base_url=url, tag="t1", max_text_length=longest, patience=patience, read_seconds=read_seconds)
+def adapter(url: str, *, timeout: float = 120.0, longest: int = 5_000, read_timeout: float = 120.0) -> MiniMax:
+    return MiniMax(KEY, base_url=url, tag="t1", max_text_length=longest, timeout=timeout, read_timeout=read_timeout)
 
 
 @cache
@@ -58,12 +58,14 @@ def sample(pitch: float = 120.0, *, seconds: float = 12.0) -> Audio:
     return (0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
 
 
-def clone(provider: MiniMax, voice_id: str = "voice1", *, pitch: float = 120.0, quick: bool = False) -> ClonedVoice:
-    return provider.clone(sample(pitch), voice_id=voice_id, quick=quick, progress=lambda _: None)
+def clone(provider: MiniMax, voice_id: str = "voice1", *, pitch: float = 120.0, instant: bool = False) -> ClonedVoice:
+    return provider.clone(sample(pitch), voice_id=voice_id, instant=instant, on_progress=lambda _: None)
 
 
-def spoken(provider: MiniMax, voice: VoiceRef, text: str = TEXT, *, early: bool = False) -> Audio:
-    return np.concatenate([piece.audio for piece in provider.speak(text, voice, language="en", early=early)])
+def spoken(provider: MiniMax, voice: VoiceRef, text: str = TEXT, *, low_latency: bool = False) -> Audio:
+    return np.concatenate(
+        [piece.audio for piece in provider.speak(text, voice, language="en", low_latency=low_latency)]
+    )
 
 
 def failing(code: int, path: str = SPEECH) -> Fault:
@@ -75,15 +77,18 @@ def failing(code: int, path: str = SPEECH) -> Fault:
 
 def test_a_clone_speaks_in_its_own_voice(double: MiniMaxDouble, provider: MiniMax) -> None:
     for voice_id, pitch in (("voice1", 100.0), ("voice2", 150.0)):
-        made = clone(provider, voice_id, pitch=pitch)
-        assert told(spoken(provider, VoiceRef(made.provider_voice_id))) == double.voices[made.provider_voice_id].mark
+        created = clone(provider, voice_id, pitch=pitch)
+        assert (
+            identify(spoken(provider, VoiceRef(created.provider_voice_id)))
+            == double.voices[created.provider_voice_id].mark
+        )
 
 
 def test_a_clone_is_activated_so_that_it_stays_and_a_quick_one_is_not(double: MiniMaxDouble, provider: MiniMax) -> None:
-    kept, quick = clone(provider), clone(provider, "voice2", quick=True)
+    kept, instant = clone(provider), clone(provider, "voice2", instant=True)
     assert double.activated == [kept.provider_voice_id]
-    double.clock.turn(days=6)
-    spoken(provider, VoiceRef(quick.provider_voice_id))
+    double.clock.advance(days=6)
+    spoken(provider, VoiceRef(instant.provider_voice_id))
 
 
 def test_the_same_voice_asked_for_twice_is_made_once(double: MiniMaxDouble, provider: MiniMax) -> None:
@@ -96,25 +101,29 @@ def test_the_same_voice_asked_for_twice_is_made_once(double: MiniMaxDouble, prov
 def test_a_lost_answer_on_the_way_to_a_clone_leaves_one(
     double: MiniMaxDouble, provider: MiniMax, path: str, kind: str
 ) -> None:
-    faults = {"lost": Fault(path, lost=True), "reset": Fault(path, reset=True), "refused": Fault(path, status=503)}
+    faults = {
+        "lost": Fault(path, drop_response=True),
+        "reset": Fault(path, reset=True),
+        "refused": Fault(path, status=503),
+    }
     double.faults.add(faults[kind])
-    made = clone(provider)
-    assert list(double.voices) == [made.provider_voice_id]
+    created = clone(provider)
+    assert list(double.voices) == [created.provider_voice_id]
 
 
-@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("instant", [False, True])
 @pytest.mark.parametrize("end", ["deleted", "a week without speech"])
 def test_a_voice_that_is_gone_can_be_made_again(
-    double: MiniMaxDouble, provider: MiniMax, quick: bool, end: str
+    double: MiniMaxDouble, provider: MiniMax, instant: bool, end: str
 ) -> None:
-    first = clone(provider, quick=quick)
+    first = clone(provider, instant=instant)
     if end == "deleted":
         provider.delete(VoiceRef(first.provider_voice_id))
     else:
-        double.clock.turn(days=8)
-    second = clone(provider, quick=quick)
+        double.clock.advance(days=8)
+    second = clone(provider, instant=instant)
     assert second.provider_voice_id != first.provider_voice_id
-    heard = told(spoken(provider, VoiceRef(second.provider_voice_id)))
+    heard = identify(spoken(provider, VoiceRef(second.provider_voice_id)))
     assert heard == double.voices[second.provider_voice_id].mark
 
 
@@ -137,31 +146,31 @@ def test_only_the_voices_of_everybody_are_listed(double: MiniMaxDouble, provider
 
 def test_a_sample_that_is_too_short_is_refused_with_what_to_send(provider: MiniMax) -> None:
     with pytest.raises(SampleUnusable, match="30 seconds"):
-        provider.clone(sample(seconds=8), voice_id="voice1", quick=False, progress=lambda _: None)
+        provider.clone(sample(seconds=8), voice_id="voice1", instant=False, on_progress=lambda _: None)
 
 
 # Speech
 
 
-@pytest.mark.parametrize("early", [False, True])
-def test_speech_is_whole_once_and_as_loud_as_all(double: MiniMaxDouble, provider: MiniMax, early: bool) -> None:
-    audio = spoken(provider, NARRATOR, TEXT * 3, early=early)
+@pytest.mark.parametrize("low_latency", [False, True])
+def test_speech_is_whole_once_and_as_loud_as_all(double: MiniMaxDouble, provider: MiniMax, low_latency: bool) -> None:
+    audio = spoken(provider, NARRATOR, TEXT * 3, low_latency=low_latency)
     assert audio.size / SAMPLE_RATE == pytest.approx(3 * 0.06 * len(TEXT), abs=0.4)
     assert 0.05 < np.sqrt(np.square(audio).mean()) < 0.2
-    assert told(audio) == double.system[NARRATOR.provider_voice_id].mark
+    assert identify(audio) == double.system[NARRATOR.provider_voice_id].mark
 
 
 def test_a_stream_comes_in_pieces(provider: MiniMax) -> None:
-    assert len(list(provider.speak(TEXT * 3, NARRATOR, language="en", early=True))) > 3
+    assert len(list(provider.speak(TEXT * 3, NARRATOR, language="en", low_latency=True))) > 3
 
 
 def test_a_long_text_is_spoken_in_parts(double: MiniMaxDouble) -> None:
     text = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         provider = adapter(url, longest=500)
         pieces = list(provider.speak(text, NARRATOR, language="en"))
         ends = [number for number, piece in enumerate(pieces) if piece.is_resumable]
-        rest = list(provider.speak(text, NARRATOR, language="en", after=pieces[ends[1]].place))
+        rest = list(provider.speak(text, NARRATOR, language="en", resume_from=pieces[ends[1]].resume_token))
         provider.close()
     assert len(ends) == 4
     assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[ends[1] + 1 :]]
@@ -201,14 +210,14 @@ def test_the_table_has_every_code() -> None:
     assert set(KINDS) | set(BUSY) | {0} == set(wire.MESSAGES)
 
 
-@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("low_latency", [False, True])
 @pytest.mark.parametrize("code", KINDS)
 def test_each_code_is_told_as_what_the_caller_can_do(
-    double: MiniMaxDouble, provider: MiniMax, code: int, early: bool
+    double: MiniMaxDouble, provider: MiniMax, code: int, low_latency: bool
 ) -> None:
     double.faults.add(failing(code))
     with pytest.raises(KINDS[code]) as failure:
-        spoken(provider, NARRATOR, early=early)
+        spoken(provider, NARRATOR, low_latency=low_latency)
     assert failure.value.details["provider_code"] == code
     assert failure.value.details["provider_request_id"] == "trace-1"
     assert_nothing_leaks(failure.value)
@@ -227,8 +236,8 @@ def test_what_is_too_much_is_tried_again_until_it_is_served(
 
 def test_a_provider_that_stays_busy_says_when_to_come_again(double: MiniMaxDouble, turned: TurnedTime) -> None:
     double.account.concurrency = 0
-    with served(double.app) as url:
-        provider = adapter(url, patience=1.0)
+    with serve_app(double.app) as url:
+        provider = adapter(url, timeout=1.0)
         with pytest.raises(ProviderBusy) as failure:
             spoken(provider, NARRATOR)
         provider.close()
@@ -237,7 +246,7 @@ def test_a_provider_that_stays_busy_says_when_to_come_again(double: MiniMaxDoubl
 
 
 FAULTS: list[tuple[Fault, type[VoxportError]]] = [
-    (Fault(SPEECH, lost=True), OutcomeUnknown),
+    (Fault(SPEECH, drop_response=True), OutcomeUnknown),
     (Fault(SPEECH, reset=True), OutcomeUnknown),
     (Fault(SPEECH, hang=True), OutcomeUnknown),
     (Fault(SPEECH, status=500, body=None), OutcomeUnknown),
@@ -252,16 +261,16 @@ FAULTS: list[tuple[Fault, type[VoxportError]]] = [
 ]
 
 
-@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("low_latency", [False, True])
 @pytest.mark.parametrize(("fault", "kind"), FAULTS)
 def test_each_failure_is_told_as_what_the_caller_can_do(
-    double: MiniMaxDouble, fault: Fault, kind: type[VoxportError], early: bool
+    double: MiniMaxDouble, fault: Fault, kind: type[VoxportError], low_latency: bool
 ) -> None:
     double.faults.add(Fault(**fault.__dict__))
-    with served(double.app) as url:
-        provider = adapter(url, read_seconds=0.3 if fault.hang else 120.0)
+    with serve_app(double.app) as url:
+        provider = adapter(url, read_timeout=0.3 if fault.hang else 120.0)
         with pytest.raises(kind) as failure:
-            spoken(provider, NARRATOR, early=early)
+            spoken(provider, NARRATOR, low_latency=low_latency)
         provider.close()
     assert_nothing_leaks(failure.value)
     assert sum(path == SPEECH for _, path in double.requests) == 1, "a call that may be billed was repeated"
@@ -270,7 +279,7 @@ def test_each_failure_is_told_as_what_the_caller_can_do(
 def test_an_error_in_the_middle_of_a_stream_is_told(double: MiniMaxDouble, provider: MiniMax) -> None:
     double.faults.add(Fault(SPEECH, chunk_error=1008))
     with pytest.raises(OutcomeUnknown) as broken:
-        spoken(provider, NARRATOR, TEXT * 5, early=True)
+        spoken(provider, NARRATOR, TEXT * 5, low_latency=True)
     assert broken.value.details["provider_code"] == 1008
 
 
@@ -285,7 +294,7 @@ def test_codes_of_a_provider_that_is_down_open_the_breaker(double: MiniMaxDouble
 def test_a_stream_without_its_last_event_is_not_whole(double: MiniMaxDouble, provider: MiniMax) -> None:
     double.faults.add(Fault(SPEECH, truncate=0.6))
     with pytest.raises(OutcomeUnknown):
-        spoken(provider, NARRATOR, TEXT * 5, early=True)
+        spoken(provider, NARRATOR, TEXT * 5, low_latency=True)
 
 
 # Limits and the account
@@ -311,7 +320,7 @@ def test_more_calls_than_it_takes_wait_and_all_are_served(double: MiniMaxDouble,
 
 
 def test_a_group_id_goes_with_every_call(double: MiniMaxDouble) -> None:
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         provider = MiniMax(KEY, base_url=url, tag="t1", max_text_length=5_000, group_id="17")
         assert spoken(provider, NARRATOR).size
         provider.close()
@@ -320,14 +329,14 @@ def test_a_group_id_goes_with_every_call(double: MiniMaxDouble) -> None:
 def test_a_key_that_is_refused_is_a_reason(double: MiniMaxDouble, provider: MiniMax) -> None:
     assert provider.unavailable_reason() is None
     double.account.keys = {"another"}
-    with served(double.app) as url:
+    with serve_app(double.app) as url:
         other = adapter(url)
         assert "key" in str(other.unavailable_reason())
         other.close()
 
 
 def test_lists_may_be_null(double: MiniMaxDouble, provider: MiniMax) -> None:
-    double.account.nothing_is_null = double.account.sensitive_object = True
+    double.account.sends_null_for_empty = double.account.sensitive_object = True
     assert clone(provider).provider_voice_id in double.voices
     assert provider.list_voices()
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.providers import ToneProvider
+from tests.support.fake_provider import FakeProvider
 from voxport.errors import BadRequest, ProviderUnavailable
 from voxport.providers.base import VoiceRef
 from voxport.providers.registry import Registry
-from voxport.providers.unavailable import AbsentProvider
+from voxport.providers.unavailable import UnavailableProvider
 
 
-def elevenlabs() -> AbsentProvider:
-    return AbsentProvider("elevenlabs", "no key is configured")
+def elevenlabs() -> UnavailableProvider:
+    return UnavailableProvider("elevenlabs", "no key is configured")
 
 
-def minimax() -> AbsentProvider:
-    return AbsentProvider("minimax", "no key is configured")
+def minimax() -> UnavailableProvider:
+    return UnavailableProvider("minimax", "no key is configured")
 
 
 def registry(default: str | None = None, **local: bool) -> Registry:
-    return Registry([elevenlabs(), minimax(), ToneProvider(**local)], default)  # type: ignore[arg-type]
+    return Registry([elevenlabs(), minimax(), FakeProvider(**local)], default)  # type: ignore[arg-type]
 
 
 def test_without_an_account_local_is_the_default() -> None:
@@ -29,7 +29,7 @@ def test_without_an_account_local_is_the_default() -> None:
 
 
 def test_elevenlabs_is_the_default_as_soon_as_it_can_be_used() -> None:
-    usable = Registry([ToneProvider(name="elevenlabs"), minimax(), ToneProvider()], None)
+    usable = Registry([FakeProvider(name="elevenlabs"), minimax(), FakeProvider()], None)
     assert usable.default_name() == "elevenlabs"
 
 
@@ -59,7 +59,7 @@ def test_whatever_a_closed_provider_is_asked_it_is_unavailable(provider: object)
     with pytest.raises(ProviderUnavailable):
         one.check_text("Hi", "en")
     with pytest.raises(ProviderUnavailable):
-        one.clone(np.zeros(1, np.float32), voice_id="x", quick=True, progress=lambda _: None)
+        one.clone(np.zeros(1, np.float32), voice_id="x", instant=True, on_progress=lambda _: None)
     with pytest.raises(ProviderUnavailable):
         list(one.speak("Hi", voice, language="en"))
     with pytest.raises(ProviderUnavailable):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from voxport.providers.upstream import AnswerLost, NotSent, Upstream
-from voxport.testing.doubles import ElevenLabsDouble, Fault, served
+from voxport.providers.upstream import RequestNotSent, ResponseLost, Upstream
+from voxport.testing.doubles import ElevenLabsDouble, Fault, serve_app
 
 PATH = "/v1/user/subscription"
 
@@ -20,14 +20,14 @@ def double() -> ElevenLabsDouble:
 
 @pytest.fixture
 def upstream(double: ElevenLabsDouble) -> Iterator[Upstream]:
-    with served(double.app) as url:
-        opened = Upstream(url, {"xi-api-key": "xi-good"}, read_seconds=120.0)
+    with serve_app(double.app) as url:
+        opened = Upstream(url, {"xi-api-key": "xi-good"}, read_timeout=120.0)
         yield opened
         opened.close()
 
 
 def test_an_answer_comes_whole(upstream: Upstream) -> None:
-    answer = upstream.ask("GET", PATH)
+    answer = upstream.send("GET", PATH)
     assert (answer.status, answer.is_json) == (200, True)
     assert answer.json()["tier"] == "creator"
 
@@ -35,40 +35,40 @@ def test_an_answer_comes_whole(upstream: Upstream) -> None:
 def test_nobody_there_means_that_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    upstream = Upstream(f"http://127.0.0.1:{port}", {"xi-api-key": "xi-secret"}, read_seconds=1.0)
-    with pytest.raises(NotSent) as nothing:
-        upstream.ask("POST", PATH)
+    upstream = Upstream(f"http://127.0.0.1:{port}", {"xi-api-key": "xi-secret"}, read_timeout=1.0)
+    with pytest.raises(RequestNotSent) as nothing:
+        upstream.send("POST", PATH)
     assert "xi-secret" not in repr(nothing.value) + repr(nothing.value.__dict__)
     assert list(behind(nothing.value)) == []
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(lost=True), Fault(reset=True), Fault(hang=True)], ids=["lost", "reset", "hang"]
+    "fault", [Fault(drop_response=True), Fault(reset=True), Fault(hang=True)], ids=["lost", "reset", "hang"]
 )
 def test_a_broken_answer_is_lost(double: ElevenLabsDouble, upstream: Upstream, fault: Fault) -> None:
     double.faults.add(fault)
     more = {"timeout": 0.2} if fault.hang else {}
-    with pytest.raises(AnswerLost) as lost:
-        upstream.ask("GET", PATH, **more)
+    with pytest.raises(ResponseLost) as lost:
+        upstream.send("GET", PATH, **more)
     assert list(behind(lost.value)) == []
-    assert upstream.ask("GET", PATH).status == 200
+    assert upstream.send("GET", PATH).status == 200
 
 
 def test_a_free_question_is_asked_again_and_a_paid_one_is_not(double: ElevenLabsDouble, upstream: Upstream) -> None:
-    double.faults.add(Fault(PATH, lost=True))
+    double.faults.add(Fault(PATH, drop_response=True))
     double.faults.add(Fault(PATH, status=503, body="<html>", content_type="text/html"))
-    assert upstream.ask_again("GET", PATH).status == 200
+    assert upstream.send_with_retries("GET", PATH).status == 200
     assert len(double.requests) == 3
     double.faults.add(Fault(PATH, times=3, status=503, body=None))
-    assert upstream.ask_again("GET", PATH).status == 503
+    assert upstream.send_with_retries("GET", PATH).status == 503
 
 
 def test_after_five_failures_nothing_is_sent_any_more(double: ElevenLabsDouble, upstream: Upstream) -> None:
     double.faults.add(Fault(PATH, times=5, status=500, body=None))
     for _ in range(5):
-        assert upstream.ask("GET", PATH).status == 500
-    with pytest.raises(NotSent):
-        upstream.ask("GET", PATH)
+        assert upstream.send("GET", PATH).status == 500
+    with pytest.raises(RequestNotSent):
+        upstream.send("GET", PATH)
     assert upstream.breaker.state == "open"
     assert len(double.requests) == 5
 

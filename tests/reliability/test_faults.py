@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import faults
+from benchmarks.reliability import faults
 
 pytestmark = pytest.mark.slow
 
@@ -23,17 +23,17 @@ FAULT_SECONDS = 4.0
     ],
 )
 def test_a_fault_loses_nothing_and_passes(name: str) -> None:
-    if not faults.can_be_made(name):
+    if not faults.can_run(name):
         pytest.skip("mounting needs root")
     outcome = faults.run(name, max_seconds=FAULT_SECONDS)
     assert outcome.problems == []
-    assert outcome.told["a clone completed"] >= 1
+    assert outcome.answers["a clone completed"] >= 1
 
 
 def test_a_disk_that_is_full_is_told_as_what_it_is() -> None:
-    if not faults.can_be_made("storage_read_only"):
+    if not faults.can_run("storage_read_only"):
         pytest.skip("mounting needs root")
     outcome = faults.run("storage_read_only", max_seconds=FAULT_SECONDS)
     assert outcome.problems == []
-    assert set(outcome.told) == {"200", "503 storage_unavailable", "a clone completed"}
+    assert set(outcome.answers) == {"200", "503 storage_unavailable", "a clone completed"}
     assert faults.report([outcome]).rows[0][-1] == "nothing"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-import schema
 import voxport.cloning.handler
+from benchmarks.reliability import schema
 from tests.conftest import MakeClient
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_api_does_what_its_document_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # One request follows a job's events to its end, behind many clones whose downloads break off.
-    monkeypatch.setattr(voxport.cloning.handler, "_FETCH_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(voxport.cloning.handler, "_FETCH_RETRY_PAUSES", (0.01, 0.01))
     outcome = schema.run(2, tmp_path)
     assert outcome.failures == [], outcome.log
     assert outcome.cases > 500
@@ -24,7 +24,7 @@ def test_the_api_does_what_its_document_says(tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_answer_that_the_document_does_not_know_is_found(tmp_path: Path) -> None:
-    def spoil(client: Client) -> None:
+    def spoil(client: GatewayClient) -> None:
         @client.app.get("/v1/spoilt", responses={"2XX": {}})
         def spoilt(number: int) -> None:
             raise ZeroDivisionError(number)

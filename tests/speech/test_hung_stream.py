@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.client import Client
-from tests.support.providers import Humming
+from tests.support.client import GatewayClient
+from tests.support.fake_provider import FakeProviderEnv
 from tests.support.server import serving, wait_until
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.codec.streaming import live
+from voxport.audio.codec.streaming import stream_encoded
 from voxport.billing.verify import verify
 from voxport.speech import service
 
@@ -27,16 +27,16 @@ BODY = {"text": "Hello, this is a voice.", "voice_id": "hum", "provider": "local
 
 @pytest.mark.parametrize("is_left", [False, True], ids=["listener stays", "listener leaves"])
 def test_a_hung_encoder_ends_the_stream(
-    singer: Client, humming: Humming, monkeypatch: pytest.MonkeyPatch, is_left: bool
+    customer: GatewayClient, fake_env: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch, is_left: bool
 ) -> None:
-    monkeypatch.setattr(service, "live", partial(live, stall_seconds=0.5))
-    gate = singer.app.state.gates.of("local")
-    places, begun, hung = gate.free, threading.Event(), threading.Event()
-    humming.provider.samples, humming.provider.pieces = 300 * SAMPLE_RATE, 300
-    made: list[int] = []
+    monkeypatch.setattr(service, "live", partial(stream_encoded, stall_timeout=0.5))
+    limiter = customer.app.state.limiters.for_provider("local")
+    places, begun, hung = limiter.available, threading.Event(), threading.Event()
+    fake_env.provider.samples, fake_env.provider.pieces = 300 * SAMPLE_RATE, 300
+    spoken_pieces: list[int] = []
 
     def heard(number: int) -> None:
-        made.append(number)
+        spoken_pieces.append(number)
         if number == 3:
             begun.wait(20)  # an encoder that hangs before it gives anything is a 503, not a stream that breaks off
             for child in psutil.Process().children():
@@ -44,27 +44,27 @@ def test_a_hung_encoder_ends_the_stream(
                     os.kill(child.pid, signal.SIGSTOP)
             hung.set()
 
-    humming.provider.heard = heard
-    with serving(singer) as port:
-        with _asked(singer, port) as connection:
+    fake_env.provider.on_piece = heard
+    with serving(customer) as port:
+        with _asked(customer, port) as connection:
             received = connection.recv(65_536)
             assert received.startswith(b"HTTP/1.1 200")
             begun.set()
             assert hung.wait(20)
             while not is_left and (data := connection.recv(65_536)):
                 received += data
-        wait_until(lambda: singer.balance()["held"] == 0, seconds=30, what="the end of the hold")
-        wait_until(lambda: gate.free == places, seconds=10, what="the place")
+        wait_until(lambda: customer.balance()["held"] == 0, seconds=30, what="the end of the hold")
+        wait_until(lambda: limiter.available == places, seconds=10, what="the place")
     if is_left:
-        assert singer.balance()["credits"] == pytest.approx(100 - 0.01 * len(made), abs=0.011)
+        assert customer.balance()["credits"] == pytest.approx(100 - 0.01 * len(spoken_pieces), abs=0.011)
     else:
         assert not received.endswith(b"0\r\n\r\n")
-        assert singer.balance()["credits"] == 100
+        assert customer.balance()["credits"] == 100
     assert not [child for child in psutil.Process().children() if "pipe:1" in child.cmdline()]
-    assert verify(singer.gateway.database) == []
+    assert verify(customer.gateway.database) == []
 
 
-def _asked(client: Client, port: int, **fields: Any) -> socket.socket:
+def _asked(client: GatewayClient, port: int, **fields: Any) -> socket.socket:
     body = json.dumps({**BODY, **fields}).encode()
     head = (
         f"POST {TTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.key}\r\n"

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import PUBLIC_URL, Client, error_of
+from tests.support.client import PUBLIC_URL, GatewayClient, error_of
 from tests.support.contract import contract
-from tests.support.providers import Humming
+from tests.support.fake_provider import FakeProviderEnv
 from tests.test_contract import same_shape, work
 from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 from voxport.providers.base import SAMPLE_RATE
 
 TTS = "/v1/proxy/core-tts"
@@ -25,31 +25,31 @@ class Killed(BaseException):
     """What a kill is to the code that it hits."""
 
 
-def queue(client: Client, **fields: Any) -> str:
+def queue(client: GatewayClient, **fields: Any) -> str:
     answer = client.post(TTS, {**BODY, **fields}, headers=LATER)
     assert answer.status_code == 202, answer.text
     job_id: str = answer.json()["job"]["id"]
     return job_id
 
 
-def files(client: Client, folder: str) -> list[str]:
+def files(client: GatewayClient, folder: str) -> list[str]:
     root = client.gateway.settings.data_dir / "files" / folder
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 @pytest.fixture
-def five(humming: Humming) -> Humming:
+def five(fake_env: FakeProviderEnv) -> FakeProviderEnv:
     """A provider that speaks everything in five pieces of a second."""
-    humming.provider.samples, humming.provider.pieces = 5 * SAMPLE_RATE, 5
-    return humming
+    fake_env.provider.samples, fake_env.provider.pieces = 5 * SAMPLE_RATE, 5
+    return fake_env
 
 
 def at_piece(wanted: int, do: Callable[[], None]) -> Callable[[int], None]:
     return lambda number: do() if number == wanted else None
 
 
-def test_the_answer_is_the_202_of_a_job_and_the_hold_is_seen(singer: Client) -> None:
-    answer = singer.post(TTS, BODY, headers=LATER)
+def test_the_answer_is_the_202_of_a_job_and_the_hold_is_seen(customer: GatewayClient) -> None:
+    answer = customer.post(TTS, BODY, headers=LATER)
     assert answer.status_code == 202
     body = answer.json()
     same_shape(body, contract("core-voice-clone.response.202.json"), "core-voice-clone.response.202")
@@ -57,14 +57,16 @@ def test_the_answer_is_the_202_of_a_job_and_the_hold_is_seen(singer: Client) -> 
     assert answer.headers["Location"] == f"/v2/jobs/{body['job']['id']}"
     assert int(answer.headers["Retry-After"]) >= 1
     assert answer.headers["Preference-Applied"] == "respond-async"
-    assert singer.balance()["held"] > 1
-    assert [job["service"] for job in singer.get("/v2/jobs?service=core-tts").json()["data"]] == ["core-tts"]
+    assert customer.balance()["held"] > 1
+    assert [job["service"] for job in customer.get("/v2/jobs?service=core-tts").json()["data"]] == ["core-tts"]
 
 
-def test_the_result_is_the_data_of_the_call_that_answers_at_once(singer: Client, five: Humming) -> None:
-    job_id = queue(singer, folder_id="fold_1", output_format="ogg")
+def test_the_result_is_the_data_of_the_call_that_answers_at_once(
+    customer: GatewayClient, five: FakeProviderEnv
+) -> None:
+    job_id = queue(customer, folder_id="fold_1", output_format="ogg")
     work(five, job_id)
-    job = singer.get(f"/v2/jobs/{job_id}").json()
+    job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["status"], job["stage"], job["progress"]) == ("completed", "done", 1.0)
     assert (job["units_consumed"], job["token_cost"]) == (5.0, 0.05)
     data = job["result_data"]
@@ -72,18 +74,20 @@ def test_the_result_is_the_data_of_the_call_that_answers_at_once(singer: Client,
     assert data["duration_seconds"] == 5.0
     assert data["folder_id"] == "fold_1"
     assert data["url"].startswith(f"{PUBLIC_URL}/v1/blobs/{data['key']}?")
-    audio = singer.http.get(data["url"])
+    audio = customer.http.get(data["url"])
     assert audio.headers["Content-Type"] == "audio/ogg"
     assert audio.content.startswith(b"OggS")
-    assert singer.balance() == {"balance": 99.95, "credits": 99.95, "held": 0.0, "currency": "token"}
-    assert files(singer, "jobs") == []
-    assert verify(singer.gateway.database) == []
+    assert customer.balance() == {"balance": 99.95, "credits": 99.95, "held": 0.0, "currency": "token"}
+    assert files(customer, "jobs") == []
+    assert verify(customer.gateway.database) == []
 
 
-def test_the_url_of_a_result_is_signed_anew_each_time_it_is_asked_for(singer: Client, five: Humming) -> None:
-    job_id = queue(singer)
+def test_the_url_of_a_result_is_signed_anew_each_time_it_is_asked_for(
+    customer: GatewayClient, five: FakeProviderEnv
+) -> None:
+    job_id = queue(customer)
     work(five, job_id)
-    job = singer.gateway.jobs.get(singer.profile_id, job_id)
+    job = customer.gateway.jobs.get(customer.profile_id, job_id)
     assert job.result is not None
     assert "url" not in job.result
 
@@ -99,25 +103,25 @@ def test_the_url_of_a_result_is_signed_anew_each_time_it_is_asked_for(singer: Cl
         ("", 200),
     ],
 )
-def test_the_preference_is_read_as_rfc_7240_writes_it(singer: Client, prefer: str, status: int) -> None:
-    assert singer.post(TTS, BODY, headers={"Prefer": prefer}).status_code == status
+def test_the_preference_is_read_as_rfc_7240_writes_it(customer: GatewayClient, prefer: str, status: int) -> None:
+    assert customer.post(TTS, BODY, headers={"Prefer": prefer}).status_code == status
 
 
-def test_a_text_over_the_limit_of_one_call_says_how_to_send_it(singer: Client) -> None:
+def test_a_text_over_the_limit_of_one_call_says_how_to_send_it(customer: GatewayClient) -> None:
     for extra in ({}, {"stream": True}):
-        answer = singer.post(TTS, {**BODY, "text": "a" * 5001, **extra})
+        answer = customer.post(TTS, {**BODY, "text": "a" * 5001, **extra})
         assert answer.status_code == 422
         assert "Prefer: respond-async" in error_of(answer)["message"]
         assert error_of(answer)["details"] == {"limit": 5000, "length": 5001}
 
 
-def test_a_job_takes_a_hundred_thousand_characters_and_no_more(singer: Client) -> None:
-    rich = singer.another(credits="1000")
+def test_a_job_takes_a_hundred_thousand_characters_and_no_more(customer: GatewayClient) -> None:
+    rich = customer.another_customer(credits="1000")
     assert rich.post(TTS, {**BODY, "text": "a" * 100_000}, headers=LATER).status_code == 202
     answer = rich.post(TTS, {**BODY, "text": "a" * 100_001}, headers=LATER)
     assert answer.status_code == 422
     assert error_of(answer)["details"] == {"limit": 100_000, "length": 100_001}
-    assert singer.post(TTS, {**BODY, "text": "a" * 100_000}, headers=LATER).status_code == 402
+    assert customer.post(TTS, {**BODY, "text": "a" * 100_000}, headers=LATER).status_code == 402
 
 
 @pytest.mark.parametrize(
@@ -130,168 +134,176 @@ def test_a_job_takes_a_hundred_thousand_characters_and_no_more(singer: Client) -
         ({"voice_settings": {"speed": 3}}, 422),
     ],
 )
-def test_what_can_be_refused_at_once_is(singer: Client, fields: dict[str, Any], status: int) -> None:
-    assert singer.post(TTS, {**BODY, **fields}, headers=LATER).status_code == status
-    assert singer.get("/v2/jobs").json()["data"] == []
-    assert singer.balance()["held"] == 0
+def test_what_can_be_refused_at_once_is(customer: GatewayClient, fields: dict[str, Any], status: int) -> None:
+    assert customer.post(TTS, {**BODY, **fields}, headers=LATER).status_code == status
+    assert customer.get("/v2/jobs").json()["data"] == []
+    assert customer.balance()["held"] == 0
 
 
-def test_the_job_speaks_in_the_language_and_at_the_speed_of_its_request(singer: Client, five: Humming) -> None:
-    work(five, queue(singer, language="fr-fr", voice_settings={"speed": 0.5}))
-    asked = five.provider.asked[0]
-    assert (asked["language"], asked["settings"], asked["early"]) == ("fr-fr", {"speed": 0.5}, False)
-    assert asked["text"] == BODY["text"]
+def test_the_job_speaks_in_the_language_and_at_the_speed_of_its_request(
+    customer: GatewayClient, five: FakeProviderEnv
+) -> None:
+    work(five, queue(customer, language="fr-fr", voice_settings={"speed": 0.5}))
+    request = five.provider.requests[0]
+    assert (request["language"], request["settings"], request["low_latency"]) == ("fr-fr", {"speed": 0.5}, False)
+    assert request["text"] == BODY["text"]
 
 
-def test_progress_is_seen_piece_by_piece(singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_seen_piece_by_piece(
+    customer: GatewayClient, five: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("voxport.jobs.run._PROGRESS_SECONDS", 0.0)
-    job_id = queue(singer)
+    job_id = queue(customer)
     seen: list[tuple[str, float]] = []
 
     def look(_: int) -> None:
-        job = singer.get(f"/v2/jobs/{job_id}").json()
+        job = customer.get(f"/v2/jobs/{job_id}").json()
         seen.append((job["stage"], job["progress"]))
 
-    five.provider.heard = look
+    five.provider.on_piece = look
     work(five, job_id)
     assert seen == [("speaking", share) for share in (0.0, 0.19, 0.38, 0.57, 0.76)]
 
 
 @pytest.mark.parametrize("killed_at", [0, 1, 4])
 def test_a_job_that_was_killed_goes_on_with_the_first_piece_that_is_missing(
-    singer: Client, five: Humming, killed_at: int
+    customer: GatewayClient, five: FakeProviderEnv, killed_at: int
 ) -> None:
-    job_id = queue(singer, output_format="wav")
-    made: list[int] = []
+    job_id = queue(customer, output_format="wav")
+    spoken_pieces: list[int] = []
 
     def kill(number: int) -> None:
-        if number == killed_at and len(made) == killed_at:
-            made.append(-1)
+        if number == killed_at and len(spoken_pieces) == killed_at:
+            spoken_pieces.append(-1)
             raise Killed
-        made.append(number)
+        spoken_pieces.append(number)
 
-    five.provider.heard = kill
+    five.provider.on_piece = kill
     with pytest.raises(Killed):
         work(five, job_id)
-    assert len(files(singer, f"jobs/{job_id}")) == killed_at
+    assert len(files(customer, f"jobs/{job_id}")) == killed_at
     work(five, job_id)
-    assert [number for number in made if number >= 0] == [0, 1, 2, 3, 4]
-    job = singer.get(f"/v2/jobs/{job_id}").json()
+    assert [number for number in spoken_pieces if number >= 0] == [0, 1, 2, 3, 4]
+    job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["status"], job["units_consumed"]) == ("completed", 5.0)
-    whole = singer.post(TTS, {**BODY, "output_format": "wav"}).json()["data"]["url"]
-    assert singer.http.get(job["result_data"]["url"]).content == singer.http.get(whole).content
-    assert files(singer, "jobs") == []
-    assert verify(singer.gateway.database) == []
+    whole = customer.post(TTS, {**BODY, "output_format": "wav"}).json()["data"]["url"]
+    assert customer.http.get(job["result_data"]["url"]).content == customer.http.get(whole).content
+    assert files(customer, "jobs") == []
+    assert verify(customer.gateway.database) == []
 
 
-def test_a_job_whose_text_would_be_cut_otherwise_now_begins_again(singer: Client, five: Humming) -> None:
-    job_id = queue(singer)
-    five.provider.heard = at_piece(3, lambda: raise_(Killed()))
+def test_a_job_whose_text_would_be_cut_otherwise_now_begins_again(
+    customer: GatewayClient, five: FakeProviderEnv
+) -> None:
+    job_id = queue(customer)
+    five.provider.on_piece = at_piece(3, lambda: raise_(Killed()))
     with pytest.raises(Killed):
         work(five, job_id)
-    made: list[int] = []
-    five.provider.heard = made.append
+    spoken_pieces: list[int] = []
+    five.provider.on_piece = spoken_pieces.append
     five.provider.plan = "of another version"
     work(five, job_id)
-    assert made == [0, 1, 2, 3, 4]
-    assert singer.get(f"/v2/jobs/{job_id}").json()["units_consumed"] == 5.0
+    assert spoken_pieces == [0, 1, 2, 3, 4]
+    assert customer.get(f"/v2/jobs/{job_id}").json()["units_consumed"] == 5.0
 
 
 def test_a_job_that_was_killed_while_it_was_stored_speaks_nothing_again(
-    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+    customer: GatewayClient, five: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = queue(singer)
+    job_id = queue(customer)
     complete = five.gateway.jobs.complete
     monkeypatch.setattr(five.gateway.jobs, "complete", lambda *_, **__: raise_(Killed()))
     with pytest.raises(Killed):
         work(five, job_id)
     monkeypatch.setattr(five.gateway.jobs, "complete", complete)
-    made: list[int] = []
-    five.provider.heard = made.append
+    spoken_pieces: list[int] = []
+    five.provider.on_piece = spoken_pieces.append
     work(five, job_id)
-    assert made == []
-    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
-    assert len(files(singer, "audio")) == 1
+    assert spoken_pieces == []
+    assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
+    assert len(files(customer, "audio")) == 1
 
 
 def test_a_kill_after_the_charge_leaves_no_parts_and_charges_nothing_twice(
-    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+    customer: GatewayClient, five: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = queue(singer)
-    monkeypatch.setattr("voxport.speech.parts.Parts.drop", lambda _: raise_(Killed()))
+    job_id = queue(customer)
+    monkeypatch.setattr("voxport.speech.parts.StoredParts.delete_all", lambda _: raise_(Killed()))
     with pytest.raises(Killed):
         work(five, job_id)
     monkeypatch.undo()
-    assert len(files(singer, "jobs")) == 5
-    runner = Runner(five.gateway.jobs, five.gateway.handlers)
+    assert len(files(customer, "jobs")) == 5
+    runner = JobRunner(five.gateway.jobs, five.gateway.handlers)
     assert runner.run_step(job_id, "store", {"speak": {"parts": 5}}) is None
-    assert files(singer, "jobs") == []
-    assert singer.http.get(singer.get(f"/v2/jobs/{job_id}").json()["result_data"]["url"]).status_code == 200
-    assert singer.balance()["credits"] == 99.95
-    assert verify(singer.gateway.database) == []
+    assert files(customer, "jobs") == []
+    assert customer.http.get(customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["url"]).status_code == 200
+    assert customer.balance()["credits"] == 99.95
+    assert verify(customer.gateway.database) == []
 
 
 def test_a_cancel_stops_within_a_piece_and_leaves_nothing(
-    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+    customer: GatewayClient, five: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voxport.jobs.run._PROGRESS_SECONDS", 0.0)
-    job_id = queue(singer)
-    made: list[int] = []
+    job_id = queue(customer)
+    spoken_pieces: list[int] = []
 
     def cancel(number: int) -> None:
-        made.append(number)
+        spoken_pieces.append(number)
         if number == 2:
-            singer.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
+            customer.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
 
-    five.provider.heard = cancel
+    five.provider.on_piece = cancel
     work(five, job_id)
-    assert made == [0, 1, 2]
-    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
-    assert files(singer, "") == []
-    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert spoken_pieces == [0, 1, 2]
+    assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
+    assert files(customer, "") == []
+    assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
 
 
 def test_a_cancel_while_the_file_is_written_leaves_nothing(
-    singer: Client, five: Humming, monkeypatch: pytest.MonkeyPatch
+    customer: GatewayClient, five: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voxport.jobs.run._PROGRESS_SECONDS", 0.0)
-    job_id = queue(singer)
+    job_id = queue(customer)
     complete = five.gateway.jobs.complete
 
     def too_late(*args: Any, **values: Any) -> None:
-        singer.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
+        customer.post(f"/v2/jobs/{job_id}/cancel").raise_for_status()
         complete(*args, **values)
 
     monkeypatch.setattr(five.gateway.jobs, "complete", too_late)
     work(five, job_id)
-    assert singer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
-    assert files(singer, "") == []
-    assert singer.balance()["credits"] == 100
+    assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
+    assert files(customer, "") == []
+    assert customer.balance()["credits"] == 100
 
 
-def test_a_failure_in_the_middle_fails_the_job_costs_nothing_and_leaves_nothing(singer: Client, five: Humming) -> None:
-    five.provider.failure, five.provider.fails_at = ProviderFailed("It broke."), 3
-    job_id = queue(singer)
+def test_a_failure_in_the_middle_fails_the_job_costs_nothing_and_leaves_nothing(
+    customer: GatewayClient, five: FakeProviderEnv
+) -> None:
+    five.provider.failure, five.provider.fail_at_piece = ProviderFailed("It broke."), 3
+    job_id = queue(customer)
     work(five, job_id)
-    job = singer.get(f"/v2/jobs/{job_id}").json()
+    job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["status"], job["error"]["message"], job["token_cost"]) == ("failed", "It broke.", 0.0)
-    assert files(singer, "") == []
-    assert singer.balance()["balance"] == 100
+    assert files(customer, "") == []
+    assert customer.balance()["balance"] == 100
 
 
-def test_no_audio_at_all_is_a_failure(singer: Client, humming: Humming) -> None:
-    humming.provider.samples = 0
-    job_id = queue(singer)
-    work(humming, job_id)
-    assert singer.get(f"/v2/jobs/{job_id}").json()["error"]["code"] == "provider_failed"
+def test_no_audio_at_all_is_a_failure(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    fake_env.provider.samples = 0
+    job_id = queue(customer)
+    work(fake_env, job_id)
+    assert customer.get(f"/v2/jobs/{job_id}").json()["error"]["code"] == "provider_failed"
 
 
-def test_a_voice_that_is_gone_fails_the_job(singer: Client, humming: Humming) -> None:
-    job_id = queue(singer)
-    humming.provider.stock.clear()
-    work(humming, job_id)
-    assert singer.get(f"/v2/jobs/{job_id}").json()["error"]["code"] == "voice_not_found"
-    assert singer.balance()["balance"] == 100
+def test_a_voice_that_is_gone_fails_the_job(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    job_id = queue(customer)
+    fake_env.provider.stock.clear()
+    work(fake_env, job_id)
+    assert customer.get(f"/v2/jobs/{job_id}").json()["error"]["code"] == "voice_not_found"
+    assert customer.balance()["balance"] == 100
 
 
 def raise_(error: BaseException) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client
-from tests.support.humming_worker import PIECES
+from tests.support.client import GatewayClient
+from tests.support.fake_provider_worker import PIECES
 from tests.support.server import environment, wait_until
 from voxport.billing.verify import verify
 
@@ -25,10 +25,10 @@ LATER = {"Prefer": "respond-async"}
 
 
 @contextlib.contextmanager
-def worker(client: Client, spoken: Path, *seconds: float, places: int = 2) -> Iterator[subprocess.Popen[bytes]]:
+def worker(client: GatewayClient, spoken: Path, *seconds: float, places: int = 2) -> Iterator[subprocess.Popen[bytes]]:
     """`seconds` for each piece, the last for all others; `places` for texts that are spoken at once."""
     arguments = (client.gateway.settings.data_dir, spoken, ",".join(map(str, seconds)), places)
-    command = [sys.executable, "-m", "tests.support.humming_worker", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.support.fake_provider_worker", *map(str, arguments)]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, env=environment(), cwd=root) as process:
         try:
@@ -41,43 +41,43 @@ def counted(spoken: Path) -> Counter[int]:
     return Counter(map(int, spoken.read_text().split())) if spoken.exists() else Counter()
 
 
-def status(client: Client, job_id: str) -> str:
+def status(client: GatewayClient, job_id: str) -> str:
     found: str = client.get(f"/v2/jobs/{job_id}").json()["status"]
     return found
 
 
-def test_no_piece_is_spoken_twice_and_nothing_is_charged_twice(singer: Client, tmp_path: Path) -> None:
+def test_no_piece_is_spoken_twice_and_nothing_is_charged_twice(customer: GatewayClient, tmp_path: Path) -> None:
     spoken = tmp_path / "spoken.txt"
-    job_id = singer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
-    parts = singer.gateway.settings.data_dir / "files" / "jobs" / job_id
+    job_id = customer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
+    parts = customer.gateway.settings.data_dir / "files" / "jobs" / job_id
     for so_many in (3, 7):
         # Each life speaks some pieces, and is killed while it speaks the next one.
-        with worker(singer, spoken, 0.0, 0.0, 0.0, 0.0, 600.0):
+        with worker(customer, spoken, 0.0, 0.0, 0.0, 0.0, 600.0):
             wait_until(lambda n=so_many: len(list(parts.glob("*.part"))) >= n, seconds=60, what="the next parts")
     # The piece in work at a kill may have left the provider and not come to storage: that one is made again.
-    with worker(singer, spoken, 0.0):
-        wait_until(lambda: status(singer, job_id) == "completed", seconds=60, what="the job's end")
+    with worker(customer, spoken, 0.0):
+        wait_until(lambda: status(customer, job_id) == "completed", seconds=60, what="the job's end")
         wait_until(lambda: not parts.exists(), seconds=20, what="the end of the parts")
     times = counted(spoken)
     assert set(times) == set(range(PIECES))
     assert sum(times.values()) <= PIECES + 2
-    job = singer.get(f"/v2/jobs/{job_id}").json()
+    job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["units_consumed"], job["token_cost"]) == (PIECES, PIECES / 100)
-    captures = [row for row in singer.get("/v2/billing/ledger").json()["data"] if row["kind"] == "capture"]
+    captures = [row for row in customer.get("/v2/billing/ledger").json()["data"] if row["kind"] == "capture"]
     assert [row["job_id"] for row in captures] == [job_id]
-    assert singer.balance()["held"] == 0
-    assert len(singer.http.get(job["result_data"]["url"]).content) == 44 + 2 * 24_000 * PIECES
-    assert verify(singer.gateway.database) == []
+    assert customer.balance()["held"] == 0
+    assert len(customer.http.get(job["result_data"]["url"]).content) == 44 + 2 * 24_000 * PIECES
+    assert verify(customer.gateway.database) == []
 
 
-def test_a_clone_does_not_wait_for_a_long_text(singer: Client, tmp_path: Path) -> None:
+def test_a_clone_does_not_wait_for_a_long_text(customer: GatewayClient, tmp_path: Path) -> None:
     spoken = tmp_path / "spoken.txt"
-    speech = [singer.post(TTS, BODY, headers=LATER).json()["job"]["id"] for _ in range(3)]
-    clone = singer.post(CLONE, {"audioUrl": singer.upload()["public_url"], "provider": "local"}).json()["job"]["id"]
-    with worker(singer, spoken, 60.0):
-        wait_until(lambda: status(singer, clone) in ("completed", "failed"), seconds=60, what="the clone's end")
+    speech = [customer.post(TTS, BODY, headers=LATER).json()["job"]["id"] for _ in range(3)]
+    clone = customer.post(CLONE, {"audioUrl": customer.upload()["public_url"], "provider": "local"}).json()["job"]["id"]
+    with worker(customer, spoken, 60.0):
+        wait_until(lambda: status(customer, clone) in ("completed", "failed"), seconds=60, what="the clone's end")
         # Two of the long texts are spoken side by side, the third waits for its turn: any of those that were queued
         # within a millisecond.
-        states = [status(singer, job_id) for job_id in speech]
+        states = [status(customer, job_id) for job_id in speech]
         assert "completed" not in states
         assert "queued" in states

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from tests.support.client import PUBLIC_URL, Client, error_of, open_client
-from tests.support.providers import Humming
+from tests.support.client import PUBLIC_URL, GatewayClient, error_of, open_client
+from tests.support.fake_provider import FakeProviderEnv
 from tests.support.server import serving
 from voxport.app import create_app
 from voxport.billing.verify import verify
@@ -24,14 +24,16 @@ TTS = "/v1/proxy/core-tts"
 BODY = {"text": "This is generated with my voice, and it is long enough to be held.", "voice_id": "hum"}
 
 
-def files(client: Client) -> list[str]:
+def files(client: GatewayClient) -> list[str]:
     root = client.gateway.settings.data_dir / "files"
     return [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
 
 
-def test_the_answer_tells_where_the_audio_is_and_what_it_cost(singer: Client, humming: Humming) -> None:
-    humming.provider.samples = 50_400  # 2.1 s
-    answer = singer.post(TTS, {**BODY, "provider": "local", "folder_id": "fold_123"})
+def test_the_answer_tells_where_the_audio_is_and_what_it_cost(
+    customer: GatewayClient, fake_env: FakeProviderEnv
+) -> None:
+    fake_env.provider.samples = 50_400  # 2.1 s
+    answer = customer.post(TTS, {**BODY, "provider": "local", "folder_id": "fold_123"})
     assert answer.status_code == 200, answer.text
     body = answer.json()
     data = body["data"]
@@ -43,15 +45,15 @@ def test_the_answer_tells_where_the_audio_is_and_what_it_cost(singer: Client, hu
     assert data["url"].startswith(f"{PUBLIC_URL}/v1/blobs/{data['key']}?")
     assert body["usage"] == {"units": 2.1, "unit_type": "second"}
     assert body["cost"] == {"units": 2.1, "unit_price": 0.01, "tokens": 0.021, "balance": 99.979}
-    assert singer.balance() == {"balance": 99.979, "credits": 99.979, "held": 0.0, "currency": "token"}
-    row = singer.get("/v2/billing/ledger").json()["data"][0]
+    assert customer.balance() == {"balance": 99.979, "credits": 99.979, "held": 0.0, "currency": "token"}
+    row = customer.get("/v2/billing/ledger").json()["data"][0]
     assert row["request_id"] == answer.headers["X-Gateway-Request-ID"]
     assert (row["service"], row["units"], row["tokens"], row["job_id"]) == ("core-tts", 2.1, -0.021, None)
-    assert verify(singer.gateway.database) == []
+    assert verify(customer.gateway.database) == []
 
 
-def test_the_provider_and_the_label_may_be_left_out(singer: Client) -> None:
-    data = singer.post(TTS, BODY).json()["data"]
+def test_the_provider_and_the_label_may_be_left_out(customer: GatewayClient) -> None:
+    data = customer.post(TTS, BODY).json()["data"]
     assert (data["provider"], data["folder_id"]) == ("local", None)
 
 
@@ -67,12 +69,12 @@ def test_the_provider_and_the_label_may_be_left_out(singer: Client) -> None:
     ],
 )
 def test_the_file_has_the_format_that_was_asked_for(
-    singer: Client, output_format: str | None, content_type: str, extension: str, magic: tuple[bytes, ...]
+    customer: GatewayClient, output_format: str | None, content_type: str, extension: str, magic: tuple[bytes, ...]
 ) -> None:
     body = BODY if output_format is None else {**BODY, "output_format": output_format}
-    data = singer.post(TTS, body).json()["data"]
+    data = customer.post(TTS, body).json()["data"]
     assert data["key"].endswith(extension)
-    read = singer.http.get(data["url"])
+    read = customer.http.get(data["url"])
     assert read.status_code == 200
     assert read.headers["Content-Type"].lower().startswith(content_type.lower())
     assert read.content.startswith(magic)
@@ -99,22 +101,22 @@ def test_the_file_has_the_format_that_was_asked_for(
     ],
 )
 def test_seconds_and_tokens_are_exact_to_the_last_digit(
-    singer: Client, humming: Humming, samples: int, seconds: str, tokens: str
+    customer: GatewayClient, fake_env: FakeProviderEnv, samples: int, seconds: str, tokens: str
 ) -> None:
-    humming.provider.samples = samples
-    answer = json.loads(singer.post(TTS, {**BODY, "output_format": "wav"}).text, parse_float=Decimal)
+    fake_env.provider.samples = samples
+    answer = json.loads(customer.post(TTS, {**BODY, "output_format": "wav"}).text, parse_float=Decimal)
     assert answer["data"]["duration_seconds"] == answer["usage"]["units"] == answer["cost"]["units"] == Decimal(seconds)
     assert answer["cost"]["tokens"] == Decimal(tokens)
     assert answer["cost"]["balance"] == 100 - Decimal(tokens)
 
 
-def test_audio_longer_than_the_hold_costs_the_hold(singer: Client, humming: Humming) -> None:
-    humming.provider.samples = 24_000 * 60
-    body = singer.post(TTS, {**BODY, "text": "Hi", "output_format": "wav"}).json()
+def test_audio_longer_than_the_hold_costs_the_hold(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    fake_env.provider.samples = 24_000 * 60
+    body = customer.post(TTS, {**BODY, "text": "Hi", "output_format": "wav"}).json()
     assert body["cost"]["units"] == 60
     assert body["cost"]["tokens"] == 0.03
-    assert singer.balance()["credits"] == 99.97
-    assert verify(singer.gateway.database) == []
+    assert customer.balance()["credits"] == 99.97
+    assert verify(customer.gateway.database) == []
 
 
 @pytest.mark.parametrize(
@@ -129,65 +131,67 @@ def test_audio_longer_than_the_hold_costs_the_hold(singer: Client, humming: Humm
     ids=lambda value: str(value),
 )
 def test_a_failure_of_the_provider_is_told_and_costs_nothing_and_leaves_no_file(
-    singer: Client, humming: Humming, failure: VoxportError, status: int
+    customer: GatewayClient, fake_env: FakeProviderEnv, failure: VoxportError, status: int
 ) -> None:
-    humming.provider.failure = failure
-    answer = singer.post(TTS, BODY)
+    fake_env.provider.failure = failure
+    answer = customer.post(TTS, BODY)
     assert answer.status_code == status
     assert error_of(answer)["message"] == failure.message
     assert (answer.headers.get("Retry-After") == "7") is (status == 429)
-    assert singer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
-    assert files(singer) == []
-    assert verify(singer.gateway.database) == []
+    assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert files(customer) == []
+    assert verify(customer.gateway.database) == []
 
 
-def test_silence_instead_of_audio_is_a_failure_that_costs_nothing(singer: Client, humming: Humming) -> None:
-    humming.provider.samples = 0
-    answer = singer.post(TTS, BODY)
+def test_silence_instead_of_audio_is_a_failure_that_costs_nothing(
+    customer: GatewayClient, fake_env: FakeProviderEnv
+) -> None:
+    fake_env.provider.samples = 0
+    answer = customer.post(TTS, BODY)
     assert answer.status_code == 502
     assert error_of(answer)["code"] == "provider_failed"
-    assert singer.balance()["balance"] == 100
-    assert files(singer) == []
+    assert customer.balance()["balance"] == 100
+    assert files(customer) == []
 
 
-def test_a_click_instead_of_audio_is_no_failure_of_our_own(singer: Client, humming: Humming) -> None:
-    humming.provider.samples = 100
-    answer = singer.post(TTS, {**BODY, "output_format": "wav"})
+def test_a_click_instead_of_audio_is_no_failure_of_our_own(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    fake_env.provider.samples = 100
+    answer = customer.post(TTS, {**BODY, "output_format": "wav"})
     assert answer.status_code in (200, 502), answer.text
-    assert singer.balance()["held"] == 0
+    assert customer.balance()["held"] == 0
 
 
-def test_two_calls_give_two_files(singer: Client) -> None:
-    keys = {singer.post(TTS, BODY).json()["data"]["key"] for _ in range(3)}
+def test_two_calls_give_two_files(customer: GatewayClient) -> None:
+    keys = {customer.post(TTS, BODY).json()["data"]["key"] for _ in range(3)}
     assert len(keys) == 3
-    assert len(files(singer)) == 3
+    assert len(files(customer)) == 3
 
 
-def test_the_audio_of_one_profile_is_no_sample_for_another(singer: Client) -> None:
-    url = singer.post(TTS, BODY).json()["data"]["url"]
+def test_the_audio_of_one_profile_is_no_sample_for_another(customer: GatewayClient) -> None:
+    url = customer.post(TTS, BODY).json()["data"]["url"]
     body = {"audioUrl": url, "provider": "local"}
-    assert singer.another().post("/v1/proxy/core-voice-clone", body).status_code == 404
-    assert singer.post("/v1/proxy/core-voice-clone", body).status_code == 202
+    assert customer.another_customer().post("/v1/proxy/core-voice-clone", body).status_code == 404
+    assert customer.post("/v1/proxy/core-voice-clone", body).status_code == 202
 
 
-def test_the_urls_path_is_not_enough(singer: Client) -> None:
-    url = singer.post(TTS, BODY).json()["data"]["url"]
-    assert singer.http.get(urlsplit(url).path).status_code == 403
+def test_the_urls_path_is_not_enough(customer: GatewayClient) -> None:
+    url = customer.post(TTS, BODY).json()["data"]["url"]
+    assert customer.http.get(urlsplit(url).path).status_code == 403
 
 
-def test_a_call_that_waits_too_long_for_its_turn_is_429(humming: Humming) -> None:
-    settings = humming.gateway.settings.model_copy(update={"speech_concurrency": 1, "speech_queue_seconds": 0.2})
-    gateway = dataclasses.replace(humming.gateway, settings=settings)
+def test_a_call_that_waits_too_long_for_its_turn_is_429(fake_env: FakeProviderEnv) -> None:
+    settings = fake_env.gateway.settings.model_copy(update={"speech_concurrency": 1, "speech_queue_seconds": 0.2})
+    gateway = dataclasses.replace(fake_env.gateway, settings=settings)
     app = create_app(settings, gateway=gateway)
-    first = Client(gateway, app, "100")
-    second = Client(gateway, app, "100")
+    first = GatewayClient(gateway, app, "100")
+    second = GatewayClient(gateway, app, "100")
     entered, leave = threading.Event(), threading.Event()
 
     def wait(_: int) -> None:
         entered.set()
         assert leave.wait(30)
 
-    humming.provider.heard = wait
+    fake_env.provider.on_piece = wait
     with first.http, second.http:
         second.http.portal = first.http.portal  # one event loop, as behind one server
         answers: list[int] = []
@@ -204,8 +208,8 @@ def test_a_call_that_waits_too_long_for_its_turn_is_429(humming: Humming) -> Non
     assert int(busy.headers["Retry-After"]) >= 1
 
 
-def test_many_calls_at_once_are_all_answered_and_all_their_holds_end(humming: Humming) -> None:
-    client = open_client(humming.gateway)
+def test_many_calls_at_once_are_all_answered_and_all_their_holds_end(fake_env: FakeProviderEnv) -> None:
+    client = open_client(fake_env.gateway)
     statuses: list[int] = []
     with serving(client) as port:
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, error_of
-from tests.support.providers import Humming
+from tests.support.client import GatewayClient, error_of
+from tests.support.fake_provider import FakeProviderEnv
 from voxport.billing.verify import verify
 
 TTS = "/v1/proxy/core-tts"
@@ -16,33 +16,35 @@ INSTANT = "/v1/proxy/core-instant-clone-tts"
 BODY = {"text": "Hello there.", "voice_id": "hum"}
 
 
-def held(singer: Client, humming: Humming, **fields: Any) -> float:
+def held(customer: GatewayClient, fake_env: FakeProviderEnv, **fields: Any) -> float:
     """What is held while the call is spoken."""
     seen: list[float] = []
-    humming.provider.heard = lambda _: seen.append(singer.balance()["held"])
-    answer = singer.post(TTS, {**BODY, **fields})
+    fake_env.provider.on_piece = lambda _: seen.append(customer.balance()["held"])
+    answer = customer.post(TTS, {**BODY, **fields})
     assert answer.status_code == 200, answer.text
     return seen[0]
 
 
-def test_the_language_is_the_voices_own_until_another_is_asked_for(singer: Client, humming: Humming) -> None:
+def test_the_language_is_the_voices_own_until_another_is_asked_for(
+    customer: GatewayClient, fake_env: FakeProviderEnv
+) -> None:
     for fields in ({}, {"language": None}, {"language": "fr-fr"}, {"language": "FR-FR"}):
-        assert singer.post(TTS, {**BODY, **fields}).status_code == 200
-    assert [call["language"] for call in humming.provider.asked] == ["en-us", "en-us", "fr-fr", "fr-fr"]
+        assert customer.post(TTS, {**BODY, **fields}).status_code == 200
+    assert [call["language"] for call in fake_env.provider.requests] == ["en-us", "en-us", "fr-fr", "fr-fr"]
 
 
 @pytest.mark.parametrize("language", ["de", "english", "", "klingon", "en-us "])
-def test_an_unknown_language_is_422_and_lists_what_is_spoken(singer: Client, language: str) -> None:
-    answer = singer.post(TTS, {**BODY, "language": language})
+def test_an_unknown_language_is_422_and_lists_what_is_spoken(customer: GatewayClient, language: str) -> None:
+    answer = customer.post(TTS, {**BODY, "language": language})
     assert answer.status_code == 422
     error = error_of(answer)
     assert error["details"] == {"spoken": ["en-us", "en-gb", "fr-fr"]}
     assert "en-us, en-gb, fr-fr" in error["message"]
     assert answer.json()["detail"][0]["loc"] == ["body", "language"]
-    assert singer.balance()["balance"] == 100
+    assert customer.balance()["balance"] == 100
 
 
-def test_an_alphabet_that_the_language_cannot_speak_is_422_and_lists_what_is_spoken(client: Client) -> None:
+def test_an_alphabet_that_the_language_cannot_speak_is_422_and_lists_what_is_spoken(client: GatewayClient) -> None:
     """With the real engine's check, which needs no engine."""
     for text, language in (("Привет, мир", None), ("Hello", "de"), ("नमस्ते", "it")):
         answer = client.post(TTS, {"text": text, "voice_id": "af_heart", "language": language})
@@ -50,55 +52,59 @@ def test_an_alphabet_that_the_language_cannot_speak_is_422_and_lists_what_is_spo
         assert "hi" in error_of(answer)["details"]["spoken"]
 
 
-def test_the_speed_is_handed_on(singer: Client, humming: Humming) -> None:
+def test_the_speed_is_handed_on(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
     for settings in ({}, None, {"speed": 0.5}, {"speed": 2}, {"speed": 1.25}):
-        assert singer.post(TTS, {**BODY, "voice_settings": settings}).status_code == 200
-    assert [call["settings"] for call in humming.provider.asked] == [{}, {}, *({"speed": s} for s in (0.5, 2.0, 1.25))]
+        assert customer.post(TTS, {**BODY, "voice_settings": settings}).status_code == 200
+    assert [call["settings"] for call in fake_env.provider.requests] == [
+        {},
+        {},
+        *({"speed": s} for s in (0.5, 2.0, 1.25)),
+    ]
 
 
-def test_the_speed_of_an_instant_clone_is_handed_on(singer: Client, humming: Humming) -> None:
-    body = {"audioUrl": singer.upload()["public_url"], "text": "Hi", "voice_settings": {"speed": 1.5}}
-    assert singer.post(INSTANT, body).status_code == 200
-    assert humming.provider.asked[0]["settings"] == {"speed": 1.5}
+def test_the_speed_of_an_instant_clone_is_handed_on(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    body = {"audioUrl": customer.upload()["public_url"], "text": "Hi", "voice_settings": {"speed": 1.5}}
+    assert customer.post(INSTANT, body).status_code == 200
+    assert fake_env.provider.requests[0]["settings"] == {"speed": 1.5}
 
 
 @pytest.mark.parametrize("speed", [0.49, 2.01, 0, -1, "1", None, True, 1e400])
 @pytest.mark.parametrize("path", [TTS, INSTANT])
-def test_a_speed_that_is_none_is_422(singer: Client, path: str, speed: Any) -> None:
+def test_a_speed_that_is_none_is_422(customer: GatewayClient, path: str, speed: Any) -> None:
     own = {"voice_id": "hum"} if path == TTS else {"audioUrl": "https://media.example.com/a.wav"}
-    answer = singer.post_raw(path, json_bytes({"text": "Hi", **own, "voice_settings": {"speed": speed}}))
+    answer = customer.post_raw(path, json_bytes({"text": "Hi", **own, "voice_settings": {"speed": speed}}))
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "voice_settings", "speed"]
 
 
 @pytest.mark.parametrize("name", ["pitch", "use_speaker_boost"])
 @pytest.mark.parametrize("path", [TTS, INSTANT])
-def test_a_setting_that_there_is_not_is_an_unknown_field(singer: Client, path: str, name: str) -> None:
+def test_a_setting_that_there_is_not_is_an_unknown_field(customer: GatewayClient, path: str, name: str) -> None:
     own = {"voice_id": "hum"} if path == TTS else {"audioUrl": "https://media.example.com/a.wav"}
-    answer = singer.post(path, {"text": "Hi", **own, "voice_settings": {name: 0.5}})
+    answer = customer.post(path, {"text": "Hi", **own, "voice_settings": {name: 0.5}})
     assert answer.status_code == 422
     assert "Unknown field" in error_of(answer)["message"]
 
 
 @pytest.mark.parametrize("path", [TTS, INSTANT])
 def test_a_setting_that_the_provider_does_not_use_is_422_and_says_what_it_uses(
-    singer: Client, humming: Humming, path: str
+    customer: GatewayClient, fake_env: FakeProviderEnv, path: str
 ) -> None:
-    humming.provider.settings = ()
+    fake_env.provider.settings = ()
     own = {"voice_id": "hum"} if path == TTS else {"audioUrl": "https://media.example.com/a.wav"}
-    answer = singer.post(path, {"text": "Hi", **own, "voice_settings": {"speed": 1.0}})
+    answer = customer.post(path, {"text": "Hi", **own, "voice_settings": {"speed": 1.0}})
     assert answer.status_code == 422
     assert error_of(answer)["details"] == {"used": []}
-    assert singer.post(TTS, {**BODY, "voice_settings": {}}).status_code == 200
+    assert customer.post(TTS, {**BODY, "voice_settings": {}}).status_code == 200
 
 
-def test_the_hold_counts_with_the_speed(singer: Client, humming: Humming) -> None:
+def test_the_hold_counts_with_the_speed(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
     text = "a" * 100  # 35 s at most, at its own speed
-    assert held(singer, humming, text=text) == 0.35
-    assert held(singer, humming, text=text, voice_settings={"speed": 0.5}) == 0.7
-    assert held(singer, humming, text=text, voice_settings={"speed": 2}) == 0.175
-    assert singer.balance()["held"] == 0
-    assert verify(singer.gateway.database) == []
+    assert held(customer, fake_env, text=text) == 0.35
+    assert held(customer, fake_env, text=text, voice_settings={"speed": 0.5}) == 0.7
+    assert held(customer, fake_env, text=text, voice_settings={"speed": 2}) == 0.175
+    assert customer.balance()["held"] == 0
+    assert verify(customer.gateway.database) == []
 
 
 def json_bytes(body: dict[str, Any]) -> bytes:

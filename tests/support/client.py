@@ -15,7 +15,7 @@ from voxport.app import create_app
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway
 from voxport.settings import Settings
-from voxport.testing.live import NO_LIMITS
+from voxport.testing.running_gateway import NO_LIMITS
 
 PUBLIC_URL = "https://voices.example.com"
 
@@ -33,7 +33,7 @@ def settings_for(data_dir: Path, **values: Any) -> Settings:
     return Settings(**given)
 
 
-class Client:
+class GatewayClient:
     """`http` is the plain client; `post` and the others send the key. An error of the gateway's own is a 500, as it
     is for a real caller."""
 
@@ -53,9 +53,9 @@ class Client:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 
-    def another(self, credits: str = "100") -> Client:
+    def another_customer(self, credits: str = "100") -> GatewayClient:
         """A customer with another profile, of the same gateway."""
-        return Client(self.gateway, self.app, credits)
+        return GatewayClient(self.gateway, self.app, credits)
 
     def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
         options["headers"] = {**self.headers, **options.get("headers", {})}
@@ -83,13 +83,13 @@ class Client:
         data: dict[str, Any] = self.get("/v2/billing/balance").json()["data"]
         return data
 
-    def announce(self, **fields: Any) -> httpx2.Response:
+    def request_upload(self, **fields: Any) -> httpx2.Response:
         """Ask for a place to upload to."""
         body = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav", **fields}
         return self.post("/v1/proxy/upload-media", {name: value for name, value in body.items() if value is not None})
 
-    def place(self, **fields: Any) -> dict[str, Any]:
-        answer = self.announce(**fields)
+    def upload_slot(self, **fields: Any) -> dict[str, Any]:
+        answer = self.request_upload(**fields)
         assert answer.status_code == 200, answer.text
         data: dict[str, Any] = answer.json()["data"]
         return data
@@ -101,15 +101,15 @@ class Client:
 
     def upload(self, data: bytes = b"RIFF and so on") -> dict[str, Any]:
         """An upload that is there."""
-        place = self.place()
-        answer = self.put(place["upload_url"], data)
+        slot = self.upload_slot()
+        answer = self.put(slot["upload_url"], data)
         assert answer.status_code == 200, answer.text
-        return place
+        return slot
 
 
-def open_client(gateway: Gateway, credits: str = "100") -> Client:
+def open_client(gateway: Gateway, credits: str = "100") -> GatewayClient:
     """A customer of a gateway that is open already."""
-    return Client(gateway, create_app(gateway.settings, gateway=gateway), credits)
+    return GatewayClient(gateway, create_app(gateway.settings, gateway=gateway), credits)
 
 
 def error_of(answer: httpx2.Response) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def measure(file: bytes, *options: str) -> Loudness:
     """The loudness of a file; `options` say what it is where it has no header."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", *options, "-i", "-"]
     command += ["-af", "ebur128=peak=true", "-f", "null", "-"]
-    said = subprocess.run(command, input=file, capture_output=True, check=True).stderr.decode()
-    (integrated,) = re.findall(r"^\s+I:\s+(-?[\d.]+) LUFS$", said, re.MULTILINE)
-    (peak,) = re.findall(r"Peak:\s+(-?[\d.]+|-inf) dBFS", said)
-    return Loudness(float(integrated), float(peak), tuple(map(float, re.findall(r" S: *(-?[\d.]+)", said))))
+    output = subprocess.run(command, input=file, capture_output=True, check=True).stderr.decode()
+    (integrated,) = re.findall(r"^\s+I:\s+(-?[\d.]+) LUFS$", output, re.MULTILINE)
+    (peak,) = re.findall(r"Peak:\s+(-?[\d.]+|-inf) dBFS", output)
+    return Loudness(float(integrated), float(peak), tuple(map(float, re.findall(r" S: *(-?[\d.]+)", output))))

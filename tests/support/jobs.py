@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.client import Client
-from voxport.jobs.runner import Runner
+from tests.support.client import GatewayClient
+from voxport.jobs.runner import JobRunner
 
 
-def work(client: Client, job_id: str) -> None:
+def work(client: GatewayClient, job_id: str) -> None:
     """All steps of a job of the client's gateway, to its end."""
-    runner = Runner(client.gateway.jobs, client.gateway.handlers)
+    runner = JobRunner(client.gateway.jobs, client.gateway.handlers)
     service = runner.begin(job_id)
     assert service is not None
     results: dict[str, dict[str, Any]] = {}

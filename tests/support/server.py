@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 from voxport.testing.doubles.server import PromptServer
-from voxport.web.protocol import Patience, server_config
+from voxport.web.protocol import Timeouts, server_config
 
 
 def environment(**values: str) -> dict[str, str]:
@@ -41,10 +41,10 @@ def run_cli(
 
 
 @contextlib.contextmanager
-def serving(client: Client, patience: Patience | None = None) -> Iterator[int]:
+def serving(client: GatewayClient, timeouts: Timeouts | None = None) -> Iterator[int]:
     """The client's gateway on a port of 127.0.0.1, as `voxport serve` serves it."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    config = server_config(client.app, client.gateway.settings, patience=patience, lifespan="off")
+    config = server_config(client.app, client.gateway.settings, timeouts=timeouts, lifespan="off")
     server = PromptServer(config, grace_seconds=20)
     with server.running(listener):
         yield listener.getsockname()[1]
@@ -58,7 +58,7 @@ def wait_until(condition: Any, *, seconds: float, what: str) -> None:
         time.sleep(0.02)
 
 
-def talk(port: int, *sent: bytes, seconds: float = 20) -> bytes:
+def send_raw(port: int, *sent: bytes, seconds: float = 20) -> bytes:
     """Send the pieces as they are, and what is answered until the server closes or has said one whole answer."""
     with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         for piece in sent:

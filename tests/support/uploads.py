@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 
 DATA = bytes(range(256)) * 40
 MiB = 1 << 20
@@ -23,6 +23,6 @@ def path_of(url: str) -> str:
     return f"{parts.path}?{parts.query}"
 
 
-def stored(client: Client) -> list[Path]:
+def stored_files(client: GatewayClient) -> list[Path]:
     """Every file in storage, also what is half written."""
     return [path for path in (client.gateway.settings.data_dir / "files").rglob("*") if path.is_file()]

@@ -8,7 +8,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, served
+from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, serve_app
 from voxport.testing.doubles.speech import encoded
 
 ELEVEN_KEY, MINIMAX_KEY = "xi-good", "sk-api-good"
@@ -24,7 +24,7 @@ def elevenlabs() -> ElevenLabsDouble:
 def eleven(elevenlabs: ElevenLabsDouble) -> Iterator[httpx2.Client]:
     """A client of the ElevenLabs double with a good key."""
     with (
-        served(elevenlabs.app) as url,
+        serve_app(elevenlabs.app) as url,
         httpx2.Client(base_url=url, headers={"xi-api-key": ELEVEN_KEY}, timeout=300, verify=TRUSTED) as client,
     ):
         yield client
@@ -40,7 +40,7 @@ def mini(minimax: MiniMaxDouble) -> Iterator[httpx2.Client]:
     """A client of the MiniMax double with a good key."""
     headers = {"Authorization": f"Bearer {MINIMAX_KEY}"}
     with (
-        served(minimax.app) as url,
+        serve_app(minimax.app) as url,
         httpx2.Client(base_url=url, headers=headers, timeout=300, verify=TRUSTED) as client,
     ):
         yield client

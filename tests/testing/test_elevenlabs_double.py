@@ -12,10 +12,10 @@ import httpx2
 import numpy as np
 import pytest
 
-from tests.support.listening import decoded
+from tests.support.audio_features import decoded
 from tests.support.server import wait_until
 from tests.testing.conftest import recording
-from voxport.testing.doubles import ElevenLabsDouble, Fault, told
+from voxport.testing.doubles import ElevenLabsDouble, Fault, identify
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 
 RACHEL = "21m00Tcm4TlvDq8ikWAM"
@@ -111,10 +111,10 @@ def test_a_clone_without_its_parts_names_each(eleven: httpx2.Client) -> None:
 def test_a_voice_like_a_protected_one_has_to_be_verified(elevenlabs: ElevenLabsDouble, eleven: httpx2.Client) -> None:
     match = {"library_voice_id": UNKNOWN, "public_owner_id": "owner"}
     elevenlabs.account.library_voice_match = match
-    made = clone(eleven).json()
-    assert made["requires_verification"] is True
-    assert made["library_voice_match"] == match
-    assert speak(eleven, made["voice_id"]).status_code == 403
+    created = clone(eleven).json()
+    assert created["requires_verification"] is True
+    assert created["library_voice_match"] == match
+    assert speak(eleven, created["voice_id"]).status_code == 403
 
 
 def test_what_the_account_and_the_file_forbid_is_told(elevenlabs: ElevenLabsDouble, eleven: httpx2.Client) -> None:
@@ -153,7 +153,7 @@ def test_a_second_deletion_is_an_error(eleven: httpx2.Client) -> None:
 
 
 def test_pages_of_voices_are_walked_by_their_token(eleven: httpx2.Client) -> None:
-    made = {clone(eleven, name=f"Voice {number}").json()["voice_id"] for number in range(5)}
+    created = {clone(eleven, name=f"Voice {number}").json()["voice_id"] for number in range(5)}
     first = eleven.get("/v2/voices", params={"page_size": "2"}).json()
     assert len(first["voices"]) == 5  # three of everybody, and two
     assert first["total_count"] == 8
@@ -166,9 +166,9 @@ def test_pages_of_voices_are_walked_by_their_token(eleven: httpx2.Client) -> Non
         seen |= {voice["voice_id"] for voice in page["voices"]}
         assert page["has_more"] is (page["next_page_token"] is not None)
         token = page["next_page_token"]
-    assert made < seen
-    chosen = eleven.get("/v2/voices", params=[("voice_ids", one) for one in sorted(made)[:2]]).json()
-    assert {voice["voice_id"] for voice in chosen["voices"]} == set(sorted(made)[:2])
+    assert created < seen
+    chosen = eleven.get("/v2/voices", params=[("voice_ids", one) for one in sorted(created)[:2]]).json()
+    assert {voice["voice_id"] for voice in chosen["voices"]} == set(sorted(created)[:2])
     assert eleven.get("/v2/voices", params={"page_size": "101"}).status_code == 422
     assert len(eleven.get("/v1/voices").json()["voices"]) == 8
 
@@ -220,11 +220,11 @@ def test_each_voice_has_a_mark_that_mp3_opus_and_wav_keep(elevenlabs: ElevenLabs
     marks = [elevenlabs.voices[voice_id].mark for voice_id in ids]
     assert len(set(marks)) == 3
     for wanted in ("mp3_44100_128", "opus_48000_128", "wav_24000"):
-        heard = [told(decoded(speak(eleven, voice_id, output_format=wanted).content)) for voice_id in ids]
+        heard = [identify(decoded(speak(eleven, voice_id, output_format=wanted).content)) for voice_id in ids]
         assert heard == marks
     again = clone(eleven, pitch=100).json()["voice_id"]
     assert elevenlabs.voices[again].mark == marks[0]
-    assert told(np.zeros(24_000, np.float32)) is None
+    assert identify(np.zeros(24_000, np.float32)) is None
 
 
 def test_texts_that_no_model_takes_are_refused(eleven: httpx2.Client) -> None:
@@ -269,7 +269,7 @@ def test_one_too_many_at_once_is_refused_without_saying_when_to_come_again(
 
 def test_an_account_that_queues_lets_them_wait(elevenlabs: ElevenLabsDouble, eleven: httpx2.Client) -> None:
     elevenlabs.account.concurrency, elevenlabs.account.queues = 2, True
-    elevenlabs.account.tells_concurrency, elevenlabs.account.go_on = True, threading.Event()
+    elevenlabs.account.sends_concurrency, elevenlabs.account.go_on = True, threading.Event()
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(speak, eleven) for _ in range(4)]
         wait_until(lambda: len(elevenlabs.requests) == 4, seconds=60, what="all of them")
@@ -298,7 +298,7 @@ def test_faults_come_once_and_are_gone(elevenlabs: ElevenLabsDouble, eleven: htt
 
 
 def test_a_lost_answer_leaves_the_work_done(elevenlabs: ElevenLabsDouble, eleven: httpx2.Client) -> None:
-    elevenlabs.faults.add(Fault("/v1/voices/add", lost=True))
+    elevenlabs.faults.add(Fault("/v1/voices/add", drop_response=True))
     with pytest.raises(httpx2.RemoteProtocolError):
         clone(eleven)
     assert len(elevenlabs.voices) == 1
@@ -312,7 +312,7 @@ def test_a_stream_can_break_end_early_be_slow_or_hang(elevenlabs: ElevenLabsDoub
         eleven.post(path, params={"output_format": "pcm_24000"}, json={"text": TEXT})
     elevenlabs.faults.add(Fault("/v1/text-to-speech", truncate=0.25))
     assert len(speak(eleven, output_format="pcm_24000").content) == len(whole) // 4
-    elevenlabs.faults.add(Fault("/v1/text-to-speech", slow=0.1))
+    elevenlabs.faults.add(Fault("/v1/text-to-speech", delay_seconds=0.1))
     start = time.monotonic()
     speak(eleven)
     assert time.monotonic() - start >= 0.1
@@ -341,7 +341,7 @@ def test_a_dub_is_too_early_until_it_is_ready(elevenlabs: ElevenLabsDouble, elev
     audio = f"/v1/dubbing/{dubbing_id}/audio/es"
     assert eleven.get(audio).status_code == 425
     assert eleven.get(f"/v1/dubbing/{dubbing_id}").json()["status"] == "dubbing"
-    elevenlabs.clock.turn(seconds=61)
+    elevenlabs.clock.advance(seconds=61)
     assert eleven.get(f"/v1/dubbing/{dubbing_id}").json()["status"] == "dubbed"
     assert eleven.get(audio).headers["content-type"] == "audio/mpeg"
     assert eleven.get(f"/v1/dubbing/{UNKNOWN}/audio/es").status_code == 404

@@ -11,9 +11,9 @@ from elevenlabs.client import ElevenLabs
 from elevenlabs.core import ApiError
 from elevenlabs.errors import UnprocessableEntityError
 
-from tests.support.listening import decoded
+from tests.support.audio_features import decoded
 from tests.testing.conftest import ELEVEN_KEY, recording
-from voxport.testing.doubles import ElevenLabsDouble, Fault, served, told
+from voxport.testing.doubles import ElevenLabsDouble, Fault, identify, serve_app
 
 RACHEL = "21m00Tcm4TlvDq8ikWAM"
 TEXT = "The quick brown fox jumps over the lazy dog."
@@ -22,15 +22,15 @@ ONCE: Any = {"max_retries": 0}
 
 @pytest.fixture
 def sdk(elevenlabs: ElevenLabsDouble) -> Iterator[ElevenLabs]:
-    with served(elevenlabs.app) as url:
+    with serve_app(elevenlabs.app) as url:
         yield ElevenLabs(base_url=url, api_key=ELEVEN_KEY, timeout=30)
 
 
 def clone(sdk: ElevenLabs, name: str = "Ada") -> str:
     files = [("sample.wav", io.BytesIO(recording()), "audio/wav")]
-    made = sdk.voices.ivc.create(name=name, files=files, labels={"language": "en"}, request_options=ONCE)
-    assert made.requires_verification is False
-    voice_id: str = made.voice_id
+    created = sdk.voices.ivc.create(name=name, files=files, labels={"language": "en"}, request_options=ONCE)
+    assert created.requires_verification is False
+    voice_id: str = created.voice_id
     return voice_id
 
 
@@ -51,7 +51,7 @@ def test_ivc_create_without_labels_sends_a_null(sdk: ElevenLabs) -> None:
 def test_convert_and_its_headers(elevenlabs: ElevenLabsDouble, sdk: ElevenLabs) -> None:
     voice_id = clone(sdk)
     audio = b"".join(sdk.text_to_speech.convert(voice_id, text=TEXT, output_format="mp3_44100_128"))
-    assert told(decoded(audio)) == elevenlabs.voices[voice_id].mark
+    assert identify(decoded(audio)) == elevenlabs.voices[voice_id].mark
     with sdk.text_to_speech.with_raw_response.convert(voice_id, text=TEXT) as raw:
         assert raw.headers["character-cost"] == str(len(TEXT))
         assert b"".join(raw.data)
@@ -72,7 +72,7 @@ def test_convert_and_stream_with_timestamps(sdk: ElevenLabs) -> None:
 
 
 def test_voices_search_and_get_all(sdk: ElevenLabs) -> None:
-    made = {clone(sdk, f"Voice {number}") for number in range(3)}
+    created = {clone(sdk, f"Voice {number}") for number in range(3)}
     seen: set[str] = set()
     token = None
     while True:
@@ -81,7 +81,7 @@ def test_voices_search_and_get_all(sdk: ElevenLabs) -> None:
         if not page.has_more:
             break
         token = page.next_page_token
-    assert made < seen
+    assert created < seen
     assert {voice.voice_id for voice in sdk.voices.get_all().voices} == seen
 
 
@@ -93,13 +93,13 @@ def test_models_list_and_subscription_get(sdk: ElevenLabs) -> None:
 
 
 def test_dubbing_create_get_and_audio(elevenlabs: ElevenLabsDouble, sdk: ElevenLabs) -> None:
-    made = sdk.dubbing.create(file=("a.wav", io.BytesIO(recording()), "audio/wav"), target_lang="es")
+    created = sdk.dubbing.create(file=("a.wav", io.BytesIO(recording()), "audio/wav"), target_lang="es")
     with pytest.raises(ApiError) as early:
-        b"".join(sdk.dubbing.audio.get(made.dubbing_id, "es"))
+        b"".join(sdk.dubbing.audio.get(created.dubbing_id, "es"))
     assert early.value.status_code == 425
-    elevenlabs.clock.turn(seconds=61)
-    assert sdk.dubbing.get(made.dubbing_id).status == "dubbed"
-    assert b"".join(sdk.dubbing.audio.get(made.dubbing_id, "es"))
+    elevenlabs.clock.advance(seconds=61)
+    assert sdk.dubbing.get(created.dubbing_id).status == "dubbed"
+    assert b"".join(sdk.dubbing.audio.get(created.dubbing_id, "es"))
 
 
 def test_errors_arrive_as_the_sdk_s_own(elevenlabs: ElevenLabsDouble, sdk: ElevenLabs) -> None:

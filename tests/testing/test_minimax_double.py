@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.listening import decoded
+from tests.support.audio_features import decoded
 from tests.testing.conftest import recording
-from voxport.testing.doubles import Fault, MiniMaxDouble, told
+from voxport.testing.doubles import Fault, MiniMaxDouble, identify
 from voxport.testing.doubles.minimax import wire
 
 SYSTEM = "English_expressive_narrator"
@@ -71,16 +71,16 @@ def test_every_error_is_a_200_with_a_code_inside(mini: httpx2.Client) -> None:
     }
 
 
-@pytest.mark.parametrize("nothing_is_null", [True, False])
+@pytest.mark.parametrize("sends_null_for_empty", [True, False])
 def test_a_refused_upload_has_no_file_or_a_null(
-    minimax: MiniMaxDouble, mini: httpx2.Client, nothing_is_null: bool
+    minimax: MiniMaxDouble, mini: httpx2.Client, sends_null_for_empty: bool
 ) -> None:
-    minimax.account.nothing_is_null = nothing_is_null
+    minimax.account.sends_null_for_empty = sends_null_for_empty
     refused = upload(mini, b"a", purpose="a_joke")
     assert code(refused) == 2013
-    assert ("file" in refused) is nothing_is_null
+    assert ("file" in refused) is sends_null_for_empty
     lists = post(mini, "/v1/get_voice", {"voice_type": "all"})
-    assert lists["voice_cloning"] == (None if nothing_is_null else [])
+    assert lists["voice_cloning"] == (None if sends_null_for_empty else [])
 
 
 def test_a_group_id_is_ignored_and_the_trace_is_in_header_and_body(mini: httpx2.Client) -> None:
@@ -126,9 +126,9 @@ def test_a_clone_goes_after_a_week_without_speech(minimax: MiniMaxDouble, mini: 
     clone(mini, "voice-used")
     clone(mini, "voice-idle")
     speak(mini, "voice-used")
-    minimax.clock.turn(days=5)
+    minimax.clock.advance(days=5)
     speak(mini, "voice-used")
-    minimax.clock.turn(days=5)
+    minimax.clock.advance(days=5)
     assert listed(mini) == ["voice-used"]
     assert code(speak(mini, "voice-idle")) == 2054
     assert code(speak(mini, "voice-used")) == 0
@@ -144,7 +144,7 @@ def test_speech_is_hex_or_behind_a_url(minimax: MiniMaxDouble, mini: httpx2.Clie
     assert whole["extra_info"]["audio_length"] == pytest.approx(60 * len(TEXT), abs=10)
     behind = speak(mini, output_format="url", audio_setting={"format": "mp3", "sample_rate": 32_000})
     fetched = decoded(httpx2.get(behind["data"]["audio"]).content)
-    assert told(fetched) == minimax.system[SYSTEM].mark
+    assert identify(fetched) == minimax.system[SYSTEM].mark
 
 
 @pytest.mark.parametrize("exclude", [True, False])
@@ -198,7 +198,7 @@ def test_samples_are_judged_when_the_voice_is_made(minimax: MiniMaxDouble, mini:
 
 
 def test_another_account_s_voice_is_not_ours(minimax: MiniMaxDouble, mini: httpx2.Client) -> None:
-    minimax.account.foreign.add("their-voice")
+    minimax.account.foreign_voice_ids.add("their-voice")
     assert code(speak(mini, "their-voice")) == 2042
 
 
@@ -238,7 +238,7 @@ def test_each_clone_keeps_its_mark(minimax: MiniMaxDouble, mini: httpx2.Client) 
     for number, pitch in enumerate((100, 150)):
         clone(mini, f"voice-000{number}", pitch=pitch)
         audio = speak(mini, f"voice-000{number}", audio_setting={"format": "mp3", "sample_rate": 44_100})
-        heard = told(decoded(bytes.fromhex(audio["data"]["audio"])))
+        heard = identify(decoded(bytes.fromhex(audio["data"]["audio"])))
         assert heard == minimax.voices[f"voice-000{number}"].mark
 
 

@@ -10,19 +10,19 @@ import httpx2
 import numpy as np
 import pytest
 
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 from tests.support.speechlike import speechlike
 from tests.test_recordings import SPEECH
 from voxport.audio.codec.encode import encode_file, to_pcm16
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.client import Client as LiveClient
-from voxport.engine.watermark import mark
-from voxport.testing.live import Live
+from voxport.engine.watermark import add_watermark
+from voxport.testing.running_gateway import LiveGateway
 
 DETECT = "/v1/watermark/detect"
 
 
-def uploaded(client: Client, audio: np.ndarray[Any, Any], output_format: str = "wav") -> str:
+def uploaded(client: GatewayClient, audio: np.ndarray[Any, Any], output_format: str = "wav") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spoken"
         encode_file([to_pcm16(audio)], output_format, path, ffmpeg=find_ffmpeg())
@@ -40,49 +40,49 @@ def detected(answer: httpx2.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("output_format", ["wav", "mp3", "ogg", "flac"])
-def test_marked_audio_is_known_again_and_it_is_free(client: Client, output_format: str) -> None:
-    data = detected(client.post(DETECT, {"audioUrl": uploaded(client, mark(speechlike(4)), output_format)}))
+def test_marked_audio_is_known_again_and_it_is_free(client: GatewayClient, output_format: str) -> None:
+    data = detected(client.post(DETECT, {"audioUrl": uploaded(client, add_watermark(speechlike(4)), output_format)}))
     assert data["watermarked"] is True
     assert data["confidence"] > 0.99
     assert client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
 
 
-def test_the_same_audio_without_the_mark_is_not_taken_for_it(client: Client) -> None:
+def test_the_same_audio_without_the_mark_is_not_taken_for_it(client: GatewayClient) -> None:
     data = detected(client.post(DETECT, {"audioUrl": uploaded(client, speechlike(4))}))
     assert data["watermarked"] is False
     assert data["confidence"] < 0.01
 
 
 @pytest.mark.parametrize("audio", [np.zeros(48_000), speechlike(0.1)], ids=["silence", "a tenth of a second"])
-def test_what_can_hold_no_mark_has_none(client: Client, audio: np.ndarray[Any, Any]) -> None:
+def test_what_can_hold_no_mark_has_none(client: GatewayClient, audio: np.ndarray[Any, Any]) -> None:
     assert detected(client.post(DETECT, {"audioUrl": uploaded(client, audio)})) == {
         "watermarked": False,
         "confidence": 0.0,
     }
 
 
-def test_it_needs_a_key(client: Client) -> None:
+def test_it_needs_a_key(client: GatewayClient) -> None:
     answer = client.http.post(DETECT, json={"audioUrl": "https://media.example.com/a.wav"})
     assert (answer.status_code, error_of(answer)["code"]) == (401, "unauthenticated")
 
 
-def test_it_needs_no_credits(client: Client) -> None:
-    poor = client.another(credits="0")
+def test_it_needs_no_credits(client: GatewayClient) -> None:
+    poor = client.another_customer(credits="0")
     assert detected(poor.post(DETECT, {"audioUrl": uploaded(poor, speechlike(2))}))["watermarked"] is False
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/a.wav", "http://169.254.169.254/", "file:///etc/passwd", "a.wav"])
-def test_a_url_that_may_not_be_fetched_is_refused(client: Client, url: str) -> None:
+def test_a_url_that_may_not_be_fetched_is_refused(client: GatewayClient, url: str) -> None:
     answer = client.post(DETECT, {"audioUrl": url})
     assert (answer.status_code, error_of(answer)["code"]) == (400, "audio_url_unusable")
 
 
-def test_the_upload_of_another_profile_is_not_found(client: Client) -> None:
-    answer = client.another().post(DETECT, {"audioUrl": uploaded(client, speechlike(2))})
+def test_the_upload_of_another_profile_is_not_found(client: GatewayClient) -> None:
+    answer = client.another_customer().post(DETECT, {"audioUrl": uploaded(client, speechlike(2))})
     assert (answer.status_code, error_of(answer)["code"]) == (404, "media_not_found")
 
 
-def test_what_is_no_audio_is_an_unusable_sample(client: Client) -> None:
+def test_what_is_no_audio_is_an_unusable_sample(client: GatewayClient) -> None:
     answer = client.post(DETECT, {"audioUrl": client.upload(b"just some words")["public_url"]})
     assert (answer.status_code, error_of(answer)["code"]) == (400, "sample_unusable")
     assert error_of(answer)["details"]["reason"] == "not_media"
@@ -97,7 +97,7 @@ def test_what_is_no_audio_is_an_unusable_sample(client: Client) -> None:
         ({}, "audioUrl"),
     ],
 )
-def test_a_body_of_another_shape_is_refused(client: Client, body: dict[str, Any], hint: str) -> None:
+def test_a_body_of_another_shape_is_refused(client: GatewayClient, body: dict[str, Any], hint: str) -> None:
     answer = client.post(DETECT, body)
     assert answer.status_code == 422
     assert hint in error_of(answer)["message"]
@@ -106,7 +106,7 @@ def test_a_body_of_another_shape_is_refused(client: Client, body: dict[str, Any]
 @pytest.mark.slow
 @pytest.mark.parametrize("output_format", ["mp3", "wav", "ogg", "flac"])
 def test_what_core_tts_spoke_is_known_by_its_own_url_and_from_outside(
-    live: Live, tmp_path: Path, output_format: str
+    live: LiveGateway, tmp_path: Path, output_format: str
 ) -> None:
     with LiveClient(live.url, live.key) as client:
         body = {
@@ -125,7 +125,7 @@ def test_what_core_tts_spoke_is_known_by_its_own_url_and_from_outside(
 
 
 @pytest.mark.slow
-def test_a_real_recording_is_not_taken_for_our_own(live: Live) -> None:
+def test_a_real_recording_is_not_taken_for_our_own(live: LiveGateway) -> None:
     if not SPEECH.is_dir():
         pytest.skip("the folder of recordings is not here; set VOXPORT_SPEECH_DIR")
     with LiveClient(live.url, live.key) as client:

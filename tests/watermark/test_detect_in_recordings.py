@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 from tests.test_recordings import SPEECH
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.encode import encode_file, to_pcm16
 from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.engine.watermark import mark
+from voxport.engine.watermark import add_watermark
 
 pytestmark = pytest.mark.skipif(not SPEECH.is_dir(), reason="needs the recordings")
 
@@ -23,7 +23,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """15 s of marked speech, as FLAC."""
     path = tmp_path_factory.mktemp("marked") / "spoken.flac"
     speech = decode(SPEECH / "media" / "long_over_60s_libri_3080.mp3", ffmpeg=find_ffmpeg(), max_seconds=15)
-    encode_file([to_pcm16(mark(speech))], "flac", path, ffmpeg=find_ffmpeg())
+    encode_file([to_pcm16(add_watermark(speech))], "flac", path, ffmpeg=find_ffmpeg())
     return path
 
 
@@ -36,7 +36,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=["behind a long silence", "on the second track"],
 )
 def test_the_mark_is_found_where_the_speech_is(
-    client: Client, spoken: Path, tmp_path: Path, arguments: list[str]
+    client: GatewayClient, spoken: Path, tmp_path: Path, arguments: list[str]
 ) -> None:
     out = tmp_path / "recording"
     silence = ["-f", "lavfi", "-t", "80", "-i", "anullsrc=r=24000:cl=mono"]
@@ -47,7 +47,7 @@ def test_the_mark_is_found_where_the_speech_is(
     assert data["watermarked"] is True
 
 
-def test_a_long_recording_without_speech_has_no_mark(client: Client, tmp_path: Path) -> None:
+def test_a_long_recording_without_speech_has_no_mark(client: GatewayClient, tmp_path: Path) -> None:
     path = tmp_path / "silence.flac"
     encode_file([to_pcm16(np.zeros(70 * 24_000, np.float32))], "flac", path, ffmpeg=find_ffmpeg())
     url = client.upload(path.read_bytes())["public_url"]

@@ -6,10 +6,10 @@ import pytest
 
 from tests.conftest import MakeClient
 from tests.support.catalog import catalog_file
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 
 
 @pytest.fixture
-def make_short(make_client: MakeClient, tmp_path: Path) -> Client:
+def make_short(make_client: MakeClient, tmp_path: Path) -> GatewayClient:
     """A customer of a gateway whose texts have at most ten characters."""
     return make_client(catalog_file=catalog_file(tmp_path, text_characters=10))

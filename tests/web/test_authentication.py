@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 from voxport.accounts.keys import new_key
 
 BALANCE = "/v2/billing/balance"
@@ -35,7 +35,7 @@ GUARDED = [
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_every_endpoint_refuses_a_call_without_a_key(client: Client, method: str, path: str) -> None:
+def test_every_endpoint_refuses_a_call_without_a_key(client: GatewayClient, method: str, path: str) -> None:
     answer = client.http.request(method, path)
     assert answer.status_code == 401
     assert error_of(answer)["code"] == "unauthenticated"
@@ -43,7 +43,7 @@ def test_every_endpoint_refuses_a_call_without_a_key(client: Client, method: str
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_the_key_is_checked_before_the_body(client: Client, method: str, path: str) -> None:
+def test_the_key_is_checked_before_the_body(client: GatewayClient, method: str, path: str) -> None:
     answer = client.http.request(
         method, path, content=b"{not json", headers={"Authorization": "Bearer nonsense", "Content-Type": "x/y"}
     )
@@ -51,15 +51,15 @@ def test_the_key_is_checked_before_the_body(client: Client, method: str, path: s
     assert "detail" not in answer.json()
 
 
-def test_a_bearer_key_is_let_in(client: Client) -> None:
+def test_a_bearer_key_is_let_in(client: GatewayClient) -> None:
     assert client.http.get(BALANCE, headers={"Authorization": f"Bearer {client.key}"}).status_code == 200
 
 
-def test_the_scheme_may_be_in_any_case_and_followed_by_blanks(client: Client) -> None:
+def test_the_scheme_may_be_in_any_case_and_followed_by_blanks(client: GatewayClient) -> None:
     assert client.http.get(BALANCE, headers={"Authorization": f"bEARER   {client.key}"}).status_code == 200
 
 
-def test_x_api_key_is_let_in_too(client: Client) -> None:
+def test_x_api_key_is_let_in_too(client: GatewayClient) -> None:
     assert client.http.get(BALANCE, headers={"X-API-Key": client.key}).status_code == 200
 
 
@@ -67,18 +67,18 @@ SCHEMES = ["Basic dXNlcjpwYXNz", "Token {key}", "{key}", "Bearer", "Bearer ", "D
 
 
 @pytest.mark.parametrize("value", SCHEMES)
-def test_another_scheme_or_none_is_refused(client: Client, value: str) -> None:
+def test_another_scheme_or_none_is_refused(client: GatewayClient, value: str) -> None:
     answer = client.http.get(BALANCE, headers={"Authorization": value.format(key=client.key)})
     assert answer.status_code == 401
     assert "Authorization: Bearer" in error_of(answer)["message"]
 
 
-def test_another_scheme_may_be_for_a_proxy_in_front_and_the_key_in_x_api_key(client: Client) -> None:
+def test_another_scheme_may_be_for_a_proxy_in_front_and_the_key_in_x_api_key(client: GatewayClient) -> None:
     headers = {"Authorization": "Basic dXNlcjpwYXNz", "X-API-Key": client.key}
     assert client.http.get(BALANCE, headers=headers).status_code == 200
 
 
-def test_a_wrong_bearer_key_is_not_saved_by_a_good_x_api_key(client: Client) -> None:
+def test_a_wrong_bearer_key_is_not_saved_by_a_good_x_api_key(client: GatewayClient) -> None:
     headers = {"Authorization": f"Bearer {new_key()}", "X-API-Key": client.key}
     assert client.http.get(BALANCE, headers=headers).status_code == 401
 
@@ -88,13 +88,13 @@ def test_a_wrong_bearer_key_is_not_saved_by_a_good_x_api_key(client: Client) -> 
     ["hello", "vxp_", "vxp_short", "sk-0123456789", "vxp_" + "ä" * 38, "vxp_" + "a" * 10_000, "' OR 1=1 --"],
     ids=["a word", "the prefix", "too short", "foreign", "letters beyond ascii", "far too long", "sql"],
 )
-def test_a_malformed_key_is_refused(client: Client, key: str) -> None:
+def test_a_malformed_key_is_refused(client: GatewayClient, key: str) -> None:
     answer = client.http.get(BALANCE, headers=[(b"Authorization", b"Bearer " + key.encode("latin-1"))])
     assert answer.status_code == 401
     assert error_of(answer)["code"] == "unauthenticated"
 
 
-def test_a_mistyped_key_is_told_from_an_unknown_one(client: Client) -> None:
+def test_a_mistyped_key_is_told_from_an_unknown_one(client: GatewayClient) -> None:
     wrong_letter = "0" if client.key[10] != "0" else "1"
     mistyped = client.key[:10] + wrong_letter + client.key[11:]
     answer = client.http.get(BALANCE, headers={"X-API-Key": mistyped})
@@ -106,12 +106,12 @@ def test_a_mistyped_key_is_told_from_an_unknown_one(client: Client) -> None:
     assert "not known" in error_of(answer)["message"]
 
 
-def test_a_cut_key_is_called_mistyped(client: Client) -> None:
+def test_a_cut_key_is_called_mistyped(client: GatewayClient) -> None:
     answer = client.http.get(BALANCE, headers={"X-API-Key": client.key[:-1]})
     assert "mistyped" in error_of(answer)["message"]
 
 
-def test_a_revoked_key_is_refused_at_once_and_says_so(client: Client) -> None:
+def test_a_revoked_key_is_refused_at_once_and_says_so(client: GatewayClient) -> None:
     with client.gateway.database.transaction() as tx:
         assert client.gateway.accounts.revoke_key(tx, client.key_id)
     answer = client.get(BALANCE)
@@ -119,21 +119,21 @@ def test_a_revoked_key_is_refused_at_once_and_says_so(client: Client) -> None:
     assert error_of(answer)["code"] == "key_revoked"
 
 
-def test_one_key_of_a_profile_is_revoked_and_the_other_lives(client: Client) -> None:
+def test_one_key_of_a_profile_is_revoked_and_the_other_lives(client: GatewayClient) -> None:
     with client.gateway.database.transaction() as tx:
         _, second = client.gateway.accounts.create_key(tx, client.profile_id, "second")
         client.gateway.accounts.revoke_key(tx, client.key_id)
     assert client.http.get(BALANCE, headers={"X-API-Key": second}).status_code == 200
 
 
-def test_no_refusal_repeats_the_key(client: Client) -> None:
+def test_no_refusal_repeats_the_key(client: GatewayClient) -> None:
     wrong = client.key[:-2] + ("00" if client.key[-2:] != "00" else "11")
     answer = client.http.get(BALANCE, headers={"X-API-Key": wrong})
     assert wrong not in answer.text
     assert wrong[:12] not in answer.text
 
 
-def test_health_and_documents_need_no_key(client: Client) -> None:
+def test_health_and_documents_need_no_key(client: GatewayClient) -> None:
     assert client.http.get("/healthz").json() == {"status": "ok"}
     assert client.http.get("/docs").status_code == 200
     assert client.http.get("/openapi.json").status_code == 200

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tests.support.client import Client, error_of
-from tests.support.server import serving, talk
-from voxport.web.body_limits import Depth
+from tests.support.client import GatewayClient, error_of
+from tests.support.server import send_raw, serving
+from voxport.web.body_limits import JsonDepth
 
 LIMIT = 1_048_576
 PATHS = ["/v1/proxy/core-tts", "/v1/proxy/core-voice-clone", "/v1/proxy/upload-media", "/v2/jobs/x/cancel", "/nowhere"]
@@ -28,20 +28,20 @@ def error_in(received: bytes) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_gigabyte_that_is_announced_is_refused_before_it_is_sent(client: Client, path: str) -> None:
+def test_a_gigabyte_that_is_announced_is_refused_before_it_is_sent(client: GatewayClient, path: str) -> None:
     with serving(client) as port:
-        received = talk(port, request_head(path, client.key, f"Content-Length: {1 << 30}") + b'{"text": "')
+        received = send_raw(port, request_head(path, client.key, f"Content-Length: {1 << 30}") + b'{"text": "')
     assert received.startswith(b"HTTP/1.1 413")
     assert error_in(received)["code"] == "body_too_large"
     assert error_in(received)["details"] == {"max_bytes": LIMIT}
 
 
 @pytest.mark.parametrize("path", PATHS[:3])
-def test_a_body_without_end_sent_in_chunks_is_refused_after_the_limit(client: Client, path: str) -> None:
+def test_a_body_without_end_sent_in_chunks_is_refused_after_the_limit(client: GatewayClient, path: str) -> None:
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     chunks = 4 * LIMIT // 0x10000  # bounded: the server must not wait for the end, which never comes
     with serving(client) as port:
-        received = talk(port, request_head(path, client.key, "Transfer-Encoding: chunked"), *[chunk] * chunks)
+        received = send_raw(port, request_head(path, client.key, "Transfer-Encoding: chunked"), *[chunk] * chunks)
     # A server that hangs up while it is still written to may lose its answer on the way; then nothing came at all.
     if received:
         assert received.startswith(b"HTTP/1.1 413")
@@ -49,23 +49,23 @@ def test_a_body_without_end_sent_in_chunks_is_refused_after_the_limit(client: Cl
     assert client.balance()["held"] == 0
 
 
-def test_a_body_just_over_the_limit_sent_in_chunks_hears_why(client: Client) -> None:
+def test_a_body_just_over_the_limit_sent_in_chunks_hears_why(client: GatewayClient) -> None:
     chunk = b"%x\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1) + b"\r\n"
     with serving(client) as port:
-        received = talk(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), chunk)
+        received = send_raw(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), chunk)
     assert received.startswith(b"HTTP/1.1 413")
     assert error_in(received)["code"] == "body_too_large"
 
 
-def test_the_server_goes_on_after_a_flood(client: Client) -> None:
+def test_the_server_goes_on_after_a_flood(client: GatewayClient) -> None:
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     with serving(client) as port:
-        talk(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), *[chunk] * 40)
+        send_raw(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), *[chunk] * 40)
         head = f"GET /v2/billing/balance HTTP/1.1\r\nHost: g\r\nX-API-Key: {client.key}\r\n\r\n"
-        assert talk(port, head.encode()).startswith(b"HTTP/1.1 200")
+        assert send_raw(port, head.encode()).startswith(b"HTTP/1.1 200")
 
 
-def test_a_body_of_exactly_the_limit_is_read(client: Client) -> None:
+def test_a_body_of_exactly_the_limit_is_read(client: GatewayClient) -> None:
     body = json.dumps({"text": "", "voice_id": "x"}).encode()
     answer = client.post_raw("/v1/proxy/core-tts", body + b" " * (LIMIT - len(body)))
     assert answer.status_code == 422  # for its empty text
@@ -75,11 +75,11 @@ def test_a_body_of_exactly_the_limit_is_read(client: Client) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1, 2", "0x10", "99999999999999999999999999"])
-def test_a_length_that_is_no_number_harms_nobody(client: Client, length: str) -> None:
+def test_a_length_that_is_no_number_harms_nobody(client: GatewayClient, length: str) -> None:
     with serving(client) as port:
-        received = talk(port, request_head(PATHS[0], client.key, f"Content-Length: {length}") + b"{}", seconds=5)
+        received = send_raw(port, request_head(PATHS[0], client.key, f"Content-Length: {length}") + b"{}", seconds=5)
         assert received[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 422", b""), received
-        assert talk(port, b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n").startswith(b"HTTP/1.1 200")
+        assert send_raw(port, b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
 MILLIONS = {
@@ -95,7 +95,7 @@ MILLIONS = {
 
 
 @pytest.mark.parametrize("body", MILLIONS.values(), ids=MILLIONS.keys())
-def test_a_mebibyte_of_mistakes_is_refused_in_a_moment_and_in_few_words(client: Client, body: str) -> None:
+def test_a_mebibyte_of_mistakes_is_refused_in_a_moment_and_in_few_words(client: GatewayClient, body: str) -> None:
     began = time.process_time()
     answer = client.post_raw("/v1/proxy/core-tts", body.encode())
     assert answer.status_code == 422
@@ -105,7 +105,7 @@ def test_a_mebibyte_of_mistakes_is_refused_in_a_moment_and_in_few_words(client: 
 
 
 def levels(*pieces: bytes) -> int:
-    depth, deepest = Depth(), 0
+    depth, deepest = JsonDepth(), 0
     for piece in pieces:
         deepest = depth.feed(piece)
     return deepest

@@ -8,18 +8,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 
 DATA = bytes(range(256)) * 8
 
 
 @pytest.fixture
-def url(client: Client) -> str:
+def url(client: GatewayClient) -> str:
     found: str = client.upload(DATA)["public_url"]
     return found
 
 
-def ask(client: Client, method: str, url: str, **headers: str) -> httpx2.Response:
+def ask(client: GatewayClient, method: str, url: str, **headers: str) -> httpx2.Response:
     return client.http.request(method, url, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
@@ -59,7 +59,7 @@ def conditions(first: httpx2.Response) -> dict[str, tuple[dict[str, str], int]]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_conditions_lead_to_the_status_that_the_rules_name(client: Client, url: str, method: str) -> None:
+def test_conditions_lead_to_the_status_that_the_rules_name(client: GatewayClient, url: str, method: str) -> None:
     first = ask(client, method, url)
     for name, (headers, status) in conditions(first).items():
         answer = ask(client, method, url, **headers)
@@ -76,7 +76,7 @@ def test_conditions_lead_to_the_status_that_the_rules_name(client: Client, url: 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_part_is_sent_only_of_the_file_that_if_range_names(client: Client, url: str, method: str) -> None:
+def test_a_part_is_sent_only_of_the_file_that_if_range_names(client: GatewayClient, url: str, method: str) -> None:
     first = ask(client, method, url)
     etag, modified = first.headers["ETag"], first.headers["Last-Modified"]
     cases: dict[str, Any] = {etag: 206, modified: 206, '"a"': 200, f"W/{etag}": 200, later(first, 9): 200, "?": 200}
@@ -88,12 +88,12 @@ def test_a_part_is_sent_only_of_the_file_that_if_range_names(client: Client, url
             assert answer.content == (DATA[2:6] if status == 206 else DATA)
 
 
-def test_a_range_outside_of_another_file_is_no_error(client: Client, url: str) -> None:
+def test_a_range_outside_of_another_file_is_no_error(client: GatewayClient, url: str) -> None:
     assert ask(client, "GET", url, Range="bytes=99999-", If_Range='"of another one"').content == DATA
     assert ask(client, "GET", url, Range="bytes=99999-").status_code == 416
 
 
-def test_a_condition_opens_no_file_without_a_good_signature(client: Client, url: str) -> None:
+def test_a_condition_opens_no_file_without_a_good_signature(client: GatewayClient, url: str) -> None:
     assert ask(client, "GET", url[:-1] + ("0" if url[-1] != "0" else "1"), If_None_Match="*").status_code == 403
-    empty = client.place()["public_url"]
+    empty = client.upload_slot()["public_url"]
     assert ask(client, "GET", empty, If_None_Match="*").status_code == 404

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
-from tests.support.client import Client, open_client, settings_for
+from tests.support.client import GatewayClient, open_client, settings_for
 from voxport.fetch.client import FetchPolicy
 from voxport.gateway import open_gateway
 
@@ -21,7 +21,7 @@ def nowhere(*_: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
     """A customer of a gateway with the operator's endpoints, which reaches no host."""
     policy = FetchPolicy(max_bytes=1 << 20, timeout_seconds=5, resolver=nowhere, dialer=nowhere)
     opened = open_gateway(settings_for(tmp_path_factory.mktemp("operated"), admin_key=ADMIN_KEY), fetch_policy=policy)
@@ -30,7 +30,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def document(operated: Client) -> Any:
+def document(operated: GatewayClient) -> Any:
     return operated.http.get("/openapi.json").json()
 
 
@@ -93,12 +93,12 @@ def bodies(document: Any) -> Iterator[tuple[str, str, Any]]:
             yield method, path, example
 
 
-def test_every_example_of_a_request_has_the_right_shape(document: Any, operated: Client) -> None:
+def test_every_example_of_a_request_has_the_right_shape(document: Any, operated: GatewayClient) -> None:
     tried = 0
     for method, path, example in bodies(document):
         key = ADMIN_KEY if path.startswith("/v2/admin/") else operated.key
-        place = re.sub(r"\{\w+\}", "none", path)
-        answer = operated.http.request(method, place, json=example, headers={"Authorization": f"Bearer {key}"})
+        slot = re.sub(r"\{\w+\}", "none", path)
+        answer = operated.http.request(method, slot, json=example, headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code not in (401, 405, 422, 500), f"{method} {path}: {answer.text}"
         tried += 1
     assert tried >= 15
@@ -109,7 +109,7 @@ def test_no_example_holds_a_filler(document: Any) -> None:
         assert "string" not in example.values(), path
 
 
-def test_the_example_of_core_tts_is_a_stock_voice_that_can_be_estimated(document: Any, operated: Client) -> None:
+def test_the_example_of_core_tts_is_a_stock_voice_that_can_be_estimated(document: Any, operated: GatewayClient) -> None:
     [example] = document["components"]["schemas"]["SpeechBody"]["examples"]
     assert set(example) == {"text", "voice_id", "provider"}
     answer = operated.post("/v1/estimate", example)
@@ -124,10 +124,10 @@ def test_prefer_and_idempotency_key_are_texts_that_can_be_typed(document: Any) -
 
 @pytest.mark.parametrize(("method", "field"), [("put", "upload_url"), ("get", "public_url")])
 def test_a_signed_url_can_be_put_together_from_the_parameters(
-    document: Any, operated: Client, method: str, field: str
+    document: Any, operated: GatewayClient, method: str, field: str
 ) -> None:
-    place = operated.place() if method == "put" else operated.upload()
-    parts = urlsplit(place[field])
+    slot = operated.upload_slot() if method == "put" else operated.upload()
+    parts = urlsplit(slot[field])
     sent = dict(parse_qsl(parts.query))
     operation = document["paths"]["/v1/blobs/{key}"][method]
     query = [one for one in operation["parameters"] if one["in"] == "query"]
@@ -135,7 +135,7 @@ def test_a_signed_url_can_be_put_together_from_the_parameters(
     # As a page puts it together: what is filled in, in the order of the document.
     rebuilt = urlencode({one["name"]: sent[one["name"]] for one in query if one["name"] in sent})
     body: dict[str, Any] = {"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}} if method == "put" else {}
-    path = f"/v1/blobs/{quote(place['object_key'], safe='')}"
+    path = f"/v1/blobs/{quote(slot['object_key'], safe='')}"
     answer = operated.http.request(method.upper(), f"{path}?{rebuilt}", **body)
     assert answer.status_code == 200, answer.text
 

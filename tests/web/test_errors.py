@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import MakeClient
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 from voxport.web import health
 from voxport.web.health import Readiness
 
@@ -24,7 +24,7 @@ REQUEST_ID = re.compile(r"req_[0-9a-z]{20}")
     "path",
     ["/v1", "/v1/proxy", "/v1/proxy/core-sts", "/v3/jobs", "/v2/jobs/x/y/z", "/../etc/passwd", "/%00", "/%ff%fe"],
 )
-def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> None:
+def test_an_unknown_path_is_404_in_the_one_shape(client: GatewayClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "not_found"
@@ -43,7 +43,7 @@ def test_an_unknown_path_is_404_in_the_one_shape(client: Client, path: str) -> N
         ("POST", "/v2/billing/alert", "DELETE, GET, HEAD, PUT"),
     ],
 )
-def test_a_wrong_method_is_405_in_the_one_shape(client: Client, method: str, path: str, allowed: str) -> None:
+def test_a_wrong_method_is_405_in_the_one_shape(client: GatewayClient, method: str, path: str, allowed: str) -> None:
     answer = client.request(method, path)
     assert answer.status_code == 405
     assert error_of(answer)["code"] == "method_not_allowed"
@@ -66,7 +66,7 @@ def test_a_wrong_method_is_405_in_the_one_shape(client: Client, method: str, pat
         ("POST", "/v2/jobs/none/cancel", 404),
     ],
 )
-def test_every_response_has_an_id_of_its_own(client: Client, method: str, path: str, status: int) -> None:
+def test_every_response_has_an_id_of_its_own(client: GatewayClient, method: str, path: str, status: int) -> None:
     ids = set()
     for _ in range(2):
         answer = client.request(method, path)
@@ -76,7 +76,7 @@ def test_every_response_has_an_id_of_its_own(client: Client, method: str, path: 
     assert len(ids) == 2
 
 
-def test_a_client_does_not_choose_the_request_id(client: Client) -> None:
+def test_a_client_does_not_choose_the_request_id(client: GatewayClient) -> None:
     answer = client.get("/healthz", headers={"X-Gateway-Request-ID": "req_chosen"})
     assert REQUEST_ID.fullmatch(answer.headers["X-Gateway-Request-ID"])
 
@@ -98,19 +98,19 @@ def test_a_disk_that_is_full_is_503_and_says_when_to_try_again(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     client = make_client()
-    place = client.post("/v1/proxy/upload-media", json=WAV).json()["data"]
+    slot = client.post("/v1/proxy/upload-media", json=WAV).json()["data"]
 
     def fsync(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
 
     with monkeypatch.context() as patched:
         patched.setattr("voxport.storage.local.os.fsync", fsync)
-        answer = client.http.put(place["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
+        answer = client.http.put(slot["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
     assert answer.status_code == 503
     assert error_of(answer)["code"] == "storage_unavailable"
     assert answer.headers["Retry-After"] == "10"
     assert str(tmp_path) not in answer.text
-    again = client.http.put(place["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
+    again = client.http.put(slot["upload_url"], content=b"RIFF", headers={"Content-Type": "audio/wav"})
     assert again.status_code == 200, "nothing was kept of the first, and the URL is still good"
 
 
@@ -131,7 +131,7 @@ def test_a_database_that_another_process_holds_is_503_and_says_when_to_try_again
     assert client.post("/v1/proxy/upload-media", json=WAV).status_code == 200
 
 
-def test_the_host_header_is_nowhere_in_an_answer(client: Client) -> None:
+def test_the_host_header_is_nowhere_in_an_answer(client: GatewayClient) -> None:
     spoofed = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     for path in ("/v2/jobs", "/v2/jobs/", "/nowhere/", "/v2/billing/balance/", "/v1/proxy/core-tts-voices"):
         answer = client.get(path, headers=spoofed)
@@ -150,7 +150,7 @@ def test_readiness_names_what_is_not_ready(make_client: MakeClient) -> None:
     }
 
 
-def test_readiness_is_looked_at_once_however_often_it_is_asked(client: Client) -> None:
+def test_readiness_is_looked_at_once_however_often_it_is_asked(client: GatewayClient) -> None:
     looks = 0
 
     def look() -> None:
@@ -167,7 +167,7 @@ def test_readiness_is_looked_at_once_however_often_it_is_asked(client: Client) -
 
 
 def test_what_starts_is_looked_at_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_FRESH_SECONDS", 3_600.0)
+    monkeypatch.setattr(health, "_CACHE_SECONDS", 3_600.0)
     looks = iter([False, True])
 
     async def ask() -> None:
@@ -191,7 +191,7 @@ def test_readiness_says_that_storage_fails_and_keeps_the_reason_for_the_log(make
     assert str(folder) not in answer.text
 
 
-def test_the_openapi_document_names_every_endpoint_of_the_main_job(client: Client) -> None:
+def test_the_openapi_document_names_every_endpoint_of_the_main_job(client: GatewayClient) -> None:
     paths = client.http.get("/openapi.json").json()["paths"]
     assert {
         "/v1/proxy/upload-media",

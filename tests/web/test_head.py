@@ -6,7 +6,7 @@ import http.client
 
 import pytest
 
-from tests.support.client import Client
+from tests.support.client import GatewayClient
 from tests.support.server import serving
 
 TTS = "/v1/proxy/core-tts"
@@ -32,7 +32,7 @@ OF_ONE_ANSWER = {"x-gateway-request-id", "ratelimit", "date"}
         (TTS, 405),
     ],
 )
-def test_head_is_answered_as_get_without_a_body(client: Client, path: str, status: int) -> None:
+def test_head_is_answered_as_get_without_a_body(client: GatewayClient, path: str, status: int) -> None:
     asked, got = client.request("HEAD", path), client.get(path)
     assert (asked.status_code, asked.content) == (status, b"")
     assert got.status_code == status
@@ -42,20 +42,20 @@ def test_head_is_answered_as_get_without_a_body(client: Client, path: str, statu
     } <= {"content-length"}  # an error's holds the id of its request
 
 
-def test_head_without_a_key_is_refused_as_get_is(client: Client) -> None:
+def test_head_without_a_key_is_refused_as_get_is(client: GatewayClient) -> None:
     answer = client.http.head("/v2/billing/balance")
     assert (answer.status_code, answer.content) == (401, b"")
     assert "WWW-Authenticate" in answer.headers
 
 
-def test_a_connection_goes_on_after_head_also_of_a_body_without_an_end(singer: Client) -> None:
-    job_id = singer.post(TTS, LATER, headers={"Prefer": "respond-async"}).json()["job"]["id"]
-    with serving(singer) as port:
+def test_a_connection_goes_on_after_head_also_of_a_body_without_an_end(customer: GatewayClient) -> None:
+    job_id = customer.post(TTS, LATER, headers={"Prefer": "respond-async"}).json()["job"]["id"]
+    with serving(customer) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         lengths = []
         # More than a profile may have streams open.
         for path in [f"/v2/jobs/{job_id}/events"] * 21 + ["/docs", "/healthz"]:
-            connection.request("HEAD", path, headers=singer.headers)
+            connection.request("HEAD", path, headers=customer.headers)
             answer = connection.getresponse()
             assert answer.status == 200
             assert answer.read() == b""
@@ -66,11 +66,11 @@ def test_a_connection_goes_on_after_head_also_of_a_body_without_an_end(singer: C
         connection.close()
 
 
-def test_a_wrong_method_is_told_of_head_beside_get(client: Client) -> None:
+def test_a_wrong_method_is_told_of_head_beside_get(client: GatewayClient) -> None:
     assert client.request("POST", "/v2/jobs").headers["Allow"] == "GET, HEAD"
 
 
-def test_the_log_and_the_metrics_call_it_head_of_its_route(client: Client) -> None:
+def test_the_log_and_the_metrics_call_it_head_of_its_route(client: GatewayClient) -> None:
     client.request("HEAD", "/v2/jobs/none")
     assert client.app.state.metrics.get_sample_value(
         "voxport_http_requests_total", {"method": "HEAD", "route": "/v2/jobs/{job_id}", "status": "404"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 
 TTS, CLONE = "/v1/proxy/core-tts", "/v1/proxy/core-voice-clone"
 INSTANT, UPLOAD = "/v1/proxy/core-instant-clone-tts", "/v1/proxy/upload-media"
@@ -33,7 +33,7 @@ INSTANT, UPLOAD = "/v1/proxy/core-instant-clone-tts", "/v1/proxy/upload-media"
         (UPLOAD, "size", "size_bytes"),
     ],
 )
-def test_a_wrong_field_is_told_the_right_one(client: Client, path: str, wrong: str, right: str) -> None:
+def test_a_wrong_field_is_told_the_right_one(client: GatewayClient, path: str, wrong: str, right: str) -> None:
     answer = client.post(path, {wrong: "x"})
     assert answer.status_code == 422
     assert error_of(answer)["message"] == f"Unknown field `{wrong}`: did you mean `{right}`?"
@@ -43,13 +43,13 @@ def test_a_wrong_field_is_told_the_right_one(client: Client, path: str, wrong: s
     ("wrong", "right"),
     [("sped", "voice_settings.speed"), ("output_format", "output_format"), ("rate", "voice_settings.speed")],
 )
-def test_a_wrong_field_of_an_inner_object_is_told_the_right_one(client: Client, wrong: str, right: str) -> None:
+def test_a_wrong_field_of_an_inner_object_is_told_the_right_one(client: GatewayClient, wrong: str, right: str) -> None:
     answer = client.post(TTS, {"text": "x", "voice_id": "x", "voice_settings": {wrong: 1}})
     assert f"Unknown field `voice_settings.{wrong}`: did you mean `{right}`?" in error_of(answer)["message"]
 
 
 @pytest.mark.parametrize("wrong", ["zzz", "", "🎉", "a" * 5000, "consent", ".", "voice_settings.", "\ud800"])
-def test_a_field_that_is_like_none_is_told_nothing(client: Client, wrong: str) -> None:
+def test_a_field_that_is_like_none_is_told_nothing(client: GatewayClient, wrong: str) -> None:
     import json
 
     answer = client.post_raw(TTS, json.dumps({"text": "x", "voice_id": "x", wrong: 1}).encode())
@@ -76,7 +76,7 @@ def test_a_field_that_is_like_none_is_told_nothing(client: Client, wrong: str) -
         ("/v1/proxy/estimate", "/v1/estimate"),
     ],
 )
-def test_a_wrong_path_is_told_the_near_one(client: Client, wrong: str, right: str) -> None:
+def test_a_wrong_path_is_told_the_near_one(client: GatewayClient, wrong: str, right: str) -> None:
     answer = client.get(wrong)
     assert answer.status_code == 404
     assert f"did you mean `{right}`?" in error_of(answer)["message"]
@@ -84,13 +84,13 @@ def test_a_wrong_path_is_told_the_near_one(client: Client, wrong: str, right: st
 
 
 @pytest.mark.parametrize("wrong", ["/v1", "/v3", "/wp-login.php", "/" + "a/" * 2000, "/%00", "/v1/proxy", "/.env"])
-def test_a_path_that_is_like_none_is_told_where_all_are(client: Client, wrong: str) -> None:
+def test_a_path_that_is_like_none_is_told_where_all_are(client: GatewayClient, wrong: str) -> None:
     answer = client.get(wrong)
     assert answer.status_code in (404, 414)
     assert "did you mean" not in error_of(answer)["message"]
 
 
-def test_a_wrong_method_is_told_the_right_ones(client: Client) -> None:
+def test_a_wrong_method_is_told_the_right_ones(client: GatewayClient) -> None:
     assert "it takes POST." in error_of(client.get(TTS))["message"]
 
 
@@ -98,7 +98,7 @@ def test_a_wrong_method_is_told_the_right_ones(client: Client) -> None:
     ("header", "advice"),
     [("{key}", "without `Bearer`"), ("Token {key}", "without `Bearer`"), ("Bearer ", "behind `Bearer`"), ("x", "Send")],
 )
-def test_a_key_in_a_wrong_form_is_told_the_right_one(client: Client, header: str, advice: str) -> None:
+def test_a_key_in_a_wrong_form_is_told_the_right_one(client: GatewayClient, header: str, advice: str) -> None:
     answer = client.http.get("/v2/jobs", headers={"Authorization": header.format(key=client.key)})
     assert answer.status_code == 401
     message = error_of(answer)["message"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, error_of, open_client
+from tests.support.client import GatewayClient, error_of, open_client
 from tests.support.contract import contract
-from tests.support.providers import Humming
-from voxport.billing.advice import ASK
+from tests.support.fake_provider import FakeProviderEnv
+from voxport.billing.advice import ASK_OPERATOR
 
 TTS = "/v1/proxy/core-tts"
 CLONE = "/v1/proxy/core-voice-clone"
@@ -35,31 +35,35 @@ WRONGS: list[tuple[str, dict[str, Any], int]] = [
     ("first", "second", "status"),
     [
         pytest.param(first, second, status, id=f"{name} before {later}")
-        for place, (name, first, status) in enumerate(WRONGS)
-        for later, second, _ in WRONGS[place + 1 :]
+        for position, (name, first, status) in enumerate(WRONGS)
+        for later, second, _ in WRONGS[position + 1 :]
         if not (set(first) & set(second))
     ],
 )
 def test_of_two_mistakes_the_earlier_check_answers(
-    client: Client, first: dict[str, Any], second: dict[str, Any], status: int
+    client: GatewayClient, first: dict[str, Any], second: dict[str, Any], status: int
 ) -> None:
-    poor = client.another(credits="0")
+    poor = client.another_customer(credits="0")
     assert poor.post(TTS, speech(**first, **second)).status_code == status
 
 
 @pytest.mark.parametrize(("wrong", "status"), [pytest.param(wrong, status, id=name) for name, wrong, status in WRONGS])
-def test_every_mistake_is_told_before_a_lack_of_money(client: Client, wrong: dict[str, Any], status: int) -> None:
-    poor = client.another(credits="0")
+def test_every_mistake_is_told_before_a_lack_of_money(
+    client: GatewayClient, wrong: dict[str, Any], status: int
+) -> None:
+    poor = client.another_customer(credits="0")
     assert poor.post(TTS, speech(**wrong)).status_code == status
     assert poor.post(TTS, speech()).status_code == 402
 
 
-def test_a_bad_key_is_told_before_every_mistake(client: Client) -> None:
+def test_a_bad_key_is_told_before_every_mistake(client: GatewayClient) -> None:
     for _, wrong, _ in WRONGS:
         assert client.http.post(TTS, json=speech(**wrong)).status_code == 401
 
 
-def test_a_stock_voice_asked_for_at_another_provider_is_a_mismatch_that_names_the_right_one(client: Client) -> None:
+def test_a_stock_voice_asked_for_at_another_provider_is_a_mismatch_that_names_the_right_one(
+    client: GatewayClient,
+) -> None:
     for provider in ("elevenlabs", "minimax"):
         answer = client.post(TTS, speech(provider=provider))
         assert answer.status_code == 400
@@ -69,7 +73,7 @@ def test_a_stock_voice_asked_for_at_another_provider_is_a_mismatch_that_names_th
         assert error["details"] == {"providers": ["local"]}
 
 
-def test_a_voice_that_is_nobodys_is_404_at_every_provider(client: Client) -> None:
+def test_a_voice_that_is_nobodys_is_404_at_every_provider(client: GatewayClient) -> None:
     for provider in ("elevenlabs", "minimax", "local", None):
         answer = client.post(TTS, speech(voice_id="21m00Tcm4TlvDq8ikWAM", provider=provider))
         assert answer.status_code == 404
@@ -79,9 +83,9 @@ def test_a_voice_that_is_nobodys_is_404_at_every_provider(client: Client) -> Non
 @pytest.mark.parametrize("provider", ["elevenlabs", "minimax"])
 @pytest.mark.parametrize("path", [CLONE, INSTANT])
 def test_a_provider_that_is_not_configured_is_503_whatever_is_wrong_later(
-    client: Client, path: str, provider: str
+    client: GatewayClient, path: str, provider: str
 ) -> None:
-    poor = client.another(credits="0")
+    poor = client.another_customer(credits="0")
     body: dict[str, Any] = {"audioUrl": "http://127.0.0.1/", "provider": provider}
     if path == INSTANT:
         body["text"] = "Привет"
@@ -93,21 +97,21 @@ def test_a_provider_that_is_not_configured_is_503_whatever_is_wrong_later(
 
 
 @pytest.mark.parametrize("path", [CLONE, INSTANT])
-def test_the_shape_is_told_before_the_provider(client: Client, path: str) -> None:
+def test_the_shape_is_told_before_the_provider(client: GatewayClient, path: str) -> None:
     answer = client.post(path, {"audio_url": AUDIO, "provider": "elevenlabs", "text": "Hi"})
     assert answer.status_code == 422
 
 
-def test_an_instant_text_that_is_empty_or_too_long_is_told_before_the_provider(client: Client) -> None:
+def test_an_instant_text_that_is_empty_or_too_long_is_told_before_the_provider(client: GatewayClient) -> None:
     for text in (" ", "a" * 5001):
         answer = client.post(INSTANT, {"audioUrl": AUDIO, "text": text, "provider": "elevenlabs"})
         assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("path", [CLONE, INSTANT])
-def test_a_provider_that_cannot_clone_says_so_before_money(humming: Humming, path: str) -> None:
-    humming.provider.can_clone = False
-    poor = open_client(humming.gateway, credits="0")
+def test_a_provider_that_cannot_clone_says_so_before_money(fake_env: FakeProviderEnv, path: str) -> None:
+    fake_env.provider.can_clone = False
+    poor = open_client(fake_env.gateway, credits="0")
     body = {"audioUrl": AUDIO, "provider": "local", **({"text": "Hi"} if path == INSTANT else {})}
     answer = poor.post(path, body)
     assert answer.status_code == 400
@@ -118,21 +122,25 @@ def test_a_provider_that_cannot_clone_says_so_before_money(humming: Humming, pat
 @pytest.mark.parametrize(
     ("url", "status"), [("http://127.0.0.1/a.wav", 400), ("{own}", 404)], ids=["address", "upload that is not there"]
 )
-def test_an_audio_url_that_cannot_work_is_told_before_money(client: Client, path: str, url: str, status: int) -> None:
-    poor = client.another(credits="0")
-    own = poor.place()["public_url"]
+def test_an_audio_url_that_cannot_work_is_told_before_money(
+    client: GatewayClient, path: str, url: str, status: int
+) -> None:
+    poor = client.another_customer(credits="0")
+    own = poor.upload_slot()["public_url"]
     body = {"audioUrl": url.format(own=own), "provider": "local", **({"text": "Hi"} if path == INSTANT else {})}
     assert poor.post(path, body).status_code == status
 
 
-def test_without_credits_a_clone_is_402_in_the_shape_and_with_the_numbers_of_the_contract(client: Client) -> None:
+def test_without_credits_a_clone_is_402_in_the_shape_and_with_the_numbers_of_the_contract(
+    client: GatewayClient,
+) -> None:
     expected = contract("error.402.json")
-    poor = client.another(credits="1.25")
+    poor = client.another_customer(credits="1.25")
     answer = poor.post(CLONE, {"audioUrl": AUDIO, "provider": "local"})
     assert answer.status_code == 402
     body = answer.json()
     body["error"]["request_id"] = expected["error"]["request_id"]
-    expected["error"]["message"] += f" {ASK}"  # what to do stands behind the contract's sentence
+    expected["error"]["message"] += f" {ASK_OPERATOR}"  # what to do stands behind the contract's sentence
     assert body == expected
 
 
@@ -146,9 +154,9 @@ def test_without_credits_a_clone_is_402_in_the_shape_and_with_the_numbers_of_the
     ],
 )
 def test_a_402_names_what_is_missing_and_queues_and_holds_nothing(
-    client: Client, path: str, body: dict[str, Any], credits: str, needed: float
+    client: GatewayClient, path: str, body: dict[str, Any], credits: str, needed: float
 ) -> None:
-    poor = client.another(credits=credits)
+    poor = client.another_customer(credits=credits)
     answer = poor.post(path, body)
     assert answer.status_code == 402
     error = error_of(answer)

@@ -8,14 +8,14 @@ import pytest
 
 import voxport
 from tests.conftest import MakeClient
-from tests.support.client import PUBLIC_URL, Client
+from tests.support.client import PUBLIC_URL, GatewayClient
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}
 LINK = re.compile(r'(?:src|href)="([^"]+)"')
 
 
 @pytest.fixture(scope="module")
-def page(shared: Client) -> str:
+def page(shared: GatewayClient) -> str:
     answer = shared.http.get("/", headers=BROWSER)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -23,7 +23,7 @@ def page(shared: Client) -> str:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html;q=0.1, application/json", "nonsense", ""])
-def test_the_addresses_are_json_for_who_is_no_browser(client: Client, accept: str) -> None:
+def test_the_addresses_are_json_for_who_is_no_browser(client: GatewayClient, accept: str) -> None:
     answer = client.http.get("/", headers={"Accept": accept})
     assert answer.json() == {
         "status": "success",
@@ -39,7 +39,7 @@ def test_the_addresses_are_json_for_who_is_no_browser(client: Client, accept: st
     assert answer.headers["Vary"] == "Accept"
 
 
-def test_every_link_of_the_page_leads_somewhere_on_this_gateway(client: Client, page: str) -> None:
+def test_every_link_of_the_page_leads_somewhere_on_this_gateway(client: GatewayClient, page: str) -> None:
     links = LINK.findall(page)
     assert {"/docs", "/openapi.json", "/healthz", "/readyz"} <= set(links)
     for link in links:
@@ -47,14 +47,14 @@ def test_every_link_of_the_page_leads_somewhere_on_this_gateway(client: Client, 
         assert exists(client, link), link
 
 
-def test_the_page_tells_its_version_and_a_first_call_that_works(client: Client, page: str) -> None:
+def test_the_page_tells_its_version_and_a_first_call_that_works(client: GatewayClient, page: str) -> None:
     assert voxport.__version__ in page
     found = re.search(rf"curl --fail-with-body {re.escape(PUBLIC_URL)}(/\S+)", page)
     assert found is not None
     assert client.get(found[1]).status_code == 200
 
 
-def test_the_page_may_run_and_load_nothing_but_its_own_style_and_icon(client: Client) -> None:
+def test_the_page_may_run_and_load_nothing_but_its_own_style_and_icon(client: GatewayClient) -> None:
     headers = client.http.get("/", headers=BROWSER).headers
     policy = headers["Content-Security-Policy"]
     assert re.fullmatch(
@@ -66,13 +66,13 @@ def test_the_page_may_run_and_load_nothing_but_its_own_style_and_icon(client: Cl
     assert headers["Vary"] == "Accept"
 
 
-def test_a_monitor_may_ask_with_head(client: Client) -> None:
+def test_a_monitor_may_ask_with_head(client: GatewayClient) -> None:
     for path in ("/", "/favicon.ico"):
         answer = client.http.head(path)
         assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_the_icon_is_a_picture(client: Client) -> None:
+def test_the_icon_is_a_picture(client: GatewayClient) -> None:
     answer = client.http.get("/favicon.ico")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("image/svg+xml")
@@ -94,13 +94,13 @@ def test_pages_work_under_a_path_and_hold_no_markup_of_a_setting(make_client: Ma
     assert document["servers"] == [{"url": base}], "a call that the page tries goes the same way"
 
 
-def test_the_host_header_is_nowhere_in_a_page(client: Client) -> None:
+def test_the_host_header_is_nowhere_in_a_page(client: GatewayClient) -> None:
     for path in ("/", "/docs"):
         answer = client.http.get(path, headers={**BROWSER, "Host": "evil.example", "X-Forwarded-Prefix": "/evil"})
         assert "evil" not in answer.text
 
 
-def exists(client: Client, path: str) -> bool:
+def exists(client: GatewayClient, path: str) -> bool:
     """Whether a GET finds something. To ask for `/readyz` would start the engine of a gateway that others share."""
     if path == "/readyz":
         return client.http.delete(path).status_code == 405

@@ -15,10 +15,10 @@ import httpx2
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
-from tests.support.providers import ToneProvider, hum
-from tests.support.server import serving, talk, wait_until
-from voxport.web.protocol import Patience
+from tests.support.client import GatewayClient, open_client
+from tests.support.fake_provider import FakeProvider, with_fake_provider
+from tests.support.server import send_raw, serving, wait_until
+from voxport.web.protocol import Timeouts
 
 HOST = b"Host: gateway\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -76,7 +76,7 @@ AMBIGUOUS = {
 
 
 @pytest.fixture(scope="module")
-def port(shared: Client) -> Iterator[int]:
+def port(shared: GatewayClient) -> Iterator[int]:
     with serving(shared) as number:
         yield number
 
@@ -123,7 +123,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("sent", PLAIN.values(), ids=PLAIN.keys())
 def test_what_is_plain_is_answered(port: int, sent: bytes) -> None:
-    received = talk(port, sent)
+    received = send_raw(port, sent)
     assert received.startswith(b"HTTP/1.1 404"), received
 
 
@@ -143,7 +143,7 @@ def test_few_requests_wait_on_a_connection_and_each_is_answered(port: int) -> No
 def test_thousands_of_requests_that_wait_on_a_connection_end_it(port: int) -> None:
     sent = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     assert len(statuses(everything(port, sent * 2_000))) < 20
-    assert talk(port, sent).startswith(b"HTTP/1.1 200")
+    assert send_raw(port, sent).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(
@@ -158,17 +158,17 @@ def test_thousands_of_requests_that_wait_on_a_connection_end_it(port: int) -> No
     ids=["without end", "long", "many", "address", "address without end"],
 )
 def test_a_head_is_refused_before_it_is_whole(port: int, sent: bytes, status: int, code: str) -> None:
-    received = talk(port, sent)
+    received = send_raw(port, sent)
     if received:  # the answer may be lost where the server hangs up while it is written to
         assert received.startswith(b"HTTP/1.1 %d" % status)
         assert error_in(received)["code"] == code
 
 
-QUICK = Patience(head=0.6, window=0.5, least_rate=1_000, body=2.0, reader=1.0)
+QUICK = Timeouts(head=0.6, window=0.5, min_rate=1_000, body=2.0, reader=1.0)
 
 
 @pytest.fixture(scope="module")
-def quick(shared: Client) -> Iterator[int]:
+def quick(shared: GatewayClient) -> Iterator[int]:
     """A server without much patience."""
     with serving(shared, QUICK) as number:
         yield number
@@ -211,7 +211,7 @@ def test_a_connection_that_says_nothing_is_cut_also_after_an_answer(quick: int) 
         assert time.monotonic() - began < 20
 
 
-def test_a_json_body_that_dribbles_is_cut(quick: int, shared: Client) -> None:
+def test_a_json_body_that_dribbles_is_cut(quick: int, shared: GatewayClient) -> None:
     head = f"POST /v1/proxy/core-tts HTTP/1.1\r\nHost: g\r\nX-API-Key: {shared.key}\r\nContent-Length: 1000\r\n\r\n"
     received, seconds = dribble(quick, head.encode(), b" ")
     assert seconds < 20
@@ -225,33 +225,33 @@ def upload_head(url: str, length: int) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def test_an_upload_that_dribbles_is_cut_and_may_be_tried_again(quick: int, client: Client) -> None:
-    place = client.place()
-    received, seconds = dribble(quick, upload_head(place["upload_url"], 1_000_000), b"x" * 20)
+def test_an_upload_that_dribbles_is_cut_and_may_be_tried_again(quick: int, client: GatewayClient) -> None:
+    slot = client.upload_slot()
+    received, seconds = dribble(quick, upload_head(slot["upload_url"], 1_000_000), b"x" * 20)
     assert seconds < 20
     assert received.startswith(b"HTTP/1.1 408")
     wait_until(
-        lambda: client.put(place["upload_url"], b"RIFF").status_code == 200,
+        lambda: client.put(slot["upload_url"], b"RIFF").status_code == 200,
         seconds=5,
         what="a place that is free again",
     )
 
 
-def test_an_upload_that_is_fast_enough_but_endless_is_cut(client: Client) -> None:
+def test_an_upload_that_is_fast_enough_but_endless_is_cut(client: GatewayClient) -> None:
     with serving(client, replace(QUICK, body=1.0)) as port:
-        received, seconds = dribble(port, upload_head(client.place()["upload_url"], 100_000_000), b"x" * 1_000)
+        received, seconds = dribble(port, upload_head(client.upload_slot()["upload_url"], 100_000_000), b"x" * 1_000)
     assert 0.9 < seconds < 20
     assert received.startswith(b"HTTP/1.1 408")
 
 
-def test_an_upload_that_is_steady_is_taken(quick: int, client: Client) -> None:
-    place = client.place()
+def test_an_upload_that_is_steady_is_taken(quick: int, client: GatewayClient) -> None:
+    slot = client.upload_slot()
 
     def upload() -> tuple[bytes, float]:
         """What is answered, and the longest time between two pieces."""
         times = [time.monotonic()]
         with socket.create_connection(("127.0.0.1", quick), 60) as connection, contextlib.suppress(OSError):
-            connection.sendall(upload_head(place["upload_url"], 24_000))
+            connection.sendall(upload_head(slot["upload_url"], 24_000))
             for _ in range(12):  # for two windows
                 connection.sendall(b"x" * 2_000)
                 time.sleep(0.1)
@@ -267,9 +267,9 @@ def test_an_upload_that_is_steady_is_taken(quick: int, client: Client) -> None:
 
 @pytest.mark.slow
 def test_a_slow_answer_of_the_gateway_is_no_slow_client(make_gateway: MakeGateway) -> None:
-    patience = replace(QUICK, body=0.8, reader=0.8)
-    client = open_client(hum(make_gateway(), ToneProvider(heard=lambda _: time.sleep(1.2))).gateway)
-    with serving(client, patience) as port:
+    timeouts = replace(QUICK, body=0.8, reader=0.8)
+    client = open_client(with_fake_provider(make_gateway(), FakeProvider(on_piece=lambda _: time.sleep(1.2))).gateway)
+    with serving(client, timeouts) as port:
         answer = httpx2.post(
             f"http://127.0.0.1:{port}/v1/proxy/core-tts",
             json={"text": "Hello.", "voice_id": "hum", "provider": "local"},
@@ -279,11 +279,11 @@ def test_a_slow_answer_of_the_gateway_is_no_slow_client(make_gateway: MakeGatewa
 
 
 @pytest.mark.slow
-def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(quick: int, client: Client) -> None:
-    place = client.place()
+def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(quick: int, client: GatewayClient) -> None:
+    slot = client.upload_slot()
     data = bytes(32 << 20)
-    assert client.put(place["upload_url"], data).status_code == 200
-    path = place["public_url"].partition("example.com")[2]
+    assert client.put(slot["upload_url"], data).status_code == 200
+    path = slot["public_url"].partition("example.com")[2]
     request = f"GET {path} HTTP/1.1\r\nHost: g\r\n\r\n".encode()
     with socket.socket() as stalled, socket.socket() as slow:
         for connection in (stalled, slow):
@@ -309,8 +309,8 @@ def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(quick: i
 
 
 @pytest.mark.slow
-def test_500_clients_that_dribble_their_heads_stop_nobody(shared: Client) -> None:
-    with serving(shared, Patience(head=2.0)) as port, contextlib.ExitStack() as stack:
+def test_500_clients_that_dribble_their_heads_stop_nobody(shared: GatewayClient) -> None:
+    with serving(shared, Timeouts(head=2.0)) as port, contextlib.ExitStack() as stack:
         url = f"http://127.0.0.1:{port}/v2/billing/balance"
         slow = []
         for _ in range(500):

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from tests.conftest import MakeGateway
-from tests.support.client import Client, open_client
-from tests.support.providers import ToneProvider, hum
+from tests.support.client import GatewayClient, open_client
+from tests.support.fake_provider import FakeProvider, with_fake_provider
 from tests.support.uploads import DATA
 
 PUBLIC = "https://api.example.com/voice"
@@ -26,18 +26,18 @@ def kept(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def behind(make_gateway: MakeGateway) -> Client:
-    return open_client(hum(make_gateway(public_url=PUBLIC), ToneProvider()).gateway)
+def behind(make_gateway: MakeGateway) -> GatewayClient:
+    return open_client(with_fake_provider(make_gateway(public_url=PUBLIC), FakeProvider()).gateway)
 
 
-def reach(client: Client, method: str, path: str, kept: str, **options: object) -> httpx2.Response:
+def reach(client: GatewayClient, method: str, path: str, kept: str, **options: object) -> httpx2.Response:
     """A path as the outside knows it, with or without its prefix when it arrives."""
     assert path.startswith("/voice/"), path
     inner = kept + path.removeprefix("/voice")
     return client.http.request(method, inner, headers=client.headers, **options)  # type: ignore[arg-type]
 
 
-def test_the_location_of_a_job_leads_to_it(behind: Client, kept: str) -> None:
+def test_the_location_of_a_job_leads_to_it(behind: GatewayClient, kept: str) -> None:
     headers = {**behind.headers, "Prefer": "respond-async", "Idempotency-Key": "k"}
     first, replay = (behind.http.post(kept + TTS, json=SPEECH, headers=headers) for _ in range(2))
     assert first.status_code == replay.status_code == 202, first.text
@@ -46,16 +46,16 @@ def test_the_location_of_a_job_leads_to_it(behind: Client, kept: str) -> None:
     assert reach(behind, "GET", location, kept).json()["status"] == "queued"
 
 
-def test_signed_urls_lead_to_their_files_both_ways(behind: Client, kept: str) -> None:
-    place = behind.post(kept + "/v1/proxy/upload-media", {**_UPLOAD}).json()["data"]
-    for url in (place["upload_url"], place["public_url"]):
+def test_signed_urls_lead_to_their_files_both_ways(behind: GatewayClient, kept: str) -> None:
+    slot = behind.post(kept + "/v1/proxy/upload-media", {**_UPLOAD}).json()["data"]
+    for url in (slot["upload_url"], slot["public_url"]):
         assert url.startswith(PUBLIC + "/v1/blobs/")
     path = "{0.path}?{0.query}".format
-    put = behind.http.put(kept + path(urlsplit(place["upload_url"])).removeprefix("/voice"), content=DATA, headers=_WAV)
+    put = behind.http.put(kept + path(urlsplit(slot["upload_url"])).removeprefix("/voice"), content=DATA, headers=_WAV)
     assert put.status_code == 200
-    got = reach(behind, "GET", path(urlsplit(place["public_url"])), kept)
+    got = reach(behind, "GET", path(urlsplit(slot["public_url"])), kept)
     assert got.content == DATA
-    clone = {"audioUrl": place["public_url"], "provider": "local"}
+    clone = {"audioUrl": slot["public_url"], "provider": "local"}
     assert behind.post(kept + "/v1/proxy/core-voice-clone", clone).status_code == 202
     spoken = behind.post(kept + TTS, SPEECH).json()["data"]["url"]
     assert spoken.startswith(PUBLIC)
@@ -66,7 +66,7 @@ _UPLOAD = {"media_type": "audio", "filename": "speaker.wav", "content_type": "au
 _WAV = {"Content-Type": "audio/wav"}
 
 
-def test_the_page_of_the_docs_finds_its_scripts_and_the_document(behind: Client, kept: str) -> None:
+def test_the_page_of_the_docs_finds_its_scripts_and_the_document(behind: GatewayClient, kept: str) -> None:
     page = reach(behind, "GET", "/voice/docs", kept)
     assert page.status_code == 200
     paths = set(re.findall(r"""["'](/[\w./-]+)["']""", page.text)) - {"/docs/oauth2-redirect"}
@@ -80,7 +80,7 @@ def test_the_page_of_the_docs_finds_its_scripts_and_the_document(behind: Client,
     assert "/v1/proxy/core-tts" in document["paths"]
 
 
-def test_limits_by_path_hold_with_the_prefix_too(behind: Client, kept: str) -> None:
+def test_limits_by_path_hold_with_the_prefix_too(behind: GatewayClient, kept: str) -> None:
     assert behind.http.get(kept + "/healthz").status_code == 200
     assert behind.http.put(kept + "/v1/blobs/a/b?operation=put", content=b"x" * 2_000_000).status_code == 403
     assert behind.post_raw(kept + TTS, b"x" * 2_000_000).status_code == 413
@@ -89,7 +89,7 @@ def test_limits_by_path_hold_with_the_prefix_too(behind: Client, kept: str) -> N
     assert behind.get("/voice").status_code == 404
 
 
-def test_an_address_without_a_path_names_no_servers(client: Client) -> None:
+def test_an_address_without_a_path_names_no_servers(client: GatewayClient) -> None:
     assert "servers" not in client.http.get("/openapi.json").json()
     assert client.get("/voice/v2/billing/balance").status_code == 404
 
@@ -98,7 +98,7 @@ def test_an_address_without_a_path_names_no_servers(client: Client) -> None:
 def test_a_path_that_begins_like_the_gateways_own_is_left_to_the_proxy(
     make_gateway: MakeGateway, tmp_path: Path, public_url: str
 ) -> None:
-    client = open_client(hum(make_gateway(public_url=public_url), ToneProvider()).gateway)
+    client = open_client(with_fake_provider(make_gateway(public_url=public_url), FakeProvider()).gateway)
     answer = client.post(TTS, SPEECH, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202
     assert answer.headers["Location"].startswith(urlsplit(public_url).path.rstrip("/") + "/v2/jobs/")

@@ -13,19 +13,19 @@ import httpx2
 import pytest
 
 from tests.conftest import MakeClient
-from tests.support.client import Client, error_of, open_client
+from tests.support.client import GatewayClient, error_of, open_client
 from tests.support.server import serving
 from voxport.accounts import rate_limits as ratelimits
 from voxport.accounts.keys import new_key
 from voxport.gateway import open_gateway
 from voxport.settings import Settings
-from voxport.web.token_bucket import Buckets, Policy
+from voxport.web.token_bucket import RateLimitPolicy, TokenBuckets
 
 BALANCE = "/v2/billing/balance"
-POLICY = Policy("default", rate=20, burst=60)
+POLICY = RateLimitPolicy("default", rate=20, burst=60)
 
 
-class Clock:
+class RateLimitClock:
     def __init__(self) -> None:
         self.now = 1_000.0
 
@@ -34,75 +34,75 @@ class Clock:
 
 
 def test_a_bucket_lets_a_burst_through_and_then_the_rate() -> None:
-    clock = Clock()
-    buckets = Buckets(POLICY, clock=clock)
-    assert [buckets.take("a").allowed for _ in range(61)] == [True] * 60 + [False]
-    assert buckets.take("b").allowed
+    clock = RateLimitClock()
+    buckets = TokenBuckets(POLICY, clock=clock)
+    assert [buckets.take("a").is_allowed for _ in range(61)] == [True] * 60 + [False]
+    assert buckets.take("b").is_allowed
     clock.now += 0.05
-    assert buckets.take("a").allowed
-    assert not buckets.take("a").allowed
+    assert buckets.take("a").is_allowed
+    assert not buckets.take("a").is_allowed
     clock.now += 3
-    assert [buckets.take("a").allowed for _ in range(61)] == [True] * 60 + [False]
+    assert [buckets.take("a").is_allowed for _ in range(61)] == [True] * 60 + [False]
 
 
 def test_over_a_minute_no_more_pass_than_the_burst_and_the_rate() -> None:
-    clock = Clock()
-    buckets = Buckets(POLICY, clock=clock)
+    clock = RateLimitClock()
+    buckets = TokenBuckets(POLICY, clock=clock)
     passed = 0
     for _ in range(60_000):
         clock.now += 0.001
-        passed += buckets.take("a").allowed
+        passed += buckets.take("a").is_allowed
     assert 60 + 20 * 60 - 1 <= passed <= 60 + 20 * 60
 
 
 def test_a_refusal_costs_no_token_and_says_when_there_is_one() -> None:
-    clock = Clock()
-    buckets = Buckets(Policy("strangers", rate=0.5, burst=1), clock=clock)
-    assert buckets.take("a").allowed
+    clock = RateLimitClock()
+    buckets = TokenBuckets(RateLimitPolicy("strangers", rate=0.5, burst=1), clock=clock)
+    assert buckets.take("a").is_allowed
     for _ in range(100):
         assert buckets.take("a").retry_after == 2
     clock.now += 2
-    assert buckets.take("a").allowed
+    assert buckets.take("a").is_allowed
 
 
 def test_addresses_without_end_take_no_more_room_than_the_most() -> None:
-    clock = Clock()
-    buckets = Buckets(POLICY, most=1_000, clock=clock)
+    clock = RateLimitClock()
+    buckets = TokenBuckets(POLICY, max_buckets=1_000, clock=clock)
     for number in range(50_000):
         buckets.take(str(number))
     assert len(buckets) == 1_000
 
 
 def test_a_full_bucket_is_forgotten() -> None:
-    clock = Clock()
-    buckets = Buckets(POLICY, clock=clock)
+    clock = RateLimitClock()
+    buckets = TokenBuckets(POLICY, clock=clock)
     buckets.take("a")
     clock.now += 1
-    buckets.look("a")
+    buckets.peek("a")
     assert len(buckets) == 0
 
 
 def test_the_headers_say_the_policy_and_what_remains() -> None:
-    buckets = Buckets(POLICY, clock=Clock())
+    buckets = TokenBuckets(POLICY, clock=RateLimitClock())
     for _ in range(10):
         verdict = buckets.take("a")
     assert verdict.headers() == {"RateLimit-Policy": '"default";q=60;w=3', "RateLimit": '"default";r=50;t=1'}
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> RateLimitClock:
     """The clock of the gateways that are opened from now on; it stands still until it is turned."""
-    clock = Clock()
-    monkeypatch.setattr(ratelimits, "Buckets", partial(Buckets, clock=clock))
+    clock = RateLimitClock()
+    monkeypatch.setattr(ratelimits, "TokenBuckets", partial(TokenBuckets, clock=clock))
     return clock
 
 
 @pytest.fixture
-def limited(clock: Clock, make_client: MakeClient) -> Client:
+def limited(clock: RateLimitClock, make_client: MakeClient) -> GatewayClient:
     return make_client(rate_limit_per_second=1, rate_limit_burst=3)
 
 
-def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: Client, clock: Clock) -> None:
+def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: GatewayClient, clock: RateLimitClock) -> None:
     for remaining in (2, 1, 0):
         answer = limited.get(BALANCE)
         assert answer.status_code == 200
@@ -124,14 +124,14 @@ def test_a_key_that_calls_too_often_is_told_when_to_come_again(limited: Client, 
     assert limited.get(BALANCE).status_code == 200
 
 
-def test_a_key_that_calls_too_often_is_refused_before_its_body_is_read(limited: Client) -> None:
+def test_a_key_that_calls_too_often_is_refused_before_its_body_is_read(limited: GatewayClient) -> None:
     for _ in range(3):
         assert limited.post_raw("/v1/proxy/core-tts", b"{not json").status_code in (400, 422)
     assert limited.post_raw("/v1/proxy/core-tts", b"{not json").status_code == 429
 
 
-def test_another_key_goes_on(limited: Client) -> None:
-    other = limited.another()
+def test_another_key_goes_on(limited: GatewayClient) -> None:
+    other = limited.another_customer()
     while limited.get(BALANCE).status_code == 200:
         pass
     assert other.get(BALANCE).status_code == 200
@@ -146,7 +146,7 @@ def test_health_is_never_refused(make_client: MakeClient) -> None:
 
 def test_the_limit_of_an_address_also_holds_for_good_keys(make_client: MakeClient) -> None:
     client = make_client(rate_limit_address_per_second=0.1)
-    answers = [one.get(BALANCE) for one in (client, client.another())]
+    answers = [one.get(BALANCE) for one in (client, client.another_customer())]
     assert [answer.status_code for answer in answers] == [200, 429]
     assert error_of(answers[-1])["details"]["policy"] == "address"
 
@@ -168,22 +168,22 @@ def test_as_shipped_60_calls_come_at_once_and_20_a_second_after_them(tmp_path: P
 
 
 @pytest.fixture
-def guarded(clock: Clock, make_client: MakeClient) -> Client:
+def guarded(clock: RateLimitClock, make_client: MakeClient) -> GatewayClient:
     return make_client(rate_limit_strangers_per_minute=5)
 
 
-def guess(client: Client, headers: dict[str, str]) -> int:
+def guess(client: GatewayClient, headers: dict[str, str]) -> int:
     return client.http.get(BALANCE, headers=headers).status_code
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"X-API-Key": "vxp_nonsense"}, {"X-API-Key": new_key()}], ids=["none", "nonsense", "unknown"]
 )
-def test_who_comes_without_a_good_key_is_soon_refused(guarded: Client, headers: dict[str, str]) -> None:
+def test_who_comes_without_a_good_key_is_soon_refused(guarded: GatewayClient, headers: dict[str, str]) -> None:
     assert [guess(guarded, headers) for _ in range(7)] == [401] * 5 + [429] * 2
 
 
-def test_a_guess_that_would_be_right_is_not_looked_at_after_too_many_wrong_ones(guarded: Client) -> None:
+def test_a_guess_that_would_be_right_is_not_looked_at_after_too_many_wrong_ones(guarded: GatewayClient) -> None:
     for _ in range(6):
         guess(guarded, {"X-API-Key": new_key()})
     answer = guarded.get(BALANCE)
@@ -191,21 +191,21 @@ def test_a_guess_that_would_be_right_is_not_looked_at_after_too_many_wrong_ones(
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_customer_goes_on_though_a_stranger_of_the_same_address_guesses(guarded: Client) -> None:
+def test_a_customer_goes_on_though_a_stranger_of_the_same_address_guesses(guarded: GatewayClient) -> None:
     assert guarded.get(BALANCE).status_code == 200
     for _ in range(6):
         guess(guarded, {"X-API-Key": new_key()})
     assert guarded.get(BALANCE).status_code == 200
 
 
-def test_guesses_that_come_at_once_are_no_more_than_those_that_come_in_turn(guarded: Client) -> None:
+def test_guesses_that_come_at_once_are_no_more_than_those_that_come_in_turn(guarded: GatewayClient) -> None:
     keys = [new_key() for _ in range(40)]
     with serving(guarded) as port, caller() as http, ThreadPoolExecutor(40) as pool:
         answers = sorted(pool.map(lambda key: called(http, port, key), keys))
     assert answers == [401] * 5 + [429] * 35
 
 
-def test_the_first_calls_of_a_good_key_may_all_come_at_once(guarded: Client) -> None:
+def test_the_first_calls_of_a_good_key_may_all_come_at_once(guarded: GatewayClient) -> None:
     with serving(guarded) as port, caller() as http, ThreadPoolExecutor(40) as pool:
         assert list(pool.map(lambda _: called(http, port, guarded.key), range(40))) == [200] * 40
 
@@ -233,7 +233,7 @@ def test_the_operators_key_is_not_guessed_either(make_client: MakeClient) -> Non
     assert other.http.get("/metrics", headers={"Authorization": f"Bearer {right}"}).status_code == 200
 
 
-def test_a_revoked_key_counts_as_none(guarded: Client) -> None:
+def test_a_revoked_key_counts_as_none(guarded: GatewayClient) -> None:
     assert guarded.get(BALANCE).status_code == 200
     with guarded.gateway.database.transaction() as tx:
         guarded.gateway.accounts.revoke_key(tx, guarded.key_id)
@@ -245,7 +245,7 @@ def forwarded(port: int, address: str) -> int:
     return httpx2.get(f"http://127.0.0.1:{port}{BALANCE}", headers=headers).status_code
 
 
-def test_x_forwarded_for_is_not_believed_by_accident(guarded: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_x_forwarded_for_is_not_believed_by_accident(guarded: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own variable
     with serving(guarded) as port:
         assert [forwarded(port, f"203.0.113.{number}") for number in range(6)] == [401] * 5 + [429]

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, error_of
-from voxport.web.body_limits import MAX_DEPTH, Depth
+from tests.support.client import GatewayClient, error_of
+from voxport.web.body_limits import MAX_DEPTH, JsonDepth
 
 TTS = "/v1/proxy/core-tts"
 
 
-def test_an_address_has_an_end(client: Client) -> None:
+def test_an_address_has_an_end(client: GatewayClient) -> None:
     assert client.get("/v2/jobs?cursor=" + "x" * 8_000).status_code == 422
     for path in ("/v2/jobs?cursor=" + "x" * 8_192, "/" + "x" * 8_193, "/v1/blobs/a?" + "x" * 8_192):
         answer = client.get(path)
@@ -20,7 +20,7 @@ def test_an_address_has_an_end(client: Client) -> None:
         assert error_of(answer)["code"] == "uri_too_long"
 
 
-def test_a_query_has_so_many_parameters(client: Client) -> None:
+def test_a_query_has_so_many_parameters(client: GatewayClient) -> None:
     assert client.get("/v2/jobs?" + "&".join(f"unused{number}=5" for number in range(64))).status_code == 200
     answer = client.get("/v2/jobs?" + "&".join(["limit=5"] * 65))
     assert answer.status_code == 422
@@ -32,14 +32,14 @@ def test_a_query_has_so_many_parameters(client: Client) -> None:
     [{f"X-{number}": "x" for number in range(101)}, {"X-Long": "x" * 33_000}],
     ids=["many", "long"],
 )
-def test_headers_have_an_end(client: Client, headers: dict[str, str]) -> None:
+def test_headers_have_an_end(client: GatewayClient, headers: dict[str, str]) -> None:
     answer = client.get("/v2/jobs", headers=headers)
     assert answer.status_code == 431
     assert error_of(answer)["code"] == "headers_too_large"
 
 
 @pytest.mark.parametrize("path", ["/v2/jobs?cursor=%ff", "/v2/jobs?%ff=1", "/v2/jobs?cursor=%00", "/v2/jobs?x=%C0%80"])
-def test_a_query_is_utf8_without_nul(client: Client, path: str) -> None:
+def test_a_query_is_utf8_without_nul(client: GatewayClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query"]
@@ -50,7 +50,7 @@ def test_a_query_is_utf8_without_nul(client: Client, path: str) -> None:
     "path", ["/v2/jobs/%ff", "/v1/voices/%C0%80", "/%ff%fe", "/v2/jobs/%00", "/v1/voices/%ED%A0%80"]
 )
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_path_that_is_not_utf8_leads_nowhere(client: Client, path: str, method: str) -> None:
+def test_a_path_that_is_not_utf8_leads_nowhere(client: GatewayClient, path: str, method: str) -> None:
     assert client.request(method, path).status_code in (404, 405)
 
 
@@ -58,7 +58,7 @@ def test_a_path_that_is_not_utf8_leads_nowhere(client: Client, path: str, method
     "name", ["Authorization", "Content-Type", "Prefer", "Range", "If-Range", "X-API-Key", "Cookie"]
 )
 @pytest.mark.parametrize("value", [b"\xff\xfe", b"\xc3\x28", b"x" * 5_000], ids=["no utf-8", "half", "long"])
-def test_a_header_that_is_not_text_breaks_nothing(client: Client, name: str, value: bytes) -> None:
+def test_a_header_that_is_not_text_breaks_nothing(client: GatewayClient, name: str, value: bytes) -> None:
     key = {} if name in ("Authorization", "X-API-Key") else client.headers
     body = b'{"text": "Hi.", "voice_id": "nobody", "provider": "local"}'
     answer = client.http.post(TTS, content=body, headers=[*key.items(), (name, value)])  # type: ignore[arg-type]
@@ -70,14 +70,16 @@ def test_a_header_that_is_not_text_breaks_nothing(client: Client, name: str, val
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 900, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["arrays", "objects"])
-def test_a_body_is_nested_so_deep_and_no_deeper(client: Client, opening: bytes, closing: bytes, depth: int) -> None:
+def test_a_body_is_nested_so_deep_and_no_deeper(
+    client: GatewayClient, opening: bytes, closing: bytes, depth: int
+) -> None:
     answer = client.post_raw(TTS, opening * depth + b"1" + closing * depth)
     assert answer.status_code == 422
     assert error_of(answer)["message"] == f"The body is nested deeper than {MAX_DEPTH} levels."
     assert answer.json()["detail"][0]["loc"] == ["body"]
 
 
-def test_brackets_in_a_text_are_no_nesting(client: Client) -> None:
+def test_brackets_in_a_text_are_no_nesting(client: GatewayClient) -> None:
     text = '[[[[{"' * 100 + '\\"[['
     answer = client.post(TTS, {"text": text, "voice_id": "nobody", "provider": "local"})
     assert answer.status_code == 404
@@ -86,7 +88,7 @@ def test_brackets_in_a_text_are_no_nesting(client: Client) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_depth_is_counted_over_the_borders_of_chunks(size: int) -> None:
     data = b'{"a\\\\\\"[[[": [[{"b": "]]]\\\\"}], []], "c": {}}'
-    depth = Depth()
+    depth = JsonDepth()
     deepest = [depth.feed(data[start : start + size]) for start in range(0, len(data), size)][-1]
     assert deepest == 4
 
@@ -119,7 +121,7 @@ def _referenced(schema: Any) -> list[str]:
     return []
 
 
-def test_every_text_of_every_body_and_query_has_an_end(client: Client) -> None:
+def test_every_text_of_every_body_and_query_has_an_end(client: GatewayClient) -> None:
     document = client.http.get("/openapi.json").json()
     schemas, names, endless = document["components"]["schemas"], set[str](), list[str]()
     for path, methods in document["paths"].items():

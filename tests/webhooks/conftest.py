@@ -12,25 +12,25 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, open_client, settings_for
+from tests.support.client import GatewayClient, open_client, settings_for
 from voxport.fetch.client import FetchPolicy
 from voxport.gateway import open_gateway
-from voxport.testing.doubles.clock import Clock
-from voxport.testing.receiver import Receiver
+from voxport.testing.doubles.clock import ManualClock
+from voxport.testing.receiver import WebhookReceiver
 
 CLONE = "/v1/proxy/core-voice-clone"
 AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
 LOG = "/v2/webhooks/deliveries"
 
-MakeReceiver = Callable[..., Receiver]
+OpenReceiver = Callable[..., WebhookReceiver]
 
 
 @dataclass
-class Hooked:
+class WebhookEnv:
     """A customer, and what the worker does for its webhooks, one try at a time."""
 
-    client: Client
-    clock: Clock
+    client: GatewayClient
+    clock: ManualClock
 
     def cancelled(self, url: str, **fields: Any) -> str:
         """A clone job that was cancelled; its id."""
@@ -44,7 +44,7 @@ class Hooked:
         """Send what is due now; how many tries that were."""
         tries = 0
         while (claimed := self.client.gateway.webhooks.claim()) is not None:
-            self.client.gateway.sender.send(claimed)
+            self.client.gateway.webhook_sender.send(claimed)
             tries += 1
         return tries
 
@@ -60,19 +60,19 @@ class Hooked:
 
 
 @pytest.fixture
-def receiver() -> Iterator[MakeReceiver]:
+def receiver() -> Iterator[OpenReceiver]:
     """Starts receivers that answer by a script, and end with the test."""
     with ExitStack() as stack:
-        yield lambda *answers, **options: stack.enter_context(Receiver(*answers, **options))
+        yield lambda *answers, **options: stack.enter_context(WebhookReceiver(*answers, **options))
 
 
 @pytest.fixture
-def hooked(tmp_path: Path, new_database: Path) -> Iterator[Callable[..., Hooked]]:
+def open_webhook_env(tmp_path: Path, new_database: Path) -> Iterator[Callable[..., WebhookEnv]]:
     """Opens a gateway that may call these receivers."""
     with ExitStack() as stack:
 
-        def make(*receivers: Receiver, fetch_policy: FetchPolicy | None = None, **settings: Any) -> Hooked:
-            clock = Clock(stands=True)
+        def make(*receivers: WebhookReceiver, fetch_policy: FetchPolicy | None = None, **settings: Any) -> WebhookEnv:
+            clock = ManualClock(frozen=True)
             given = {
                 "private_hosts": ",".join(one.host for one in receivers),
                 "webhook_timeout": 20.0,
@@ -88,6 +88,6 @@ def hooked(tmp_path: Path, new_database: Path) -> Iterator[Callable[..., Hooked]
                 clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
             )
             stack.callback(gateway.close)
-            return Hooked(open_client(gateway), clock)
+            return WebhookEnv(open_client(gateway), clock)
 
         yield make

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, error_of, open_client, settings_for
+from tests.support.client import GatewayClient, error_of, open_client, settings_for
 from tests.webhooks.conftest import AUDIO, CLONE, LOG
 from voxport.audit.service import CLI
-from voxport.billing.held_calls import Call
+from voxport.billing.held_calls import BilledCall
 from voxport.billing.money import to_micro
 from voxport.billing.verify import verify
 from voxport.errors import InsufficientCredits
@@ -24,21 +24,21 @@ URL = "https://hooks.example.com/low"
 
 
 @pytest.fixture
-def customer(database_url: str, tmp_path: Path) -> Iterator[Client]:
+def customer(database_url: str, tmp_path: Path) -> Iterator[GatewayClient]:
     """A customer with 20 tokens, on each kind of database."""
     gateway = open_gateway(settings_for(tmp_path / "data", database_url=database_url))
     yield open_client(gateway, "20")
     gateway.close()
 
 
-def put(client: Client, below: Any = 10, url: str = URL) -> dict[str, Any]:
+def put(client: GatewayClient, below: Any = 10, url: str = URL) -> dict[str, Any]:
     answer = client.put_json(ALERT, {"below": below, "webhook_url": url})
     assert answer.status_code == 200, answer.text
     data: dict[str, Any] = answer.json()["data"]
     return data
 
 
-def clone(client: Client) -> str:
+def clone(client: GatewayClient) -> str:
     """Hold 5 tokens; the job's id."""
     answer = client.post(CLONE, AUDIO)
     assert answer.status_code == 202, answer.text
@@ -46,18 +46,18 @@ def clone(client: Client) -> str:
     return job_id
 
 
-def alerts(client: Client) -> list[dict[str, Any]]:
+def alerts(client: GatewayClient) -> list[dict[str, Any]]:
     """What was told, the oldest first."""
     page = client.gateway.webhooks.list(client.profile_id, state=None, limit=50, cursor=None)
     return [row.data or {} for row in page.rows if row.type == "balance.low"][::-1]
 
 
-def credit(client: Client, tokens: int) -> None:
+def credit(client: GatewayClient, tokens: int) -> None:
     with client.gateway.database.transaction() as tx:
         client.gateway.billing.add_credits(tx, client.profile_id, to_micro(Decimal(tokens)))
 
 
-def test_the_hold_that_takes_the_balance_below_is_told_once(customer: Client) -> None:
+def test_the_hold_that_takes_the_balance_below_is_told_once(customer: GatewayClient) -> None:
     put(customer)
     clone(customer)
     clone(customer)
@@ -71,7 +71,7 @@ def test_the_hold_that_takes_the_balance_below_is_told_once(customer: Client) ->
     assert customer.get(ALERT).json()["data"]["armed"] is False
 
 
-def test_credits_arm_it_again_when_they_lift_the_balance_above(customer: Client) -> None:
+def test_credits_arm_it_again_when_they_lift_the_balance_above(customer: GatewayClient) -> None:
     put(customer)
     for _ in range(4):
         clone(customer)
@@ -84,18 +84,18 @@ def test_credits_arm_it_again_when_they_lift_the_balance_above(customer: Client)
     assert [one["balance"] for one in alerts(customer)] == [5.0, 9.0]
 
 
-def test_what_an_operator_takes_sets_it_off_and_what_he_gives_arms_it(customer: Client) -> None:
+def test_what_an_operator_takes_sets_it_off_and_what_he_gives_arms_it(customer: GatewayClient) -> None:
     put(customer)
     gateway = customer.gateway
     for tokens, told, is_armed in ((-11, 1, False), (-1, 1, False), (2, 1, True), (-1, 2, False)):
         with gateway.database.transaction() as tx:
             amount = to_micro(Decimal(tokens))
-            gateway.corrections.adjust(tx, customer.profile_id, amount, note="because", by=CLI)
+            gateway.adjustments.adjust(tx, customer.profile_id, amount, note="because", actor=CLI)
         assert len(alerts(customer)) == told
         assert customer.get(ALERT).json()["data"]["armed"] is is_armed
 
 
-def test_a_hold_that_comes_back_does_not_arm_it(customer: Client) -> None:
+def test_a_hold_that_comes_back_does_not_arm_it(customer: GatewayClient) -> None:
     """Else each call near the threshold would be told again."""
     put(customer)
     jobs = [clone(customer) for _ in range(3)]
@@ -104,15 +104,15 @@ def test_a_hold_that_comes_back_does_not_arm_it(customer: Client) -> None:
     assert len(alerts(customer)) == 1
 
 
-def test_a_call_that_is_refused_for_money_tells_nothing(customer: Client) -> None:
+def test_a_call_that_is_refused_for_money_tells_nothing(customer: GatewayClient) -> None:
     put(customer, below=19)
-    call = Call(customer.profile_id, "core-voice-clone", "req_1")
-    with pytest.raises(InsufficientCredits), customer.gateway.calls.hold(call, units=Decimal(5)):
+    call = BilledCall(customer.profile_id, "core-voice-clone", "req_1")
+    with pytest.raises(InsufficientCredits), customer.gateway.held_calls.hold(call, units=Decimal(5)):
         pass
     assert alerts(customer) == []
 
 
-def test_many_calls_at_once_tell_it_once(customer: Client) -> None:
+def test_many_calls_at_once_tell_it_once(customer: GatewayClient) -> None:
     put(customer, below=15)
     billing, database = customer.gateway.billing, customer.gateway.database
     failures: list[BaseException] = []
@@ -136,7 +136,7 @@ def test_many_calls_at_once_tell_it_once(customer: Client) -> None:
     assert verify(database) == []
 
 
-def test_one_that_is_set_below_what_is_left_is_told_with_the_next_call(customer: Client) -> None:
+def test_one_that_is_set_below_what_is_left_is_told_with_the_next_call(customer: GatewayClient) -> None:
     data = put(customer, below=100)
     assert data["armed"] is True
     assert alerts(customer) == []
@@ -144,13 +144,13 @@ def test_one_that_is_set_below_what_is_left_is_told_with_the_next_call(customer:
     assert [one["balance"] for one in alerts(customer)] == [15.0]
 
 
-def test_it_is_seen_changed_and_removed_by_its_owner_only(customer: Client) -> None:
+def test_it_is_seen_changed_and_removed_by_its_owner_only(customer: GatewayClient) -> None:
     assert error_of(customer.get(ALERT))["code"] == "alert_not_found"
     put(customer, below=2.5)
     data = put(customer, below=0.000001)
     assert (data["below"], data["webhook_url"], data["armed"]) == (0.000001, URL, True)
     assert customer.get(ALERT).json()["data"] == data
-    assert error_of(customer.another().delete(ALERT))["code"] == "alert_not_found"
+    assert error_of(customer.another_customer().delete(ALERT))["code"] == "alert_not_found"
     assert customer.delete(ALERT).json() == {"status": "success", "data": {"deleted": True}}
     assert customer.get(ALERT).status_code == 404
     clone(customer)
@@ -158,7 +158,7 @@ def test_it_is_seen_changed_and_removed_by_its_owner_only(customer: Client) -> N
 
 
 @pytest.mark.parametrize("below", [0, -1, "10", None, True, 1e9, 0.0000001])
-def test_a_threshold_that_is_no_amount_is_refused(client: Client, below: Any) -> None:
+def test_a_threshold_that_is_no_amount_is_refused(client: GatewayClient, below: Any) -> None:
     answer = client.put_json(ALERT, {"below": below, "webhook_url": URL})
     assert answer.status_code == 422, answer.text
     assert "below" in error_of(answer)["message"]

@@ -9,22 +9,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.support.client import Client, error_of, open_client, settings_for
+from tests.support.client import GatewayClient, error_of, open_client, settings_for
 from tests.webhooks.conftest import AUDIO, CLONE, LOG
 from voxport.gateway import open_gateway
 
 SECRET = "/v2/webhooks/secret"
 
 
-def told(client: Client) -> str:
+def completed_delivery(client: GatewayClient) -> str:
     """A job that was cancelled, and whose end is to be told; its id."""
     job_id: str = client.post(CLONE, {**AUDIO, "webhook_url": "https://hooks.example.com/"}).json()["job"]["id"]
     assert client.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
     return job_id
 
 
-def test_a_delivery_is_shown_as_it_is_alone_with_its_attempts(client: Client) -> None:
-    job_id = told(client)
+def test_a_delivery_is_shown_as_it_is_alone_with_its_attempts(client: GatewayClient) -> None:
+    job_id = completed_delivery(client)
     (row,) = client.get(LOG).json()["data"]
     assert row.pop("id").startswith("msg_")
     assert re.fullmatch(r"\d{4}-.*\.\d{3}Z", row.pop("created_at"))
@@ -41,8 +41,8 @@ def test_a_delivery_is_shown_as_it_is_alone_with_its_attempts(client: Client) ->
     assert client.get(f"{LOG}/{row['id']}").json()["data"] == {**row, "attempts": []}
 
 
-def test_the_log_is_filtered_and_comes_in_pages(client: Client) -> None:
-    ids = [told(client) for _ in range(5)]
+def test_the_log_is_filtered_and_comes_in_pages(client: GatewayClient) -> None:
+    ids = [completed_delivery(client) for _ in range(5)]
     assert [row["job_id"] for row in client.get(LOG).json()["data"]] == ids[::-1]
     assert [row["job_id"] for row in client.get(f"{LOG}?job_id={ids[2]}").json()["data"]] == [ids[2]]
     assert len(client.get(f"{LOG}?status=pending").json()["data"]) == 5
@@ -54,10 +54,10 @@ def test_the_log_is_filtered_and_comes_in_pages(client: Client) -> None:
     assert second["next_cursor"] is None
 
 
-def test_anothers_delivery_is_not_there(client: Client) -> None:
-    told(client)
+def test_anothers_delivery_is_not_there(client: GatewayClient) -> None:
+    completed_delivery(client)
     (row,) = client.get(LOG).json()["data"]
-    other = client.another()
+    other = client.another_customer()
     assert other.get(LOG).json()["data"] == []
     for answer in (
         other.get(f"{LOG}/{row['id']}"),
@@ -69,8 +69,8 @@ def test_anothers_delivery_is_not_there(client: Client) -> None:
     assert other.get(f"{LOG}?job_id={row['job_id']}").json()["data"] == []
 
 
-def test_what_is_being_sent_right_now_is_not_sent_twice(client: Client) -> None:
-    told(client)
+def test_what_is_being_sent_right_now_is_not_sent_twice(client: GatewayClient) -> None:
+    completed_delivery(client)
     gateway = client.gateway
     while (claimed := gateway.webhooks.claim()) is not None and claimed.profile_id != client.profile_id:
         pass
@@ -80,7 +80,7 @@ def test_what_is_being_sent_right_now_is_not_sent_twice(client: Client) -> None:
     assert error_of(answer)["code"] == "delivery_in_flight"
 
 
-def test_a_secret_has_32_bytes_is_the_profiles_own_and_stays(client: Client) -> None:
+def test_a_secret_has_32_bytes_is_the_profiles_own_and_stays(client: GatewayClient) -> None:
     answer = client.get(SECRET)
     data = answer.json()["data"]
     assert answer.headers["Cache-Control"] == "no-store"
@@ -88,10 +88,10 @@ def test_a_secret_has_32_bytes_is_the_profiles_own_and_stays(client: Client) -> 
     assert data["secret"].startswith("whsec_")
     assert len(base64.b64decode(data["secret"].removeprefix("whsec_"))) == 32
     assert client.get(SECRET).json() == answer.json()
-    assert client.another().get(SECRET).json()["data"]["secret"] != data["secret"]
+    assert client.another_customer().get(SECRET).json()["data"]["secret"] != data["secret"]
 
 
-def test_the_fifth_change_within_a_day_is_refused(client: Client) -> None:
+def test_the_fifth_change_within_a_day_is_refused(client: GatewayClient) -> None:
     client.get(SECRET)
     for _ in range(4):
         assert client.post(f"{SECRET}/rotate").status_code == 200
@@ -101,7 +101,7 @@ def test_the_fifth_change_within_a_day_is_refused(client: Client) -> None:
     assert len(client.get(SECRET).json()["data"]["previous"]) == 4
 
 
-def test_a_first_secret_can_be_changed_before_it_was_seen(client: Client) -> None:
+def test_a_first_secret_can_be_changed_before_it_was_seen(client: GatewayClient) -> None:
     data = client.post(f"{SECRET}/rotate").json()["data"]
     assert data["previous"] == []
     assert client.get(SECRET).json()["data"] == data
@@ -116,7 +116,7 @@ def test_the_database_alone_tells_no_secret(tmp_path: Path) -> None:
         if not profile:
             client = open_client(gateway)
             profile, key = client.profile_id, client.get(SECRET).json()["data"]["secret"]
-        shown.append(gateway.signing.alive(profile)[0].value)
+        shown.append(gateway.signing_secrets.active(profile)[0].value)
         with gateway.database.snapshot() as tx:
             rows = str(tx.execute(text("SELECT * FROM webhook_secrets")).all())
         assert key.removeprefix("whsec_") not in rows
@@ -125,6 +125,6 @@ def test_the_database_alone_tells_no_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", ["repr", "str"])
-def test_a_secret_is_in_no_log_line_by_accident(client: Client, shown: str) -> None:
-    (current,) = client.gateway.signing.alive(client.profile_id)
+def test_a_secret_is_in_no_log_line_by_accident(client: GatewayClient, shown: str) -> None:
+    (current,) = client.gateway.signing_secrets.active(client.profile_id)
     assert current.value not in (repr(current) if shown == "repr" else str(current))

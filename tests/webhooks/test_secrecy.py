@@ -7,18 +7,22 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.webhooks.conftest import Hooked, MakeReceiver
-from voxport.testing.receiver import resets, says
+from tests.webhooks.conftest import OpenReceiver, WebhookEnv
+from voxport.testing.receiver import reset_connection, respond_with
 
 CAPABILITY = "T0AB12CD/c0ffee0badc0de"  # a URL that is itself a secret, as chat services give them out
 
 
 def test_no_line_tells_the_path_the_signature_or_the_secret(
-    receiver: MakeReceiver, hooked: Callable[..., Hooked], caplog: pytest.LogCaptureFixture
+    receiver: OpenReceiver, open_webhook_env: Callable[..., WebhookEnv], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    refusing, failing, taking = receiver(listening=False), receiver(resets), receiver(says(204, body=b""))
-    hooks = hooked(refusing, failing, taking)
+    refusing, failing, taking = (
+        receiver(listening=False),
+        receiver(reset_connection),
+        receiver(respond_with(204, body=b"")),
+    )
+    hooks = open_webhook_env(refusing, failing, taking)
     for one in (refusing, failing, taking):
         hooks.cancelled(f"{one.url}/{CAPABILITY}?token={CAPABILITY}")
     secret = hooks.secret()

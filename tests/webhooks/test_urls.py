@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, error_of
+from tests.support.client import GatewayClient, error_of
 from tests.webhooks.conftest import AUDIO, CLONE
 
 TTS = "/v1/proxy/core-tts"
@@ -41,7 +41,7 @@ FORBIDDEN = {
 }
 
 
-def refused(client: Client, answer: Any, private_host: str | None) -> None:
+def refused(client: GatewayClient, answer: Any, private_host: str | None) -> None:
     assert answer.status_code == 400, answer.text
     error = error_of(answer)
     assert error["code"] == "webhook_url_unusable"
@@ -59,15 +59,15 @@ def refused(client: Client, answer: Any, private_host: str | None) -> None:
 
 @pytest.mark.parametrize(("url", "private_host"), FORBIDDEN.items())
 def test_a_url_that_may_not_be_called_is_refused_before_anything_is_held(
-    client: Client, url: str, private_host: str | None
+    client: GatewayClient, url: str, private_host: str | None
 ) -> None:
     refused(client, client.post(CLONE, {**AUDIO, "webhook_url": url}), private_host)
     refused(client, client.post(TTS, {**SPEECH, "webhook_url": url}, headers=LATER), private_host)
     refused(client, client.put_json("/v2/billing/alert", {"below": 1, "webhook_url": url}), private_host)
 
 
-def test_it_is_looked_at_before_the_money_and_after_the_recording(client: Client) -> None:
-    poor = client.another(credits="0")
+def test_it_is_looked_at_before_the_money_and_after_the_recording(client: GatewayClient) -> None:
+    poor = client.another_customer(credits="0")
     assert poor.post(CLONE, {**AUDIO, "webhook_url": LOOPBACK}).status_code == 400
     assert poor.post(CLONE, {**AUDIO, "webhook_url": GOOD}).status_code == 402
     both = client.post(CLONE, {"audioUrl": "http://127.0.0.1/a.wav", "provider": "local", "webhook_url": LOOPBACK})
@@ -75,7 +75,7 @@ def test_it_is_looked_at_before_the_money_and_after_the_recording(client: Client
 
 
 @pytest.mark.parametrize("url", ["", "https://hooks.example.com/" + "x" * 2048, 1, ["https://hooks.example.com/"]])
-def test_what_is_no_url_at_all_is_a_422(client: Client, url: Any) -> None:
+def test_what_is_no_url_at_all_is_a_422(client: GatewayClient, url: Any) -> None:
     answer = client.post(CLONE, {**AUDIO, "webhook_url": url})
     assert answer.status_code == 422
     assert "webhook_url" in error_of(answer)["message"]
@@ -90,7 +90,7 @@ def test_what_is_no_url_at_all_is_a_422(client: Client, url: Any) -> None:
     ],
 )
 def test_core_tts_takes_it_for_a_job_only(
-    client: Client, fields: dict[str, Any], headers: dict[str, str], field: str
+    client: GatewayClient, fields: dict[str, Any], headers: dict[str, str], field: str
 ) -> None:
     answer = client.post(TTS, {**SPEECH, **fields, "webhook_url": GOOD}, headers=headers)
     assert answer.status_code == 422
@@ -100,7 +100,7 @@ def test_core_tts_takes_it_for_a_job_only(
     assert client.balance()["held"] == 0
 
 
-def test_a_job_of_each_kind_takes_it(client: Client) -> None:
+def test_a_job_of_each_kind_takes_it(client: GatewayClient) -> None:
     assert client.post(CLONE, {**AUDIO, "webhook_url": GOOD}).status_code == 202
     assert client.post(TTS, {**SPEECH, "webhook_url": GOOD}, headers=LATER).status_code == 202
     # A binding looks for the voice first.
@@ -108,7 +108,7 @@ def test_a_job_of_each_kind_takes_it(client: Client) -> None:
     assert error_of(answer)["code"] == "voice_not_found"
 
 
-def test_the_url_is_in_no_answer_but_the_log_of_deliveries(client: Client) -> None:
+def test_the_url_is_in_no_answer_but_the_log_of_deliveries(client: GatewayClient) -> None:
     job_id = client.post(CLONE, {**AUDIO, "webhook_url": GOOD}).json()["job"]["id"]
     assert "hooks.example.com" not in client.get(f"/v2/jobs/{job_id}").text
     client.post(f"/v2/jobs/{job_id}/cancel")

@@ -20,7 +20,7 @@ from voxport.audit.service import Actor
 from voxport.errors import BadRequest, Unauthenticated
 from voxport.web.json_body import JsonRequest
 
-_BRIEF_SECONDS = 1.0
+_SLOW_BODY_SECONDS = 1.0
 
 
 class AuthenticatedRoute(APIRoute):
@@ -30,21 +30,23 @@ class AuthenticatedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def authenticated(plain: Request) -> Response:
-            request = JsonRequest(plain.scope, plain.receive)
+        async def authenticated(original: Request) -> Response:
+            request = JsonRequest(original.scope, original.receive)
             accounts: Accounts = request.app.state.gateway.accounts
             limits: RateLimits = request.app.state.rate_limits
-            request.state.principal = await limits.admit(request, _key_of, accounts.authenticate)
+            request.state.principal = await limits.admit(request, _extract_key, accounts.authenticate)
             limits.count(request, request.state.principal.key_id)
-            if await _came_slowly(request):
+            if await _read_body_slowly(request):
                 # Whoever holds a request open does nothing with a key that was revoked meanwhile.
-                await limits.admit(request, _key_of, accounts.authenticate)
-            await request.require_single_fields()
-            return await self.answer(request, handle)
+                await limits.admit(request, _extract_key, accounts.authenticate)
+            await request.reject_duplicate_fields()
+            return await self.handle_request(request, handle)
 
         return authenticated
 
-    async def answer(self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    async def handle_request(
+        self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+    ) -> Response:
         """What comes after the check of the key."""
         return await handle(request)
 
@@ -55,19 +57,19 @@ class AdminRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def authenticated(plain: Request) -> Response:
-            request = JsonRequest(plain.scope, plain.receive)
+        async def authenticated(original: Request) -> Response:
+            request = JsonRequest(original.scope, original.receive)
             expected: SecretStr = request.app.state.gateway.settings.admin_key
             limits: RateLimits = request.app.state.rate_limits
-            await limits.admit(request, _key_of, partial(_require_same, expected.get_secret_value().encode()))
-            await _came_slowly(request)
-            await request.require_single_fields()
+            await limits.admit(request, _extract_key, partial(_require_admin_key, expected.get_secret_value().encode()))
+            await _read_body_slowly(request)
+            await request.reject_duplicate_fields()
             return await handle(request)
 
         return authenticated
 
 
-def _require_same(expected: bytes, sent: str) -> None:
+def _require_admin_key(expected: bytes, sent: str) -> None:
     if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), expected):
         raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
 
@@ -92,8 +94,8 @@ async def _operator(request: Request) -> Actor:
 
 Caller = Annotated[Principal, Depends(_principal)]
 RequestId = Annotated[str, Depends(_request_id)]
-ByCustomer = Annotated[Actor, Depends(_customer)]
-ByOperator = Annotated[Actor, Depends(_operator)]
+CustomerActor = Annotated[Actor, Depends(_customer)]
+OperatorActor = Annotated[Actor, Depends(_operator)]
 
 # For the OpenAPI document and the /docs page; the check itself is AuthenticatedRoute's.
 KEY_SCHEMES = [
@@ -114,17 +116,17 @@ KEY_SCHEMES = [
 ]
 
 
-async def _came_slowly(request: Request) -> bool:
+async def _read_body_slowly(request: Request) -> bool:
     """Read the body, which stays with the request; whether it took a while."""
     began = time.monotonic()
     try:
         await request.body()
     except ClientDisconnect:
         raise BadRequest("The connection broke before the whole body was there. Send it again.") from None
-    return time.monotonic() - began > _BRIEF_SECONDS
+    return time.monotonic() - began > _SLOW_BODY_SECONDS
 
 
-def _key_of(request: Request) -> str:
+def _extract_key(request: Request) -> str:
     """Raises Unauthenticated where there is no key, or two different ones: which of them is meant nobody can know."""
     keys = {value.strip() for value in request.headers.getlist("x-api-key")}
     for header in request.headers.getlist("authorization"):

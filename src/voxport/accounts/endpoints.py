@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
 from voxport.accounts.schemas import (
     KeyList,
     MadeKeyBody,
@@ -17,17 +17,17 @@ from voxport.accounts.schemas import (
     RotatedKeyBody,
     Rotation,
     key_row,
-    made_key,
+    key_with_secret,
 )
 from voxport.accounts.service import Accounts, Rotated
 from voxport.clock import iso
 from voxport.db.session import Database
-from voxport.web.dependencies import part
+from voxport.web.dependencies import from_gateway
 
 router = APIRouter(prefix="/v2/keys", tags=["keys"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
-AccountsDep = Annotated[Accounts, part("accounts")]
-DatabaseDep = Annotated[Database, part("database")]
+AccountsDep = Annotated[Accounts, from_gateway("accounts")]
+DatabaseDep = Annotated[Database, from_gateway("database")]
 
 
 @router.get("", summary="Your keys, the oldest first; never the keys themselves")
@@ -37,19 +37,19 @@ def list_keys(caller: Caller, accounts: AccountsDep) -> KeyList:
 
 @router.post("", status_code=201, summary="Another key; it is shown this once")
 def create_key(
-    body: NewKey, caller: Caller, by: ByCustomer, accounts: AccountsDep, database: DatabaseDep
+    body: NewKey, caller: Caller, actor: CustomerActor, accounts: AccountsDep, database: DatabaseDep
 ) -> MadeKeyBody:
     with database.transaction() as tx:
-        row, key = accounts.create_key(tx, caller.profile_id, body.name, by=by)
-    return MadeKeyBody(data=made_key(row, key))
+        row, key = accounts.create_key(tx, caller.profile_id, body.name, actor=actor)
+    return MadeKeyBody(data=key_with_secret(row, key))
 
 
 @router.delete("/{key_id}", summary="Revoke a key, but not the last one")
 def revoke_key(
-    key_id: str, caller: Caller, by: ByCustomer, accounts: AccountsDep, database: DatabaseDep
+    key_id: str, caller: Caller, actor: CustomerActor, accounts: AccountsDep, database: DatabaseDep
 ) -> RevokedBody:
     with database.transaction() as tx:
-        accounts.revoke_key(tx, key_id, by=by, profile_id=caller.profile_id)
+        accounts.revoke_key(tx, key_id, actor=actor, profile_id=caller.profile_id)
     return RevokedBody(data=RevokedData(id=key_id))
 
 
@@ -57,19 +57,19 @@ def revoke_key(
 def rotate_key(
     key_id: str,
     caller: Caller,
-    by: ByCustomer,
+    actor: CustomerActor,
     accounts: AccountsDep,
     database: DatabaseDep,
     body: Rotation | None = None,
 ) -> RotatedKeyBody:
     at_once = body is not None and body.revoke_at_once
     with database.transaction() as tx:
-        rotated = accounts.rotate_key(tx, key_id, by=by, profile_id=caller.profile_id, at_once=at_once)
+        rotated = accounts.rotate_key(tx, key_id, actor=actor, profile_id=caller.profile_id, at_once=at_once)
     return rotated_body(key_id, rotated)
 
 
 def rotated_body(key_id: str, rotated: Rotated) -> RotatedKeyBody:
-    made = made_key(rotated.row, rotated.key)
+    created = key_with_secret(rotated.row, rotated.key)
     return RotatedKeyBody(
-        data=RotatedKey(**made.model_dump(), old_key_id=key_id, old_works_until=iso(rotated.old_until))
+        data=RotatedKey(**created.model_dump(), old_key_id=key_id, old_works_until=iso(rotated.old_key_expires_at))
     )

@@ -39,7 +39,7 @@ def is_well_formed(key: str) -> bool:
     return bool(_KEY.fullmatch(key)) and hmac.compare_digest(checksum(key[4:-6]), key[-6:])
 
 
-def may_bootstrap(key: str) -> bool:
+def is_bootstrap_key(key: str) -> bool:
     """Whether an operator may choose this key: `vxp_` and 16 to 128 letters, digits, `_` or `-`."""
     return bool(_BOOTSTRAP_KEY.fullmatch(key))
 

@@ -16,69 +16,70 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from voxport.errors import RateLimited, Unauthenticated
 from voxport.settings import Settings
 from voxport.web.requests import send_error
-from voxport.web.token_bucket import Buckets, Policy, Verdict
+from voxport.web.token_bucket import RateLimitPolicy, RateLimitStatus, TokenBuckets
 
-_STRANGE = "Too many calls without a good API key came from this address."
+_UNAUTHENTICATED_MESSAGE = "Too many calls without a good API key came from this address."
 _UNLIMITED = frozenset({"/healthz", "/readyz"})
-_KNOWN_KEYS = 10_000
+_MAX_KNOWN_KEYS = 10_000
 _BURST_SECONDS = 3  # of an address: as many calls at once as it may send in so many seconds
 T = TypeVar("T")
 
 
 class RateLimits:
-    """`strangers` limits who comes without a good key, by address. Once an address is out of tokens, only keys that
+    """`_unauthenticated` limits who comes without a good key, by address. Once an address is out of tokens, only keys
+    that
     were good before are looked at: that bounds guessing, and a customer whose address a stranger shares goes on."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = _buckets("default", settings.rate_limit_per_second, settings.rate_limit_burst)
-        a_minute = settings.rate_limit_strangers_per_minute
-        self._strangers = _buckets("strangers", a_minute / 60, a_minute)
-        a_second = settings.rate_limit_address_per_second
-        self._addresses = _buckets("address", a_second, round(a_second * _BURST_SECONDS) or 1)
-        self._known: OrderedDict[bytes, None] = OrderedDict()
-        self._unknown = asyncio.Lock()
+        per_minute = settings.rate_limit_strangers_per_minute
+        self._unauthenticated = _buckets("strangers", per_minute / 60, per_minute)
+        per_second = settings.rate_limit_address_per_second
+        self._addresses = _buckets("address", per_second, round(per_second * _BURST_SECONDS) or 1)
+        self._known_keys: OrderedDict[bytes, None] = OrderedDict()
+        self._unknown_key_lock = asyncio.Lock()
 
-    async def admit(self, request: Request, find_key: Callable[[Request], str], check: Callable[[str], T]) -> T:
+    async def admit(self, request: Request, extract_key: Callable[[Request], str], check: Callable[[str], T]) -> T:
         """What `check`, which runs in a thread, makes of the key. Raises Unauthenticated, RateLimited (too many keys
         that were not good)."""
-        if self._strangers is None:
-            return await run_in_threadpool(check, find_key(request))
-        address = address_of(request.scope)
+        if self._unauthenticated is None:
+            return await run_in_threadpool(check, extract_key(request))
+        address = client_address(request.scope)
         try:
-            key = find_key(request)
+            key = extract_key(request)
             fingerprint = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-            if fingerprint in self._known:
+            if fingerprint in self._known_keys:
                 found = await run_in_threadpool(check, key)
             else:
                 # One after the other: of a thousand at once each would pass before the first is counted.
-                async with self._unknown:
-                    _require(self._strangers.look(address), _STRANGE)
+                async with self._unknown_key_lock:
+                    _require_allowed(self._unauthenticated.peek(address), _UNAUTHENTICATED_MESSAGE)
                     found = await run_in_threadpool(check, key)
         except Unauthenticated:
-            _require(self._strangers.take(address), _STRANGE)
+            _require_allowed(self._unauthenticated.take(address), _UNAUTHENTICATED_MESSAGE)
             raise
-        self._remember(fingerprint)
+        self._remember_key(fingerprint)
         return found
 
     def count(self, request: Request, key_id: str) -> None:
         """Count a call of a good key. Raises RateLimited."""
         if self._keys is not None:
-            verdict = self._keys.take(key_id)
-            request.state.rate_limit = verdict
-            _require(verdict, "This API key calls too often.")
+            status = self._keys.take(key_id)
+            request.state.rate_limit = status
+            _require_allowed(status, "This API key calls too often.")
 
     def check_address(self, scope: Scope) -> None:
         """Raises RateLimited."""
         if self._addresses is not None and scope["path"] not in _UNLIMITED:
-            verdict = self._addresses.take(address_of(scope))
-            scope["state"]["rate_limit"] = verdict
-            _require(verdict, "Too many calls came from this address.")
+            status = self._addresses.take(client_address(scope))
+            scope["state"]["rate_limit"] = status
+            _require_allowed(status, "Too many calls came from this address.")
 
-    def _remember(self, fingerprint: bytes) -> None:
-        self._known[fingerprint] = None
-        self._known.move_to_end(fingerprint)
-        if len(self._known) > _KNOWN_KEYS:
-            self._known.popitem(last=False)
+    def _remember_key(self, fingerprint: bytes) -> None:
+        self._known_keys[fingerprint] = None
+        self._known_keys.move_to_end(fingerprint)
+        if len(self._known_keys) > _MAX_KNOWN_KEYS:
+            self._known_keys.popitem(last=False)
 
 
 class AddressLimitMiddleware:
@@ -98,7 +99,7 @@ class AddressLimitMiddleware:
         await self._app(scope, receive, send)
 
 
-def address_of(scope: Scope) -> str:
+def client_address(scope: Scope) -> str:
     """Who is counted as one address: of IPv6 the network, since a customer has 2^64 addresses in it."""
     host = scope["client"][0] if scope.get("client") else "unknown"
     try:
@@ -112,19 +113,19 @@ def address_of(scope: Scope) -> str:
     return str(address)
 
 
-def _buckets(name: str, rate: float, burst: int) -> Buckets | None:
-    return Buckets(Policy(name, rate, burst)) if rate else None
+def _buckets(name: str, rate: float, burst: int) -> TokenBuckets | None:
+    return TokenBuckets(RateLimitPolicy(name, rate, burst)) if rate else None
 
 
-def _require(verdict: Verdict, message: str) -> None:
-    if verdict.allowed:
+def _require_allowed(status: RateLimitStatus, message: str) -> None:
+    if status.is_allowed:
         return
-    policy = verdict.policy
+    policy = status.policy
     error = RateLimited(
-        f"{message} Try again in {verdict.retry_after} s; {policy.burst:,} calls may come at once, and then "
+        f"{message} Try again in {status.retry_after} s; {policy.burst:,} calls may come at once, and then "
         f"{policy.rate:g} a second.",
-        retry_after_seconds=verdict.retry_after,
+        retry_after_seconds=status.retry_after,
         details={"policy": policy.name, "calls_per_second": round(policy.rate, 3), "burst": policy.burst},
     )
-    error.headers.update(verdict.headers())
+    error.headers.update(status.headers())
     raise error

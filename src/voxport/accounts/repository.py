@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import ApiKey, Profile
-from voxport.db.session import changed
+from voxport.db.session import update_one
 
 
 def count_profiles(tx: Session) -> int:
@@ -37,16 +37,18 @@ def locked_state(tx: Session, profile_id: str) -> str | None:
     return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update(key_share=True))
 
 
-def change_state(tx: Session, profile_id: str, was: Sequence[str], state: str) -> bool:
-    return changed(tx, update(Profile).where(Profile.id == profile_id, Profile.state.in_(was)).values(state=state))
+def change_state(tx: Session, profile_id: str, old_states: Sequence[str], state: str) -> bool:
+    return update_one(
+        tx, update(Profile).where(Profile.id == profile_id, Profile.state.in_(old_states)).values(state=state)
+    )
 
 
-def blank(tx: Session, profile_id: str, moment: datetime) -> None:
+def anonymize(tx: Session, profile_id: str, moment: datetime) -> None:
     """Take from a profile and its keys what tells of a person; no key works any more."""
     tx.execute(update(Profile).where(Profile.id == profile_id).values(name=""))
-    dead = ApiKey.profile_id == profile_id
-    tx.execute(update(ApiKey).where(dead, ApiKey.revoked_at.is_(None)).values(revoked_at=moment))
-    tx.execute(update(ApiKey).where(dead).values(name="", hint="", digest=ApiKey.id))
+    of_profile = ApiKey.profile_id == profile_id
+    tx.execute(update(ApiKey).where(of_profile, ApiKey.revoked_at.is_(None)).values(revoked_at=moment))
+    tx.execute(update(ApiKey).where(of_profile).values(name="", hint="", digest=ApiKey.id))
 
 
 def keys(tx: Session, profile_id: str | None) -> Sequence[ApiKey]:
@@ -58,7 +60,7 @@ def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
     return tx.scalars(select(ApiKey.id).where(ApiKey.profile_id == profile_id)).all()
 
 
-def lasting_keys(tx: Session, profile_id: str) -> set[str]:
+def non_expiring_keys(tx: Session, profile_id: str) -> set[str]:
     """The keys that work and have no end."""
     query = select(ApiKey.id).where(ApiKey.profile_id == profile_id)
     return set(tx.scalars(query.where(ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))))
@@ -76,7 +78,9 @@ def key_and_state(tx: Session, key_id: str) -> tuple[ApiKey, str] | None:
 
 def revoke(tx: Session, key_id: str, moment: datetime) -> bool:
     """True where the key was alive until now."""
-    return changed(tx, update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=moment))
+    return update_one(
+        tx, update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=moment)
+    )
 
 
 def expire(tx: Session, key_id: str, moment: datetime) -> None:

@@ -84,5 +84,5 @@ def key_row(row: ApiKey) -> KeyRow:
     )
 
 
-def made_key(row: ApiKey, key: str) -> MadeKey:
+def key_with_secret(row: ApiKey, key: str) -> MadeKey:
     return MadeKey(**key_row(row).model_dump(), key=key)

@@ -15,7 +15,7 @@ from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, VoxportError
 from voxport.ids import new_id
-from voxport.paging import Page, decode_cursor, page_of
+from voxport.paging import Page, build_page, decode_cursor
 from voxport.secret import Secret
 from voxport.settings import Settings
 
@@ -30,19 +30,19 @@ class Principal:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A key's successor: its row and, this once, the key itself. The old one works until `old_until`."""
+    """A key's successor: its row and, this once, the key itself. The old one works until `old_key_expires_at`."""
 
     row: ApiKey
     key: str
-    old_until: datetime
+    old_key_expires_at: datetime
 
 
 class Accounts:
     def __init__(self, database: Database, secret: Secret, settings: Settings) -> None:
         self._database = database
         self._hash_key = secret.key_for("api-keys")
-        self._most_keys = settings.keys_per_profile
-        self._rotation = timedelta(hours=settings.key_rotation_hours)
+        self._max_keys = settings.keys_per_profile
+        self._rotation_period = timedelta(hours=settings.key_rotation_hours)
 
     def authenticate(self, key: str) -> Principal:
         """The profile that the key belongs to. Raises Unauthenticated, Forbidden (the profile is suspended).
@@ -55,26 +55,26 @@ class Accounts:
             if key.startswith("vxp_") and not keys.is_well_formed(key):
                 raise Unauthenticated("The API key is mistyped or cut: its checksum is wrong. Copy it again.")
             raise Unauthenticated("The API key is not known here. Make one with `voxport keys create PROFILE`.")
-        _require_good(*found)
+        _require_valid_key(*found)
         return Principal(found[0].profile_id, found[0].id)
 
-    def require_good(self, caller: Principal) -> None:
+    def require_valid_key(self, caller: Principal) -> None:
         """Whether a caller's key would still be let in. Raises Unauthenticated, Forbidden."""
         with self._database.snapshot() as tx:
             found = repository.key_and_state(tx, caller.key_id)
         if found is None:
-            raise _revoked()
-        _require_good(*found)
+            raise _key_revoked()
+        _require_valid_key(*found)
 
     # Profiles
 
-    def create_profile(self, tx: Session, name: str, *, by: Actor = GATEWAY) -> Profile:
+    def create_profile(self, tx: Session, name: str, *, actor: Actor = GATEWAY) -> Profile:
         if not name.strip() or len(name) > 200:
             raise Invalid("A profile's name has 1 to 200 characters.")
         profile = Profile(id=new_id("prof", 16), name=name.strip(), state="active", created_at=now())
         tx.add(profile)
         tx.flush()
-        record(tx, "profile.create", by=by, profile_id=profile.id)
+        record(tx, "profile.create", actor=actor, profile_id=profile.id)
         return profile
 
     def list_profiles(self, state: str | None = None) -> list[Profile]:
@@ -85,7 +85,7 @@ class Accounts:
         """The newest first."""
         with self._database.snapshot() as tx:
             rows = repository.page(tx, decode_cursor(cursor), limit + 1)
-        return page_of(list(rows), limit, lambda row: row.sequence)
+        return build_page(list(rows), limit, lambda row: row.sequence)
 
     def is_empty(self, tx: Session) -> bool:
         return repository.count_profiles(tx) == 0
@@ -100,80 +100,82 @@ class Accounts:
             )
         return profile
 
-    def suspend(self, tx: Session, profile_id: str, *, by: Actor) -> bool:
+    def suspend(self, tx: Session, profile_id: str, *, actor: Actor) -> bool:
         """Refuse the profile's keys; its running jobs go on. False where it was suspended before. Raises NotFound,
         Conflict."""
-        return self._change(tx, profile_id, "active", "suspended", by)
+        return self._change_state(tx, profile_id, "active", "suspended", actor)
 
-    def resume(self, tx: Session, profile_id: str, *, by: Actor) -> bool:
+    def resume(self, tx: Session, profile_id: str, *, actor: Actor) -> bool:
         """Take the profile's keys again. False where it was active before. Raises NotFound, Conflict."""
-        return self._change(tx, profile_id, "suspended", "active", by)
+        return self._change_state(tx, profile_id, "suspended", "active", actor)
 
-    def begin_erasure(self, tx: Session, profile_id: str, *, by: Actor) -> Profile:
+    def begin_erasure(self, tx: Session, profile_id: str, *, actor: Actor) -> Profile:
         """From this transaction on none of its keys works and nothing new begins. Raises NotFound."""
         self.require_profile(tx, profile_id, lock=True)
         if repository.change_state(tx, profile_id, ("active", "suspended"), "erasing"):
-            repository.blank(tx, profile_id, now())
-            record(tx, "profile.erase", by=by, profile_id=profile_id)
+            repository.anonymize(tx, profile_id, now())
+            record(tx, "profile.erase", actor=actor, profile_id=profile_id)
         return self.require_profile(tx, profile_id)
 
     def end_erasure(self, tx: Session, profile_id: str) -> bool:
         """Nothing is left of it; False where somebody else found so before."""
         is_end = repository.change_state(tx, profile_id, ("erasing",), "erased")
         if is_end:
-            record(tx, "profile.erased", by=GATEWAY, profile_id=profile_id)
+            record(tx, "profile.erased", actor=GATEWAY, profile_id=profile_id)
         return is_end
 
     # Keys
 
     def create_key(
-        self, tx: Session, profile_id: str, name: str, *, key: str | None = None, by: Actor = GATEWAY
+        self, tx: Session, profile_id: str, name: str, *, key: str | None = None, actor: Actor = GATEWAY
     ) -> tuple[ApiKey, str]:
         """A new key of the profile: its row and, this once, the key itself. `key` chooses it. Raises NotFound, Invalid,
         Conflict where the profile has as many keys as it may."""
-        self._require_living(tx, profile_id)
-        if len(repository.lasting_keys(tx, profile_id)) >= self._most_keys:
+        self._require_not_erased(tx, profile_id)
+        if len(repository.non_expiring_keys(tx, profile_id)) >= self._max_keys:
             raise Conflict(
-                f"A profile has at most {self._most_keys} keys. Revoke one that is not used any more.",
+                f"A profile has at most {self._max_keys} keys. Revoke one that is not used any more.",
                 code="too_many_keys",
-                details={"most": self._most_keys},
+                details={"most": self._max_keys},
             )
         row, secret = self._new_key(tx, profile_id, name, key)
-        record(tx, "key.create", by=by, profile_id=profile_id, subject=row.id)
+        record(tx, "key.create", actor=actor, profile_id=profile_id, subject=row.id)
         return row, secret
 
     def rotate_key(
-        self, tx: Session, key_id: str, *, by: Actor, profile_id: str | None = None, at_once: bool = False
+        self, tx: Session, key_id: str, *, actor: Actor, profile_id: str | None = None, at_once: bool = False
     ) -> Rotated:
         """A new key in place of one that works on for VOXPORT_KEY_ROTATION_HOURS, or, `at_once`, no more. `profile_id`
         is the caller's, where it is a customer. Raises NotFound, Conflict."""
         old = self._require_key(tx, key_id, profile_id)
-        self._require_living(tx, old.profile_id)
-        if key_id not in repository.lasting_keys(tx, old.profile_id):
+        self._require_not_erased(tx, old.profile_id)
+        if key_id not in repository.non_expiring_keys(tx, old.profile_id):
             raise Conflict("This key is revoked or was rotated before. Make a new one.", code="key_not_rotatable")
         row, secret = self._new_key(tx, old.profile_id, old.name, None)
-        until = now() if at_once else now() + self._rotation
+        until = now() if at_once else now() + self._rotation_period
         if at_once:
             repository.revoke(tx, key_id, until)
         else:
             repository.expire(tx, key_id, until)
-        record(tx, "key.rotate", by=by, profile_id=old.profile_id, subject=key_id, successor=row.id, at_once=at_once)
+        record(
+            tx, "key.rotate", actor=actor, profile_id=old.profile_id, subject=key_id, successor=row.id, at_once=at_once
+        )
         return Rotated(row, secret, until)
 
-    def revoke_key(self, tx: Session, key_id: str, *, by: Actor = GATEWAY, profile_id: str | None = None) -> bool:
+    def revoke_key(self, tx: Session, key_id: str, *, actor: Actor = GATEWAY, profile_id: str | None = None) -> bool:
         """Revoke a key; False where it was revoked before. A customer (`profile_id`) can't revoke the last one: only
         the operator could let them in again. Raises NotFound, Conflict."""
         key = self._require_key(tx, key_id, profile_id)
         if profile_id is not None:
             self.require_profile(tx, profile_id, lock=True)
-            if repository.lasting_keys(tx, profile_id) == {key_id}:
+            if repository.non_expiring_keys(tx, profile_id) == {key_id}:
                 raise Conflict(
                     "This is your last key: without it nothing could be called. Rotate it, or make another one first.",
                     code="last_key",
                 )
         is_revoked = repository.revoke(tx, key_id, now())
         if is_revoked:
-            record(tx, "key.revoke", by=by, profile_id=key.profile_id, subject=key_id)
+            record(tx, "key.revoke", actor=actor, profile_id=key.profile_id, subject=key_id)
         return is_revoked
 
     def list_keys(self, profile_id: str | None = None) -> list[ApiKey]:
@@ -183,7 +185,7 @@ class Accounts:
             return list(repository.keys(tx, profile_id))
 
     def _new_key(self, tx: Session, profile_id: str, name: str, key: str | None) -> tuple[ApiKey, str]:
-        if key is not None and not keys.may_bootstrap(key):
+        if key is not None and not keys.is_bootstrap_key(key):
             raise Invalid("An API key is `vxp_` and 16 to 128 letters, digits, `_` or `-`.")
         secret = key or keys.new_key()
         row = ApiKey(
@@ -207,15 +209,17 @@ class Accounts:
             raise NotFound(f"There is no key {key_id[:64]}. {where} shows the keys.", code="key_not_found")
         return key
 
-    def _require_living(self, tx: Session, profile_id: str) -> None:
+    def _require_not_erased(self, tx: Session, profile_id: str) -> None:
         if self.require_profile(tx, profile_id, lock=True).state in ("erasing", "erased"):
-            raise _gone(profile_id)
+            raise _profile_erased(profile_id)
 
-    def _change(self, tx: Session, profile_id: str, was: str, state: str, by: Actor) -> bool:
-        self._require_living(tx, profile_id)
-        is_changed = repository.change_state(tx, profile_id, (was,), state)
+    def _change_state(self, tx: Session, profile_id: str, old_state: str, state: str, actor: Actor) -> bool:
+        self._require_not_erased(tx, profile_id)
+        is_changed = repository.change_state(tx, profile_id, (old_state,), state)
         if is_changed:
-            record(tx, "profile.suspend" if state == "suspended" else "profile.resume", by=by, profile_id=profile_id)
+            record(
+                tx, "profile.suspend" if state == "suspended" else "profile.resume", actor=actor, profile_id=profile_id
+            )
         return is_changed
 
 
@@ -225,7 +229,7 @@ def require_active(tx: Session, profile_id: str) -> None:
     as any of the row, so that two never wait for each other. Raises Forbidden, Unauthenticated."""
     state = repository.locked_state(tx, profile_id)
     if state not in ("active", None):
-        raise _inactive(state)
+        raise _profile_inactive(state)
 
 
 def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
@@ -233,25 +237,25 @@ def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
     return repository.key_ids(tx, profile_id)
 
 
-def _require_good(row: ApiKey, state: str) -> None:
+def _require_valid_key(row: ApiKey, state: str) -> None:
     """Whether a key of a profile in that state may be used. Raises Unauthenticated, Forbidden."""
     if row.revoked_at is not None:
-        raise _revoked()
+        raise _key_revoked()
     if row.expires_at is not None and row.expires_at <= now():
         raise Unauthenticated("The API key was rotated: use the one that replaced it.", code="key_revoked")
     if state != "active":
-        raise _inactive(state)
+        raise _profile_inactive(state)
 
 
-def _revoked() -> Unauthenticated:
+def _key_revoked() -> Unauthenticated:
     return Unauthenticated("The API key was revoked. Use another one.", code="key_revoked")
 
 
-def _inactive(state: str) -> VoxportError:
+def _profile_inactive(state: str) -> VoxportError:
     if state == "suspended":
         return Forbidden("This profile is suspended. Ask the operator of this gateway.", code="profile_suspended")
-    return _revoked()
+    return _key_revoked()
 
 
-def _gone(profile_id: str) -> Conflict:
+def _profile_erased(profile_id: str) -> Conflict:
     return Conflict(f"The profile {profile_id} is erased, or about to be.", code="profile_erased")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from voxport.accounts.authentication import KEY_SCHEMES, AdminRoute, ByOperator
+from voxport.accounts.authentication import KEY_SCHEMES, AdminRoute, OperatorActor
 from voxport.accounts.endpoints import rotated_body
 from voxport.accounts.models import Profile
 from voxport.accounts.schemas import (
@@ -19,38 +19,38 @@ from voxport.accounts.schemas import (
     RotatedKeyBody,
     Rotation,
     key_row,
-    made_key,
+    key_with_secret,
 )
 from voxport.accounts.service import Accounts
 from voxport.admin import schemas
 from voxport.audit.service import Audit
-from voxport.billing.adjustments import Corrections
-from voxport.billing.service import Billing, Booked
+from voxport.billing.adjustments import Adjustments
+from voxport.billing.service import Billing, Posting
 from voxport.cloning.consent import Consents
 from voxport.db.session import Database
 from voxport.erasure.service import Erasure
 from voxport.media.service import MediaService
-from voxport.voices.service import Voices
-from voxport.voices.stored import stored
-from voxport.web.dependencies import part
+from voxport.voices.service import VoiceService
+from voxport.voices.stored import storage_usage
+from voxport.web.dependencies import from_gateway
 from voxport.web.params import Cursor, Limit
 
 router = APIRouter(prefix="/v2/admin", tags=["admin"], route_class=AdminRoute, dependencies=KEY_SCHEMES)
 
-AccountsDep = Annotated[Accounts, part("accounts")]
-AuditDep = Annotated[Audit, part("audit")]
-BillingDep = Annotated[Billing, part("billing")]
-ConsentsDep = Annotated[Consents, part("consents")]
-CorrectionsDep = Annotated[Corrections, part("corrections")]
-DatabaseDep = Annotated[Database, part("database")]
-ErasureDep = Annotated[Erasure, part("erasure")]
-MediaDep = Annotated[MediaService, part("media")]
-OfProfile = Annotated[str | None, Query(description="Only what concerns this profile.")]
-VoicesDep = Annotated[Voices, part("voices")]
+AccountsDep = Annotated[Accounts, from_gateway("accounts")]
+AuditDep = Annotated[Audit, from_gateway("audit")]
+BillingDep = Annotated[Billing, from_gateway("billing")]
+ConsentsDep = Annotated[Consents, from_gateway("consents")]
+AdjustmentsDep = Annotated[Adjustments, from_gateway("adjustments")]
+DatabaseDep = Annotated[Database, from_gateway("database")]
+ErasureDep = Annotated[Erasure, from_gateway("erasure")]
+MediaDep = Annotated[MediaService, from_gateway("media")]
+ProfileFilter = Annotated[str | None, Query(description="Only what concerns this profile.")]
+VoicesDep = Annotated[VoiceService, from_gateway("voices")]
 
 
 # What the document says of a status code that is not the usual one.
-_BOOKED_BEFORE: dict[int | str, dict[str, Any]] = {
+_ALREADY_POSTED: dict[int | str, dict[str, Any]] = {
     200: {"model": schemas.BookedBody, "description": "It had been booked before under this `reference`"}
 }
 _PARTLY_ERASED: dict[int | str, dict[str, Any]] = {
@@ -72,10 +72,10 @@ def list_profiles(
 
 @router.post("/profiles", status_code=201, summary="A new profile, without credits and keys")
 def create_profile(
-    body: schemas.NewProfile, by: ByOperator, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+    body: schemas.NewProfile, actor: OperatorActor, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
 ) -> schemas.ProfileBody:
     with database.transaction() as tx:
-        profile = accounts.create_profile(tx, body.name, by=by)
+        profile = accounts.create_profile(tx, body.name, actor=actor)
     return _profile(profile, billing)
 
 
@@ -90,20 +90,20 @@ def get_profile(
 
 @router.post("/profiles/{profile_id}/suspend", summary="Refuse its keys; running jobs go on")
 def suspend_profile(
-    profile_id: str, by: ByOperator, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+    profile_id: str, actor: OperatorActor, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
 ) -> schemas.ProfileBody:
     with database.transaction() as tx:
-        accounts.suspend(tx, profile_id, by=by)
+        accounts.suspend(tx, profile_id, actor=actor)
         profile = accounts.require_profile(tx, profile_id)
     return _profile(profile, billing)
 
 
 @router.post("/profiles/{profile_id}/resume", summary="Take its keys again")
 def resume_profile(
-    profile_id: str, by: ByOperator, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
+    profile_id: str, actor: OperatorActor, accounts: AccountsDep, billing: BillingDep, database: DatabaseDep
 ) -> schemas.ProfileBody:
     with database.transaction() as tx:
-        accounts.resume(tx, profile_id, by=by)
+        accounts.resume(tx, profile_id, actor=actor)
         profile = accounts.require_profile(tx, profile_id)
     return _profile(profile, billing)
 
@@ -111,8 +111,8 @@ def resume_profile(
 @router.delete(
     "/profiles/{profile_id}", responses=_PARTLY_ERASED, summary="Erase a profile; 202 while something is left"
 )
-def erase_profile(profile_id: str, by: ByOperator, erasure: ErasureDep, response: Response) -> schemas.ErasedBody:
-    erased = erasure.erase(profile_id, by=by)
+def erase_profile(profile_id: str, actor: OperatorActor, erasure: ErasureDep, response: Response) -> schemas.ErasedBody:
+    erased = erasure.erase(profile_id, actor=actor)
     response.status_code = 202 if erased.left else 200
     data = schemas.ErasedData(profile_id=profile_id, erased=not erased.left, left=erased.left)
     return schemas.ErasedBody(data=data)
@@ -123,18 +123,18 @@ def list_stored(
     accounts: AccountsDep, media: MediaDep, voices: VoicesDep, limit: Limit = 50, cursor: Cursor = None
 ) -> schemas.StoredList:
     page = accounts.profiles_page(limit=limit, cursor=cursor)
-    rows = [schemas.StoredRow(**vars(stored(profile.id, media, voices))) for profile in page.rows]
+    rows = [schemas.StoredRow(**vars(storage_usage(profile.id, media, voices))) for profile in page.rows]
     return schemas.StoredList(data=rows, next_cursor=page.next_cursor)
 
 
 # Money
 
 
-@router.post("/profiles/{profile_id}/credits", status_code=201, responses=_BOOKED_BEFORE, summary="Give credits")
+@router.post("/profiles/{profile_id}/credits", status_code=201, responses=_ALREADY_POSTED, summary="Give credits")
 def add_credits(
     profile_id: str,
     body: schemas.Credit,
-    by: ByOperator,
+    actor: OperatorActor,
     accounts: AccountsDep,
     billing: BillingDep,
     database: DatabaseDep,
@@ -142,48 +142,50 @@ def add_credits(
 ) -> schemas.BookedBody:
     with database.transaction() as tx:
         accounts.require_profile(tx, profile_id)
-        booked = billing.add_credits(tx, profile_id, body.amount, note=body.note, reference=body.reference, by=by)
-    return _booked(booked, response)
+        posting = billing.add_credits(
+            tx, profile_id, body.amount, note=body.note, reference=body.reference, actor=actor
+        )
+    return _posting_response(posting, response)
 
 
 @router.post(
     "/profiles/{profile_id}/adjustments",
     status_code=201,
-    responses=_BOOKED_BEFORE,
+    responses=_ALREADY_POSTED,
     summary="Give or take credits, with the reason",
 )
 def adjust(
     profile_id: str,
     body: schemas.Adjustment,
-    by: ByOperator,
+    actor: OperatorActor,
     accounts: AccountsDep,
-    corrections: CorrectionsDep,
+    adjustments: AdjustmentsDep,
     database: DatabaseDep,
     response: Response,
 ) -> schemas.BookedBody:
     with database.transaction() as tx:
         accounts.require_profile(tx, profile_id)
-        booked = corrections.adjust(tx, profile_id, body.amount, note=body.note, reference=body.reference, by=by)
-    return _booked(booked, response)
+        posting = adjustments.adjust(tx, profile_id, body.amount, note=body.note, reference=body.reference, actor=actor)
+    return _posting_response(posting, response)
 
 
 @router.post(
-    "/refunds", status_code=201, responses=_BOOKED_BEFORE, summary="Give back what a call cost, or a part of it"
+    "/refunds", status_code=201, responses=_ALREADY_POSTED, summary="Give back what a call cost, or a part of it"
 )
 def refund(
-    body: schemas.Refund, by: ByOperator, corrections: CorrectionsDep, database: DatabaseDep, response: Response
+    body: schemas.Refund, actor: OperatorActor, adjustments: AdjustmentsDep, database: DatabaseDep, response: Response
 ) -> schemas.BookedBody:
     with database.transaction() as tx:
-        booked = corrections.refund(
+        posting = adjustments.refund(
             tx,
-            by=by,
+            actor=actor,
             request_id=body.request_id,
             ledger_id=body.ledger_id,
             amount=body.amount,
             note=body.note,
             reference=body.reference,
         )
-    return _booked(booked, response)
+    return _posting_response(posting, response)
 
 
 # Keys
@@ -196,27 +198,27 @@ def list_keys(profile_id: str, accounts: AccountsDep) -> KeyList:
 
 @router.post("/profiles/{profile_id}/keys", status_code=201, summary="A new key; it is shown this once")
 def create_key(
-    profile_id: str, body: NewKey, by: ByOperator, accounts: AccountsDep, database: DatabaseDep
+    profile_id: str, body: NewKey, actor: OperatorActor, accounts: AccountsDep, database: DatabaseDep
 ) -> MadeKeyBody:
     with database.transaction() as tx:
-        row, key = accounts.create_key(tx, profile_id, body.name, by=by)
-    return MadeKeyBody(data=made_key(row, key))
+        row, key = accounts.create_key(tx, profile_id, body.name, actor=actor)
+    return MadeKeyBody(data=key_with_secret(row, key))
 
 
 @router.delete("/keys/{key_id}", summary="Revoke a key")
-def revoke_key(key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep) -> RevokedBody:
+def revoke_key(key_id: str, actor: OperatorActor, accounts: AccountsDep, database: DatabaseDep) -> RevokedBody:
     with database.transaction() as tx:
-        accounts.revoke_key(tx, key_id, by=by)
+        accounts.revoke_key(tx, key_id, actor=actor)
     return RevokedBody(data=RevokedData(id=key_id))
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, summary="A new key in place of one, which works on for a while")
 def rotate_key(
-    key_id: str, by: ByOperator, accounts: AccountsDep, database: DatabaseDep, body: Rotation | None = None
+    key_id: str, actor: OperatorActor, accounts: AccountsDep, database: DatabaseDep, body: Rotation | None = None
 ) -> RotatedKeyBody:
     at_once = body is not None and body.revoke_at_once
     with database.transaction() as tx:
-        rotated = accounts.rotate_key(tx, key_id, by=by, at_once=at_once)
+        rotated = accounts.rotate_key(tx, key_id, actor=actor, at_once=at_once)
     return rotated_body(key_id, rotated)
 
 
@@ -225,7 +227,7 @@ def rotate_key(
 
 @router.get("/consents", summary="What speakers consented to, newest first")
 def list_consents(
-    consents: ConsentsDep, profile_id: OfProfile = None, limit: Limit = 50, cursor: Cursor = None
+    consents: ConsentsDep, profile_id: ProfileFilter = None, limit: Limit = 50, cursor: Cursor = None
 ) -> schemas.ConsentList:
     page = consents.page(profile_id=profile_id, limit=limit, cursor=cursor)
     return schemas.ConsentList(data=[schemas.consent_row(row) for row in page.rows], next_cursor=page.next_cursor)
@@ -233,7 +235,7 @@ def list_consents(
 
 @router.get("/audit", summary="Who did what, newest first")
 def list_audit(
-    audit: AuditDep, profile_id: OfProfile = None, limit: Limit = 50, cursor: Cursor = None
+    audit: AuditDep, profile_id: ProfileFilter = None, limit: Limit = 50, cursor: Cursor = None
 ) -> schemas.AuditList:
     page = audit.page(profile_id=profile_id, limit=limit, cursor=cursor)
     return schemas.AuditList(data=[schemas.audit_row(row) for row in page.rows], next_cursor=page.next_cursor)
@@ -243,8 +245,8 @@ def _profile(profile: Profile, billing: Billing) -> schemas.ProfileBody:
     return schemas.ProfileBody(data=schemas.profile_row(profile, billing.read_funds(profile.id)))
 
 
-def _booked(booked: Booked, response: Response) -> schemas.BookedBody:
+def _posting_response(posting: Posting, response: Response) -> schemas.BookedBody:
     """201, or 200 where it had been booked before."""
-    if booked.is_repeated:
+    if posting.is_repeated:
         response.status_code = 200
-    return schemas.booked_body(booked)
+    return schemas.posting_body(posting)

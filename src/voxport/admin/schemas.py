@@ -9,15 +9,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from voxport.accounts.models import Profile
 from voxport.audit.models import AuditEntry
-from voxport.audit.service import content
+from voxport.audit.service import row_content
 from voxport.billing.money import json_number, parse_tokens
-from voxport.billing.service import Booked, Funds
+from voxport.billing.service import Funds, Posting
 from voxport.clock import iso
 from voxport.cloning.models import ConsentRecord
 from voxport.web.schemas import NextCursor, RequestBody, Success
 
 
-def _micro(value: object) -> int:
+def _parse_micro(value: object) -> int:
     """Micro-tokens of a JSON number or a text. A float is read digit by digit, as it was written."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("give tokens as a number or as text")
@@ -35,8 +35,8 @@ def _tokens(sign: str, **number: object) -> WithJsonSchema:
 
 
 # Both arrive as micro-tokens.
-Given = Annotated[int, BeforeValidator(_micro), _tokens("", exclusiveMinimum=0)]
-GivenOrTaken = Annotated[int, BeforeValidator(_micro), _tokens("[+-]?")]
+PositiveTokens = Annotated[int, BeforeValidator(_parse_micro), _tokens("", exclusiveMinimum=0)]
+SignedTokens = Annotated[int, BeforeValidator(_parse_micro), _tokens("[+-]?")]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_LINE)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
 _REFERENCE = Field(description="Your own id of this booking. The same one twice for a profile is booked once.")
@@ -53,7 +53,7 @@ class NewProfile(RequestBody):
 class Credit(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 100, "reference": "invoice-1001"}]})
 
-    amount: Given
+    amount: PositiveTokens
     reference: Reference = _REFERENCE
     note: Note | None = Field(default=None, description="Why; it stays in the ledger.")
 
@@ -65,7 +65,7 @@ class Adjustment(RequestBody):
         json_schema_extra={"examples": [{"amount": -2.5, "reference": "correction-1", "note": "Charged twice"}]}
     )
 
-    amount: GivenOrTaken
+    amount: SignedTokens
     reference: Reference = _REFERENCE
     note: Note = Field(description="Why; it stays in the ledger.")
 
@@ -83,7 +83,7 @@ class Refund(RequestBody):
     ledger_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)] | None = Field(
         default=None, description="The charge, by its id in the ledger; or give `request_id`."
     )
-    amount: Given | None = Field(default=None, description="Tokens to give back. Default: all that is left.")
+    amount: PositiveTokens | None = Field(default=None, description="Tokens to give back. Default: all that is left.")
     reference: Reference = _REFERENCE
     note: Note | None = Field(default=None, description="Why; it stays in the ledger.")
 
@@ -214,8 +214,8 @@ def profile_row(profile: Profile, funds: Funds) -> ProfileRow:
     )
 
 
-def booked_body(booked: Booked) -> BookedBody:
-    row = booked.row
+def posting_body(posting: Posting) -> BookedBody:
+    row = posting.row
     return BookedBody(
         data=BookedData(
             id=row.id,
@@ -225,13 +225,13 @@ def booked_body(booked: Booked) -> BookedBody:
             balance_after=json_number(row.balance_after),
             request_id=row.request_id,
             reference=row.reference,
-            repeated=booked.is_repeated,
+            repeated=posting.is_repeated,
         )
     )
 
 
 def audit_row(row: AuditEntry) -> AuditRow:
-    return AuditRow(**content(row), hash=row.hash)
+    return AuditRow(**row_content(row), hash=row.hash)
 
 
 def consent_row(row: ConsentRecord) -> ConsentRow:

@@ -9,5 +9,5 @@ import numpy as np
 SAMPLE_RATE: Final = 24_000
 """Hz (Kokoro's own rate). All audio that passes between modules is mono at this rate."""
 
-Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
+FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
 """A numpy array of floats (float32 unless a docstring says otherwise) of any shape."""

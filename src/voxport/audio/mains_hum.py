@@ -6,62 +6,63 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 
 _RUMBLE_HZ: Final = (25.0, 45.0)  # gone below the first, whole above the second; the lowest voices begin at 75
 _MAINS_HZ: Final = (50.0, 60.0)
 _HARMONICS: Final = 10
 _WINDOW: Final = 8_192  # 0.34 s: lines of 3 Hz
 # A line is hum when it stands out from its neighbours also in the softest moments, in which nobody speaks.
-_SOFTEST: Final = 10  # per cent of the frames
-_LINE_DB: Final = 12.0
-_FEWEST_LINES: Final = 2
-_AUDIBLE_DB: Final = 10.0
+_QUIET_PERCENTILE: Final = 10  # per cent of the frames
+_MIN_LINE_DB: Final = 12.0
+_MIN_LINES: Final = 2
+_AUDIBLE_RANGE_DB: Final = 10.0
 """How far under the strongest of the voice the strongest line may be. Fainter hum is in many good recordings, and
 taking it out does more to the voice than the hum does."""
-_NEAR_HZ: Final = 4.0
-_AROUND_HZ: Final = 20.0
-_NOTCH_HZ: Final = 1.5  # half the width of what is taken out; a voice that glides through loses nothing to be heard
+_LINE_HALF_WIDTH_HZ: Final = 4.0
+_NEIGHBOURHOOD_HZ: Final = 20.0
+_NOTCH_HALF_WIDTH_HZ: Final = 1.5
+"""Half the width of what is taken out; a voice that glides through loses nothing to be heard."""
 
 
-def without_hum(audio: Floats) -> tuple[Floats, float | None]:
+def without_hum(audio: FloatArray) -> tuple[FloatArray, float | None]:
     """`audio` (float32 mono, 24 kHz) without the constant, rumble and hum, as long as it was; and the frequency of
     the mains (Hz) where there was hum."""
     if not audio.size:
         return np.zeros(0, np.float32), None
-    mains, lines = _hum(audio)
+    mains_hz, lines = _find_hum(audio)
     size = 1 << int(np.ceil(np.log2(audio.size + SAMPLE_RATE)))  # with a second of zeros: the filter goes in a circle
     hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     low, high = _RUMBLE_HZ
     gains = 0.5 - 0.5 * np.cos(np.pi * np.clip((hz - low) / (high - low), 0.0, 1.0))
     for line in lines:
-        gains *= np.clip((np.abs(hz - line) - _NOTCH_HZ) / _NOTCH_HZ, 0.0, 1.0)
+        gains *= np.clip((np.abs(hz - line) - _NOTCH_HALF_WIDTH_HZ) / _NOTCH_HALF_WIDTH_HZ, 0.0, 1.0)
     centred = audio - audio.mean(dtype=np.float64)
-    return np.asarray(np.fft.irfft(np.fft.rfft(centred, size) * gains, size)[: audio.size], np.float32), mains
+    return np.asarray(np.fft.irfft(np.fft.rfft(centred, size) * gains, size)[: audio.size], np.float32), mains_hz
 
 
-def _hum(audio: Floats) -> tuple[float | None, list[float]]:
+def _find_hum(audio: FloatArray) -> tuple[float | None, list[float]]:
     """The mains' frequency and the lines of it that are heard (Hz)."""
     if audio.size < 4 * _WINDOW:
         return None, []
     frames = np.lib.stride_tricks.sliding_window_view(audio, _WINDOW)[:: _WINDOW // 4]
     power = np.abs(np.fft.rfft(frames * np.blackman(_WINDOW), axis=1)) ** 2
-    levels = 10 * np.log10(np.percentile(power, _SOFTEST, axis=0) + 1e-12)
+    levels = 10 * np.log10(np.percentile(power, _QUIET_PERCENTILE, axis=0) + 1e-12)
     hz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
     loud = 10 * np.log10(np.percentile(power, 90, axis=0) + 1e-12)
     voice = loud[(hz > _RUMBLE_HZ[1]) & (hz < _HARMONICS * max(_MAINS_HZ))].max()
-    for mains in _MAINS_HZ:
-        lines = [mains * k for k in range(1, _HARMONICS + 1) if _stands_out(levels, hz, mains * k)]
-        if len(lines) >= _FEWEST_LINES and max(_level(levels, hz, line) for line in lines) > voice - _AUDIBLE_DB:
-            return mains, lines
+    for mains_hz in _MAINS_HZ:
+        lines = [mains_hz * k for k in range(1, _HARMONICS + 1) if _stands_out(levels, hz, mains_hz * k)]
+        if len(lines) >= _MIN_LINES and max(_level(levels, hz, line) for line in lines) > voice - _AUDIBLE_RANGE_DB:
+            return mains_hz, lines
     return None, []
 
 
-def _stands_out(levels: Floats, hz: Floats, line: float) -> bool:
-    away = np.abs(hz - line)
-    around = float(np.median(levels[(away > 2 * _NEAR_HZ) & (away < _AROUND_HZ)]))
-    return _level(levels, hz, line) > around + _LINE_DB
+def _stands_out(levels: FloatArray, hz: FloatArray, line: float) -> bool:
+    distance = np.abs(hz - line)
+    background = float(np.median(levels[(distance > 2 * _LINE_HALF_WIDTH_HZ) & (distance < _NEIGHBOURHOOD_HZ)]))
+    return _level(levels, hz, line) > background + _MIN_LINE_DB
 
 
-def _level(levels: Floats, hz: Floats, line: float) -> float:
-    return float(levels[np.abs(hz - line) < _NEAR_HZ].max())
+def _level(levels: FloatArray, hz: FloatArray, line: float) -> float:
+    return float(levels[np.abs(hz - line) < _LINE_HALF_WIDTH_HZ].max())

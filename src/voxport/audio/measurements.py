@@ -9,27 +9,27 @@ import numpy.typing as npt
 
 from voxport.audio.reverberation import decay_seconds
 from voxport.audio.spectrum import power_spectra
-from voxport.audio.vad import Span, padded
+from voxport.audio.vad import Span, pad_spans
 
 _FRAME = 512
 _HOP_SECONDS = 0.01
 # Where speech has most of its strength: hum below and hiss above are no babble.
-_VOICE_HZ = (300.0, 3_800.0)
+_VOICE_BAND_HZ = (300.0, 3_800.0)
 # The range between loud and soft frames is larger than the signal-to-noise ratio by this much. Calibrated
 # with babble, white and low-passed noise, each added to six clean recordings at 5, 10, 15 and 20 dB: the
 # estimate is within 7 dB of what was added, and mostly within 3.
 _RANGE_OFFSET_DB = 8.5
-_MOST_SNR_DB = 60.0
+_MAX_SNR_DB = 60.0
 # The noise is looked for this near to speech. Farther away may be plain silence that was joined on.
-_PAUSE_SECONDS = 0.2
+_NOISE_SEARCH_SECONDS = 0.2
 # At 60 dB the skirts of the filters that resample count too: 4,450 Hz over a telephone, not 3,980.
 _BAND_DEPTH_DB = 45.0
 # Samples this near to the peak count as clipped, when there are many.
-_CLIP_FLOOR = 0.985
+_CLIPPED_RATIO = 0.985
 
 
 @dataclass(frozen=True)
-class Measures:
+class Measurements:
     level_dbfs: float
     """RMS of the speech; a full-scale square wave has 0."""
 
@@ -49,16 +49,16 @@ class Measures:
     """How long sounds take to die away (`reverberation.py`); None where that can't be told."""
 
 
-def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Measures:
+def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Measurements:
     """`audio` is mono at `rate` Hz; `speech` holds at least one span, and all of them at least 0.1 s."""
     spoken = np.concatenate([audio[begin:end] for begin, end in speech])
     peak = float(np.abs(audio).max())
-    around = padded(speech, round(_PAUSE_SECONDS * rate), len(audio))
-    surroundings = np.concatenate([audio[begin:end] for begin, end in around])
-    return Measures(
+    padded_spans = pad_spans(speech, round(_NOISE_SEARCH_SECONDS * rate), len(audio))
+    surroundings = np.concatenate([audio[begin:end] for begin, end in padded_spans])
+    return Measurements(
         level_dbfs=float(10 * np.log10(np.mean(np.square(spoken, dtype=np.float64)) + 1e-12)),
         peak=peak,
-        clipped_share=float(np.mean(np.abs(spoken) >= _CLIP_FLOOR * peak)),
+        clipped_share=float(np.mean(np.abs(spoken) >= _CLIPPED_RATIO * peak)),
         snr_db=_snr_db(surroundings, rate),
         bandwidth_hz=bandwidth_hz(spoken, rate),
         decay_seconds=decay_seconds(surroundings, rate),
@@ -76,11 +76,11 @@ def bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
 def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
     """From the range between the loudest and the softest tenth of the frames, in the band of the voice."""
     hz = np.fft.rfftfreq(_FRAME, 1 / rate)
-    band = (hz > _VOICE_HZ[0]) & (hz < _VOICE_HZ[1])
+    band = (hz > _VOICE_BAND_HZ[0]) & (hz < _VOICE_BAND_HZ[1])
     powers = [power[:, band].sum(axis=1) for power in power_spectra(audio, _FRAME, _hop(rate))]
     levels = 10 * np.log10(np.concatenate(powers) + 1e-9)
     soft, loud = np.percentile(levels, [10, 90])
-    return float(np.clip(loud - soft - _RANGE_OFFSET_DB, 0.0, _MOST_SNR_DB))
+    return float(np.clip(loud - soft - _RANGE_OFFSET_DB, 0.0, _MAX_SNR_DB))
 
 
 def _hop(rate: int) -> int:

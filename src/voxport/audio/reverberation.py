@@ -7,22 +7,22 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 from voxport.audio.spectrum import power_spectra
 
 _WINDOW_SECONDS: Final = 0.02
 _HOP_SECONDS: Final = 0.005
 _BANDS_HZ: Final = (400.0, 700.0, 1_000.0, 1_400.0, 2_000.0, 2_800.0, 3_800.0)
-_SMOOTHED: Final = 5  # frames
+_SMOOTHING_FRAMES: Final = 5  # frames
 # What counts as dying away: the level falls for this long without a rise, by so much, from a sound that is loud.
-_LEAST_FRAMES: Final = 16
-_LEAST_DB: Final = 10.0
-_LOUD_DB: Final = 20.0  # at most so far under the loud sounds
-_FEWEST: Final = 8
+_MIN_DECAY_FRAMES: Final = 16
+_MIN_DECAY_DB: Final = 10.0
+_MAX_BELOW_LOUD_DB: Final = 20.0  # at most so far under the loud sounds
+_MIN_DECAYS: Final = 8
 """Decays below which there is no telling."""
 
 
-def decay_seconds(audio: Floats, rate: int) -> float | None:
+def decay_seconds(audio: FloatArray, rate: int) -> float | None:
     """The time in which a sound falls by 60 dB, the median over all decays of speech in six bands; None where there
     are hardly any. `audio` is mono at `rate` Hz.
 
@@ -31,22 +31,22 @@ def decay_seconds(audio: Floats, rate: int) -> float | None:
     0.33 s when it is 15 dB below, to 0.38 s at 10 dB, where the figure says nothing any more.
     """
     size, hop = round(_WINDOW_SECONDS * rate), round(_HOP_SECONDS * rate)
-    if len(audio) < size * _LEAST_FRAMES:
+    if len(audio) < size * _MIN_DECAY_FRAMES:
         return None
     hz = np.fft.rfftfreq(size, 1 / rate)
     masks = [(hz >= low) & (hz < high) for low, high in pairwise(_BANDS_HZ)]
     powers = [[power[:, mask].sum(axis=1) for mask in masks] for power in power_spectra(audio, size, hop)]
     bands = [np.concatenate(band) for band in zip(*powers, strict=True)]
-    times = np.concatenate([_falls(10 * np.log10(band + 1e-10)) for band in bands]) * _HOP_SECONDS
-    return float(np.median(times)) if len(times) >= _FEWEST else None
+    times = np.concatenate([_decay_frames(10 * np.log10(band + 1e-10)) for band in bands]) * _HOP_SECONDS
+    return float(np.median(times)) if len(times) >= _MIN_DECAYS else None
 
 
-def _falls(levels: Floats) -> Floats:
+def _decay_frames(levels: FloatArray) -> FloatArray:
     """For each decay of a band's levels (dB) the frames that a fall of 60 dB would take."""
-    smooth = np.convolve(levels, np.ones(_SMOOTHED) / _SMOOTHED, mode="valid")
+    smooth = np.convolve(levels, np.ones(_SMOOTHING_FRAMES) / _SMOOTHING_FRAMES, mode="valid")
     falling = np.concatenate([[0], (np.diff(smooth) < 0).astype(np.int8), [0]])
     begins, ends = np.flatnonzero(np.diff(falling) > 0), np.flatnonzero(np.diff(falling) < 0)
-    drops = smooth[begins] - smooth[ends]
-    loud = smooth[begins] > np.percentile(smooth, 95) - _LOUD_DB
-    kept = (ends - begins >= _LEAST_FRAMES) & (drops >= _LEAST_DB) & loud
-    return np.asarray(60.0 * (ends - begins)[kept] / drops[kept])
+    drops_db = smooth[begins] - smooth[ends]
+    loud = smooth[begins] > np.percentile(smooth, 95) - _MAX_BELOW_LOUD_DB
+    is_decay = (ends - begins >= _MIN_DECAY_FRAMES) & (drops_db >= _MIN_DECAY_DB) & loud
+    return np.asarray(60.0 * (ends - begins)[is_decay] / drops_db[is_decay])

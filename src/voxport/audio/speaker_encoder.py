@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import soxr
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.onnx_sessions import open_session
 from voxport.engine_errors import SampleNotEnrollable
 
@@ -23,18 +23,18 @@ _RATE: Final = 16_000
 _WINDOW: Final = 400  # samples: 25 ms
 _HOP: Final = 160  # samples: 10 ms
 _MELS: Final = 40
-_FRAMES: Final = 160  # of a window of the encoder: 1.6 s
-_STEP: Final = 77  # frames between two windows: 1.3 windows a second
-_COVERAGE: Final = 0.75  # how much of the last window has to be audio
+_WINDOW_FRAMES: Final = 160  # of a window of the encoder: 1.6 s
+_STEP_FRAMES: Final = 77  # frames between two windows: 1.3 windows a second
+_MIN_COVERAGE: Final = 0.75  # how much of the last window has to be audio
 
-_LOUDNESS: Final = 10 ** (-24 / 20)
+_TARGET_RMS: Final = 10 ** (-24 / 20)
 """RMS that every recording is brought to. The encoder hears power, not its logarithm, so it hears loudness too.
 Resemblyzer raises quiet recordings to -30 dBFS and leaves loud ones; then one speaker at two levels is two. Brought
 to -24 dBFS, real speakers are told apart as well as by that rule."""
 
-_SHORTEST: Final = 0.3
+_MIN_SECONDS: Final = 0.3
 """Seconds of sound below which there is no speaker to be found."""
-_MOST_WINDOWS: Final = 96
+_BATCH_WINDOWS: Final = 96
 """Windows encoded at a time, so that memory does not grow with the recording."""
 
 
@@ -45,41 +45,41 @@ class SpeakerEncoder:
         model = (files("voxport.audio") / "assets" / "speaker_encoder.onnx").read_bytes()
         self._session = open_session(model, threads)
 
-    def embed(self, audio: Floats) -> Floats:
+    def embed(self, audio: FloatArray) -> FloatArray:
         """float32 [256] of length 1, of `audio` (float32 mono, 24 kHz; loudness and long pauses do not matter).
         Raises SampleNotEnrollable where there is hardly any sound."""
-        mels = mel_windows(prepared(audio))
-        parts = [mels[start : start + _MOST_WINDOWS] for start in range(0, len(mels), _MOST_WINDOWS)]
+        mels = mel_windows(preprocess(audio))
+        parts = [mels[start : start + _BATCH_WINDOWS] for start in range(0, len(mels), _BATCH_WINDOWS)]
         embeddings = np.concatenate([self._session.run(None, {"mels": part})[0] for part in parts])
         mean = embeddings.mean(axis=0)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
 
-    def embed_each(self, clips: Sequence[Floats]) -> Floats:
+    def embed_each(self, clips: Sequence[FloatArray]) -> FloatArray:
         """float32 [clips, 256]: the embedding of each clip by itself. Raises as `embed`."""
         return np.stack([self.embed(clip) for clip in clips])
 
 
-def mel_windows(audio: Floats) -> Floats:
+def mel_windows(audio: FloatArray) -> FloatArray:
     """The encoder's input, float32 [windows, 160, 40]: power mel spectra (no logarithm) of `audio` at 16 kHz."""
     frames = 1 + audio.size // _HOP
-    starts = list(range(0, max(1, frames - _FRAMES + _STEP + 1), _STEP))
-    if len(starts) > 1 and (audio.size - starts[-1] * _HOP) < _COVERAGE * _FRAMES * _HOP:
+    starts = list(range(0, max(1, frames - _WINDOW_FRAMES + _STEP_FRAMES + 1), _STEP_FRAMES))
+    if len(starts) > 1 and (audio.size - starts[-1] * _HOP) < _MIN_COVERAGE * _WINDOW_FRAMES * _HOP:
         starts.pop()
-    missing = (starts[-1] + _FRAMES) * _HOP - audio.size
+    missing = (starts[-1] + _WINDOW_FRAMES) * _HOP - audio.size
     mel = _mel_spectrum(np.pad(audio, (0, max(0, missing))))
-    return np.stack([mel[start : start + _FRAMES] for start in starts])
+    return np.stack([mel[start : start + _WINDOW_FRAMES] for start in starts])
 
 
-def prepared(audio: Floats) -> Floats:
+def preprocess(audio: FloatArray) -> FloatArray:
     """16 kHz, long pauses cut out, at one loudness."""
-    sounding = _without_long_pauses(np.asarray(soxr.resample(audio.astype(np.float32), SAMPLE_RATE, _RATE)))
-    loudness = float(np.sqrt(np.mean(sounding**2))) if sounding.size else 0.0
-    if sounding.size < _SHORTEST * _RATE or loudness < 1e-5:
+    active = _without_long_pauses(np.asarray(soxr.resample(audio.astype(np.float32), SAMPLE_RATE, _RATE)))
+    loudness = float(np.sqrt(np.mean(active**2))) if active.size else 0.0
+    if active.size < _MIN_SECONDS * _RATE or loudness < 1e-5:
         raise SampleNotEnrollable("The recording has no sound in which a speaker could be found.")
-    return np.asarray(sounding * (_LOUDNESS / loudness), np.float32)
+    return np.asarray(active * (_TARGET_RMS / loudness), np.float32)
 
 
-def _without_long_pauses(audio: Floats) -> Floats:
+def _without_long_pauses(audio: FloatArray) -> FloatArray:
     """Frames of 30 ms that are 35 dB under the loud ones go, unless sound is within 120 ms."""
     size = _RATE * 30 // 1000
     count = audio.size // size
@@ -88,11 +88,11 @@ def _without_long_pauses(audio: Floats) -> Floats:
     frames = audio[: count * size].reshape(count, size)
     loudness = np.sqrt(np.mean(frames**2, axis=1))
     loud = loudness > 10 ** (-35 / 20) * np.percentile(loudness, 95)
-    near = np.convolve(loud, np.ones(9))[4 : 4 + count] > 0
-    return np.asarray(frames[near].ravel())
+    is_near_sound = np.convolve(loud, np.ones(9))[4 : 4 + count] > 0
+    return np.asarray(frames[is_near_sound].ravel())
 
 
-def _mel_spectrum(audio: Floats) -> Floats:
+def _mel_spectrum(audio: FloatArray) -> FloatArray:
     """Power mel spectrum, float32 [frames, 40]; frame i is centred on sample 160 i."""
     padded = np.pad(audio, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
@@ -102,7 +102,7 @@ def _mel_spectrum(audio: Floats) -> Floats:
 
 
 @cache
-def slaney_filterbank(rate: int, window: int, mels: int) -> Floats:
+def slaney_filterbank(rate: int, window: int, mels: int) -> FloatArray:
     """Triangles on Slaney's mel scale, each of area 1 [mels, 1 + window / 2], as librosa makes them by default."""
     edges = _slaney_to_hz(np.linspace(0.0, _hz_to_slaney(rate / 2), mels + 2))
     bins = np.linspace(0.0, rate / 2, 1 + window // 2)
@@ -113,15 +113,15 @@ def slaney_filterbank(rate: int, window: int, mels: int) -> Floats:
 
 
 # Slaney's scale: linear below 1 kHz (15 mels), then logarithmic (27 mels for a factor of 6.4).
-_LINEAR: Final = 200.0 / 3.0
-_KNEE: Final = 1000.0
+_HZ_PER_MEL: Final = 200.0 / 3.0
+_KNEE_HZ: Final = 1000.0
 _LOG_STEP: Final = np.log(6.4) / 27.0
 
 
 def _hz_to_slaney(hz: float) -> float:
-    return float(hz / _LINEAR if hz < _KNEE else _KNEE / _LINEAR + np.log(hz / _KNEE) / _LOG_STEP)
+    return float(hz / _HZ_PER_MEL if hz < _KNEE_HZ else _KNEE_HZ / _HZ_PER_MEL + np.log(hz / _KNEE_HZ) / _LOG_STEP)
 
 
-def _slaney_to_hz(mels: Floats) -> Floats:
-    knee = _KNEE / _LINEAR
-    return np.where(mels < knee, mels * _LINEAR, _KNEE * np.exp(_LOG_STEP * (mels - knee)))
+def _slaney_to_hz(mels: FloatArray) -> FloatArray:
+    knee = _KNEE_HZ / _HZ_PER_MEL
+    return np.where(mels < knee, mels * _HZ_PER_MEL, _KNEE_HZ * np.exp(_LOG_STEP * (mels - knee)))

@@ -9,12 +9,12 @@ import soxr
 from voxport.audio.silero import CHUNK, RATE, speech_chances
 
 # Silero's defaults: speech begins at the one probability and ends under the other.
-_BEGIN = 0.5
-_END = 0.35
+_START_PROBABILITY = 0.5
+_END_PROBABILITY = 0.35
 # A pause inside a sentence belongs to the speech, and so do the soft edges of words.
-_PAUSE_SECONDS = 0.3
-_EDGE_SECONDS = 0.1
-_SHORTEST_SECONDS = 0.1
+_MAX_PAUSE_SECONDS = 0.3
+_PADDING_SECONDS = 0.1
+_MIN_SPEECH_SECONDS = 0.1
 
 Span = tuple[int, int]
 
@@ -25,20 +25,20 @@ def speech_spans(audio: npt.NDArray[np.float32], rate: int) -> list[Span]:
     `audio` is mono at `rate` Hz. Its level doesn't matter: the model hears speech at -60 dBFS too (measured).
     Takes about 0.002 s for a second of sound.
     """
-    chances = speech_chances(soxr.resample(audio, rate, RATE)).tolist()
+    probabilities = speech_chances(soxr.resample(audio, rate, RATE)).tolist()
     step = CHUNK / RATE
-    joined: list[Span] = []
-    for begin, end in _runs(chances):
-        if joined and (begin - joined[-1][1]) * step < _PAUSE_SECONDS:
-            joined[-1] = (joined[-1][0], end)
+    merged: list[Span] = []
+    for begin, end in _runs(probabilities):
+        if merged and (begin - merged[-1][1]) * step < _MAX_PAUSE_SECONDS:
+            merged[-1] = (merged[-1][0], end)
         else:
-            joined.append((begin, end))
-    kept = [(b * step, e * step) for b, e in joined if (e - b) * step >= _SHORTEST_SECONDS]
-    spans = [(round(b * rate), round(e * rate)) for b, e in kept]
-    return padded(spans, round(_EDGE_SECONDS * rate), len(audio))
+            merged.append((begin, end))
+    speech_runs = [(b * step, e * step) for b, e in merged if (e - b) * step >= _MIN_SPEECH_SECONDS]
+    spans = [(round(b * rate), round(e * rate)) for b, e in speech_runs]
+    return pad_spans(spans, round(_PADDING_SECONDS * rate), len(audio))
 
 
-def padded(spans: list[Span], by: int, length: int) -> list[Span]:
+def pad_spans(spans: list[Span], by: int, length: int) -> list[Span]:
     """The spans, each longer by `by` samples at both ends, within 0 to `length`, and merged where they touch."""
     result: list[Span] = []
     for begin, end in spans:
@@ -50,16 +50,16 @@ def padded(spans: list[Span], by: int, length: int) -> list[Span]:
     return result
 
 
-def _runs(chances: list[float]) -> list[tuple[int, int]]:
+def _runs(probabilities: list[float]) -> list[tuple[int, int]]:
     """The runs of chunks that are speech, as (first, after the last)."""
     runs: list[tuple[int, int]] = []
     begin: int | None = None
-    for index, chance in enumerate(chances):
-        if begin is None and chance >= _BEGIN:
+    for index, probability in enumerate(probabilities):
+        if begin is None and probability >= _START_PROBABILITY:
             begin = index
-        elif begin is not None and chance < _END:
+        elif begin is not None and probability < _END_PROBABILITY:
             runs.append((begin, index))
             begin = None
     if begin is not None:
-        runs.append((begin, len(chances)))
+        runs.append((begin, len(probabilities)))
     return runs

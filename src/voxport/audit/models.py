@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence
+from voxport.db.base import Base, BigIntegerKey
 
 
 class AuditEntry(Base):
@@ -19,7 +19,7 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_log"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True, autoincrement=False)
     at: Mapped[str] = mapped_column(String(32))
     actor: Mapped[str] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(32))

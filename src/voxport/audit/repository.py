@@ -17,7 +17,7 @@ def head(tx: Session, *, lock: bool) -> AuditHead:
     return tx.scalars(query.with_for_update() if lock else query).one()
 
 
-def every(tx: Session) -> Iterator[AuditEntry]:
+def iterate(tx: Session) -> Iterator[AuditEntry]:
     """From the first to the last, a batch of rows in memory at a time."""
     yield from tx.scalars(select(AuditEntry).order_by(AuditEntry.sequence).execution_options(yield_per=_BATCH))
 

@@ -13,11 +13,11 @@ from typing import Final
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.pool import NullPool
 
-from voxport.backup.manifest import BackupError, copy, sync
-from voxport.backup.named import Named, named
+from voxport.backup.manifest import BackupError, copy_file, fsync_path
+from voxport.backup.referenced_files import ReferencedFiles, referenced_files
 
 _TIMEOUT_SECONDS: Final = 30.0
-NAMES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
+DUMP_NAMES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 """Of the file in the backup, by kind."""
 
 
@@ -25,7 +25,7 @@ def kind_of(url: str) -> str:
     return make_url(url).get_backend_name()
 
 
-def is_there(url: str) -> bool:
+def exists(url: str) -> bool:
     """Whether the database holds anything."""
     if kind_of(url) == "sqlite":
         return _path(url).exists()
@@ -34,27 +34,27 @@ def is_there(url: str) -> bool:
         return bool(inspect(connection).get_table_names())
 
 
-def take(url: str, target: Path) -> Named:
+def dump(url: str, target: Path) -> ReferencedFiles:
     """Write the database as it is now to a file; the files that it names at that moment. Raises BackupError."""
     if kind_of(url) == "sqlite":
-        return _take_sqlite(_path(url), target)
-    return _take_postgres(url, target)
+        return _dump_sqlite(_path(url), target)
+    return _dump_postgres(url, target)
 
 
-def put_back(url: str, source: Path) -> None:
+def restore(url: str, source: Path) -> None:
     """Fill an empty database. Raises BackupError."""
     if kind_of(url) == "sqlite":
         path = _path(url)
         path.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as file:
-            copy(file, path)
-        sync(path.parent)
+            copy_file(file, path)
+        fsync_path(path.parent)
         return
     uri, environment = _libpq(url)
     _run("pg_restore", ["--no-owner", "--exit-on-error", "--single-transaction", "-d", uri, str(source)], environment)
 
 
-def problem_of(kind: str, path: Path) -> str | None:
+def find_problem(kind: str, path: Path) -> str | None:
     """What is wrong with a backup's database, beyond its checksum."""
     if kind != "sqlite":
         return None
@@ -66,28 +66,28 @@ def problem_of(kind: str, path: Path) -> str | None:
     return None if found == "ok" else f"{path.name}: {found}"
 
 
-def _take_sqlite(source: Path, target: Path) -> Named:
+def _dump_sqlite(source: Path, target: Path) -> ReferencedFiles:
     with (
-        contextlib.closing(sqlite3.connect(source, timeout=_TIMEOUT_SECONDS)) as live,
-        contextlib.closing(sqlite3.connect(target)) as kept,
+        contextlib.closing(sqlite3.connect(source, timeout=_TIMEOUT_SECONDS)) as source_db,
+        contextlib.closing(sqlite3.connect(target)) as target_db,
     ):
-        live.backup(kept)  # all pages in one go: one read transaction, beside which writers go on
-        kept.execute("PRAGMA journal_mode=DELETE")
-    sync(target)
+        source_db.backup(target_db)  # all pages in one go: one read transaction, beside which writers go on
+        target_db.execute("PRAGMA journal_mode=DELETE")
+    fsync_path(target)
     engine = create_engine(f"sqlite:///{target}", poolclass=NullPool)
     with engine.connect() as connection:
-        return named(connection)
+        return referenced_files(connection)
 
 
-def _take_postgres(url: str, target: Path) -> Named:
+def _dump_postgres(url: str, target: Path) -> ReferencedFiles:
     uri, environment = _libpq(url)
     engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
     with engine.connect() as connection:
         snapshot = connection.scalar(text("SELECT pg_export_snapshot()"))
         arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={target}", "-d", uri]
         _run("pg_dump", arguments, environment)
-        sync(target)
-        return named(connection)
+        fsync_path(target)
+        return referenced_files(connection)
 
 
 def _run(program: str, arguments: list[str], environment: dict[str, str]) -> None:

@@ -34,21 +34,21 @@ class Manifest:
 
     def add(self, folder: Path, name: str, source: BinaryIO) -> None:
         """Copy a file into the backup."""
-        size, digest = copy(source, folder / name)
+        size, digest = copy_file(source, folder / name)
         self.files[name] = {"bytes": size, "sha256": digest}
 
-    def note(self, folder: Path, name: str) -> None:
+    def add_existing(self, folder: Path, name: str) -> None:
         """Enter a file that lies in the backup already."""
-        size, digest = measured(folder / name)
+        size, digest = size_and_digest(folder / name)
         self.files[name] = {"bytes": size, "sha256": digest}
 
     def write(self, folder: Path) -> None:
         path = folder / NAME
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
-        sync(path)
+        fsync_path(path)
 
 
-def read(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """Raises BackupError where there is no backup in the folder, or one of a newer version."""
     try:
         manifest = Manifest(**json.loads((folder / NAME).read_text("utf-8")))
@@ -61,12 +61,12 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
-def differences(folder: Path, manifest: Manifest) -> list[str]:
+def find_differences(folder: Path, manifest: Manifest) -> list[str]:
     """What is not as the manifest says, a sentence each."""
     problems = []
     for name, expected in manifest.files.items():
         try:
-            size, digest = measured(folder / name)
+            size, digest = size_and_digest(folder / name)
         except FileNotFoundError:
             problems.append(f"{name} is missing")
             continue
@@ -76,7 +76,7 @@ def differences(folder: Path, manifest: Manifest) -> list[str]:
     return problems + [f"{name} is not in the manifest" for name in sorted(there - set(manifest.files) - {NAME})]
 
 
-def copy(source: BinaryIO, target: Path) -> tuple[int, str]:
+def copy_file(source: BinaryIO, target: Path) -> tuple[int, str]:
     """Write a file, surely on the disk; its bytes and SHA-256."""
     target.parent.mkdir(parents=True, exist_ok=True)
     size, digest = 0, hashlib.sha256()
@@ -90,12 +90,12 @@ def copy(source: BinaryIO, target: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def measured(path: Path) -> tuple[int, str]:
+def size_and_digest(path: Path) -> tuple[int, str]:
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Of a file, or of a folder's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

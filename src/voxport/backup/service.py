@@ -8,8 +8,8 @@ from pathlib import Path
 
 import voxport
 from voxport.backup import database
-from voxport.backup.manifest import BackupError, Manifest, copy, differences, read, sync
-from voxport.backup.named import ROOMS, Named
+from voxport.backup.manifest import BackupError, Manifest, copy_file, find_differences, fsync_path, read_manifest
+from voxport.backup.referenced_files import REFERENCED_FOLDERS, ReferencedFiles
 from voxport.clock import iso, now
 from voxport.gateway import open_gateway
 from voxport.secret import Secret, load_secret
@@ -21,7 +21,7 @@ _SECRET = "secret.key"  # noqa: S105  # a file's name
 
 
 @dataclass(frozen=True)
-class Summary:
+class BackupSummary:
     """`missing` are the keys of files that the database names and that are not there: their deletion was under way."""
 
     files: int
@@ -29,12 +29,12 @@ class Summary:
     missing: list[str]
 
 
-def take(settings: Settings, target: Path) -> Summary:
+def create_backup(settings: Settings, target: Path) -> BackupSummary:
     """Write a backup to a new folder, which has its name only when the backup is whole. Raises BackupError."""
     url = settings.resolved_database_url
     if target.exists():
         raise BackupError(f"{target} is there already. Give the name of a new folder.")
-    if not database.is_there(url):
+    if not database.exists(url):
         raise BackupError("There is no gateway to take a backup of: its database is not there.")
     secret = load_secret(settings)
     storage = open_storage(settings.resolved_storage_url)
@@ -42,29 +42,31 @@ def take(settings: Settings, target: Path) -> Summary:
     shutil.rmtree(folder, ignore_errors=True)  # of a backup that was killed
     folder.mkdir(parents=True, mode=0o700)
     try:
-        with storage.holding():
+        with storage.hold_deletions():
             manifest = _collect(settings, secret, storage, folder)
     except BackupRunning:
         raise BackupError("Another backup of this gateway is being taken. Wait for its end.") from None
     manifest.write(folder)
-    _sync_all(folder)
+    _fsync_folders(folder)
     folder.rename(target)
-    sync(target.parent.resolve())
+    fsync_path(target.parent.resolve())
     return _summary(manifest)
 
 
-def verify(folder: Path) -> list[str]:
+def verify_backup(folder: Path) -> list[str]:
     """What is wrong with a backup, a sentence each; an empty list is whole. Raises BackupError."""
-    manifest = read(folder)
-    problems = differences(folder, manifest)
-    problem = None if problems else database.problem_of(manifest.database, folder / database.NAMES[manifest.database])
+    manifest = read_manifest(folder)
+    problems = find_differences(folder, manifest)
+    problem = (
+        None if problems else database.find_problem(manifest.database, folder / database.DUMP_NAMES[manifest.database])
+    )
     return problems if problem is None else [problem]
 
 
-def restore(settings: Settings, folder: Path) -> Summary:
+def restore_backup(settings: Settings, folder: Path) -> BackupSummary:
     """Make the gateway of a backup again, in empty places only. Raises BackupError."""
-    manifest = read(folder)
-    problems = verify(folder)
+    manifest = read_manifest(folder)
+    problems = verify_backup(folder)
     if problems:
         raise BackupError("The backup is not whole, and nothing was restored:\n" + "\n".join(problems[:20]))
     _require_secret(settings, manifest)
@@ -72,21 +74,21 @@ def restore(settings: Settings, folder: Path) -> Summary:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if _SECRET in manifest.files and settings.secret_key is None:
         with (folder / _SECRET).open("rb") as file:
-            copy(file, settings.data_dir / _SECRET)
+            copy_file(file, settings.data_dir / _SECRET)
         (settings.data_dir / _SECRET).chmod(0o600)
     storage = open_storage(settings.resolved_storage_url)
     for name in manifest.files:
         if name.startswith("files/"):
             with (folder / name).open("rb") as file:
-                copy(file, storage.path(name.removeprefix("files/")))
+                copy_file(file, storage.path(name.removeprefix("files/")))
     # Last: a database without its files is never there.
-    database.put_back(settings.resolved_database_url, folder / database.NAMES[manifest.database])
+    database.restore(settings.resolved_database_url, folder / database.DUMP_NAMES[manifest.database])
     gateway = open_gateway(settings)
     try:
         for key in manifest.missing:
-            gateway.media.drop(key)
+            gateway.media.remove(key)
         # Who was being served when the backup was taken is served no more: the books are right before the first start.
-        gateway.intents.bury_dead()
+        gateway.provider_calls.release_dead_owners()
     finally:
         gateway.close()
     return _summary(manifest)
@@ -99,15 +101,15 @@ def _collect(settings: Settings, secret: Secret, storage: LocalStorage, folder: 
         voxport=voxport.__version__,
         taken_at=iso(now()),
         database=kind,
-        secret_check=_check(secret),
+        secret_check=_secret_check(secret),
     )
-    found = database.take(url, folder / database.NAMES[kind])
-    manifest.note(folder, database.NAMES[kind])
+    referenced = database.dump(url, folder / database.DUMP_NAMES[kind])
+    manifest.add_existing(folder, database.DUMP_NAMES[kind])
     if settings.secret_key is None:
         with (settings.data_dir / _SECRET).open("rb") as file:
             manifest.add(folder, _SECRET, file)
         (folder / _SECRET).chmod(0o600)
-    for key in _keys(found, storage):
+    for key in _storage_keys(referenced, storage):
         try:
             with storage.open(key) as file:
                 manifest.add(folder, f"files/{key}", file)
@@ -116,11 +118,11 @@ def _collect(settings: Settings, secret: Secret, storage: LocalStorage, folder: 
     return manifest
 
 
-def _keys(found: Named, storage: LocalStorage) -> list[str]:
-    keys = set(found.keys)
-    for job in found.folders:
+def _storage_keys(referenced: ReferencedFiles, storage: LocalStorage) -> list[str]:
+    keys = set(referenced.keys)
+    for job in referenced.folders:
         keys.update(storage.list(job))
-    keys.update(key for key in storage.list() if key.split("/")[0] not in ROOMS)
+    keys.update(key for key in storage.list() if key.split("/")[0] not in REFERENCED_FOLDERS)
     return sorted(keys)
 
 
@@ -130,7 +132,7 @@ def _require_empty(settings: Settings, manifest: Manifest) -> None:
         raise BackupError(f"The backup is of {manifest.database}; VOXPORT_DATABASE_URL names another kind of database.")
     if settings.data_dir.exists() and any(settings.data_dir.iterdir()):
         raise BackupError(f"{settings.data_dir} is not empty. A backup is restored to a new folder only.")
-    if database.is_there(url):
+    if database.exists(url):
         raise BackupError("The database is not empty. A backup is restored to an empty one only.")
     if any(open_storage(settings.resolved_storage_url).list()):  # last: it makes the folder
         raise BackupError("The storage is not empty. A backup is restored to an empty one only.")
@@ -138,22 +140,22 @@ def _require_empty(settings: Settings, manifest: Manifest) -> None:
 
 def _require_secret(settings: Settings, manifest: Manifest) -> None:
     if settings.secret_key is not None:
-        if _check(load_secret(settings)) != manifest.secret_check:
+        if _secret_check(load_secret(settings)) != manifest.secret_check:
             raise BackupError("VOXPORT_SECRET_KEY is not the secret of this backup: no API key would work.")
     elif _SECRET not in manifest.files:
         raise BackupError("The gateway had its secret from VOXPORT_SECRET_KEY: set the same one, and run this again.")
 
 
-def _summary(manifest: Manifest) -> Summary:
+def _summary(manifest: Manifest) -> BackupSummary:
     sizes = [one["bytes"] for one in manifest.files.values()]
-    return Summary(len(sizes), sum(sizes), manifest.missing)
+    return BackupSummary(len(sizes), sum(sizes), manifest.missing)
 
 
-def _check(secret: Secret) -> str:
+def _secret_check(secret: Secret) -> str:
     return secret.key_for("backup").hex()[:16]
 
 
-def _sync_all(folder: Path) -> None:
+def _fsync_folders(folder: Path) -> None:
     for path in [folder, *folder.rglob("*")]:
         if path.is_dir():
-            sync(path)
+            fsync_path(path)

@@ -6,12 +6,12 @@ from sqlalchemy.orm import Session
 
 from voxport.audit.service import Actor
 from voxport.billing import repository
-from voxport.billing.money import header
-from voxport.billing.service import Billing, Booked, reference_taken
+from voxport.billing.money import format_tokens
+from voxport.billing.service import Billing, Posting, reference_conflict
 from voxport.errors import Conflict, Invalid, NotFound
 
 
-class Corrections:
+class Adjustments:
     """Each of these functions takes the caller's transaction; none commits. The same `reference` twice is booked
     once."""
 
@@ -19,52 +19,55 @@ class Corrections:
         self._billing = billing
 
     def adjust(
-        self, tx: Session, profile_id: str, amount: int, *, note: str, by: Actor, reference: str | None = None
-    ) -> Booked:
+        self, tx: Session, profile_id: str, amount: int, *, note: str, actor: Actor, reference: str | None = None
+    ) -> Posting:
         """Give or take `amount` micro-tokens, with the reason. Never less stays than is held. Raises Invalid,
         Conflict."""
         if not note.strip():
             raise Invalid("An adjustment needs a note that says why.")
         if amount == 0:
             raise Invalid("An adjustment of nothing is none.")
-        return self._billing.correct(tx, profile_id, "adjust", amount, note=note, reference=reference, by=by)
+        return self._billing.post_adjustment(
+            tx, profile_id, "adjust", amount, note=note, reference=reference, actor=actor
+        )
 
     def refund(
         self,
         tx: Session,
         *,
-        by: Actor,
+        actor: Actor,
         request_id: str | None = None,
         ledger_id: str | None = None,
         amount: int | None = None,
         note: str | None = None,
         reference: str | None = None,
-    ) -> Booked:
+    ) -> Posting:
         """Give back `amount` micro-tokens of what a call cost, or all that was not given back yet. Raises NotFound,
         Invalid, Conflict where more would be given back than was charged."""
         if (request_id is None) == (ledger_id is None):
             raise Invalid("Name the call by its request id or by the id of its charge in the ledger, one of the two.")
-        found = repository.charge(tx, request_id=request_id, ledger_id=ledger_id)
+        found = repository.find_charge(tx, request_id=request_id, ledger_id=ledger_id)
         if found is None:
             raise NotFound("There is no such charge. Calls that cost nothing have none.", code="charge_not_found")
         charge = found[0]
         repository.lock_balance(tx, charge.profile_id)
-        earlier = repository.by_reference(tx, charge.profile_id, reference) if reference is not None else None
+        earlier = repository.find_by_reference(tx, charge.profile_id, reference) if reference is not None else None
         if earlier is not None:
             if earlier.refund_of != charge.id or amount not in (None, earlier.tokens):
-                raise reference_taken()
-            return Booked(earlier, is_repeated=True)
+                raise reference_conflict()
+            return Posting(earlier, is_repeated=True)
         hold = repository.hold(tx, found[1].id)
         assert hold is not None
         rest = hold.captured - hold.refunded
         amount = rest if amount is None else amount
         if amount <= 0 and rest > 0:
             raise Invalid("A refund is more than zero.")
-        if amount <= 0 or not repository.give_back(tx, hold.id, amount):
+        if amount <= 0 or not repository.add_refund(tx, hold.id, amount):
             raise Conflict(
-                f"Of this call {header(rest)} tokens can be given back at most; {header(hold.refunded)} were already.",
+                f"Of this call {format_tokens(rest)} tokens can be given back at most; "
+                f"{format_tokens(hold.refunded)} were already.",
                 code="refund_too_large",
             )
-        return self._billing.correct(
-            tx, charge.profile_id, "refund", amount, note=note, reference=reference, by=by, charge=charge
+        return self._billing.post_adjustment(
+            tx, charge.profile_id, "refund", amount, note=note, reference=reference, actor=actor, charge=charge
         )

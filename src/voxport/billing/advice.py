@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-ASK = "Ask the operator of this gateway for more."
+ASK_OPERATOR = "Ask the operator of this gateway for more."
 _COMMAND = "Add some with `voxport credits add {profile_id} 10`, or ask the operator of this gateway."
 
 
@@ -14,7 +14,7 @@ def top_up_advice(setting: str | None, public_url: str) -> str:
     rule its user's own. `{profile_id}` stands for the caller's profile."""
     if setting is not None:
         return setting
-    return _COMMAND if _is_loopback(urlsplit(public_url).hostname or "") else ASK
+    return _COMMAND if _is_loopback(urlsplit(public_url).hostname or "") else ASK_OPERATOR
 
 
 def _is_loopback(host: str) -> bool:

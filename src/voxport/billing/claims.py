@@ -20,13 +20,13 @@ class Claim(Protocol):
     def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
         """Keep the audio that passes through, once all of it has."""
 
-    def keep(self, tx: Session, result: Any) -> None:
+    def save(self, tx: Session, result: Any) -> None:
         """The call is done; `result` is what its answer is made of, now and when it is sent again."""
 
-    def consume(self, tx: Session) -> None:
+    def mark_unreplayable(self, tx: Session) -> None:
         """The call is done and paid for, and there is nothing whole to be given again."""
 
-    def drop(self) -> None:
+    def abandon(self) -> None:
         """The call came to nothing."""
 
 
@@ -42,13 +42,13 @@ class NoClaim:
     def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
         return chunks
 
-    def keep(self, tx: Session, result: Any) -> None:
+    def save(self, tx: Session, result: Any) -> None:
         pass
 
-    def consume(self, tx: Session) -> None:
+    def mark_unreplayable(self, tx: Session) -> None:
         pass
 
-    def drop(self) -> None:
+    def abandon(self) -> None:
         pass
 
 

@@ -15,7 +15,7 @@ from voxport.errors import RateLimited
 
 # Each makes a voice at a provider; the holds of all of them are counted, those given back too: the voice may have been
 # made before its job was cancelled.
-_CLONES: tuple[ServiceName, ...] = ("core-voice-clone", "core-instant-clone-tts")
+_CLONE_SERVICES: tuple[ServiceName, ...] = ("core-voice-clone", "core-instant-clone-tts")
 _HOUR, _DAY = timedelta(hours=1), timedelta(hours=24)
 
 
@@ -28,20 +28,21 @@ class CloneLimits:
 
     def require(self, tx: Session, profile_id: str, service: ServiceName) -> None:
         """Raises RateLimited where one clone more would be too many."""
-        if service not in _CLONES:
+        if service not in _CLONE_SERVICES:
             return
-        for most, window, name in ((self.per_hour, _HOUR, "an hour"), (self.per_day, _DAY, "a day")):
-            if not most:
+        for limit, window, name in ((self.per_hour, _HOUR, "an hour"), (self.per_day, _DAY, "a day")):
+            if not limit:
                 continue
             moment = now()
-            made = repository.nth_newest_hold(tx, profile_id, _CLONES, moment - window, most)
-            if made is None:
+            oldest = repository.nth_newest_hold(tx, profile_id, _CLONE_SERVICES, moment - window, limit)
+            if oldest is None:
                 continue
-            wait = max(1, math.ceil((made + window - moment).total_seconds()))
+            wait = max(1, math.ceil((oldest + window - moment).total_seconds()))
             raise RateLimited(
-                f"A profile may have {most:,} voices made in {name}, instant clones included. Try again in {wait:,} s.",
+                f"A profile may have {limit:,} voices made in {name}, instant clones included. "
+                f"Try again in {wait:,} s.",
                 retry_after_seconds=wait,
-                details={"limit": most, "window_seconds": int(window.total_seconds())},
+                details={"limit": limit, "window_seconds": int(window.total_seconds())},
             )
 
 

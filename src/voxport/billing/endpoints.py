@@ -23,19 +23,19 @@ from voxport.billing.schemas import (
     UsageGroup,
 )
 from voxport.billing.service import Billing
-from voxport.billing.usage import COLUMNS, GroupBy, as_csv, cells, period_of, usage
+from voxport.billing.usage import COLUMNS, GroupBy, format_row, parse_period, to_csv, usage
 from voxport.catalog import Catalog
 from voxport.clock import iso
 from voxport.db.session import Database
 from voxport.web.content_negotiation import prefers
-from voxport.web.dependencies import part
+from voxport.web.dependencies import from_gateway
 from voxport.web.params import Cursor, Limit
 
 router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-BillingDep = Annotated[Billing, part("billing")]
-_MOMENT = "A date, or a date-time of ISO 8601, in UTC: `2026-04-27`, `2026-04-27T10:30:00Z`."
+BillingDep = Annotated[Billing, from_gateway("billing")]
+_DATETIME_DESCRIPTION = "A date, or a date-time of ISO 8601, in UTC: `2026-04-27`, `2026-04-27T10:30:00Z`."
 
 
 @router.get("/v2/billing/balance", summary="What is left to spend")
@@ -61,17 +61,19 @@ def ledger(caller: Caller, billing: BillingDep, limit: Limit = 50, cursor: Curso
 )
 def usage_report(
     caller: Caller,
-    database: Annotated[Database, part("database")],
+    database: Annotated[Database, from_gateway("database")],
     response: Response,
     group_by: Annotated[GroupBy, Query(description="What a row of the answer is for.")] = "service",
-    begin: Annotated[str | None, Query(alias="from", max_length=64, description=_MOMENT)] = None,
-    end: Annotated[str | None, Query(alias="to", max_length=64, description=f"Not part of it. {_MOMENT}")] = None,
+    begin: Annotated[str | None, Query(alias="from", max_length=64, description=_DATETIME_DESCRIPTION)] = None,
+    end: Annotated[
+        str | None, Query(alias="to", max_length=64, description=f"Not part of it. {_DATETIME_DESCRIPTION}")
+    ] = None,
     accept: Annotated[list[str] | None, Header(include_in_schema=False)] = None,
 ) -> UsageBody | Response:
-    rows = usage(database, caller.profile_id, group_by=group_by, period=period_of(begin, end))
-    if prefers(accept, "text/csv", to="application/json"):
+    rows = usage(database, caller.profile_id, group_by=group_by, period=parse_period(begin, end))
+    if prefers(accept, "text/csv", over="application/json"):
         headers = {"Content-Disposition": f'attachment; filename="usage-by-{group_by}.csv"', "Vary": "Accept"}
-        return Response(as_csv([COLUMNS, *map(cells, rows)]), media_type="text/csv", headers=headers)
+        return Response(to_csv([COLUMNS, *map(format_row, rows)]), media_type="text/csv", headers=headers)
     response.headers["Vary"] = "Accept"
     return UsageBody(
         data=[
@@ -100,7 +102,7 @@ def request_cost(request_id: str, caller: Caller, billing: BillingDep) -> Reques
 
 
 @router.get("/v1/catalog", summary="Services, prices and limits")
-def catalog(catalog: Annotated[Catalog, part("catalog")]) -> CatalogBody:
+def catalog(catalog: Annotated[Catalog, from_gateway("catalog")]) -> CatalogBody:
     services = [
         ServiceRow(
             service=name,

@@ -20,12 +20,12 @@ from voxport.errors import ProviderTimeout
 from voxport.ids import new_id
 from voxport.sweeps.service import Sweeps
 
-_AGAIN_SECONDS = 5.0
+_RETRY_SECONDS = 5.0
 _log = logging.getLogger("voxport.billing")
 
 
 @dataclass(frozen=True)
-class Call:
+class BilledCall:
     """`key_id` and `voice_id` are for the report of the usage; a voice that nobody keeps is None."""
 
     profile_id: str
@@ -37,31 +37,33 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Settlement:
     """What a call cost and what is left, in micro-tokens."""
 
     cost: int
     balance: int
 
 
-class Calls:
+class HeldCalls:
     """`leases` tell which processes live: the holds of one that died in a call are given back."""
 
     def __init__(
-        self, database: Database, billing: Billing, leases: Leases, *, again_seconds: float = _AGAIN_SECONDS
+        self, database: Database, billing: Billing, leases: Leases, *, retry_seconds: float = _RETRY_SECONDS
     ) -> None:
-        """`again_seconds`: after which a hold that the database did not give back is tried again."""
+        """`retry_seconds`: after which a hold that the database did not give back is tried again."""
         self._database = database
         self._billing = billing
         self._leases = leases
-        self._again_seconds = again_seconds
+        self._retry_seconds = retry_seconds
         self._sweeps = Sweeps(database)
         self._owner: str | None = None
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
-    def hold(self, call: Call, *, units: Decimal, also: Callable[[Session], None] | None = None) -> OpenCall:
-        """Hold the price of `units`, with whatever `also` records in the same transaction. The work is done in the
-        call's `with` block; a call that never comes to it is to be given back. Raises InsufficientCredits."""
+    def hold(
+        self, call: BilledCall, *, units: Decimal, in_same_tx: Callable[[Session], None] | None = None
+    ) -> HeldCall:
+        """Hold the price of `units`, with whatever `in_same_tx` records in the same transaction. The work is done in
+        the call's `with` block; a call that never comes to it is to be given back. Raises InsufficientCredits."""
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
                 tx,
@@ -74,27 +76,29 @@ class Calls:
                 voice_id=call.voice_id,
             )
             call.claim.open(tx, hold_id)
-            if also is not None:
-                also(tx)
-        return OpenCall(self._database, self._billing, call, hold_id, self._release)
+            if in_same_tx is not None:
+                in_same_tx(tx)
+        return HeldCall(self._database, self._billing, call, hold_id, self._release)
 
-    def release_abandoned(self, others: Iterable[str] = (), before: Callable[[str], None] = lambda _: None) -> int:
+    def release_abandoned(
+        self, more_owners: Iterable[str] = (), on_dead_owner: Callable[[str], None] = lambda _: None
+    ) -> int:
         """Release the holds of calls whose process died; how many there were. Each process of which this, or another
-        room (`others`), knows is told to `before` when it is found dead."""
+        room (`more_owners`), knows is told to `on_dead_owner` when it is found dead."""
         released = 0
 
         def release(owner: str) -> None:
             nonlocal released
-            lease = None if owner == self._owner else self._leases.take(owner)
+            lease = None if owner == self._owner else self._leases.try_acquire(owner)
             if lease is None:
                 return
             with lease:
-                before(owner)
+                on_dead_owner(owner)
                 released += self._billing.release_all_of(owner)
                 self._leases.retire(owner, lease)
 
-        owners = sorted({*self._billing.owners_of_open_holds(), *others})
-        self._sweeps.each("dead_processes", owners, lambda owner: owner, release)
+        owners = sorted({*self._billing.owners_of_open_holds(), *more_owners})
+        self._sweeps.process("dead_processes", owners, lambda owner: owner, release)
         return released
 
     def _release(self, hold_id: str) -> None:
@@ -104,26 +108,26 @@ class Calls:
                 self._billing.release(tx, hold_id)
         except DBAPIError:
             _log.exception("a hold could not be given back; trying again", extra={"hold_id": hold_id})
-            again = threading.Timer(self._again_seconds, self._release, [hold_id])
-            again.daemon = True
-            again.start()
+            timer = threading.Timer(self._retry_seconds, self._release, [hold_id])
+            timer.daemon = True
+            timer.start()
 
     @property
     def owner(self) -> str:
         """The name under which this process lives, held until it ends, in whatever way."""
-        with self._guard:
+        with self._lock:
             if self._owner is None:
                 name = new_id("calls")
-                self._lease = self._leases.take(name)
+                self._lease = self._leases.try_acquire(name)
                 self._owner = name
             return self._owner
 
 
-class OpenCall:
-    """A call whose price is held. A `with` block that ends without `capture` or `keep` gives the hold back."""
+class HeldCall:
+    """A call whose price is held. A `with` block that ends without `capture` or `leave_open` gives the hold back."""
 
     def __init__(
-        self, database: Database, billing: Billing, call: Call, hold_id: str, release: Callable[[str], None]
+        self, database: Database, billing: Billing, call: BilledCall, hold_id: str, release: Callable[[str], None]
     ) -> None:
         self._release = release
         self._database = database
@@ -132,32 +136,32 @@ class OpenCall:
         self.hold_id = hold_id
         self.is_settled = False
 
-    def __enter__(self) -> OpenCall:
+    def __enter__(self) -> HeldCall:
         return self
 
     def __exit__(self, *_: object) -> None:
         if not self.is_settled:
-            self.give_back()
+            self.release()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """The call came to nothing."""
         self.is_settled = True
-        self.call.claim.drop()
+        self.call.claim.abandon()
         self._release(self.hold_id)
 
-    def keep(self) -> None:
+    def leave_open(self) -> None:
         """Leave the hold as it is: nobody knows whether the work was done, and somebody else settles it."""
         self.is_settled = True
 
-    def capture(self, *, units: Decimal, also: Callable[[Session, Settled], None] | None = None) -> Settled:
-        """Charge what was used, with whatever `also` records in the same transaction. Raises ProviderTimeout where
-        the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
+    def capture(self, *, units: Decimal, in_same_tx: Callable[[Session, Settlement], None] | None = None) -> Settlement:
+        """Charge what was used, with whatever `in_same_tx` records in the same transaction. Raises ProviderTimeout
+        where the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
         try:
             with self._database.transaction() as tx:
                 cost = self._billing.capture(tx, self.hold_id, units=units)
-                settled = Settled(cost, self._billing.funds(tx, self.call.profile_id).balance)
-                if also is not None:
-                    also(tx, settled)
+                settled = Settlement(cost, self._billing.funds(tx, self.call.profile_id).balance)
+                if in_same_tx is not None:
+                    in_same_tx(tx, settled)
         except AlreadySettled:
             raise ProviderTimeout("The call took too long and was given up. Nothing was charged.") from None
         self.is_settled = True

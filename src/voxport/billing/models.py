@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Balance(Base):
@@ -36,7 +36,7 @@ class Hold(Base):
         Index("ix_holds_profile_id_service_created_at", "profile_id", "service", "created_at"),
     )
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     service: Mapped[str] = mapped_column(String(64))
@@ -62,7 +62,7 @@ class LedgerTransaction(Base):
     __tablename__ = "ledger_transactions"
     __table_args__ = (Index("ix_ledger_transactions_profile_id_reference", "profile_id", "reference", unique=True),)
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -91,7 +91,7 @@ class LedgerEntry(Base):
 
     __tablename__ = "ledger_entries"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     transaction_id: Mapped[str] = mapped_column(ForeignKey("ledger_transactions.id"), index=True)
     account: Mapped[str] = mapped_column(String(128), index=True)
     amount: Mapped[int] = mapped_column(BigInteger)

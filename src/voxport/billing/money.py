@@ -25,7 +25,7 @@ def json_number(micro: int) -> float:
     return float(to_tokens(micro))
 
 
-def header(micro: int) -> str:
+def format_tokens(micro: int) -> str:
     """Six places, as in `X-Gateway-Token-Cost`."""
     return f"{to_tokens(micro):.6f}"
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from voxport.billing.models import Balance, Hold, LedgerEntry, LedgerTransaction
 from voxport.db.base import UtcDay
-from voxport.db.session import changed
+from voxport.db.session import update_one
 
 
 def balance(tx: Session, profile_id: str) -> Balance | None:
@@ -29,7 +29,7 @@ def ensure_balance(tx: Session, profile_id: str) -> None:
 
 def reserve(tx: Session, profile_id: str, amount: int) -> bool:
     """Raise `held` by `amount` where the balance covers it."""
-    return changed(
+    return update_one(
         tx,
         update(Balance)
         .where(Balance.profile_id == profile_id, Balance.credits - Balance.held >= amount)
@@ -39,7 +39,7 @@ def reserve(tx: Session, profile_id: str, amount: int) -> bool:
 
 def settle_hold(tx: Session, hold_id: str, state: str, captured: int, moment: datetime) -> bool:
     """Close an open hold; False where it was settled before."""
-    return changed(
+    return update_one(
         tx,
         update(Hold)
         .where(Hold.id == hold_id, Hold.state == "open")
@@ -47,7 +47,7 @@ def settle_hold(tx: Session, hold_id: str, state: str, captured: int, moment: da
     )
 
 
-def move(tx: Session, profile_id: str, *, credits: int, held: int) -> int:
+def update_balance(tx: Session, profile_id: str, *, credits: int, held: int) -> int:
     """Add to both numbers of the balance; returns the credits after it."""
     after: int | None = tx.scalar(
         update(Balance)
@@ -65,20 +65,20 @@ def lock_balance(tx: Session, profile_id: str) -> None:
     tx.execute(select(Balance.credits).where(Balance.profile_id == profile_id).with_for_update())
 
 
-def add(tx: Session, profile_id: str, amount: int, most: int) -> int | None:
-    """Add to the credits, or take from them, unless they came to be less than is held or more than `most`; the credits
-    after it, None where they did."""
+def add_credits(tx: Session, profile_id: str, amount: int, max_credits: int) -> int | None:
+    """Add to the credits, or take from them, unless they came to be less than is held or more than `max_credits`; the
+    credits after it, None where they did."""
     after = Balance.credits + amount
-    statement = update(Balance).where(Balance.profile_id == profile_id, after >= Balance.held, after <= most)
+    statement = update(Balance).where(Balance.profile_id == profile_id, after >= Balance.held, after <= max_credits)
     return tx.scalar(statement.values(credits=after).returning(Balance.credits))
 
 
-def by_reference(tx: Session, profile_id: str, reference: str) -> LedgerTransaction | None:
+def find_by_reference(tx: Session, profile_id: str, reference: str) -> LedgerTransaction | None:
     query = select(LedgerTransaction).where(LedgerTransaction.profile_id == profile_id)
     return tx.scalar(query.where(LedgerTransaction.reference == reference))
 
 
-def charge(tx: Session, *, request_id: str | None, ledger_id: str | None) -> tuple[LedgerTransaction, Hold] | None:
+def find_charge(tx: Session, *, request_id: str | None, ledger_id: str | None) -> tuple[LedgerTransaction, Hold] | None:
     """What was charged for a call, of any profile, with its hold."""
     query = select(LedgerTransaction, Hold).join(Hold, Hold.id == LedgerTransaction.hold_id)
     query = query.where(LedgerTransaction.kind == "capture").execution_options(populate_existing=True)
@@ -90,9 +90,9 @@ def charge(tx: Session, *, request_id: str | None, ledger_id: str | None) -> tup
     return None if row is None else (row[0], row[1])
 
 
-def give_back(tx: Session, hold_id: str, amount: int) -> bool:
+def add_refund(tx: Session, hold_id: str, amount: int) -> bool:
     """Note a refund; False where more would be given back than was charged."""
-    return changed(
+    return update_one(
         tx,
         update(Hold)
         .where(Hold.id == hold_id, Hold.state == "captured", Hold.refunded + amount <= Hold.captured)
@@ -123,7 +123,7 @@ def nth_newest_hold(tx: Session, profile_id: str, services: Sequence[str], since
     return tx.scalar(query.order_by(Hold.created_at.desc()).offset(n - 1).limit(1))
 
 
-def disown(tx: Session, hold_id: str) -> None:
+def detach_owner(tx: Session, hold_id: str) -> None:
     tx.execute(update(Hold).where(Hold.id == hold_id, Hold.state == "open").values(owner=None))
 
 
@@ -183,8 +183,8 @@ def usage(
             charge.profile_id,
             group,
             func.count(charge.sequence),
-            _whole(func.sum(func.coalesce(charge.micro_units, 0) - func.coalesce(units_back, 0))),
-            _whole(func.sum(-charge.tokens - func.coalesce(refunded.c.tokens, 0))),
+            _as_bigint(func.sum(func.coalesce(charge.micro_units, 0) - func.coalesce(units_back, 0))),
+            _as_bigint(func.sum(-charge.tokens - func.coalesce(refunded.c.tokens, 0))),
         )
         .join(Hold, Hold.id == charge.hold_id)
         .join(
@@ -217,7 +217,7 @@ def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
     return [(row[0], int(row[1])) for row in tx.execute(query)]
 
 
-def misbooked_transactions(tx: Session) -> Sequence[str]:
+def misposted_transactions(tx: Session) -> Sequence[str]:
     """Transactions with an entry that is not what their kind, profile and amount say."""
     counterpart = case((LedgerTransaction.kind.in_(("capture", "refund")), "revenue"), else_="issued")
     customer = "customer:" + LedgerTransaction.profile_id
@@ -234,7 +234,7 @@ def misbooked_transactions(tx: Session) -> Sequence[str]:
 
 
 def wrong_balances_after(tx: Session) -> Sequence[tuple[str, int, int]]:
-    """Transactions whose `balance_after` is not the sum up to them: (transaction, said, summed)."""
+    """Transactions whose `balance_after` is not the sum up to them: (transaction, recorded, summed)."""
     running = (
         func.sum(LedgerTransaction.tokens)
         .over(partition_by=LedgerTransaction.profile_id, order_by=LedgerTransaction.sequence)
@@ -266,7 +266,7 @@ def balances(tx: Session) -> Sequence[Balance]:
     return tx.scalars(select(Balance)).all()
 
 
-def holds_that_disagree(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
+def mismatched_holds(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
     """Settled holds whose charge in the ledger is not what they captured: (hold, state, captured, charged)."""
     query = (
         select(Hold.id, Hold.state, Hold.captured, LedgerTransaction.tokens)
@@ -279,7 +279,7 @@ def holds_that_disagree(tx: Session) -> Sequence[tuple[str, str, int, int | None
     return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]
 
 
-def misstated_holds(tx: Session) -> Sequence[tuple[str, str]]:
+def inconsistent_holds(tx: Session) -> Sequence[tuple[str, str]]:
     """Holds whose state is none, or does not go with their other columns: (hold, state)."""
     is_open = (Hold.state == "open") & Hold.settled_at.is_(None) & (Hold.captured == 0)
     is_captured = (Hold.state == "captured") & Hold.settled_at.is_not(None)
@@ -288,7 +288,7 @@ def misstated_holds(tx: Session) -> Sequence[tuple[str, str]]:
     return [(row[0], row[1]) for row in tx.execute(query)]
 
 
-def charges_without_their_call(tx: Session) -> Sequence[str]:
+def orphaned_charges(tx: Session) -> Sequence[str]:
     """Charges without a hold, or with the hold of another profile, service, request or job."""
     charge = LedgerTransaction
     query = (
@@ -306,7 +306,7 @@ def charges_without_their_call(tx: Session) -> Sequence[str]:
     return tx.scalars(query).all()
 
 
-def refunds_over_their_charge(tx: Session) -> Sequence[tuple[str, int, int]]:
+def excessive_refunds(tx: Session) -> Sequence[tuple[str, int, int]]:
     """Requests of which more was refunded than charged: (request, refunded, charged)."""
     row = LedgerTransaction
     refunded = func.sum(case((row.kind == "refund", row.tokens), else_=0))
@@ -320,13 +320,13 @@ def refunds_over_their_charge(tx: Session) -> Sequence[tuple[str, int, int]]:
     return [(row[0] or "", int(row[1]), int(row[2])) for row in tx.execute(query)]
 
 
-def _whole(total: ColumnElement[Any]) -> ColumnElement[int]:
+def _as_bigint(total: ColumnElement[Any]) -> ColumnElement[int]:
     """A sum as a whole number: Postgres adds up 64 bits to a numeric."""
     return cast(total, BigInteger)
 
 
-def refunds_that_disagree(tx: Session) -> Sequence[tuple[str, int, int]]:
-    """Holds whose refunds in the ledger are not what they say was given back: (hold, said, booked)."""
+def mismatched_refunds(tx: Session) -> Sequence[tuple[str, int, int]]:
+    """Holds whose refunds in the ledger are not what they say was given back: (hold, recorded, booked)."""
     refund = aliased(LedgerTransaction)
     booked = func.coalesce(func.sum(refund.tokens), 0)
     query = (
@@ -340,7 +340,7 @@ def refunds_that_disagree(tx: Session) -> Sequence[tuple[str, int, int]]:
     return [(row[0], row[1], int(row[2])) for row in tx.execute(query)]
 
 
-def refunds_of_nothing(tx: Session) -> Sequence[str]:
+def orphaned_refunds(tx: Session) -> Sequence[str]:
     """Refunds that are of no charge of their own profile, and what is no refund but says that it is of one."""
     charge = aliased(LedgerTransaction)
     query = (

@@ -23,9 +23,9 @@ from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import Conflict, InsufficientCredits, Invalid, NotFound
 from voxport.ids import new_id
-from voxport.paging import Page, decode_cursor, page_of
+from voxport.paging import Page, build_page, decode_cursor
 
-Correction = Literal["credit", "adjust", "refund"]
+PostingKind = Literal["credit", "adjust", "refund"]
 _log = logging.getLogger("voxport.billing")
 
 
@@ -49,17 +49,17 @@ class RequestCost:
     micro_units: int | None
 
 
-class BalanceWatch(Protocol):
+class BalanceListener(Protocol):
     """Who tells a customer that the credits run low. Each is called in the transaction of the change, with the balance
     after it, in micro-tokens."""
 
-    def spent(self, tx: Session, profile_id: str, balance: int) -> None: ...
+    def on_spent(self, tx: Session, profile_id: str, balance: int) -> None: ...
 
-    def credited(self, tx: Session, profile_id: str, balance: int) -> None: ...
+    def on_credited(self, tx: Session, profile_id: str, balance: int) -> None: ...
 
 
 @dataclass(frozen=True)
-class Booked:
+class Posting:
     """A movement that an operator booked; `is_repeated` where its reference had been booked before."""
 
     row: LedgerTransaction
@@ -71,7 +71,7 @@ class Billing:
         self,
         database: Database,
         catalog: Catalog,
-        watch: BalanceWatch,
+        listener: BalanceListener,
         clone_limits: CloneLimits = NO_LIMITS,
         top_up: str = "Ask the operator for more.",
     ) -> None:
@@ -79,7 +79,7 @@ class Billing:
         self._top_up = top_up
         self._database = database
         self._catalog = catalog
-        self._watch = watch
+        self._listener = listener
         self._clone_limits = clone_limits
 
     def price(self, service: ServiceName, units: Decimal) -> int:
@@ -106,8 +106,8 @@ class Billing:
         if not repository.reserve(tx, profile_id, amount):
             balance = self.funds(tx, profile_id).balance
             raise InsufficientCredits(
-                f"This call needs {money.header(amount)} tokens and the balance is {money.header(balance)}. "
-                + self._top_up.replace("{profile_id}", profile_id),
+                f"This call needs {money.format_tokens(amount)} tokens and "
+                f"the balance is {money.format_tokens(balance)}. " + self._top_up.replace("{profile_id}", profile_id),
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
         # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.
@@ -131,7 +131,7 @@ class Billing:
         )
         tx.add(hold)
         tx.flush()
-        self._watch.spent(tx, profile_id, self.funds(tx, profile_id).balance)
+        self._listener.on_spent(tx, profile_id, self.funds(tx, profile_id).balance)
         return hold.id
 
     def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> int:
@@ -143,9 +143,9 @@ class Billing:
         amount = min(self.price(_service(hold), units), hold.amount)
         if not repository.settle_hold(tx, hold_id, "captured", amount, now()):
             raise AlreadySettled(hold_id)
-        after = repository.move(tx, hold.profile_id, credits=-amount, held=-hold.amount)
+        after = repository.update_balance(tx, hold.profile_id, credits=-amount, held=-hold.amount)
         self.record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
-        self._watch.spent(tx, hold.profile_id, self.funds(tx, hold.profile_id).balance)
+        self._listener.on_spent(tx, hold.profile_id, self.funds(tx, hold.profile_id).balance)
         return amount
 
     def release(self, tx: Session, hold_id: str) -> bool:
@@ -153,10 +153,10 @@ class Billing:
         hold = self._require(tx, hold_id)
         if not repository.settle_hold(tx, hold_id, "released", 0, now()):
             return False
-        repository.move(tx, hold.profile_id, credits=0, held=-hold.amount)
+        repository.update_balance(tx, hold.profile_id, credits=0, held=-hold.amount)
         return True
 
-    def give_back(self, tx: Session, hold_id: str) -> int:
+    def release_returning_amount(self, tx: Session, hold_id: str) -> int:
         """Release a hold; what came back, in micro-tokens: nothing where it was settled before."""
         return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
 
@@ -164,9 +164,9 @@ class Billing:
         """`open`, `captured` or `released`."""
         return self._require(tx, hold_id).state
 
-    def disown(self, tx: Session, hold_id: str) -> None:
+    def detach_owner(self, tx: Session, hold_id: str) -> None:
         """The hold no longer ends with the process that made it."""
-        repository.disown(tx, hold_id)
+        repository.detach_owner(tx, hold_id)
 
     def owners_of_open_holds(self) -> list[str]:
         """The processes that have calls open, or died in them."""
@@ -198,49 +198,49 @@ class Billing:
         *,
         note: str | None = None,
         reference: str | None = None,
-        by: Actor = GATEWAY,
-    ) -> Booked:
+        actor: Actor = GATEWAY,
+    ) -> Posting:
         """Give a profile `amount` > 0 micro-tokens, once for each `reference`. Raises Invalid, Conflict."""
         if amount <= 0:
             raise Invalid("An amount of credits is more than zero.")
-        return self.correct(tx, profile_id, "credit", amount, note=note, reference=reference, by=by)
+        return self.post_adjustment(tx, profile_id, "credit", amount, note=note, reference=reference, actor=actor)
 
-    def correct(
+    def post_adjustment(
         self,
         tx: Session,
         profile_id: str,
-        kind: Correction,
+        kind: PostingKind,
         amount: int,
         *,
         note: str | None,
         reference: str | None,
-        by: Actor,
+        actor: Actor,
         charge: LedgerTransaction | None = None,
-    ) -> Booked:
+    ) -> Posting:
         """Book what an operator gives or takes. Raises Invalid where the profile would have less than is held, or more
         than it may; Conflict where the reference was used for another booking."""
         repository.ensure_balance(tx, profile_id)
         repository.lock_balance(tx, profile_id)
         refund_of = charge.id if charge else None
-        found = repository.by_reference(tx, profile_id, reference) if reference is not None else None
+        found = repository.find_by_reference(tx, profile_id, reference) if reference is not None else None
         if found is not None:
             if (found.kind, found.tokens, found.refund_of) != (kind, amount, refund_of):
-                raise reference_taken()
-            return Booked(found, is_repeated=True)
-        after = repository.add(tx, profile_id, amount, money.to_micro(Decimal(money.MAX_TOKENS)))
+                raise reference_conflict()
+            return Posting(found, is_repeated=True)
+        after = repository.add_credits(tx, profile_id, amount, money.to_micro(Decimal(money.MAX_TOKENS)))
         if after is None:
             funds = self.funds(tx, profile_id)
             raise Invalid(
                 f"A profile holds at most {money.MAX_TOKENS:,} tokens."
                 if amount > 0
-                else f"The profile can give {money.header(funds.balance)} tokens at most: what is held stays."
+                else f"The profile can give {money.format_tokens(funds.balance)} tokens at most: what is held stays."
             )
         row = self.record(tx, profile_id, kind, amount, after, note=note, reference=reference, charge=charge)
-        audited: Action = f"credit.{kind}"  # type: ignore[assignment]  # one of three
-        record(tx, audited, by=by, profile_id=profile_id, subject=row.id, tokens=money.header(amount))
-        tell = self._watch.credited if amount > 0 else self._watch.spent
-        tell(tx, profile_id, self.funds(tx, profile_id).balance)
-        return Booked(row, is_repeated=False)
+        action: Action = f"credit.{kind}"  # type: ignore[assignment]  # one of three
+        record(tx, action, actor=actor, profile_id=profile_id, subject=row.id, tokens=money.format_tokens(amount))
+        notify = self._listener.on_credited if amount > 0 else self._listener.on_spent
+        notify(tx, profile_id, self.funds(tx, profile_id).balance)
+        return Posting(row, is_repeated=False)
 
     def open_holds(self, profile_id: str) -> int:
         """How many calls and jobs of a profile are not settled yet."""
@@ -259,7 +259,7 @@ class Billing:
         """The profile's movements, newest first."""
         with self._database.snapshot() as tx:
             rows = repository.ledger_page(tx, profile_id, decode_cursor(cursor), limit + 1)
-        return page_of(list(rows), limit, lambda row: row.sequence)
+        return build_page(list(rows), limit, lambda row: row.sequence)
 
     def request_cost(self, profile_id: str, request_id: str) -> RequestCost:
         """What a request of the profile cost, or holds. Raises NotFound."""
@@ -323,7 +323,7 @@ class AlreadySettled(Exception):
     """A hold was settled before. The result of the call must not be handed out as if it had been paid."""
 
 
-def reference_taken() -> Conflict:
+def reference_conflict() -> Conflict:
     return Conflict(
         "This reference was used for another booking of the profile. Nothing was booked; choose a new one.",
         code="reference_taken",

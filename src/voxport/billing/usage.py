@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from voxport.billing import repository
-from voxport.billing.money import MICRO, header
+from voxport.billing.money import MICRO, format_tokens
 from voxport.db.session import Database
 from voxport.errors import Invalid
 
 GroupBy = Literal["service", "day", "voice", "key"]
 COLUMNS = ("group", "calls", "units", "tokens")
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
-_FORMULA = tuple("=+-@\t\r\n|")
+_DATETIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+_FORMULA_PREFIXES = tuple("=+-@\t\r\n|")
 
 
 @dataclass(frozen=True)
@@ -51,31 +51,31 @@ def usage(database: Database, profile_id: str | None, *, group_by: GroupBy, peri
     return sorted((UsageRow(*row) for row in rows), key=lambda row: (row.profile_id, row.group))
 
 
-def period_of(begin: str | None, end: str | None) -> Period:
+def parse_period(begin: str | None, end: str | None) -> Period:
     """The period between two dates or date-times of ISO 8601, in UTC where they name no zone. Raises Invalid."""
-    period = Period(_moment(begin, "from"), _moment(end, "to"))
+    period = Period(_parse_datetime(begin, "from"), _parse_datetime(end, "to"))
     if period.begin is not None and period.end is not None and period.begin > period.end:
         raise Invalid("`from` is later than `to`.", location=("query", "from"))
     return period
 
 
-def as_csv(rows: Sequence[Sequence[str]]) -> str:
+def to_csv(rows: Sequence[Sequence[str]]) -> str:
     """The rows as RFC 4180 has it. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
     text = io.StringIO()
-    csv.writer(text).writerows([[_harmless(cell) for cell in row] for row in rows])
+    csv.writer(text).writerows([[_escape_formula(cell) for cell in row] for row in rows])
     return text.getvalue()
 
 
-def cells(row: UsageRow) -> tuple[str, str, str, str]:
+def format_row(row: UsageRow) -> tuple[str, str, str, str]:
     """A row as text, under COLUMNS."""
-    return row.group, str(row.calls), f"{row.micro_units / MICRO:.15g}", header(row.tokens)
+    return row.group, str(row.calls), f"{row.micro_units / MICRO:.15g}", format_tokens(row.tokens)
 
 
-def _moment(text: str | None, name: str) -> datetime | None:
+def _parse_datetime(text: str | None, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        if _MOMENT.fullmatch(text) is None:
+        if _DATETIME.fullmatch(text) is None:
             raise ValueError
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -86,6 +86,6 @@ def _moment(text: str | None, name: str) -> datetime | None:
         ) from None
 
 
-def _harmless(cell: str) -> str:
+def _escape_formula(cell: str) -> str:
     is_number = re.fullmatch(r"-?[0-9.]+", cell) is not None
-    return f"'{cell}" if cell.startswith(_FORMULA) and not is_number else cell
+    return f"'{cell}" if cell.startswith(_FORMULA_PREFIXES) and not is_number else cell

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from voxport.audit.actors import CLI
-from voxport.billing.money import header
-from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.billing.money import format_tokens
+from voxport.cli.common import command_gateway, data_dir_option, print_table
 from voxport.clock import iso
 
 
@@ -26,8 +26,8 @@ def create_profile(name: str, data_dir: Path | None) -> None:
 
     It has no credits and no key yet: see `voxport credits add` and `voxport keys create`.
     """
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        profile_id = gateway.accounts.create_profile(tx, name, by=CLI).id
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        profile_id = gateway.accounts.create_profile(tx, name, actor=CLI).id
     click.echo(profile_id)
 
 
@@ -35,7 +35,7 @@ def create_profile(name: str, data_dir: Path | None) -> None:
 @data_dir_option
 def list_profiles(data_dir: Path | None) -> None:
     """Show the profiles."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         rows = [(row.id, row.name, row.state, iso(row.created_at)) for row in gateway.accounts.list_profiles()]
     print_table(("PROFILE", "NAME", "STATE", "CREATED"), rows)
 
@@ -45,21 +45,21 @@ def list_profiles(data_dir: Path | None) -> None:
 @data_dir_option
 def show_profile(profile: str, data_dir: Path | None) -> None:
     """Show PROFILE: its state, its credits, and what is stored for it."""
-    from voxport.voices.stored import stored
+    from voxport.voices.stored import storage_usage
 
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         with gateway.database.snapshot() as tx:
             row = gateway.accounts.require_profile(tx, profile)
         funds = gateway.billing.read_funds(profile)
-        files = stored(profile, gateway.media, gateway.voices)
+        files = storage_usage(profile, gateway.media, gateway.voices)
     for label, value in (
         ("profile", row.id),
         ("name", row.name),
         ("state", row.state),
         ("created", iso(row.created_at)),
-        ("credits", header(funds.credits)),
-        ("held", header(funds.held)),
-        ("balance", header(funds.balance)),
+        ("credits", format_tokens(funds.credits)),
+        ("held", format_tokens(funds.held)),
+        ("balance", format_tokens(funds.balance)),
         ("uploads", f"{files.uploads} ({files.upload_bytes:,} bytes)"),
         ("speech", f"{files.speech} ({files.speech_bytes:,} bytes)"),
         ("voices", f"{files.voices} ({files.voice_bytes:,} bytes)"),
@@ -72,8 +72,8 @@ def show_profile(profile: str, data_dir: Path | None) -> None:
 @data_dir_option
 def suspend_profile(profile: str, data_dir: Path | None) -> None:
     """Refuse all keys of PROFILE, with 403. Its running jobs go on."""
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        changed = gateway.accounts.suspend(tx, profile, by=CLI)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        changed = gateway.accounts.suspend(tx, profile, actor=CLI)
     click.echo(f"{profile} suspended" if changed else f"{profile} was suspended before")
 
 
@@ -82,8 +82,8 @@ def suspend_profile(profile: str, data_dir: Path | None) -> None:
 @data_dir_option
 def resume_profile(profile: str, data_dir: Path | None) -> None:
     """Take the keys of a suspended PROFILE again."""
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        changed = gateway.accounts.resume(tx, profile, by=CLI)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        changed = gateway.accounts.resume(tx, profile, actor=CLI)
     click.echo(f"{profile} resumed" if changed else f"{profile} was active before")
 
 
@@ -99,8 +99,8 @@ def erase_profile(profile: str, yes: bool, data_dir: Path | None) -> None:
     """
     if not yes:
         click.confirm(f"Erase {profile} for good?", abort=True)
-    with opened(data_dir) as gateway:
-        left = gateway.erasure.erase(profile, by=CLI).left
+    with command_gateway(data_dir) as gateway:
+        left = gateway.erasure.erase(profile, actor=CLI).left
     for problem in left:
         click.echo(f"left: {problem}")
     if left:
@@ -112,10 +112,10 @@ def erase_profile(profile: str, yes: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def list_stored(data_dir: Path | None) -> None:
     """Show what is stored for each profile: files and bytes."""
-    from voxport.voices.stored import stored
+    from voxport.voices.stored import storage_usage
 
-    with opened(data_dir) as gateway:
-        found = [stored(row.id, gateway.media, gateway.voices) for row in gateway.accounts.list_profiles()]
+    with command_gateway(data_dir) as gateway:
+        found = [storage_usage(row.id, gateway.media, gateway.voices) for row in gateway.accounts.list_profiles()]
     print_table(
         ("PROFILE", "UPLOADS", "BYTES", "SPEECH", "BYTES", "VOICES", "BYTES"),
         [tuple(str(value) for value in vars(row).values()) for row in found],
@@ -133,8 +133,8 @@ def keys() -> None:
 @data_dir_option
 def create_key(profile: str, name: str, data_dir: Path | None) -> None:
     """Make a key for PROFILE and print it. It is shown this once: only its hash is kept."""
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        _, key = gateway.accounts.create_key(tx, profile, name, by=CLI)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        _, key = gateway.accounts.create_key(tx, profile, name, actor=CLI)
     click.echo(key)
 
 
@@ -143,7 +143,7 @@ def create_key(profile: str, name: str, data_dir: Path | None) -> None:
 @data_dir_option
 def list_keys(profile: str | None, data_dir: Path | None) -> None:
     """Show the keys, of PROFILE or of all."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         rows = [
             (
                 row.id,
@@ -164,8 +164,8 @@ def list_keys(profile: str | None, data_dir: Path | None) -> None:
 @data_dir_option
 def revoke_key(key_id: str, data_dir: Path | None) -> None:
     """Revoke a key by its id (`voxport keys list` shows it). From now on it is refused."""
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        revoked = gateway.accounts.revoke_key(tx, key_id, by=CLI)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        revoked = gateway.accounts.revoke_key(tx, key_id, actor=CLI)
     click.echo(f"{key_id} revoked" if revoked else f"{key_id} was revoked before")
 
 
@@ -175,7 +175,7 @@ def revoke_key(key_id: str, data_dir: Path | None) -> None:
 @data_dir_option
 def rotate_key(key_id: str, at_once: bool, data_dir: Path | None) -> None:
     """Make a new key in place of KEY_ID and print it, this once. The old one works for VOXPORT_KEY_ROTATION_HOURS."""
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        rotated = gateway.accounts.rotate_key(tx, key_id, by=CLI, at_once=at_once)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        rotated = gateway.accounts.rotate_key(tx, key_id, actor=CLI, at_once=at_once)
     click.echo(rotated.key)
-    click.echo(f"{key_id} works until {iso(rotated.old_until)}", err=True)
+    click.echo(f"{key_id} works until {iso(rotated.old_key_expires_at)}", err=True)

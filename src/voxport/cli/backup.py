@@ -23,14 +23,14 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
     from voxport.backup import service
 
     if only_verify:
-        problems = service.verify(folder)
+        problems = service.verify_backup(folder)
         for problem in problems:
             click.echo(problem)
         if problems:
             sys.exit(1)
         click.echo("backup whole")
         return
-    summary = service.take(load_settings(data_dir), folder)
+    summary = service.create_backup(load_settings(data_dir), folder)
     click.echo(f"{folder}: {summary.files} files, {summary.bytes:,} bytes")
     for key in summary.missing:
         click.echo(f"was being deleted, and is not in it: {key}", err=True)
@@ -44,5 +44,5 @@ def restore(folder: Path, data_dir: Path | None) -> None:
     when `voxport serve` starts."""
     from voxport.backup import service
 
-    summary = service.restore(load_settings(data_dir), folder)
+    summary = service.restore_backup(load_settings(data_dir), folder)
     click.echo(f"restored {summary.files} files, {summary.bytes:,} bytes")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voxport.gateway import Gateway
     from voxport.settings import Settings
 
-_FOR_TESTS = {"VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"}
+_TEST_VARIABLES = {"VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"}
 
 
 def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,7 +29,7 @@ def load_settings(data_dir: Path | None, **values: Any) -> Settings:
     """The settings of the environment; what was given on the command line goes before."""
     from voxport.settings import Settings
 
-    _warn_of_unknown()
+    _warn_unknown_variables()
     given = {name: value for name, value in values.items() if value is not None}
     if data_dir is not None:
         given["data_dir"] = data_dir
@@ -48,7 +48,7 @@ def require_gateway(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def opened(data_dir: Path | None) -> Iterator[Gateway]:
+def command_gateway(data_dir: Path | None) -> Iterator[Gateway]:
     from voxport.gateway import open_gateway
 
     settings = load_settings(data_dir)
@@ -67,13 +67,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _warn_of_unknown() -> None:
+def _warn_unknown_variables() -> None:
     """A mistyped variable would be ignored silently otherwise."""
-    from voxport.providers.names import BUILT_IN, names
+    from voxport.providers.names import BUILT_IN, provider_names
     from voxport.settings import Settings
 
     known = {f"VOXPORT_{name.upper()}" for name in Settings.model_fields}
-    others = tuple(f"VOXPORT_{name.replace('-', '_').upper()}_" for name in names() if name not in BUILT_IN)
+    others = tuple(f"VOXPORT_{name.replace('-', '_').upper()}_" for name in provider_names() if name not in BUILT_IN)
     for name in sorted(os.environ):
-        if name.startswith("VOXPORT_") and name not in known | _FOR_TESTS and not name.startswith(others):
+        if name.startswith("VOXPORT_") and name not in known | _TEST_VARIABLES and not name.startswith(others):
             click.echo(f"Warning: {name} is not a setting of this version; docs/settings.md lists them.", err=True)

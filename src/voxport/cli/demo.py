@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from voxport.cli.common import print_table
-from voxport.cli.progress import shown_progress
+from voxport.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from voxport.client import Client, Json
@@ -21,7 +21,7 @@ INSTANT_TEXT = "And this one needed no voice to be kept."
 
 
 @dataclass
-class Report:
+class DemoReport:
     """What each step took and cost."""
 
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -52,10 +52,10 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     """
     from voxport.cli.synthetic import write_speaker
     from voxport.client import CallFailed, Client
-    from voxport.testing.live import GatewayFailed, running_gateway
+    from voxport.testing.running_gateway import GatewayFailed, running_gateway
 
     out.mkdir(parents=True, exist_ok=True)
-    report = Report()
+    report = DemoReport()
     if sample is None:
         sample = out / "sample.wav"
         click.echo("No sample was given: making a synthetic speaker, whose voice is none of the stock voices.")
@@ -66,7 +66,7 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="voxport-demo-") as folder, running_gateway(Path(folder)) as live:
             report.add("start the gateway", live.url)
             with Client(live.url, live.key) as client:
-                _walk(client, sample, text, out, report)
+                _run_steps(client, sample, text, out, report)
     except (GatewayFailed, CallFailed) as error:
         raise click.ClickException(str(error)) from error
     click.echo()
@@ -75,11 +75,11 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     click.echo("Next:   make serve, then open http://127.0.0.1:8000/docs")
 
 
-def _walk(client: Client, sample: Path, text: str, out: Path, report: Report) -> None:
+def _run_steps(client: Client, sample: Path, text: str, out: Path, report: DemoReport) -> None:
     audio_url = client.upload(sample)
     report.add("upload the sample", f"{sample.stat().st_size / 1024:,.0f} KiB")
 
-    job = _follow(client, client.clone(audio_url, name="Demo"))
+    job = _wait_for_job(client, client.clone(audio_url, name="Demo"))
     voice_id = job["result_data"]["voice_id"]
     report.add("clone the voice", f"voice {voice_id}", job["token_cost"])
     for warning in job["result_data"]["warnings"]:
@@ -90,16 +90,16 @@ def _walk(client: Client, sample: Path, text: str, out: Path, report: Report) ->
     seconds = spoken["data"]["duration_seconds"]
     report.add("speak a text", f"{seconds} s of audio in {out / 'spoken.mp3'}", spoken["cost"]["tokens"])
 
-    instant = client.instant(audio_url, INSTANT_TEXT)
+    instant = client.instant_clone(audio_url, INSTANT_TEXT)
     (out / "instant.wav").write_bytes(instant.content)
     report.add("instant clone", str(out / "instant.wav"), float(instant.headers["X-Gateway-Token-Cost"]))
     click.echo(f"{client.balance()['balance']:.3f} of 100 tokens are left.")
 
 
-def _follow(client: Client, job_id: str) -> Json:
+def _wait_for_job(client: Client, job_id: str) -> Json:
     """The finished job; its progress is shown until then. Raises ClickException where it failed."""
-    with shown_progress("Cloning") as watch:
-        job = client.wait(job_id, watch)
+    with show_progress("Cloning") as watch:
+        job = client.wait_for_job(job_id, watch)
     if job["status"] != "completed":
         raise click.ClickException(job["error"]["message"] if "error" in job else "The job was cancelled.")
     return job

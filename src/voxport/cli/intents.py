@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from voxport.billing.money import header
-from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.billing.money import format_tokens
+from voxport.cli.common import command_gateway, data_dir_option, print_table
 from voxport.clock import iso
 
 
@@ -28,8 +28,8 @@ def intents() -> None:
 @data_dir_option
 def list_intents(data_dir: Path | None) -> None:
     """What is open, and what was lost; the oldest first."""
-    with opened(data_dir) as gateway:
-        rows = gateway.intents.every()
+    with command_gateway(data_dir) as gateway:
+        rows = gateway.provider_calls.list_all()
     header_row = ("SINCE", "STATE", "KIND", "PROVIDER", "VOICE", "PROFILE", "HOLD", "JOB", "GIVEN BACK")
     print_table(
         header_row,
@@ -43,14 +43,14 @@ def list_intents(data_dir: Path | None) -> None:
                 row.profile_id,
                 row.hold_id or "-",
                 row.job_id or "-",
-                header(row.released) if row.state == "lost" else "-",
+                format_tokens(row.released) if row.state == "lost" else "-",
             )
             for row in rows
         ],
     )
     lost = sum(row.released for row in rows if row.state == "lost")
     if lost:
-        click.echo(f"Given back to customers for unknown outcomes: {header(lost)} tokens.")
+        click.echo(f"Given back to customers for unknown outcomes: {format_tokens(lost)} tokens.")
 
 
 @intents.command("settle")
@@ -60,11 +60,11 @@ def settle(data_dir: Path | None) -> None:
 
     The worker does the same once a minute.
     """
-    with opened(data_dir) as gateway:
-        gateway.sweeps.wake()
-        gateway.intents.bury_dead()
-        ended = gateway.intents.sweep()
-        left = sum(row.state != "lost" for row in gateway.intents.every())
+    with command_gateway(data_dir) as gateway:
+        gateway.sweeps.clear_pauses()
+        gateway.provider_calls.release_dead_owners()
+        ended = gateway.provider_calls.sweep()
+        left = sum(row.state != "lost" for row in gateway.provider_calls.list_all())
     click.echo(f"{ended} ended, {left} still open")
 
 
@@ -73,5 +73,5 @@ def settle(data_dir: Path | None) -> None:
 @click.confirmation_option(prompt="Have you booked what was lost?", help="Don't ask.")
 def forget(data_dir: Path | None) -> None:
     """Remove the lost ones from the list, when you have booked them."""
-    with opened(data_dir) as gateway:
-        click.echo(f"{gateway.intents.forget_lost()} removed")
+    with command_gateway(data_dir) as gateway:
+        click.echo(f"{gateway.provider_calls.delete_lost()} removed")

@@ -12,7 +12,7 @@ from voxport.cli import accounts, backup, demo, intents, money, records, serve, 
 from voxport.errors import VoxportError
 
 
-class Group(click.Group):
+class VoxportGroup(click.Group):
     """A refusal is a sentence on standard error and exit code 1, never a traceback."""
 
     def invoke(self, context: click.Context) -> object:
@@ -23,13 +23,13 @@ class Group(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
-            message = _refusal(error)
+            message = _operator_message(error)
             if message is None:
                 raise
             _fail(message)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=VoxportGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(voxport.__version__, prog_name="voxport")
 def main() -> None:
     """A self-hosted gateway for cloned voices.
@@ -61,7 +61,7 @@ main.add_command(backup.restore)
 main.add_command(demo.demo)
 
 
-def _refusal(error: Exception) -> str | None:
+def _operator_message(error: Exception) -> str | None:
     """What an error says to the operator, or None for a fault of the program. Imported here, since these modules load
     the gateway, which `--help` does without."""
     from pydantic import ValidationError

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from voxport.audit.actors import CLI
-from voxport.billing.money import header, parse_tokens
-from voxport.cli.common import data_dir_option, opened
+from voxport.billing.money import format_tokens, parse_tokens
+from voxport.cli.common import command_gateway, data_dir_option
 
 if TYPE_CHECKING:
-    from voxport.billing.service import Booked
+    from voxport.billing.service import Posting
 
 _reference_option = click.option(
     "--reference", help="Your own id of this booking: the same one twice for a profile is booked once."
@@ -33,11 +33,11 @@ def credits() -> None:
 @data_dir_option
 def add_credits(profile: str, amount: str, note: str | None, reference: str | None, data_dir: Path | None) -> None:
     """Give PROFILE so many tokens (AMOUNT, such as 100 or 2.5)."""
-    micro = _parsed(amount)
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+    micro = _parse_amount(amount)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
         gateway.accounts.require_profile(tx, profile)
-        booked = gateway.billing.add_credits(tx, profile, micro, note=note, reference=reference, by=CLI)
-    _tell(booked)
+        posting = gateway.billing.add_credits(tx, profile, micro, note=note, reference=reference, actor=CLI)
+    _print_posting(posting)
 
 
 @credits.command("adjust", context_settings={"ignore_unknown_options": True})
@@ -48,11 +48,11 @@ def add_credits(profile: str, amount: str, note: str | None, reference: str | No
 @data_dir_option
 def adjust_credits(profile: str, amount: str, note: str, reference: str | None, data_dir: Path | None) -> None:
     """Give or take so many tokens (AMOUNT, such as 2.5 or -2.5). Never less stays than is held."""
-    micro = _parsed(amount)
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
+    micro = _parse_amount(amount)
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
         gateway.accounts.require_profile(tx, profile)
-        booked = gateway.corrections.adjust(tx, profile, micro, note=note, reference=reference, by=CLI)
-    _tell(booked)
+        posting = gateway.adjustments.adjust(tx, profile, micro, note=note, reference=reference, actor=CLI)
+    _print_posting(posting)
 
 
 @credits.command("refund")
@@ -64,33 +64,33 @@ def adjust_credits(profile: str, amount: str, note: str, reference: str | None, 
 def refund(call: str, amount: str | None, note: str | None, reference: str | None, data_dir: Path | None) -> None:
     """Give back what CALL cost: the id of its request (req_…) or of its charge in the ledger (led_…). Never more than
     was charged, however often."""
-    micro = None if amount is None else _parsed(amount)
+    micro = None if amount is None else _parse_amount(amount)
     is_ledger_id = call.startswith("led_")
-    with opened(data_dir) as gateway, gateway.database.transaction() as tx:
-        booked = gateway.corrections.refund(
+    with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
+        posting = gateway.adjustments.refund(
             tx,
-            by=CLI,
+            actor=CLI,
             request_id=None if is_ledger_id else call,
             ledger_id=call if is_ledger_id else None,
             amount=micro,
             note=note,
             reference=reference,
         )
-    _tell(booked)
+    _print_posting(posting)
 
 
-def _parsed(amount: str) -> int:
+def _parse_amount(amount: str) -> int:
     try:
         return parse_tokens(amount)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="AMOUNT") from None
 
 
-def _tell(booked: Booked) -> None:
-    if booked.is_repeated:
+def _print_posting(posting: Posting) -> None:
+    if posting.is_repeated:
         click.echo("this reference was booked before; nothing was booked now", err=True)
-    row = booked.row
-    click.echo(f"{row.profile_id} has {header(row.balance_after)} tokens")
+    row = posting.row
+    click.echo(f"{row.profile_id} has {format_tokens(row.balance_after)} tokens")
 
 
 @click.group()
@@ -107,8 +107,8 @@ def verify_ledger(data_dir: Path | None) -> None:
     a call, a job or an unknown outcome that still lives, every charge has its call, and every completed job its charge.
     It may run at any time: what is under way disturbs nothing.
     """
-    with opened(data_dir) as gateway:
-        problems = gateway.books.verify()
+    with command_gateway(data_dir) as gateway:
+        problems = gateway.reconciliation.verify()
     for problem in problems:
         click.echo(problem)
     if problems:

@@ -18,7 +18,7 @@ _STEP_PERCENT: Final = 10
 
 
 @contextlib.contextmanager
-def shown_progress(label: str) -> Iterator[Callable[[Json], None]]:
+def show_progress(label: str) -> Iterator[Callable[[Json], None]]:
     """Show the jobs that the yielded function is called with, as a bar where standard output is a terminal, else as
     lines that a log or a pipe can hold."""
     if not sys.stdout.isatty():

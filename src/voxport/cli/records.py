@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.cli.common import command_gateway, data_dir_option, print_table
 from voxport.clock import iso
 
-_SHOWN = 200
+_MAX_SHOWN_CHARACTERS = 200
 
 
 @click.group()
@@ -26,7 +26,7 @@ def audit() -> None:
 @data_dir_option
 def list_audit(profile: str | None, limit: int, data_dir: Path | None) -> None:
     """Show the newest rows, of PROFILE or of all."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         rows = gateway.audit.page(profile_id=profile, limit=limit, cursor=None).rows
     print_table(
         ("ROW", "AT", "WHO", "WHAT", "PROFILE", "OF", "REQUEST", "DETAILS"),
@@ -61,7 +61,7 @@ def verify_audit(noted: str | None, data_dir: Path | None) -> None:
         if parts is None:
             raise click.BadParameter("give ROW:HASH, such as 41:9f86d0…", param_hint="--noted")
         known = (int(parts[1]), parts[2])
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         problem = gateway.audit.verify(known)
         sequence, last = gateway.audit.head()
     if problem is not None:
@@ -75,7 +75,7 @@ def verify_audit(noted: str | None, data_dir: Path | None) -> None:
 def export_audit(data_dir: Path | None) -> None:
     """Print every row, the oldest first, as a line of JSON. `hash` is SHA-256 over the rest of the line with its names
     sorted and without spaces."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         for row in gateway.audit.export():
             click.echo(json.dumps(row, sort_keys=True, separators=(",", ":")))
 
@@ -91,7 +91,7 @@ def consents() -> None:
 @data_dir_option
 def list_consents(profile: str | None, limit: int, data_dir: Path | None) -> None:
     """Show the newest, of PROFILE or of all."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         rows = gateway.consents.page(profile_id=profile, limit=limit, cursor=None).rows
     print_table(
         ("AT", "PROFILE", "KEY", "SERVICE", "REQUEST", "VOICE", "SPEAKER", "WORDS"),
@@ -104,7 +104,7 @@ def list_consents(profile: str | None, limit: int, data_dir: Path | None) -> Non
                 row.request_id,
                 row.voice_id or "-",
                 " ".join(row.speaker.split()),
-                " ".join((row.words or "-").split())[:_SHOWN],
+                " ".join((row.words or "-").split())[:_MAX_SHOWN_CHARACTERS],
             )
             for row in rows
         ],

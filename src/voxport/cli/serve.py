@@ -16,7 +16,7 @@ import click
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
 from voxport.errors import Invalid
 from voxport.logs import configure_logging
-from voxport.malloc_tuning import keep_small
+from voxport.malloc_tuning import limit_malloc_growth
 
 _ENDING: Final = b"ending"
 _MAX_WAIT_SECONDS: Final = 60.0
@@ -36,9 +36,9 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     """
     settings = load_settings(data_dir)
     configure_logging(settings.log_level)
-    keep_small()
+    limit_malloc_growth()
     # Held until this process ends, however it does.
-    lock = None if no_worker else _lock(settings.data_dir)
+    lock = None if no_worker else _acquire_serve_lock(settings.data_dir)
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     if "public_url" not in settings.model_fields_set:
@@ -59,13 +59,13 @@ def worker(data_dir: Path | None, with_parent: bool) -> None:
     if not with_parent:
         require_gateway(settings)
     configure_logging(settings.log_level)
-    keep_small()
+    limit_malloc_growth()
     from voxport.worker import run_worker
 
     run_worker(settings, with_parent=with_parent)
 
 
-def _lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int:
+def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int:
     """The lock of the one server with a worker in this folder; one that is ending is waited for. Raises Invalid where
     another one runs, and where the folder can't be made or written to."""
     try:
@@ -76,18 +76,18 @@ def _lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int
             f"{data_dir} can't be used as the data folder: {error.strerror}. Name another one with --data-dir or "
             "VOXPORT_DATA_DIR."
         ) from None
-    until = time.monotonic() + max_wait_seconds
-    is_told = False
-    while not _is_taken(descriptor):
+    deadline = time.monotonic() + max_wait_seconds
+    is_announced = False
+    while not _try_lock(descriptor):
         # Written by whoever holds the lock, and removed by the next one that gets it.
-        if os.pread(descriptor, len(_ENDING), 0) != _ENDING or time.monotonic() > until:
+        if os.pread(descriptor, len(_ENDING), 0) != _ENDING or time.monotonic() > deadline:
             os.close(descriptor)
             raise Invalid(
                 f"Another voxport serve runs on {data_dir}. Stop it, or start this one with --no-worker: HTTP beside "
                 "it."
             )
-        if not is_told:
-            is_told = True
+        if not is_announced:
+            is_announced = True
             click.echo(
                 f"Waiting up to {max_wait_seconds:g} s for another voxport serve on {data_dir}, which is ending.",
                 err=True,
@@ -97,7 +97,7 @@ def _lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int
     return descriptor
 
 
-def _is_taken(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.cli.common import command_gateway, data_dir_option, print_table
 from voxport.clock import iso
 
 
@@ -18,10 +18,10 @@ def sweeps(data_dir: Path | None, again: bool) -> None:
 
     Each item is retried for itself, after pauses that grow to six hours. The log has the whole error.
     """
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         if again:
-            gateway.sweeps.wake()
-        rows = gateway.sweeps.failing()
+            gateway.sweeps.clear_pauses()
+        rows = gateway.sweeps.failures()
     print_table(
         ("SINCE", "TASK", "ITEM", "FAILURES", "AGAIN AT", "ERROR"),
         [(iso(row.first_at), row.task, row.item, str(row.failures), iso(row.next_at), row.error) for row in rows],

@@ -27,7 +27,7 @@ def write_speaker(path: Path, text: str = _TEXT) -> None:
     engine = Engine.load()
     try:
         packs = stock_packs()
-        voice = packs.mix(_weights(packs.ids, _TIMBRE), _weights(packs.ids, _PROSODY), _LANGUAGE)
+        voice = packs.blend(_weights(packs.ids, _TIMBRE), _weights(packs.ids, _PROSODY), _LANGUAGE)
         voice = voice.with_f0(offset=_PITCH_STEP, slope=1.0, median=None)
         pieces = [engine.speak(chunk, voice) for chunk in engine.plan(text, _LANGUAGE)]
     finally:

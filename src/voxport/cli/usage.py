@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.cli.common import command_gateway, data_dir_option, print_table
 
 if TYPE_CHECKING:
     from voxport.billing.usage import GroupBy
@@ -28,16 +28,16 @@ def usage_command(
     A DATE is 2026-04-27 or 2026-04-27T10:30:00Z. What was refunded is not counted; `-` are calls without a voice or
     key.
     """
-    from voxport.billing.usage import COLUMNS, as_csv, cells, period_of, usage
+    from voxport.billing.usage import COLUMNS, format_row, parse_period, to_csv, usage
 
-    period = period_of(begin, end)
-    with opened(data_dir) as gateway:
+    period = parse_period(begin, end)
+    with command_gateway(data_dir) as gateway:
         if profile is not None:
             with gateway.database.snapshot() as tx:
                 gateway.accounts.require_profile(tx, profile)
         rows = usage(gateway.database, profile, group_by=cast("GroupBy", by), period=period)
-    header, lines = ("profile", by, *COLUMNS[1:]), [(row.profile_id, *cells(row)) for row in rows]
+    header, lines = ("profile", by, *COLUMNS[1:]), [(row.profile_id, *format_row(row)) for row in rows]
     if is_csv:
-        click.echo(as_csv([header, *lines]), nl=False)
+        click.echo(to_csv([header, *lines]), nl=False)
         return
     print_table([name.upper() for name in header], [[cell or "-" for cell in line] for line in lines])

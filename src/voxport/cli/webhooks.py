@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import data_dir_option, opened, print_table
+from voxport.cli.common import command_gateway, data_dir_option, print_table
 from voxport.clock import iso
 
 
@@ -32,7 +32,7 @@ def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir:
 
     Of a URL only the host is shown: its path may hold a secret of the customer's.
     """
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         rows = gateway.webhooks.list(profile, state=status, limit=limit, cursor=None).rows
     print_table(
         ("DELIVERY", "CREATED", "TYPE", "STATUS", "TRIES", "NEXT", "PROFILE", "JOB", "HOST"),
@@ -58,7 +58,7 @@ def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir:
 @data_dir_option
 def resend(delivery: str, data_dir: Path | None) -> None:
     """Send DELIVERY now, under the same id (`voxport webhooks list` shows it). A worker does it."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         gateway.webhooks.resend(gateway.webhooks.owner(delivery), delivery)
     click.echo(f"{delivery} is sent again")
 
@@ -68,7 +68,7 @@ def resend(delivery: str, data_dir: Path | None) -> None:
 @data_dir_option
 def rotate(profile: str, data_dir: Path | None) -> None:
     """Make another signing secret for PROFILE and print it. The one before signs too for 24 hours."""
-    with opened(data_dir) as gateway:
+    with command_gateway(data_dir) as gateway:
         with gateway.database.transaction() as tx:
             gateway.accounts.require_profile(tx, profile)
-        click.echo(gateway.signing.rotate(profile)[0].value)
+        click.echo(gateway.signing_secrets.rotate(profile)[0].value)

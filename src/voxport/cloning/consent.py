@@ -15,7 +15,7 @@ from voxport.cloning.models import ConsentRecord
 from voxport.db.session import Database
 from voxport.errors import Forbidden
 from voxport.ids import new_id
-from voxport.paging import Page, decode_cursor, page_of
+from voxport.paging import Page, build_page, decode_cursor
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Consents:
         )
         tx.add(row)
         tx.flush()
-        by = Actor(caller.key_id, request_id)
-        record(tx, "consent.grant", by=by, profile_id=caller.profile_id, subject=row.id, voice_id=voice_id)
+        actor = Actor(caller.key_id, request_id)
+        record(tx, "consent.grant", actor=actor, profile_id=caller.profile_id, subject=row.id, voice_id=voice_id)
 
     def page(self, *, profile_id: str | None, limit: int, cursor: str | None) -> Page[ConsentRecord]:
         """The newest first, of one profile or of all."""
@@ -83,9 +83,9 @@ class Consents:
             if (before := decode_cursor(cursor)) is not None:
                 query = query.where(ConsentRecord.sequence < before)
             rows = tx.scalars(query.order_by(ConsentRecord.sequence.desc()).limit(limit + 1)).all()
-        return page_of(list(rows), limit, lambda row: row.sequence)
+        return build_page(list(rows), limit, lambda row: row.sequence)
 
-    def blank(self, profile_id: str) -> list[str]:
+    def redact(self, profile_id: str) -> list[str]:
         """Take speaker and words out of a profile's records; nothing is left over."""
         with self._database.transaction() as tx:
             own = ConsentRecord.profile_id == profile_id

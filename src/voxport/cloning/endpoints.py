@@ -10,16 +10,16 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import KEY_SCHEMES, Caller, RequestId
-from voxport.billing.money import header
+from voxport.billing.money import format_tokens
 from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
 from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
-from voxport.idempotency.claim import Answer
-from voxport.idempotency.route import BilledRoute, Claiming, json_response
+from voxport.idempotency.claim import ReplayableResponse
+from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
-from voxport.web.concurrency import GatesDep
-from voxport.web.dependencies import part
+from voxport.web.concurrency import LimitersDep
+from voxport.web.dependencies import from_gateway
 from voxport.web.headers import warnings_header
 from voxport.web.open_file import OpenFileResponse
 
@@ -36,12 +36,12 @@ def clone_voice(
     body: CloneBody,
     caller: Caller,
     request_id: RequestId,
-    claiming: Claiming,
-    cloning: Annotated[Cloning, part("cloning")],
+    make_claim: ClaimFactory,
+    cloning: Annotated[Cloning, from_gateway("cloning")],
 ) -> JSONResponse:
     consent = None if body.consent is None else body.consent.as_consent()
     request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url, consent)
-    job = cloning.submit(caller, request, request_id=request_id, claim=claiming(accepted))
+    job = cloning.submit(caller, request, request_id=request_id, claim=make_claim(accepted))
     return json_response(accepted(job))
 
 
@@ -56,8 +56,8 @@ def bind_voice(
     body: BindingBody,
     caller: Caller,
     request_id: RequestId,
-    claiming: Claiming,
-    cloning: Annotated[Cloning, part("cloning")],
+    make_claim: ClaimFactory,
+    cloning: Annotated[Cloning, from_gateway("cloning")],
 ) -> JSONResponse:
     job = cloning.bind(
         caller,
@@ -65,7 +65,7 @@ def bind_voice(
         body.provider,
         request_id=request_id,
         webhook_url=body.webhook_url,
-        claim=claiming(accepted),
+        claim=make_claim(accepted),
     )
     return json_response(accepted(job))
 
@@ -80,34 +80,34 @@ async def instant_clone(
     body: InstantBody,
     caller: Caller,
     request_id: RequestId,
-    gates: GatesDep,
+    limiters: LimitersDep,
     http: Request,
-    claiming: Claiming,
-    instant: Annotated[InstantCloning, part("instant")],
+    make_claim: ClaimFactory,
+    instant: Annotated[InstantCloning, from_gateway("instant")],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
     request = InstantRequest(
         body.audio_url, body.text, body.provider, sent, None if body.consent is None else body.consent.as_consent()
     )
     prepared = await run_in_threadpool(instant.prepare, caller, request)
-    first = gates.first_free([provider.name for provider in prepared.providers])
-    prepared = prepared.beginning_with(first)
-    claim = claiming(lambda result: _spoken(body, result))
+    first = limiters.first_available([provider.name for provider in prepared.providers])
+    prepared = prepared.starting_with(first)
+    claim = make_claim(lambda result: _wav_answer(body, result))
     held = await run_in_threadpool(partial(instant.hold, prepared, request_id=request_id, claim=claim))
     call = partial(instant.speak, prepared, held)
-    gate = gates.of(prepared.providers[0].name)
-    result = await gate.run(caller.profile_id, call, otherwise=held.give_back, receive=http.receive)
-    return OpenFileResponse(result.wav, headers=_spoken(body, result).headers)
+    limiter = limiters.for_provider(prepared.providers[0].name)
+    result = await limiter.run(caller.profile_id, call, on_rejected=held.release, receive=http.receive)
+    return OpenFileResponse(result.wav, headers=_wav_answer(body, result).headers)
 
 
-def _spoken(body: InstantBody, result: InstantResult) -> Answer:
+def _wav_answer(body: InstantBody, result: InstantResult) -> ReplayableResponse:
     headers = {
         "Content-Type": "audio/wav",
         "X-Used-Voice-Id": result.voice_id,
         "X-Provider": result.provider,
         "X-Text-Length": str(len(body.text)),
         "X-Gateway-Units": "1.0",
-        "X-Gateway-Token-Cost": header(result.cost),
-        "X-Gateway-Credit-Balance": header(result.balance),
+        "X-Gateway-Token-Cost": format_tokens(result.cost),
+        "X-Gateway-Credit-Balance": format_tokens(result.balance),
     }
-    return Answer(200, headers | warnings_header(result.warnings))
+    return ReplayableResponse(200, headers | warnings_header(result.warnings))

@@ -9,23 +9,23 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from voxport.audit.service import GATEWAY, record
-from voxport.cloning.service import ONE, SERVICE
+from voxport.cloning.service import ONE_CLONE, SERVICE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable
 from voxport.jobs.handler import Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
-from voxport.provider_calls.service import Intents
+from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import ClonedVoice
-from voxport.providers.registry import Registry, require_length
-from voxport.samples.loader import Samples, Source
+from voxport.providers.registry import Registry, require_sample_length
+from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.samples.quality import quality
 from voxport.storage.base import Storage
-from voxport.voices.provisioning import Speaking
-from voxport.voices.service import Voices
+from voxport.voices.provisioning import VoiceProvisioning
+from voxport.voices.service import VoiceService
 from voxport.voices.storage_keys import fit_key, sample_key, voice_key
 
-_FETCH_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that the network broke off
+_FETCH_RETRY_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that the network broke off
 _log = logging.getLogger("voxport.cloning")
 
 
@@ -38,50 +38,50 @@ class CloneHandler:
     def __init__(
         self,
         jobs: Jobs,
-        samples: Samples,
+        samples: SampleLoader,
         storage: Storage,
         providers: Registry,
-        voices: Voices,
-        speaking: Speaking,
-        intents: Intents,
+        voices: VoiceService,
+        provisioning: VoiceProvisioning,
+        provider_calls: ProviderCalls,
     ) -> None:
         self._jobs = jobs
         self._samples = samples
         self._storage = storage
         self._providers = providers
         self._voices = voices
-        self._speaking = speaking
-        self._intents = intents
+        self._provisioning = provisioning
+        self._provider_calls = provider_calls
 
     def steps(self) -> Sequence[Step]:
-        return (("sample", self._take_sample), ("clone", self._clone), ("register", self._register))
+        return (("sample", self._fetch_sample), ("clone", self._clone), ("register", self._register))
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
-        self._intents.end_job(run.job_id)
+        self._provider_calls.abandon_job(run.job_id)
         if completed:
             return
-        keys = [fit_key(run.subject), *(voice_key(run.subject, name) for name in _providers(run))]
-        if not _binds(run):
-            keys.append(sample_key(run.subject))
+        keys = [fit_key(run.output_id), *(voice_key(run.output_id, name) for name in _providers(run))]
+        if not _is_binding(run):
+            keys.append(sample_key(run.output_id))
         for key in keys:
             self._storage.delete(key)
 
     def drain(self, seconds: float) -> None:
         """A clone that is begun again is the same one."""
 
-    def _take_sample(self, run: JobRun) -> Json:
-        if _binds(run):
+    def _fetch_sample(self, run: JobRun) -> Json:
+        if _is_binding(run):
             return {}
         run.advance("fetching", 0.02)
-        audio = self._samples.obtain(
+        audio = self._samples.load_source(
             run.profile_id,
-            Source(**run.request["source"]),
-            watch=lambda: run.advance("fetching", 0.02),
-            pauses=_FETCH_PAUSES,
+            SampleSource(**run.request["source"]),
+            check_cancelled=lambda: run.advance("fetching", 0.02),
+            retry_delays=_FETCH_RETRY_PAUSES,
         )
         run.advance("checking", 0.1)
         sample = self._samples.check(audio)
-        self._samples.keep(sample_key(run.subject), sample.audio)
+        self._samples.store(sample_key(run.output_id), sample.audio)
         return {"warnings": list(sample.report.warnings), "quality": quality(sample.report).model_dump()}
 
     def _clone(self, run: JobRun) -> Json:
@@ -91,33 +91,33 @@ class CloneHandler:
         for name in names:
             try:
                 if name == names[-1]:
-                    return run.retried(lambda name=name: self._clone_at(run, name))  # type: ignore[misc]
+                    return run.with_retries(lambda name=name: self._clone_at(run, name))  # type: ignore[misc]
                 return self._clone_at(run, name)
             except OutcomeUnknown as unknown:
-                raise self._intents.lose_job(run.job_id, unknown) from unknown
+                raise self._provider_calls.record_unknown_job(run.job_id, unknown) from unknown
             except (ProviderError, SampleUnusable) as error:
                 if name == names[-1]:
                     raise
-                self._intents.give_up_at(run.job_id, name)
+                self._provider_calls.abandon_at(run.job_id, name)
                 _log.warning("another provider clones instead", extra={"failed": name, "code": error.code})
         raise AssertionError("a job has a provider")
 
     def _clone_at(self, run: JobRun, name: str) -> Json:
         provider = self._providers.require_cloning(name, instant=False)
         if provider.capabilities().is_hosted:
-            self._intents.begin_job(run, "binding" if _binds(run) else "clone", name, run.subject)
+            self._provider_calls.begin_job(run, "binding" if _is_binding(run) else "clone", name, run.output_id)
         sample = self._samples.load(sample_key(_voice_id(run)))
-        require_length(provider, sample)
-        cloned = self._speaking.clone(
+        require_sample_length(provider, sample)
+        cloned = self._provisioning.clone(
             provider,
             sample,
-            voice_id=run.subject,
-            quick=False,
-            progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
-            kept=_Kept(self._storage, fit_key(run.subject)),
+            voice_id=run.output_id,
+            instant=False,
+            on_progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
+            checkpoint=_StoredCheckpoint(self._storage, fit_key(run.output_id)),
         )
         if cloned.file is not None:
-            self._storage.put(voice_key(run.subject, name), cloned.file)
+            self._storage.put(voice_key(run.output_id, name), cloned.file)
         return {
             "provider": name,
             "provider_voice_id": cloned.provider_voice_id,
@@ -127,19 +127,21 @@ class CloneHandler:
 
     def _register(self, run: JobRun) -> Json:
         run.advance("registering", 0.95)
-        self._storage.delete(fit_key(run.subject))
-        made = run.result_of("clone")
-        name, voice_id = made.get("provider", _providers(run)[0]), _voice_id(run)
-        cloned = ClonedVoice(made["provider_voice_id"], made["language"])
-        file_key = voice_key(run.subject, name) if made["has_file"] else None
+        self._storage.delete(fit_key(run.output_id))
+        clone_result = run.result_of("clone")
+        name, voice_id = clone_result.get("provider", _providers(run)[0]), _voice_id(run)
+        cloned = ClonedVoice(clone_result["provider_voice_id"], clone_result["language"])
+        file_key = voice_key(run.output_id, name) if clone_result["has_file"] else None
 
-        def make(tx: Session) -> dict[str, Any]:
-            self._intents.finish_job(tx, run.job_id, name)
-            record(tx, "clone.complete", by=GATEWAY, profile_id=run.profile_id, subject=voice_id, job_id=run.job_id)
+        def make_result(tx: Session) -> dict[str, Any]:
+            self._provider_calls.finish_job(tx, run.job_id, name)
+            record(tx, "clone.complete", actor=GATEWAY, profile_id=run.profile_id, subject=voice_id, job_id=run.job_id)
             result = {"status": "success", "message": f"Voice cloned successfully with {name}"}
             result |= {"voice_id": voice_id, "provider": name}
-            if _binds(run):
-                self._voices.bind(tx, voice_id, provider=name, cloned=cloned, file_key=file_key, made_as=run.subject)
+            if _is_binding(run):
+                self._voices.bind(
+                    tx, voice_id, provider=name, cloned=cloned, file_key=file_key, remote_name=run.output_id
+                )
                 return result
             self._voices.register(
                 tx,
@@ -151,15 +153,15 @@ class CloneHandler:
                 cloned=cloned,
                 file_key=file_key,
                 sample_key=sample_key(voice_id),
-                made_as=run.subject,
+                remote_name=run.output_id,
             )
             return {**result, "name": run.request["name"], **run.result_of("sample")}
 
-        self._jobs.complete(run.job_id, run.hold_id, units=ONE, make=make)
+        self._jobs.complete(run.job_id, run.hold_id, units=ONE_CLONE, make_result=make_result)
         return {}
 
 
-class _Kept:
+class _StoredCheckpoint:
     """The state of the provider's work, as a file in storage."""
 
     def __init__(self, storage: Storage, key: str) -> None:
@@ -182,11 +184,11 @@ def _providers(run: JobRun) -> list[str]:
     return names
 
 
-def _binds(run: JobRun) -> bool:
+def _is_binding(run: JobRun) -> bool:
     return "binds" in run.request
 
 
 def _voice_id(run: JobRun) -> str:
     """The customer's id of the voice."""
-    voice_id: str = run.request.get("binds", run.subject)
+    voice_id: str = run.request.get("binds", run.output_id)
     return voice_id

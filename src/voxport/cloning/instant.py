@@ -14,21 +14,21 @@ from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import to_pcm16, write_wav
 from voxport.audit.service import Actor, record
 from voxport.billing.claims import NO_CLAIM, Claim
-from voxport.billing.held_calls import Call, Calls, OpenCall, Settled
+from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settlement
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.consent import Consent, Consents
-from voxport.cloning.service import ONE
+from voxport.cloning.service import ONE_CLONE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.moderation.service import Moderation
-from voxport.provider_calls.service import Intents, Watch
+from voxport.provider_calls.service import CallJournal, ProviderCalls
 from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
-from voxport.providers.registry import Registry, require_length
-from voxport.samples.loader import Samples, Source
+from voxport.providers.registry import Registry, require_sample_length
+from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.speech.durations import require_text
 from voxport.speech.preparation import require_settings, text_warnings
 from voxport.speech.service import require_audio
-from voxport.voices.provisioning import Speaking
-from voxport.voices.service import Voices
+from voxport.voices.provisioning import VoiceProvisioning
+from voxport.voices.service import VoiceService
 
 _log = logging.getLogger("voxport.cloning")
 SERVICE: ServiceName = "core-instant-clone-tts"
@@ -52,12 +52,12 @@ class PreparedInstant:
     text: str
     settings: VoiceSettings
     providers: tuple[Provider, ...]
-    source: Source
+    source: SampleSource
     consent: Consent | None
     warnings: tuple[str, ...] = ()
     """What to know of the text."""
 
-    def beginning_with(self, number: int) -> PreparedInstant:
+    def starting_with(self, number: int) -> PreparedInstant:
         """The same with this provider first."""
         others = (*self.providers[:number], *self.providers[number + 1 :])
         return replace(self, providers=(self.providers[number], *others))
@@ -79,19 +79,19 @@ class InstantCloning:
     def __init__(
         self,
         catalog: Catalog,
-        calls: Calls,
-        samples: Samples,
+        calls: HeldCalls,
+        samples: SampleLoader,
         providers: Registry,
-        voices: Voices,
-        speaking: Speaking,
-        intents: Intents,
+        voices: VoiceService,
+        provisioning: VoiceProvisioning,
+        provider_calls: ProviderCalls,
         consents: Consents,
         moderation: Moderation,
     ) -> None:
         self._consents = consents
         self._moderation = moderation
-        self._speaking = speaking
-        self._intents = intents
+        self._provisioning = provisioning
+        self._provider_calls = provider_calls
         self._catalog = catalog
         self._calls = calls
         self._samples = samples
@@ -105,16 +105,16 @@ class InstantCloning:
         self._consents.require(request.consent)
         usable: list[Provider] = []
         refusal: VoxportError | None = None
-        source: Source | None = None
+        source: SampleSource | None = None
         warnings: tuple[str, ...] = ()
-        for provider in self._providers.cloning(request.provider, instant=True):
+        for provider in self._providers.require_cloners(request.provider, instant=True):
             try:
                 require_settings(provider, request.voice_settings)
                 source = source or self._samples.locate(caller.profile_id, request.audio_url)
                 language = provider.capabilities().clone_language
-                told = text_warnings(provider, request.text, language, is_named=False)
+                found = text_warnings(provider, request.text, language, is_named=False)
                 usable.append(provider)
-                warnings = warnings or told
+                warnings = warnings or found
             except VoxportError as error:
                 refusal = refusal or error
         if source is None or not usable:
@@ -125,28 +125,28 @@ class InstantCloning:
             caller, request.text, request.voice_settings, tuple(usable), source, request.consent, warnings
         )
 
-    def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> OpenCall:
+    def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldCall:
         """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
         InsufficientCredits."""
         caller = prepared.caller
-        call = Call(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id)
+        call = BilledCall(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id)
 
-        def also(tx: Session) -> None:
+        def record_consent(tx: Session) -> None:
             self._consents.record(tx, prepared.consent, caller, service=SERVICE, request_id=request_id)
-            record(tx, "clone.instant", by=Actor(caller.key_id, request_id), profile_id=caller.profile_id)
+            record(tx, "clone.instant", actor=Actor(caller.key_id, request_id), profile_id=caller.profile_id)
 
-        return self._calls.hold(call, units=ONE, also=also)
+        return self._calls.hold(call, units=ONE_CLONE, in_same_tx=record_consent)
 
-    def speak(self, prepared: PreparedInstant, held: OpenCall) -> InstantResult:
+    def speak(self, prepared: PreparedInstant, held: HeldCall) -> InstantResult:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
         that is not known. Raises SampleUnusable, ProviderError."""
         claim = held.call.claim
-        with contextlib.ExitStack() as files, held as hold, self._intents.watching(hold) as watch:
-            sample = self._samples.check(self._samples.obtain(held.call.profile_id, prepared.source))
+        with contextlib.ExitStack() as files, held as hold, self._provider_calls.journal(hold) as journal:
+            sample = self._samples.check(self._samples.load_source(held.call.profile_id, prepared.source))
             for provider in prepared.providers:
                 wav = files.enter_context(tempfile.TemporaryFile())
                 try:
-                    voice_id, samples = self._spoken(prepared, provider, sample.audio, watch, wav)
+                    voice_id, samples = self._speak_once(prepared, provider, sample.audio, journal, wav)
                     require_audio(samples, provider.name)
                     break
                 except (ProviderError, SampleUnusable) as error:
@@ -156,28 +156,28 @@ class InstantCloning:
                     _log.warning("another provider speaks instead", extra={"failed": provider.name})
             claim.store(wav)
 
-            def result(settled: Settled) -> InstantResult:
+            def result(settled: Settlement) -> InstantResult:
                 warnings = (*sample.report.warnings, *prepared.warnings)
                 return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, warnings)
 
-            def settle(tx: Session, settled: Settled) -> None:
-                watch.settle_removed(tx)
-                claim.keep(tx, result(settled))
+            def settle(tx: Session, settled: Settlement) -> None:
+                journal.settle_if_removed(tx)
+                claim.save(tx, result(settled))
 
-            done = result(hold.capture(units=ONE, also=settle))
+            done = result(hold.capture(units=ONE_CLONE, in_same_tx=settle))
             files.pop_all()  # whoever sends the file closes it
             return done
 
-    def _spoken(
-        self, prepared: PreparedInstant, provider: Provider, sample: Audio, watch: Watch, wav: BinaryIO
+    def _speak_once(
+        self, prepared: PreparedInstant, provider: Provider, sample: Audio, journal: CallJournal, wav: BinaryIO
     ) -> tuple[str, int]:
         """Write the text in a voice that is made for it and removed; its id, and how many samples there are. Who can't
         remove the voice now does so later."""
-        require_length(provider, sample)
+        require_sample_length(provider, sample)
         voice_id = self._voices.new_voice_id()
         if provider.capabilities().is_hosted:
-            watch.begin("instant", provider.name, voice_id)
-        cloned = self._speaking.clone(provider, sample, voice_id=voice_id, quick=True)
+            journal.begin("instant", provider.name, voice_id)
+        cloned = self._provisioning.clone(provider, sample, voice_id=voice_id, instant=True)
         reference = VoiceRef(cloned.provider_voice_id, cloned.file)
         try:
             spoken = provider.speak(
@@ -191,6 +191,6 @@ class InstantCloning:
         finally:
             try:
                 provider.delete(reference)
-                watch.is_removed = True
+                journal.is_voice_removed = True
             except Exception as error:
                 _log.warning("a temporary voice is removed later", extra={"error": type(error).__name__})

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class ConsentRecord(Base):
@@ -16,7 +16,7 @@ class ConsentRecord(Base):
 
     __tablename__ = "consents"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     key_id: Mapped[str] = mapped_column(String(64))

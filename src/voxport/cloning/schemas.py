@@ -15,8 +15,8 @@ from voxport.voices.schemas import Description, Name
 from voxport.web.schemas import RequestBody
 
 _TEXT = r"^[^\x00]*$"  # Postgres takes no NUL
-Speaker = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_TEXT)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=_TEXT)]
+SpeakerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_TEXT)]
+ConsentWords = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=_TEXT)]
 
 
 class ConsentBody(RequestBody):
@@ -25,8 +25,10 @@ class ConsentBody(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"granted": True, "speaker": "Maria Lopez"}]})
 
     granted: bool = Field(description="Whether the speaker agreed.")
-    speaker: Speaker = Field(description="Who the speaker is: a name, or your own id of the person.")
-    words: Words | None = Field(default=None, description="What the speaker agreed to, in the words that were used.")
+    speaker: SpeakerName = Field(description="Who the speaker is: a name, or your own id of the person.")
+    words: ConsentWords | None = Field(
+        default=None, description="What the speaker agreed to, in the words that were used."
+    )
 
     def as_consent(self) -> Consent:
         return Consent(self.granted, self.speaker, self.words)

@@ -16,11 +16,11 @@ from voxport.cloning.consent import Consent, Consents
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.providers.registry import Registry
-from voxport.samples.loader import Samples
-from voxport.voices.service import Voices
+from voxport.samples.loader import SampleLoader
+from voxport.voices.service import VoiceService
 
 SERVICE: ServiceName = "core-voice-clone"
-ONE = Decimal(1)
+ONE_CLONE = Decimal(1)
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Cloning:
         self,
         billing: Billing,
         jobs: Jobs,
-        samples: Samples,
+        samples: SampleLoader,
         providers: Registry,
-        voices: Voices,
+        voices: VoiceService,
         consents: Consents,
     ) -> None:
         self._consents = consents
@@ -54,11 +54,11 @@ class Cloning:
         """Queue the clone. Raises what can be known at once: Forbidden (no consent), ProviderUnavailable, BadRequest,
         AudioUrlUnusable, NotFound, WebhookUrlUnusable, InsufficientCredits."""
         self._consents.require(request.consent)
-        providers = self._providers.cloning(request.provider, instant=False)
+        providers = self._providers.require_cloners(request.provider, instant=False)
         source = self._samples.locate(caller.profile_id, request.audio_url)
         voice_id = self._voices.new_voice_id()
 
-        def also(tx: Session, job: Job) -> None:
+        def record_consent(tx: Session, job: Job) -> None:
             self._consents.record(
                 tx,
                 request.consent,
@@ -80,8 +80,8 @@ class Cloning:
                     "name": request.name,
                     "description": request.description,
                 },
-                subject=voice_id,
-                amount=self._billing.price(SERVICE, ONE),
+                output_id=voice_id,
+                amount=self._billing.price(SERVICE, ONE_CLONE),
                 request_id=request_id,
                 claim=claim,
                 key_id=caller.key_id,
@@ -89,7 +89,7 @@ class Cloning:
                 webhook_url=request.webhook_url,
                 provider=providers[0].name,
             ),
-            also=also,
+            in_same_tx=record_consent,
         )
 
     def bind(
@@ -114,8 +114,8 @@ class Cloning:
                 profile_id=caller.profile_id,
                 service=SERVICE,
                 request={"binds": voice_id, "providers": [provider]},
-                subject=self._voices.new_voice_id(),
-                amount=self._billing.price(SERVICE, ONE),
+                output_id=self._voices.new_voice_id(),
+                amount=self._billing.price(SERVICE, ONE_CLONE),
                 request_id=request_id,
                 claim=claim,
                 key_id=caller.key_id,
@@ -123,10 +123,10 @@ class Cloning:
                 webhook_url=webhook_url,
                 provider=provider,
             ),
-            also=lambda tx, job: _audit(tx, caller, job),
+            in_same_tx=lambda tx, job: _audit(tx, caller, job),
         )
 
 
 def _audit(tx: Session, caller: Principal, job: Job) -> None:
-    by = Actor(caller.key_id, job.request_id)
-    record(tx, "clone.submit", by=by, profile_id=caller.profile_id, subject=job.subject, job_id=job.id)
+    actor = Actor(caller.key_id, job.request_id)
+    record(tx, "clone.submit", actor=actor, profile_id=caller.profile_id, subject=job.output_id, job_id=job.id)

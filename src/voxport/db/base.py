@@ -13,7 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 # SQLite counts up only an INTEGER primary key, Postgres wants 64 bits.
-Sequence = BigInteger().with_variant(Integer(), "sqlite")
+BigIntegerKey = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -19,14 +19,14 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-SLOTS = 64
-_LOOK_SECONDS = 0.1  # between two looks for a lease that another process holds
+MAX_SLOTS = 64
+_POLL_SECONDS = 0.1  # between two looks for a lease that another process holds
 
 
 class Leases:
     def __init__(self, url: str) -> None:
-        self._guard = threading.Lock()
-        self._lines: dict[str, deque[threading.Event]] = {}
+        self._lock = threading.Lock()
+        self._queues: dict[str, deque[threading.Event]] = {}
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             self._folder: Path | None = Path(f"{parsed.database}.leases")
@@ -35,25 +35,25 @@ class Leases:
             self._folder = None
             self._engine = create_engine(url, poolclass=NullPool)
 
-    def take_slot(self, prefix: str) -> tuple[str, Lease]:
+    def acquire_slot(self, prefix: str) -> tuple[str, Lease]:
         """The lowest free name `prefix-0`, `prefix-1`, …: a process that starts after a death takes the dead one's
         name, and with it its work. Raises RuntimeError where all are taken."""
-        for number in range(SLOTS):
+        for number in range(MAX_SLOTS):
             name = f"{prefix}-{number}"
-            lease = self.take(name)
+            lease = self.try_acquire(name)
             if lease is not None:
                 return name, lease
-        raise RuntimeError(f"all {SLOTS} {prefix} slots are taken")
+        raise RuntimeError(f"all {MAX_SLOTS} {prefix} slots are taken")
 
-    def take(self, name: str) -> Lease | None:
+    def try_acquire(self, name: str) -> Lease | None:
         """The lease, or None where a living process holds it."""
-        return self._take_file(name) if self._folder is not None else self._take_row(name)
+        return self._try_lock_file(name) if self._folder is not None else self._try_advisory_lock(name)
 
     @contextlib.contextmanager
-    def turn(self, name: str, seconds: float) -> Iterator[None]:
+    def hold(self, name: str, timeout: float) -> Iterator[None]:
         """Hold a lease for the block, after the callers of this process that came before. Nothing of the name stays.
-        Raises TimeoutError where it is not to be had within `seconds`."""
-        lease = self._wait(name, seconds)
+        Raises TimeoutError where it is not to be had within `timeout`."""
+        lease = self._acquire(name, timeout)
         if lease is None:
             raise TimeoutError(name)
         try:
@@ -65,43 +65,43 @@ class Leases:
         """Whether a living process holds the lease now. It is only looked at: nothing stays of the look."""
         if self._folder is not None and not (self._folder / name).exists():
             return False
-        lease = self.take(name)
+        lease = self.try_acquire(name)
         if lease is None:
             return True
-        lease.give_back()
+        lease.release()
         return False
 
     def retire(self, name: str, lease: Lease) -> None:
         """Give back a lease and remove its name."""
         if self._folder is not None:
             (self._folder / name).unlink(missing_ok=True)
-        lease.give_back()
+        lease.release()
 
-    def _wait(self, name: str, seconds: float) -> Lease | None:
+    def _acquire(self, name: str, timeout: float) -> Lease | None:
         """Only the first in this process's line asks: else who comes first would be chance, and Postgres would be asked
         by all of them."""
-        until, first = time.monotonic() + seconds, threading.Event()
-        with self._guard:
-            line = self._lines.setdefault(name, deque())
-            line.append(first)
+        deadline, turn = time.monotonic() + timeout, threading.Event()
+        with self._lock:
+            line = self._queues.setdefault(name, deque())
+            line.append(turn)
             line[0].set()
         try:
-            if not first.wait(seconds):
+            if not turn.wait(timeout):
                 return None
-            while (lease := self.take(name)) is None:
-                if time.monotonic() > until:
+            while (lease := self.try_acquire(name)) is None:
+                if time.monotonic() > deadline:
                     return None
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
             return lease
         finally:
-            with self._guard:
-                line.remove(first)
+            with self._lock:
+                line.remove(turn)
                 if line:
                     line[0].set()
                 else:
-                    del self._lines[name]
+                    del self._queues[name]
 
-    def _take_file(self, name: str) -> Lease | None:
+    def _try_lock_file(self, name: str) -> Lease | None:
         assert self._folder is not None
         while True:
             descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -110,11 +110,11 @@ class Leases:
             except OSError:
                 os.close(descriptor)
                 return None
-            if _is_at(self._folder / name, descriptor):
+            if _is_same_file(self._folder / name, descriptor):
                 return Lease(descriptor=descriptor)
             os.close(descriptor)  # it was retired between the two calls: nobody else would find this file
 
-    def _take_row(self, name: str) -> Lease | None:
+    def _try_advisory_lock(self, name: str) -> Lease | None:
         key = int.from_bytes(hashlib.sha256(f"voxport-lease:{name}".encode()).digest()[:8], signed=True)
         connection = self._engine.connect()
         with contextlib.suppress(Exception):
@@ -134,9 +134,9 @@ class Lease:
         return None
 
     def __exit__(self, *_: object) -> None:
-        self.give_back()
+        self.release()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -145,7 +145,7 @@ class Lease:
             self._connection = None
 
 
-def _is_at(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

@@ -38,7 +38,7 @@ class Database:
         self._reader = (
             self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
-        self._writer = threading.Lock()
+        self._writer_lock = threading.Lock()
         self._in_transaction = threading.local()
 
     @contextlib.contextmanager
@@ -46,7 +46,7 @@ class Database:
         """Commits at the end of the block, rolls back when it raises. Not to be nested: it would wait for itself."""
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
-        with self._turn() if self.is_sqlite else contextlib.nullcontext():
+        with self._hold_writer_lock() if self.is_sqlite else contextlib.nullcontext():
             self._in_transaction.open = True
             try:
                 with (
@@ -59,17 +59,17 @@ class Database:
                 self._in_transaction.open = False
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _hold_writer_lock(self) -> Iterator[None]:
         """The right to write, within this process. Raises OperationalError where it does not come in time: those that
         wait behind one that waits for another process would else wait for one another's time-outs, too."""
-        if not self._writer.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+        if not self._writer_lock.acquire(timeout=BUSY_TIMEOUT_SECONDS):
             busy = sqlite3.OperationalError("database is locked")
             busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
             raise OperationalError("BEGIN IMMEDIATE", None, busy)
         try:
             yield
         finally:
-            self._writer.release()
+            self._writer_lock.release()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Session]:
@@ -105,7 +105,7 @@ def _backend(url: str) -> str:
     return name
 
 
-def changed(tx: Session, statement: Update) -> bool:
+def update_one(tx: Session, statement: Update) -> bool:
     """Run a guarded UPDATE: whether its one row was there and changed."""
     return cast(CursorResult[Any], tx.execute(statement)).rowcount == 1
 

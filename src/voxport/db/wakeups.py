@@ -37,7 +37,7 @@ def notify(tx: Session) -> None:
         event.listen(tx, "after_commit", lambda _: _write_to_all(folder), once=True)
 
 
-class Listener:
+class WakeupListener:
     """Calls `on_wake` in a thread of its own, from `start` to `close`: at the start, after each wake-up, and whenever
     wake-ups may have been missed. Several that come together may be one call."""
 
@@ -80,12 +80,12 @@ class Listener:
         return any(number == self._stop_reader for number, _ in ready)
 
 
-Source = tuple[int, Callable[[], object]]
+WakeupSource = tuple[int, Callable[[], object]]
 """A descriptor that becomes readable with a wake-up, and what reads it empty."""
 
 
 @contextlib.contextmanager
-def _notifications(url: str) -> Iterator[Source]:
+def _notifications(url: str) -> Iterator[WakeupSource]:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"LISTEN {_CHANNEL}"))
@@ -95,10 +95,10 @@ def _notifications(url: str) -> Iterator[Source]:
 
 
 @contextlib.contextmanager
-def _pipe(url: str) -> Iterator[Source]:
+def _pipe(url: str) -> Iterator[WakeupSource]:
     folder = _folder(str(make_url(url).database))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _remove_dead(folder)
+    _remove_dead_pipes(folder)
     path, hidden = folder / f"{os.getpid()}-{uuid4().hex}", folder / f".{uuid4().hex}"
     os.mkfifo(hidden, 0o600)
     # Open for writing too: without a writer it would count as ended, and be readable for ever.
@@ -121,23 +121,23 @@ def _write_to_all(folder: Path) -> None:
         return  # Nobody has listened yet.
     for path in paths:
         # No reader: its process is dead. A full pipe: it will wake anyway.
-        with contextlib.suppress(OSError), _writer(path) as descriptor:
+        with contextlib.suppress(OSError), _open_writer(path) as descriptor:
             os.write(descriptor, b"\n")
 
 
-def _remove_dead(folder: Path) -> None:
+def _remove_dead_pipes(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue  # About to get its reader.
         try:
-            with _writer(str(path)):
+            with _open_writer(str(path)):
                 pass
         except OSError:
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _writer(path: str) -> Iterator[int]:
+def _open_writer(path: str) -> Iterator[int]:
     """Raises OSError where the path is no pipe, or nobody reads it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -11,8 +11,8 @@
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
-from voxport.engine.kokoro.stock_voices import StockVoice, stock_voice_list
-from voxport.engine.kokoro.voice import Voice
+from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_voice_list
+from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.process.client import EngineProcess
 from voxport.engine.watermark import Detection, detect
 from voxport.engine_errors import (
@@ -32,11 +32,11 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineProcess",
+    "EngineStockVoice",
     "EngineUnavailable",
+    "EngineVoice",
     "SampleNotEnrollable",
-    "StockVoice",
     "TextNotSpeakable",
-    "Voice",
     "VoiceFileError",
     "detect",
     "stock_voice_list",

@@ -18,7 +18,7 @@ _NOT_PUBLIC_V4 = tuple(
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _NOT_PUBLIC_V6 = tuple(ipaddress.IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 # Loopback, RFC 1918 and RFC 4193: where an operator's own servers are.
-_OWN = tuple(
+_PRIVATE_NETWORKS = tuple(
     ipaddress.ip_network(net)
     for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 )
@@ -39,14 +39,14 @@ def is_public(address: str) -> bool:
     return parsed in _PUBLIC_V6 and not any(parsed in net for net in _NOT_PUBLIC_V6)
 
 
-def is_own_network(address: str) -> bool:
+def is_private_network(address: str) -> bool:
     """Whether a numeric address is of this machine or of a private network: one at which an operator may want to be
     called. Link-local addresses and a cloud's metadata are none."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(parsed in net for net in _OWN) and parsed not in _METADATA_V6
+    return any(parsed in net for net in _PRIVATE_NETWORKS) and parsed not in _METADATA_V6
 
 
 def literal_address(host: str) -> str | None:

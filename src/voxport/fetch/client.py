@@ -1,7 +1,7 @@
 """The safe fetch of a URL that a stranger gave (against server-side request forgery).
 
-The HTTP layer is httpcore2's, with a network of our own beneath it (`guarded.py`). It knows no proxies, no cookies, no
-content decoding (`unpacking.py` does it, within bounds) and no automatic redirects.
+The HTTP layer is httpcore2's, with a network of our own beneath it (`pinned_network.py`). It knows no proxies, no
+cookies, no content decoding (`content_encoding.py` does it, within bounds) and no automatic redirects.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import httpcore2
 import httpx2
 
 from voxport.errors import AudioUrlUnusable, TooLarge
-from voxport.fetch.content_encoding import unpacker_for
-from voxport.fetch.pinned_network import Deadline, GuardedBackend
-from voxport.fetch.policy import FetchPolicy, NetworkFailedError, RefusedError, allowed, port_of
+from voxport.fetch.content_encoding import decoder_for
+from voxport.fetch.pinned_network import Deadline, PinnedNetworkBackend
+from voxport.fetch.policy import FetchPolicy, NetworkFailedError, RefusedError, port_of, validate_url
 
-__all__ = ["FetchPolicy", "Fetched", "Posted", "fetch", "post", "refuse_at_once"]
+__all__ = ["FetchPolicy", "FetchResult", "PostResult", "fetch", "post", "precheck_url"]
 
 MAX_REDIRECTS = 20
 """As many as browsers follow: a podcast's URL passes seven to twelve counters. Each is checked like the first URL."""
@@ -37,7 +37,7 @@ _log = logging.getLogger("voxport.fetch.client")
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     content_type: str | None
     """As the server says it, with parameters."""
 
@@ -46,7 +46,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Posted:
+class PostResult:
     """What a server answered to a POST."""
 
     status: int
@@ -54,11 +54,11 @@ class Posted:
     """As the server says it."""
 
 
-def refuse_at_once(url: str, policy: FetchPolicy) -> None:
+def precheck_url(url: str, policy: FetchPolicy) -> None:
     """Raises AudioUrlUnusable for what can be known without the network: scheme, user information, literal
     address, local name, port, length, control characters."""
-    with _told_blandly():
-        allowed(url, policy)
+    with _uniform_refusal():
+        validate_url(url, policy)
 
 
 def fetch(
@@ -66,40 +66,42 @@ def fetch(
     into: BinaryIO,
     policy: FetchPolicy,
     *,
-    watch: Callable[[], None] = lambda: None,
-    pauses: Sequence[float] = (),
-) -> Fetched:
+    check_cancelled: Callable[[], None] = lambda: None,
+    retry_delays: Sequence[float] = (),
+) -> FetchResult:
     """Writes the body of `url` to `into`, unpacked where it comes compressed. Raises AudioUrlUnusable, TooLarge over
     the policy's bytes, SampleUnusable for a compression that can't be undone; `into` may then hold a part. The true
     reason of a refusal is only in the log.
 
-    `watch` is called about once a second and may end the fetch by raising. `pauses` are the seconds before each retry
-    where the network or the server failed; the policy's time is for all tries together."""
-    with _told_blandly():
-        deadline = Deadline(policy.timeout_seconds, watch)
-        for pause in pauses:
+    `check_cancelled` is called about once a second and may end the fetch by raising. `retry_delays` are the seconds
+    before each retry where the network or the server failed; the policy's time is for all tries together."""
+    with _uniform_refusal():
+        deadline = Deadline(policy.timeout_seconds, check_cancelled)
+        for delay in retry_delays:
             try:
                 return _follow(url, into, policy, deadline)
             except NetworkFailedError as exc:
                 _log.info("audioUrl is tried again: %s", exc)
-                deadline.pause(pause)
+                deadline.sleep(delay)
                 into.seek(0)
                 into.truncate()
         return _follow(url, into, policy, deadline)
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], policy: FetchPolicy) -> Posted:
+def post(url: str, body: bytes, headers: Mapping[str, str], policy: FetchPolicy) -> PostResult:
     """POSTs `body`, with the same guarantees. No redirect is followed, and nothing of the answer's body is read.
     Raises RefusedError where no answer came; its reason is for the log."""
-    target, deadline = allowed(url, policy), Deadline(policy.timeout_seconds)
-    with _asked("POST", target, policy, deadline, {**headers, "Content-Length": str(len(body))}, body) as response:
-        return Posted(response.status, _header(response, b"retry-after"))
+    target, deadline = validate_url(url, policy), Deadline(policy.timeout_seconds)
+    with _open_response(
+        "POST", target, policy, deadline, {**headers, "Content-Length": str(len(body))}, body
+    ) as response:
+        return PostResult(response.status, _header(response, b"retry-after"))
 
 
-def _follow(url: str, into: BinaryIO, policy: FetchPolicy, deadline: Deadline) -> Fetched:
+def _follow(url: str, into: BinaryIO, policy: FetchPolicy, deadline: Deadline) -> FetchResult:
     for _ in range(1 + MAX_REDIRECTS):
-        target = allowed(url, policy)
-        with _asked("GET", target, policy, deadline) as response:
+        target = validate_url(url, policy)
+        with _open_response("GET", target, policy, deadline) as response:
             if response.status not in _REDIRECTS:
                 return _receive(response, into, policy)
             url = _next_url(target, response)
@@ -107,7 +109,7 @@ def _follow(url: str, into: BinaryIO, policy: FetchPolicy, deadline: Deadline) -
 
 
 @contextmanager
-def _asked(
+def _open_response(
     method: str,
     url: httpx2.URL,
     policy: FetchPolicy,
@@ -122,7 +124,7 @@ def _asked(
         with _network_failures(url.host):
             pool = stack.enter_context(
                 httpcore2.ConnectionPool(
-                    ssl_context=policy.ssl_context, network_backend=GuardedBackend(policy, deadline)
+                    ssl_context=policy.ssl_context, network_backend=PinnedNetworkBackend(policy, deadline)
                 )
             )
             response = stack.enter_context(pool.stream(method, origin, headers=headers, content=body))
@@ -152,7 +154,7 @@ def _location(response: httpcore2.Response) -> str:
         return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)
 
 
-def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) -> Fetched:
+def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) -> FetchResult:
     if response.status != 200:
         is_passing = response.status == 429 or response.status >= 500
         raise (NetworkFailedError if is_passing else RefusedError)(f"the server answered {response.status}")
@@ -161,18 +163,18 @@ def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) 
         raise _too_large(policy)
     size = 0
     chunks = response.iter_stream()
-    unpacker = unpacker_for(_header(response, b"content-encoding"))
+    decoder = decoder_for(_header(response, b"content-encoding"))
     while True:
         # Only the network's failures are the URL's fault: a disk that is full is ours and raised as it is.
         with _network_failures("the body"):
             chunk = next(chunks, None)
-        for piece in unpacker.finish() if chunk is None else unpacker.feed(chunk):
-            size += len(piece)
+        for data in decoder.flush() if chunk is None else decoder.decode(chunk):
+            size += len(data)
             if size > policy.max_bytes:
                 raise _too_large(policy)
-            into.write(piece)
+            into.write(data)
         if chunk is None:
-            return Fetched(content_type=_header(response, b"content-type"), size=size)
+            return FetchResult(content_type=_header(response, b"content-type"), size=size)
 
 
 def _header(response: httpcore2.Response, name: bytes) -> str | None:
@@ -206,7 +208,7 @@ def _network_failures(where: str) -> Iterator[None]:
 
 
 @contextmanager
-def _told_blandly() -> Iterator[None]:
+def _uniform_refusal() -> Iterator[None]:
     """One text for the caller, whatever the reason, which goes to the log."""
     try:
         yield

@@ -14,32 +14,32 @@ import httpcore2
 from voxport.fetch.addresses import is_public
 from voxport.fetch.policy import FetchPolicy, RefusedError
 
-_MOMENT = 1.0  # seconds after which a wait for the server looks whether it is still wanted
+_POLL_SECONDS = 1.0  # seconds after which a wait for the server looks whether it is still wanted
 
 
 class Deadline:
-    """One moment that a whole fetch has to end by. `watch` may end it before, by raising."""
+    """One moment that a whole fetch has to end by. `check_cancelled` may end it before, by raising."""
 
-    def __init__(self, seconds: float, watch: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, seconds: float, check_cancelled: Callable[[], None] = lambda: None) -> None:
         self._end = time.monotonic() + seconds
-        self._watch = watch
+        self._check_cancelled = check_cancelled
 
-    def pause(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Wait. Raises RefusedError where there is no time for it."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, _MOMENT, self.remaining()))
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, _POLL_SECONDS, self.remaining()))
 
     def remaining(self) -> float:
         """Seconds that are left, above 0. Raises RefusedError when none are."""
-        self._watch()
+        self._check_cancelled()
         left = self._end - time.monotonic()
         if left <= 0:
             raise RefusedError("it took too long")
         return left
 
 
-class GuardedBackend(httpcore2.NetworkBackend):
+class PinnedNetworkBackend(httpcore2.NetworkBackend):
     """Connects to public addresses, and to the private ones of hosts that the policy names.
 
     Since the address that was checked is the one that is dialled, a name that changes its mind in between
@@ -69,9 +69,9 @@ class GuardedBackend(httpcore2.NetworkBackend):
         failure = OSError("the name has no address")
         for index, address in enumerate(addresses):
             # An equal share for each address, so that one that never answers leaves time for the next.
-            share = self._deadline.remaining() / (len(addresses) - index)
+            timeout = self._deadline.remaining() / (len(addresses) - index)
             try:
-                return _DeadlineStream(self._policy.dialer(address, port, share), self._deadline)
+                return _DeadlineStream(self._policy.dialer(address, port, timeout), self._deadline)
             except OSError as exc:
                 failure = exc
         raise failure
@@ -86,7 +86,7 @@ class _DeadlineStream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         while True:
-            self._socket.settimeout(min(_MOMENT, self._deadline.remaining()))
+            self._socket.settimeout(min(_POLL_SECONDS, self._deadline.remaining()))
             try:
                 return self._socket.recv(max_bytes)
             except TimeoutError:

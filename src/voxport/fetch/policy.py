@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from voxport.fetch.addresses import is_own_network, is_public, literal_address, looks_numeric
+from voxport.fetch.addresses import is_private_network, is_public, literal_address, looks_numeric
 
 MAX_URL_LENGTH = 8_192
 
@@ -26,8 +26,8 @@ class RefusedError(Exception):
 class PrivateHostError(RefusedError):
     """The host is one of the operator's own by its spelling; `host` is it as `VOXPORT_PRIVATE_HOSTS` names it."""
 
-    def __init__(self, why: str, host: str) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, host: str) -> None:
+        super().__init__(reason)
         self.host = host
 
 
@@ -81,7 +81,7 @@ class FetchPolicy:
         return shown in self.private_hosts or f"{shown}:{port}" in self.private_hosts
 
 
-def allowed(url: str, policy: FetchPolicy) -> httpx2.URL:
+def validate_url(url: str, policy: FetchPolicy) -> httpx2.URL:
     """The URL, parsed, if nothing in it forbids a fetch. Raises RefusedError."""
     if len(url) > MAX_URL_LENGTH:
         raise RefusedError("the URL is too long")
@@ -119,7 +119,7 @@ def _check_host(host: str, port: int, policy: FetchPolicy) -> None:
     if address is None and looks_numeric(host):
         raise RefusedError("an address that can't be read")
     if _is_private(host, address):
-        if not _may_be_own(host, address):
+        if not _may_be_private(host, address):
             raise RefusedError("neither public nor a host of the operator's")
         shown = f"[{host}]" if ":" in host else host
         raise PrivateHostError(
@@ -130,8 +130,8 @@ def _check_host(host: str, port: int, policy: FetchPolicy) -> None:
         raise RefusedError("the port may not be used")
 
 
-def _may_be_own(host: str, address: str | None) -> bool:
-    return is_own_network(address) if address is not None else host.rstrip(".") not in _METADATA_NAMES
+def _may_be_private(host: str, address: str | None) -> bool:
+    return is_private_network(address) if address is not None else host.rstrip(".") not in _METADATA_NAMES
 
 
 def _is_private(host: str, address: str | None) -> bool:

@@ -16,16 +16,16 @@ from sqlalchemy.orm import Session
 
 from voxport.errors import Conflict
 from voxport.idempotency import repository
-from voxport.idempotency.models import KeptAnswer
+from voxport.idempotency.models import StoredResponse
 from voxport.ids import random_text
 from voxport.storage.base import Storage
 
-_LONGEST_RETRY_SECONDS = 30
-_PIECE_BYTES = 64 * 1024
+_MAX_RETRY_SECONDS = 30
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Asked:
+class IdempotentRequest:
     """A request with an Idempotency-Key. `preference` is what changes the answer's kind besides the body."""
 
     profile_id: str
@@ -48,11 +48,11 @@ class Asked:
 
     @property
     def fingerprint(self) -> str:
-        return _hash(_canonical(self.body), self.preference)
+        return _hash(_canonical_json(self.body), self.preference)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReplayableResponse:
     """What is sent: JSON (`body`), or the audio of a file in storage."""
 
     status: int
@@ -64,24 +64,26 @@ class Answer:
 class KeyClaim:
     """The right to give the first answer. `render` makes an answer of a call's result; the endpoint sets it."""
 
-    def __init__(self, storage: Storage, asked: Asked, moment: datetime, *, max_bytes: int) -> None:
+    def __init__(
+        self, storage: Storage, idempotent_request: IdempotentRequest, moment: datetime, *, max_bytes: int
+    ) -> None:
         """`max_bytes`: audio that is longer is not kept."""
         self._storage = storage
-        self._asked = asked
+        self._request = idempotent_request
         self._moment = moment
         self._max_bytes = max_bytes
         self._file_key = f"idempotency/{random_text(20)}/answer"
         self._is_stored = False
-        self.render: Callable[[Any], Answer] | None = None
+        self.render: Callable[[Any], ReplayableResponse] | None = None
 
     def open(self, tx: Session, hold_id: str, job_id: str | None = None) -> None:
-        asked = self._asked
+        idempotent_request = self._request
         tx.add(
-            KeptAnswer(
-                scope=asked.scope,
-                fingerprint=asked.fingerprint,
-                profile_id=asked.profile_id,
-                request_id=asked.request_id,
+            StoredResponse(
+                scope=idempotent_request.scope,
+                fingerprint=idempotent_request.fingerprint,
+                profile_id=idempotent_request.profile_id,
+                request_id=idempotent_request.request_id,
                 hold_id=hold_id,
                 job_id=job_id,
                 state="open",
@@ -102,8 +104,8 @@ class KeyClaim:
             return
         audio.seek(0)
         with self._storage.create(self._file_key) as upload:
-            while piece := audio.read(_PIECE_BYTES):
-                upload.write(piece)
+            while chunk := audio.read(_CHUNK_BYTES):
+                upload.write(chunk)
             upload.commit()
         self._is_stored = True
 
@@ -119,23 +121,23 @@ class KeyClaim:
                 upload.commit()
                 self._is_stored = True
 
-    def keep(self, tx: Session, result: Any) -> None:
+    def save(self, tx: Session, result: Any) -> None:
         assert self.render is not None
         answer = self.render(result)
         if answer.body is None and not self._is_stored:
-            self.consume(tx)
+            self.mark_unreplayable(tx)
             return
-        self._settle(tx, state="answered", status=answer.status, headers=answer.headers, body=answer.body)
+        self._complete(tx, state="answered", status=answer.status, headers=answer.headers, body=answer.body)
 
-    def consume(self, tx: Session) -> None:
-        self._settle(tx, state="consumed")
+    def mark_unreplayable(self, tx: Session) -> None:
+        self._complete(tx, state="consumed")
 
-    def drop(self) -> None:
+    def abandon(self) -> None:
         if self._is_stored:
             self._storage.delete(self._file_key)
 
-    def _settle(self, tx: Session, **values: Any) -> None:
-        if not repository.answer(tx, self._asked.scope, self._asked.request_id, **values):
+    def _complete(self, tx: Session, **values: Any) -> None:
+        if not repository.complete(tx, self._request.scope, self._request.request_id, **values):
             raise LookupError("the claim of an Idempotency-Key is gone")
 
 
@@ -145,13 +147,13 @@ def in_flight(age: timedelta) -> Conflict:
         code="idempotency_in_flight",
     )
     # Long calls are asked for less often.
-    seconds = min(max(1, round(age.total_seconds() / 4)), _LONGEST_RETRY_SECONDS)
+    seconds = min(max(1, round(age.total_seconds() / 4)), _MAX_RETRY_SECONDS)
     error.details["retry_after"] = seconds
     error.headers["Retry-After"] = str(seconds)
     return error
 
 
-def _canonical(body: bytes) -> str:
+def _canonical_json(body: bytes) -> str:
     """The same text for JSON that says the same."""
     try:
         return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
-class KeptAnswer(Base):
+class StoredResponse(Base):
     """A billed call that came with an Idempotency-Key, written in the transaction of its hold.
 
     `scope` is the hash of profile, method, path and Idempotency-Key; `fingerprint` that of the request. `state` is
@@ -23,7 +23,7 @@ class KeptAnswer(Base):
     __tablename__ = "kept_answers"
     __table_args__ = (Index("ix_kept_answers_created_at", "created_at"),)
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     scope: Mapped[str] = mapped_column(String(64), unique=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)

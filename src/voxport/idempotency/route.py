@@ -12,21 +12,23 @@ from starlette.concurrency import run_in_threadpool
 from voxport.accounts.authentication import AuthenticatedRoute
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.errors import Invalid
-from voxport.idempotency.claim import Answer, Asked, KeyClaim
+from voxport.idempotency.claim import IdempotentRequest, KeyClaim, ReplayableResponse
 from voxport.idempotency.service import Idempotency
 from voxport.web.open_file import OpenFileResponse
 
 
 class BilledRoute(AuthenticatedRoute):
-    async def answer(self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    async def handle_request(
+        self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+    ) -> Response:
         request.state.claim = None
         keys = request.headers.getlist("idempotency-key")
         if not keys:
             return await handle(request)
         if len(keys) > 1:
             raise Invalid("Send one Idempotency-Key.", location=("header", "Idempotency-Key"))
-        kept: Idempotency = request.app.state.gateway.idempotency
-        asked = Asked(
+        idempotency: Idempotency = request.app.state.gateway.idempotency
+        idempotent_request = IdempotentRequest(
             profile_id=request.state.principal.profile_id,
             request_id=request.state.request_id,
             method=request.method,
@@ -35,23 +37,25 @@ class BilledRoute(AuthenticatedRoute):
             body=await request.body(),
             preference=",".join(request.headers.getlist("prefer")),
         )
-        found = await run_in_threadpool(kept.look, asked)
+        found = await run_in_threadpool(idempotency.begin, idempotent_request)
         if isinstance(found, KeyClaim):
             request.state.claim = found
             return await handle(request)
         if found.file_key is None:
             return json_response(found)
-        return OpenFileResponse(await run_in_threadpool(kept.open_file, found), found.status, headers=found.headers)
+        return OpenFileResponse(
+            await run_in_threadpool(idempotency.open_file, found), found.status, headers=found.headers
+        )
 
 
-def json_response(answer: Answer) -> JSONResponse:
+def json_response(answer: ReplayableResponse) -> JSONResponse:
     return JSONResponse(answer.body, answer.status, headers=answer.headers)
 
 
-Renders = Callable[[Any], Answer]
+Renderer = Callable[[Any], ReplayableResponse]
 
 
-async def _claiming(
+async def _claim_factory(
     request: Request,
     _key: Annotated[
         str | None,
@@ -61,10 +65,10 @@ async def _claiming(
             "within 24 hours gives the first answer again and costs nothing.",
         ),
     ] = None,
-) -> Callable[[Renders], Claim]:
+) -> Callable[[Renderer], Claim]:
     """How an endpoint says what its answer is made like, and gets what it passes on to its service."""
 
-    def claim(render: Renders) -> Claim:
+    def claim(render: Renderer) -> Claim:
         found: KeyClaim | None = request.state.claim
         if found is None:
             return NO_CLAIM
@@ -74,4 +78,4 @@ async def _claiming(
     return claim
 
 
-Claiming = Annotated[Callable[[Renders], Claim], Depends(_claiming)]
+ClaimFactory = Annotated[Callable[[Renderer], Claim], Depends(_claim_factory)]

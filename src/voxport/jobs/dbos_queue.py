@@ -10,11 +10,11 @@ from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
 
 # A partition for each provider, so that jobs that hang at one hold up none of another. See docs/decisions/0054.
-CLONES = "voxport-clone-jobs"
-SPEECH = "voxport-speech-jobs"
+CLONE_QUEUE = "voxport-clone-jobs"
+SPEECH_QUEUE = "voxport-speech-jobs"
 # Before 2026-12 the queues had no partitions. What was queued there then is still run.
-OLD_CLONES = "voxport-jobs"
-OLD_SPEECH = "voxport-speech"
+OLD_CLONE_QUEUE = "voxport-jobs"
+OLD_SPEECH_QUEUE = "voxport-speech"
 _NO_PROVIDER = "none"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
@@ -38,7 +38,7 @@ class DbosQueue:
         self._client.enqueue_in_transaction(
             tx,
             {
-                "queue_name": SPEECH if service == "core-tts" else CLONES,
+                "queue_name": SPEECH_QUEUE if service == "core-tts" else CLONE_QUEUE,
                 "queue_partition_key": provider or _NO_PROVIDER,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,

@@ -18,19 +18,19 @@ from dbos._queue import queue_worker_thread
 
 from voxport.db.lease import Leases
 from voxport.db.session import Database
-from voxport.db.wakeups import Listener
+from voxport.db.wakeups import WakeupListener
 from voxport.jobs.dbos_queue import (
     APPLICATION,
-    CLONES,
-    OLD_CLONES,
-    OLD_SPEECH,
-    SPEECH,
+    CLONE_QUEUE,
+    OLD_CLONE_QUEUE,
+    OLD_SPEECH_QUEUE,
+    SPEECH_QUEUE,
     VERSION,
     WORKFLOW,
     jobs_engine,
 )
 from voxport.jobs.port import Json
-from voxport.jobs.runner import Runner
+from voxport.jobs.runner import JobRunner
 
 # A job that killed its worker so often will kill the next one too.
 MAX_RECOVERIES = 20
@@ -41,7 +41,7 @@ _IDLE_SECONDS = 10.0
 _ALERT_SECONDS = 2.0
 _STRAY_ROUNDS = 5  # of _REAP_SECONDS: a workflow that is just being started or ended is not a stray
 # What a step raises is the machine's trouble: it is run again for eight minutes, with longer and longer pauses.
-_AGAIN: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
+_STEP_RETRIES: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
 _log = logging.getLogger("voxport.worker")
 T = TypeVar("T")
 
@@ -52,24 +52,24 @@ class DbosWorker:
     def __init__(
         self,
         database: Database,
-        runner: Runner,
+        runner: JobRunner,
         *,
-        clones: int,
-        speech: int,
+        clone_concurrency: int,
+        speech_concurrency: int,
         poll_seconds: float,
         on_wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`clones` and `speech`: how many jobs of each run at once at each provider. `on_wake` is called, from another
-        thread, when there may be other work in the database than jobs."""
+        """`clone_concurrency` and `speech_concurrency`: how many jobs of each run at once at each provider. `on_wake`
+        is called, from another thread, when there may be other work in the database than jobs."""
         self._leases = Leases(database.url)
-        self._executor_id, self._lease = self._leases.take_slot("worker")
-        self._places = {CLONES: clones, SPEECH: speech}
-        self._old_places = {OLD_CLONES: clones, OLD_SPEECH: speech}
+        self._executor_id, self._lease = self._leases.acquire_slot("worker")
+        self._concurrency = {CLONE_QUEUE: clone_concurrency, SPEECH_QUEUE: speech_concurrency}
+        self._old_concurrency = {OLD_CLONE_QUEUE: clone_concurrency, OLD_SPEECH_QUEUE: speech_concurrency}
         self._poll_seconds = poll_seconds
         self._on_wake = on_wake
-        self._listener = Listener(database.url, self._wake)
-        self._looks: list[_Look] = []
-        self._lookers: list[threading.Thread] = []
+        self._listener = WakeupListener(database.url, self._wake)
+        self._triggers: list[_PollTrigger] = []
+        self._poll_threads: list[threading.Thread] = []
         self._running: set[str] = set()
         self._stray: dict[str, int] = {}
         self._stopping = threading.Event()
@@ -97,11 +97,16 @@ class DbosWorker:
         DBOS.launch()
         self._stop_unused_threads(events)
         DBOS.set_latest_application_version(VERSION)
-        for name, places in self._places.items():
-            self._serve(name, _Look(self._is_busy(name)), places=places, is_partitioned=True)
-        for name, places in self._old_places.items():
+        for name, concurrency in self._concurrency.items():
+            self._poll_queue(name, _PollTrigger(self._is_busy(name)), concurrency=concurrency, is_partitioned=True)
+        for name, concurrency in self._old_concurrency.items():
             # Nothing comes in there but from an older version beside this one, so that no job wakes it.
-            self._serve(name, _Look(self._is_busy(name), is_wakeable=False), places=places, is_partitioned=False)
+            self._poll_queue(
+                name,
+                _PollTrigger(self._is_busy(name), is_wakeable=False),
+                concurrency=concurrency,
+                is_partitioned=False,
+            )
         self._listener.start()
         self._reaper.start()
         _log.info("worker started", extra={"executor": self._executor_id})
@@ -111,33 +116,33 @@ class DbosWorker:
         lease goes with the process, since a step may run until then."""
         self._stopping.set()
         self._listener.close()
-        for look in self._looks:
-            look.stop()
-        for thread in [*self._lookers, self._reaper]:
+        for trigger in self._triggers:
+            trigger.stop()
+        for thread in [*self._poll_threads, self._reaper]:
             thread.join(timeout=10)
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
-    def _serve(self, name: str, look: _Look, *, places: int, is_partitioned: bool) -> None:
-        """Look for the jobs of a queue in a thread; `places` are those of each provider, or all where the queue is not
-        partitioned."""
+    def _poll_queue(self, name: str, trigger: _PollTrigger, *, concurrency: int, is_partitioned: bool) -> None:
+        """Look for the jobs of a queue in a thread; `concurrency` are those of each provider, or all where the queue is
+        not partitioned."""
         queue = DBOS.register_queue(
             name,
-            worker_concurrency=None if is_partitioned else places,
-            partition_worker_concurrency=places if is_partitioned else None,
+            worker_concurrency=None if is_partitioned else concurrency,
+            partition_worker_concurrency=concurrency if is_partitioned else None,
             polling_interval_sec=self._poll_seconds,
             on_conflict="always_update",
         )
-        looker = threading.Thread(target=queue_worker_thread, args=(look, self._dbos, queue), name=name, daemon=True)
-        looker.start()
-        self._looks.append(look)
-        self._lookers.append(looker)
+        thread = threading.Thread(target=queue_worker_thread, args=(trigger, self._dbos, queue), name=name, daemon=True)
+        thread.start()
+        self._triggers.append(trigger)
+        self._poll_threads.append(thread)
 
     def _is_busy(self, queue: str) -> Callable[[], bool]:
         return lambda: self._dbos._active_workflows_set.count_for_queue(queue) > 0
 
     def _wake(self) -> None:
-        for look in self._looks:
-            look.wake()
+        for trigger in self._triggers:
+            trigger.wake()
         self._on_wake()
 
     def _reap_until_stopped(self) -> None:
@@ -149,9 +154,9 @@ class DbosWorker:
 
     def _reap(self) -> None:
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-        self._look_for_strays({row.workflow_id for row in pending if row.executor_id == self._executor_id})
+        self._exit_on_strays({row.workflow_id for row in pending if row.executor_id == self._executor_id})
         for owner in sorted({str(row.executor_id) for row in pending} - {self._executor_id}):
-            lease = self._leases.take(owner)
+            lease = self._leases.try_acquire(owner)
             if lease is None:
                 continue
             try:
@@ -159,9 +164,9 @@ class DbosWorker:
                 self._wake()
                 _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": len(recovered)})
             finally:
-                lease.give_back()
+                lease.release()
 
-    def _look_for_strays(self, mine: set[str]) -> None:
+    def _exit_on_strays(self, mine: set[str]) -> None:
         """A workflow whose last checkpoint could not be written (the disk was full) stays pending under an executor
         that lives, and DBOS never looks at it again. Only a new process takes it up."""
         self._stray = {job_id: self._stray.get(job_id, 0) + 1 for job_id in mine - self._running}
@@ -173,11 +178,11 @@ class DbosWorker:
         """DBOS asks once a second for new queues, delayed workflows, timeouts and schedules. Voxport uses none of
         them: its queues have threads of their own, and it ends overdue jobs itself. The thread that takes up the jobs
         of before must come to its end."""
-        for event in events.of_launch:
+        for event in events.launch_events:
             event.set()
         self._dbos._background_jobs_stop_event.set()
 
-    def _register(self, runner: Runner) -> None:
+    def _register(self, runner: JobRunner) -> None:
         def run_job(job_id: str) -> str:
             self._running.add(job_id)
             try:
@@ -189,21 +194,22 @@ class DbosWorker:
 
 
 class _StopEvents(list[threading.Event]):
-    """DBOS's list of the events that stop its threads. `of_launch` are those that the launching thread itself added:
-    the queue manager's and the scheduler's. The recovery of this worker's pending jobs adds its own in its thread."""
+    """DBOS's list of the events that stop its threads. `launch_events` are those that the launching thread itself
+    added: the queue manager's and the scheduler's. The recovery of this worker's pending jobs adds its own in its
+    thread."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.of_launch: list[threading.Event] = []
+        self.launch_events: list[threading.Event] = []
         self._launching = threading.current_thread()
 
     def append(self, event: threading.Event) -> None:
         super().append(event)
         if threading.current_thread() is self._launching:
-            self.of_launch.append(event)
+            self.launch_events.append(event)
 
 
-class _Look:
+class _PollTrigger:
     """Tells DBOS's queue thread when to look for jobs, in place of the event that it waits for to be stopped: after a
     wake-up at once; at its own pace while jobs run, since the end of one may let in the next; else seldom."""
 
@@ -247,7 +253,7 @@ def lost_jobs(job_ids: list[str]) -> list[str]:
     return [job_id for job_id in job_ids if job_id not in alive]
 
 
-def _run_steps(runner: Runner, job_id: str) -> str:
+def _run_steps(runner: JobRunner, job_id: str) -> str:
     service = _step("begin", lambda: runner.begin(job_id))
     if service is None:
         return "nothing to do"
@@ -261,7 +267,7 @@ def _run_steps(runner: Runner, job_id: str) -> str:
 
 
 def _step(name: str, work: Callable[[], T]) -> T:
-    return DBOS.run_step({"name": name, **_AGAIN}, work)
+    return DBOS.run_step({"name": name, **_STEP_RETRIES}, work)
 
 
 def _quiet_logs() -> None:

@@ -11,22 +11,22 @@ from starlette.concurrency import run_in_threadpool
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.accounts.service import Accounts
 from voxport.catalog import ServiceName
-from voxport.idempotency.claim import Answer
-from voxport.jobs.event_hub import FeedDep
-from voxport.jobs.event_replay import ENDED, place_of, since
+from voxport.idempotency.claim import ReplayableResponse
+from voxport.jobs.event_hub import EventHubDep
+from voxport.jobs.event_replay import FINAL_STATUSES, events_since, parse_position
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_bodies, job_body
 from voxport.jobs.service import Jobs
 from voxport.jobs.sse import EventStream
 from voxport.media.service import MediaService
-from voxport.web.dependencies import part
+from voxport.web.dependencies import from_gateway
 from voxport.web.params import Cursor, Limit
 
 router = APIRouter(prefix="/v2/jobs", tags=["jobs"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-JobsDep = Annotated[Jobs, part("jobs")]
-MediaDep = Annotated[MediaService, part("media")]
+JobsDep = Annotated[Jobs, from_gateway("jobs")]
+MediaDep = Annotated[MediaService, from_gateway("media")]
 _RETRY_AFTER_SECONDS = "2"
 
 
@@ -63,22 +63,22 @@ async def job_events(
     caller: Caller,
     jobs: JobsDep,
     media: MediaDep,
-    feed: FeedDep,
-    accounts: Annotated[Accounts, part("accounts")],
+    hub: EventHubDep,
+    accounts: Annotated[Accounts, from_gateway("accounts")],
     last_event_id: Annotated[str | None, Header(description="The id of the last event that you got.")] = None,
 ) -> Response:
     job, events = await run_in_threadpool(jobs.history, caller.profile_id, job_id)
-    place = place_of(last_event_id, events)
-    if job.status in ENDED and not since(place, job, events):
+    position = parse_position(last_event_id, events)
+    if job.status in FINAL_STATUSES and not events_since(position, job, events):
         return Response(status_code=204)
-    watcher = feed.open(caller.profile_id, job_id)
+    subscription = hub.subscribe(caller.profile_id, job_id)
     return EventStream(
         jobs,
-        feed,
-        watcher,
-        place,
+        hub,
+        subscription,
+        position,
         lambda one: job_body(one, media.read_urls).model_dump_json(exclude_unset=True),
-        require_key=partial(accounts.require_good, caller),
+        require_key=partial(accounts.require_valid_key, caller),
     )
 
 
@@ -87,7 +87,7 @@ def cancel_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> J
     return job_body(jobs.cancel(caller.profile_id, job_id), media.read_urls)
 
 
-def accepted(job: Job, **headers: str) -> Answer:
+def accepted(job: Job, **headers: str) -> ReplayableResponse:
     """The 202 of a call that became a job."""
     headers = {"Location": f"/v2/jobs/{job.id}", "Retry-After": _RETRY_AFTER_SECONDS, **headers}
-    return Answer(202, headers, accepted_body(job).model_dump(mode="json"))
+    return ReplayableResponse(202, headers, accepted_body(job).model_dump(mode="json"))

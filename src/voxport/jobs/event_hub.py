@@ -13,79 +13,79 @@ from fastapi import Depends, Request
 from voxport.errors import RateLimited
 from voxport.jobs.service import Jobs
 
-_LOOK_SECONDS: Final = 0.25
-_AT_ONCE: Final = 500  # jobs that one query asks for
+_POLL_SECONDS: Final = 0.25
+_BATCH_SIZE: Final = 500  # jobs that one query asks for
 _log = logging.getLogger("voxport.jobs")
 
 
-class Feed:
+class EventHub:
     """However many watch, one query for all their jobs is made each quarter of a second, and none where nobody does.
     All in one event loop."""
 
-    def __init__(self, jobs: Jobs, *, streams_per_profile: int) -> None:
+    def __init__(self, jobs: Jobs, *, max_streams_per_profile: int) -> None:
         self._jobs = jobs
-        self._streams_per_profile = streams_per_profile
-        self._watchers: dict[str, set[Watcher]] = defaultdict(set)
-        self._open: Counter[str] = Counter()
-        self._seen: dict[str, tuple[str, str, float]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._max_streams_per_profile = max_streams_per_profile
+        self._subscriptions: dict[str, set[JobSubscription]] = defaultdict(set)
+        self._streams_open: Counter[str] = Counter()
+        self._last_states: dict[str, tuple[str, str, float]] = {}
+        self._polling: asyncio.Task[None] | None = None
         self._thread = CapacityLimiter(1)
         self.is_closed = False
 
-    def open(self, profile_id: str, job_id: str) -> Watcher:
-        """Watch a job, until `leave`. Raises RateLimited where the profile has too many streams open."""
-        if self._open[profile_id] >= self._streams_per_profile:
+    def subscribe(self, profile_id: str, job_id: str) -> JobSubscription:
+        """Watch a job, until `unsubscribe`. Raises RateLimited where the profile has too many streams open."""
+        if self._streams_open[profile_id] >= self._max_streams_per_profile:
             raise RateLimited(
-                f"You have {self._streams_per_profile} streams of events open. Close one, or try again in a while.",
+                f"You have {self._max_streams_per_profile} streams of events open. Close one, or try again in a while.",
                 retry_after_seconds=10,
             )
-        self._open[profile_id] += 1
-        watcher = Watcher(profile_id, job_id)
-        self._watchers[job_id].add(watcher)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
+        self._streams_open[profile_id] += 1
+        subscription = JobSubscription(profile_id, job_id)
+        self._subscriptions[job_id].add(subscription)
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.get_running_loop().create_task(self._poll())
         if self.is_closed:
-            watcher.wake()
-        return watcher
+            subscription.wake()
+        return subscription
 
-    def leave(self, watcher: Watcher) -> None:
-        self._open[watcher.profile_id] -= 1
-        if not self._open[watcher.profile_id]:
-            del self._open[watcher.profile_id]
-        left = self._watchers[watcher.job_id]
-        left.discard(watcher)
+    def unsubscribe(self, subscription: JobSubscription) -> None:
+        self._streams_open[subscription.profile_id] -= 1
+        if not self._streams_open[subscription.profile_id]:
+            del self._streams_open[subscription.profile_id]
+        left = self._subscriptions[subscription.job_id]
+        left.discard(subscription)
         if not left:
-            del self._watchers[watcher.job_id]
-            self._seen.pop(watcher.job_id, None)
+            del self._subscriptions[subscription.job_id]
+            self._last_states.pop(subscription.job_id, None)
 
     def close(self) -> None:
         """The server stops: every stream ends, and its client comes back to another one."""
         self.is_closed = True
-        for watchers in self._watchers.values():
-            for watcher in watchers:
-                watcher.wake()
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.wake()
 
-    async def _look(self) -> None:
-        while self._watchers and not self.is_closed:
-            watched = list(self._watchers)
-            for begin in range(0, len(watched), _AT_ONCE):
-                await self._look_at(watched[begin : begin + _AT_ONCE])
-            await asyncio.sleep(_LOOK_SECONDS)
+    async def _poll(self) -> None:
+        while self._subscriptions and not self.is_closed:
+            watched = list(self._subscriptions)
+            for begin in range(0, len(watched), _BATCH_SIZE):
+                await self._poll_jobs(watched[begin : begin + _BATCH_SIZE])
+            await asyncio.sleep(_POLL_SECONDS)
 
-    async def _look_at(self, job_ids: list[str]) -> None:
+    async def _poll_jobs(self, job_ids: list[str]) -> None:
         try:
             states = await to_thread.run_sync(self._jobs.states, job_ids, limiter=self._thread)
         except Exception:
             _log.exception("looking for changes of jobs failed")
             return
         for job_id, state in states.items():
-            if job_id in self._watchers and self._seen.get(job_id) != state:
-                self._seen[job_id] = state
-                for watcher in self._watchers[job_id]:
-                    watcher.wake()
+            if job_id in self._subscriptions and self._last_states.get(job_id) != state:
+                self._last_states[job_id] = state
+                for subscription in self._subscriptions[job_id]:
+                    subscription.wake()
 
 
-class Watcher:
+class JobSubscription:
     """One client's look at one job."""
 
     def __init__(self, profile_id: str, job_id: str) -> None:
@@ -106,9 +106,9 @@ class Watcher:
         return True
 
 
-async def _feed(request: Request) -> Feed:
-    feed: Feed = request.app.state.feed
-    return feed
+async def _hub(request: Request) -> EventHub:
+    hub: EventHub = request.app.state.event_hub
+    return hub
 
 
-FeedDep = Annotated[Feed, Depends(_feed)]
+EventHubDep = Annotated[EventHub, Depends(_hub)]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from voxport.jobs.models import Job, JobEvent
 
-ENDED = ("completed", "failed", "cancelled")
+FINAL_STATUSES = ("completed", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
-class Shown:
+class JobSnapshot:
     """The job as it was, or is. `event_id` is None for mere progress, which is not kept: who missed it misses
     nothing."""
 
@@ -20,39 +20,39 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Place:
+class ReplayPosition:
     """How far a client has come: the last event that it got, and the progress that it saw."""
 
     event_id: int | None
     progress: float = -1.0
 
 
-def place_of(last_event_id: str | None, events: Sequence[JobEvent]) -> Place:
+def parse_position(last_event_id: str | None, events: Sequence[JobEvent]) -> ReplayPosition:
     """Where a client that sends this `Last-Event-ID` stands; one that we never gave counts for none."""
     if last_event_id is None or not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 18:
-        return Place(None)
+        return ReplayPosition(None)
     event_id = int(last_event_id)
-    return Place(event_id if not events or event_id <= events[-1].sequence else None)
+    return ReplayPosition(event_id if not events or event_id <= events[-1].sequence else None)
 
 
-def since(place: Place, job: Job, events: Sequence[JobEvent]) -> list[Shown]:
+def events_since(position: ReplayPosition, job: Job, events: Sequence[JobEvent]) -> list[JobSnapshot]:
     """What the client has not seen yet; a client without a place sees the job as it is."""
     newest = events[-1].sequence if events else 0  # the events of an old job are swept
-    if place.event_id is None:
-        return [Shown(newest, job)]
-    if not events and job.status in ENDED:
-        return [Shown(0, job)] if place.event_id else []
-    missed = [Shown(one.sequence, as_it_was(job, one)) for one in events if one.sequence > place.event_id]
+    if position.event_id is None:
+        return [JobSnapshot(newest, job)]
+    if not events and job.status in FINAL_STATUSES:
+        return [JobSnapshot(0, job)] if position.event_id else []
+    missed = [JobSnapshot(one.sequence, job_at_event(job, one)) for one in events if one.sequence > position.event_id]
     if missed:
-        missed[-1] = Shown(newest, job)  # with the progress that came after it
-    elif job.status not in ENDED and job.progress != place.progress:
-        return [Shown(None, job)]
+        missed[-1] = JobSnapshot(newest, job)  # with the progress that came after it
+    elif job.status not in FINAL_STATUSES and job.progress != position.progress:
+        return [JobSnapshot(None, job)]
     return missed
 
 
-def as_it_was(job: Job, event: JobEvent) -> Job:
+def job_at_event(job: Job, event: JobEvent) -> Job:
     """The job at an event. Of its end only the last event tells."""
-    if event.status in ENDED:
+    if event.status in FINAL_STATUSES:
         return job
     return Job(
         id=job.id,

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Job(Base):
     """`status` is queued → processing → completed, failed or cancelled. `request` is what the customer asked for,
-    `subject` the id of what the job makes (chosen beforehand, so that a step that runs twice makes it once)."""
+    `output_id` the id of what the job makes (chosen beforehand, so that a step that runs twice makes it once)."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -21,7 +21,7 @@ class Job(Base):
         Index("ix_jobs_profile_id_status", "profile_id", "status"),
     )
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(36), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     service: Mapped[str] = mapped_column(String(64))
@@ -29,7 +29,7 @@ class Job(Base):
     stage: Mapped[str] = mapped_column(String(16))
     progress: Mapped[float] = mapped_column(Float)
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
-    subject: Mapped[str] = mapped_column(String(64))
+    output_id: Mapped[str] = mapped_column("subject", String(64))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     micro_units: Mapped[int] = mapped_column(BigInteger)
@@ -49,7 +49,7 @@ class JobEvent(Base):
     __tablename__ = "job_events"
     __table_args__ = (Index("ix_job_events_job_id_sequence", "job_id", "sequence"),)
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     status: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str] = mapped_column(String(16))

@@ -11,17 +11,17 @@ from voxport.jobs.models import Job
 Json = dict[str, Any]
 
 
-class JobWatch(Protocol):
+class JobListener(Protocol):
     """Who tells the customer's own server of a job's end."""
 
     def require_usable(self, url: str) -> None:
         """Raises WebhookUrlUnusable for a URL that can't be told anything."""
 
-    def ended(self, tx: Session, job: Job) -> None:
+    def on_job_ended(self, tx: Session, job: Job) -> None:
         """The job has ended, in this transaction."""
 
 
-class JobGone(Exception):
+class JobNotActive(Exception):
     """The job is no longer being processed: it was cancelled, or finished before."""
 
 

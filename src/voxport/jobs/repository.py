@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session, defer
 
-from voxport.db.session import changed
+from voxport.db.session import update_one
 from voxport.jobs.models import Job, JobEvent
 
 OPEN = ("queued", "processing")
@@ -23,15 +23,15 @@ def by_id(tx: Session, job_id: str) -> Job | None:
     return tx.scalar(select(Job).where(Job.id == job_id).execution_options(populate_existing=True))
 
 
-def change(tx: Session, job_id: str, *, was: Sequence[str], **values: Any) -> bool:
-    """Set columns where the job's status is one of `was`; False where it is not."""
-    return changed(tx, update(Job).where(Job.id == job_id, Job.status.in_(was)).values(**values))
+def change(tx: Session, job_id: str, *, expected: Sequence[str], **values: Any) -> bool:
+    """Set columns where the job's status is one of `expected`; False where it is not."""
+    return update_one(tx, update(Job).where(Job.id == job_id, Job.status.in_(expected)).values(**values))
 
 
 def enter(tx: Session, job_id: str, stage: str, progress: float) -> bool:
     """Into another stage; False where the job is in it already, or is not being processed."""
     other = (Job.id == job_id, Job.status == "processing", Job.stage != stage)
-    return changed(tx, update(Job).where(*other).values(stage=stage, progress=progress))
+    return update_one(tx, update(Job).where(*other).values(stage=stage, progress=progress))
 
 
 def page(
@@ -48,9 +48,9 @@ def page(
     return tx.scalars(query.order_by(Job.sequence.desc()).limit(limit)).all()
 
 
-def count_open(tx: Session, profile_id: str, most: int) -> int:
-    """How many jobs of the profile are not finished; `most` stands for that many or more."""
-    query = select(Job.sequence).where(Job.profile_id == profile_id, Job.status.in_(OPEN)).limit(most)
+def count_open(tx: Session, profile_id: str, max_count: int) -> int:
+    """How many jobs of the profile are not finished; `max_count` stands for that many or more."""
+    query = select(Job.sequence).where(Job.profile_id == profile_id, Job.status.in_(OPEN)).limit(max_count)
     return tx.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 

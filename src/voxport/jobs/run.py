@@ -14,7 +14,7 @@ from voxport.jobs.port import JobOverdue, Json
 from voxport.jobs.service import Jobs
 
 _PROGRESS_SECONDS = 0.5
-_LONGEST_PAUSE = 120.0
+_MAX_PAUSE = 120.0
 T = TypeVar("T")
 _log = logging.getLogger("voxport.jobs")
 
@@ -27,7 +27,7 @@ class JobRun:
         self.job = job
         self._results = results
         self._pauses = pauses
-        self._told = 0.0
+        self._reported_at = 0.0
         self._stage = job.stage
         self._progress = job.progress
 
@@ -40,8 +40,8 @@ class JobRun:
         return self.job.profile_id
 
     @property
-    def subject(self) -> str:
-        return self.job.subject
+    def output_id(self) -> str:
+        return self.job.output_id
 
     @property
     def request(self) -> Json:
@@ -56,17 +56,17 @@ class JobRun:
         return self._results[step]
 
     def advance(self, stage: str, progress: float) -> None:
-        """Tell the customer how far it is. Raises JobGone where the job was cancelled, JobOverdue where its time is
-        over."""
+        """Tell the customer how far it is. Raises JobNotActive where the job was cancelled, JobOverdue where its time
+        is over."""
         moment = time.monotonic()
-        if stage == self._stage and moment - self._told < _PROGRESS_SECONDS:
+        if stage == self._stage and moment - self._reported_at < _PROGRESS_SECONDS:
             return
         if self._jobs.is_overdue(self.job):
             raise JobOverdue(self.job_id)
         self._jobs.advance(self.job_id, stage, progress)
-        self._told, self._stage, self._progress = moment, stage, progress
+        self._reported_at, self._stage, self._progress = moment, stage, progress
 
-    def retried(self, work: Callable[[], T]) -> T:
+    def with_retries(self, work: Callable[[], T]) -> T:
         """What `work` gives: called again after a pause, a few times, where a provider was busy or not there. For work
         of which nothing was done, or paid, then."""
         for pause in self._pauses:
@@ -75,12 +75,12 @@ class JobRun:
             except (ProviderBusy, ProviderUnavailable) as error:
                 wait = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
                 _log.info("a job waits for its provider", extra={"job_id": self.job_id, "code": error.code})
-                self._pause(min(wait, _LONGEST_PAUSE))
+                self._wait(min(wait, _MAX_PAUSE))
         return work()
 
-    def _pause(self, seconds: float) -> None:
-        """Wait, for as long as the job is wanted. Raises JobGone, JobOverdue."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+    def _wait(self, seconds: float) -> None:
+        """Wait, for as long as the job is wanted. Raises JobNotActive, JobOverdue."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, _PROGRESS_SECONDS))
             self.advance(self._stage, self._progress)

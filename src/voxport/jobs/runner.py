@@ -10,19 +10,19 @@ from sqlalchemy.orm import Session
 from voxport.errors import JobTimeout, VoxportError
 from voxport.jobs.handler import JobHandler
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobGone, JobOverdue, Json
+from voxport.jobs.port import JobNotActive, JobOverdue, Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
-from voxport.transient_errors import trouble
+from voxport.transient_errors import as_unavailable
 
 _log = logging.getLogger("voxport.jobs")
 
 
-class Runner:
+class JobRunner:
     """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises the machine's
     trouble (the disk is full, the database locked), in the work, in the job's end or in the clean-up, and is run again
-    then. Where it never passes, `give_up` comes later. `pauses`: seconds before each retry of what a provider was too
+    then. Where it never passes, `fail_lost` comes later. `pauses`: seconds before each retry of what a provider was too
     busy for."""
 
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
@@ -40,7 +40,7 @@ class Runner:
             return None
         try:
             self._jobs.begin(job_id)
-        except JobGone:
+        except JobNotActive:
             return None
         return job.service
 
@@ -54,22 +54,22 @@ class Runner:
         bind_request(job.request_id)
         try:
             if job.status != "processing":
-                raise JobGone(job_id)
+                raise JobNotActive(job_id)
             if self._jobs.is_overdue(job):
                 raise JobOverdue(job_id)
             return dict(handler.steps())[step](run)
-        except JobGone:
+        except JobNotActive:
             self._clean_up(handler, run)
         except JobOverdue:
             self._fail(handler, run, JobTimeout())
         except Exception as error:
-            if trouble(error):
+            if as_unavailable(error):
                 _log.exception("a step met trouble and is run again", extra={"job_id": job_id, "step": step})
                 raise
-            self._fail(handler, run, _told(error, job_id, step))
+            self._fail(handler, run, _to_voxport_error(error, job_id, step))
         return None
 
-    def give_up(self, job: Job) -> bool:
+    def fail_lost(self, job: Job) -> bool:
         """End a job that the engine will not run any more; False where it had ended by itself. What its steps left is
         removed first: where that fails, the job is still open and given up another time."""
         current = self._jobs.find(job.id)
@@ -103,7 +103,7 @@ class Runner:
             handler.clean_up(run, completed=job.status == "completed")
 
 
-def _told(error: Exception, job_id: str, step: str) -> VoxportError:
+def _to_voxport_error(error: Exception, job_id: str, step: str) -> VoxportError:
     if isinstance(error, VoxportError):
         _log.info("job failed", extra={"job_id": job_id, "step": step, "code": error.code})
         return error

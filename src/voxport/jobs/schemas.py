@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
 from voxport.jobs.models import Job
-from voxport.web.schemas import ErrorObject, NextCursor, Success, Trimmed
+from voxport.web.schemas import ErrorObject, NextCursor, StripWhitespace, Success
 
 ReadUrls = Callable[[str, Collection[str]], Mapping[str, str]]
 """A profile and keys to the signed URLs of those of its files that are there, by key."""
@@ -19,7 +19,7 @@ _FILE_DELETED = "The file of this job was deleted: there is no URL to it any mor
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 WebhookUrl = Annotated[
     str,
-    Trimmed,
+    StripWhitespace,
     Field(min_length=1, max_length=2048, description="A public http(s) URL of yours that is told of the job's end."),
 ]
 JobWebhook = Annotated[

@@ -21,10 +21,10 @@ from voxport.errors import Conflict, NotFound, OutcomeUnknown, RateLimited, Voxp
 from voxport.jobs import repository
 from voxport.jobs.dbos_queue import DbosQueue
 from voxport.jobs.models import Job, JobEvent
-from voxport.jobs.port import JobGone, JobWatch, Json
-from voxport.paging import Page, decode_cursor, page_of
+from voxport.jobs.port import JobListener, JobNotActive, Json
+from voxport.paging import Page, build_page, decode_cursor
 
-_NAMES_NOBODY = frozenset({"provider", "providers", "binds"})
+_NON_PERSONAL = frozenset({"provider", "providers", "binds"})
 _RETRY_SECONDS = 30
 
 
@@ -36,7 +36,7 @@ class NewJob:
     profile_id: str
     service: ServiceName
     request: Json
-    subject: str
+    output_id: str
     amount: int
     request_id: str
     claim: Claim = NO_CLAIM
@@ -48,33 +48,33 @@ class NewJob:
 
 class Jobs:
     """`limits`: how long a job of a service may be worked on. `max_open`: jobs of a profile that may be unfinished at
-    once, 0 for any number. `events_keep`: how long the events of one that has ended can be asked for."""
+    once, 0 for any number. `event_retention`: how long the events of one that has ended can be asked for."""
 
     def __init__(
         self,
         database: Database,
         billing: Billing,
         queue: DbosQueue,
-        watch: JobWatch,
+        listener: JobListener,
         *,
         limits: Mapping[ServiceName, timedelta],
         max_open: int,
-        events_keep: timedelta,
+        event_retention: timedelta,
     ) -> None:
         self._database = database
         self._billing = billing
         self._queue = queue
-        self._watch = watch
+        self._listener = listener
         self._limits = limits
         self._max_open = max_open
-        self._events_keep = events_keep
+        self._event_retention = event_retention
 
-    def submit(self, new: NewJob, *, also: Callable[[Session, Job], None] | None = None) -> Job:
-        """Hold the price, write the job and queue it, in one transaction, with whatever `also` records or refuses in
-        it. Raises WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the same
-        Idempotency-Key was first."""
+    def submit(self, new: NewJob, *, in_same_tx: Callable[[Session, Job], None] | None = None) -> Job:
+        """Hold the price, write the job and queue it, in one transaction, with whatever `in_same_tx` records or refuses
+        in it. Raises WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the
+        same Idempotency-Key was first."""
         if new.webhook_url is not None:
-            self._watch.require_usable(new.webhook_url)
+            self._listener.require_usable(new.webhook_url)
         job_id = str(uuid.uuid4())
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
@@ -88,7 +88,7 @@ class Jobs:
                 voice_id=new.voice_id,
             )
             # The hold keeps the profile's other jobs waiting until this one is written: the count stays true.
-            self._require_room(tx, new.profile_id)
+            self._require_open_job_quota(tx, new.profile_id)
             job = Job(
                 id=job_id,
                 profile_id=new.profile_id,
@@ -97,7 +97,7 @@ class Jobs:
                 stage="waiting",
                 progress=0.0,
                 request=new.request,
-                subject=new.subject,
+                output_id=new.output_id,
                 result=None,
                 error=None,
                 micro_units=0,
@@ -112,11 +112,11 @@ class Jobs:
             tx.add(job)
             tx.flush()
             new.claim.open(tx, hold_id, job_id)
-            new.claim.keep(tx, job)
+            new.claim.save(tx, job)
             repository.add_event(tx, job, now())
             self._queue.enqueue(tx, job_id, new.service, new.provider)
-            if also is not None:
-                also(tx, job)
+            if in_same_tx is not None:
+                in_same_tx(tx, job)
         return job
 
     def get(self, profile_id: str, job_id: str) -> Job:
@@ -133,7 +133,7 @@ class Jobs:
         before = decode_cursor(cursor)
         with self._database.snapshot() as tx:
             rows = repository.page(tx, profile_id, status=status, service=service, before=before, limit=limit + 1)
-        return page_of(list(rows), limit, lambda job: job.sequence)
+        return build_page(list(rows), limit, lambda job: job.sequence)
 
     def cancel(self, profile_id: str, job_id: str) -> Job:
         """End a job that is not finished, and give its hold back. Raises NotFound, Conflict."""
@@ -143,7 +143,7 @@ class Jobs:
                 raise Conflict("The job is finished already and can't be cancelled.", code="job_not_cancellable")
         return self.get(profile_id, job_id)
 
-    def end_all(self, profile_id: str) -> Iterator[Job]:
+    def cancel_all(self, profile_id: str) -> Iterator[Job]:
         """Cancel a profile's open jobs, then give each that still says what was asked for, or what it gave."""
         with self._database.transaction() as tx:
             for open_job in repository.open_of(tx, profile_id):
@@ -152,14 +152,14 @@ class Jobs:
             job_ids = list(repository.ids_of(tx, profile_id))
         for job_id in job_ids:
             job = self.find(job_id)
-            if job is not None and (job.result is not None or set(job.request) - _NAMES_NOBODY):
+            if job is not None and (job.result is not None or set(job.request) - _NON_PERSONAL):
                 yield job
 
-    def forget(self, job: Job) -> None:
+    def redact(self, job: Job) -> None:
         """Keep of a job what the books need, and what its clean-up does."""
-        request = {name: value for name, value in job.request.items() if name in _NAMES_NOBODY}
+        request = {name: value for name, value in job.request.items() if name in _NON_PERSONAL}
         with self._database.transaction() as tx:
-            repository.change(tx, job.id, was=(job.status,), request=request, result=None, webhook_url=None)
+            repository.change(tx, job.id, expected=(job.status,), request=request, result=None, webhook_url=None)
 
     def find(self, job_id: str) -> Job | None:
         """Any profile's job, for the worker."""
@@ -186,37 +186,39 @@ class Jobs:
         return limit is not None and job.started_at is not None and now() - job.started_at > limit
 
     def begin(self, job_id: str) -> None:
-        """queued → processing; one that is processing already goes on. Raises JobGone."""
+        """queued → processing; one that is processing already goes on. Raises JobNotActive."""
         with self._database.transaction() as tx:
-            started = repository.change(tx, job_id, was=("queued",), status="processing", started_at=now())
+            started = repository.change(tx, job_id, expected=("queued",), status="processing", started_at=now())
             if started:
-                self._tell(tx, job_id)
+                self._record_event(tx, job_id)
             elif not repository.is_processing(tx, job_id):
-                raise JobGone(job_id)
+                raise JobNotActive(job_id)
 
     def advance(self, job_id: str, stage: str, progress: float) -> None:
-        """Raises JobGone where the job is not being processed any more."""
+        """Raises JobNotActive where the job is not being processed any more."""
         with self._database.transaction() as tx:
             if repository.enter(tx, job_id, stage, progress):
-                self._tell(tx, job_id)
-            elif not repository.change(tx, job_id, was=("processing",), progress=progress):
-                raise JobGone(job_id)
+                self._record_event(tx, job_id)
+            elif not repository.change(tx, job_id, expected=("processing",), progress=progress):
+                raise JobNotActive(job_id)
 
-    def complete(self, job_id: str, hold_id: str, *, units: Decimal, make: Callable[[Session], dict[str, Any]]) -> None:
-        """In one transaction: `make` what the job promised, charge for it, and say so. Raises JobGone, and then
-        nothing of it happened."""
+    def complete(
+        self, job_id: str, hold_id: str, *, units: Decimal, make_result: Callable[[Session], dict[str, Any]]
+    ) -> None:
+        """In one transaction: `make_result` what the job promised, charge for it, and say so. Raises JobNotActive, and
+        then nothing of it happened."""
         with self._database.transaction() as tx:
-            if not repository.change(tx, job_id, was=("processing",), status="completed"):
-                raise JobGone(job_id)
-            result = make(tx)
+            if not repository.change(tx, job_id, expected=("processing",), status="completed"):
+                raise JobNotActive(job_id)
+            result = make_result(tx)
             try:
                 charged = self._billing.capture(tx, hold_id, units=units)
             except AlreadySettled:
-                raise JobGone(job_id) from None
+                raise JobNotActive(job_id) from None
             repository.change(
                 tx,
                 job_id,
-                was=("completed",),
+                expected=("completed",),
                 stage="done",
                 progress=1.0,
                 result=result,
@@ -224,20 +226,20 @@ class Jobs:
                 token_cost=charged,
                 finished_at=now(),
             )
-            self._watch.ended(tx, self._tell(tx, job_id))
+            self._listener.on_job_ended(tx, self._record_event(tx, job_id))
 
     def fail(self, job: Job, error: VoxportError, *, is_unknown: Callable[[Session], bool] | None = None) -> bool:
         """Say why, and give the hold back, but for an outcome that is not known: then whoever finds out settles it.
         `is_unknown` says so in the transaction, where the error does not. False where the job was finished already."""
         with self._database.transaction() as tx:
-            if not self._finish(tx, job, "failed", error=error.as_body(job.request_id), gives_back=False):
+            if not self._finish(tx, job, "failed", error=error.as_body(job.request_id), releases_hold=False):
                 return False
             if not (is_unknown(tx) if is_unknown is not None else isinstance(error, OutcomeUnknown)):
                 self._billing.release(tx, job.hold_id)
             return True
 
     def states(self, job_ids: Collection[str]) -> dict[str, tuple[str, str, float]]:
-        """Status, stage and progress of any profile's jobs, by id, for the feed."""
+        """Status, stage and progress of any profile's jobs, by id, for the hub."""
         with self._database.snapshot() as tx:
             return repository.states(tx, job_ids)
 
@@ -252,9 +254,9 @@ class Jobs:
     def sweep_events(self) -> int:
         """Remove the events of jobs that ended long ago; how many there were."""
         with self._database.transaction() as tx:
-            return repository.sweep_events(tx, now() - self._events_keep)
+            return repository.sweep_events(tx, now() - self._event_retention)
 
-    def _require_room(self, tx: Session, profile_id: str) -> None:
+    def _require_open_job_quota(self, tx: Session, profile_id: str) -> None:
         if self._max_open and repository.count_open(tx, profile_id, self._max_open) >= self._max_open:
             raise RateLimited(
                 f"{self._max_open:,} jobs of yours are queued or running, and no more may be. Wait for some to end, or "
@@ -265,16 +267,16 @@ class Jobs:
             )
 
     def _finish(
-        self, tx: Session, job: Job, status: str, *, error: Json | None = None, gives_back: bool = True
+        self, tx: Session, job: Job, status: str, *, error: Json | None = None, releases_hold: bool = True
     ) -> bool:
-        if not repository.change(tx, job.id, was=repository.OPEN, status=status, error=error, finished_at=now()):
+        if not repository.change(tx, job.id, expected=repository.OPEN, status=status, error=error, finished_at=now()):
             return False
-        if gives_back:
+        if releases_hold:
             self._billing.release(tx, job.hold_id)
-        self._watch.ended(tx, self._tell(tx, job.id))
+        self._listener.on_job_ended(tx, self._record_event(tx, job.id))
         return True
 
-    def _tell(self, tx: Session, job_id: str) -> Job:
+    def _record_event(self, tx: Session, job_id: str) -> Job:
         """Write down what the job came to; the job."""
         job = repository.by_id(tx, job_id)
         if job is None:

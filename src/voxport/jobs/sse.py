@@ -14,33 +14,33 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import Forbidden, NotFound, Unauthenticated
-from voxport.jobs.event_hub import Feed, Watcher
-from voxport.jobs.event_replay import ENDED, Place, Shown, since
+from voxport.jobs.event_hub import EventHub, JobSubscription
+from voxport.jobs.event_replay import FINAL_STATUSES, JobSnapshot, ReplayPosition, events_since
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs
 
 KEEP_ALIVE_SECONDS: Final = 15.0
-STALL_SECONDS: Final = 30.0  # a reader that takes nothing for so long is gone, whatever its connection says
-_LONGEST_SECONDS: Final = 3_600.0  # then the client comes back
+STALL_TIMEOUT: Final = 30.0  # a reader that takes nothing for so long is gone, whatever its connection says
+_MAX_STREAM_SECONDS: Final = 3_600.0  # then the client comes back
 _RETRY: Final = b"retry: 2000\n\n"  # milliseconds after which a client that lost its stream comes back
 _log = logging.getLogger("voxport.jobs")
 
 
 class EventStream(Response):
-    """Sends what happens to the job, from `place` on, until its end or until the client goes; then it gives the
-    watcher back. `shown` is a job's JSON; `require_key` raises where the client's key is no longer good."""
+    """Sends what happens to the job, from `position` on, until its end or until the client goes; then it gives the
+    subscription back. `to_json` is a job's JSON; `require_key` raises where the client's key is no longer good."""
 
     def __init__(
         self,
         jobs: Jobs,
-        feed: Feed,
-        watcher: Watcher,
-        place: Place,
-        shown: Callable[[Job], str],
+        hub: EventHub,
+        subscription: JobSubscription,
+        position: ReplayPosition,
+        to_json: Callable[[Job], str],
         *,
         require_key: Callable[[], None],
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
-        stall_seconds: float = STALL_SECONDS,
+        stall_timeout: float = STALL_TIMEOUT,
     ) -> None:
         self.status_code = 200
         self.media_type = "text/event-stream"
@@ -48,13 +48,13 @@ class EventStream(Response):
         # The last one tells nginx not to gather what is meant for now.
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._jobs = jobs
-        self._feed = feed
-        self._watcher = watcher
-        self._place = place
-        self._shown = shown
+        self._hub = hub
+        self._subscription = subscription
+        self._position = position
+        self._to_json = to_json
         self._require_key = require_key
         self._keep_alive_seconds = keep_alive_seconds
-        self._stall_seconds = stall_seconds
+        self._stall_seconds = stall_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -63,41 +63,41 @@ class EventStream(Response):
                 await self._send(send)
                 tasks.cancel_scope.cancel()
         finally:
-            self._feed.leave(self._watcher)
+            self._hub.unsubscribe(self._subscription)
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        until = time.monotonic() + _LONGEST_SECONDS
+        deadline = time.monotonic() + _MAX_STREAM_SECONDS
         chunk = _RETRY
         try:
             while True:
-                frames, has_ended = await to_thread.run_sync(self._news)
-                await self._give(send, chunk + frames)
-                if has_ended or self._feed.is_closed or time.monotonic() > until:
+                frames, has_ended = await to_thread.run_sync(self._pending_frames)
+                await self._send_chunk(send, chunk + frames)
+                if has_ended or self._hub.is_closed or time.monotonic() > deadline:
                     break
-                chunk = b"" if await self._watcher.wait(self._keep_alive_seconds) else b": keep-alive\n\n"
+                chunk = b"" if await self._subscription.wait(self._keep_alive_seconds) else b": keep-alive\n\n"
         except TimeoutError:
-            _log.info("a reader of events takes nothing any more", extra={"job_id": self._watcher.job_id})
+            _log.info("a reader of events takes nothing any more", extra={"job_id": self._subscription.job_id})
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _give(self, send: Send, chunk: bytes) -> None:
+    async def _send_chunk(self, send: Send, chunk: bytes) -> None:
         if chunk:
             with anyio.fail_after(self._stall_seconds):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
-    def _news(self) -> tuple[bytes, bool]:
+    def _pending_frames(self) -> tuple[bytes, bool]:
         """What the client has not seen, and whether that is all there will be."""
         try:
             self._require_key()
-            job, events = self._jobs.history(self._watcher.profile_id, self._watcher.job_id)
+            job, events = self._jobs.history(self._subscription.profile_id, self._subscription.job_id)
         except (Unauthenticated, Forbidden, NotFound):  # revoked, suspended or erased meanwhile
             return b"", True
-        news = since(self._place, job, events)
+        news = events_since(self._position, job, events)
         if news:
-            told = [one.event_id for one in news if one.event_id is not None]
-            self._place = Place(told[-1] if told else self._place.event_id, job.progress)
-        return b"".join(map(partial(_frame, self._shown), news)), job.status in ENDED
+            sent_ids = [one.event_id for one in news if one.event_id is not None]
+            self._position = ReplayPosition(sent_ids[-1] if sent_ids else self._position.event_id, job.progress)
+        return b"".join(map(partial(_frame, self._to_json), news)), job.status in FINAL_STATUSES
 
     async def _watch_client(self, receive: Receive, scope: anyio.CancelScope) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -105,6 +105,6 @@ class EventStream(Response):
         scope.cancel()
 
 
-def _frame(shown: Callable[[Job], str], one: Shown) -> bytes:
+def _frame(to_json: Callable[[Job], str], one: JobSnapshot) -> bytes:
     number = f"id: {one.event_id}\n" if one.event_id is not None else ""
-    return f"{number}event: job\ndata: {shown(one.job)}\n\n".encode()
+    return f"{number}event: job\ndata: {to_json(one.job)}\n\n".encode()

@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
 from voxport.clock import iso
 from voxport.errors import BadSignature, Conflict, Invalid, NotFound, PreconditionFailed
 from voxport.media.models import Media
@@ -35,34 +35,36 @@ from voxport.media.schemas import (
 )
 from voxport.media.service import MediaService, already_uploaded, check_size
 from voxport.media.signing import PATH, Grant, UrlSigner, signed_parameters
-from voxport.storage.base import KeyTaken
+from voxport.storage.base import KeyExists
 from voxport.storage.local import LocalStorage
-from voxport.web.conditional_requests import allows_range, judged
-from voxport.web.dependencies import part
+from voxport.web.conditional_requests import allows_range, evaluate_preconditions
+from voxport.web.dependencies import from_gateway
 from voxport.web.params import Cursor, Limit
 
 uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 blobs = APIRouter(tags=["media"])
 
 _WRITE_BYTES = 1 << 20
-_PUTS_AT_ONCE = 2  # to one URL: who tries again may do so before the connection that broke is known to be dead
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
-_FILE = {"audio/*": _BYTES, "video/*": _BYTES}
-_OF_A_BODY = {"content-length", "content-type", "content-disposition"}
+_MAX_CONCURRENT_PUTS = 2  # to one URL: who tries again may do so before the connection that broke is known to be dead
+_BINARY_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
+_FILE_CONTENT = {"audio/*": _BINARY_SCHEMA, "video/*": _BINARY_SCHEMA}
+_BODY_HEADERS = {"content-length", "content-type", "content-disposition"}
 # An upload is sent as the type that was announced: a page that tries it needs types that it can send as they stand.
-_UPLOADED = dict.fromkeys(("audio/wav", "audio/mpeg", "audio/flac", "audio/ogg", "video/mp4"), _BYTES) | _FILE
+_UPLOAD_CONTENT = (
+    dict.fromkeys(("audio/wav", "audio/mpeg", "audio/flac", "audio/ogg", "video/mp4"), _BINARY_SCHEMA) | _FILE_CONTENT
+)
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
 KindQuery = Annotated[Kind | None, Query(description="Only uploads, or only speech that was made.")]
-MediaDep = Annotated[MediaService, part("media")]
-StorageDep = Annotated[LocalStorage, part("storage")]
-SignerDep = Annotated[UrlSigner, part("signer")]
+MediaDep = Annotated[MediaService, from_gateway("media")]
+StorageDep = Annotated[LocalStorage, from_gateway("storage")]
+SignerDep = Annotated[UrlSigner, from_gateway("signer")]
 
 
 @uploads.post("/v1/proxy/upload-media", summary="A URL to PUT a recording or a video to")
 def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> UploadBody:
-    place = media.prepare_upload(
+    target = media.prepare_upload(
         caller.profile_id,
         media_type=body.media_type,
         filename=body.filename,
@@ -71,10 +73,10 @@ def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> Upload
     )
     return UploadBody(
         data=UploadData(
-            upload_url=place.upload_url,
-            object_key=place.object_key,
-            expires_in=place.expires_in,
-            public_url=place.public_url,
+            upload_url=target.upload_url,
+            object_key=target.object_key,
+            expires_in=target.expires_in,
+            public_url=target.public_url,
         )
     )
 
@@ -84,18 +86,18 @@ def list_files(
     caller: Caller, media: MediaDep, limit: Limit = 50, cursor: Cursor = None, kind: KindQuery = None
 ) -> FileList:
     page = media.list(caller.profile_id, kind=kind, limit=limit, cursor=cursor)
-    return FileList(data=[FileRow(**_facts(row)) for row in page.rows], next_cursor=page.next_cursor)
+    return FileList(data=[FileRow(**_file_fields(row)) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @uploads.get("/v1/media/{key:path}", summary="What a file is, and a fresh URL of it")
 def get_file(key: str, caller: Caller, media: MediaDep) -> FileBody:
     row = media.get(caller.profile_id, key)
-    return FileBody(data=FileData(**_facts(row), url=media.read_url(key), expires_in=media.url_seconds))
+    return FileBody(data=FileData(**_file_fields(row), url=media.read_url(key), expires_in=media.url_seconds))
 
 
 @uploads.delete("/v1/media/{key:path}", summary="Delete a file")
-def delete_file(key: str, caller: Caller, by: ByCustomer, media: MediaDep) -> DeletedFileBody:
-    media.delete(caller.profile_id, key, by=by)
+def delete_file(key: str, caller: Caller, actor: CustomerActor, media: MediaDep) -> DeletedFileBody:
+    media.delete(caller.profile_id, key, actor=actor)
     return DeletedFileBody(data=DeletedFile(key=key))
 
 
@@ -106,7 +108,7 @@ def delete_file(key: str, caller: Caller, by: ByCustomer, media: MediaDep) -> De
         "parameters": signed_parameters("put"),
         "requestBody": {
             "required": True,
-            "content": _UPLOADED,
+            "content": _UPLOAD_CONTENT,
             "description": "The bytes of the file. Choose the media type that was announced as `content_type`.",
         },
     },
@@ -115,16 +117,16 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     grant = signer.verify("put", key, request.url.query)
     length = request.headers.get("content-length")
     announced = int(length) if length is not None and length.isascii() and length.isdigit() else None
-    with _one_of_few(request.app.state.uploading, key):
+    with _limit_concurrent_puts(request.app.state.uploading, key):
         await run_in_threadpool(media.check_upload, grant, request.headers.get("content-type"), announced)
         try:
             size = await _receive(request, grant, storage)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await run_in_threadpool(media.give_up_upload, grant)
+                await run_in_threadpool(media.abandon_upload, grant)
             if isinstance(error, ClientDisconnect):
-                raise _broken_off() from None
-            if isinstance(error, KeyTaken):
+                raise _connection_lost() from None
+            if isinstance(error, KeyExists):
                 raise already_uploaded() from None
             raise
         await run_in_threadpool(media.record_upload, key, size)
@@ -137,8 +139,8 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     response_class=FileResponse,
     openapi_extra={"parameters": signed_parameters("get")},
     responses={
-        200: {"content": _FILE, "description": "The file"},
-        206: {"content": _FILE, "description": "The part of it that `Range` names"},
+        200: {"content": _FILE_CONTENT, "description": "The file"},
+        206: {"content": _FILE_CONTENT, "description": "The part of it that `Range` names"},
         304: {"description": "It is what `If-None-Match` or `If-Modified-Since` names; no body"},
     },
 )
@@ -162,15 +164,15 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
         stat_result=status,
     )
     validators = {"etag": response.headers["etag"], "last_modified": response.headers["last-modified"]}
-    verdict = judged(request.headers, **validators)
-    if verdict == "failed":
+    precondition = evaluate_preconditions(request.headers, **validators)
+    if precondition == "failed":
         raise PreconditionFailed("The file is not the one that If-Match or If-Unmodified-Since names.")
-    if verdict == "not_modified":
-        kept = {name: value for name, value in response.headers.items() if name not in _OF_A_BODY}
-        return Response(status_code=304, headers=kept)
-    wanted = request.headers.get("range")
-    if wanted is not None:
-        match = _RANGE.fullmatch(wanted.strip())
+    if precondition == "not_modified":
+        headers = {name: value for name, value in response.headers.items() if name not in _BODY_HEADERS}
+        return Response(status_code=304, headers=headers)
+    range_header = request.headers.get("range")
+    if range_header is not None:
+        match = _RANGE.fullmatch(range_header.strip())
         is_one = match is not None and bool(match["first"] or match["last"])
         if not is_one or not allows_range(request.headers, **validators):
             # Several ranges, none that can be read, or of another file: RFC 9110 lets a server send the whole then.
@@ -180,7 +182,7 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
     return response
 
 
-def _facts(row: Media) -> dict[str, Any]:
+def _file_fields(row: Media) -> dict[str, Any]:
     return {
         "key": row.key,
         "kind": row.kind,
@@ -191,10 +193,10 @@ def _facts(row: Media) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _one_of_few(uploading: Counter[str], key: str) -> Iterator[None]:
+def _limit_concurrent_puts(uploading: Counter[str], key: str) -> Iterator[None]:
     """The room of an upload is reserved once, and each PUT to its URL writes a file of its own: a thousand of them
     would fill the disk. All in one event loop."""
-    if uploading[key] >= _PUTS_AT_ONCE:
+    if uploading[key] >= _MAX_CONCURRENT_PUTS:
         raise Conflict("The file is being sent by another connection. Wait for its end.", code="upload_in_flight")
     uploading[key] += 1
     try:
@@ -224,7 +226,7 @@ async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int
     return size
 
 
-def _broken_off() -> Invalid:
+def _connection_lost() -> Invalid:
     return Invalid("The connection broke before the whole file was there. Send it again.")
 
 

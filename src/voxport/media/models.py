@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Media(Base):
@@ -20,7 +20,7 @@ class Media(Base):
     __tablename__ = "media"
     __table_args__ = (Index("ix_media_kind_created_at", "kind", "created_at"),)
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     key: Mapped[str] = mapped_column(String(512), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))

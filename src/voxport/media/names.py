@@ -49,7 +49,7 @@ def clean_filename(name: str) -> str:
 
 
 # What phones and browsers send for files of any kind: the bytes decide when the file is used.
-_ANY = {("application", "ogg"), ("application", "octet-stream")}
+_GENERIC_TYPES = {("application", "ogg"), ("application", "octet-stream")}
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class ContentType:
     @property
     def is_readable(self) -> bool:
         """Whether files of this type are taken."""
-        return self.is_any or self.subtype in _SUBTYPES.get(self.kind, set())
+        return self.is_generic or self.subtype in _SUBTYPES.get(self.kind, set())
 
     @property
-    def is_any(self) -> bool:
+    def is_generic(self) -> bool:
         """Whether it says nothing of whether the file is audio or video."""
-        return (self.kind, self.subtype) in _ANY
+        return (self.kind, self.subtype) in _GENERIC_TYPES
 
 
 def parse_content_type(text: str) -> ContentType | None:
@@ -81,11 +81,11 @@ def parse_content_type(text: str) -> ContentType | None:
     if match is None:
         return None
     found = _PARAMETER.findall(match["parameters"])
-    parameters = "".join(f";{name.lower()}={_spelled(value)}" for name, value in found)
+    parameters = "".join(f";{name.lower()}={_normalize_value(value)}" for name, value in found)
     return ContentType(match["kind"].lower(), match["subtype"].lower(), parameters)
 
 
-def _spelled(value: str) -> str:
+def _normalize_value(value: str) -> str:
     """A parameter's value without blanks after commas, in quotes only where it has to have them."""
     text = re.sub(r",[ \t]+", ",", value.strip('"'))
     return text if re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text) else f'"{text}"'

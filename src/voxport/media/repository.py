@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
-from voxport.db.session import changed
+from voxport.db.session import update_one
 from voxport.media.models import Media
 
 
-def owned(tx: Session, profile_id: str, key: str) -> Media | None:
+def find_owned(tx: Session, profile_id: str, key: str) -> Media | None:
     return tx.scalar(select(Media).where(Media.profile_id == profile_id, Media.key == key))
 
 
@@ -50,7 +50,7 @@ def by_key(tx: Session, key: str) -> Media | None:
 
 def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> bool:
     """False where the row is gone."""
-    return changed(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
+    return update_one(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
 
 
 def lock_profile(tx: Session, profile_id: str) -> None:
@@ -69,17 +69,17 @@ def reserve(tx: Session, key: str, size_bytes: int) -> None:
     tx.execute(update(Media).where(Media.key == key, Media.size_bytes.is_(None)).values(reserved_bytes=size_bytes))
 
 
-def uploads_before(tx: Session, moment: datetime, limit: int, *, without: Select[str]) -> Sequence[Media]:
-    query = select(Media).where(Media.kind == "upload", Media.created_at < moment, Media.key.not_in(without))
+def uploads_before(tx: Session, moment: datetime, limit: int, *, excluded: Select[str]) -> Sequence[Media]:
+    query = select(Media).where(Media.kind == "upload", Media.created_at < moment, Media.key.not_in(excluded))
     return tx.scalars(query.order_by(Media.sequence).limit(limit)).all()
 
 
-def unfinished_speech(tx: Session, before: datetime, limit: int, *, without: Select[str]) -> Sequence[Media]:
+def unfinished_speech(tx: Session, before: datetime, limit: int, *, excluded: Select[str]) -> Sequence[Media]:
     query = select(Media).where(Media.kind == "speech", Media.uploaded_at.is_(None), Media.created_at < before)
-    return tx.scalars(query.where(Media.key.not_in(without)).order_by(Media.sequence).limit(limit)).all()
+    return tx.scalars(query.where(Media.key.not_in(excluded)).order_by(Media.sequence).limit(limit)).all()
 
 
-def every(tx: Session, profile_id: str) -> Sequence[Media]:
+def all_of_profile(tx: Session, profile_id: str) -> Sequence[Media]:
     return tx.scalars(select(Media).where(Media.profile_id == profile_id).order_by(Media.sequence)).all()
 
 

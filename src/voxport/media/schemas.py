@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from voxport.web.schemas import LONGEST, NextCursor, RequestBody, Success, Trimmed
+from voxport.web.schemas import MAX_TEXT_LENGTH, NextCursor, RequestBody, StripWhitespace, Success
 
 AudioUrl = Annotated[
     str,
-    Trimmed,
+    StripWhitespace,
     Field(
         alias="audioUrl",
         min_length=1,
-        max_length=LONGEST,
+        max_length=MAX_TEXT_LENGTH,
         description="The public_url of an upload, or any public http(s) URL of an audio or video file.",
     ),
 ]
@@ -32,12 +32,12 @@ class UploadRequest(RequestBody):
     )
     filename: str = Field(
         min_length=1,
-        max_length=LONGEST,
+        max_length=MAX_TEXT_LENGTH,
         description="The file's name. It ends up in the key, made safe.",
     )
     content_type: str = Field(
         min_length=1,
-        max_length=LONGEST,
+        max_length=MAX_TEXT_LENGTH,
         description="The file's media type. The PUT sends the same one.",
     )
     size_bytes: int | None = Field(

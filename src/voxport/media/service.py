@@ -22,7 +22,7 @@ from voxport.media import repository
 from voxport.media.models import Media
 from voxport.media.names import clean_filename, parse_content_type
 from voxport.media.signing import Grant, UrlSigner
-from voxport.paging import Page, decode_cursor, page_of
+from voxport.paging import Page, build_page, decode_cursor
 from voxport.settings import Settings
 from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps
@@ -31,11 +31,11 @@ MediaType = Literal["audio", "video"]
 _log = logging.getLogger("voxport.media")
 _SWEEP = "files"
 _SWEEP_BATCH = 200
-_DEAD_CALL = timedelta(days=1)  # no call lives that long
+_MAX_CALL_AGE = timedelta(days=1)  # no call lives that long
 
 
 @dataclass(frozen=True)
-class UploadPlace:
+class UploadTarget:
     """Where a client PUTs its file, and where it is found afterwards. `expires_in` in seconds."""
 
     upload_url: str
@@ -68,7 +68,7 @@ class MediaService:
         filename: str,
         content_type: str,
         size_bytes: int | None,
-    ) -> UploadPlace:
+    ) -> UploadTarget:
         """Reserve a key, and the size where it is announced, and sign the two URLs. Raises UnsupportedMedia, TooLarge,
         Forbidden (no room)."""
         parsed = parse_content_type(content_type)
@@ -77,7 +77,7 @@ class MediaService:
                 "This content_type can't be read. Send audio (mp3, wav, ogg, flac, m4a, webm) or "
                 "video (mp4, mov, webm, mkv); save a file of another kind (avi, ts, wma, au) as one of these."
             )
-        if parsed.kind != media_type and not parsed.is_any:
+        if parsed.kind != media_type and not parsed.is_generic:
             raise UnsupportedMedia(f"The content_type {parsed} does not belong to the media_type {media_type}.")
         max_bytes = self._max_bytes(media_type)
         if size_bytes is not None and size_bytes > max_bytes:
@@ -85,12 +85,12 @@ class MediaService:
         key = f"uploads/{profile_id}/{media_type}/{random_text(20)}/{clean_filename(filename)}"
         with self._database.transaction() as tx:
             require_active(tx, profile_id)
-            self.require_room(tx, profile_id, size_bytes or 0)
+            self.require_quota(tx, profile_id, size_bytes or 0)
             tx.add(_row(profile_id, key, "upload", str(parsed), size_bytes or 0))
         lifetime = self._settings.upload_expiry_seconds
         expires = int(time.time()) + lifetime
         put = Grant("put", key, expires, content_type=str(parsed), max_bytes=max_bytes, size_bytes=size_bytes)
-        return UploadPlace(
+        return UploadTarget(
             upload_url=self._signer.url(put),
             public_url=self._signer.url(Grant("get", key, expires)),
             object_key=key,
@@ -112,14 +112,14 @@ class MediaService:
         with self._database.transaction() as tx:
             row = repository.by_key(tx, grant.key)
             if row is None:
-                raise _removed()
+                raise _upload_removed()
             if row.size_bytes is not None:
                 raise already_uploaded()
             require_active(tx, row.profile_id)
-            self.require_room(tx, row.profile_id, size_bytes - row.reserved_bytes)
+            self.require_quota(tx, row.profile_id, size_bytes - row.reserved_bytes)
             repository.reserve(tx, grant.key, size_bytes)
 
-    def give_up_upload(self, grant: Grant) -> None:
+    def abandon_upload(self, grant: Grant) -> None:
         """Nothing came of it: only what was announced stays reserved."""
         with self._database.transaction() as tx:
             repository.reserve(tx, grant.key, grant.size_bytes or 0)
@@ -131,8 +131,8 @@ class MediaService:
             with self._database.transaction() as tx:
                 row = repository.by_key(tx, key)
                 if row is None:
-                    raise _removed()
-                self.require_room(tx, row.profile_id, size_bytes - row.reserved_bytes)
+                    raise _upload_removed()
+                self.require_quota(tx, row.profile_id, size_bytes - row.reserved_bytes)
                 repository.mark_uploaded(tx, key, size_bytes, now())
         except (NotFound, Forbidden):
             self._storage.delete(key)
@@ -141,27 +141,28 @@ class MediaService:
     def new_speech_key(self, extension: str) -> str:
         return f"audio/tts/{random_text(20)}/{random_text(12)}{extension}"
 
-    def require_room(self, tx: Session, profile_id: str, size_bytes: int) -> None:
+    def require_quota(self, tx: Session, profile_id: str, size_bytes: int) -> None:
         """Raises Forbidden where the profile may not keep so many bytes more. Nobody else changes what it keeps until
         the transaction ends."""
-        most = self._settings.max_stored_bytes
-        if not most:
+        max_bytes = self._settings.max_stored_bytes
+        if not max_bytes:
             return
         repository.lock_profile(tx, profile_id)
         stored = repository.stored_bytes(tx, profile_id)
-        if stored + size_bytes > most:
+        if stored + size_bytes > max_bytes:
             raise Forbidden(
-                f"Your files have {stored:,} of the {most:,} bytes that they may have: there is no room for this one. "
+                f"Your files have {stored:,} of the {max_bytes:,} bytes that they may have: "
+                "there is no room for this one. "
                 "Delete some (DELETE /v1/media/{key}), or ask the operator for more.",
                 code="storage_full",
-                details={"stored_bytes": stored, "max_bytes": most, "needed_bytes": size_bytes},
+                details={"stored_bytes": stored, "max_bytes": max_bytes, "needed_bytes": size_bytes},
             )
 
-    def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str, most_bytes: int) -> None:
+    def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str, max_bytes: int) -> None:
         """Write down audio that is about to be made. The row comes before the file, so that a file whose call died
         is found and swept. Raises Forbidden (no room)."""
-        self.require_room(tx, profile_id, most_bytes)
-        tx.add(_row(profile_id, key, "speech", content_type, most_bytes))
+        self.require_quota(tx, profile_id, max_bytes)
+        tx.add(_row(profile_id, key, "speech", content_type, max_bytes))
 
     def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
         """The audio is in storage and belongs to its profile from now on."""
@@ -173,37 +174,37 @@ class MediaService:
         tx.flush()
         self.record_speech(tx, key, size_bytes)
 
-    def drop(self, key: str) -> None:
+    def remove(self, key: str) -> None:
         """Remove a file and its row; the file first, since a row without a file is found again."""
         self._storage.delete(key)
         with self._database.transaction() as tx:
             repository.remove(tx, key)
-            self._sweeps.forget(tx, _SWEEP, key)
+            self._sweeps.clear(tx, _SWEEP, key)
 
     def list(self, profile_id: str, *, kind: str | None, limit: int, cursor: str | None) -> Page[Media]:
         """The profile's files, newest first."""
         before = decode_cursor(cursor)
         with self._database.snapshot() as tx:
             rows = repository.stored_page(tx, profile_id, kind=kind, before=before, limit=limit + 1)
-        return page_of(list(rows), limit, lambda row: row.sequence)
+        return build_page(list(rows), limit, lambda row: row.sequence)
 
     def get(self, profile_id: str, key: str) -> Media:
         """Raises NotFound, also for a file that is still being written."""
         with self._database.snapshot() as tx:
             row = repository.stored(tx, profile_id, key)
         if row is None:
-            raise _no_file()
+            raise _file_not_found()
         return row
 
-    def delete(self, profile_id: str, key: str, *, by: Actor) -> None:
+    def delete(self, profile_id: str, key: str, *, actor: Actor) -> None:
         """Remove a file of the profile: the file first, since a row without one is found again. A job that was about to
         read it as its sample fails and costs nothing. Raises NotFound."""
         self.get(profile_id, key)
         self._storage.delete(key)
         with self._database.transaction() as tx:
             if not repository.remove_stored(tx, profile_id, key):
-                raise _no_file()
-            record(tx, "media.delete", by=by, profile_id=profile_id, files=1)
+                raise _file_not_found()
+            record(tx, "media.delete", actor=actor, profile_id=profile_id, files=1)
 
     @property
     def url_seconds(self) -> int:
@@ -218,8 +219,8 @@ class MediaService:
     def read_urls(self, profile_id: str, keys: Collection[str]) -> dict[str, str]:
         """Signed URLs of those of the profile's files that are there, by key."""
         with self._database.snapshot() as tx:
-            there = repository.stored_keys(tx, profile_id, keys)
-        return {key: self.read_url(key) for key in there}
+            stored_keys = repository.stored_keys(tx, profile_id, keys)
+        return {key: self.read_url(key) for key in stored_keys}
 
     def content_type(self, key: str) -> str | None:
         with self._database.snapshot() as tx:
@@ -229,54 +230,54 @@ class MediaService:
     def require_owner(self, profile_id: str, key: str) -> None:
         """Raises NotFound unless the file, uploaded yet or not, belongs to the profile."""
         with self._database.snapshot() as tx:
-            row = repository.owned(tx, profile_id, key)
+            row = repository.find_owned(tx, profile_id, key)
         if row is None:
             raise NotFound("There is no such upload of yours.", code="media_not_found")
 
-    def require_owned(self, profile_id: str, key: str) -> None:
+    def require_uploaded(self, profile_id: str, key: str) -> None:
         """Raises NotFound unless the file belongs to the profile and is there."""
         self.require_owner(profile_id, key)
         if self._storage.size(key) is None:
             raise NotFound("The file was not uploaded yet. PUT it to the upload_url first.", code="media_not_found")
 
-    def stored(self, profile_id: str) -> dict[str, tuple[int, int]]:
+    def totals(self, profile_id: str) -> dict[str, tuple[int, int]]:
         """How many files of each kind a profile has, and their bytes."""
         with self._database.snapshot() as tx:
             return repository.totals(tx, profile_id)
 
-    def drop_all(self, profile_id: str, *, with_unfinished: bool, by: Actor) -> Sequence[str]:
+    def remove_all(self, profile_id: str, *, with_unfinished: bool, actor: Actor) -> Sequence[str]:
         """Remove the files of a profile that is being erased; what could not be removed. `with_unfinished`: also those
         that nobody writes any more."""
-        left = 0
+        failed = 0
         with self._database.snapshot() as tx:
-            rows = list(repository.every(tx, profile_id))
+            rows = list(repository.all_of_profile(tx, profile_id))
         removed = 0
         for row in rows:
             if row.kind == "speech" and row.uploaded_at is None and not with_unfinished:
                 continue
             try:
-                self.drop(row.key)
+                self.remove(row.key)
                 removed += 1
             except Exception:
                 _log.exception("a file could not be removed", extra={"key": row.key})
-                left += 1
+                failed += 1
         if removed:
             with self._database.transaction() as tx:
-                record(tx, "media.delete", by=by, profile_id=profile_id, files=removed)
-        return [f"{left} files can't be removed now"] if left else []
+                record(tx, "media.delete", actor=actor, profile_id=profile_id, files=removed)
+        return [f"{failed} files can't be removed now"] if failed else []
 
     def sweep(self) -> int:
         """Remove uploads older than the setting says (a voice keeps its own copy of its sample), and what calls
         that died left of their audio. How many files."""
         old = now() - timedelta(days=self._settings.upload_keep_days)
-        dead = now() - _DEAD_CALL
-        resting = self._sweeps.resting(_SWEEP)
+        unfinished_before = now() - _MAX_CALL_AGE
+        paused = self._sweeps.paused_items(_SWEEP)
         with self._database.snapshot() as tx:
             rows = [
-                *repository.uploads_before(tx, old, _SWEEP_BATCH, without=resting),
-                *repository.unfinished_speech(tx, dead, _SWEEP_BATCH, without=resting),
+                *repository.uploads_before(tx, old, _SWEEP_BATCH, excluded=paused),
+                *repository.unfinished_speech(tx, unfinished_before, _SWEEP_BATCH, excluded=paused),
             ]
-        return self._sweeps.each(_SWEEP, rows, lambda row: row.key, lambda row: self.drop(row.key))
+        return self._sweeps.process(_SWEEP, rows, lambda row: row.key, lambda row: self.remove(row.key))
 
     def _max_bytes(self, media_type: MediaType) -> int:
         limits = self._catalog.limits
@@ -312,11 +313,11 @@ def already_uploaded() -> Conflict:
     )
 
 
-def _no_file() -> NotFound:
+def _file_not_found() -> NotFound:
     return NotFound("There is no such file of yours. GET /v1/media lists them.", code="media_not_found")
 
 
-def _removed() -> NotFound:
+def _upload_removed() -> NotFound:
     return NotFound("This upload was removed. Ask upload-media for a new URL.", code="media_not_found")
 
 

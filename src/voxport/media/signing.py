@@ -20,7 +20,7 @@ from voxport.secret import Secret
 
 PATH = "/v1/blobs/"
 Operation = Literal["get", "put"]
-_WRONG_WAY: dict[Operation, str] = {
+_WRONG_OPERATION: dict[Operation, str] = {
     "put": "This URL is for reading the file, as a public_url is. PUT the file to the upload_url.",
     "get": "This is the upload_url, to which the file is PUT. Read the file by its public_url.",
 }
@@ -57,16 +57,16 @@ class UrlSigner:
     def verify(self, operation: Operation, key: str, query: str) -> Grant:
         """The grant of a request. Raises BadSignature where it is malformed, forged, expired, or for another
         operation."""
-        grant = self._authentic(key, query)
+        grant = self._authenticate(key, query)
         if grant is None:
             raise BadSignature("The signature of this URL is not valid. Ask for a new URL.")
         if grant.operation != operation:
-            raise BadSignature(_WRONG_WAY[operation])
+            raise BadSignature(_WRONG_OPERATION[operation])
         if grant.is_expired:
             raise BadSignature("This URL has expired. Ask for a new one.")
         return grant
 
-    def recognise(self, url: str) -> Grant | None:
+    def find_grant(self, url: str) -> Grant | None:
         """The grant of `url` where it is one of the gateway's own, whatever it is for and expired or not; None for any
         other URL. It is told by its signature, not by its host: the gateway may be known under several names."""
         try:
@@ -74,9 +74,9 @@ class UrlSigner:
             _, found, key = unquote(parts.path, errors="strict").partition(PATH)
         except ValueError:
             return None
-        return self._authentic(key, parts.query) if found else None
+        return self._authenticate(key, parts.query) if found else None
 
-    def _authentic(self, key: str, query: str) -> Grant | None:
+    def _authenticate(self, key: str, query: str) -> Grant | None:
         signed, found, signature = query.rpartition("&signature=")
         grant = _parse(key, signed) if found else None
         if grant is None or not hmac.compare_digest(self._signature(grant).encode(), signature.encode()):

@@ -15,11 +15,11 @@ from voxport.billing.money import to_tokens
 from voxport.clock import now
 from voxport.db.session import Database
 from voxport.metrics import repository
-from voxport.metrics.repository import State
+from voxport.metrics.repository import MetricsSnapshot
 from voxport.providers.base import Circuit
 from voxport.providers.registry import Registry
 from voxport.reconciliation.models import LedgerCheck
-from voxport.reconciliation.service import Books
+from voxport.reconciliation.service import Reconciliation
 
 _OPEN: Final = ("queued", "processing")
 _log = logging.getLogger("voxport.metrics")
@@ -29,10 +29,15 @@ class GatewayCollector(Collector):
     """What the database says is the same in each HTTP process; the circuits are the process's own."""
 
     def __init__(
-        self, database: Database, books: Books, providers: Registry, *, clock: Callable[[], datetime] = now
+        self,
+        database: Database,
+        reconciliation: Reconciliation,
+        providers: Registry,
+        *,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self._database = database
-        self._books = books
+        self._reconciliation = reconciliation
         self._providers = providers
         self._clock = clock
 
@@ -41,32 +46,32 @@ class GatewayCollector(Collector):
         yield _gauge("voxport_database_up", "Whether the database answers.", float(found is not None))
         yield self._circuits()
         if found is not None:
-            state, last_check = found
-            yield from self._of_state(state)
+            snapshot, last_check = found
+            yield from self._snapshot_metrics(snapshot)
             if last_check is not None:
-                yield from _of_check(last_check)
+                yield from _ledger_check_metrics(last_check)
 
-    def _read(self) -> tuple[State, LedgerCheck | None] | None:
+    def _read(self) -> tuple[MetricsSnapshot, LedgerCheck | None] | None:
         try:
             with self._database.snapshot() as tx:
-                state = repository.state(tx)
-            return state, self._books.last_check()
+                snapshot = repository.read_snapshot(tx)
+            return snapshot, self._reconciliation.last_check()
         except SQLAlchemyError:
             _log.exception("the metrics lack what the database says")
             return None
 
-    def _of_state(self, state: State) -> Iterator[GaugeMetricFamily]:
-        jobs = {status: float(state.open_jobs.get(status, 0)) for status in _OPEN}
-        yield _labelled("voxport_jobs_open", "Jobs that are not finished.", "status", jobs)
-        waiting = 0.0 if state.oldest_queued is None else (self._clock() - state.oldest_queued).total_seconds()
+    def _snapshot_metrics(self, snapshot: MetricsSnapshot) -> Iterator[GaugeMetricFamily]:
+        jobs = {status: float(snapshot.open_jobs.get(status, 0)) for status in _OPEN}
+        yield _labelled_gauge("voxport_jobs_open", "Jobs that are not finished.", "status", jobs)
+        waiting = 0.0 if snapshot.oldest_queued is None else (self._clock() - snapshot.oldest_queued).total_seconds()
         yield _gauge(
             "voxport_jobs_oldest_queued_seconds", "How long the oldest queued job has waited.", max(waiting, 0.0)
         )
-        failing = {task: float(count) for task, count in state.sweep_failures.items()}
-        yield _labelled("voxport_sweep_failures", "Items that a sweep could not finish yet.", "task", failing)
-        yield _gauge("voxport_holds_open", "Prices that are reserved and not settled.", float(state.open_holds))
-        yield _gauge("voxport_credits_tokens", "Credits of all profiles.", float(to_tokens(state.credits)))
-        yield _gauge("voxport_held_tokens", "What of the credits is reserved.", float(to_tokens(state.held)))
+        failing = {task: float(count) for task, count in snapshot.sweep_failures.items()}
+        yield _labelled_gauge("voxport_sweep_failures", "Items that a sweep could not finish yet.", "task", failing)
+        yield _gauge("voxport_holds_open", "Prices that are reserved and not settled.", float(snapshot.open_holds))
+        yield _gauge("voxport_credits_tokens", "Credits of all profiles.", float(to_tokens(snapshot.credits)))
+        yield _gauge("voxport_held_tokens", "What of the credits is reserved.", float(to_tokens(snapshot.held)))
 
     def _circuits(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
@@ -81,7 +86,7 @@ class GatewayCollector(Collector):
         return family
 
 
-def _of_check(last: LedgerCheck) -> Iterator[GaugeMetricFamily]:
+def _ledger_check_metrics(last: LedgerCheck) -> Iterator[GaugeMetricFamily]:
     yield _gauge("voxport_ledger_problems", "What the last check of the ledger found.", float(last.problems))
     yield _gauge(
         "voxport_ledger_check_timestamp_seconds",
@@ -95,7 +100,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+def _labelled_gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=(label,))
     for key, value in values.items():
         family.add_metric((key,), value)

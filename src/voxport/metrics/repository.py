@@ -14,7 +14,7 @@ from voxport.sweeps.models import SweepFailure
 
 
 @dataclass(frozen=True)
-class State:
+class MetricsSnapshot:
     """Amounts in micro-tokens; `oldest_queued` is when the job was made that waits longest."""
 
     open_jobs: dict[str, int]
@@ -25,12 +25,12 @@ class State:
     sweep_failures: dict[str, int]
 
 
-def state(tx: Session) -> State:
+def read_snapshot(tx: Session) -> MetricsSnapshot:
     by_status = select(Job.status, func.count()).where(Job.status.in_(("queued", "processing"))).group_by(Job.status)
     sums = select(func.coalesce(func.sum(Balance.credits), 0), func.coalesce(func.sum(Balance.held), 0))
     failing = select(SweepFailure.task, func.count()).group_by(SweepFailure.task)
     credits, held = tx.execute(sums).one()
-    return State(
+    return MetricsSnapshot(
         open_jobs={row[0]: row[1] for row in tx.execute(by_status)},
         oldest_queued=tx.scalar(select(func.min(Job.created_at)).where(Job.status == "queued")),
         open_holds=tx.scalar(select(func.count()).select_from(Hold).where(Hold.state == "open")) or 0,

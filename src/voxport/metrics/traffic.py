@@ -12,7 +12,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
-class Traffic:
+class RequestMetrics:
     """A label is never what a client chose: a route is a template (`/v2/jobs/{job_id}`), or `none`, and a method that
     HTTP has not is `other`. A status of 0 is a request that was not answered: its client went away."""
 
@@ -28,7 +28,7 @@ class Traffic:
             registry=registry,
         )
 
-    def ended(self, scope: Scope, status: int, seconds: float) -> None:
+    def on_request_end(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "none")
         self._requests.labels(method, route, str(status)).inc()

@@ -8,8 +8,8 @@ from voxport.db.base import Base
 from voxport.idempotency import models as idempotency
 from voxport.jobs import models as jobs
 from voxport.media import models as media
-from voxport.provider_calls import models as intents
-from voxport.reconciliation import models as books
+from voxport.provider_calls import models as provider_calls
+from voxport.reconciliation import models as reconciliation
 from voxport.sweeps import models as sweeps
 from voxport.voices import models as voices
 from voxport.webhooks import models as webhooks
@@ -18,13 +18,13 @@ __all__ = [
     "accounts",
     "audit",
     "billing",
-    "books",
     "consent",
     "idempotency",
-    "intents",
     "jobs",
     "media",
     "metadata",
+    "provider_calls",
+    "reconciliation",
     "sweeps",
     "voices",
     "webhooks",

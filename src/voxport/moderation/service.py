@@ -10,13 +10,13 @@ from typing import Final, Protocol
 from voxport.catalog import ServiceName
 from voxport.errors import Forbidden, ModerationUnavailable
 
-GROUP: Final = "voxport.moderation"
+ENTRY_POINT_GROUP: Final = "voxport.moderation"
 _THREADS: Final = 16
-_MOST_CHARACTERS: Final = 500
+_MAX_CHARACTERS: Final = 500
 _log = logging.getLogger("voxport.moderation")
 
 
-class Check(Protocol):
+class ModerationCheck(Protocol):
     """What the entry point is: a function that gives None where the text may be spoken, else a sentence for the caller
     that says why not. It is called in several threads at once. One that raises, or gives something else, has judged
     nothing."""
@@ -27,7 +27,7 @@ class Check(Protocol):
 class Moderation:
     """`check` is None where the operator set none."""
 
-    def __init__(self, check: Check | None, *, timeout: float) -> None:
+    def __init__(self, check: ModerationCheck | None, *, timeout: float) -> None:
         """`timeout` in seconds."""
         self._check = check
         self._timeout = timeout
@@ -37,11 +37,11 @@ class Moderation:
         """Raises Forbidden where the text is refused, ModerationUnavailable where it was not judged in time."""
         if self._check is None or self._threads is None:
             return
-        asked = self._threads.submit(self._check, text, profile_id=profile_id, voice_id=voice_id, service=service)
+        future = self._threads.submit(self._check, text, profile_id=profile_id, voice_id=voice_id, service=service)
         try:
-            refusal: object = asked.result(self._timeout)
+            refusal: object = future.result(self._timeout)
         except Exception as error:
-            asked.cancel()
+            future.cancel()
             _log.exception("moderation failed", extra={"error": type(error).__name__})
             raise ModerationUnavailable from None
         if refusal is None:
@@ -49,7 +49,7 @@ class Moderation:
         if not isinstance(refusal, str) or not refusal.strip():
             _log.error("moderation gave neither None nor a sentence", extra={"type": type(refusal).__name__})
             raise ModerationUnavailable
-        raise Forbidden(refusal.strip()[:_MOST_CHARACTERS], code="refused_by_moderation")
+        raise Forbidden(refusal.strip()[:_MAX_CHARACTERS], code="refused_by_moderation")
 
     def close(self) -> None:
         if self._threads is not None:
@@ -61,12 +61,14 @@ def open_moderation(name: str | None, *, timeout: float) -> Moderation:
     be moderated does not start without."""
     if name is None:
         return Moderation(None, timeout=timeout)
-    found = {point.name: point for point in entry_points(group=GROUP)}
+    found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     if name not in found:
         there = ", ".join(sorted(found)) or "none"
-        raise ValueError(f"VOXPORT_MODERATION: no package brings {name!r} in the group {GROUP}; installed: {there}")
+        raise ValueError(
+            f"VOXPORT_MODERATION: no package brings {name!r} in the group {ENTRY_POINT_GROUP}; installed: {there}"
+        )
     try:
-        check: Check = found[name].load()
+        check: ModerationCheck = found[name].load()
     except Exception as error:
         raise ValueError(f"VOXPORT_MODERATION: {name!r} can't be loaded: {type(error).__name__}: {error}") from error
     if not callable(check):

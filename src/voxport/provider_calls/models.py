@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
-class Intent(Base):
+class ProviderCall(Base):
     """A paid call that is meant to be made. A row that came to its end as it should is removed.
 
     `kind`: `clone` and `binding` (of a job), `instant`, `rebuild` and `room` (a voice that is given back), whose
@@ -23,7 +23,7 @@ class Intent(Base):
 
     __tablename__ = "intents"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     kind: Mapped[str] = mapped_column(String(16))
     provider: Mapped[str] = mapped_column(String(32))

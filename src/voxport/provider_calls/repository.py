@@ -8,52 +8,56 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
-from voxport.db.session import changed
-from voxport.provider_calls.models import Intent
+from voxport.db.session import update_one
+from voxport.provider_calls.models import ProviderCall
 
 
-def of_job(tx: Session, job_id: str) -> Sequence[Intent]:
-    return tx.scalars(select(Intent).where(Intent.job_id == job_id)).all()
+def for_job(tx: Session, job_id: str) -> Sequence[ProviderCall]:
+    return tx.scalars(select(ProviderCall).where(ProviderCall.job_id == job_id)).all()
 
 
-def in_state(tx: Session, *states: str) -> Sequence[Intent]:
-    return tx.scalars(select(Intent).where(Intent.state.in_(states)).order_by(Intent.sequence)).all()
+def in_state(tx: Session, *states: str) -> Sequence[ProviderCall]:
+    return tx.scalars(select(ProviderCall).where(ProviderCall.state.in_(states)).order_by(ProviderCall.sequence)).all()
 
 
-def every(tx: Session) -> Sequence[Intent]:
-    return tx.scalars(select(Intent).order_by(Intent.sequence)).all()
+def list_all(tx: Session) -> Sequence[ProviderCall]:
+    return tx.scalars(select(ProviderCall).order_by(ProviderCall.sequence)).all()
 
 
-def owners(tx: Session) -> set[str]:
+def owners_of_open(tx: Session) -> set[str]:
     """The processes that have calls under way, or died in them."""
-    query = select(Intent.owner).where(Intent.state == "open", Intent.owner.is_not(None)).distinct()
+    query = select(ProviderCall.owner).where(ProviderCall.state == "open", ProviderCall.owner.is_not(None)).distinct()
     return {owner for owner in tx.scalars(query) if owner is not None}
 
 
-def open_of(tx: Session, owner: str) -> Sequence[Intent]:
-    return tx.scalars(select(Intent).where(Intent.state == "open", Intent.owner == owner)).all()
+def open_of_owner(tx: Session, owner: str) -> Sequence[ProviderCall]:
+    return tx.scalars(select(ProviderCall).where(ProviderCall.state == "open", ProviderCall.owner == owner)).all()
 
 
 def in_use(tx: Session, provider: str, *kinds: str) -> set[str]:
     """The voices of calls that are under way."""
-    query = select(Intent.voice_id).where(Intent.provider == provider, Intent.kind.in_(kinds), Intent.state == "open")
+    query = select(ProviderCall.voice_id).where(
+        ProviderCall.provider == provider, ProviderCall.kind.in_(kinds), ProviderCall.state == "open"
+    )
     return set(tx.scalars(query))
 
 
-def change(tx: Session, intent_id: str, *, was: Sequence[str], **values: Any) -> bool:
-    """Set columns where the intent's state is one of `was`; False where it is not."""
-    return changed(tx, update(Intent).where(Intent.id == intent_id, Intent.state.in_(was)).values(**values))
+def change(tx: Session, call_id: str, *, expected: Sequence[str], **values: Any) -> bool:
+    """Set columns where the intent's state is one of `expected`; False where it is not."""
+    return update_one(
+        tx, update(ProviderCall).where(ProviderCall.id == call_id, ProviderCall.state.in_(expected)).values(**values)
+    )
 
 
-def remove_unchanged(tx: Session, row: Intent) -> bool:
+def remove_unchanged(tx: Session, row: ProviderCall) -> bool:
     """Remove a row unless somebody changed it meanwhile."""
-    same = (Intent.id == row.id, Intent.state == row.state, Intent.changed_at == row.changed_at)
-    return cast(CursorResult[Any], tx.execute(delete(Intent).where(*same))).rowcount == 1
+    same = (ProviderCall.id == row.id, ProviderCall.state == row.state, ProviderCall.changed_at == row.changed_at)
+    return cast(CursorResult[Any], tx.execute(delete(ProviderCall).where(*same))).rowcount == 1
 
 
-def remove(tx: Session, intent_id: str) -> None:
-    tx.execute(delete(Intent).where(Intent.id == intent_id))
+def remove(tx: Session, call_id: str) -> None:
+    tx.execute(delete(ProviderCall).where(ProviderCall.id == call_id))
 
 
-def by_id(tx: Session, intent_id: str) -> Intent | None:
-    return tx.scalar(select(Intent).where(Intent.id == intent_id).execution_options(populate_existing=True))
+def by_id(tx: Session, call_id: str) -> ProviderCall | None:
+    return tx.scalar(select(ProviderCall).where(ProviderCall.id == call_id).execution_options(populate_existing=True))

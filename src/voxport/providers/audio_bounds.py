@@ -10,24 +10,24 @@ from voxport.providers.base import SAMPLE_RATE
 _SAMPLE_BYTES: Final = 2
 _MIN_SECONDS_PER_CHARACTER: Final = 0.015
 """Under a quarter of what the quickest speech takes: less is not all of the text."""
-_UNCHECKED: Final = 20  # characters; a shorter text may well be one short sound
+_MIN_CHECKED_LENGTH: Final = 20  # characters; a shorter text may well be one short sound
 # Seconds, as the catalogue's hold has them for a small letter, a space or a common mark, and twice as many for a digit,
 # a capital, a sign or a character of another script, which may be a word or several ("1000000", "€"); usual speech
 # takes 0.05 s and 0.2 to 0.4 s (`speech/durations.py`). Ten for pauses and a breath at both ends of a short text.
 _MAX_SECONDS_PER_LETTER: Final = 0.35
 _MAX_SECONDS_PER_SIGN: Final = 1.6
 _EDGE_SECONDS: Final = 10.0
-_QUIET: Final = frozenset(" \t\n.,;:!?'\"-()")
+_PAUSE_MARKS: Final = frozenset(" \t\n.,;:!?'\"-()")
 
 
 def max_seconds(text: str, speed: float = 1.0) -> float:
     """Seconds of audio that no reading of the text comes to, at the speed."""
-    letters = sum(character.islower() or character in _QUIET for character in text)
+    letters = sum(character.islower() or character in _PAUSE_MARKS for character in text)
     signs = len(text) - letters
     return _EDGE_SECONDS + (_MAX_SECONDS_PER_LETTER * letters + _MAX_SECONDS_PER_SIGN * signs) / speed
 
 
-class PartCheck:
+class AudioLengthCheck:
     """Counts the bytes (s16le at 24 kHz) of one part of a text."""
 
     def __init__(self, text: str, speed: float) -> None:
@@ -45,11 +45,11 @@ class PartCheck:
         """No more comes. Raises ProviderFailed where it is too short to be all of the text, or ends inside a sample."""
         if self._bytes % _SAMPLE_BYTES:
             raise ProviderFailed("The provider's audio ends inside a sample. Nothing was charged; try again.")
-        least = _MIN_SECONDS_PER_CHARACTER * self._length / 2 if self._length >= _UNCHECKED else 0.0
-        if self._bytes <= least * SAMPLE_RATE * _SAMPLE_BYTES:
+        min_seconds = _MIN_SECONDS_PER_CHARACTER * self._length / 2 if self._length >= _MIN_CHECKED_LENGTH else 0.0
+        if self._bytes <= min_seconds * SAMPLE_RATE * _SAMPLE_BYTES:
             raise ProviderFailed("The provider's audio ends before the text does. Nothing was charged; try again.")
 
 
-def silent() -> ProviderFailed:
+def silent_audio_error() -> ProviderFailed:
     """The error of a part in which nothing is heard."""
     return ProviderFailed("The provider's audio is silent. Nothing was charged; try again.")

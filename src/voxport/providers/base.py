@@ -19,7 +19,7 @@ from voxport.audio.arrays import SAMPLE_RATE as SAMPLE_RATE
 Audio = NDArray[np.float32]
 """Mono samples at SAMPLE_RATE, full scale at ±1."""
 
-Progress = Callable[[float], None]
+ProgressCallback = Callable[[float], None]
 """Told how far the work is, from 0 to 1. It may raise to stop the work."""
 
 
@@ -32,7 +32,7 @@ Circuit = Literal["closed", "open", "half_open"]
 """`open`: the provider failed again and again, and is left alone for a while; `half_open`: one call tries it."""
 
 
-class Kept(Protocol):
+class Checkpoint(Protocol):
     """Where work of minutes keeps its state, so that it goes on from there after a kill."""
 
     def load(self) -> bytes | None: ...
@@ -40,23 +40,23 @@ class Kept(Protocol):
     def save(self, state: bytes) -> None: ...
 
 
-Place = dict[str, Any]
+ResumeToken = dict[str, Any]
 """Where a piece of speech ends, as JSON that only the provider reads."""
 
 
-class PlaceLost(Exception):
+class ResumeTokenInvalid(Exception):
     """Speech can't go on behind this place: the text would be cut in other pieces now. Begin again."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text, spoken: it joins the next one without gap or click. `share` of the text (0 to 1) is spoken
-    with it; `speak` called with its `place` goes on behind it. One without audio says that `speak` still waits, so that
-    whoever reads can see whether somebody listens."""
+    """A stretch of a text, spoken: it joins the next one without gap or click. `progress` of the text (0 to 1) is
+    spoken with it; `speak` called with its `resume_token` goes on behind it. One without audio says that `speak` still
+    waits, so that whoever reads can see whether somebody listens."""
 
     audio: Audio
-    share: float
-    place: Place
+    progress: float
+    resume_token: ResumeToken
     is_resumable: bool = True
     """False inside of a paid call: nothing can go on behind its place, and the pieces up to the next one that is True
     belong together."""
@@ -114,7 +114,7 @@ class ClonedVoice:
 
 
 @dataclass(frozen=True)
-class Setup:
+class ProviderConfig:
     """What a provider is opened with. `tag` tells this gateway's voices from others' in the same account; lengths in
     characters and seconds, as the catalogue has them; `options` are the operator's settings for it, by their names
     without `VOXPORT_` and the provider's own."""
@@ -143,11 +143,18 @@ class Provider(Protocol):
         will not be spoken, for the `warnings` of the answer; none or None where all will be. Costs no synthesis."""
 
     def clone(
-        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+        self,
+        sample: Audio,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """A voice from a sample. `quick` is for a single use, where the caller waits. `voice_id` is the gateway's name
-        for this making: called again with the same one, the provider makes no second voice. `progress` is called at
-        least twice a second by work that can be stopped. Raises SlotsFull, OutcomeUnknown and the others."""
+        """A voice from a sample. `instant` is for a single use, where the caller waits. `voice_id` is the gateway's
+        name for this making: called again with the same one, the provider makes no second voice. `on_progress` is
+        called at least twice a second by work that can be stopped. Raises SlotsFull, OutcomeUnknown and
+        the others."""
 
     def speak(
         self,
@@ -156,14 +163,15 @@ class Provider(Protocol):
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
         """The text in the voice, piece by piece as it is made, at −18 LUFS. `language` is one of the capabilities',
-        `settings` are of those that it uses. `early` asks for a short first piece, for someone who listens already;
-        `after` goes on behind a piece of the same call, made earlier: raises PlaceLost where that can't be. `client`
-        is who gets a fair share of the provider's calls. Raises VoiceLost, OutcomeUnknown and the others."""
+        `settings` are of those that it uses. `low_latency` asks for a short first piece, for someone who listens
+        already; `resume_from` goes on behind a piece of the same call, made earlier: raises ResumeTokenInvalid where
+        that can't be. `client` is who gets a fair share of the provider's calls. Raises VoiceLost, OutcomeUnknown and
+        the others."""
 
     def delete(self, voice: VoiceRef) -> None:
         """Remove a clone at the provider; one that is gone already is no error."""

@@ -16,27 +16,27 @@ import httpcore2
 import httpx2
 
 
-class _Moments(threading.local):
-    until = math.inf  # on the monotonic clock
+class _ReadDeadline(threading.local):
+    at = math.inf  # on the monotonic clock
 
 
-_moments = _Moments()
+_deadline = _ReadDeadline()
 
 
 @contextlib.contextmanager
-def reads_within(seconds: float) -> Iterator[None]:
+def read_deadline(seconds: float) -> Iterator[None]:
     """No read of this thread, over a transport of `bounded_transport`, ends later than in so many seconds."""
-    before, _moments.until = _moments.until, time.monotonic() + seconds
+    before, _deadline.at = _deadline.at, time.monotonic() + seconds
     try:
         yield
     finally:
-        _moments.until = before
+        _deadline.at = before
 
 
 def bounded_transport(limits: httpx2.Limits) -> httpx2.HTTPTransport:
     """The transport of a client, without proxies."""
     transport = httpx2.HTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
-    transport._pool._network_backend = _Backend()
+    transport._pool._network_backend = _BoundedBackend()
     return transport
 
 
@@ -46,9 +46,9 @@ def _trusted() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-class _Backend(httpcore2.NetworkBackend):
+class _BoundedBackend(httpcore2.NetworkBackend):
     def __init__(self) -> None:
-        self._plain = httpcore2.SyncBackend()
+        self._inner = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,
@@ -58,29 +58,29 @@ class _Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        return _Stream(self._plain.connect_tcp(host, port, timeout, local_address, socket_options))
+        return _BoundedStream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-class _Stream(httpcore2.NetworkStream):
-    def __init__(self, plain: httpcore2.NetworkStream) -> None:
-        self._plain = plain
+class _BoundedStream(httpcore2.NetworkStream):
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
+        self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = _moments.until - time.monotonic()
+        left = _deadline.at - time.monotonic()
         if left <= 0:
             raise httpcore2.ReadTimeout("the answer takes too long")
-        return self._plain.read(max_bytes, min(timeout or math.inf, left) if left < math.inf else timeout)
+        return self._inner.read(max_bytes, min(timeout or math.inf, left) if left < math.inf else timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._plain.write(buffer, timeout)
+        self._inner.write(buffer, timeout)
 
     def close(self) -> None:
-        self._plain.close()
+        self._inner.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        return _Stream(self._plain.start_tls(ssl_context, server_hostname, timeout))
+        return _BoundedStream(self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        return self._plain.get_extra_info(info)
+        return self._inner.get_extra_info(info)

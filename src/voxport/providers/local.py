@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from voxport.audio.loudness import Leveller, Memory
+from voxport.audio.loudness import LoudnessNormalizer, LoudnessState
 from voxport.engine import (
     LANGUAGES,
     Chunk,
@@ -31,32 +31,32 @@ from voxport.providers.base import (
     SAMPLE_RATE,
     Audio,
     Capabilities,
+    Checkpoint,
     ClonedVoice,
-    Kept,
     Piece,
-    Place,
-    PlaceLost,
-    Progress,
-    Setup,
+    ProgressCallback,
+    ProviderConfig,
+    ResumeToken,
+    ResumeTokenInvalid,
     StockVoice,
     VoiceRef,
     VoiceSettings,
 )
-from voxport.text.foreign_words import unspoken_words
-from voxport.text.languages import BY_MISAKI
-from voxport.text.sentences import check_alphabet, readable
+from voxport.text.foreign_words import unspeakable_words
+from voxport.text.languages import MISAKI_LANGUAGES
+from voxport.text.sentences import check_alphabet, clean_markup_text
 
 T = TypeVar("T")
 
 CLONE_LANGUAGE = "en-us"
-_WORDS_SHOWN, _WORD_SHOWN = 10, 30  # in a warning: words that are not spoken, and characters of each
-_ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
+_MAX_WORDS_SHOWN, _MAX_WORD_LENGTH = 10, 30  # in a warning: words that are not spoken, and characters of each
+_MAX_ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
 
 
-def open_provider(setup: Setup) -> LocalProvider:
+def open_provider(config: ProviderConfig) -> LocalProvider:
     """`options`: `threads` and `niceness` of the engine's process, `fit_steps` of a clone, `model` the file of its
     weights."""
-    options = setup.options
+    options = config.options
 
     def engine() -> EngineProcess:
         return EngineProcess(
@@ -69,9 +69,9 @@ def open_provider(setup: Setup) -> LocalProvider:
     return LocalProvider(
         engine(),
         engine,
-        max_text_length=setup.max_text_length,
-        sample_min_seconds=setup.sample_min_seconds,
-        sample_max_seconds=setup.sample_max_seconds,
+        max_text_length=config.max_text_length,
+        sample_min_seconds=config.sample_min_seconds,
+        sample_max_seconds=config.sample_max_seconds,
     )
 
 
@@ -81,16 +81,16 @@ class LocalProvider:
     def __init__(
         self,
         engine: EngineProcess,
-        fitter: Callable[[], EngineProcess],
+        new_fit_process: Callable[[], EngineProcess],
         *,
         max_text_length: int,
         sample_min_seconds: int,
         sample_max_seconds: int,
     ) -> None:
-        """`fitter` makes a process for one persistent clone: it takes long, and much memory, and ends with it.
+        """`new_fit_process` makes a process for one persistent clone: it takes long, and much memory, and ends with it.
         Lengths in characters and seconds, as the catalogue has them."""
         self._engine = engine
-        self._fitter = fitter
+        self._new_fit_process = new_fit_process
         self._capabilities = Capabilities(
             supports_voice_cloning=find_spec("torch") is not None,
             supports_instant_clone=True,
@@ -114,7 +114,7 @@ class LocalProvider:
     def is_ready(self) -> bool:
         """Whether the engine is loaded and answers at once. One that died while idle is started again: no call
         would, where calls are sent only to what is ready."""
-        if self._engine.ready():
+        if self._engine.is_ready():
             return True
         if self._engine.pid is None:
             self._engine.start()
@@ -124,30 +124,38 @@ class LocalProvider:
         return [StockVoice(voice.id, voice.name, voice.language, voice.gender) for voice in stock_voice_list()]
 
     def check_text(self, text: str, language: str) -> list[str]:
-        read = readable(text)
+        read = clean_markup_text(text)
         try:
             check_alphabet(read, language)
         except TextNotSpeakable as error:
-            raise _not_speakable(error) from error
-        return _unspoken(read, language)
+            raise _unspeakable_text_error(error) from error
+        return _unspoken_warnings(read, language)
 
     def clone(
-        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+        self,
+        sample: Audio,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        if quick:
-            file = self._ask(lambda: self._engine.enrol(sample, quick=True))
+        if instant:
+            file = self._call_engine(lambda: self._engine.enrol(sample, instant=True))
         else:
-            file = self._ask(lambda: self._fit(sample, progress, kept))
+            file = self._call_engine(lambda: self._fit(sample, on_progress, checkpoint))
         return ClonedVoice(voice_id, CLONE_LANGUAGE, file)
 
-    def _fit(self, sample: Audio, progress: Progress, kept: Kept | None) -> bytes:
-        def tell(done: float, state: bytes) -> None:
-            if state and kept is not None:
-                kept.save(state)
-            progress(done)
+    def _fit(self, sample: Audio, on_progress: ProgressCallback, checkpoint: Checkpoint | None) -> bytes:
+        def save_and_report(done: float, state: bytes) -> None:
+            if state and checkpoint is not None:
+                checkpoint.save(state)
+            on_progress(done)
 
-        with closing(self._fitter()) as process:
-            return process.enrol(sample, tell=tell, saved=kept.load() if kept is not None else None)
+        with closing(self._new_fit_process()) as process:
+            return process.enrol(
+                sample, on_progress=save_and_report, checkpoint=checkpoint.load() if checkpoint is not None else None
+            )
 
     def speak(
         self,
@@ -156,40 +164,44 @@ class LocalProvider:
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
         speed = settings.get("speed", 1.0)
         # The engine shares its time between callers, chunk by chunk, so that a long text lets short calls pass.
         caller = object()
-        chunks = self._plan(text, language, early=early, caller=caller)
+        chunks = self._plan(text, language, low_latency=low_latency, caller=caller)
         plan = _fingerprint(chunks)
-        if after is not None and after["plan"] != plan:
-            raise PlaceLost
-        leveller = Leveller(Memory(after["energy"], after["blocks"]) if after is not None else None)
+        if resume_from is not None and resume_from["plan"] != plan:
+            raise ResumeTokenInvalid
+        normalizer = LoudnessNormalizer(
+            LoudnessState(resume_from["energy"], resume_from["blocks"]) if resume_from is not None else None
+        )
         source = voice.file if voice.file is not None else voice.provider_voice_id
-        spoken = after["samples"] if after is not None else 0
-        for number in range(after["next"] if after is not None else 0, len(chunks)):
+        offset = resume_from["samples"] if resume_from is not None else 0
+        for number in range(resume_from["next"] if resume_from is not None else 0, len(chunks)):
             chunk = chunks[number]
-            made = self._ask(
-                lambda chunk=chunk, at=spoken: self._engine.speak(chunk, source, speed, at=at, caller=caller)  # type: ignore[misc]
+            raw_audio = self._call_engine(
+                lambda chunk=chunk, at=offset: self._engine.speak(chunk, source, speed, start_sample=at, caller=caller)  # type: ignore[misc]
             )
             pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
-            audio = np.concatenate([leveller.process(made), pause])
-            spoken += audio.size
+            audio = np.concatenate([normalizer.process(raw_audio), pause])
+            offset += audio.size
             yield Piece(
                 audio,
-                share=(number + 1) / len(chunks),
-                place={"plan": plan, "next": number + 1, "samples": spoken, **asdict(leveller.memory)},
+                progress=(number + 1) / len(chunks),
+                resume_token={"plan": plan, "next": number + 1, "samples": offset, **asdict(normalizer.state)},
             )
 
-    def _plan(self, text: str, language: str, *, early: bool, caller: object) -> list[Chunk]:
-        return self._ask(lambda: self._engine.plan(text, language, first_short=early, caller=caller))
+    def _plan(self, text: str, language: str, *, low_latency: bool, caller: object) -> list[Chunk]:
+        return self._call_engine(
+            lambda: self._engine.plan(text, language, short_first_chunk=low_latency, caller=caller)
+        )
 
     def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:
         """For each clip a unit vector that is near for two recordings of one speaker: for the check of samples."""
-        return self._ask(lambda: self._engine.embed_each(clips))
+        return self._call_engine(lambda: self._engine.embed_each(clips))
 
     def delete(self, voice: VoiceRef) -> None:
         """The engine keeps nothing: a voice is the file that the gateway has."""
@@ -206,33 +218,38 @@ class LocalProvider:
     def close(self) -> None:
         self._engine.close()
 
-    def _ask(self, call: Callable[[], T]) -> T:
-        for attempt in range(1, _ATTEMPTS + 1):
+    def _call_engine(self, call: Callable[[], T]) -> T:
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
                 return call()
             except EngineUnavailable as error:
-                if attempt == _ATTEMPTS:
+                if attempt == _MAX_ATTEMPTS:
                     raise ProviderUnavailable(
                         "The local engine does not answer. Nothing was charged; try again in a minute."
                     ) from error
             except EngineError as error:
-                raise _as_ours(error) from error
+                raise _to_provider_error(error) from error
         raise AssertionError("unreachable")
 
 
-def _unspoken(text: str, language: str) -> list[str]:
+def _unspoken_warnings(text: str, language: str) -> list[str]:
     """One sentence that names the words that no voice of the engine reads."""
-    words = [word if len(word) <= _WORD_SHOWN else f"{word[:_WORD_SHOWN]}…" for word in unspoken_words(text, language)]
+    words = [
+        word if len(word) <= _MAX_WORD_LENGTH else f"{word[:_MAX_WORD_LENGTH]}…"
+        for word in unspeakable_words(text, language)
+    ]
     if not words:
         return []
-    more = f" and {len(words) - _WORDS_SHOWN} more" if len(words) > _WORDS_SHOWN else ""
-    return [f"Not spoken, in an alphabet that {language} voices can't read: {', '.join(words[:_WORDS_SHOWN])}{more}."]
+    more = f" and {len(words) - _MAX_WORDS_SHOWN} more" if len(words) > _MAX_WORDS_SHOWN else ""
+    return [
+        f"Not spoken, in an alphabet that {language} voices can't read: {', '.join(words[:_MAX_WORDS_SHOWN])}{more}."
+    ]
 
 
 def _missing_languages() -> dict[str, str]:
     return {
         code: f"It needs packages that are not installed here: `make eastasian`, or `pip install 'voxport[{code}]'`."
-        for code in BY_MISAKI
+        for code in MISAKI_LANGUAGES
         if code not in LANGUAGES
     }
 
@@ -243,9 +260,9 @@ def _fingerprint(chunks: list[Chunk]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _as_ours(error: EngineError) -> VoxportError:
+def _to_provider_error(error: EngineError) -> VoxportError:
     if isinstance(error, TextNotSpeakable):
-        return _not_speakable(error)
+        return _unspeakable_text_error(error)
     if isinstance(error, SampleNotEnrollable):
         return SampleUnusable(str(error), details={"reason": "no_speaker"})
     if isinstance(error, VoiceFileError):
@@ -253,5 +270,5 @@ def _as_ours(error: EngineError) -> VoxportError:
     return ProviderFailed(str(error))
 
 
-def _not_speakable(error: TextNotSpeakable) -> Invalid:
+def _unspeakable_text_error(error: TextNotSpeakable) -> Invalid:
     return Invalid(str(error), location=("body", "text"), details={"spoken": list(error.spoken)})

@@ -9,18 +9,18 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-GROUP: Final = "voxport.providers"
+ENTRY_POINT_GROUP: Final = "voxport.providers"
 BUILT_IN: Final = ("elevenlabs", "minimax", "local")
 AUTO: Final = "auto"
 """For a request: the first provider, in the operator's order, that can do it."""
 
 
 @cache
-def found() -> dict[str, EntryPoint]:
+def installed_providers() -> dict[str, EntryPoint]:
     """The entry point of each provider, the package's own first. Nothing is imported. Nobody takes their names, nor
     `auto`."""
     own, others = {}, {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         if point.value.startswith("voxport.providers.") and point.name in BUILT_IN:
             own[point.name] = point
         elif point.name not in (*BUILT_IN, AUTO):
@@ -28,23 +28,25 @@ def found() -> dict[str, EntryPoint]:
     return {**{name: own[name] for name in BUILT_IN if name in own}, **others}
 
 
-def names() -> tuple[str, ...]:
-    return tuple(found())
+def provider_names() -> tuple[str, ...]:
+    return tuple(installed_providers())
 
 
-def _known(name: str) -> str:
-    if name not in names():
+def _require_known(name: str) -> str:
+    if name not in provider_names():
         raise PydanticCustomError(
-            "unknown_provider", "there is no such provider; there are: {there}", {"there": ", ".join(names())}
+            "unknown_provider", "there is no such provider; there are: {there}", {"there": ", ".join(provider_names())}
         )
     return name
 
 
-def _known_or_auto(name: str) -> str:
-    return name if name == AUTO else _known(name)
+def _require_known_or_auto(name: str) -> str:
+    return name if name == AUTO else _require_known(name)
 
 
-ProviderName = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(names())})]
+ProviderName = Annotated[
+    str, AfterValidator(_require_known), WithJsonSchema({"type": "string", "enum": list(provider_names())})
+]
 ProviderChoice = Annotated[
-    str, AfterValidator(_known_or_auto), WithJsonSchema({"type": "string", "enum": [*names(), AUTO]})
+    str, AfterValidator(_require_known_or_auto), WithJsonSchema({"type": "string", "enum": [*provider_names(), AUTO]})
 ]

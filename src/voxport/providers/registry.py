@@ -8,35 +8,36 @@ from importlib.metadata import EntryPoint
 from typing import cast
 
 from voxport.errors import BadRequest, ProviderUnavailable, SampleUnusable
-from voxport.providers.base import SAMPLE_RATE, Audio, Provider, Setup
+from voxport.providers.base import SAMPLE_RATE, Audio, Provider, ProviderConfig
 from voxport.providers.names import AUTO
-from voxport.providers.unavailable import AbsentProvider
+from voxport.providers.unavailable import UnavailableProvider
 
 _log = logging.getLogger("voxport.providers")
 
 
-def open_provider(name: str, point: EntryPoint, setup: Setup) -> Provider:
+def open_provider(name: str, point: EntryPoint, config: ProviderConfig) -> Provider:
     """The provider behind an entry point. One that can't be opened is there all the same, and says why."""
     try:
-        provider = cast(Callable[[Setup], Provider], point.load())(setup)
+        provider = cast(Callable[[ProviderConfig], Provider], point.load())(config)
     except ModuleNotFoundError as error:
         why = f"it needs the module {error.name}, which is not installed (as a rule: pip install {error.name})"
-        return AbsentProvider(name, why)
+        return UnavailableProvider(name, why)
     except Exception:
         _log.exception("a provider could not be opened", extra={"provider": name})
-        return AbsentProvider(name, "it could not be opened; the log says why")
+        return UnavailableProvider(name, "it could not be opened; the log says why")
     if provider.name != name:  # it would take another's place
         provider.close()
-        return AbsentProvider(name, f"its entry point is called {name}, and it calls itself {provider.name}")
+        return UnavailableProvider(name, f"its entry point is called {name}, and it calls itself {provider.name}")
     return provider
 
 
-def require_length(provider: Provider, sample: Audio) -> None:
+def require_sample_length(provider: Provider, sample: Audio) -> None:
     """Raises SampleUnusable where the provider would refuse so short a recording."""
-    seconds, least = sample.size / SAMPLE_RATE, provider.capabilities().sample_min_seconds
-    if seconds < least:
+    seconds, min_seconds = sample.size / SAMPLE_RATE, provider.capabilities().sample_min_seconds
+    if seconds < min_seconds:
         raise SampleUnusable(
-            f"The provider {provider.name} needs a recording of {least} s at least, and this one has {seconds:.1f} s. "
+            f"The provider {provider.name} needs a recording of {min_seconds} s at least, and this one has "
+            f"{seconds:.1f} s. "
             "Send a longer one, or use another provider.",
             details={"reason": "too_short", "duration_seconds": round(seconds, 1), "provider": provider.name},
         )
@@ -94,7 +95,7 @@ class Registry:
             )
         return provider
 
-    def cloning(self, choice: str | None, *, instant: bool) -> list[Provider]:
+    def require_cloners(self, choice: str | None, *, instant: bool) -> list[Provider]:
         """Those of the candidates that are up and clone. Raises what speaks against the first where there is none."""
         usable: list[Provider] = []
         first: BadRequest | ProviderUnavailable | None = None

@@ -12,29 +12,29 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.trim import FRAME, frame_loudness, sounding
-from voxport.providers.audio_bounds import PartCheck
+from voxport.audio.trim import FRAME_SAMPLES, frame_rms, sounding_range
+from voxport.providers.audio_bounds import AudioLengthCheck
 from voxport.providers.base import SAMPLE_RATE, Audio
 
 _SAMPLE_BYTES: Final = 2
 _READ_SAMPLES: Final = 5 * SAMPLE_RATE
 """Samples in memory at once. Levelling takes about 70 bytes for each of them."""
 _CHUNK_BYTES: Final = 1 << 16
-_LOOK_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 """After which a reader that waits is told that nothing came."""
 
 
 class Spool:
     """s16le at 24 kHz. One thread writes, one reads. Leaving the `with` block gives the file back."""
 
-    def __init__(self, check: PartCheck) -> None:
+    def __init__(self, check: AudioLengthCheck) -> None:
         self.check = check
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by __exit__
         self._changed = threading.Condition()
         self._size = 0
         self._is_ended = True
         self._failure: BaseException | None = None
-        self._is_left = False
+        self._is_closed = False
 
     def fill(self, source: Iterator[bytes]) -> None:
         """Read the source to its end. Raises what it raises, and ProviderFailed where this can't be the part."""
@@ -42,14 +42,14 @@ class Spool:
             for content in source:
                 self.check.add(len(content))
                 self._append(content)
-                if self._is_left:
+                if self._is_closed:
                     return
         finally:
             if isinstance(source, Generator):
                 source.close()
         self.check.end()
 
-    def fill_beside(self, source: Iterator[bytes]) -> None:
+    def fill_in_background(self, source: Iterator[bytes]) -> None:
         """`fill` by a thread of its own: who listens slowly holds neither a connection nor a place among the calls.
         Where the listener leaves, the source is closed with its next content."""
 
@@ -64,23 +64,23 @@ class Spool:
             with self._changed:
                 self._is_ended, self._failure = True, failure
                 self._changed.notify()
-                if self._is_left:
+                if self._is_closed:
                     self._file.close()
 
         threading.Thread(target=read, daemon=True).start()
 
     def contents(self) -> Iterator[bytes]:
-        """What `fill_beside` reads, as it comes; empty where nothing came for a while, so that the reader can look
-        whether somebody still listens. Raises what that met."""
+        """What `fill_in_background` reads, as it comes; empty where nothing came for a while, so that the reader can
+        look whether somebody still listens. Raises what that met."""
         position = 0
         while True:
             with self._changed:
-                is_news = self._changed.wait_for(
+                has_changed = self._changed.wait_for(
                     lambda at=position: self._size > at or self._is_ended,  # type: ignore[misc]
-                    _LOOK_SECONDS,
+                    _POLL_SECONDS,
                 )
                 size, is_ended, failure = self._size, self._is_ended, self._failure
-            if not is_news:
+            if not has_changed:
                 yield b""
             while position < size:
                 content = os.pread(self._file.fileno(), min(_CHUNK_BYTES, size - position), position)
@@ -91,17 +91,17 @@ class Spool:
                     raise failure
                 return
 
-    def stretches(self) -> list[tuple[int, int]]:
+    def segments(self) -> list[tuple[int, int]]:
         """All that sounds, from sample to sample, in stretches of five seconds at most that are cut where it is
-        softest: there a change of the level is not heard."""
+        softest: there a change of the level is not levels."""
         total = self._size // _SAMPLE_BYTES
-        heard = [frame_loudness(self.read(at, at + _READ_SAMPLES)) for at in range(0, total, _READ_SAMPLES)]
-        loudness = np.concatenate([np.empty(0, np.float32), *heard])
-        start, stop, _ = sounding(loudness).indices(total)
+        levels = [frame_rms(self.read(at, at + _READ_SAMPLES)) for at in range(0, total, _READ_SAMPLES)]
+        loudness = np.concatenate([np.empty(0, np.float32), *levels])
+        start, stop, _ = sounding_range(loudness).indices(total)
         found = []
         while stop - start > _READ_SAMPLES:
-            first, last = -(-(start + _READ_SAMPLES // 2) // FRAME), (start + _READ_SAMPLES) // FRAME
-            cut = (first + int(np.argmin(loudness[first:last]))) * FRAME + FRAME // 2
+            first, last = -(-(start + _READ_SAMPLES // 2) // FRAME_SAMPLES), (start + _READ_SAMPLES) // FRAME_SAMPLES
+            cut = (first + int(np.argmin(loudness[first:last]))) * FRAME_SAMPLES + FRAME_SAMPLES // 2
             found.append((start, cut))
             start = cut
         return [*found, (start, stop)] if stop > start else found
@@ -126,7 +126,7 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._changed:
-            self._is_left = True
+            self._is_closed = True
             if self._is_ended:  # else the thread that fills it does
                 self._file.close()
 

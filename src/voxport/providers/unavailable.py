@@ -9,11 +9,11 @@ from voxport.providers.base import (
     NO_SETTINGS,
     Audio,
     Capabilities,
+    Checkpoint,
     ClonedVoice,
-    Kept,
     Piece,
-    Place,
-    Progress,
+    ProgressCallback,
+    ResumeToken,
     StockVoice,
     VoiceRef,
     VoiceSettings,
@@ -29,7 +29,7 @@ _UNKNOWN = Capabilities(
 )
 
 
-class AbsentProvider:
+class UnavailableProvider:
     """Everything but its description is 503. `reason` follows "The provider … can't be used: "."""
 
     def __init__(self, name: str, reason: str, capabilities: Capabilities = _UNKNOWN) -> None:
@@ -54,7 +54,13 @@ class AbsentProvider:
         raise self._unavailable()
 
     def clone(
-        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+        self,
+        sample: Audio,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
         raise self._unavailable()
 
@@ -65,8 +71,8 @@ class AbsentProvider:
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
         raise self._unavailable()

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Float, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class LedgerCheck(Base):
@@ -15,7 +15,7 @@ class LedgerCheck(Base):
 
     __tablename__ = "ledger_checks"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seconds: Mapped[float] = mapped_column(Float)
     problems: Mapped[int] = mapped_column(Integer)

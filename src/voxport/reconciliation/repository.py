@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from voxport.billing.models import Hold, LedgerTransaction
 from voxport.jobs.models import Job
-from voxport.provider_calls.models import Intent
+from voxport.provider_calls.models import ProviderCall
 from voxport.reconciliation.models import LedgerCheck
 
 
@@ -23,13 +23,13 @@ class OpenHold:
     owner: str | None
     job_id: str | None
     job_status: str | None
-    is_kept: bool
+    is_outcome_unknown: bool
 
 
 def open_holds(tx: Session) -> list[OpenHold]:
-    is_kept = exists().where(Intent.hold_id == Hold.id, Intent.state == "unknown")
+    is_outcome_unknown = exists().where(ProviderCall.hold_id == Hold.id, ProviderCall.state == "unknown")
     query = (
-        select(Hold.id, Hold.owner, Hold.job_id, Job.status, is_kept)
+        select(Hold.id, Hold.owner, Hold.job_id, Job.status, is_outcome_unknown)
         .join(Job, Job.id == Hold.job_id, isouter=True)
         .where(Hold.state == "open")
         .order_by(Hold.sequence)
@@ -41,7 +41,7 @@ def still_open(tx: Session, hold_ids: Collection[str]) -> set[str]:
     return set(tx.scalars(select(Hold.id).where(Hold.id.in_(hold_ids), Hold.state == "open")))
 
 
-def charges_without_their_job(tx: Session) -> Sequence[tuple[str, str, str | None]]:
+def charges_without_job(tx: Session) -> Sequence[tuple[str, str, str | None]]:
     """Captured holds of jobs that are not completed, cost something else, or have another hold: (hold, job, status)."""
     query = (
         select(Hold.id, Hold.job_id, Job.status)
@@ -58,7 +58,7 @@ def charges_without_their_job(tx: Session) -> Sequence[tuple[str, str, str | Non
     return [(row[0], row[1] or "", row[2]) for row in tx.execute(query)]
 
 
-def completed_jobs_without_their_charge(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
+def completed_jobs_without_charge(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
     """(job, hold, what the job says it cost, what the ledger charged)."""
     charge = LedgerTransaction
     query = (

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from voxport.billing.money import header
-from voxport.billing.verify import broken_rules
+from voxport.billing.money import format_tokens
+from voxport.billing.verify import find_problems
 from voxport.clock import now
 from voxport.db.lease import Leases
 from voxport.db.session import Database
@@ -20,29 +20,29 @@ from voxport.reconciliation.models import LedgerCheck
 from voxport.reconciliation.repository import OpenHold
 
 _LEASE = "ledger-check"
-_LOGGED = 100  # problems, each in a line of its own
+_MAX_LOGGED = 100  # problems, each in a line of its own
 _log = logging.getLogger("voxport.books")
 
 
-class Books:
-    """`leases` tell which processes live; `every` is the time between two checks of the worker's."""
+class Reconciliation:
+    """`leases` tell which processes live; `interval` is the time between two checks of the worker's."""
 
     def __init__(
-        self, database: Database, leases: Leases, *, every: timedelta, clock: Callable[[], datetime] = now
+        self, database: Database, leases: Leases, *, interval: timedelta, clock: Callable[[], datetime] = now
     ) -> None:
         self._database = database
         self._leases = leases
-        self._every = every
+        self._interval = interval
         self._clock = clock
 
     def verify(self) -> list[str]:
         """Every rule that is broken, as a sentence that names the row; an empty list is clean. All is read in one
         state of the database, so that calls and jobs that are under way disturb nothing."""
         with self._database.snapshot() as tx:
-            problems = broken_rules(tx) + _broken_agreements(tx)
-            waiting = repository.open_holds(tx)
-        problems += [problem for problem in map(_unsettled, waiting) if problem is not None]
-        return problems + self._dead(waiting)
+            problems = find_problems(tx) + _mismatched_jobs(tx)
+            open_holds = repository.open_holds(tx)
+        problems += [problem for problem in map(_unsettled_problem, open_holds) if problem is not None]
+        return problems + self._dead_owner_problems(open_holds)
 
     def last_check(self) -> LedgerCheck | None:
         with self._database.snapshot() as tx:
@@ -53,7 +53,7 @@ class Books:
         made: none where it is not time yet, or where another worker is at it."""
         if not self._is_due():
             return 0
-        lease = self._leases.take(_LEASE)
+        lease = self._leases.try_acquire(_LEASE)
         if lease is None:
             return 0
         with lease:
@@ -64,23 +64,23 @@ class Books:
             seconds = time.monotonic() - began
             with self._database.transaction() as tx:
                 tx.add(LedgerCheck(checked_at=self._clock(), seconds=seconds, problems=len(problems)))
-        for problem in problems[:_LOGGED]:
+        for problem in problems[:_MAX_LOGGED]:
             _log.error("the ledger is wrong", extra={"problem": problem})
-        if len(problems) > _LOGGED:
+        if len(problems) > _MAX_LOGGED:
             _log.error("the ledger is wrong in more places: see `voxport ledger verify`", extra={"all": len(problems)})
         return 1
 
     def _is_due(self) -> bool:
         last = self.last_check()
         # A clock that was set back is no reason to wait for the time that it has lost.
-        return last is None or abs(self._clock() - last.checked_at) >= self._every
+        return last is None or abs(self._clock() - last.checked_at) >= self._interval
 
-    def _dead(self, waiting: list[OpenHold]) -> list[str]:
+    def _dead_owner_problems(self, open_holds: list[OpenHold]) -> list[str]:
         """Holds of processes that died. A process that ended well has settled its holds before, so those that are
         still open when it is found dead have nobody."""
-        owners = {hold.owner for hold in waiting if hold.owner is not None}
+        owners = {hold.owner for hold in open_holds if hold.owner is not None}
         dead = {owner for owner in owners if not self._leases.is_held(owner)}
-        left = [hold for hold in waiting if hold.owner in dead and not hold.is_kept]
+        left = [hold for hold in open_holds if hold.owner in dead and not hold.is_outcome_unknown]
         with self._database.snapshot() as tx:
             open_still = repository.still_open(tx, [hold.id for hold in left])
         return [
@@ -90,9 +90,9 @@ class Books:
         ]
 
 
-def _unsettled(hold: OpenHold) -> str | None:
+def _unsettled_problem(hold: OpenHold) -> str | None:
     """What is wrong with an open hold that no process owns: only an open job or an unknown outcome may keep it."""
-    if hold.owner is not None or hold.is_kept or hold.job_status in ("queued", "processing"):
+    if hold.owner is not None or hold.is_outcome_unknown or hold.job_status in ("queued", "processing"):
         return None
     if hold.job_id is None:
         return f"hold {hold.id}: it is open, and no process, job or intent will settle it"
@@ -100,13 +100,15 @@ def _unsettled(hold: OpenHold) -> str | None:
     return f"hold {hold.id}: it is open and its job {hold.job_id} is {state}"
 
 
-def _broken_agreements(tx: Session) -> list[str]:
+def _mismatched_jobs(tx: Session) -> list[str]:
     problems = [
         f"hold {hold_id}: it was charged and its job {job_id} is {status or 'not there'}, "
         "is not completed at that cost, or has another hold"
-        for hold_id, job_id, status in repository.charges_without_their_job(tx)
+        for hold_id, job_id, status in repository.charges_without_job(tx)
     ]
-    for job_id, hold_id, cost, charged in repository.completed_jobs_without_their_charge(tx):
-        shown = "nothing" if charged is None else header(charged)
-        problems.append(f"job {job_id}: it cost {header(cost)}, and the ledger charged {shown} for its hold {hold_id}")
+    for job_id, hold_id, cost, charged in repository.completed_jobs_without_charge(tx):
+        shown = "nothing" if charged is None else format_tokens(charged)
+        problems.append(
+            f"job {job_id}: it cost {format_tokens(cost)}, and the ledger charged {shown} for its hold {hold_id}"
+        )
     return problems

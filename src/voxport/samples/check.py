@@ -10,10 +10,10 @@ import numpy.typing as npt
 import soxr
 
 from voxport.audio.measurements import measure
-from voxport.audio.speaker_count import Embed, several_speakers
+from voxport.audio.speaker_count import EmbedClips, has_several_speakers
 from voxport.audio.vad import speech_spans
 from voxport.errors import SampleUnusable
-from voxport.samples.findings import faults
+from voxport.samples.findings import assess
 
 _RATE = 24_000
 _SILENT_PEAK = 0.001  # -60 dBFS: below is a muted microphone's noise
@@ -54,7 +54,7 @@ def check(
     audio: npt.NDArray[np.float32],
     *,
     rate: int = _RATE,
-    embed: Embed | None = None,
+    embed: EmbedClips | None = None,
     min_speech_seconds: float = 3.0,
 ) -> SampleReport:
     """Measures a recording (mono, -1 to 1, `rate` in Hz). With `embed`, looks for a second speaker too.
@@ -71,7 +71,7 @@ def check(
         raise _unusable(audio, seconds, duration, min_speech_seconds)
     measured = measure(audio, _RATE, spans)
     speech = np.concatenate([audio[begin:end] for begin, end in spans])
-    several = embed is not None and several_speakers(speech, embed)
+    several = embed is not None and has_several_speakers(speech, embed)
     report = SampleReport(
         duration_seconds=duration,
         speech_seconds=seconds,
@@ -81,10 +81,12 @@ def check(
         several_speakers=several,
         warnings=(),
     )
-    return replace(report, warnings=tuple(f"{fault.finding} {fault.advice}" for fault in faults(report)))
+    return replace(report, warnings=tuple(f"{finding.message} {finding.advice}" for finding in assess(report)))
 
 
-def usable_part(audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = _RATE) -> npt.NDArray[np.float32]:
+def trim_to_speech(
+    audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = _RATE
+) -> npt.NDArray[np.float32]:
     """The recording without the silence before and after the speech."""
     return audio[round(report.speech_begin_seconds * rate) : round(report.speech_end_seconds * rate)]
 
@@ -93,7 +95,9 @@ def _is_silent(audio: npt.NDArray[np.float32]) -> bool:
     return len(audio) == 0 or float(np.abs(audio).max()) < _SILENT_PEAK
 
 
-def _unusable(audio: npt.NDArray[np.float32], seconds: float, duration: float, least: float) -> SampleUnusable:
+def _unusable(
+    audio: npt.NDArray[np.float32], seconds: float, duration: float, min_speech_seconds: float
+) -> SampleUnusable:
     if _is_silent(audio):
         reason, found = "silent", "The recording is silent."
     elif seconds == 0:
@@ -102,6 +106,6 @@ def _unusable(audio: npt.NDArray[np.float32], seconds: float, duration: float, l
         reason = "too_short"
         # Rounded down, so that 2.96 is not told as "3.0, and 3 are needed".
         tenths = int(seconds * 10 + 1e-6)
-        found = f"Only {tenths / 10} seconds of speech were found, and {least:g} are needed."
+        found = f"Only {tenths / 10} seconds of speech were found, and {min_speech_seconds:g} are needed."
     details = {"reason": reason, "speech_seconds": round(seconds, 2), "duration_seconds": round(duration, 2)}
     return SampleUnusable(f"{found} {_ADVICE}", details=details)

@@ -19,47 +19,47 @@ _LOST_SNR_DB = 10.0
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Both are sentences in ASCII. `is_grave` where the voice will hardly be the speaker's."""
+class Finding:
+    """Both are sentences in ASCII. `is_severe` where the voice will hardly be the speaker's."""
 
-    finding: str
+    message: str
     advice: str
-    is_grave: bool
+    is_severe: bool
 
 
-def faults(report: SampleReport) -> list[Fault]:
+def assess(report: SampleReport) -> list[Finding]:
     """The faults of a recording, from its figures."""
     found = {
-        Fault(
+        Finding(
             f"There are only {report.speech_seconds:.1f} seconds of speech.",
             "30 seconds or more make a closer voice.",
-            is_grave=False,
+            is_severe=False,
         ): report.speech_seconds < _FEW_SECONDS,
-        Fault(
+        Finding(
             f"The recording is quiet ({report.level_dbfs:.0f} dBFS), and raising it raises its noise.",
             "Record closer to the microphone.",
-            is_grave=False,
+            is_severe=False,
         ): report.level_dbfs < _QUIET_DBFS,
-        Fault(
+        Finding(
             "The recording is clipped: it was too loud for the recorder.",
             "Record it again at a lower level.",
-            is_grave=False,
+            is_severe=False,
         ): report.clipped_share > _CLIPPED_SHARE,
-        Fault(
+        Finding(
             f"There is noise, music or other voices behind the speaker (about {report.snr_db:.0f} dB below).",
             "Record in a quiet room.",
-            is_grave=report.snr_db < _LOST_SNR_DB,
+            is_severe=report.snr_db < _LOST_SNR_DB,
         ): report.snr_db < _NOISY_SNR_DB,
-        Fault(
+        Finding(
             f"The recording has nothing above {report.bandwidth_hz / 1000:.1f} kHz, as over a telephone, so the "
             "voice will sound dull.",
             "Record with a microphone, not over a call.",
-            is_grave=False,
+            is_severe=False,
         ): report.bandwidth_hz < _NARROW_HZ,
-        Fault(
+        Finding(
             "More than one person seems to speak, and the voice may become a mix of them.",
             "Send a recording of one person alone.",
-            is_grave=True,
+            is_severe=True,
         ): report.several_speakers,
     }
-    return [fault for fault, applies in found.items() if applies]
+    return [finding for finding, applies in found.items() if applies]

@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.encode import encode_file, to_pcm16
-from voxport.audio.speaker_count import Embed
+from voxport.audio.speaker_count import EmbedClips
 from voxport.catalog import Catalog
 from voxport.errors import AudioUrlUnusable, BadSignature, NotFound, SampleUnusable
-from voxport.fetch.client import FetchPolicy, fetch, refuse_at_once
+from voxport.fetch.client import FetchPolicy, fetch, precheck_url
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.samples.check import SampleReport, check
 from voxport.samples.selection import decode_speech
 from voxport.settings import Settings
 from voxport.storage.base import Storage
-from voxport.storage.workdirs import temporary_folder
+from voxport.storage.workdirs import work_dir
 
 Audio = NDArray[np.float32]
-Speech = Literal["required", "preferred"]
+SpeechRequirement = Literal["required", "preferred"]
 """Whether a recording has to hold speech, or is used from its begin where it holds none."""
 
-_MAX_CHECKS: Final = 2
+_MAX_CONCURRENT_CHECKS: Final = 2
 """Samples that one process checks at once. A check computes for 4 s and takes 30 MB for a minute of sound; more at once
 would only take more memory."""
 _WITHOUT_SPEECH = {"silent", "no_speech", "too_short"}
@@ -49,14 +49,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Source:
+class SampleSource:
     """Where a recording lies: under a key of the gateway's own storage, or behind a public URL."""
 
     key: str | None = None
     url: str | None = None
 
 
-class Samples:
+class SampleLoader:
     def __init__(
         self,
         settings: Settings,
@@ -65,7 +65,7 @@ class Samples:
         media: MediaService,
         signer: UrlSigner,
         ffmpeg: Path,
-        embed: Embed,
+        embed: EmbedClips,
         policy: FetchPolicy | None = None,
     ) -> None:
         """`embed` gives for each clip a unit vector that is near for two recordings of one speaker."""
@@ -75,55 +75,56 @@ class Samples:
         self._signer = signer
         self._embed = embed
         self._ffmpeg = ffmpeg
-        self._checks = threading.BoundedSemaphore(_MAX_CHECKS)
+        self._check_slots = threading.BoundedSemaphore(_MAX_CONCURRENT_CHECKS)
         self._policy = policy or FetchPolicy(
             max_bytes=catalog.limits.upload_video_bytes,
             timeout_seconds=settings.fetch_timeout,
             private_hosts=settings.private_hosts,
         )
 
-    def locate(self, profile_id: str, url: str) -> Source:
+    def locate(self, profile_id: str, url: str) -> SampleSource:
         """Where the recording of an audioUrl lies, with what can be known of it at once. Raises NotFound (an upload
         that is not the profile's, or not there yet), BadSignature (an own URL that has expired), AudioUrlUnusable (an
         own upload_url)."""
-        grant = self._signer.recognise(url)
+        grant = self._signer.find_grant(url)
         if grant is None:
-            refuse_at_once(url, self._policy)
-            return Source(url=url)
+            precheck_url(url, self._policy)
+            return SampleSource(url=url)
         # Only its owner is told what is wrong with it: to anybody else there is no such upload.
         self._media.require_owner(profile_id, grant.key)
         if grant.operation == "put":
             raise AudioUrlUnusable(IS_UPLOAD_URL)
         if grant.is_expired:
             raise BadSignature("The audioUrl has expired. Ask upload-media for a new one and upload again.")
-        self._media.require_owned(profile_id, grant.key)
-        return Source(key=grant.key)
+        self._media.require_uploaded(profile_id, grant.key)
+        return SampleSource(key=grant.key)
 
-    def obtain(
+    def load_source(
         self,
         profile_id: str,
-        source: Source,
+        source: SampleSource,
         *,
-        watch: Callable[[], None] = lambda: None,
-        pauses: Sequence[float] = (),
-        speech: Speech = "required",
+        check_cancelled: Callable[[], None] = lambda: None,
+        retry_delays: Sequence[float] = (),
+        speech: SpeechRequirement = "required",
     ) -> Audio:
         """The recording, decoded: up to the catalogue's seconds of it that hold speech, or its begin where none is
-        found and `speech` is only preferred. `watch` is called about once a second of a download, and may end it by
-        raising; `pauses` are the seconds before each retry of one that the network broke off. Raises NotFound,
+        found and `speech` is only preferred. `check_cancelled` is called about once a second of a download, and may
+        end it by
+        raising; `retry_delays` are the seconds before each retry of one that the network broke off. Raises NotFound,
         AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
         if source.key is not None:
-            self._media.require_owned(profile_id, source.key)
+            self._media.require_uploaded(profile_id, source.key)
             return self.load(source.key, speech=speech)
-        with temporary_folder() as folder:
+        with work_dir() as folder:
             path = folder / "sample"
             with path.open("wb") as file:
-                fetch(source.url or "", file, self._policy, watch=watch, pauses=pauses)
+                fetch(source.url or "", file, self._policy, check_cancelled=check_cancelled, retry_delays=retry_delays)
             return self._decode(path, speech=speech)
 
     def check(self, audio: Audio) -> Sample:
         """Judge a recording. Raises SampleUnusable, with the reason and the advice."""
-        with self._checks:
+        with self._check_slots:
             report = check(
                 audio,
                 rate=SAMPLE_RATE,
@@ -132,12 +133,12 @@ class Samples:
             )
         return Sample(audio, report)
 
-    def keep(self, key: str, audio: Audio) -> None:
+    def store(self, key: str, audio: Audio) -> None:
         """Store a recording (as FLAC), so that its voice can be made again."""
-        with self._storage.writing(key) as path:
+        with self._storage.writable_path(key) as path:
             encode_file([to_pcm16(audio)], "flac", path, ffmpeg=self._ffmpeg)
 
-    def load(self, key: str, *, speech: Speech | None = None) -> Audio:
+    def load(self, key: str, *, speech: SpeechRequirement | None = None) -> Audio:
         """A stored recording, from its begin where `speech` is None. Raises NotFound where it is gone,
         SampleUnusable where it can't be decoded."""
         try:
@@ -149,7 +150,7 @@ class Samples:
                 raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
 
-    def _decode(self, path: Path, *, speech: Speech | None) -> Audio:
+    def _decode(self, path: Path, *, speech: SpeechRequirement | None) -> Audio:
         max_seconds = self._limits.sample_max_seconds
         if speech is not None:
             try:

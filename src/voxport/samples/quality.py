@@ -7,12 +7,12 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from voxport.samples.check import SampleReport
-from voxport.samples.findings import Fault, faults
+from voxport.samples.findings import Finding, assess
 
-Verdict = Literal["excellent", "good", "fair", "poor"]
+QualityVerdict = Literal["excellent", "good", "fair", "poor"]
 Reverberation = Literal["low", "some", "strong"]
 
-_MUCH_SECONDS = 30.0
+_AMPLE_SECONDS = 30.0
 _ENOUGH_SECONDS = 15.0
 _CLEAN_SNR_DB = 25.0
 # Of dry recordings none is above the first; of those in rooms of 0.5 s none is below the second, of 0.3 s all are.
@@ -31,26 +31,26 @@ class Quality(BaseModel):
     clipped_share: float = Field(description="Share of the samples that are at the recorder's limit, from 0 to 1.")
     speakers: int = Field(description="How many people are suspected to speak: 1, or 2 for more than one.")
     reverberation: Reverberation | None = Field(description="How much of the room is heard; null where noise hides it.")
-    verdict: Verdict
+    verdict: QualityVerdict
     summary: str = Field(description="The verdict and what it rests on, in a sentence.")
     advice: list[str] = Field(description="Sentences on what would make a closer voice; empty where nothing would.")
 
 
 def quality(report: SampleReport) -> Quality:
     """The quality of a usable recording."""
-    found = faults(report)
-    room = _reverberation(report)
-    verdict = _verdict(report, found, room)
+    findings = assess(report)
+    reverberation = _reverberation(report)
+    verdict = _verdict(report, findings, reverberation)
     return Quality(
         speech_seconds=round(report.speech_seconds, 2),
         snr_db=round(report.snr_db, 1),
         bandwidth_hz=round(report.bandwidth_hz),
         clipped_share=round(report.clipped_share, 4),
         speakers=2 if report.several_speakers else 1,
-        reverberation=room,
+        reverberation=reverberation,
         verdict=verdict,
-        summary=_summary(report, verdict, room),
-        advice=_advice(report, found, room),
+        summary=_summary(report, verdict, reverberation),
+        advice=_advice(report, findings, reverberation),
     )
 
 
@@ -62,31 +62,31 @@ def _reverberation(report: SampleReport) -> Reverberation | None:
     return "some" if report.decay_seconds < _STRONG_DECAY_SECONDS else "strong"
 
 
-def _verdict(report: SampleReport, found: list[Fault], room: Reverberation | None) -> Verdict:
+def _verdict(report: SampleReport, findings: list[Finding], reverberation: Reverberation | None) -> QualityVerdict:
     """Poor: the voice will hardly be the speaker's. Fair: it will, with something of the recording's fault."""
-    if len(found) > 1 or any(fault.is_grave for fault in found):
+    if len(findings) > 1 or any(finding.is_severe for finding in findings):
         return "poor"
-    if found or room == "strong":
+    if findings or reverberation == "strong":
         return "fair"
-    is_clean = report.snr_db >= _CLEAN_SNR_DB and room == "low"
+    is_clean = report.snr_db >= _CLEAN_SNR_DB and reverberation == "low"
     return "excellent" if is_clean and report.speech_seconds >= _ENOUGH_SECONDS else "good"
 
 
-def _summary(report: SampleReport, verdict: Verdict, room: Reverberation | None) -> str:
+def _summary(report: SampleReport, verdict: QualityVerdict, reverberation: Reverberation | None) -> str:
     people = "more than one person" if report.several_speakers else "one person"
     echo = {"low": "", "some": ", with some of the room", "strong": ", in a room that is heard strongly"}
     return (
         f"{verdict.capitalize()}: {report.speech_seconds:.1f} seconds of speech of {people}, about "
         f"{report.snr_db:.0f} dB above the noise, up to {report.bandwidth_hz / 1000:.1f} kHz"
-        f"{'' if room is None else echo[room]}."
+        f"{'' if reverberation is None else echo[reverberation]}."
     )
 
 
-def _advice(report: SampleReport, found: list[Fault], room: Reverberation | None) -> list[str]:
-    advice = [fault.advice for fault in found]
-    if room == "strong":
+def _advice(report: SampleReport, findings: list[Finding], reverberation: Reverberation | None) -> list[str]:
+    advice = [finding.advice for finding in findings]
+    if reverberation == "strong":
         advice.append("Record nearer to the microphone, or in a room with curtains and soft furniture.")
     more = "30 seconds or more make a closer voice."
-    if report.speech_seconds < _MUCH_SECONDS and more not in advice:
+    if report.speech_seconds < _AMPLE_SECONDS and more not in advice:
         advice.append(more)
     return advice

@@ -23,12 +23,12 @@ _SCAN_RATE: Final = 16_000  # Hz, the rate of the voice activity model
 _SCAN_SECONDS: Final = 600.0
 """How far into each track speech is looked for: 19 MB of samples, 2 s of decoding."""
 _MAX_TRACKS: Final = 8
-_MAX_JUDGED_SECONDS: Final = 900.0
+_MAX_ANALYZED_SECONDS: Final = 900.0
 """Of sound, over all tracks; silence is seen at once."""
-_MAX_WALL_SECONDS: Final = 90.0
+_MAX_ELAPSED_SECONDS: Final = 90.0
 _BLOCK_SECONDS: Final = 10.0
 _SILENT_PEAK: Final = 0.001  # as in the sample check
-_ENOUGH: Final = 0.5
+_ENOUGH_SPEECH_SHARE: Final = 0.5
 """Share of the stretch that is speech, from which nothing better is looked for."""
 _ADVICE: Final = "Send 30 seconds or more of one person speaking clearly."
 
@@ -37,8 +37,8 @@ class _Budget:
     """What may be spent on one file: `seconds` of sound that is judged, and a moment to end by."""
 
     def __init__(self) -> None:
-        self.seconds = _MAX_JUDGED_SECONDS
-        self._until = time.monotonic() + _MAX_WALL_SECONDS
+        self.seconds = _MAX_ANALYZED_SECONDS
+        self._until = time.monotonic() + _MAX_ELAPSED_SECONDS
 
     @property
     def is_spent(self) -> bool:
@@ -46,13 +46,13 @@ class _Budget:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The best stretch of a track. Times in seconds; `looked` is how far the track was looked at."""
+class _TrackScan:
+    """The best stretch of a track. Times in seconds; `scanned_seconds` is how far the track was looked at."""
 
     track: int
     start: float
     speech: float
-    looked: float
+    scanned_seconds: float
     is_silent: bool
 
 
@@ -77,13 +77,16 @@ def decode_speech(
         is_longer = len(first) >= int(max_seconds * SAMPLE_RATE)
         if tracks < 2 and not is_longer:
             return first
-        if sum(end - begin for begin, end in _spans(first, SAMPLE_RATE, budget)) >= _ENOUGH * max_seconds:
+        if (
+            sum(end - begin for begin, end in _find_speech(first, SAMPLE_RATE, budget))
+            >= _ENOUGH_SPEECH_SHARE * max_seconds
+        ):
             return first
-    best = _best(path, tracks, ffmpeg, max_seconds, min_speech_seconds, budget)
+    best = _best_track(path, tracks, ffmpeg, max_seconds, min_speech_seconds, budget)
     return decode(path, ffmpeg=ffmpeg, max_seconds=max_seconds, track=best.track, start_seconds=best.start)
 
 
-def densest(spans: Sequence[Seconds], length: float) -> Seconds:
+def densest_window(spans: Sequence[Seconds], length: float) -> Seconds:
     """(begin of the stretch of this length that holds the most speech, seconds of speech in it); (0, 0) for none. The
     first of several that are as good."""
     best = (0.0, 0.0)
@@ -94,11 +97,11 @@ def densest(spans: Sequence[Seconds], length: float) -> Seconds:
     return best
 
 
-def _best(
+def _best_track(
     path: Path, tracks: int, ffmpeg: Path, max_seconds: float, min_speech_seconds: float, budget: _Budget
-) -> _Found:
+) -> _TrackScan:
     """Raises SampleUnusable where no track holds enough speech, or none can be decoded."""
-    found: list[_Found] = []
+    found: list[_TrackScan] = []
     failure: SampleUnusable | None = None
     for track in range(min(tracks, _MAX_TRACKS) or 1):
         try:
@@ -108,32 +111,32 @@ def _best(
             if error.details.get("reason") == "too_slow" or budget.is_spent:
                 break
             continue
-        if found[-1].speech >= _ENOUGH * max_seconds or budget.is_spent:
+        if found[-1].speech >= _ENOUGH_SPEECH_SHARE * max_seconds or budget.is_spent:
             break
     if not found:
         assert failure is not None
         raise failure
     best = max(found, key=lambda one: one.speech)
     if best.speech < min_speech_seconds:
-        raise _too_little(found, best, tracks, min_speech_seconds)
+        raise _not_enough_speech(found, best, tracks, min_speech_seconds)
     return best
 
 
-def _scan(path: Path, track: int, ffmpeg: Path, max_seconds: float, budget: _Budget) -> _Found:
+def _scan(path: Path, track: int, ffmpeg: Path, max_seconds: float, budget: _Budget) -> _TrackScan:
     audio = decode(path, ffmpeg=ffmpeg, max_seconds=_SCAN_SECONDS, track=track, rate=_SCAN_RATE)
     spans: list[Seconds] = []
     start = speech = 0.0
-    for span in _spans(audio, _SCAN_RATE, budget):
+    for span in _find_speech(audio, _SCAN_RATE, budget):
         spans.append(span)
-        start, speech = densest(spans, max_seconds)
-        if speech >= _ENOUGH * max_seconds:
+        start, speech = densest_window(spans, max_seconds)
+        if speech >= _ENOUGH_SPEECH_SHARE * max_seconds:
             break
     # What the speech begins with is heard softly: a moment before it belongs to it.
     start = max(0.0, start - 0.2)
-    return _Found(track, start, speech, len(audio) / _SCAN_RATE, is_silent=_is_silent(audio))
+    return _TrackScan(track, start, speech, len(audio) / _SCAN_RATE, is_silent=_is_silent(audio))
 
 
-def _spans(audio: npt.NDArray[np.float32], rate: int, budget: _Budget) -> Iterator[Seconds]:
+def _find_speech(audio: npt.NDArray[np.float32], rate: int, budget: _Budget) -> Iterator[Seconds]:
     """The stretches of speech in seconds, block by block, as far as the budget goes."""
     size = int(_BLOCK_SECONDS * rate)
     for offset in range(0, len(audio), size):
@@ -151,12 +154,14 @@ def _is_silent(audio: npt.NDArray[np.float32]) -> bool:
     return len(audio) == 0 or float(max(audio.max(), -audio.min())) < _SILENT_PEAK
 
 
-def _too_little(found: list[_Found], best: _Found, tracks: int, min_speech_seconds: float) -> SampleUnusable:
-    looked = max(one.looked for one in found)
-    if looked >= _SCAN_SECONDS - 1:
+def _not_enough_speech(
+    found: list[_TrackScan], best: _TrackScan, tracks: int, min_speech_seconds: float
+) -> SampleUnusable:
+    scanned_seconds = max(one.scanned_seconds for one in found)
+    if scanned_seconds >= _SCAN_SECONDS - 1:
         part = f"the first {_SCAN_SECONDS / 60:.0f} minutes of the recording"
     else:
-        part = f"the recording ({looked:.0f} seconds)"
+        part = f"the recording ({scanned_seconds:.0f} seconds)"
     where = f"{part}, in none of its {tracks} audio tracks" if tracks > 1 else part
     if all(one.is_silent for one in found):
         reason, text = "silent", f"The recording is silent: there is no sound in {where}."
@@ -172,7 +177,7 @@ def _too_little(found: list[_Found], best: _Found, tracks: int, min_speech_secon
     details = {
         "reason": reason,
         "speech_seconds": round(best.speech, 2),
-        "duration_seconds": round(looked, 2),
+        "duration_seconds": round(scanned_seconds, 2),
         "tracks": tracks,
     }
     return SampleUnusable(f"{text} {_ADVICE}", details=details)

@@ -13,7 +13,7 @@ from babel import Locale
 
 _CODE: Final = re.compile(r"([a-z]{2,3})((?:-[a-z0-9]{1,8}){0,6})(?:[.@][\w-]{1,16})?")
 _REGION: Final = re.compile(r"[a-z]{2}|\d{3}")
-_LETTERS_3: Final = {
+_ISO_639_3: Final = {
     "eng": "en", "spa": "es", "fra": "fr", "fre": "fr", "ita": "it", "por": "pt", "hin": "hi", "jpn": "ja",
     "zho": "zh", "chi": "zh", "cmn": "zh", "deu": "de", "ger": "de", "nld": "nl", "dut": "nl", "pol": "pl",
     "rus": "ru", "kor": "ko", "ara": "ar", "tur": "tr", "swe": "sv",
@@ -22,16 +22,17 @@ _LETTERS_3: Final = {
 _AMERICAN: Final = frozenset(["us", "ca", "ph", "pr", "um", "gu", "as", "mp", "vi", "lr", "pw"])
 """Regions whose English is spelt and said more as in the United States than as in Great Britain."""
 _NOT_CHINESE: Final = frozenset(["yue", "wuu", "nan", "hak"])
-_NAMED: Final = ("en", "es", "fr", "it", "pt", "hi", "ja", "zh", "de")
+_NAMED_LANGUAGES: Final = ("en", "es", "fr", "it", "pt", "hi", "ja", "zh", "de")
 """Languages whose names, each in each, are understood in a suggestion."""
-_MORE_NAMES: Final = {"american": "en-us", "british": "en-gb", "castellano": "es", "mandarin": "zh", "brazilian": "pt"}
+_OTHER_NAMES: Final = {"american": "en-us", "british": "en-gb", "castellano": "es", "mandarin": "zh", "brazilian": "pt"}
 
 
-def nearest_code(wanted: str, spoken: Sequence[str]) -> str | None:
-    """The one of `spoken` for a code of the same language, in any case and with `-` or `_`: `fr` is `fr-fr` where that
-    is spoken, `en` is `en-us`, `en-AU` is `en-gb`. None where the language is not among them, or this is no code."""
-    language, region = _parsed(wanted)
-    same = [code for code in spoken if code.partition("-")[0] == language]
+def nearest_code(requested: str, supported: Sequence[str]) -> str | None:
+    """The one of `supported` for a code of the same language, in any case and with `-` or `_`: `fr` is `fr-fr` where
+    that is spoken, `en` is `en-us`, `en-AU` is `en-gb`. None where the language is not among them, or this is no
+    code."""
+    language, region = _parse(requested)
+    same = [code for code in supported if code.partition("-")[0] == language]
     if not same:
         return None
     if f"{language}-{region}" in same:
@@ -41,26 +42,27 @@ def nearest_code(wanted: str, spoken: Sequence[str]) -> str | None:
     return language if language in same else same[0]
 
 
-def not_spoken(wanted: str, spoken: Sequence[str], missing: Mapping[str, str], provider: str) -> str:
-    """The sentences for a language that is not among `spoken`: what is near it, or what would bring it (`missing`:
+def unsupported_language(requested: str, supported: Sequence[str], missing: Mapping[str, str], provider: str) -> str:
+    """The sentences for a language that is not among `supported`: what is near it, or what would bring it (`missing`:
     a language to that sentence), and the list."""
-    shown = wanted if len(wanted) <= 40 else f"{wanted[:40]}…"
-    language = _parsed(wanted)[0] or _by_name(wanted)
-    meant = nearest_code(language, spoken) if language else None
-    if meant is None and (close := get_close_matches(_plain(wanted), spoken, 1, 0.75)):
-        meant = close[0]
-    advice = f" Did you mean {meant}?" if meant is not None else ""
+    shown = requested if len(requested) <= 40 else f"{requested[:40]}…"
+    language = _parse(requested)[0] or _find_by_name(requested)
+    suggestion = nearest_code(language, supported) if language else None
+    if suggestion is None and (close := get_close_matches(_normalize_name(requested), supported, 1, 0.75)):
+        suggestion = close[0]
+    advice = f" Did you mean {suggestion}?" if suggestion is not None else ""
     if not advice and language.partition("-")[0] in missing:
         advice = f" {missing[language.partition('-')[0]]}"
-    return f"The language {shown!r} is not spoken by {provider}.{advice} Spoken are: {', '.join(spoken)}."
+    return f"The language {shown!r} is not spoken by {provider}.{advice} Spoken are: {', '.join(supported)}."
 
 
-def _parsed(wanted: str) -> tuple[str, str]:
-    """Language and region in small letters; both empty where it is no code."""
-    match = _CODE.fullmatch(wanted.lower().replace("_", "-"))
+def _parse(requested: str) -> tuple[str, str]:
+    """Language and region in small letters; both empty where it is no
+    code."""
+    match = _CODE.fullmatch(requested.lower().replace("_", "-"))
     if match is None:
         return "", ""
-    language, parts = _LETTERS_3.get(match[1], match[1]), match[2].split("-")[1:]
+    language, parts = _ISO_639_3.get(match[1], match[1]), match[2].split("-")[1:]
     if language in _NOT_CHINESE or (language == "zh" and _NOT_CHINESE & set(parts)):
         return "yue", ""
     if len(parts) and len(parts[0]) == 3 and parts[0].isalpha():
@@ -73,11 +75,11 @@ def _parsed(wanted: str) -> tuple[str, str]:
     return language, ""
 
 
-def _by_name(wanted: str) -> str:
-    """The language that is called so, in one of the languages of _NAMED; empty where none is."""
+def _find_by_name(requested: str) -> str:
+    """The language that is called so, in one of the languages of _NAMED_LANGUAGES; empty where none is."""
     names = _names()
-    words = _plain(wanted).split()
-    for word in sorted(words, key=lambda word: word not in _MORE_NAMES):
+    words = _normalize_name(requested).split()
+    for word in sorted(words, key=lambda word: word not in _OTHER_NAMES):
         if word in names:
             return names[word]
     close = get_close_matches(" ".join(words), names, 1, 0.8)
@@ -86,15 +88,15 @@ def _by_name(wanted: str) -> str:
 
 @cache
 def _names() -> dict[str, str]:
-    said = {
-        _plain(str(Locale.parse(inside).languages.get(language, language))): language
-        for inside in _NAMED
-        for language in _NAMED
+    names = {
+        _normalize_name(str(Locale.parse(inside).languages.get(language, language))): language
+        for inside in _NAMED_LANGUAGES
+        for language in _NAMED_LANGUAGES
     }
-    return said | _MORE_NAMES
+    return names | _OTHER_NAMES
 
 
-def _plain(name: str) -> str:
+def _normalize_name(name: str) -> str:
     """Small letters without accents, and spaces for all signs."""
     letters = unicodedata.normalize("NFD", name[:60].casefold())
     kept = (

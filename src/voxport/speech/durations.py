@@ -10,16 +10,17 @@ from voxport.errors import Invalid
 from voxport.providers.base import SAMPLE_RATE
 
 _TENTH = Decimal("0.1")
-_QUIET = frozenset(" \t\n.,;:!?'\"-()")  # make a pause at most
-# Seconds as `benchmarks/lengths.py` hears them, over the stock voices of the local engine: of a letter, a space or a
-# common mark in the Latin alphabet; of a letter or vowel sign in Devanagari; of a character that is a syllable or a
-# word (Chinese, Japanese); of a digit or a symbol, which is a word when it is read out; and of both ends together.
-_USUAL_LETTER = Decimal("0.05")
-_USUAL_MARK = Decimal("0.075")
-_USUAL_SYLLABLE = Decimal("0.185")
-_USUAL_SIGN = Decimal("0.37")
-_USUAL_EDGES = Decimal("0.3")
-_HOLD_AT_LEAST = Decimal(3)  # seconds; a short text has pauses at both ends
+_PAUSE_MARKS = frozenset(" \t\n.,;:!?'\"-()")  # make a pause at most
+# Seconds as `benchmarks/quality/durations.py` hears them, over the stock voices of the local engine: of a letter, a
+# space or a common mark in the Latin alphabet; of a letter or vowel sign in Devanagari; of a character that is a
+# syllable or a word (Chinese, Japanese); of a digit or a symbol, which is a word when it is read out; and of both ends
+# together.
+_SECONDS_PER_LETTER = Decimal("0.05")
+_SECONDS_PER_MARK = Decimal("0.075")
+_SECONDS_PER_SYLLABLE = Decimal("0.185")
+_SECONDS_PER_SIGN = Decimal("0.37")
+_SECONDS_AT_ENDS = Decimal("0.3")
+_MIN_HOLD_SECONDS = Decimal(3)  # seconds; a short text has pauses at both ends
 
 
 def require_text(text: str, limit: int, *, advice: str = "Split it at a sentence end.") -> None:
@@ -34,35 +35,35 @@ def require_text(text: str, limit: int, *, advice: str = "Split it at a sentence
         )
 
 
-def most_seconds(text: str, speed: float, limits: Limits) -> Decimal:
+def max_seconds(text: str, speed: float, limits: Limits) -> Decimal:
     """Seconds of audio that the text stays under, at the speed."""
-    letters = sum(character.islower() or character in _QUIET for character in text)
+    letters = sum(character.islower() or character in _PAUSE_MARKS for character in text)
     signs = len(text) - letters
     at_own_speed = limits.hold_seconds_per_letter * letters + limits.hold_seconds_per_sign * signs
-    return max(at_own_speed, _HOLD_AT_LEAST) / Decimal(str(speed))
+    return max(at_own_speed, _MIN_HOLD_SECONDS) / Decimal(str(speed))
 
 
-def usual_seconds(text: str, speed: float, limits: Limits) -> Decimal:
-    """Seconds of audio that the text comes to as a rule, as they are billed; never more than `most_seconds`."""
-    at_own_speed = sum(map(_usual, text), _USUAL_EDGES)
-    usual = min(at_own_speed / Decimal(str(speed)), most_seconds(text, speed, limits))
-    return _billed(usual)
+def estimated_seconds(text: str, speed: float, limits: Limits) -> Decimal:
+    """Seconds of audio that the text comes to as a rule, as they are billed; never more than `max_seconds`."""
+    at_own_speed = sum(map(_seconds_of, text), _SECONDS_AT_ENDS)
+    estimate = min(at_own_speed / Decimal(str(speed)), max_seconds(text, speed, limits))
+    return _round_to_tenth(estimate)
 
 
 def billed_seconds(samples: int) -> Decimal:
     """The length of the audio in seconds, rounded half up to a tenth, at least 0.1."""
-    return _billed(Decimal(samples) / SAMPLE_RATE)
+    return _round_to_tenth(Decimal(samples) / SAMPLE_RATE)
 
 
-def _billed(seconds: Decimal) -> Decimal:
+def _round_to_tenth(seconds: Decimal) -> Decimal:
     return max(seconds.quantize(_TENTH, rounding=ROUND_HALF_UP), _TENTH)
 
 
-def _usual(character: str) -> Decimal:
+def _seconds_of(character: str) -> Decimal:
     """Seconds of one character."""
     category = unicodedata.category(character)
-    if character in _QUIET or category in ("Ll", "Lu", "Pi", "Pf", "Pd"):
-        return _USUAL_LETTER
+    if character in _PAUSE_MARKS or category in ("Ll", "Lu", "Pi", "Pf", "Pd"):
+        return _SECONDS_PER_LETTER
     if unicodedata.east_asian_width(character) in "WF":
-        return _USUAL_SYLLABLE
-    return _USUAL_MARK if category[0] in "LM" else _USUAL_SIGN
+        return _SECONDS_PER_SYLLABLE
+    return _SECONDS_PER_MARK if category[0] in "LM" else _SECONDS_PER_SIGN

@@ -10,21 +10,21 @@ from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
-from voxport.billing.money import header, json_number, to_micro
+from voxport.billing.money import format_tokens, json_number, to_micro
 from voxport.catalog import Catalog, Service
 from voxport.errors import Invalid
-from voxport.idempotency.claim import Answer
-from voxport.idempotency.route import BilledRoute, Claiming, json_response
+from voxport.idempotency.claim import ReplayableResponse
+from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
-from voxport.speech.service import SERVICE, Made, Speech, SpeechResult
-from voxport.web.concurrency import GatesDep
-from voxport.web.dependencies import part
+from voxport.speech.service import SERVICE, SpeechResult, SpeechService, SynthesisProgress
+from voxport.web.concurrency import LimitersDep
+from voxport.web.dependencies import from_gateway
 from voxport.web.headers import warnings_header
-from voxport.web.streaming import live_response
+from voxport.web.streaming import streaming_response
 
 router = APIRouter(tags=["speech"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
@@ -56,48 +56,50 @@ async def speak(
     body: SpeechBody,
     caller: Caller,
     request_id: RequestId,
-    gates: GatesDep,
+    limiters: LimitersDep,
     http: Request,
-    speech: Annotated[Speech, part("speech")],
-    catalog: Annotated[Catalog, part("catalog")],
-    claiming: Claiming,
+    speech: Annotated[SpeechService, from_gateway("speech")],
+    catalog: Annotated[Catalog, from_gateway("catalog")],
+    make_claim: ClaimFactory,
     prefer: Prefer = None,
 ) -> Response:
     request = _request(body, prefer)
     prepared = await run_in_threadpool(speech.prepare, caller, request)
     if request.is_job:
-        claim = claiming(_queued)
+        claim = make_claim(_job_answer)
         return json_response(
-            _queued(await run_in_threadpool(speech.submit, prepared, request_id=request_id, claim=claim))
+            _job_answer(await run_in_threadpool(speech.submit, prepared, request_id=request_id, claim=claim))
         )
-    prepared = prepared.beginning_with(gates.first_free(prepared.providers))
-    gate = gates.of(prepared.providers[0])
+    prepared = prepared.starting_with(limiters.first_available(prepared.providers))
+    limiter = limiters.for_provider(prepared.providers[0])
     if request.is_stream:
-        made = Made()
-        headers = partial(_stream_headers, prepared, made, hold=speech.most_cost(prepared))
-        claim = claiming(lambda _: Answer(200, headers()))
+        progress = SynthesisProgress()
+        headers = partial(_stream_headers, prepared, progress, hold=speech.max_cost(prepared))
+        claim = make_claim(lambda _: ReplayableResponse(200, headers()))
         held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claim))
-        chunks = speech.stream(held, made)
-        drop = partial(speech.drop, held)
-        return await live_response(
-            gate,
+        chunks = speech.stream(held, progress)
+        release = partial(speech.release, held)
+        return await streaming_response(
+            limiter,
             caller.profile_id,
             chunks,
             headers=headers,
-            otherwise=drop,
-            on_left=made.leave,
+            on_rejected=release,
+            on_disconnect=progress.on_listener_left,
             receive=http.receive,
         )
 
-    def spoken(result: SpeechResult) -> Answer:
-        return Answer(200, body=_spoken(prepared, result, catalog.services[SERVICE]).model_dump(mode="json"))
+    def spoken(result: SpeechResult) -> ReplayableResponse:
+        return ReplayableResponse(
+            200, body=_speech_body(prepared, result, catalog.services[SERVICE]).model_dump(mode="json")
+        )
 
-    held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claiming(spoken)))
-    call, drop = partial(speech.speak, held), partial(speech.drop, held)
-    return json_response(spoken(await gate.run(caller.profile_id, call, otherwise=drop, receive=http.receive)))
+    held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=make_claim(spoken)))
+    call, release = partial(speech.speak, held), partial(speech.release, held)
+    return json_response(spoken(await limiter.run(caller.profile_id, call, on_rejected=release, receive=http.receive)))
 
 
-def _queued(job: Job) -> Answer:
+def _job_answer(job: Job) -> ReplayableResponse:
     return accepted(job, **{"Preference-Applied": "respond-async"})
 
 
@@ -105,8 +107,8 @@ def _queued(job: Job) -> Answer:
 def estimate(
     body: SpeechBody,
     caller: Caller,
-    speech: Annotated[Speech, part("speech")],
-    catalog: Annotated[Catalog, part("catalog")],
+    speech: Annotated[SpeechService, from_gateway("speech")],
+    catalog: Annotated[Catalog, from_gateway("catalog")],
     prefer: Prefer = None,
 ) -> EstimateBody:
     found = speech.estimate(caller, _request(body, prefer))
@@ -126,7 +128,7 @@ def estimate(
 
 def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
     """Raises Invalid for a stream that is to be a job."""
-    is_job = _prefers_async(prefer)
+    is_job = _is_async_preferred(prefer)
     if is_job and body.stream:
         raise Invalid(
             "A stream is answered at once, and `Prefer: respond-async` asks for a job: choose one. Leave out the "
@@ -147,26 +149,26 @@ def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
     )
 
 
-def _prefers_async(prefer: list[str] | None) -> bool:
+def _is_async_preferred(prefer: list[str] | None) -> bool:
     """Whether one of the preferences (RFC 7240) is `respond-async`."""
     preferences = ",".join(prefer or []).split(",")
     return any(one.split(";")[0].strip().lower() == "respond-async" for one in preferences)
 
 
-def _stream_headers(prepared: PreparedSpeech, made: Made, *, hold: int) -> dict[str, str]:
+def _stream_headers(prepared: PreparedSpeech, progress: SynthesisProgress, *, hold: int) -> dict[str, str]:
     headers = {
         "Content-Type": prepared.audio_format.content_type,
         "X-Used-Voice-Id": prepared.request.voice_id,
-        "X-Provider": made.provider,
+        "X-Provider": progress.provider,
         "X-Text-Length": str(len(prepared.request.text)),
-        "X-Gateway-Hold": header(hold),
+        "X-Gateway-Hold": format_tokens(hold),
     }
     if prepared.language is not None:
         headers["Content-Language"] = prepared.language
     return headers | warnings_header(prepared.warnings)
 
 
-def _spoken(prepared: PreparedSpeech, result: SpeechResult, service: Service) -> SpokenBody:
+def _speech_body(prepared: PreparedSpeech, result: SpeechResult, service: Service) -> SpokenBody:
     seconds, request = float(result.seconds), prepared.request
     return SpokenBody(
         data=SpeechData(

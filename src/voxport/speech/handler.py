@@ -19,18 +19,18 @@ from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
-from voxport.provider_calls.service import Intents
-from voxport.providers.base import Piece, PlaceLost
+from voxport.provider_calls.service import ProviderCalls
+from voxport.providers.base import Piece, ResumeTokenInvalid
 from voxport.providers.registry import Registry
-from voxport.speech.drain import PaidParts
+from voxport.speech.drain import PaidPartTracker
 from voxport.speech.durations import billed_seconds
-from voxport.speech.parts import Parts
+from voxport.speech.parts import StoredParts
 from voxport.speech.service import SERVICE, require_audio
 from voxport.storage.base import Storage
-from voxport.voices.provisioning import Speaking
-from voxport.voices.service import Voices
+from voxport.voices.provisioning import VoiceProvisioning
+from voxport.voices.service import VoiceService
 
-_SPOKEN = 0.95  # the share of a job's time that is not encoding
+_SPEAKING_FRACTION = 0.95  # the share of a job's time that is not encoding
 _log = logging.getLogger("voxport.speech")
 
 
@@ -42,9 +42,9 @@ class SpeechHandler:
     def __init__(
         self,
         jobs: Jobs,
-        voices: Voices,
-        speaking: Speaking,
-        intents: Intents,
+        voices: VoiceService,
+        provisioning: VoiceProvisioning,
+        provider_calls: ProviderCalls,
         providers: Registry,
         media: MediaService,
         storage: Storage,
@@ -52,9 +52,9 @@ class SpeechHandler:
     ) -> None:
         self._jobs = jobs
         self._voices = voices
-        self._speaking = speaking
-        self._intents = intents
-        self._paid_parts = PaidParts()
+        self._provisioning = provisioning
+        self._provider_calls = provider_calls
+        self._paid_parts = PaidPartTracker()
         self._providers = providers
         self._media = media
         self._storage = storage
@@ -64,10 +64,10 @@ class SpeechHandler:
         return (("speak", self._speak), ("store", self._store))
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
-        Parts(self._storage, run.job_id).drop()
-        self._intents.end_job(run.job_id)
+        StoredParts(self._storage, run.job_id).delete_all()
+        self._provider_calls.abandon_job(run.job_id)
         if not completed:
-            self._storage.delete(run.subject)
+            self._storage.delete(run.output_id)
 
     def drain(self, seconds: float) -> None:
         """A part that is being paid for is not spoken again: it is waited for, and none is begun."""
@@ -75,61 +75,64 @@ class SpeechHandler:
 
     def _speak(self, run: JobRun) -> Json:
         run.advance("speaking", 0.0)
-        parts = Parts(self._storage, run.job_id)
+        parts = StoredParts(self._storage, run.job_id)
         try:
-            run.retried(lambda: self._speak_rest(run, parts))
-        except PlaceLost:
+            run.with_retries(lambda: self._speak_remaining(run, parts))
+        except ResumeTokenInvalid:
             _log.warning("a job is spoken again from its beginning", extra={"job_id": run.job_id})
-            parts.drop()
-            self._intents.end_job(run.job_id)
-            run.retried(lambda: self._speak_rest(run, parts))
+            parts.delete_all()
+            self._provider_calls.abandon_job(run.job_id)
+            run.with_retries(lambda: self._speak_remaining(run, parts))
         return {"parts": len(parts)}
 
-    def _speak_rest(self, run: JobRun, parts: Parts) -> None:
+    def _speak_remaining(self, run: JobRun, parts: StoredParts) -> None:
         """Speak what is missing behind the parts that are there. Each part at a hosted provider is a paid call: one
         that was begun by a process that died is not made again. Raises OutcomeUnknown."""
         request = run.request
-        (speaker,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
-        provider = self._providers.require_available(speaker.provider.name)
+        (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
+        provider = self._providers.require_available(voice.provider.name)
         is_hosted = provider.capabilities().is_hosted
-        pieces = self._speaking.speak(
-            speaker,
+        pieces = self._provisioning.speak(
+            voice,
             request["text"],
             language=request["language"],
             settings=request.get("voice_settings") or {"speed": request.get("speed", 1.0)},
-            after=parts.last_place(),
+            resume_from=parts.last_resume_token(),
             client=run.profile_id,
         )
-        share = 0.0
-        while share < 1.0:
+        progress = 0.0
+        while progress < 1.0:
             try:
-                with self._paid_parts.one() if is_hosted else contextlib.nullcontext():
+                with self._paid_parts.track() if is_hosted else contextlib.nullcontext():
                     if is_hosted:
-                        self._intents.begin_part(run, provider.name, speaker.voice_id, len(parts))
+                        self._provider_calls.begin_part(run, provider.name, voice.voice_id, len(parts))
                     piece = _next_part(pieces, parts)
             except OutcomeUnknown as unknown:
-                raise self._intents.lose_job(run.job_id, unknown) from unknown
+                raise self._provider_calls.record_unknown_job(run.job_id, unknown) from unknown
             except (ProviderBusy, ProviderUnavailable):
                 if is_hosted:
-                    self._intents.part_refused(run.job_id)
+                    self._provider_calls.undo_part(run.job_id)
                 raise
             if piece is None:
                 return
-            share = piece.share
+            progress = piece.progress
             _log.debug("a part was spoken", extra={"job_id": run.job_id, "part": len(parts) - 1})
-            run.advance("speaking", round(_SPOKEN * piece.share, 4))
+            run.advance("speaking", round(_SPEAKING_FRACTION * piece.progress, 4))
 
     def _store(self, run: JobRun) -> Json:
-        run.advance("storing", _SPOKEN)
-        request, key = run.request, run.subject
+        run.advance("storing", _SPEAKING_FRACTION)
+        request, key = run.request, run.output_id
         audio_format = FORMATS[request["output_format"]]
-        parts = Parts(self._storage, run.job_id)
-        with self._storage.writing(key) as path, contextlib.closing(self._watched(run, parts)) as pieces:
+        parts = StoredParts(self._storage, run.job_id)
+        with (
+            self._storage.writable_path(key) as path,
+            contextlib.closing(self._parts_while_wanted(run, parts)) as pieces,
+        ):
             samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
         seconds, size = billed_seconds(samples), self._storage.size(key) or 0
 
-        def make(tx: Session) -> dict[str, Any]:
-            self._intents.finish_job(tx, run.job_id, request["provider"])
+        def make_result(tx: Session) -> dict[str, Any]:
+            self._provider_calls.finish_job(tx, run.job_id, request["provider"])
             self._media.add_speech(tx, run.profile_id, key, audio_format.content_type, size)
             return {
                 "key": key,
@@ -138,35 +141,35 @@ class SpeechHandler:
                 "voice_id": request["voice_id"],
                 "cloned_voice_id": None,
                 "duration_seconds": float(seconds),
-                **_notes(request),
+                **_optional_fields(request),
             }
 
-        self._jobs.complete(run.job_id, run.hold_id, units=seconds, make=make)
-        parts.drop()
+        self._jobs.complete(run.job_id, run.hold_id, units=seconds, make_result=make_result)
+        parts.delete_all()
         return {}
 
-    def _watched(self, run: JobRun, parts: Parts) -> Generator[Pcm, None, None]:
+    def _parts_while_wanted(self, run: JobRun, parts: StoredParts) -> Generator[Pcm, None, None]:
         """The parts, for as long as the job is not cancelled."""
         samples = 0
         for number, part in enumerate(parts):
-            run.advance("storing", round(_SPOKEN + (1 - _SPOKEN) * number / len(parts), 4))
+            run.advance("storing", round(_SPEAKING_FRACTION + (1 - _SPEAKING_FRACTION) * number / len(parts), 4))
             samples += len(part)
             yield part
         require_audio(samples, run.request["provider"])
 
 
-def _next_part(pieces: Iterator[Piece], parts: Parts) -> Piece | None:
+def _next_part(pieces: Iterator[Piece], parts: StoredParts) -> Piece | None:
     """Speak, and keep, up to where speech could go on; the last piece of it, None where there is no more."""
     spoken: list[Pcm] = []
     for piece in pieces:
         spoken.append(to_pcm16(piece.audio))
         if piece.is_resumable:
-            parts.add(piece.place, np.concatenate(spoken))
+            parts.add(piece.resume_token, np.concatenate(spoken))
             return piece
     return None
 
 
-def _notes(request: Json) -> dict[str, Any]:
+def _optional_fields(request: Json) -> dict[str, Any]:
     """What the answer says of the language and the text, where there is something to say."""
     notes = {"language": request.get("named_language"), "warnings": request.get("warnings")}
     return {name: note for name, note in notes.items() if note}

@@ -14,9 +14,9 @@ _MIN_WORDS: Final = 5
 """Words of a text below which nothing is said about it."""
 _MIN_HITS: Final = 3
 """Function words of the other language that there must be, and different ones of them at least two."""
-_SHARE: Final = 0.2
+_MIN_SHARE: Final = 0.2
 """Part of the words that are such, at least."""
-_AGAINST: Final = 5
+_MIN_RATIO: Final = 5
 """How many times as many as those of the own language."""
 _MAX_CHARACTERS: Final = 4_000
 """Characters from the beginning that are looked at."""
@@ -88,9 +88,9 @@ def other_language(text: str, language: str) -> str | None:
     if len(latin) < _MIN_WORDS or len(latin) * 10 < len(words) * 9:
         return None
     found = max((_hits(latin, other, own) for other in _WORDS if other != own), default=(0, 0, 0, ""))
-    hits, different, against, other = found
-    is_sure = hits >= _MIN_HITS and different >= 2 and hits >= _SHARE * len(latin) and hits > _AGAINST * against
-    return other if is_sure and other in NAMES else None
+    hits, different, own_hits, other = found
+    is_clear = hits >= _MIN_HITS and different >= 2 and hits >= _MIN_SHARE * len(latin) and hits > _MIN_RATIO * own_hits
+    return other if is_clear and other in NAMES else None
 
 
 def _hits(words: list[str], other: str, own: str) -> tuple[int, int, int, str]:
@@ -102,8 +102,8 @@ def _hits(words: list[str], other: str, own: str) -> tuple[int, int, int, str]:
         for number, word in enumerate(words)
         if (number == 0 or word.islower()) and word.lower() in theirs and word.lower() not in ours
     ]
-    against = sum(word.lower() in ours and word.lower() not in theirs for word in words)
-    return len(hits), len(set(hits)), against, other
+    own_hits = sum(word.lower() in ours and word.lower() not in theirs for word in words)
+    return len(hits), len(set(hits)), own_hits, other
 
 
 @cache

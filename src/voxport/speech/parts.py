@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from voxport.audio.codec.encoder import Pcm
-from voxport.providers.base import Place
+from voxport.providers.base import ResumeToken
 from voxport.storage.base import Storage
 
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each write that failed
+_RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each write that failed
 _log = logging.getLogger("voxport.speech")
 
 
-class Parts:
+class StoredParts:
     """Files `jobs/{job}/000000.part`, `000001.part`, … without a gap: a line of JSON (the piece's place), then its
     samples as s16le."""
 
@@ -31,17 +31,17 @@ class Parts:
     def __len__(self) -> int:
         return self._count
 
-    def last_place(self) -> Place | None:
+    def last_resume_token(self) -> ResumeToken | None:
         """Where the speech that is kept ends."""
         if self._count == 0:
             return None
-        place: Place = json.loads(self._read(self._count - 1)[0])
-        return place
+        token: ResumeToken = json.loads(self._read(self._count - 1)[0])
+        return token
 
-    def add(self, place: Place, samples: Pcm) -> None:
+    def add(self, token: ResumeToken, samples: Pcm) -> None:
         """Keep a piece. It may have been paid for, so that it is not thrown away at once where the disk is full."""
-        content = json.dumps(place).encode() + b"\n" + samples.astype("<i2").tobytes()
-        for pause in _PAUSES:
+        content = json.dumps(token).encode() + b"\n" + samples.astype("<i2").tobytes()
+        for pause in _RETRY_PAUSES:
             try:
                 self._storage.put(self._key(self._count), content)
                 break
@@ -57,15 +57,15 @@ class Parts:
         for number in range(self._count):
             yield np.frombuffer(self._read(number)[1], "<i2")
 
-    def drop(self) -> None:
+    def delete_all(self) -> None:
         """Remove them, the last one first: what a kill leaves of them has no gap, and is found again."""
         while self._count:
             self._storage.delete(self._key(self._count - 1))
             self._count -= 1
 
     def _read(self, number: int) -> tuple[bytes, bytes]:
-        place, _, samples = self._storage.read(self._key(number)).partition(b"\n")
-        return place, samples
+        token, _, samples = self._storage.read(self._key(number)).partition(b"\n")
+        return token, samples
 
     def _key(self, number: int) -> str:
         return f"jobs/{self._job_id}/{number:06d}.part"

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxport.jobs.schemas import JobWebhook
 from voxport.providers.names import ProviderChoice
-from voxport.web.schemas import LONGEST, RequestBody, Success
+from voxport.web.schemas import MAX_TEXT_LENGTH, RequestBody, Success
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=LONGEST)]
+Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
 
 
 NamedLanguage = Annotated[

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 
-class KeyTaken(Exception):
+class KeyExists(Exception):
     """There is a file under the key already."""
 
 
@@ -18,7 +18,7 @@ class Upload(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def commit(self) -> None:
-        """Make the file visible. Raises KeyTaken where another one was first; that one stays."""
+        """Make the file visible. Raises KeyExists where another one was first; that one stays."""
 
     def __enter__(self) -> Upload: ...
 
@@ -34,7 +34,7 @@ class Storage(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write a whole file, in place of one that may be there."""
 
-    def writing(self, key: str) -> contextlib.AbstractContextManager[Path]:
+    def writable_path(self, key: str) -> contextlib.AbstractContextManager[Path]:
         """A path on this machine to write a file to. When the block ends without an error the file is under its key,
         in place of one that may be there; else nothing has changed."""
 

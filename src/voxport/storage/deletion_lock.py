@@ -14,47 +14,47 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_PATIENCE_SECONDS = 10.0
+_TIMEOUT_SECONDS = 10.0
 
 
 class BackupRunning(Exception):
     """Another backup is being taken."""
 
 
-class Keeping:
+class DeletionLock:
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.kept = root / ".kept"
+        self.deferred = root / ".kept"
         """Files that were deleted meanwhile, under their keys."""
 
     @contextlib.contextmanager
-    def deleting(self) -> Iterator[bool]:
+    def deletion(self) -> Iterator[bool]:
         """Whether a file has to be put aside: a backup is being taken. None begins before the end of the block."""
-        with self._opened() as descriptor:
-            yield not _taken(descriptor, fcntl.LOCK_SH)
+        with self._root_descriptor() as descriptor:
+            yield not _try_lock(descriptor, fcntl.LOCK_SH)
 
     @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
+    def hold_deletions(self) -> Iterator[None]:
         """Nothing that is there now is removed before the end of the block. Raises BackupRunning."""
-        with self._opened() as descriptor:
-            until = time.monotonic() + _PATIENCE_SECONDS
-            while not _taken(descriptor, fcntl.LOCK_EX):
-                if time.monotonic() > until:
+        with self._root_descriptor() as descriptor:
+            deadline = time.monotonic() + _TIMEOUT_SECONDS
+            while not _try_lock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
                     raise BackupRunning
                 time.sleep(0.01)
             try:
                 yield
             finally:
-                shutil.rmtree(self.kept, ignore_errors=True)
+                shutil.rmtree(self.deferred, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what was put aside in the last moment of a backup, or for one that was killed."""
-        with self.deleting() as is_kept:
-            if not is_kept and self.kept.exists():
-                shutil.rmtree(self.kept)
+        with self.deletion() as is_deferred:
+            if not is_deferred and self.deferred.exists():
+                shutil.rmtree(self.deferred)
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[int]:
+    def _root_descriptor(self) -> Iterator[int]:
         # The folder itself is what is locked.
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -63,9 +63,9 @@ class Keeping:
             os.close(descriptor)
 
 
-def _taken(descriptor: int, how: int) -> bool:
+def _try_lock(descriptor: int, operation: int) -> bool:
     try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from voxport.storage.base import KeyTaken, Upload
-from voxport.storage.deletion_lock import Keeping
-from voxport.storage.workdirs import abandoned, lock
+from voxport.storage.base import KeyExists, Upload
+from voxport.storage.deletion_lock import DeletionLock
+from voxport.storage.workdirs import is_abandoned, mark_in_use
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _ABANDONED_SECONDS = 2 * 86_400
@@ -31,22 +31,22 @@ class LocalStorage:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._temporary = root / ".incoming"
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        self._keeping = Keeping(root)
+        self._incoming = root / ".incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._deletion_lock = DeletionLock(root)
 
     def create(self, key: str) -> Upload:
-        return _LocalUpload(self.path(key), self._new_temporary())
+        return _LocalUpload(self.path(key), self._temporary_path())
 
     def put(self, key: str, data: bytes) -> None:
         path = self.path(key)
-        with _LocalUpload(path, self._new_temporary()) as upload:
+        with _LocalUpload(path, self._temporary_path()) as upload:
             upload.write(data)
             upload.commit(replace=True)
 
     @contextlib.contextmanager
-    def writing(self, key: str) -> Iterator[Path]:
-        with _LocalUpload(self.path(key), self._new_temporary()) as upload:
+    def writable_path(self, key: str) -> Iterator[Path]:
+        with _LocalUpload(self.path(key), self._temporary_path()) as upload:
             yield upload.temporary
             upload.commit(replace=True)
 
@@ -68,27 +68,27 @@ class LocalStorage:
 
     def delete(self, key: str) -> None:
         path = self.path(key)
-        while not self._deleted(key):
+        while not self._try_delete(key):
             pass  # a backup that was being taken has just ended
         # Only the file's own folder, whose name is random: one that is shared may be about to get another file.
         with contextlib.suppress(OSError):
             path.parent.rmdir()
 
     def check(self) -> None:
-        with _LocalUpload(self._root / "unused", self._new_temporary()) as upload:
+        with _LocalUpload(self._root / "unused", self._temporary_path()) as upload:
             upload.write(b"ready")
 
     def sweep_abandoned(self) -> int:
         """Remove what interrupted writes and backups left behind; how many files of the former."""
         try:
-            self._keeping.sweep()
+            self._deletion_lock.sweep()
         except OSError:
             _log.exception("what a backup put aside can't be removed")
         swept = 0
-        for path in self._temporary.iterdir():
+        for path in self._incoming.iterdir():
             try:
                 # Where the file system knows no locks, age tells.
-                if abandoned(path) or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                if is_abandoned(path) or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
                     swept += 1
             except FileNotFoundError:
@@ -97,15 +97,16 @@ class LocalStorage:
                 _log.exception("what an interrupted write left can't be removed", extra={"file": path.name})
         return swept
 
-    def holding(self) -> contextlib.AbstractContextManager[None]:
+    def hold_deletions(self) -> contextlib.AbstractContextManager[None]:
         """For a backup: `list` and `open` know each file that was there at the beginning of the block, until its end.
         Raises BackupRunning."""
-        return self._keeping.holding()
+        return self._deletion_lock.hold_deletions()
 
     def list(self, folder: str = "") -> Iterator[str]:
-        """The keys of the files under a folder's key, or of all; inside of `holding` also of those deleted in it."""
+        """The keys of the files under a folder's key, or of all; inside of `hold_deletions` also of those deleted in
+        it."""
         found = set()
-        for root in (self._root, self._keeping.kept):
+        for root in (self._root, self._deletion_lock.deferred):
             for path in (root / folder).rglob("*"):
                 key = path.relative_to(root).as_posix()
                 if not key.startswith(".") and path.is_file():
@@ -117,13 +118,13 @@ class LocalStorage:
         try:
             return self.path(key).open("rb")
         except FileNotFoundError:
-            return (self._keeping.kept / key).open("rb")
+            return (self._deletion_lock.deferred / key).open("rb")
 
-    def _deleted(self, key: str) -> bool:
+    def _try_delete(self, key: str) -> bool:
         """Whether the file is gone: removed, or, for a backup, put aside."""
-        path, target = self.path(key), self._keeping.kept / key
-        with self._keeping.deleting() as is_kept:
-            if not is_kept:
+        path, target = self.path(key), self._deletion_lock.deferred / key
+        with self._deletion_lock.deletion() as is_deferred:
+            if not is_deferred:
                 path.unlink(missing_ok=True)
             elif path.exists():
                 with contextlib.suppress(FileNotFoundError):
@@ -138,8 +139,8 @@ class LocalStorage:
             raise ValueError("not a storage key")
         return self._root.joinpath(*parts)
 
-    def _new_temporary(self) -> Path:
-        return self._temporary / secrets.token_hex(16)
+    def _temporary_path(self) -> Path:
+        return self._incoming / secrets.token_hex(16)
 
 
 class _LocalUpload:
@@ -147,7 +148,7 @@ class _LocalUpload:
         self._path = path
         self.temporary = temporary
         self._file = temporary.open("xb")
-        lock(self._file.fileno())
+        mark_in_use(self._file.fileno())
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
@@ -157,21 +158,21 @@ class _LocalUpload:
         os.fsync(self._file.fileno())
         _make_folder(self._path.parent)
         try:
-            self._give_name(replace)
+            self._publish(replace)
         except FileNotFoundError:
             # A deletion removed the folder in between.
             _make_folder(self._path.parent)
-            self._give_name(replace)
+            self._publish(replace)
         _sync_folder(self._path.parent)
 
-    def _give_name(self, replace: bool) -> None:
+    def _publish(self, replace: bool) -> None:
         if replace:
             self.temporary.replace(self._path)
             return
         try:
             os.link(self.temporary, self._path)
         except FileExistsError:
-            raise KeyTaken from None
+            raise KeyExists from None
 
     def __enter__(self) -> _LocalUpload:
         return self

@@ -16,38 +16,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = "voxport-tmp-"
-_YOUNG_SECONDS = 10.0  # between a folder's making and its lock
+_GRACE_SECONDS = 10.0  # between a folder's making and its lock
 
 
 @contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
+def work_dir() -> Iterator[Path]:
     """An empty folder that goes with the block."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            lock(descriptor)
+            mark_in_use(descriptor)
             yield Path(name)
         finally:
             os.close(descriptor)
 
 
-def sweep_temporary() -> int:
+def sweep_work_dirs() -> int:
     """Remove what killed processes left in the machine's folder for temporary files; how many folders."""
-    return sum(abandoned(path) and _removed(path) for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
+    return sum(is_abandoned(path) and _remove(path) for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
 
 
-def lock(descriptor: int) -> None:
+def mark_in_use(descriptor: int) -> None:
     """Show, until it is closed, that this process works on an open file or folder. Where the file system knows no
     locks, nothing is shown."""
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def abandoned(path: Path) -> bool:
+def is_abandoned(path: Path) -> bool:
     """Whether nobody works on a file or folder any more; False where that can't be known."""
     try:
         # From the future is one of before the clock was set back.
-        if 0 <= time.time() - path.stat().st_mtime < _YOUNG_SECONDS:
+        if 0 <= time.time() - path.stat().st_mtime < _GRACE_SECONDS:
             return False
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # it has just gone
@@ -61,6 +61,6 @@ def abandoned(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _removed(path: Path) -> bool:
+def _remove(path: Path) -> bool:
     shutil.rmtree(path, ignore_errors=True)
     return not path.exists()

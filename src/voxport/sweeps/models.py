@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class SweepFailure(Base):
@@ -17,7 +17,7 @@ class SweepFailure(Base):
     __tablename__ = "sweep_failures"
     __table_args__ = (Index("ix_sweep_failures_task_item", "task", "item", unique=True),)
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     task: Mapped[str] = mapped_column(String(32))
     item: Mapped[str] = mapped_column(String(512))
     failures: Mapped[int] = mapped_column(Integer)

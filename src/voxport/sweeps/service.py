@@ -20,12 +20,12 @@ T = TypeVar("T")
 
 _FIRST_PAUSE: Final = timedelta(seconds=45)  # shorter than the minute between two rounds of the worker
 _MAX_PAUSE: Final = timedelta(hours=6)
-_FORGOTTEN: Final = timedelta(days=2)
+_RETENTION: Final = timedelta(days=2)
 """After which a failure that was not repeated is none: its item was finished in another way."""
 _log = logging.getLogger("voxport.sweeps")
 
 
-class Unfinished(Exception):
+class SweepIncomplete(Exception):
     """An item has something left that a later round may finish. The text is for the operator."""
 
 
@@ -34,46 +34,46 @@ class Sweeps:
         self._database = database
         self._clock = clock
 
-    def each(self, task: str, rows: Iterable[T], item: Callable[[T], str], act: Callable[[T], Any]) -> int:
-        """Act on every row whose pause is over; how many went well, which is where `act` returns anything but False.
+    def process(self, task: str, rows: Iterable[T], item_id: Callable[[T], str], action: Callable[[T], Any]) -> int:
+        """Act on every row whose pause is over; how many went well, which is where `action` returns anything but False.
         `item` is a row's id, for the log and the operator. An exception ends its own row only, and makes the pause
         before its next try twice as long, up to six hours."""
         moment = self._clock()
-        failed = {one.item: one for one in self.failing(task)}
+        failed = {one.item: one for one in self.failures(task)}
         done = 0
         for row in rows:
-            name = item(row)[:512]
-            known = failed.get(name)
+            name = item_id(row)[:512]
+            previous = failed.get(name)
             # A failure in the future is one of before the clock was set back.
-            if known is not None and known.last_at <= moment < known.next_at:
+            if previous is not None and previous.last_at <= moment < previous.next_at:
                 continue
             try:
-                done += act(row) is not False
+                done += action(row) is not False
             except Exception as error:
-                self._record(task, name, known, error)
+                self._record(task, name, previous, error)
             else:
-                if known is not None:
+                if previous is not None:
                     with self._database.transaction() as tx:
-                        self.forget(tx, task, name)
+                        self.clear(tx, task, name)
         return done
 
-    def resting(self, task: str) -> Select[str]:
+    def paused_items(self, task: str) -> Select[str]:
         """The items whose pause is not over, as a subquery: a query that takes the first so many rows leaves them out,
         so that those behind them have their turn."""
         query = select(SweepFailure.item).where(SweepFailure.task == task)
         return query.where(SweepFailure.next_at > self._clock(), SweepFailure.last_at <= self._clock())
 
-    def forget(self, tx: Session, task: str, item: str) -> None:
+    def clear(self, tx: Session, task: str, item: str) -> None:
         """The item was finished."""
         tx.execute(delete(SweepFailure).where(SweepFailure.task == task, SweepFailure.item == item[:512]))
 
-    def failing(self, task: str | None = None) -> list[SweepFailure]:
+    def failures(self, task: str | None = None) -> list[SweepFailure]:
         """What failed and was not finished since, the oldest first."""
         query = select(SweepFailure).order_by(SweepFailure.sequence)
         with self._database.snapshot() as tx:
             return list(tx.scalars(query if task is None else query.where(SweepFailure.task == task)))
 
-    def wake(self) -> None:
+    def clear_pauses(self) -> None:
         """End all pauses: the next round tries everything."""
         with self._database.transaction() as tx:
             tx.execute(update(SweepFailure).values(next_at=SweepFailure.last_at))
@@ -81,30 +81,30 @@ class Sweeps:
     def sweep(self) -> int:
         """Remove failures that nobody repeated; how many there were."""
         with self._database.transaction() as tx:
-            old = SweepFailure.last_at < self._clock() - _FORGOTTEN
+            old = SweepFailure.last_at < self._clock() - _RETENTION
             count = tx.scalar(select(func.count()).select_from(SweepFailure).where(old)) or 0
             tx.execute(delete(SweepFailure).where(old))
         return count
 
-    def _record(self, task: str, item: str, known: SweepFailure | None, error: Exception) -> None:
-        failures = known.failures + 1 if known is not None else 1
+    def _record(self, task: str, item: str, previous: SweepFailure | None, error: Exception) -> None:
+        failures = previous.failures + 1 if previous is not None else 1
         pause = min(_MAX_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 12))
         extra = {"task": task, "item": item, "failures": failures, "again_in_seconds": pause.total_seconds()}
-        if isinstance(error, VoxportError | Unfinished):
-            _log.warning("an item could not be swept: %s", _text(error), extra=extra)
+        if isinstance(error, VoxportError | SweepIncomplete):
+            _log.warning("an item could not be swept: %s", _error_text(error), extra=extra)
         else:
             _log.error("an item could not be swept", exc_info=error, extra=extra)
         moment = self._clock()
         try:
             with self._database.transaction() as tx:
-                self.forget(tx, task, item)
+                self.clear(tx, task, item)
                 tx.add(
                     SweepFailure(
                         task=task,
                         item=item,
                         failures=failures,
-                        error=_text(error),
-                        first_at=known.first_at if known is not None else moment,
+                        error=_error_text(error),
+                        first_at=previous.first_at if previous is not None else moment,
                         last_at=moment,
                         next_at=moment + pause,
                     )
@@ -113,8 +113,8 @@ class Sweeps:
             _log.exception("a failure could not be written down", extra={"task": task, "item": item})
 
 
-def _text(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """What of an exception may be kept: our own sentences, and of others the kind."""
     if isinstance(error, VoxportError):
         return f"{error.code}: {error.message}"[:200]
-    return str(error)[:200] if isinstance(error, Unfinished) else type(error).__name__
+    return str(error)[:200] if isinstance(error, SweepIncomplete) else type(error).__name__

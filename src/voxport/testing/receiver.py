@@ -16,7 +16,7 @@ Answer = Callable[[socket.socket], None]
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """A request as it came; the names of its headers are in lower case. `at` is of the monotonic clock."""
 
     line: str
@@ -24,34 +24,34 @@ class Received:
     body: bytes
     at: float
 
-    def verified(self, secret: str) -> dict[str, object]:
+    def verify(self, secret: str) -> dict[str, object]:
         """What it says, by the official library. Raises WebhookVerificationError."""
-        told: dict[str, object] = Webhook(secret).verify(self.body, self.headers)
-        return told
+        payload: dict[str, object] = Webhook(secret).verify(self.body, self.headers)
+        return payload
 
 
-def says(status: int, *headers: str, body: bytes = b"thank you") -> Answer:
+def respond_with(status: int, *headers: str, body: bytes = b"thank you") -> Answer:
     head = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *headers]
     return lambda connection: connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
 
 
-def says_nothing(seconds: float) -> Answer:
+def stay_silent(seconds: float) -> Answer:
     return lambda _: time.sleep(seconds)
 
 
-def resets(connection: socket.socket) -> None:
+def reset_connection(connection: socket.socket) -> None:
     """Break the connection off, so that the other side sees a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-class Receiver:
+class WebhookReceiver:
     """Takes the answers in their order, one for each request; the last one is for all that come after. While it is
     not `listening`, connections are refused."""
 
     def __init__(self, *answers: Answer, listening: bool = True) -> None:
-        self.received: list[Received] = []
-        self._answers = list(answers) or [says(200)]
-        self._guard = threading.Lock()
+        self.received: list[ReceivedRequest] = []
+        self._answers = list(answers) or [respond_with(200)]
+        self._lock = threading.Lock()
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -59,7 +59,7 @@ class Receiver:
         if listening:
             self.listen()
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> WebhookReceiver:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +76,7 @@ class Receiver:
         self._listener.listen(64)
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def wait(self, count: int, seconds: float = 20.0) -> list[Received]:
+    def wait(self, count: int, seconds: float = 20.0) -> list[ReceivedRequest]:
         """What came, as soon as it is so many. Raises TimeoutError."""
         until = time.monotonic() + seconds
         while len(self.received) < count:
@@ -96,25 +96,25 @@ class Receiver:
     def _answer(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
             request = _read(connection)
-            with self._guard:
+            with self._lock:
                 self.received.append(request)
                 answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
             answer(connection)
 
 
-def _read(connection: socket.socket) -> Received:
+def _read(connection: socket.socket) -> ReceivedRequest:
     at, data = time.monotonic(), b""
     while b"\r\n\r\n" not in data:
-        data += _some(connection)
+        data += _receive(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     line, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
     while len(body) < int(headers.get("content-length", "0")):
-        body += _some(connection)
-    return Received(line, headers, body, at)
+        body += _receive(connection)
+    return ReceivedRequest(line, headers, body, at)
 
 
-def _some(connection: socket.socket) -> bytes:
+def _receive(connection: socket.socket) -> bytes:
     data = connection.recv(65_536)
     if not data:
         raise ConnectionResetError("the sender has gone")

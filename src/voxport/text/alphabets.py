@@ -20,7 +20,7 @@ def is_letter(character: str) -> bool:
     return unicodedata.category(character) in ("Lu", "Ll", "Lt", "Lo")
 
 
-def belongs(character: str, language: str) -> bool:
+def is_native_letter(character: str, language: str) -> bool:
     """Whether `language` is written with the letter."""
     return alphabet(character) in (*_LATIN, *_ALPHABETS.get(language, ()))
 

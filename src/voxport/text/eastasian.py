@@ -14,22 +14,22 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-_LATIN: Final = re.compile(r"([A-Za-z\u00c0-\u024f]+(?:[' -][A-Za-z\u00c0-\u024f]+)*)")
+_LATIN_WORDS: Final = re.compile(r"([A-Za-z\u00c0-\u024f]+(?:[' -][A-Za-z\u00c0-\u024f]+)*)")
 """Words in Latin letters, neighbours together."""
 
 
-def symbols(text: str, language: str, english: Callable[[list[str]], list[str]], cache_dir: Path) -> str:
-    """Kokoro's symbols of `text`; `english` gives those of the Latin words in it. `cache_dir` is where the dictionary
-    keeps what it worked out: in the folder for temporary files, its own choice, anybody could put it."""
-    parts = _LATIN.split(text)
-    words = iter(english(parts[1::2])) if len(parts) > 1 else iter(())
-    read = _front_end(language, cache_dir)
-    said = [next(words) if i % 2 else read(part) if part.strip() else " " for i, part in enumerate(parts)]
-    return " ".join(" ".join(said).split())
+def misaki_symbols(text: str, language: str, english_symbols: Callable[[list[str]], list[str]], cache_dir: Path) -> str:
+    """Kokoro's symbols of `text`; `english_symbols` gives those of the Latin words in it. `cache_dir` is where the
+    dictionary keeps what it worked out: in the folder for temporary files, its own choice, anybody could put it."""
+    parts = _LATIN_WORDS.split(text)
+    words = iter(english_symbols(parts[1::2])) if len(parts) > 1 else iter(())
+    front_end = _load_front_end(language, cache_dir)
+    part_symbols = [next(words) if i % 2 else front_end(part) if part.strip() else " " for i, part in enumerate(parts)]
+    return " ".join(" ".join(part_symbols).split())
 
 
 @cache
-def _front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
+def _load_front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
     """Loaded with the first text: a second for Chinese."""
     if language == "ja":
         from misaki.cutlet import Cutlet
@@ -40,12 +40,12 @@ def _front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
     from misaki.zh import ZHG2P
 
     jieba.setLogLevel(logging.WARNING)
-    jieba.dt.tmp_dir = _writable(cache_dir)
+    jieba.dt.tmp_dir = _writable_folder(cache_dir)
     chinese = ZHG2P()
     return lambda text: str(chinese(text)[0])
 
 
-def _writable(folder: Path) -> str:
+def _writable_folder(folder: Path) -> str:
     """`folder`, or a new one where it can't be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,12 +24,12 @@ _TIE: Final = 0x80 | ord("^") << 8  # phoneme mode: tie the letters of one phone
 
 
 def main() -> None:
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the library prints must not get into the answers
     espeak = _Espeak()
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answer(espeak, line)) + "\n")
-        answers.flush()
+        output.write(json.dumps(_answer(espeak, line)) + "\n")
+        output.flush()
 
 
 class _VoiceProperties(ctypes.Structure):
@@ -65,14 +65,14 @@ class _Espeak:
 
     def ipa(self, text: str, language: str) -> str:
         if language != self._language:
-            wanted = _VoiceProperties(languages=language.encode())
-            if self._library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0:
+            properties = _VoiceProperties(languages=language.encode())
+            if self._library.espeak_SetVoiceByProperties(ctypes.byref(properties)) != 0:
                 raise ValueError(f"espeak-ng has no voice for {language}")
             self._language = language
-        rest = ctypes.c_char_p(text.replace("\0", " ").encode("utf-8", "replace"))
+        remaining = ctypes.c_char_p(text.replace("\0", " ").encode("utf-8", "replace"))
         clauses = []
-        while rest.value is not None:
-            clause = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA | _TIE)
+        while remaining.value is not None:
+            clause = self._library.espeak_TextToPhonemes(ctypes.byref(remaining), _UTF8, _IPA | _TIE)
             clauses.append((clause or b"").decode("utf-8", "replace").strip())
         return " ".join(filter(None, clauses))
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Final
 
-BY_ESPEAK: Final[tuple[str, ...]] = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi")
+ESPEAK_LANGUAGES: Final[tuple[str, ...]] = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi")
 """The languages that Kokoro-82M v1.0 was trained on and that espeak-ng phonemises."""
 
-BY_MISAKI: Final[dict[str, tuple[str, ...]]] = {
+MISAKI_LANGUAGES: Final[dict[str, tuple[str, ...]]] = {
     "ja": ("misaki", "fugashi", "unidic_lite", "jaconv", "mojimoji"),
     "zh": ("misaki", "jieba", "pypinyin", "cn2an"),
 }
 """The others, each with the packages that it needs (`pip install voxport[ja]`, `voxport[zh]`)."""
 
-LANGUAGES: Final[tuple[str, ...]] = BY_ESPEAK + tuple(
-    language for language, packages in BY_MISAKI.items() if all(find_spec(package) for package in packages)
+LANGUAGES: Final[tuple[str, ...]] = ESPEAK_LANGUAGES + tuple(
+    language for language, packages in MISAKI_LANGUAGES.items() if all(find_spec(package) for package in packages)
 )
 """What can be spoken here. The Japanese and Chinese packs take part in mixes also where the languages are not."""
 

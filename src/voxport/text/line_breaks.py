@@ -18,19 +18,19 @@ _MIN_MARGIN: Final = 45
 poems, addresses and lists."""
 _MIN_MARGIN_OF_TWO: Final = 60
 """The same where one break is all that there is to judge by."""
-_MARK: Final = r"(?:[-*+•◦▪▫‣⁃●○■□►▶✓✔✗✘☐☑☒→–]|\[[ xX✓]\])"
-_BULLET: Final = re.compile(rf"(?:>\s{{0,3}}){{0,5}}(?:{_MARK}\s+){{0,3}}+")
+_BULLET_MARK: Final = r"(?:[-*+•◦▪▫‣⁃●○■□►▶✓✔✗✘☐☑☒→–]|\[[ xX✓]\])"
+_BULLET: Final = re.compile(rf"(?:>\s{{0,3}}){{0,5}}(?:{_BULLET_MARK}\s+){{0,3}}+")
 _HEADING: Final = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _NUMBERED: Final = re.compile(r"(?:\(?\d{1,3}(?:\.\d{1,3}){0,4}[.)]|\(?[A-Za-z]\)|[IVXivx]{2,5}[.)])\s")
 _SPEAKER: Final = re.compile(r"[^\W\d_][^\s:.,;!?]{0,20}(?: [^\s:.,;!?]{1,20}){0,2}:(?:\s|$)")
-_RULE: Final = re.compile(r"(?:[-=_*~#+\u2500-\u257f|:. ]{3,}|```.{0,30}|~~~.{0,30}|\[[^\]]{1,40}\]:\s.*)")
+_HORIZONTAL_RULE: Final = re.compile(r"(?:[-=_*~#+\u2500-\u257f|:. ]{3,}|```.{0,30}|~~~.{0,30}|\[[^\]]{1,40}\]:\s.*)")
 _LINK: Final = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]{0,500})(?:\s\"[^\"\n]{0,200}\")?\)")
 _DIALOGUE: Final = ("—", "–", "-", "«", "“", '"')
-_ENDS: Final = tuple(".!?…।॥:;。！？")
+_SENTENCE_ENDS: Final = tuple(".!?…।॥:;。！？")
 _CLOSERS: Final = "\"'”’»)]*_"
 
 
-def paragraphs_of(text: str) -> list[list[str]]:
+def split_paragraphs(text: str) -> list[list[str]]:
     """The paragraphs of `text` (where a break is `\\n`), each as its lines. List marks, the signs of headings and lines
     without a letter or a digit are left out: nobody says them."""
     paragraphs: list[list[str]] = []
@@ -46,23 +46,23 @@ def paragraphs_of(text: str) -> list[list[str]]:
 def _blocks(lines: list[str]) -> list[list[str]]:
     """The lines of one group that stands between empty lines; a rule between two of them is an empty line too."""
     blocks: list[list[str]] = []
-    for is_rule, some in groupby(lines, lambda line: _RULE.fullmatch(line) is not None):
+    for is_rule, group_lines in groupby(lines, lambda line: _HORIZONTAL_RULE.fullmatch(line) is not None):
         if not is_rule:
-            blocks.append(_lines(list(some)))
+            blocks.append(_join_wrapped_lines(list(group_lines)))
     return blocks
 
 
-def _lines(lines: list[str]) -> list[str]:
+def _join_wrapped_lines(lines: list[str]) -> list[str]:
     if all(line[0] == ">" for line in lines):  # a quotation, which may be wrapped as any text
         lines = [plain for line in lines if (plain := line.lstrip("> "))]
     if not lines:
         return []
     lines = [_LINK.sub(r"\1", line) if "](" in line else line for line in lines]
     starts = [_starts_line(line) for line in lines]
-    wrapped = _is_wrapped(lines, starts)
+    wrapped = _wrapped_breaks(lines, starts)
     joined: list[list[str]] = []
     for number, (line, starts_line) in enumerate(zip(lines, starts, strict=True)):
-        plain = _without_marks(line)
+        plain = _without_list_marks(line)
         if not plain:
             continue
         if joined and number and wrapped[number - 1] and not starts_line:
@@ -75,7 +75,7 @@ def _lines(lines: list[str]) -> list[str]:
     return ["".join(pieces) for pieces in joined]
 
 
-def _is_wrapped(lines: list[str], starts: list[bool]) -> list[bool]:
+def _wrapped_breaks(lines: list[str], starts: list[bool]) -> list[bool]:
     """For each line but the last, whether the break behind it is the margin's: the next word would not have fitted,
     and in most of the breaks a sentence goes on."""
     margin = max(map(len, lines))
@@ -85,23 +85,23 @@ def _is_wrapped(lines: list[str], starts: list[bool]) -> list[bool]:
         len(line) + 1 + len(following.split(" ", 1)[0]) > margin and not starts_line
         for line, following, starts_line in zip(lines, lines[1:], starts[1:], strict=False)
     ]
-    goes_on = [_goes_on(line, following) for line, following in pairwise(lines)]
+    continues = [_continues(line, following) for line, following in pairwise(lines)]
     if margin < (_MIN_MARGIN if len(lines) > 2 else _MIN_MARGIN_OF_TWO):
         return [False] * len(full)
     inner = [n for n, starts_line in enumerate(starts[1:]) if not starts_line]
     fitting = sum(full[n] for n in inner)
-    if not inner or fitting * 4 < len(inner) * 3 or not any(goes_on[n] for n in inner if full[n]):
+    if not inner or fitting * 4 < len(inner) * 3 or not any(continues[n] for n in inner if full[n]):
         return [False] * len(full)
     capitals = sum(lines[n + 1][:1].isupper() for n in inner)
     if len(inner) > 1 and capitals * 4 > len(inner) * 3:  # verses: each begins with a capital
         return [False] * len(full)
-    breaks = zip(lines, full, goes_on, strict=False)
+    breaks = zip(lines, full, continues, strict=False)
     return [is_full or (going and len(line) * 4 > margin * 3) for line, is_full, going in breaks]
 
 
-def _goes_on(line: str, following: str) -> bool:
+def _continues(line: str, following: str) -> bool:
     """Whether a sentence goes on behind the break."""
-    return not line.rstrip(_CLOSERS).endswith(_ENDS) and not following[:1].isupper()
+    return not line.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS) and not following[:1].isupper()
 
 
 def _starts_line(line: str) -> bool:
@@ -114,11 +114,11 @@ def _starts_line(line: str) -> bool:
     return bool(bullet and bullet.end()) or line.startswith(_DIALOGUE)
 
 
-def _without_marks(line: str) -> str:
+def _without_list_marks(line: str) -> str:
     """Without the marks of a list, a heading, a quotation or a table's cells; empty where nothing is left to say."""
     seconds, rest = split_pause(line)
     if seconds is not None:
-        rest = _without_marks(rest) if rest else ""
+        rest = _without_list_marks(rest) if rest else ""
         return f"{line[0]}{rest}" if rest else ""
     heading = _HEADING.fullmatch(line)
     if heading is not None:

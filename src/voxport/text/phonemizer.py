@@ -16,10 +16,10 @@ from voxport.cache_folder import default_cache
 from voxport.engine_errors import EngineUnavailable
 from voxport.poll import is_readable
 from voxport.text import eastasian
-from voxport.text.languages import BY_MISAKI
+from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.phonemes import to_symbols
 
-_SECONDS_PER_ANSWER: Final = 30.0
+_ANSWER_TIMEOUT_SECONDS: Final = 30.0
 _TEXTS_PER_REQUEST: Final = 200
 _PROGRAM: Final = Path(__file__).with_name("espeak_child.py")
 """Run as a file: as a module it would load the whole engine first, which takes longer than all its work."""
@@ -35,20 +35,20 @@ class Phonemizer:
 
     def symbols(self, texts: list[str], language: str) -> list[str]:
         """The symbols of each text. Raises EngineUnavailable when the program dies twice over the same texts."""
-        if language in BY_MISAKI:
-            english = partial(self.symbols, language="en-us")
-            return [eastasian.symbols(text, language, english, default_cache()) for text in texts]
+        if language in MISAKI_LANGUAGES:
+            english_symbols = partial(self.symbols, language="en-us")
+            return [eastasian.misaki_symbols(text, language, english_symbols, default_cache()) for text in texts]
         answers: list[str] = []
         for start in range(0, len(texts), _TEXTS_PER_REQUEST):
-            some = texts[start : start + _TEXTS_PER_REQUEST]
-            answers += [to_symbols(ipa, language) for ipa in self._ask(some, language)]
+            batch = texts[start : start + _TEXTS_PER_REQUEST]
+            answers += [to_symbols(ipa, language) for ipa in self._request(batch, language)]
         return answers
 
     def close(self) -> None:
         with self._lock:
             self._stop()
 
-    def _ask(self, texts: list[str], language: str) -> list[str]:
+    def _request(self, texts: list[str], language: str) -> list[str]:
         request = json.dumps({"language": language, "texts": texts}).encode() + b"\n"
         with self._lock:
             for _ in range(2):
@@ -74,7 +74,7 @@ class Phonemizer:
         child = self._child
         assert child.stdin is not None and child.stdout is not None
         child.stdin.write(request)
-        return _line(child.stdout.fileno(), time.monotonic() + _SECONDS_PER_ANSWER)
+        return _read_line(child.stdout.fileno(), time.monotonic() + _ANSWER_TIMEOUT_SECONDS)
 
     def _stop(self) -> None:
         if self._child is None:
@@ -87,7 +87,7 @@ class Phonemizer:
         self._child = None
 
 
-def _line(fileno: int, deadline: float) -> bytes:
+def _read_line(fileno: int, deadline: float) -> bytes:
     """One line from a pipe; EOFError when its writer is gone, TimeoutError after the deadline (monotonic s)."""
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from voxport.text.foreign_words import with_foreign_words
-from voxport.text.heteronyms import respelled
-from voxport.text.languages import BY_MISAKI
+from voxport.text.heteronyms import respell_heteronyms
+from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.sentence_dots import has_own_dot
-from voxport.text.vowelless_sounds import CLOSE, OPEN, with_sounds
+from voxport.text.vowelless_sounds import SYMBOLS_END, SYMBOLS_START, with_vowelless_sounds
 
-_AS_KOKORO_WRITES: Final = str.maketrans(
+_KOKORO_PUNCTUATION: Final = str.maketrans(
     {
         "–": "—",
         "«": "“",
@@ -57,33 +57,35 @@ _LONG_WORD: Final = re.compile(r"\S{60}(?=\S)")
 """espeak-ng crashes on some words of hundreds of characters ("a.a.a.…"), so none is longer than this."""
 
 
-def symbols_of(sentences: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
-    """Kokoro's symbols of each sentence as `normalise.spoken` gives it, empty where nothing of it is spoken; all
+def sentence_symbols(sentences: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
+    """Kokoro's symbols of each sentence as `normalise_text` gives it, empty where nothing of it is spoken; all
     with one call of the phonemizer."""
-    if language not in BY_MISAKI:
-        sentences = [with_sounds(respelled(sentence, language), language) for sentence in sentences]
+    if language not in MISAKI_LANGUAGES:
+        sentences = [with_vowelless_sounds(respell_heteronyms(sentence, language), language) for sentence in sentences]
         sentences = with_foreign_words(sentences, language, phonemizer)
-    cut = [_parts(sentence) for sentence in sentences]
-    said = [_LONG_WORD.sub(r"\g<0> ", part) for parts in cut for part in parts[::2] if _WORD.search(part)]
-    symbols = iter(phonemizer.symbols(said, language))
-    return [_written(parts, symbols) for parts in cut]
+    split_sentences = [_split_at_marks(sentence) for sentence in sentences]
+    phonemizer_texts = [
+        _LONG_WORD.sub(r"\g<0> ", part) for parts in split_sentences for part in parts[::2] if _WORD.search(part)
+    ]
+    symbols = iter(phonemizer.symbols(phonemizer_texts, language))
+    return [_join_symbols(parts, symbols) for parts in split_sentences]
 
 
-def _parts(sentence: str) -> list[str]:
+def _split_at_marks(sentence: str) -> list[str]:
     """Words and marks in turn; the first and the last are words, and any may be empty."""
-    parts = _MARK.split(_with_dashes(sentence.translate(_AS_KOKORO_WRITES)))
-    _give_dots_back(parts)
+    parts = _MARK.split(_with_dashes(sentence.translate(_KOKORO_PUNCTUATION)))
+    _reattach_abbreviation_dots(parts)
     return parts
 
 
-def _written(parts: list[str], symbols: Iterator[str]) -> str:
+def _join_symbols(parts: list[str], symbols: Iterator[str]) -> str:
     written = [
-        _mark(part) if i % 2 else _spaced(part, next(symbols)) if _WORD.search(part) else " "
+        _simplify_marks(part) if i % 2 else _with_spacing(part, next(symbols)) if _WORD.search(part) else " "
         for i, part in enumerate(parts)
     ]
-    whole = " ".join("".join(written).split())
-    is_spoken = any(_WORD.search(part) for part in parts[::2]) or any(part[:1] == OPEN for part in parts[1::2])
-    return re.sub(r" (?=[;:,.!?…)”])", "", whole) if is_spoken else ""
+    joined = " ".join("".join(written).split())
+    is_spoken = any(_WORD.search(part) for part in parts[::2]) or any(part[:1] == SYMBOLS_START for part in parts[1::2])
+    return re.sub(r" (?=[;:,.!?…)”])", "", joined) if is_spoken else ""
 
 
 def _with_dashes(sentence: str) -> str:
@@ -91,7 +93,7 @@ def _with_dashes(sentence: str) -> str:
     return re.sub(r" -+ |--++", " — ", sentence)
 
 
-def _give_dots_back(parts: list[str]) -> None:
+def _reattach_abbreviation_dots(parts: list[str]) -> None:
     """A dot that belongs to an abbreviation goes to the phonemizer with its word: "Dr." is "doctor"."""
     for i in range(1, len(parts), 2):
         word = re.search(r"[\w.]+$", parts[i - 1])
@@ -100,15 +102,15 @@ def _give_dots_back(parts: list[str]) -> None:
             parts[i] = ""
 
 
-def _mark(mark: str) -> str:
+def _simplify_marks(mark: str) -> str:
     """A run of marks as one of each kind, dots as an ellipsis: `?!?!` is `?!`, `...` is `…`. What is symbols already
     stays."""
-    if mark[:1] == OPEN:
-        return mark.strip(OPEN + CLOSE)
+    if mark[:1] == SYMBOLS_START:
+        return mark.strip(SYMBOLS_START + SYMBOLS_END)
     return "".join(dict.fromkeys(re.sub(r"\.{2,}", "…", mark)))
 
 
-def _spaced(source: str, symbols: str) -> str:
+def _with_spacing(source: str, symbols: str) -> str:
     """The symbols with the white space that stood around their source."""
     before = " " if source[:1].isspace() else ""
     after = " " if source[-1:].isspace() else ""

@@ -6,16 +6,22 @@ import re
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.abbreviation_forms import BEFORE_NAMES, STREETS, lacks_vowels, looks_shortened, shortened
+from voxport.text.normalise.abbreviation_forms import (
+    BEFORE_NAMES,
+    STREETS,
+    abbreviations_of,
+    lacks_vowels,
+    looks_abbreviated,
+)
 from voxport.text.normalise.calendar_names import calendar_names
-from voxport.text.normalise.function_words import OPENERS
-from voxport.text.normalise.locales import WORDINGS
+from voxport.text.normalise.function_words import SENTENCE_OPENERS
+from voxport.text.normalise.locales import LOCALE_WORDS
 from voxport.text.normalise.time_zones import ZONES
 
 _LAST_WORD: Final = re.compile(r"[\w\u0900-\u0963\u0970-\u097f\u200c\u200d./&-]+\.$")
 """Vowel signs and the virama of Devanagari are no `\\w`."""
-_NEXT: Final = re.compile(r"\s*([^\W\d_][\w\u0900-\u097f'’]*)?(\S)?")
-_ITEM: Final = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3}){0,4}|[IVXivx]{2,5})\.(?=\s+\S)")
+_NEXT_WORD: Final = re.compile(r"\s*([^\W\d_][\w\u0900-\u097f'’]*)?(\S)?")
+_LIST_ITEM: Final = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3}){0,4}|[IVXivx]{2,5})\.(?=\s+\S)")
 """The number of a list's item."""
 _NUMBER: Final = re.compile(r"\s*[(+]?(?:[A-Z]?\d|[IVXLC]+(?!\w)|[B-DF-HJ-NP-XZ](?![\w.'’]))")
 _COUNTED: Final = re.compile(r"\d [^\W\d_]{1,4}\.$")
@@ -32,51 +38,53 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
     abbreviation or an initial does not, unless it can stand last and a new sentence follows: "and so on, etc. Then".
     """
     mark, end = match.group(), match.end()
-    following = _NEXT.match(text, end)
+    following = _NEXT_WORD.match(text, end)
     word_after = (following and following[1]) or ""
     after = word_after[:1] or (following and following[2]) or ""
     if mark != ".":
         return not (mark[0] == "." and mark[1:2] not in (".", "") and after.islower())
-    if match.start() < 24 and _ITEM.match(text) and _ITEM.match(text).end() == end:  # type: ignore[union-attr]
+    if match.start() < 24 and _LIST_ITEM.match(text) and _LIST_ITEM.match(text).end() == end:  # type: ignore[union-attr]
         return False
     last = _LAST_WORD.search(text, max(0, match.start() - 40), end)
     if last is None:
         return True
-    if language not in WORDINGS:
+    if language not in LOCALE_WORDS:
         return not has_own_dot(last.group()[:-1])
     if after.islower() and _ORDINAL.search(text, max(0, match.start() - 12), end):
         return False
     if _ZONE.match(word_after) and _HALF_DAY.search(text, max(0, match.start() - 6), end):
         return False
-    known = shortened(language)
-    word = next((key for key in _in_two_words(language) if text.endswith(key, 0, end)), last.group().lstrip(".-/&"))
-    opens = _opens(text, following, language) if following else False
+    abbreviations = abbreviations_of(language)
+    word = next(
+        (key for key in _two_word_abbreviations(language) if text.endswith(key, 0, end)), last.group().lstrip(".-/&")
+    )
+    starts_sentence = _starts_sentence(text, following, language) if following else False
     if word in STREETS and language.startswith("en") and _STREET_NAME.search(text, max(0, match.start() - 40), end - 1):
-        return opens or not after
-    if word in known.titles or any(key.startswith(f"{word} ") for key in _in_two_words(language)):
+        return starts_sentence or not after
+    if word in abbreviations.titles or any(key.startswith(f"{word} ") for key in _two_word_abbreviations(language)):
         return False
-    if word in known.before_numbers and _NUMBER.match(text, end):
+    if word in abbreviations.before_numbers and _NUMBER.match(text, end):
         return False
-    if word in known.anywhere or word in known.before_numbers or word in known.calendar:
+    if word in abbreviations.anywhere or word in abbreviations.before_numbers or word in abbreviations.calendar:
         if after.islower():
-            return word in known.words and word_after != "of"
-        if WORDINGS[language].rules == "hi":  # it has no capitals, and ends its sentences with a danda
+            return word in abbreviations.words and word_after != "of"
+        if LOCALE_WORDS[language].base_language == "hi":  # it has no capitals, and ends its sentences with a danda
             return not after
-        if f"{word_after}." in known.anywhere and text.startswith(".", following.end(1) if following else end):
+        if f"{word_after}." in abbreviations.anywhere and text.startswith(".", following.end(1) if following else end):
             return False  # "Smith Bros. Co. Inc."
         if word in BEFORE_NAMES and after.isupper():
-            return opens
-        return not (after.isdecimal() or after in tuple("(,;:-–—") or _is_calendar(word_after, language))
+            return starts_sentence
+        return not (after.isdecimal() or after in tuple("(,;:-–—") or _is_calendar_name(word_after, language))
     if has_own_dot(word[:-1]):
-        return opens
+        return starts_sentence
     if after.islower() and _COUNTED.search(text, max(0, match.start() - 20), end):
         return False
     if len(word) == 2 and word.islower() and after.isdecimal():
         return False
-    if after.isupper() and not opens and last.start() and lacks_vowels(word[:-1], language):
+    if after.isupper() and not starts_sentence and last.start() and lacks_vowels(word[:-1], language):
         return False
     if after.islower() or after.isdecimal():
-        return not looks_shortened(word[:-1], language)
+        return not looks_abbreviated(word[:-1], language)
     return True
 
 
@@ -85,21 +93,21 @@ def has_own_dot(word: str) -> bool:
     return "." in word.strip(".") or (len(word) == 1 and word.isupper())
 
 
-def _opens(text: str, following: re.Match[str], language: str) -> bool:
+def _starts_sentence(text: str, following: re.Match[str], language: str) -> bool:
     """Whether what follows begins a sentence: a word with a capital that is no name."""
     word = following[1] or ""
     if not word[:1].isupper() or text[following.end(1) : following.end(1) + 1] == ".":
         return False
-    return word.lower() in OPENERS[WORDINGS[language].rules]
+    return word.lower() in SENTENCE_OPENERS[LOCALE_WORDS[language].base_language]
 
 
-def _is_calendar(word: str, language: str) -> bool:
-    return bool(word) and word.lower() in calendar_names(WORDINGS[language].locale)
+def _is_calendar_name(word: str, language: str) -> bool:
+    return bool(word) and word.lower() in calendar_names(LOCALE_WORDS[language].locale)
 
 
 @cache
-def _in_two_words(language: str) -> tuple[str, ...]:
+def _two_word_abbreviations(language: str) -> tuple[str, ...]:
     """Abbreviations in two words: "p. ej."."""
-    known = shortened(language)
-    keys = {*known.titles, *known.anywhere, *known.before_numbers}
+    abbreviations = abbreviations_of(language)
+    keys = {*abbreviations.titles, *abbreviations.anywhere, *abbreviations.before_numbers}
     return tuple(sorted((key for key in keys if " " in key), key=len, reverse=True))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OPEN: Final = "\ue000"
-CLOSE: Final = "\ue001"
+SYMBOLS_START: Final = "\ue000"
+SYMBOLS_END: Final = "\ue001"
 """Around symbols that stand in a text already (`prosody.py` leaves them as they are). No text that was cleaned has
 these characters."""
 
@@ -32,21 +32,21 @@ _SOUNDS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
 )
 """What is written, and Kokoro's symbols for it, by language where it differs; `""` are all."""
 _ACRONYMS: Final = frozenset(["PST", "MM", "HM", "SSH", "SSS", "TCH", "TCK"])
-_ANY: Final = re.compile(
+_ANY_SOUND: Final = re.compile(
     "(?<![\\w'’.@/_-])(?:" + "|".join(f"(?P<s{n}>{written})" for n, (written, _) in enumerate(_SOUNDS)) + ")"
     "(?![\\w'’@/_]|\\.\\w)",
     re.IGNORECASE,
 )
 
 
-def with_sounds(said: str, language: str) -> str:
-    """`said` (as `normalise.spoken` gives it) with such sounds as symbols between OPEN and CLOSE."""
-    return _ANY.sub(lambda match: _symbols(match, language.partition("-")[0]), said)
+def with_vowelless_sounds(text: str, language: str) -> str:
+    """`text` (as `normalise_text` gives it) with such sounds as symbols between OPEN and CLOSE."""
+    return _ANY_SOUND.sub(lambda match: _symbols(match, language.partition("-")[0]), text)
 
 
 def _symbols(match: re.Match[str], language: str) -> str:
     if match.group() in _ACRONYMS or match.lastgroup is None:
         return match.group()
     symbols = _SOUNDS[int(match.lastgroup[1:])][1]
-    said = symbols.get(language, symbols.get(""))
-    return match.group() if said is None else f"{OPEN}{said}{CLOSE}"
+    spoken = symbols.get(language, symbols.get(""))
+    return match.group() if spoken is None else f"{SYMBOLS_START}{spoken}{SYMBOLS_END}"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, ByCustomer, Caller
+from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
 from voxport.clock import iso
 from voxport.providers.base import Provider
 from voxport.providers.names import ProviderName
@@ -26,21 +26,21 @@ from voxport.voices.schemas import (
     VoicesBody,
     VoicesData,
 )
-from voxport.voices.service import VoiceChange, VoiceEntry, Voices
-from voxport.web.dependencies import part
-from voxport.web.provider_threads import LanesDep
+from voxport.voices.service import VoiceChange, VoiceEntry, VoiceService
+from voxport.web.dependencies import from_gateway
+from voxport.web.provider_threads import ProviderThreadsDep
 
 router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-VoicesDep = Annotated[Voices, part("voices")]
+VoicesDep = Annotated[VoiceService, from_gateway("voices")]
 
 
 @router.get("/v1/proxy/core-tts-voices", summary="The voices, and what each provider can do")
 def list_voices(
     caller: Caller,
     voices: VoicesDep,
-    providers: Annotated[Registry, part("providers")],
+    providers: Annotated[Registry, from_gateway("providers")],
     provider: Annotated[ProviderName | None, Query(description="Only the voices of this provider.")] = None,
     language: Annotated[
         str | None, Query(max_length=16, description="Only the voices of this language: `en` includes `en-us`.")
@@ -70,28 +70,28 @@ def change_voice(voice_id: str, body: VoicePatch, caller: Caller, voices: Voices
 
 @router.delete("/v1/voices/{voice_id}", summary="Delete a clone, here and at its provider")
 async def delete_voice(
-    voice_id: str, caller: Caller, by: ByCustomer, voices: VoicesDep, lanes: LanesDep
+    voice_id: str, caller: Caller, actor: CustomerActor, voices: VoicesDep, provider_threads: ProviderThreadsDep
 ) -> DeletedBody:
-    providers = await run_in_threadpool(voices.bound_at, caller.profile_id, voice_id)
-    left = await lanes.run(providers, partial(voices.delete, caller.profile_id, voice_id, by=by))
+    providers = await run_in_threadpool(voices.providers_of, caller.profile_id, voice_id)
+    left = await provider_threads.run(providers, partial(voices.delete, caller.profile_id, voice_id, actor=actor))
     return DeletedBody(data=DeletedData(voice_id=voice_id, left=left))
 
 
 def _provider(provider: Provider, *, is_default: bool) -> ProviderBody:
-    can = provider.capabilities()
+    capabilities = provider.capabilities()
     reason = provider.unavailable_reason()
     return ProviderBody(
         provider=provider.name,
         available=reason is None,
         default=is_default,
         reason=reason,
-        supports_voice_cloning=can.supports_voice_cloning,
-        supports_instant_clone=can.supports_instant_clone,
-        supports_streaming=can.supports_streaming,
-        languages=list(can.languages),
-        max_text_length=can.max_text_length,
-        voice_settings=list(can.voice_settings),
-        sample=SampleLimits(min_seconds=can.sample_min_seconds, max_seconds=can.sample_max_seconds),
+        supports_voice_cloning=capabilities.supports_voice_cloning,
+        supports_instant_clone=capabilities.supports_instant_clone,
+        supports_streaming=capabilities.supports_streaming,
+        languages=list(capabilities.languages),
+        max_text_length=capabilities.max_text_length,
+        voice_settings=list(capabilities.voice_settings),
+        sample=SampleLimits(min_seconds=capabilities.sample_min_seconds, max_seconds=capabilities.sample_max_seconds),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Voice(Base):
@@ -15,7 +15,7 @@ class Voice(Base):
 
     __tablename__ = "voices"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -34,21 +34,21 @@ class Voice(Base):
 class VoiceBinding(Base):
     """Where a cloned voice can be spoken: its id at one provider, or the file that the provider gave for it.
 
-    `made_as` is the name under which the provider was asked to make it, another one with each making (`generation`).
-    One that is not bound is gone there, or was given back, and is made again from the sample when it is spoken with.
-    `used_at` is when a customer spoke with it last, `alive_at` when anybody did.
+    `remote_name` is the name under which the provider was asked to make it, another one with each making
+    (`generation`). One that is not bound is gone there, or was given back, and is made again from the sample when it is
+    spoken with. `used_at` is when a customer spoke with it last, `alive_at` when anybody did.
     """
 
     __tablename__ = "voice_bindings"
     __table_args__ = (Index("ix_voice_bindings_voice_id_provider", "voice_id", "provider", unique=True),)
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     voice_id: Mapped[str] = mapped_column(ForeignKey("voices.id"), index=True)
     provider: Mapped[str] = mapped_column(String(32))
     provider_voice_id: Mapped[str] = mapped_column(String(128))
     file_key: Mapped[str | None] = mapped_column(String(512))
-    made_as: Mapped[str] = mapped_column(String(80), server_default=text("''"))
+    remote_name: Mapped[str] = mapped_column("made_as", String(80), server_default=text("''"))
     generation: Mapped[int] = mapped_column(Integer, server_default="0")
-    is_bound: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    exists_remotely: Mapped[bool] = mapped_column("is_bound", Boolean, server_default=true())
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -18,52 +18,52 @@ from voxport.clock import now
 from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, SlotsFull, VoiceLost
-from voxport.provider_calls.service import Intents, New
+from voxport.provider_calls.service import NewCall, ProviderCalls
 from voxport.providers.base import (
     NO_SETTINGS,
     Audio,
+    Checkpoint,
     ClonedVoice,
-    Kept,
     Piece,
-    Place,
-    PlaceLost,
-    Progress,
+    ProgressCallback,
     Provider,
+    ResumeToken,
+    ResumeTokenInvalid,
     StockVoice,
     VoiceRef,
     VoiceSettings,
 )
 from voxport.providers.ids import require_id
 from voxport.providers.registry import Registry
-from voxport.samples.loader import Samples
+from voxport.samples.loader import SampleLoader
 from voxport.sweeps.service import Sweeps
 from voxport.voices import repository
 from voxport.voices.models import VoiceBinding
-from voxport.voices.service import Speaker, Voices, voice_not_found
+from voxport.voices.service import ResolvedVoice, VoiceService, voice_not_found
 
-_PATIENCE: Final = 120.0  # seconds for another call to make the voice, and for the calls before that need a slot too
-_SLOT_PATIENCE: Final = 30.0  # seconds for another call to leave its slot
-_MOST_ROOMS: Final = 3
+_LOCK_TIMEOUT: Final = 120.0  # seconds for another call to make the voice, and for those before it that need a slot
+_SLOT_TIMEOUT: Final = 30.0  # seconds for another call to leave its slot
+_MAX_EVICTIONS: Final = 3
 """Voices that give way to one: where the account is still full then, it is full of others'."""
-_MOMENT: Final = 0.2  # seconds between two looks for a free slot
-_USE_IS_TOLD: Final = timedelta(seconds=30)
+_POLL_SECONDS: Final = 0.2  # seconds between two looks for a free slot
+_MIN_TOUCH_INTERVAL: Final = timedelta(seconds=30)
 """So often a voice's use is written down: one call after the other is one use."""
-_KEPT_ALIVE: Final = "Hello."
+_KEEP_ALIVE_TEXT: Final = "Hello."
 """The shortest text that is speech."""
-_WEEK_SHARE: Final = 0.7
+_KEEP_ALIVE_FRACTION: Final = 0.7
 """Of the days after which a voice is deleted; the rest is for a gateway that is down for a while."""
 _log = logging.getLogger("voxport.voices")
 
 
-class Speaking:
+class VoiceProvisioning:
     """`keep_alive`: how long a voice that no customer speaks with is kept alive."""
 
     def __init__(
         self,
         database: Database,
-        voices: Voices,
-        samples: Samples,
-        intents: Intents,
+        voices: VoiceService,
+        samples: SampleLoader,
+        provider_calls: ProviderCalls,
         providers: Registry,
         *,
         keep_alive: timedelta,
@@ -72,7 +72,7 @@ class Speaking:
         self._database = database
         self._voices = voices
         self._samples = samples
-        self._intents = intents
+        self._provider_calls = provider_calls
         self._providers = providers
         self._leases = Leases(database.url)
         self._keep_alive = keep_alive
@@ -81,32 +81,38 @@ class Speaking:
 
     def speak(
         self,
-        speaker: Speaker,
+        voice: ResolvedVoice,
         text: str,
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
         """`Provider.speak` with this voice, wherever it is by now. Raises NotFound where it was deleted meanwhile."""
-        provider = speaker.provider
-        reference = self._reference(speaker)
+        provider = voice.provider
+        reference = self._reference(voice)
         for is_last in (False, True):
             try:
                 for piece in provider.speak(
-                    text, reference, language=language, settings=settings, early=early, after=after, client=client
+                    text,
+                    reference,
+                    language=language,
+                    settings=settings,
+                    low_latency=low_latency,
+                    resume_from=resume_from,
+                    client=client,
                 ):
-                    after = piece.place
+                    resume_from = piece.resume_token
                     yield piece
                 return
             except VoiceLost:
-                if is_last or speaker.generation is None:
+                if is_last or voice.generation is None:
                     raise
                 _log.info("a voice is gone and made again", extra={"provider": provider.name})
-                reference = self._made_again(speaker, reference.provider_voice_id)
-            except PlaceLost:
+                reference = self._rebuild(voice, reference.provider_voice_id)
+            except ResumeTokenInvalid:
                 # Behind a voice that was lost inside of a part there is nothing to go on from.
                 if is_last:
                     raise ProviderFailed("The voice was lost in the middle of the speech. Send it again.") from None
@@ -118,40 +124,42 @@ class Speaking:
         sample: Audio,
         *,
         voice_id: str,
-        quick: bool,
-        progress: Progress = lambda _: None,
-        kept: Kept | None = None,
+        instant: bool,
+        on_progress: ProgressCallback = lambda _: None,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
         """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
         all are being spoken with, one is waited for. The id that the provider gives is checked here, whichever provider
         it is, and must be no other voice's: raises ProviderFailed."""
 
         def attempt() -> ClonedVoice:
-            cloned = provider.clone(sample, voice_id=voice_id, quick=quick, progress=progress, kept=kept)
+            cloned = provider.clone(
+                sample, voice_id=voice_id, instant=instant, on_progress=on_progress, checkpoint=checkpoint
+            )
             require_id(cloned.provider_voice_id, provider.name)
-            self._require_new(provider, cloned.provider_voice_id, voice_id)
+            self._require_unused_id(provider, cloned.provider_voice_id, voice_id)
             return cloned
 
         with contextlib.suppress(SlotsFull):
             return attempt()
         # One call after the other: else a slot that one call makes free is taken by another that waits too.
-        with self._turn_for_a_slot(provider):
-            until, rooms = time.monotonic() + _SLOT_PATIENCE, 0
+        with self._slot_lock(provider):
+            deadline, evictions = time.monotonic() + _SLOT_TIMEOUT, 0
             while True:
                 try:
                     return attempt()
                 except SlotsFull:
-                    if rooms < _MOST_ROOMS and self._make_room(provider):
-                        rooms += 1
-                    elif not self._is_left(provider, voice_id, until):
+                    if evictions < _MAX_EVICTIONS and self._evict(provider):
+                        evictions += 1
+                    elif not self._wait_for_slot(provider, voice_id, deadline):
                         raise
 
-    def _require_new(self, provider: Provider, provider_voice_id: str, voice_id: str) -> None:
+    def _require_unused_id(self, provider: Provider, provider_voice_id: str, voice_id: str) -> None:
         """Raises ProviderFailed for the id of another voice: who got it would speak with that one, and delete it."""
         if not provider.capabilities().is_hosted:
             return
         with self._database.snapshot() as tx:
-            is_taken = repository.has_remote_id(tx, provider.name, provider_voice_id, but=voice_id)
+            is_taken = repository.has_remote_id(tx, provider.name, provider_voice_id, except_name=voice_id)
         stock: list[StockVoice] = []
         with contextlib.suppress(ProviderUnavailable):  # a list that can't be had now is no reason to lose the voice
             stock = provider.list_voices()
@@ -167,108 +175,108 @@ class Speaking:
             days = provider.capabilities().unused_days
             if days is None or provider.unavailable_reason() is not None:
                 continue
-            lease = self._leases.take(f"keep-alive-{provider.name}")
+            lease = self._leases.try_acquire(f"keep-alive-{provider.name}")
             if lease is None:
                 continue
             with lease:
-                kept += self._keep_alive_at(provider, timedelta(days=_WEEK_SHARE * days))
+                kept += self._keep_alive_at(provider, timedelta(days=_KEEP_ALIVE_FRACTION * days))
         return kept
 
     def _keep_alive_at(self, provider: Provider, rest: timedelta) -> int:
         moment = self._clock()
         with self._database.snapshot() as tx:
             due = list(
-                repository.resting(tx, provider.name, alive_before=moment - rest, used_after=moment - self._keep_alive)
+                repository.idle(tx, provider.name, alive_before=moment - rest, used_after=moment - self._keep_alive)
             )
         language = provider.capabilities().clone_language
 
         def speak(binding: VoiceBinding) -> None:
             try:
-                for _ in provider.speak(_KEPT_ALIVE, VoiceRef(binding.provider_voice_id), language=language):
+                for _ in provider.speak(_KEEP_ALIVE_TEXT, VoiceRef(binding.provider_voice_id), language=language):
                     pass
             except VoiceLost:
-                self._mark(binding, is_bound=False)
+                self._update_binding(binding, exists_remotely=False)
             except OutcomeUnknown:  # spoken or not, it is not said twice
-                self._mark(binding, alive_at=self._clock())
+                self._update_binding(binding, alive_at=self._clock())
             else:
-                self._mark(binding, alive_at=self._clock())
+                self._update_binding(binding, alive_at=self._clock())
 
-        return self._sweeps.each("voices_kept_alive", due, lambda one: f"{one.voice_id} at {one.provider}", speak)
+        return self._sweeps.process("voices_kept_alive", due, lambda one: f"{one.voice_id} at {one.provider}", speak)
 
-    def _mark(self, binding: VoiceBinding, **values: Any) -> None:
+    def _update_binding(self, binding: VoiceBinding, **values: Any) -> None:
         with self._database.transaction() as tx:
             repository.change_binding(tx, binding, generation=binding.generation, **values)
 
-    def _reference(self, speaker: Speaker) -> VoiceRef:
-        if speaker.generation is None or not speaker.provider.capabilities().is_hosted:
-            return self._voices.reference(speaker)
-        if not speaker.is_bound:
-            return self._made_again(speaker, None)
+    def _reference(self, voice: ResolvedVoice) -> VoiceRef:
+        if voice.generation is None or not voice.provider.capabilities().is_hosted:
+            return self._voices.reference(voice)
+        if not voice.exists_remotely:
+            return self._rebuild(voice, None)
         moment = self._clock()
-        if speaker.used_at is None or moment - speaker.used_at > _USE_IS_TOLD:
+        if voice.used_at is None or moment - voice.used_at > _MIN_TOUCH_INTERVAL:
             with self._database.transaction() as tx:
-                repository.touch(tx, speaker.voice_id, speaker.provider.name, moment)
-        return VoiceRef(speaker.provider_voice_id)
+                repository.touch(tx, voice.voice_id, voice.provider.name, moment)
+        return VoiceRef(voice.provider_voice_id)
 
-    def _made_again(self, speaker: Speaker, gone: str | None) -> VoiceRef:
-        """The voice as it is at the provider by now: made again, unless another call just did. `gone` is the provider's
-        id of the one that is no longer there."""
-        provider = speaker.provider
-        with self._turn(speaker.voice_id, provider.name):
-            binding, sample_key, profile_id = self._binding(speaker)
-            if binding.is_bound and binding.provider_voice_id != gone:
+    def _rebuild(self, voice: ResolvedVoice, lost_id: str | None) -> VoiceRef:
+        """The voice as it is at the provider by now: made again, unless another call just did. `lost_id` is the
+        provider's id of the one that is no longer there."""
+        provider = voice.provider
+        with self._rebuild_lock(voice.voice_id, provider.name):
+            binding, sample_key, profile_id = self._binding(voice)
+            if binding.exists_remotely and binding.provider_voice_id != lost_id:
                 return VoiceRef(binding.provider_voice_id)
             generation = binding.generation + 1
-            made_as = f"{speaker.voice_id}r{generation}"
+            remote_name = f"{voice.voice_id}r{generation}"
             with self._database.transaction() as tx:
                 repository.change_binding(
-                    tx, binding, generation=binding.generation, is_bound=False, next_generation=generation
+                    tx, binding, generation=binding.generation, exists_remotely=False, next_generation=generation
                 )
-                intent = self._intents.open(tx, New("rebuild", provider.name, made_as, profile_id))
-                if binding.is_bound:  # should it be there after all, it must not stay
-                    room = New("room", provider.name, binding.made_as, profile_id)
-                    self._intents.open(tx, room, state="removing")
+                call_id = self._provider_calls.open(tx, NewCall("rebuild", provider.name, remote_name, profile_id))
+                if binding.exists_remotely:  # should it be there after all, it must not stay
+                    eviction = NewCall("room", provider.name, binding.remote_name, profile_id)
+                    self._provider_calls.open(tx, eviction, state="removing")
             try:
-                made = self.clone(provider, self._samples.load(sample_key), voice_id=made_as, quick=False)
+                cloned = self.clone(provider, self._samples.load(sample_key), voice_id=remote_name, instant=False)
                 with self._database.transaction() as tx:
                     moment = self._clock()
-                    is_there = repository.alive(tx, speaker.voice_id) is not None and repository.change_binding(
+                    is_there = repository.get_for_update(tx, voice.voice_id) is not None and repository.change_binding(
                         tx,
                         binding,
                         generation=generation,
-                        is_bound=True,
-                        provider_voice_id=made.provider_voice_id,
-                        made_as=made_as,
+                        exists_remotely=True,
+                        provider_voice_id=cloned.provider_voice_id,
+                        remote_name=remote_name,
                         used_at=moment,
                         alive_at=moment,
                     )
                     if not is_there:
                         raise voice_not_found()
-                    self._intents.finish(tx, intent)
+                    self._provider_calls.finish(tx, call_id)
             except BaseException as failure:
-                self._intents.give_up(intent)
+                self._provider_calls.abandon(call_id)
                 if isinstance(failure, OutcomeUnknown):
                     # Of the caller's own call nothing is unknown: it was not made.
                     raise ProviderFailed(f"{failure.message} Nothing was charged; try again.") from failure
                 raise
-            return VoiceRef(made.provider_voice_id)
+            return VoiceRef(cloned.provider_voice_id)
 
-    def _binding(self, speaker: Speaker) -> tuple[VoiceBinding, str, str]:
+    def _binding(self, voice: ResolvedVoice) -> tuple[VoiceBinding, str, str]:
         """The binding as it is now, its voice's sample and owner. Raises NotFound."""
         with self._database.snapshot() as tx:
-            found = repository.binding(tx, speaker.voice_id, speaker.provider.name)
+            found = repository.binding(tx, voice.voice_id, voice.provider.name)
         if found is None:
             raise voice_not_found()
         return found
 
     @contextlib.contextmanager
-    def _turn(self, voice_id: str, provider: str) -> Iterator[None]:
+    def _rebuild_lock(self, voice_id: str, provider: str) -> Iterator[None]:
         """The right to make this voice there, over all processes. No two voices share one: a caller that waits for a
         slot would hold up the caller that speaks with the voice in it. Raises ProviderBusy."""
         with contextlib.ExitStack() as stack:
             try:
                 name = hashlib.sha256(f"{voice_id}@{provider}".encode()).hexdigest()[:32]
-                stack.enter_context(self._leases.turn(f"voice-{name}", _PATIENCE))
+                stack.enter_context(self._leases.hold(f"voice-{name}", _LOCK_TIMEOUT))
             except TimeoutError:
                 raise ProviderBusy(
                     "The voice is being made again. Nothing was charged; try again in 10 s.", retry_after_seconds=10
@@ -276,23 +284,23 @@ class Speaking:
             yield
 
     @contextlib.contextmanager
-    def _turn_for_a_slot(self, provider: Provider) -> Iterator[None]:
+    def _slot_lock(self, provider: Provider) -> Iterator[None]:
         """The right to make room at this provider, over all processes. Raises SlotsFull."""
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self._leases.turn(f"room-{provider.name}", _PATIENCE))
+                stack.enter_context(self._leases.hold(f"room-{provider.name}", _LOCK_TIMEOUT))
             except TimeoutError:
                 raise SlotsFull(
                     f"Every voice of the gateway's account at {provider.name} is in use. Try again in 10 s."
                 ) from None
             yield
 
-    def _is_left(self, provider: Provider, voice_id: str, until: float) -> bool:
+    def _wait_for_slot(self, provider: Provider, voice_id: str, deadline: float) -> bool:
         """Wait until a call of ours at the provider ends, whose slot or voice may then be taken; False where there is
         none, or none ends in time."""
         before = self._in_use(provider, voice_id)
-        while before and time.monotonic() < until:
-            time.sleep(_MOMENT)
+        while before and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
             if before - self._in_use(provider, voice_id):
                 return True
         return False
@@ -300,20 +308,24 @@ class Speaking:
     def _in_use(self, provider: Provider, voice_id: str) -> set[str]:
         """The voices that are being made at the provider, but this one, and those there that are spoken with."""
         with self._database.snapshot() as tx:
-            speaking = repository.bound(tx, provider.name, self._intents.speaking(tx, provider.name))
-            return {*self._intents.making(tx, provider.name), *(one.voice_id for one in speaking)} - {voice_id}
+            speaking = repository.existing_at(tx, provider.name, self._provider_calls.voices_in_use(tx, provider.name))
+            return {*self._provider_calls.voices_being_made(tx, provider.name), *(one.voice_id for one in speaking)} - {
+                voice_id
+            }
 
-    def _make_room(self, provider: Provider) -> bool:
+    def _evict(self, provider: Provider) -> bool:
         """Give back the voice that was longest not spoken with; False where all are in use. It is made again when it
         is spoken with."""
         with self._database.transaction() as tx:
-            busy = self._intents.speaking(tx, provider.name)
-            found = repository.least_used(tx, provider.name, busy)
+            busy = self._provider_calls.voices_in_use(tx, provider.name)
+            found = repository.least_recently_used(tx, provider.name, busy)
             if found is None:
                 return False
             binding, profile_id = found
-            repository.change_binding(tx, binding, generation=binding.generation, is_bound=False)
-            intent = self._intents.open(tx, New("room", provider.name, binding.made_as, profile_id), state="removing")
+            repository.change_binding(tx, binding, generation=binding.generation, exists_remotely=False)
+            call_id = self._provider_calls.open(
+                tx, NewCall("room", provider.name, binding.remote_name, profile_id), state="removing"
+            )
         _log.info("a voice is given back to make room", extra={"provider": provider.name})
         try:
             provider.delete(VoiceRef(binding.provider_voice_id))
@@ -321,5 +333,5 @@ class Speaking:
             _log.warning("a voice that makes room is removed later", extra={"provider": provider.name})
             return False
         with self._database.transaction() as tx:
-            self._intents.finish(tx, intent)
+            self._provider_calls.finish(tx, call_id)
         return True

@@ -20,7 +20,7 @@ SWEEP: Final = "deleted_voices"
 _log = logging.getLogger("voxport.voices")
 
 
-class Removal:
+class VoiceRemoval:
     def __init__(self, database: Database, storage: Storage, providers: Registry, sweeps: Sweeps) -> None:
         self._database = database
         self._storage = storage
@@ -34,13 +34,13 @@ class Removal:
             try:
                 provider = self._providers.get(binding.provider)
                 is_hosted = provider.capabilities().is_hosted
-                if binding.is_bound:
+                if binding.exists_remotely:
                     # One that was bound before ids were checked is removed by its name.
                     if is_id(binding.provider_voice_id) or not is_hosted:
                         provider.delete(VoiceRef(binding.provider_voice_id))
                     if is_hosted:
                         # A making whose answer was lost and that was repeated may have left a twin.
-                        provider.forget(binding.made_as)
+                        provider.forget(binding.remote_name)
             except ProviderError as error:
                 left.append(f"{binding.provider}: {error.message}")
                 continue
@@ -55,7 +55,7 @@ class Removal:
         if not left:
             with self._database.transaction() as tx:
                 repository.remove(tx, voice.id)
-                self._sweeps.forget(tx, SWEEP, voice.id)
+                self._sweeps.clear(tx, SWEEP, voice.id)
         return left
 
     def _is_deleted(self, key: str, voice: Voice) -> bool:

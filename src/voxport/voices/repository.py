@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from voxport.db.session import changed
+from voxport.db.session import update_one
 from voxport.voices.models import Voice, VoiceBinding
 
 
@@ -19,23 +19,23 @@ def owned(tx: Session, profile_id: str, voice_id: str) -> Voice | None:
     )
 
 
-def alive(tx: Session, voice_id: str) -> Voice | None:
+def get_for_update(tx: Session, voice_id: str) -> Voice | None:
     """Any profile's, for its owner's job or call; nobody hides it before the end of the transaction."""
     query = select(Voice).where(Voice.id == voice_id, Voice.deleted_at.is_(None))
     return tx.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
-def any_state(tx: Session, voice_id: str) -> Voice | None:
+def get_any(tx: Session, voice_id: str) -> Voice | None:
     return tx.scalar(select(Voice).where(Voice.id == voice_id))
 
 
-def all_owned(tx: Session, profile_id: str) -> Sequence[Voice]:
+def list_owned(tx: Session, profile_id: str) -> Sequence[Voice]:
     query = select(Voice).where(Voice.profile_id == profile_id, Voice.deleted_at.is_(None))
     return tx.scalars(query.order_by(Voice.sequence.desc())).all()
 
 
-def hide(tx: Session, profile_id: str, voice_id: str, moment: datetime) -> bool:
-    return changed(
+def mark_deleted(tx: Session, profile_id: str, voice_id: str, moment: datetime) -> bool:
+    return update_one(
         tx,
         update(Voice)
         .where(Voice.profile_id == profile_id, Voice.id == voice_id, Voice.deleted_at.is_(None))
@@ -43,18 +43,18 @@ def hide(tx: Session, profile_id: str, voice_id: str, moment: datetime) -> bool:
     )
 
 
-def hide_all(tx: Session, profile_id: str, moment: datetime) -> None:
+def mark_all_deleted(tx: Session, profile_id: str, moment: datetime) -> None:
     """Hide what a profile has, and take from it what a person wrote."""
     own = Voice.profile_id == profile_id
     tx.execute(update(Voice).where(own, Voice.deleted_at.is_(None)).values(deleted_at=moment))
     tx.execute(update(Voice).where(own).values(name="", description="", tags=[]))
 
 
-def every_state(tx: Session, profile_id: str) -> Sequence[Voice]:
+def list_any(tx: Session, profile_id: str) -> Sequence[Voice]:
     return tx.scalars(select(Voice).where(Voice.profile_id == profile_id)).all()
 
 
-def hidden(tx: Session) -> Sequence[Voice]:
+def list_deleted(tx: Session) -> Sequence[Voice]:
     return tx.scalars(select(Voice).where(Voice.deleted_at.is_not(None))).all()
 
 
@@ -63,9 +63,9 @@ def remove(tx: Session, voice_id: str) -> None:
     tx.execute(delete(Voice).where(Voice.id == voice_id))
 
 
-def bound(tx: Session, provider: str, voice_ids: Collection[str]) -> Sequence[VoiceBinding]:
+def existing_at(tx: Session, provider: str, voice_ids: Collection[str]) -> Sequence[VoiceBinding]:
     """Those of the voices that are at the provider now."""
-    query = select(VoiceBinding).where(VoiceBinding.provider == provider, VoiceBinding.is_bound)
+    query = select(VoiceBinding).where(VoiceBinding.provider == provider, VoiceBinding.exists_remotely)
     return tx.scalars(query.where(VoiceBinding.voice_id.in_(voice_ids))).all()
 
 
@@ -87,7 +87,7 @@ def change_binding(
     provider: on SQLite the number of a deleted row may be another voice's by now."""
     if next_generation is not None:
         values["generation"] = next_generation
-    return changed(
+    return update_one(
         tx,
         update(VoiceBinding)
         .where(VoiceBinding.voice_id == binding.voice_id, VoiceBinding.provider == binding.provider)
@@ -96,14 +96,14 @@ def change_binding(
     )
 
 
-def has_remote_id(tx: Session, provider: str, provider_voice_id: str, *, but: str) -> bool:
-    """Whether a voice is at the provider under this id that was made under another name than `but`; one of the same
-    voice's earlier makings is none."""
+def has_remote_id(tx: Session, provider: str, provider_voice_id: str, *, except_name: str) -> bool:
+    """Whether a voice is at the provider under this id that was made under another name than `except_name`; one of the
+    same voice's earlier makings is none."""
     query = select(VoiceBinding.sequence).where(
         VoiceBinding.provider == provider,
         VoiceBinding.provider_voice_id == provider_voice_id,
-        VoiceBinding.is_bound,
-        VoiceBinding.made_as != but,
+        VoiceBinding.exists_remotely,
+        VoiceBinding.remote_name != except_name,
     )
     return tx.scalar(query.limit(1)) is not None
 
@@ -116,24 +116,24 @@ def touch(tx: Session, voice_id: str, provider: str, moment: datetime) -> None:
     )
 
 
-def resting(tx: Session, provider: str, *, alive_before: datetime, used_after: datetime) -> Sequence[VoiceBinding]:
+def idle(tx: Session, provider: str, *, alive_before: datetime, used_after: datetime) -> Sequence[VoiceBinding]:
     """Bound voices that nobody spoke with since one moment, and a customer since another."""
     query = (
         select(VoiceBinding)
         .join(Voice, Voice.id == VoiceBinding.voice_id)
-        .where(VoiceBinding.provider == provider, VoiceBinding.is_bound, Voice.deleted_at.is_(None))
+        .where(VoiceBinding.provider == provider, VoiceBinding.exists_remotely, Voice.deleted_at.is_(None))
         .where(func.coalesce(VoiceBinding.alive_at, Voice.created_at) < alive_before)
         .where(func.coalesce(VoiceBinding.used_at, Voice.created_at) > used_after)
     )
     return tx.scalars(query).all()
 
 
-def least_used(tx: Session, provider: str, busy: Collection[str]) -> tuple[VoiceBinding, str] | None:
+def least_recently_used(tx: Session, provider: str, busy: Collection[str]) -> tuple[VoiceBinding, str] | None:
     """The bound voice that a customer spoke with the longest time ago, none of `busy`; with its profile."""
     query = (
         select(VoiceBinding, Voice.profile_id)
         .join(Voice, Voice.id == VoiceBinding.voice_id)
-        .where(VoiceBinding.provider == provider, VoiceBinding.is_bound, Voice.deleted_at.is_(None))
+        .where(VoiceBinding.provider == provider, VoiceBinding.exists_remotely, Voice.deleted_at.is_(None))
         .where(VoiceBinding.voice_id.not_in(busy))
         .order_by(func.coalesce(VoiceBinding.used_at, Voice.created_at))
     )

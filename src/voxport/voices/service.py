@@ -18,10 +18,10 @@ from voxport.providers.ids import is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
 from voxport.storage.base import Storage
-from voxport.sweeps.service import Sweeps, Unfinished
+from voxport.sweeps.service import SweepIncomplete, Sweeps
 from voxport.voices import repository
 from voxport.voices.models import Voice, VoiceBinding
-from voxport.voices.removal import SWEEP, Removal
+from voxport.voices.removal import SWEEP, VoiceRemoval
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class VoiceEntry:
 
 
 @dataclass(frozen=True)
-class Speaker:
+class ResolvedVoice:
     """A voice that the caller may speak with, at the provider that speaks it. `generation` counts how often a clone
     was made again there; None is a stock voice's. One that is not bound has to be made again first."""
 
@@ -50,7 +50,7 @@ class Speaker:
     language: str
     file_key: str | None = None
     generation: int | None = None
-    is_bound: bool = True
+    exists_remotely: bool = True
     used_at: datetime | None = None
 
 
@@ -63,7 +63,7 @@ class VoiceChange:
     tags: list[str] | None = None
 
 
-class Voices:
+class VoiceService:
     def __init__(
         self, database: Database, storage: Storage, providers: Registry, *, clock: Callable[[], datetime] = now
     ) -> None:
@@ -72,7 +72,7 @@ class Voices:
         self._storage = storage
         self._providers = providers
         self._sweeps = Sweeps(database, clock=clock)
-        self._removal = Removal(database, storage, providers, self._sweeps)
+        self._removal = VoiceRemoval(database, storage, providers, self._sweeps)
 
     def new_voice_id(self) -> str:
         """No prefix: clients treat it as opaque, as the hosted providers' are."""
@@ -87,7 +87,7 @@ class Voices:
         warnings: list[str] = []
         if cloned is not False:
             with self._database.snapshot() as tx:
-                entries += [entry for voice in repository.all_owned(tx, profile_id) for entry in _entries(voice)]
+                entries += [entry for voice in repository.list_owned(tx, profile_id) for entry in _entries(voice)]
         if cloned is not True:
             for one in self._providers.all():
                 if provider not in (None, one.name):
@@ -100,7 +100,11 @@ class Voices:
                         warnings.append(f"The voices of {one.name} are missing: {error.message}")
                 elif one.circuit() is not None:  # one that nobody set up is missed by nobody
                     warnings.append(f"The voices of {one.name} are missing: {reason}.")
-        kept = [entry for entry in entries if provider in (None, entry.provider) and _speaks(entry.language, language)]
+        kept = [
+            entry
+            for entry in entries
+            if provider in (None, entry.provider) and _matches_language(entry.language, language)
+        ]
         return kept, warnings
 
     def get(self, profile_id: str, voice_id: str) -> VoiceEntry:
@@ -114,7 +118,7 @@ class Voices:
             raise voice_not_found()
         return _stock_entry(*found)
 
-    def resolve(self, profile_id: str, voice_id: str, choice: str | None) -> list[Speaker]:
+    def resolve(self, profile_id: str, voice_id: str, choice: str | None) -> list[ResolvedVoice]:
         """The voice at a provider, at its own where none is named, or at each where it is, in the operator's order,
         for `auto`. Raises NotFound where the profile can't use the voice, BadRequest where it is not bound there."""
         with self._database.snapshot() as tx:
@@ -125,28 +129,28 @@ class Voices:
         names = self._providers.candidates(choice) if choice is not None else list(bindings)[:1]
         found = [bindings[name] for name in names if name in bindings]
         if not found:
-            raise _mismatch(voice_id, choice, list(bindings))
+            raise _provider_mismatch(voice_id, choice, list(bindings))
         return [
-            Speaker(
+            ResolvedVoice(
                 voice.id,
                 self._providers.get(one.provider),
                 one.provider_voice_id,
                 voice.language,
                 one.file_key,
                 one.generation,
-                one.is_bound,
+                one.exists_remotely,
                 one.used_at,
             )
             for one in found
         ]
 
-    def reference(self, speaker: Speaker) -> VoiceRef:
+    def reference(self, voice: ResolvedVoice) -> VoiceRef:
         """What the provider needs to speak with it. Raises NotFound where the voice was deleted meanwhile."""
         try:
-            file = self._storage.read(speaker.file_key) if speaker.file_key else None
+            file = self._storage.read(voice.file_key) if voice.file_key else None
         except FileNotFoundError:
             raise voice_not_found() from None
-        return VoiceRef(speaker.provider_voice_id, file)
+        return VoiceRef(voice.provider_voice_id, file)
 
     def register(
         self,
@@ -160,7 +164,7 @@ class Voices:
         cloned: ClonedVoice,
         file_key: str | None,
         sample_key: str,
-        made_as: str,
+        remote_name: str,
     ) -> None:
         """Add a clone to the library."""
         voice = Voice(
@@ -174,11 +178,11 @@ class Voices:
             created_at=self._clock(),
             deleted_at=None,
         )
-        voice.bindings.append(self._binding(voice_id, provider, cloned, file_key, made_as))
+        voice.bindings.append(self._binding(voice_id, provider, cloned, file_key, remote_name))
         tx.add(voice)
         tx.flush()
 
-    def bound_at(self, profile_id: str, voice_id: str) -> tuple[str, ...]:
+    def providers_of(self, profile_id: str, voice_id: str) -> tuple[str, ...]:
         """The names of the providers that have a clone of the profile's; of other voices there are none."""
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
@@ -189,7 +193,7 @@ class Voices:
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
         if voice is None:
-            raise self._not_own(voice_id)
+            raise self._not_owned_error(voice_id)
         if provider in [binding.provider for binding in voice.bindings]:
             raise Conflict(
                 f"The voice {voice_id} is at {provider} already: speak with it, provider: {provider}.",
@@ -197,16 +201,16 @@ class Voices:
             )
 
     def bind(
-        self, tx: Session, voice_id: str, *, provider: str, cloned: ClonedVoice, file_key: str | None, made_as: str
+        self, tx: Session, voice_id: str, *, provider: str, cloned: ClonedVoice, file_key: str | None, remote_name: str
     ) -> None:
         """Make a clone available at another provider. Raises NotFound where it was deleted meanwhile, Conflict where
         another job was first."""
-        voice = repository.alive(tx, voice_id)
+        voice = repository.get_for_update(tx, voice_id)
         if voice is None:
             raise voice_not_found()
         if provider in [binding.provider for binding in voice.bindings]:
             raise Conflict(f"The voice {voice_id} is at {provider} already.", code="already_bound")
-        voice.bindings.append(self._binding(voice_id, provider, cloned, file_key, made_as))
+        voice.bindings.append(self._binding(voice_id, provider, cloned, file_key, remote_name))
         tx.flush()
 
     def change(self, profile_id: str, voice_id: str, change: VoiceChange) -> VoiceEntry:
@@ -218,52 +222,52 @@ class Voices:
                 voice.description = voice.description if change.description is None else change.description
                 voice.tags = voice.tags if change.tags is None else change.tags
         if voice is None:
-            raise self._not_own(voice_id)
+            raise self._not_owned_error(voice_id)
         return self.get(profile_id, voice_id)
 
-    def delete(self, profile_id: str, voice_id: str, *, by: Actor) -> list[str]:
+    def delete(self, profile_id: str, voice_id: str, *, actor: Actor) -> list[str]:
         """Delete a clone here and at its providers; what could not be removed. Raises NotFound, Forbidden."""
         with self._database.transaction() as tx:
             # Hidden first: no call binds it to a provider any more, and then what is bound is known.
-            is_hidden = repository.hide(tx, profile_id, voice_id, self._clock())
-            voice = repository.any_state(tx, voice_id) if is_hidden else None
-            if is_hidden:
-                record(tx, "voice.delete", by=by, profile_id=profile_id, subject=voice_id)
+            is_marked = repository.mark_deleted(tx, profile_id, voice_id, self._clock())
+            voice = repository.get_any(tx, voice_id) if is_marked else None
+            if is_marked:
+                record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice_id)
         if voice is None:
-            raise self._not_own(voice_id)
+            raise self._not_owned_error(voice_id)
         return self._removal.erase(voice)
 
-    def delete_all(self, profile_id: str, *, by: Actor) -> list[str]:
+    def delete_all(self, profile_id: str, *, actor: Actor) -> list[str]:
         """Delete every clone of a profile that is being erased, its names at once; what could not be removed."""
         with self._database.transaction() as tx:
-            for voice in repository.all_owned(tx, profile_id):
-                record(tx, "voice.delete", by=by, profile_id=profile_id, subject=voice.id)
-            repository.hide_all(tx, profile_id, self._clock())
+            for voice in repository.list_owned(tx, profile_id):
+                record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice.id)
+            repository.mark_all_deleted(tx, profile_id, self._clock())
         with self._database.snapshot() as tx:
-            voices = list(repository.every_state(tx, profile_id))
+            voices = list(repository.list_any(tx, profile_id))
         return [f"voice {voice.id} at {problem}" for voice in voices for problem in self._removal.erase(voice)]
 
-    def stored(self, profile_id: str) -> tuple[int, int]:
+    def storage_usage(self, profile_id: str) -> tuple[int, int]:
         """How many clones a profile has, and the bytes of their samples and files."""
         with self._database.snapshot() as tx:
-            voices = list(repository.all_owned(tx, profile_id))
+            voices = list(repository.list_owned(tx, profile_id))
         keys = [voice.sample_key for voice in voices]
         keys += [one.file_key for voice in voices for one in voice.bindings if one.file_key is not None]
         return len(voices), sum(self._storage.size(key) or 0 for key in keys)
 
-    def sweep_hidden(self) -> int:
+    def sweep_deleted(self) -> int:
         """Finish deletions that a kill or a provider's failure interrupted; how many were finished."""
         with self._database.snapshot() as tx:
-            voices = list(repository.hidden(tx))
+            voices = list(repository.list_deleted(tx))
 
         def finish(voice: Voice) -> None:
             if left := self._removal.erase(voice):
-                raise Unfinished("; ".join(left))
+                raise SweepIncomplete("; ".join(left))
 
-        return self._sweeps.each(SWEEP, voices, lambda voice: voice.id, finish)
+        return self._sweeps.process(SWEEP, voices, lambda voice: voice.id, finish)
 
     def _binding(
-        self, voice_id: str, provider: str, cloned: ClonedVoice, file_key: str | None, made_as: str
+        self, voice_id: str, provider: str, cloned: ClonedVoice, file_key: str | None, remote_name: str
     ) -> VoiceBinding:
         moment = self._clock()
         return VoiceBinding(
@@ -271,14 +275,14 @@ class Voices:
             provider=provider,
             provider_voice_id=cloned.provider_voice_id,
             file_key=file_key,
-            made_as=made_as,
+            remote_name=remote_name,
             generation=0,
-            is_bound=True,
+            exists_remotely=True,
             used_at=moment,
             alive_at=moment,
         )
 
-    def _not_own(self, voice_id: str) -> VoxportError:
+    def _not_owned_error(self, voice_id: str) -> VoxportError:
         if self._find_stock(voice_id) is not None:
             return Forbidden("This is a stock voice: it can be spoken with, not changed or deleted.")
         return voice_not_found()
@@ -296,21 +300,21 @@ class Voices:
                     return provider, voice
         return None
 
-    def _not_asked(self, name: str | None) -> str:
+    def _unavailable_sentence(self, name: str | None) -> str:
         """Why the voices of the provider that a request names are not known, as a sentence; empty where they are."""
         for provider in self._providers.all():
             if provider.name == name and (reason := provider.unavailable_reason()) is not None:
                 return f"The voices of {name} can't be known: {reason}."
         return ""
 
-    def _resolve_stock(self, voice_id: str, provider: str | None) -> Speaker:
+    def _resolve_stock(self, voice_id: str, provider: str | None) -> ResolvedVoice:
         found = self._find_stock(voice_id)
         if found is None:
-            raise voice_not_found(self._not_asked(provider))
+            raise voice_not_found(self._unavailable_sentence(provider))
         owner, voice = found
         if provider not in (None, owner.name):
-            raise _mismatch(voice_id, provider, [owner.name])
-        return Speaker(voice.voice_id, owner, voice.voice_id, voice.language)
+            raise _provider_mismatch(voice_id, provider, [owner.name])
+        return ResolvedVoice(voice.voice_id, owner, voice.voice_id, voice.language)
 
 
 def _entries(voice: Voice) -> list[VoiceEntry]:
@@ -347,7 +351,7 @@ def _stock_entry(provider: Provider, voice: StockVoice) -> VoiceEntry:
     )
 
 
-def _speaks(language: str, wanted: str | None) -> bool:
+def _matches_language(language: str, wanted: str | None) -> bool:
     return wanted is None or language == wanted.lower() or language.split("-")[0] == wanted.lower()
 
 
@@ -361,7 +365,7 @@ def voice_not_found(why: str = "") -> NotFound:
     )
 
 
-def _mismatch(voice_id: str, provider: str | None, has: list[str]) -> BadRequest:
+def _provider_mismatch(voice_id: str, provider: str | None, has: list[str]) -> BadRequest:
     names = " or ".join(has)
     return BadRequest(
         f"The voice {voice_id} is not at the provider {provider}: it is at {names}. Send provider: {names}.",

@@ -5,9 +5,9 @@ def sample_key(voice_id: str) -> str:
     return f"samples/{voice_id}/sample.flac"
 
 
-def voice_key(made_as: str, provider: str) -> str:
+def voice_key(remote_name: str, provider: str) -> str:
     """Of what a provider gave for the voice that was made under this name."""
-    return f"voices/{made_as}/{provider}.voice"
+    return f"voices/{remote_name}/{provider}.voice"
 
 
 def fit_key(voice_id: str) -> str:

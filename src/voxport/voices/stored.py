@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voxport.media.service import MediaService
-from voxport.voices.service import Voices
+from voxport.voices.service import VoiceService
 
 
 @dataclass(frozen=True)
-class Stored:
+class StorageUsage:
     """Counts, and bytes. The files of voices are their samples and what a provider gave for them."""
 
     profile_id: str
@@ -21,6 +21,8 @@ class Stored:
     voice_bytes: int
 
 
-def stored(profile_id: str, media: MediaService, voices: Voices) -> Stored:
-    files = media.stored(profile_id)
-    return Stored(profile_id, *files.get("upload", (0, 0)), *files.get("speech", (0, 0)), *voices.stored(profile_id))
+def storage_usage(profile_id: str, media: MediaService, voices: VoiceService) -> StorageUsage:
+    files = media.totals(profile_id)
+    return StorageUsage(
+        profile_id, *files.get("upload", (0, 0)), *files.get("speech", (0, 0)), *voices.storage_usage(profile_id)
+    )

@@ -10,17 +10,20 @@ from starlette.concurrency import run_in_threadpool
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.watermark.schemas import DetectBody, DetectData, DetectedBody
 from voxport.watermark.service import Watermarks
-from voxport.web.concurrency import GatesDep
-from voxport.web.dependencies import part
+from voxport.web.concurrency import LimitersDep
+from voxport.web.dependencies import from_gateway
 
 router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
 @router.post("/detect", summary="Whether a recording was spoken by the local engine")
 async def detect_watermark(
-    body: DetectBody, caller: Caller, gates: GatesDep, watermarks: Annotated[Watermarks, part("watermarks")]
+    body: DetectBody,
+    caller: Caller,
+    limiters: LimitersDep,
+    watermarks: Annotated[Watermarks, from_gateway("watermarks")],
 ) -> DetectedBody:
     """Free. The first minute is looked at."""
     source = await run_in_threadpool(watermarks.locate, caller, body.audio_url)
-    found = await gates.of("local").run(caller.profile_id, lambda: watermarks.detect(caller, source))
+    found = await limiters.for_provider("local").run(caller.profile_id, lambda: watermarks.detect(caller, source))
     return DetectedBody(data=DetectData(watermarked=found.watermarked, confidence=found.confidence))

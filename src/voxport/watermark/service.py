@@ -5,18 +5,18 @@ from __future__ import annotations
 from voxport.accounts.service import Principal
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine import Detection, detect
-from voxport.samples.loader import Samples, Source
+from voxport.samples.loader import SampleLoader, SampleSource
 
 
 class Watermarks:
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: SampleLoader) -> None:
         self._samples = samples
 
-    def locate(self, caller: Principal, audio_url: str) -> Source:
+    def locate(self, caller: Principal, audio_url: str) -> SampleSource:
         """What can be refused at once. Raises AudioUrlUnusable, NotFound, BadSignature."""
         return self._samples.locate(caller.profile_id, audio_url)
 
-    def detect(self, caller: Principal, source: Source) -> Detection:
+    def detect(self, caller: Principal, source: SampleSource) -> Detection:
         """Look for the mark in the part of the recording that would be used as a sample. It need hold no speech:
         silence has no mark. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable (not audio, or damaged)."""
-        return detect(self._samples.obtain(caller.profile_id, source, speech="preferred"), SAMPLE_RATE)
+        return detect(self._samples.load_source(caller.profile_id, source, speech="preferred"), SAMPLE_RATE)

@@ -13,7 +13,7 @@ from voxport.errors import Invalid, RequestTimeout, TooLarge, VoxportError
 from voxport.web.requests import send_error
 
 MAX_DEPTH = 32
-_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _ESCAPES = re.compile(rb"(?:\\.)++", re.DOTALL)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # a level down, or (-1) up
 _NO_STEPS = bytes(set(range(256)) - set(b"[{]}"))
@@ -21,46 +21,46 @@ _NO_STEPS = bytes(set(range(256)) - set(b"[{]}"))
 
 class BodyLimitMiddleware:
     """Refuses JSON bodies over `max_bytes`: by their announced length before a byte is read, else as soon as more
-    comes. Refuses what is nested too deep, or is not whole in `seconds`. Paths under `streamed` (uploads) count for
-    themselves."""
+    comes. Refuses what is nested too deep, or is not whole in `timeout`. Paths under `exempt_prefix` (uploads) count
+    for themselves."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, streamed: str, seconds: float = _SECONDS) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, exempt_prefix: str, timeout: float = _TIMEOUT_SECONDS) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._streamed = streamed
-        self._seconds = seconds
+        self._exempt_prefix = exempt_prefix
+        self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._streamed):
+        if scope["type"] != "http" or scope["path"].startswith(self._exempt_prefix):
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced[:20]) > self._max_bytes:
             await send_error(self._too_large(), scope, send)
             return
-        received, depth = 0, Depth()
-        is_refused = is_whole = False
-        until = asyncio.get_running_loop().time() + self._seconds
+        received, depth = 0, JsonDepth()
+        is_refused = is_complete = False
+        deadline = asyncio.get_running_loop().time() + self._timeout
 
         async def refuse(error: VoxportError) -> None:
             nonlocal is_refused
             is_refused = True
             await send_error(error, scope, send)
 
-        async def counted() -> Message:
-            nonlocal received, is_whole
+        async def receive_limited() -> Message:
+            nonlocal received, is_complete
             if is_refused:
                 return {"type": "http.disconnect"}
             try:
                 # After its end, what is waited for is that the client goes away.
-                async with asyncio.timeout_at(None if is_whole else until):
+                async with asyncio.timeout_at(None if is_complete else deadline):
                     message = await receive()
             except TimeoutError:
-                await refuse(RequestTimeout(f"The body did not come within {self._seconds:g} s. Send it again."))
+                await refuse(RequestTimeout(f"The body did not come within {self._timeout:g} s. Send it again."))
                 return {"type": "http.disconnect"}
             body = message.get("body", b"")
             received += len(body)
-            is_whole = not message.get("more_body", False)
+            is_complete = not message.get("more_body", False)
             if received > self._max_bytes:
                 await refuse(self._too_large())
             elif depth.feed(body) > MAX_DEPTH:
@@ -72,7 +72,7 @@ class BodyLimitMiddleware:
             if not is_refused:
                 await send(message)
 
-        await self._app(scope, counted, send_unless_refused)
+        await self._app(scope, receive_limited, send_unless_refused)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(
@@ -82,26 +82,26 @@ class BodyLimitMiddleware:
         )
 
 
-class Depth:
+class JsonDepth:
     """How deep JSON is nested, from its bytes as they come: before a parser, which may run out of stack, sees them."""
 
     def __init__(self) -> None:
         self._depth = 0
-        self._deepest = 0
+        self._max_depth = 0
         self._in_string = False
-        self._rest = b""
+        self._unread = b""
 
     def feed(self, data: bytes) -> int:
         """The deepest level so far. No loop of Python's own: a client may send a million brackets as
         often as it likes."""
-        data = self._rest + data
+        data = self._unread + data
         backslashes = len(data) - len(data.rstrip(b"\\"))
-        self._rest = data[len(data) - backslashes % 2 :]  # what it escapes is not there yet
+        self._unread = data[len(data) - backslashes % 2 :]  # what it escapes is not there yet
         data = data[: len(data) - backslashes % 2]
         parts = _ESCAPES.sub(b"", data).split(b'"')
         outside = b"".join(parts[1 if self._in_string else 0 :: 2])
         self._in_string ^= len(parts) % 2 == 0
         steps = array("b", outside.translate(_STEPS, _NO_STEPS))
-        self._deepest = max(self._deepest, max(accumulate(steps, initial=self._depth)))
+        self._max_depth = max(self._max_depth, max(accumulate(steps, initial=self._depth)))
         self._depth += sum(steps)
-        return self._deepest
+        return self._max_depth

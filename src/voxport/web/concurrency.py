@@ -15,226 +15,231 @@ from starlette.types import Receive
 from voxport.errors import ProviderBusy
 
 T = TypeVar("T")
-_MEMORY = 0.9  # what is left of how often a client was let in, with each further call
+_ADMISSION_DECAY = 0.9  # what is left of how often a client was let in, with each further call
 
 
-def _nothing() -> None:
+def _noop() -> None:
     pass
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. Of
     those that wait, the client that was let in least lately is next, and what is inside counts once more, so that one
     with a thousand calls starves nobody. All in one event loop."""
 
-    def __init__(self, *, places: int, wait_seconds: float, on_idle: Callable[[], None] = _nothing) -> None:
+    def __init__(self, *, capacity: int, wait_seconds: float, on_idle: Callable[[], None] = _noop) -> None:
         """`on_idle` is called when the last call has ended."""
-        self.free = places
+        self.available = capacity
         self._on_idle = on_idle
-        self._places = places
+        self._capacity = capacity
         self._abandoned = 0
-        self._threads = anyio.CapacityLimiter(2 * places)  # those of abandoned calls too
+        self._threads = anyio.CapacityLimiter(2 * capacity)  # those of abandoned calls too
         self._wait_seconds = wait_seconds
-        self._inside: dict[str, int] = defaultdict(int)
-        self._served: dict[str, float] = defaultdict(float)
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._active: dict[str, int] = defaultdict(int)
+        self._recently_admitted: dict[str, float] = defaultdict(float)
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def run(
         self,
         client: str,
         call: Callable[[], T],
         *,
-        otherwise: Callable[[], None] = _nothing,
+        on_rejected: Callable[[], None] = _noop,
         receive: Receive | None = None,
     ) -> T:
-        """Run `call` in a thread when its turn comes; `otherwise` runs where it never does. With the request's
+        """Run `call` in a thread when its turn comes; `on_rejected` runs where it never does. With the request's
         `receive`, a caller that leaves is seen: one that waits leaves the line, and one whose call runs gives its place
         back, while the call goes on to its end. Raises ProviderBusy where its turn doesn't come in time."""
-        is_begun = False
+        is_started = False
 
-        def begun() -> T:
-            nonlocal is_begun
-            is_begun = True
+        def started_call() -> T:
+            nonlocal is_started
+            is_started = True
             return call()
 
-        left = asyncio.ensure_future(until_left(receive)) if receive is not None else None
+        disconnected = asyncio.ensure_future(wait_for_disconnect(receive)) if receive is not None else None
         try:
-            turn = await self.turn(client, left)
-            if left is not None:
-                left.add_done_callback(turn.caller_left)
+            permit = await self.acquire_permit(client, disconnected)
+            if disconnected is not None:
+                disconnected.add_done_callback(permit.on_disconnect)
             try:
-                return await self.in_thread(begun)
+                return await self.in_thread(started_call)
             finally:
-                turn.end()
+                permit.release()
         except BaseException:
-            if not is_begun:
-                await in_any_case(otherwise)
+            if not is_started:
+                await run_shielded(on_rejected)
             raise
         finally:
-            if left is not None:
-                left.cancel()
+            if disconnected is not None:
+                disconnected.cancel()
 
-    async def turn(self, client: str, left: asyncio.Future[None] | None = None) -> Turn:
-        """Take a place; where `left` is done before there is one, leave the line. Raises ProviderBusy."""
-        if left is None:
-            await self.enter(client)
-            return Turn(self, client)
-        entering = asyncio.ensure_future(self.enter(client))
+    async def acquire_permit(self, client: str, disconnected: asyncio.Future[None] | None = None) -> ConcurrencyPermit:
+        """Take a place; where `disconnected` is done before there is one, leave the line. Raises ProviderBusy."""
+        if disconnected is None:
+            await self.acquire(client)
+            return ConcurrencyPermit(self, client)
+        acquiring = asyncio.ensure_future(self.acquire(client))
         try:
-            await asyncio.wait({entering, left}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({acquiring, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            if not await _given_up(entering):
-                self.leave(client)
+            if not await _is_cancelled(acquiring):
+                self.release(client)
             raise
-        if not entering.done() and await _given_up(entering):
+        if not acquiring.done() and await _is_cancelled(acquiring):
             raise ProviderBusy("The caller left before its turn came.", retry_after_seconds=1)
-        await entering
-        return Turn(self, client)
+        await acquiring
+        return ConcurrencyPermit(self, client)
 
     def abandon(self, client: str) -> bool:
         """Give the place of a call back that goes on without its caller: for it was begun, and somebody bills it. So
-        many at most as there are places; whether there was room for one more. `end_abandoned` is to be called then."""
-        if self._abandoned >= self._places:
+        many at most as there are places; whether there was room for one more. `release_abandoned` is to be called
+        then."""
+        if self._abandoned >= self._capacity:
             return False
         self._abandoned += 1
-        self.leave(client)
+        self.release(client)
         return True
 
-    def end_abandoned(self) -> None:
+    def release_abandoned(self) -> None:
         self._abandoned -= 1
-        self._look_for_idle()
+        self._notify_if_idle()
 
-    async def enter(self, client: str) -> None:
-        """Take a place, for a call of several parts; `leave` gives it back. Raises ProviderBusy."""
-        if self.free and not self._waiting:
-            self._let_in(client)
+    async def acquire(self, client: str) -> None:
+        """Take a place, for a call of several parts; `release` gives it back. Raises ProviderBusy."""
+        if self.available and not self._queues:
+            self._admit(client)
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(client, deque()).append(turn)
+        admitted = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(client, deque()).append(admitted)
         try:
-            await asyncio.wait_for(asyncio.shield(turn), self._wait_seconds)
+            await asyncio.wait_for(asyncio.shield(admitted), self._wait_seconds)
         except TimeoutError:
-            self._give_up(client, turn)
+            self._leave_queue(client, admitted)
             raise ProviderBusy(
                 "Too many calls are being spoken at once. Try again in a while.",
                 retry_after_seconds=max(1, round(self._wait_seconds / 4)),
             ) from None
         except asyncio.CancelledError:
-            self._give_up(client, turn)
+            self._leave_queue(client, admitted)
             raise
 
-    def leave(self, client: str) -> None:
-        self.free += 1
-        self._inside[client] -= 1
-        if not self._inside[client]:
-            del self._inside[client]
-        self._call_next()
-        self._look_for_idle()
+    def release(self, client: str) -> None:
+        self.available += 1
+        self._active[client] -= 1
+        if not self._active[client]:
+            del self._active[client]
+        self._admit_next()
+        self._notify_if_idle()
 
     async def in_thread(self, call: Callable[[], T]) -> T:
         """Run a part of a call that has its place."""
         return await to_thread.run_sync(call, limiter=self._threads)
 
-    def _look_for_idle(self) -> None:
-        if not self._inside and not self._abandoned:
+    def _notify_if_idle(self) -> None:
+        if not self._active and not self._abandoned:
             self._on_idle()
 
-    def _let_in(self, client: str) -> None:
-        self.free -= 1
-        self._inside[client] += 1
-        for name in list(self._served):
-            self._served[name] *= _MEMORY
-            if self._served[name] < 0.01:
-                del self._served[name]
-        self._served[client] += 1.0
+    def _admit(self, client: str) -> None:
+        self.available -= 1
+        self._active[client] += 1
+        for name in list(self._recently_admitted):
+            self._recently_admitted[name] *= _ADMISSION_DECAY
+            if self._recently_admitted[name] < 0.01:
+                del self._recently_admitted[name]
+        self._recently_admitted[client] += 1.0
 
-    def _call_next(self) -> None:
-        while self.free and self._waiting:
-            client = min(self._waiting, key=lambda name: self._inside.get(name, 0) + self._served.get(name, 0.0))
-            line = self._waiting.pop(client)
-            turn = line.popleft()
+    def _admit_next(self) -> None:
+        while self.available and self._queues:
+            client = min(
+                self._queues, key=lambda name: self._active.get(name, 0) + self._recently_admitted.get(name, 0.0)
+            )
+            line = self._queues.pop(client)
+            admitted = line.popleft()
             if line:
-                self._waiting[client] = line  # behind the others with as few
-            self._let_in(client)
-            turn.set_result(None)
+                self._queues[client] = line  # behind the others with as few
+            self._admit(client)
+            admitted.set_result(None)
 
-    def _give_up(self, client: str, turn: asyncio.Future[None]) -> None:
+    def _leave_queue(self, client: str, admitted: asyncio.Future[None]) -> None:
         """Leave the line; or, called in the very last moment, the place."""
-        if turn.done():
-            self.leave(client)
+        if admitted.done():
+            self.release(client)
             return
-        turn.cancel()
-        line = self._waiting[client]
-        line.remove(turn)
+        admitted.cancel()
+        line = self._queues[client]
+        line.remove(admitted)
         if not line:
-            del self._waiting[client]
+            del self._queues[client]
 
 
-class Turn:
+class ConcurrencyPermit:
     """The place of one call."""
 
-    def __init__(self, gate: Gate, client: str) -> None:
-        self._gate = gate
+    def __init__(self, limiter: ConcurrencyLimiter, client: str) -> None:
+        self._limiter = limiter
         self._client = client
         self._is_abandoned = False
-        self._is_ended = False
+        self._is_released = False
 
-    def caller_left(self, left: asyncio.Future[None] | None = None) -> None:
+    def on_disconnect(self, disconnected: asyncio.Future[None] | None = None) -> None:
         """Nobody waits for the call any more."""
-        if self._is_ended or self._is_abandoned or (left is not None and left.cancelled()):
+        if self._is_released or self._is_abandoned or (disconnected is not None and disconnected.cancelled()):
             return
-        self._is_abandoned = self._gate.abandon(self._client)
+        self._is_abandoned = self._limiter.abandon(self._client)
 
-    def end(self) -> None:
-        self._is_ended = True
+    def release(self) -> None:
+        self._is_released = True
         if self._is_abandoned:
-            self._gate.end_abandoned()
+            self._limiter.release_abandoned()
         else:
-            self._gate.leave(self._client)
+            self._limiter.release(self._client)
 
 
-class Gates:
+class ConcurrencyLimiters:
     """A gate for each provider, so that one that hangs holds up no call of another."""
 
-    def __init__(self, *, places: int, wait_seconds: float, on_idle: Callable[[], None] = _nothing) -> None:
+    def __init__(self, *, capacity: int, wait_seconds: float, on_idle: Callable[[], None] = _noop) -> None:
         """`on_idle` is called when the last call of a gate has ended."""
-        self._places = places
+        self._capacity = capacity
         self._wait_seconds = wait_seconds
         self._on_idle = on_idle
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, ConcurrencyLimiter] = {}
 
-    def of(self, name: str) -> Gate:
-        if name not in self._gates:
-            self._gates[name] = Gate(places=self._places, wait_seconds=self._wait_seconds, on_idle=self._on_idle)
-        return self._gates[name]
+    def for_provider(self, name: str) -> ConcurrencyLimiter:
+        if name not in self._limiters:
+            self._limiters[name] = ConcurrencyLimiter(
+                capacity=self._capacity, wait_seconds=self._wait_seconds, on_idle=self._on_idle
+            )
+        return self._limiters[name]
 
-    def first_free(self, names: Sequence[str]) -> int:
+    def first_available(self, names: Sequence[str]) -> int:
         """The number of the first that has a place free; 0 where none has."""
-        return next((number for number, name in enumerate(names) if self.of(name).free > 0), 0)
+        return next((number for number, name in enumerate(names) if self.for_provider(name).available > 0), 0)
 
 
-async def until_left(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the caller of a request is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _given_up(entering: asyncio.Future[None]) -> bool:
+async def _is_cancelled(acquiring: asyncio.Future[None]) -> bool:
     """Cancel it; whether it came to nothing. Else it has its place."""
-    entering.cancel()
-    await asyncio.wait({entering})
-    return entering.cancelled() or entering.exception() is not None
+    acquiring.cancel()
+    await asyncio.wait({acquiring})
+    return acquiring.cancelled() or acquiring.exception() is not None
 
 
-async def in_any_case(call: Callable[[], None]) -> None:
+async def run_shielded(call: Callable[[], None]) -> None:
     """Run it in a thread also where this task is being cancelled."""
     with anyio.CancelScope(shield=True):
         await to_thread.run_sync(call)
 
 
-async def _gates(request: Request) -> Gates:
-    gates: Gates = request.app.state.gates
-    return gates
+async def _limiters(request: Request) -> ConcurrencyLimiters:
+    limiters: ConcurrencyLimiters = request.app.state.limiters
+    return limiters
 
 
-GatesDep = Annotated[Gates, Depends(_gates)]
+LimitersDep = Annotated[ConcurrencyLimiters, Depends(_limiters)]

@@ -9,24 +9,28 @@ from typing import Literal
 
 from starlette.datastructures import Headers
 
-Verdict = Literal["send", "not_modified", "failed"]
+PreconditionResult = Literal["send", "not_modified", "failed"]
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
-def judged(headers: Headers, *, etag: str, last_modified: str) -> Verdict:
+def evaluate_preconditions(headers: Headers, *, etag: str, last_modified: str) -> PreconditionResult:
     """What the conditions of a GET or HEAD come to, in the order of section 13.2.2. `etag` is a strong one, in quotes;
     `last_modified` is a date as HTTP writes it. A condition that can't be read is none."""
-    if_match, unmodified_since = _joined(headers, "if-match"), headers.get("if-unmodified-since")
+    if_match, unmodified_since = _combined_header(headers, "if-match"), headers.get("if-unmodified-since")
     if if_match is not None:
         if not _matches(if_match, etag, is_strong=True):
             return "failed"
-    elif unmodified_since is not None and _is_newer(last_modified, unmodified_since):
+    elif unmodified_since is not None and _is_modified_since(last_modified, unmodified_since):
         return "failed"
-    none_match, modified_since = _joined(headers, "if-none-match"), headers.get("if-modified-since")
+    none_match, modified_since = _combined_header(headers, "if-none-match"), headers.get("if-modified-since")
     if none_match is not None:
         return "not_modified" if _matches(none_match, etag, is_strong=False) else "send"
-    if modified_since is not None and _date(modified_since) and not _is_newer(last_modified, modified_since):
+    if (
+        modified_since is not None
+        and _parse_date(modified_since)
+        and not _is_modified_since(last_modified, modified_since)
+    ):
         return "not_modified"
     return "send"
 
@@ -37,7 +41,7 @@ def allows_range(headers: Headers, *, etag: str, last_modified: str) -> bool:
     return value is None or value.strip() in (etag, last_modified)
 
 
-def _joined(headers: Headers, name: str) -> str | None:
+def _combined_header(headers: Headers, name: str) -> str | None:
     values = headers.getlist(name)
     return ", ".join(values) if values else None
 
@@ -48,12 +52,12 @@ def _matches(condition: str, etag: str, *, is_strong: bool) -> bool:
     return any(f'"{tag}"' == etag and not (weak and is_strong) for weak, tag in _TAG.findall(condition))
 
 
-def _is_newer(last_modified: str, since: str) -> bool:
-    moment, limit = _date(last_modified), _date(since)
+def _is_modified_since(last_modified: str, since: str) -> bool:
+    moment, limit = _parse_date(last_modified), _parse_date(since)
     return moment is not None and limit is not None and moment > limit
 
 
-def _date(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

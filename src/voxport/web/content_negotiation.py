@@ -8,11 +8,11 @@ from collections.abc import Sequence
 _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
 
 
-def prefers(accept: Sequence[str] | None, one: str, *, to: str) -> bool:
-    """Whether a client would rather have the type `one` (`text/csv`) than the type `to`. Where it likes both as much,
-    says nothing, or wants neither, it doesn't."""
+def prefers(accept: Sequence[str] | None, media_type: str, *, over: str) -> bool:
+    """Whether a client would rather have the type `media_type` (`text/csv`) than the type `over`. Where it likes both
+    as much, says nothing, or wants neither, it doesn't."""
     ranges = dict(filter(None, map(_range, ",".join(accept or []).split(","))))
-    return _quality(one, ranges) > _quality(to, ranges)
+    return _quality(media_type, ranges) > _quality(over, ranges)
 
 
 def _range(text: str) -> tuple[str, float] | None:

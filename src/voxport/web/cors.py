@@ -12,7 +12,7 @@ from voxport.errors import Forbidden
 from voxport.web.requests import send_error
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_SENT = (
+_ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -26,7 +26,7 @@ _SENT = (
     "If-Range",
     "If-Unmodified-Since",
 )
-_SHOWN = (
+_EXPOSED_HEADERS = (
     *(
         "Content-Language",
         "Content-Range",
@@ -42,17 +42,17 @@ _SHOWN = (
 )
 
 
-class Cors:
+class ApiCorsMiddleware:
     """Starlette's, but for a preflight that is refused: that has the one shape of errors. Keys travel in headers and
     not in cookies, so credentials are never allowed."""
 
     def __init__(self, app: ASGIApp, *, origins: tuple[str, ...]) -> None:
-        self._cors = CORSMiddleware(
+        self._middleware = CORSMiddleware(
             app,
             allow_origins=origins,
             allow_methods=_METHODS,
-            allow_headers=_SENT,
-            expose_headers=_SHOWN,
+            allow_headers=_ALLOWED_HEADERS,
+            expose_headers=_EXPOSED_HEADERS,
             allow_credentials=False,
         )
 
@@ -60,11 +60,11 @@ class Cors:
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             headers = Headers(scope=scope)
             if "origin" in headers and "access-control-request-method" in headers:
-                answer: Response = self._cors.preflight_response(request_headers=headers)
-                if answer.status_code != 200:
+                response: Response = self._middleware.preflight_response(request_headers=headers)
+                if response.status_code != 200:
                     error = Forbidden("This origin, method or header is not allowed from a browser.")
                     await send_error(error, scope, send)
                     return
-                await answer(scope, Request(scope, receive).receive, send)
+                await response(scope, Request(scope, receive).receive, send)
                 return
-        await self._cors(scope, receive, send)
+        await self._middleware(scope, receive, send)

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import Depends, Request
 
 
-def part(name: str) -> Any:
-    """A dependency on the gateway's part of that name: `Annotated[Billing, part("billing")]`."""
+def from_gateway(name: str) -> Any:
+    """A dependency on the gateway's part of that name: `Annotated[Billing, from_gateway("billing")]`."""
 
     async def find(request: Request) -> Any:
         return getattr(request.app.state.gateway, name)

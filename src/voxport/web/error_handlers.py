@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from voxport.errors import Invalid, VoxportError
-from voxport.web.near_names import near_field, near_path
 from voxport.web.requests import error_body
+from voxport.web.suggestions import suggest_field, suggest_path
 
-_SHOWN_CHARACTERS = 200
+_MAX_SHOWN_CHARACTERS = 200
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _NOT_AN_OBJECT = ("model_attributes_type", "model_type", "dict_type")
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
@@ -39,8 +39,8 @@ async def _voxport_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    details = [_shown(item) for item in error.errors()]
-    message = _other_type(request, details) or _sentence(details, _body_model(request))
+    details = [_error_detail(item) for item in error.errors()]
+    message = _content_type_message(request, details) or _validation_message(details, _body_model(request))
     body = {
         "status": "error",
         "error": Invalid(message).as_body(_request_id(request)),
@@ -55,29 +55,32 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     message = _MESSAGES.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        allowed = ", ".join(_methods_of(request))
+        allowed = ", ".join(_allowed_methods(request))
         headers["Allow"] = allowed
         message = f"This path does not take this method; it takes {allowed}. GET /docs lists what there is."
-    elif error.status_code == 404 and (near := near_path(request.app.state.routes, request.scope["path"])) is not None:
-        message = f"There is nothing at this path: did you mean `{near}`? GET /docs lists what there is."
+    elif (
+        error.status_code == 404
+        and (suggestion := suggest_path(request.app.state.routes, request.scope["path"])) is not None
+    ):
+        message = f"There is nothing at this path: did you mean `{suggestion}`? GET /docs lists what there is."
     body = VoxportError(message, code=code).as_body(_request_id(request))
     return JSONResponse({"status": "error", "error": body}, error.status_code, headers=headers)
 
 
-def _methods_of(request: Request) -> list[str]:
+def _allowed_methods(request: Request) -> list[str]:
     """What the path takes: several routes may have it, and the framework names the first one's methods only. What takes
     GET takes HEAD (`head.py`)."""
-    taken = {
+    methods = {
         name
         for name in _METHODS
-        if any(_takes(route, {**request.scope, "method": name}) for route in request.app.routes)
+        if any(_accepts(route, {**request.scope, "method": name}) for route in request.app.routes)
     }
-    if "GET" in taken:
-        taken.add("HEAD")
-    return sorted(taken)
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods)
 
 
-def _takes(route: BaseRoute, scope: Scope) -> bool:
+def _accepts(route: BaseRoute, scope: Scope) -> bool:
     return route.matches(scope)[0] is Match.FULL
 
 
@@ -86,39 +89,39 @@ def _request_id(request: Request) -> str | None:
     return found
 
 
-def _shown(item: dict[str, Any]) -> dict[str, Any]:
+def _error_detail(item: dict[str, Any]) -> dict[str, Any]:
     """What is said of one mistake: where, what, and a short look at what was sent."""
     return {
         "type": item["type"],
-        "loc": [part if isinstance(part, int) else _plain(part)[:_SHOWN_CHARACTERS] for part in item["loc"]],
-        "msg": _plain(item["msg"]),
-        "input": _short(item.get("input")),
+        "loc": [part if isinstance(part, int) else _as_utf8(part)[:_MAX_SHOWN_CHARACTERS] for part in item["loc"]],
+        "msg": _as_utf8(item["msg"]),
+        "input": _truncated(item.get("input")),
     }
 
 
-def _short(value: Any) -> Any:
+def _truncated(value: Any) -> Any:
     if isinstance(value, str):
-        return _plain(value[:_SHOWN_CHARACTERS])
+        return _as_utf8(value[:_MAX_SHOWN_CHARACTERS])
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return value if abs(value) < 1e15 else str(value)[:_SHOWN_CHARACTERS]
+        return value if abs(value) < 1e15 else str(value)[:_MAX_SHOWN_CHARACTERS]
     return {} if isinstance(value, dict) else []
 
 
-def _plain(text: Any) -> str:
+def _as_utf8(text: Any) -> str:
     """Text that can be sent as UTF-8, whatever was in it."""
     return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
-def _sentence(details: list[dict[str, Any]], model: type[BaseModel] | None) -> str:
+def _validation_message(details: list[dict[str, Any]], model: type[BaseModel] | None) -> str:
     for item in details:
         if item["type"] == "extra_forbidden":
             where = item["loc"][1:]  # behind "body"
             field = ".".join(str(part) for part in where)
-            near = near_field(model, where)
-            hint = f": did you mean `{near}`?" if near else ". It is not known here; leave it out."
-            return f"Unknown field `{field[:_SHOWN_CHARACTERS]}`{hint}"
+            suggestion = suggest_field(model, where)
+            hint = f": did you mean `{suggestion}`?" if suggestion else ". It is not known here; leave it out."
+            return f"Unknown field `{field[:_MAX_SHOWN_CHARACTERS]}`{hint}"
     first = details[0] if details else {"loc": [], "msg": "The request is not valid", "type": ""}
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
     if first["type"] == "json_invalid":
@@ -126,7 +129,7 @@ def _sentence(details: list[dict[str, Any]], model: type[BaseModel] | None) -> s
     return f"`{where}`: {first['msg']}." if where else f"The request is not valid: {first['msg']}."
 
 
-def _other_type(request: Request, details: list[dict[str, Any]]) -> str | None:
+def _content_type_message(request: Request, details: list[dict[str, Any]]) -> str | None:
     """What to say of a body that was not read as JSON, since its type is another: curl's `-d` alone says it is a
     form."""
     is_whole_body = bool(details) and details[0]["loc"] == ["body"] and details[0]["type"] in _NOT_AN_OBJECT
@@ -134,7 +137,7 @@ def _other_type(request: Request, details: list[dict[str, Any]]) -> str | None:
     kind = sent.partition(";")[0].strip().lower()
     if not is_whole_body or kind == "application/json" or kind.endswith("+json"):
         return None
-    came = f"came as `{_plain(sent[:_SHOWN_CHARACTERS])}`" if sent else "came without a Content-Type"
+    came = f"came as `{_as_utf8(sent[:_MAX_SHOWN_CHARACTERS])}`" if sent else "came without a Content-Type"
     advice = "Send JSON with the header `Content-Type: application/json` (curl: `-H 'Content-Type: application/json'`)."
     return f"The body {came}, so it was not read. {advice}"
 

@@ -8,33 +8,33 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 class HeadMiddleware:
     """Answers HEAD with the status and the headers of GET. A body that has no end of its own (server-sent events) is
-    ended at its first chunk. Paths under `native` (files) answer HEAD themselves, without reading the file."""
+    ended at its first chunk. Paths under `exempt_prefix` (files) answer HEAD themselves, without reading the file."""
 
-    def __init__(self, app: ASGIApp, *, native: str) -> None:
+    def __init__(self, app: ASGIApp, *, exempt_prefix: str) -> None:
         self._app = app
-        self._native = native
+        self._exempt_prefix = exempt_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].startswith(self._native):
+        if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].startswith(self._exempt_prefix):
             await self._app(scope, receive, send)
             return
         # A copy: the server writes no body while its own scope says HEAD.
-        as_get = {**scope, "method": "GET"}
-        is_ended = False
+        get_scope = {**scope, "method": "GET"}
+        is_finished = False
 
         async def send_without_body(message: Message) -> None:
-            nonlocal is_ended
+            nonlocal is_finished
             if message["type"] != "http.response.body":
                 await send(message)
-            elif not is_ended:
-                is_ended = True
+            elif not is_finished:
+                is_finished = True
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 if message.get("more_body", False):
                     sending.cancel()
 
         try:
             with anyio.CancelScope() as sending:
-                await self._app(as_get, receive, send_without_body)
+                await self._app(get_scope, receive, send_without_body)
         finally:
             # The log and the metrics of requests read the route from it.
-            scope.update({**as_get, "method": "HEAD"})
+            scope.update({**get_scope, "method": "HEAD"})

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 
 from starlette.datastructures import MutableHeaders
 
-_EVERYWHERE = {
+_SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_DENY_ALL_POLICY = "default-src 'none'; frame-ancestors 'none'"
 # The page of /docs: a script in it that starts the one beside it, and calls to this gateway.
-_PAGE = (
+_DOCS_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_A_YEAR = "max-age=31536000"
+_HSTS_ONE_YEAR = "max-age=31536000"
 
 
 def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
@@ -34,13 +34,15 @@ def security_headers(public_url: str) -> Callable[[MutableHeaders], None]:
     is_https = public_url.startswith("https://")
 
     def add(headers: MutableHeaders) -> None:
-        for name, value in _EVERYWHERE.items():
+        for name, value in _SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         content_type = headers.get("content-type", "")
-        headers.setdefault("Content-Security-Policy", _PAGE if content_type.startswith("text/html") else _NOTHING)
+        headers.setdefault(
+            "Content-Security-Policy", _DOCS_POLICY if content_type.startswith("text/html") else _DENY_ALL_POLICY
+        )
         if content_type.startswith(("application/json", "text/csv")):
             headers.setdefault("Cache-Control", "no-store")
         if is_https:
-            headers.setdefault("Strict-Transport-Security", _A_YEAR)
+            headers.setdefault("Strict-Transport-Security", _HSTS_ONE_YEAR)
 
     return add

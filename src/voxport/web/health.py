@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 router = APIRouter(tags=["health"])
-_FRESH_SECONDS = 1.0
-_STARTING_SECONDS = 0.1
+_CACHE_SECONDS = 1.0
+_STARTING_CACHE_SECONDS = 0.1
 """The same while something starts, so that a start is not told a second late."""
 _log = logging.getLogger("voxport.health")
 
@@ -26,20 +26,20 @@ class Readiness:
     def __init__(self, checks: dict[str, Callable[[], Any]]) -> None:
         self._checks = checks
         self._results: dict[str, str] = {}
-        self._fresh_until = 0.0
-        self._asking = asyncio.Lock()
+        self._cached_until = 0.0
+        self._lock = asyncio.Lock()
 
     async def results(self) -> dict[str, str]:
         """By name: `ok`, `starting` or `failing`."""
-        async with self._asking:
-            if time.monotonic() >= self._fresh_until:
-                self._results = await run_in_threadpool(self._ask)
+        async with self._lock:
+            if time.monotonic() >= self._cached_until:
+                self._results = await run_in_threadpool(self._run_checks)
                 is_starting = "starting" in self._results.values()
-                self._fresh_until = time.monotonic() + (_STARTING_SECONDS if is_starting else _FRESH_SECONDS)
+                self._cached_until = time.monotonic() + (_STARTING_CACHE_SECONDS if is_starting else _CACHE_SECONDS)
             return self._results
 
-    def _ask(self) -> dict[str, str]:
-        return {name: _result(name, check) for name, check in self._checks.items()}
+    def _run_checks(self) -> dict[str, str]:
+        return {name: _check_result(name, check) for name, check in self._checks.items()}
 
 
 @router.get("/healthz", summary="The process answers")
@@ -58,7 +58,7 @@ async def readyz(request: Request) -> JSONResponse:
     return JSONResponse(body, 200 if ready else 503)
 
 
-def _result(name: str, check: Callable[[], Any]) -> str:
+def _check_result(name: str, check: Callable[[], Any]) -> str:
     """`ok`, `starting` (a check that answers False), or `failing`; the reason is in the log."""
     try:
         return "starting" if check() is False else "ok"

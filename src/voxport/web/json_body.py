@@ -10,16 +10,16 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.errors import Invalid
 
-_MAX_SHOWN = 100
+_MAX_SHOWN_CHARACTERS = 100
 _MAX_IN_LOOP_BYTES = 16 * 1024
 """A megabyte of small objects takes a fifth of a second: not in the event loop, where all others wait."""
 
 
 class JsonRequest(Request):
-    """A request whose body, where it is JSON, is parsed by `require_single_fields`; the framework then finds it parsed.
-    JSON that can't be read is left to the framework, which says so."""
+    """A request whose body, where it is JSON, is parsed by `reject_duplicate_fields`; the framework then finds it
+    parsed. JSON that can't be read is left to the framework, which says so."""
 
-    async def require_single_fields(self) -> None:
+    async def reject_duplicate_fields(self) -> None:
         """Raises Invalid where an object, also a nested one, has two fields of one name. Parsers differ in which of
         them counts, and so would the gateway and whoever checks a body before it."""
         body = await self.body()
@@ -30,7 +30,7 @@ class JsonRequest(Request):
                 self._parsed = (await run_in_threadpool(_parse, body),)
             else:
                 self._parsed = (_parse(body),)
-        except _RepeatedFieldError as error:
+        except _DuplicateFieldError as error:
             raise Invalid(
                 f"The field `{error.name}` stands twice in one object of the body. Send it once.",
                 location=("body", error.name),
@@ -44,20 +44,20 @@ class JsonRequest(Request):
 
 
 def _parse(body: bytes) -> Any:
-    return json.loads(body, object_pairs_hook=_unique)
+    return json.loads(body, object_pairs_hook=_reject_duplicates)
 
 
-class _RepeatedFieldError(Exception):
+class _DuplicateFieldError(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.name = name.encode("utf-8", "replace").decode()[:_MAX_SHOWN]
+        self.name = name.encode("utf-8", "replace").decode()[:_MAX_SHOWN_CHARACTERS]
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
-        raise _RepeatedFieldError(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+        raise _DuplicateFieldError(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
     return found
 
 

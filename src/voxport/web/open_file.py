@@ -10,7 +10,7 @@ from anyio import to_thread
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-_PIECE_BYTES = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
 class OpenFileResponse(Response):
@@ -28,11 +28,11 @@ class OpenFileResponse(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             position = 0
             while position < self._size:
-                piece = await to_thread.run_sync(os.pread, self._file.fileno(), _PIECE_BYTES, position)
-                if not piece:
+                chunk = await to_thread.run_sync(os.pread, self._file.fileno(), _CHUNK_BYTES, position)
+                if not chunk:
                     raise OSError("the file of an answer has become shorter")
-                position += len(piece)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                position += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._file.close()

@@ -17,23 +17,23 @@ _RATE_LIMIT = {
     "RateLimit": {**_TEXT, "description": '`"default";r=50;t=1`: so many are left now, and all in so many seconds.'},
 }
 _CHALLENGE = {"WWW-Authenticate": {**_TEXT, "description": "How a key is sent.", "required": True}}
-_ALWAYS = {
+_COMMON_ERRORS = {
     "414": "The address is too long.",
     "431": "The headers are too long, or too many.",
     "500": "A mistake of the gateway's own. Nothing was charged.",
     "503": "The gateway's database or storage, or the provider, can't be used right now. Nothing was charged.",
 }
-_WITH_KEY = {
+_AUTHENTICATED_ERRORS = {
     "401": "There is no API key, or it is not a good one.",
     "429": "Too many calls or too much work: of the API key, the address or the profile.",
 }
-_WITH_BODY = {
+_BODY_ERRORS = {
     "400": "The body is not JSON that can be read, or the call asks for what can't be done.",
     "408": "The body came too slowly.",
     "413": "The body is too large.",
 }
-_WITH_ID = {"404": "There is no such thing of yours."}
-_IDS = {
+_ID_ERRORS = {"404": "There is no such thing of yours."}
+_ID_DESCRIPTIONS = {
     "delivery_id": "The message's id: `id` in `GET /v2/webhooks/deliveries`, and the header `webhook-id`.",
     "job_id": "The job's id: `job.id` of the 202, or `id` of an entry of `GET /v2/jobs`.",
     "key": "The file's key: `object_key` of an upload, or `key` of speech.",
@@ -46,7 +46,7 @@ _IDS = {
 # Where an answer holds what another call takes: (status, where in it, parameter, the operations that take it).
 _JOB_CALLS = ("get_job", "job_events", "cancel_job")
 _VOICE_CALLS = ("get_voice", "change_voice", "delete_voice", "bind_voice")
-_FOLLOWING: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
+_LINKS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
     "clone_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
     "bind_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
     "speak": (
@@ -67,20 +67,20 @@ def operation_id(route: APIRoute) -> str:
     return f"admin_{route.name}" if "admin" in route.tags else route.name
 
 
-def describe(app: FastAPI) -> None:
+def extend_openapi(app: FastAPI) -> None:
     """Let the application's document say all of it."""
     generate = app.openapi
 
-    def complete() -> Json:
+    def extended() -> Json:
         if app.openapi_schema is None:
-            _complete(generate())
+            _extend_document(generate())
         assert app.openapi_schema is not None
         return app.openapi_schema
 
-    app.openapi = complete  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = extended  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def _complete(document: Json) -> None:
+def _extend_document(document: Json) -> None:
     """In place."""
     operations = {
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
@@ -88,27 +88,27 @@ def _complete(document: Json) -> None:
     for operation in operations.values():
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "path":
-                parameter.setdefault("description", _IDS[parameter["name"]])
+                parameter.setdefault("description", _ID_DESCRIPTIONS[parameter["name"]])
         responses: Json = operation["responses"]
         for status, description in _errors_of(operation).items():
             responses.setdefault(status, _error(description))
         for status, response in responses.items():
             response["headers"] = {**_headers_of(status, operation), **response.get("headers", {})}
-    for name, following in _FOLLOWING.items():
-        for status, where, parameter, targets in following:
+    for name, links in _LINKS.items():
+        for status, where, parameter, targets in links:
             for target in targets:
                 link = {"operationId": target, "parameters": {parameter: where}}
                 operations[name]["responses"][status].setdefault("links", {})[target] = link
 
 
 def _errors_of(operation: Json) -> dict[str, str]:
-    errors = dict(_ALWAYS)
+    errors = dict(_COMMON_ERRORS)
     if "security" in operation:
-        errors |= _WITH_KEY
+        errors |= _AUTHENTICATED_ERRORS
     if "requestBody" in operation:
-        errors |= _WITH_BODY
+        errors |= _BODY_ERRORS
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
-        errors |= _WITH_ID
+        errors |= _ID_ERRORS
     return errors
 
 

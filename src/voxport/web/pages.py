@@ -21,7 +21,7 @@ from voxport.web.public_path import public_path
 
 router = APIRouter(include_in_schema=False)
 STATIC_PATH = "/static-offline-docs"  # where fastapi-offline mounts the files of Swagger UI
-_A_DAY = "public, max-age=86400"
+_CACHE_ONE_DAY = "public, max-age=86400"
 _SWAGGER = {
     "tryItOutEnabled": True,
     "displayRequestDuration": True,
@@ -34,16 +34,20 @@ _SWAGGER = {
 def home(request: Request, accept: Annotated[list[str] | None, Header()] = None) -> Response:
     """Answer with a page where the client would rather have HTML than JSON, else with the same addresses as JSON."""
     settings: Settings = request.app.state.gateway.settings
-    if not prefers(accept, "text/html", to="application/json"):
-        return JSONResponse({"status": "success", "data": _addresses(settings.public_url)}, headers={"Vary": "Accept"})
-    style = _text("home.css")
-    page = Template(_text("home.html")).substitute(
+    if not prefers(accept, "text/html", over="application/json"):
+        return JSONResponse({"status": "success", "data": _index(settings.public_url)}, headers={"Vary": "Accept"})
+    style = _read_resource("home.css")
+    page = Template(_read_resource("home.html")).substitute(
         path=public_path(settings.public_url),
         public_url=html.escape(settings.public_url),
         style=style,
         version=html.escape(voxport.__version__),
     )
-    headers = {"Content-Security-Policy": _policy(style), "Cache-Control": "no-cache", "Vary": "Accept"}
+    headers = {
+        "Content-Security-Policy": _content_security_policy(style),
+        "Cache-Control": "no-cache",
+        "Vary": "Accept",
+    }
     return HTMLResponse(page, headers=headers)
 
 
@@ -62,16 +66,16 @@ def docs(request: Request) -> HTMLResponse:
 
 @router.get("/favicon.ico")
 def icon() -> Response:
-    return Response(_text("icon.svg"), media_type="image/svg+xml", headers={"Cache-Control": _A_DAY})
+    return Response(_read_resource("icon.svg"), media_type="image/svg+xml", headers={"Cache-Control": _CACHE_ONE_DAY})
 
 
-def _addresses(public_url: str) -> dict[str, str]:
+def _index(public_url: str) -> dict[str, str]:
     paths = {"docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
     addresses = {name: public_url + path for name, path in paths.items()}
     return {"name": "Voxport", "version": voxport.__version__, **addresses}
 
 
-def _policy(style: str) -> str:
+def _content_security_policy(style: str) -> str:
     """A Content-Security-Policy that allows the page's own style and icon, and nothing else."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
@@ -80,5 +84,5 @@ def _policy(style: str) -> str:
     )
 
 
-def _text(name: str) -> str:
+def _read_resource(name: str) -> str:
     return resources.files("voxport.web").joinpath(name).read_text("utf-8")

@@ -23,35 +23,35 @@ from voxport.settings import Settings
 from voxport.web.request_limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, headers_too_large
 from voxport.web.requests import REQUEST_ID_HEADER, error_body
 
-_MOST_WAITING = 8  # requests on one connection, behind the one that is answered
+_MAX_PIPELINED = 8  # requests on one connection, behind the one that is answered
 _log = logging.getLogger("voxport.http")
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """In seconds: `head` for a whole head, `body` for a whole body, `reader` for a client that does not read. A body
-    comes with at least `least_rate` bytes a second, measured over each `window`."""
+    comes with at least `min_rate` bytes a second, measured over each `window`."""
 
     head: float = 15.0
     window: float = 15.0
-    least_rate: int = 1_024
+    min_rate: int = 1_024
     body: float = 6 * 3600.0
     reader: float = 300.0
 
     @property
-    def look(self) -> float:
+    def check_interval(self) -> float:
         """How often a connection is looked at."""
         return min(5.0, self.head / 3, self.window / 3, self.reader / 3)
 
 
-def server_config(app: ASGIApp, settings: Settings, *, patience: Patience | None = None, **more: Any) -> uvicorn.Config:
+def server_config(app: ASGIApp, settings: Settings, *, timeouts: Timeouts | None = None, **more: Any) -> uvicorn.Config:
     """How the gateway is served, in `voxport serve` and in tests."""
-    patience = patience or Patience(
+    timeouts = timeouts or Timeouts(
         head=settings.headers_timeout, body=settings.upload_timeout, reader=settings.reader_timeout
     )
     return uvicorn.Config(
         app,
-        http=type("Protocol", (StrictProtocol,), {"patience": patience}),
+        http=type("Protocol", (StrictProtocol,), {"timeouts": timeouts}),
         ws="none",
         log_config=None,
         access_log=False,
@@ -64,7 +64,7 @@ def server_config(app: ASGIApp, settings: Settings, *, patience: Patience | None
     )
 
 
-def _until_close(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
+def _close_delimited(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
     """The application for a client of HTTP/1.0, which knows no chunks: a body whose length nobody knows ends with its
     connection, and with a reset where it breaks off."""
 
@@ -100,31 +100,31 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 class StrictProtocol(HttpToolsProtocol):
-    patience: ClassVar[Patience] = Patience()
+    timeouts: ClassVar[Timeouts] = Timeouts()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self._reading = "head"
-        self._since = self._window_since = self.loop.time()
+        self._phase = "head"
+        self._phase_started = self._window_since = self.loop.time()
         self._head_bytes = self._window_bytes = 0
         self._stalled_since: float | None = None
-        self._mistake: VoxportError | None = None
-        self._answering: RequestResponseCycle | None = None
-        self._looking = self.loop.call_later(self.patience.look, self._look)
+        self._parse_error: VoxportError | None = None
+        self._active_cycle: RequestResponseCycle | None = None
+        self._timer = self.loop.call_later(self.timeouts.check_interval, self._check_timeouts)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._looking.cancel()
-        if self._answering is not None and not self._answering.response_complete:
+        self._timer.cancel()
+        if self._active_cycle is not None and not self._active_cycle.response_complete:
             # uvicorn tells the newest request only, which may be one that waits behind it.
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+            self._active_cycle.disconnected = True
+            self._active_cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._reading == "between" and self._is_idle:
-            self._begin_head()
+        if self._phase == "between" and self._is_idle:
+            self._start_head()
         super().data_received(data)
-        if self._reading == "head" and not self.transport.is_closing():
+        if self._phase == "head" and not self.transport.is_closing():
             # A header that does not end is seen by nobody else.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES:
@@ -132,28 +132,28 @@ class StrictProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._reading != "head":
-            self._begin_head()
+        if self._phase != "head":
+            self._start_head()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > MAX_URL_BYTES:
-            self._object(UriTooLong(f"The address is longer than {MAX_URL_BYTES:,} bytes."))
+            self._reject(UriTooLong(f"The address is longer than {MAX_URL_BYTES:,} bytes."))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS or sum(len(one) + len(two) for one, two in self.headers) > MAX_HEADER_BYTES:
-            self._object(headers_too_large())
+            self._reject(headers_too_large())
 
     def on_headers_complete(self) -> None:
         self._check_head()
-        self._reading = "body"
-        self._since = self._window_since = self.loop.time()
+        self._phase = "body"
+        self._phase_started = self._window_since = self.loop.time()
         self._window_bytes = 0
         super().on_headers_complete()
-        if len(self.pipeline) > _MOST_WAITING:
+        if len(self.pipeline) > _MAX_PIPELINED:
             # A read holds ten thousand small ones, each of which would take kilobytes until its turn comes.
-            self._object(BadRequest(f"At most {_MOST_WAITING} requests wait on a connection."))
+            self._reject(BadRequest(f"At most {_MAX_PIPELINED} requests wait on a connection."))
         if self.parser.should_upgrade():
             # The upgrade is ignored, as may be; what follows on the connection could be read in two ways.
             self.cycle.keep_alive = False
@@ -163,7 +163,7 @@ class StrictProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._reading, self._head_bytes = "between", 0
+        self._phase, self._head_bytes = "between", 0
         super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -175,11 +175,11 @@ class StrictProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(self._mistake or BadRequest("The request is not HTTP/1.1 that can be read in one way only."))
+        self._refuse(self._parse_error or BadRequest("The request is not HTTP/1.1 that can be read in one way only."))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, _until_close(cycle, app) if cycle.scope["http_version"] == "1.0" else app)
+        self._active_cycle = cycle
+        super()._start_asgi_task(cycle, _close_delimited(cycle, app) if cycle.scope["http_version"] == "1.0" else app)
 
     def _check_head(self) -> None:
         """What llhttp lets through and a proxy in front may read in another way."""
@@ -187,54 +187,54 @@ class StrictProtocol(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         codings = [value for name, value in self.headers if name == b"transfer-encoding"]
         if version not in ("1.0", "1.1"):
-            self._object(BadRequest("The gateway speaks HTTP/1.1."))
+            self._reject(BadRequest("The gateway speaks HTTP/1.1."))
         if names.count(b"host") > 1 or (version == "1.1" and b"host" not in names):
-            self._object(BadRequest("A request has one Host header."))
+            self._reject(BadRequest("A request has one Host header."))
         if codings and (version == "1.0" or [coding.strip().lower() for coding in codings] != [b"chunked"]):
-            self._object(BadRequest("The only Transfer-Encoding is chunked, in HTTP/1.1."))
+            self._reject(BadRequest("The only Transfer-Encoding is chunked, in HTTP/1.1."))
 
-    def _object(self, mistake: VoxportError) -> None:
+    def _reject(self, parse_error: VoxportError) -> None:
         """Called by the parser: it gives the error back to uvicorn, which asks for the answer."""
-        self._mistake = mistake
-        raise mistake
+        self._parse_error = parse_error
+        raise parse_error
 
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
-    def _begin_head(self) -> None:
-        self._reading, self._since, self._head_bytes = "head", self.loop.time(), 0
+    def _start_head(self) -> None:
+        self._phase, self._phase_started, self._head_bytes = "head", self.loop.time(), 0
 
-    def _look(self) -> None:
-        self._looking = self.loop.call_later(self.patience.look, self._look)
-        self._look_at_reader()
+    def _check_timeouts(self) -> None:
+        self._timer = self.loop.call_later(self.timeouts.check_interval, self._check_timeouts)
+        self._check_reader()
         if self.transport.is_closing():
             return
-        now, patience = self.loop.time(), self.patience
-        if self._reading == "head" and self._is_idle and now - self._since > patience.head:
-            self._refuse(RequestTimeout(f"The head of the request did not come within {patience.head:g} s."))
-        elif self._reading == "body":
-            self._look_at_body(now)
+        now, timeouts = self.loop.time(), self.timeouts
+        if self._phase == "head" and self._is_idle and now - self._phase_started > timeouts.head:
+            self._refuse(RequestTimeout(f"The head of the request did not come within {timeouts.head:g} s."))
+        elif self._phase == "body":
+            self._check_body(now)
 
-    def _look_at_body(self, now: float) -> None:
-        if now - self._since > self.patience.body:
-            self._refuse(RequestTimeout(f"The body did not come within {self.patience.body:g} s."))
+    def _check_body(self, now: float) -> None:
+        if now - self._phase_started > self.timeouts.body:
+            self._refuse(RequestTimeout(f"The body did not come within {self.timeouts.body:g} s."))
         elif self.flow.read_paused:  # then it is the gateway that is slow
             self._window_since, self._window_bytes = now, 0
-        elif now - self._window_since > self.patience.window:
-            if self.cycle.response_complete or self._window_bytes < self.patience.least_rate * self.patience.window:
-                least = f"{self.patience.least_rate:,} bytes a second"
-                self._refuse(RequestTimeout(f"The body comes too slowly: it has to be {least}. Send it again."))
+        elif now - self._window_since > self.timeouts.window:
+            if self.cycle.response_complete or self._window_bytes < self.timeouts.min_rate * self.timeouts.window:
+                min_speed = f"{self.timeouts.min_rate:,} bytes a second"
+                self._refuse(RequestTimeout(f"The body comes too slowly: it has to be {min_speed}. Send it again."))
             self._window_since, self._window_bytes = now, 0
 
-    def _look_at_reader(self) -> None:
+    def _check_reader(self) -> None:
         """A reader takes at least what lies between the two marks of the transport (48 KiB) in its time."""
         now = self.loop.time()
         if not self.transport.get_write_buffer_size():
             self._stalled_since = None
         elif self._stalled_since is None:
             self._stalled_since = now
-        elif now - self._stalled_since > self.patience.reader:
+        elif now - self._stalled_since > self.timeouts.reader:
             _log.info("a client that does not read its answer is cut")
             self.transport.abort()
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 _THREADS: Final = 8
 
 
-class Lanes:
+class ProviderThreads:
     """So many threads for each set of providers: where one hangs, its calls wait for one another, and no other call of
     the gateway waits for a thread."""
 
@@ -25,9 +25,9 @@ class Lanes:
         return await to_thread.run_sync(call, limiter=self._limiters[frozenset(providers)])
 
 
-async def _lanes(request: Request) -> Lanes:
-    lanes: Lanes = request.app.state.lanes
-    return lanes
+async def _provider_threads(request: Request) -> ProviderThreads:
+    provider_threads: ProviderThreads = request.app.state.provider_threads
+    return provider_threads
 
 
-LanesDep = Annotated[Lanes, Depends(_lanes)]
+ProviderThreadsDep = Annotated[ProviderThreads, Depends(_provider_threads)]

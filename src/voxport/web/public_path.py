@@ -18,22 +18,22 @@ def public_path(public_url: str) -> str:
 
 class PublicPathMiddleware:
     """Routes a path with the prefix and without it alike: some proxies take it away, some don't. Puts it in front of
-    each `Location` that is a path. `own` are the first parts of the gateway's own paths: a prefix that begins with one
-    (`/v1`) could be either, and then only a proxy that takes it away will do."""
+    each `Location` that is a path. `own_segments` are the first parts of the gateway's own paths: a prefix that
+    begins with one (`/v1`) could be either, and then only a proxy that takes it away will do."""
 
-    def __init__(self, app: ASGIApp, *, prefix: str, own: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, prefix: str, own_segments: Collection[str]) -> None:
         self._app = app
         self._prefix = prefix
-        self._decoded = unquote(prefix)
-        self._is_taken_away = prefix.split("/")[1] not in own
+        self._decoded_prefix = unquote(prefix)
+        self._strips_prefix = prefix.split("/")[1] not in own_segments
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._is_taken_away and scope["path"].startswith(self._decoded + "/"):
+        if self._strips_prefix and scope["path"].startswith(self._decoded_prefix + "/"):
             raw: bytes = scope.get("raw_path") or b""
-            scope = {**scope, "path": scope["path"][len(self._decoded) :]}
+            scope = {**scope, "path": scope["path"][len(self._decoded_prefix) :]}
             if raw.startswith(self._prefix.encode() + b"/"):
                 scope["raw_path"] = raw[len(self._prefix) :]
 

@@ -14,26 +14,26 @@ MAX_PARAMETERS = 64
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
-_PLAIN = {b"", b"identity"}
+_IDENTITY_ENCODINGS = {b"", b"identity"}
 
 
 class RequestLineMiddleware:
     """Refuses addresses and headers that are too long, too many, or not UTF-8, before anything makes sense of them.
-    What the query of a path under `signed` holds is judged by its signature."""
+    What the query of a path under `signed_prefix` holds is judged by its signature."""
 
-    def __init__(self, app: ASGIApp, *, signed: str) -> None:
+    def __init__(self, app: ASGIApp, *, signed_prefix: str) -> None:
         self._app = app
-        self._signed = signed
+        self._signed_prefix = signed_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = _mistake(scope, self._signed) if scope["type"] == "http" else None
+        error = _find_error(scope, self._signed_prefix) if scope["type"] == "http" else None
         if error is None:
             await self._app(scope, receive, send)
         else:
             await send_error(error, scope, send)
 
 
-def _mistake(scope: Scope, signed: str) -> VoxportError | None:
+def _find_error(scope: Scope, signed_prefix: str) -> VoxportError | None:
     query: bytes = scope["query_string"]
     headers = scope["headers"]
     if len(scope.get("raw_path") or b"") + len(query) > MAX_URL_BYTES:
@@ -43,13 +43,13 @@ def _mistake(scope: Scope, signed: str) -> VoxportError | None:
     types = {value for name, value in headers if name == b"content-type"}
     if len(types) > 1:
         return BadRequest("Two different Content-Type headers were sent. Send one.")
-    coded = _coded(scope)
-    if coded is not None:
-        return coded
+    encoding_error = _check_encoding(scope)
+    if encoding_error is not None:
+        return encoding_error
     if "\0" in scope["path"]:
         # No id holds a NUL, and Postgres would refuse to look for one.
         return NotFound("There is nothing at this path.")
-    if scope["path"].startswith(signed):
+    if scope["path"].startswith(signed_prefix):
         return None
     if query.count(b"&") >= MAX_PARAMETERS:
         return Invalid(f"A query has at most {MAX_PARAMETERS} parameters.", location=("query",))
@@ -59,16 +59,18 @@ def _mistake(scope: Scope, signed: str) -> VoxportError | None:
         return Invalid("The query is not UTF-8.", location=("query",))
     if "\0" in decoded:
         return Invalid("The query holds a NUL.", location=("query",))
-    return _repeated(query)
+    return _check_duplicates(query)
 
 
-def _coded(scope: Scope) -> VoxportError | None:
+def _check_encoding(scope: Scope) -> VoxportError | None:
     """No body is unpacked or put together of parts here: stored as it came, it would be another file than was meant
     (RFC 9110, sections 8.4 and 14.5)."""
     if scope["method"] in _WITHOUT_BODY:
         return None
     for name, value in scope["headers"]:
-        if name == b"content-encoding" and not _PLAIN.issuperset(part.strip().lower() for part in value.split(b",")):
+        if name == b"content-encoding" and not _IDENTITY_ENCODINGS.issuperset(
+            part.strip().lower() for part in value.split(b",")
+        ):
             error = UnsupportedMedia("The body came packed (Content-Encoding). Send it as it is, without that header.")
             error.headers["Accept-Encoding"] = "identity"
             return error
@@ -77,15 +79,17 @@ def _coded(scope: Scope) -> VoxportError | None:
     return None
 
 
-def _repeated(query: bytes) -> VoxportError | None:
+def _check_duplicates(query: bytes) -> VoxportError | None:
     """No call takes a parameter twice, and which of the two counts would be chance."""
     if b"&" not in query:
         return None
     names = [unquote_plus(part.partition("=")[0]) for part in query.decode("utf-8", "replace").split("&") if part]
-    twice = next((name[:100] for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is None:
+    duplicate = next((name[:100] for index, name in enumerate(names) if name in names[:index]), None)
+    if duplicate is None:
         return None
-    return Invalid(f"The parameter `{twice}` stands twice in the query. Send it once.", location=("query", twice))
+    return Invalid(
+        f"The parameter `{duplicate}` stands twice in the query. Send it once.", location=("query", duplicate)
+    )
 
 
 def headers_too_large() -> HeadersTooLarge:

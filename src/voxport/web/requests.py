@@ -16,15 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voxport.errors import Invalid, VoxportError
 from voxport.ids import new_id
 from voxport.logs import bind_request
-from voxport.transient_errors import trouble
+from voxport.transient_errors import as_unavailable
 from voxport.web.headers import security_headers
 
 REQUEST_ID_HEADER = "X-Gateway-Request-ID"
 _log = logging.getLogger("voxport.http")
 
 
-class Watcher(Protocol):
-    def ended(self, scope: Scope, status: int, seconds: float) -> None:
+class RequestObserver(Protocol):
+    def on_request_end(self, scope: Scope, status: int, seconds: float) -> None:
         """A request was answered with this status (0: not at all), so many seconds after it came."""
 
 
@@ -32,9 +32,9 @@ class RequestMiddleware:
     """Gives each request an id (in its state, its log lines and its response), and logs and counts how it ended. The
     path is logged without its query, which may hold a signature."""
 
-    def __init__(self, app: ASGIApp, *, watcher: Watcher, public_url: str) -> None:
+    def __init__(self, app: ASGIApp, *, observer: RequestObserver, public_url: str) -> None:
         self._app = app
-        self._watcher = watcher
+        self._observer = observer
         self._add_security_headers = security_headers(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,10 +67,10 @@ class RequestMiddleware:
             if status:
                 raise
             unexpected = VoxportError("Something went wrong in the gateway. Nothing was charged; please try again.")
-            await send_error(trouble(error) or unexpected, scope, send_with_id)
+            await send_error(as_unavailable(error) or unexpected, scope, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            self._watcher.ended(scope, status, seconds)
+            self._observer.on_request_end(scope, status, seconds)
             _log.info(
                 "request",
                 extra={

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-_MOST_FIELDS = 64
-_BLANKS = (
+_MAX_FIELDS = 64
+_WHITESPACE = (
     " \t\r\n\v\f\u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
     + "".join(map(chr, range(0x2000, 0x2010)))
     + "\u2060"
 )
 
 # Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
-LONGEST = 1_048_576
+MAX_TEXT_LENGTH = 1_048_576
 
 Success = Annotated[Literal["success"], Field(description="`success`: the call was done.")]
 NextCursor = Annotated[
@@ -22,11 +22,11 @@ NextCursor = Annotated[
 ]
 
 
-def _trimmed(value: Any) -> Any:
-    return value.strip(_BLANKS) if isinstance(value, str) else value
+def _strip_whitespace(value: Any) -> Any:
+    return value.strip(_WHITESPACE) if isinstance(value, str) else value
 
 
-Trimmed = BeforeValidator(_trimmed)
+StripWhitespace = BeforeValidator(_strip_whitespace)
 """Of a URL that a person pasted: blanks, line ends and what can't be seen go from both ends. Inside they stay, and are
 refused."""
 
@@ -38,15 +38,15 @@ class RequestBody(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _has_few_fields(cls, value: Any) -> Any:
+    def _limit_fields(cls, value: Any) -> Any:
         """A mistake is told of each field that is not known: of a hundred thousand, ten megabytes."""
-        if isinstance(value, dict) and len(value) > _MOST_FIELDS:
-            raise ValueError(f"has more than {_MOST_FIELDS} fields")
+        if isinstance(value, dict) and len(value) > _MAX_FIELDS:
+            raise ValueError(f"has more than {_MAX_FIELDS} fields")
         return value
 
     @field_validator("*", mode="after")
     @classmethod
-    def _is_text(cls, value: Any) -> Any:
+    def _reject_surrogates(cls, value: Any) -> Any:
         """JSON can spell half of a character (a lone surrogate), which nothing after it can store or speak."""
         if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
             raise ValueError("holds half of a character (a lone surrogate)")

@@ -14,107 +14,110 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.concurrency import Gate, Turn, in_any_case, until_left
+from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyPermit, run_shielded, wait_for_disconnect
 
 _STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
 _log = logging.getLogger("voxport.live")
 
 
-async def live_response(
-    gate: Gate,
+async def streaming_response(
+    limiter: ConcurrencyLimiter,
     client: str,
     chunks: Generator[bytes, None, None],
     *,
     headers: Callable[[], Mapping[str, str]],
-    otherwise: Callable[[], None],
-    on_left: Callable[[], None],
+    on_rejected: Callable[[], None],
+    on_disconnect: Callable[[], None],
     receive: Receive,
-) -> LiveResponse:
+) -> LiveStreamResponse:
     """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
-    `chunks` raises before goes through, and is an answer like any other error. `otherwise` runs where its turn does not
-    come, `on_left` when the client goes away, which the request's `receive` tells: one that waits leaves the line, and
-    one whose first sound is being made gives its place back."""
-    left = asyncio.ensure_future(until_left(receive))
+    `chunks` raises before goes through, and is an answer like any other error. `on_rejected` runs where its turn does
+    not
+    come, `on_disconnect` when the client goes away, which the request's `receive` tells: one that waits leaves the
+    line, and one whose first sound is being made gives its place back."""
+    disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
-        return await _begun(gate, client, chunks, left, headers=headers, otherwise=otherwise, on_left=on_left)
+        return await _start_response(
+            limiter, client, chunks, disconnected, headers=headers, on_rejected=on_rejected, on_disconnect=on_disconnect
+        )
     finally:
-        left.cancel()
+        disconnected.cancel()
 
 
-async def _begun(
-    gate: Gate,
+async def _start_response(
+    limiter: ConcurrencyLimiter,
     client: str,
     chunks: Generator[bytes, None, None],
-    left: asyncio.Future[None],
+    disconnected: asyncio.Future[None],
     *,
     headers: Callable[[], Mapping[str, str]],
-    otherwise: Callable[[], None],
-    on_left: Callable[[], None],
-) -> LiveResponse:
+    on_rejected: Callable[[], None],
+    on_disconnect: Callable[[], None],
+) -> LiveStreamResponse:
     try:
-        turn = await gate.turn(client, left)
+        permit = await limiter.acquire_permit(client, disconnected)
     except BaseException:
-        await in_any_case(otherwise)
+        await run_shielded(on_rejected)
         raise
 
-    def leave(told: asyncio.Future[None]) -> None:
-        if not told.cancelled():
-            on_left()
-            turn.caller_left()
+    def handle_disconnect(future: asyncio.Future[None]) -> None:
+        if not future.cancelled():
+            on_disconnect()
+            permit.on_disconnect()
 
-    left.add_done_callback(leave)
+    disconnected.add_done_callback(handle_disconnect)
     try:
-        first = await gate.in_thread(partial(next, chunks, b""))
+        first = await limiter.in_thread(partial(next, chunks, b""))
     except BaseException:
-        turn.end()
+        permit.release()
         if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
-            await in_any_case(otherwise)
+            await run_shielded(on_rejected)
         raise
     try:
-        return LiveResponse(gate, turn, first, chunks, headers=headers(), on_left=on_left)
+        return LiveStreamResponse(limiter, permit, first, chunks, headers=headers(), on_disconnect=on_disconnect)
     except BaseException:
-        await gate.in_thread(chunks.close)
-        turn.end()
+        await limiter.in_thread(chunks.close)
+        permit.release()
         raise
 
 
-class LiveResponse(Response):
+class LiveStreamResponse(Response):
     """Sends what the generator gives. An error in its middle breaks the body off without an end, so that nobody takes
     what came for the whole. The generator is closed when the client goes away, and stopped by an error when the
     server does; its place is given back, to the next one already when the client goes."""
 
     def __init__(
         self,
-        gate: Gate,
-        turn: Turn,
+        limiter: ConcurrencyLimiter,
+        permit: ConcurrencyPermit,
         first: bytes,
         chunks: Generator[bytes, None, None],
         *,
         headers: Mapping[str, str],
-        on_left: Callable[[], None],
+        on_disconnect: Callable[[], None],
     ) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
-        self._gate = gate
-        self._turn = turn
-        self._on_left = on_left
+        self._limiter = limiter
+        self._permit = permit
+        self._on_disconnect = on_disconnect
         self._first = first
         self._chunks = chunks
-        self._is_left = False
+        self._is_disconnected = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch, receive, tasks.cancel_scope)
+                tasks.start_soon(self._watch_connection, receive, tasks.cancel_scope)
                 await self._send(send)
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 try:
-                    await self._gate.in_thread(self._end)
+                    await self._limiter.in_thread(self._close_chunks)
                 finally:
-                    self._turn.end()
+                    self._permit.release()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -123,36 +126,36 @@ class LiveResponse(Response):
             while chunk:
                 with anyio.fail_after(_STALL_SECONDS):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                chunk = await self._gate.in_thread(partial(next, self._chunks, b""))
+                chunk = await self._limiter.in_thread(partial(next, self._chunks, b""))
         except VoxportError as error:
             _log.warning("a stream broke off", extra={"code": error.code})
         except TimeoutError:
-            self._leave()
+            self._disconnect()
             _log.info("a stream's reader takes nothing any more")
         except Exception:
             _log.exception("a stream broke off for a reason of our own")
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
-        await until_left(receive)
-        self._leave()
+    async def _watch_connection(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        await wait_for_disconnect(receive)
+        self._disconnect()
         scope.cancel()
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         """The place is given back at once: the piece in work may take long."""
-        self._is_left = True
-        self._on_left()
-        self._turn.caller_left()
+        self._is_disconnected = True
+        self._on_disconnect()
+        self._permit.on_disconnect()
 
-    def _end(self) -> None:
+    def _close_chunks(self) -> None:
         """Of a generator that is at its end already, nothing is left to do."""
-        if self._is_left:
+        if self._is_disconnected:
             self._chunks.close()
         else:
-            with contextlib.suppress(_ServerStops):
-                self._chunks.throw(_ServerStops())
+            with contextlib.suppress(_ServerShutdown):
+                self._chunks.throw(_ServerShutdown())
 
 
-class _ServerStops(Exception):
+class _ServerShutdown(Exception):
     """The stream is cut off, and the client has no part in it."""

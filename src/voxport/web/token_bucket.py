@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Policy:
+class RateLimitPolicy:
     """`rate` calls a second, and up to `burst` at once."""
 
     name: str
@@ -24,12 +24,12 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RateLimitStatus:
     """Whether a call is let through. `remaining` more may come at once; the bucket is full again in `reset` seconds,
     and holds a token for the next call in `retry_after` (0 where it holds one now)."""
 
-    policy: Policy
-    allowed: bool
+    policy: RateLimitPolicy
+    is_allowed: bool
     remaining: int
     reset: int
     retry_after: int
@@ -43,48 +43,50 @@ class Verdict:
         }
 
 
-class Buckets:
-    """A bucket for each name, at most `most` of them: a bucket that is full is as good as none, and when there are too
-    many, the one that was used least lately is forgotten. All in one event loop."""
+class TokenBuckets:
+    """A bucket for each name, at most `max_buckets` of them: a bucket that is full is as good as none, and when there
+    are too many, the one that was used least lately is forgotten. All in one event loop."""
 
-    def __init__(self, policy: Policy, *, most: int = 50_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, policy: RateLimitPolicy, *, max_buckets: int = 50_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._policy = policy
-        self._most = most
+        self._max_buckets = max_buckets
         self._clock = clock
         self._full_at: OrderedDict[str, float] = OrderedDict()  # the moment when each will be full again
 
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def look(self, name: str) -> Verdict:
+    def peek(self, name: str) -> RateLimitStatus:
         """What a call would be told, without counting one."""
-        return self._verdict(self._missing(name))
+        return self._status(self._missing_tokens(name))
 
-    def take(self, name: str) -> Verdict:
+    def take(self, name: str) -> RateLimitStatus:
         """Count a call, where the bucket holds a token for it."""
-        missing = self._missing(name)
+        missing = self._missing_tokens(name)
         if missing + 1 > self._policy.burst:
-            return self._verdict(missing)
+            return self._status(missing)
         self._full_at[name] = self._clock() + (missing + 1) / self._policy.rate
         self._full_at.move_to_end(name)
-        while len(self._full_at) > self._most:
+        while len(self._full_at) > self._max_buckets:
             self._full_at.popitem(last=False)
-        after = self._verdict(missing + 1)
-        return Verdict(after.policy, True, after.remaining, after.reset, 0)
+        after = self._status(missing + 1)
+        return RateLimitStatus(after.policy, True, after.remaining, after.reset, 0)
 
-    def _missing(self, name: str) -> float:
+    def _missing_tokens(self, name: str) -> float:
         """How many tokens the bucket lacks."""
         missing = max(0.0, self._full_at.get(name, 0.0) - self._clock()) * self._policy.rate
         if not missing:
             self._full_at.pop(name, None)
         return missing
 
-    def _verdict(self, missing: float) -> Verdict:
+    def _status(self, missing: float) -> RateLimitStatus:
         policy = self._policy
         wait = max(0.0, missing + 1 - policy.burst) / policy.rate
-        return Verdict(
+        return RateLimitStatus(
             policy,
-            allowed=wait == 0,
+            is_allowed=wait == 0,
             remaining=max(0, math.floor(policy.burst - missing + 1e-9)),
             reset=math.ceil(missing / policy.rate),
             retry_after=math.ceil(wait),

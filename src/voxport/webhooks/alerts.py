@@ -16,7 +16,7 @@ from voxport.webhooks.models import BalanceAlert
 from voxport.webhooks.service import Webhooks
 
 
-class Alerts:
+class BalanceAlerts:
     """The balance's row is locked by the transaction that changes it, so that of two calls that take it below the
     threshold one sets the alert off."""
 
@@ -49,18 +49,18 @@ class Alerts:
             if not repository.remove_alert(tx, profile_id):
                 raise _not_found()
 
-    def spent(self, tx: Session, profile_id: str, balance: int) -> None:
+    def on_spent(self, tx: Session, profile_id: str, balance: int) -> None:
         """The balance fell to so many micro-tokens."""
-        if not repository.fire(tx, profile_id, balance):
+        if not repository.disarm_if_below(tx, profile_id, balance):
             return
         alert = repository.alert(tx, profile_id)
         assert alert is not None, "an alert that was set off is there until the transaction's end"
         data = {"balance": json_number(balance), "below": json_number(alert.below), "currency": "token"}
-        self._webhooks.write(tx, profile_id, "balance.low", alert.webhook_url, data=data)
+        self._webhooks.enqueue(tx, profile_id, "balance.low", alert.webhook_url, data=data)
 
-    def credited(self, tx: Session, profile_id: str, balance: int) -> None:
+    def on_credited(self, tx: Session, profile_id: str, balance: int) -> None:
         """The balance rose to so many micro-tokens."""
-        repository.arm(tx, profile_id, balance)
+        repository.rearm(tx, profile_id, balance)
 
 
 def _not_found() -> NotFound:

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Query, Response
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.billing.money import json_number, to_micro
 from voxport.clock import iso
-from voxport.web.dependencies import part
+from voxport.web.dependencies import from_gateway
 from voxport.web.params import Cursor, Limit
-from voxport.webhooks.alerts import Alerts
+from voxport.webhooks.alerts import BalanceAlerts
 from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery
 from voxport.webhooks.schemas import (
     AlertBody,
@@ -35,9 +35,9 @@ from voxport.webhooks.service import Webhooks
 
 router = APIRouter(prefix="/v2", tags=["webhooks"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
-WebhooksDep = Annotated[Webhooks, part("webhooks")]
-SecretsDep = Annotated[SigningSecrets, part("signing")]
-AlertsDep = Annotated[Alerts, part("alerts")]
+WebhooksDep = Annotated[Webhooks, from_gateway("webhooks")]
+SecretsDep = Annotated[SigningSecrets, from_gateway("signing_secrets")]
+AlertsDep = Annotated[BalanceAlerts, from_gateway("alerts")]
 
 
 @router.get("/webhooks/deliveries", summary="Your webhooks, newest first")
@@ -50,7 +50,7 @@ def list_deliveries(
     job_id: Annotated[str | None, Query(max_length=64, description="Only the webhooks of this job.")] = None,
 ) -> DeliveryList:
     page = webhooks.list(caller.profile_id, state=status, job_id=job_id, limit=limit, cursor=cursor)
-    return DeliveryList(data=[Delivery(**_values(row)) for row in page.rows], next_cursor=page.next_cursor)
+    return DeliveryList(data=[Delivery(**_delivery_fields(row)) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @router.get("/webhooks/deliveries/{delivery_id}", summary="One webhook, and how each try went")
@@ -66,7 +66,7 @@ def resend_delivery(delivery_id: str, caller: Caller, webhooks: WebhooksDep) -> 
 
 @router.get("/webhooks/secret", summary="What your webhooks are signed with")
 def get_secret(caller: Caller, secrets: SecretsDep, response: Response) -> SecretBody:
-    return _secret(secrets.alive(caller.profile_id), response)
+    return _secret(secrets.active(caller.profile_id), response)
 
 
 @router.post("/webhooks/secret/rotate", summary="Another secret; the one before signs too for 24 hours")
@@ -91,7 +91,7 @@ def delete_alert(caller: Caller, alerts: AlertsDep) -> AlertRemovedBody:
     return AlertRemovedBody()
 
 
-def _values(row: WebhookDelivery) -> dict[str, Any]:
+def _delivery_fields(row: WebhookDelivery) -> dict[str, Any]:
     return {
         "id": row.id,
         "type": row.type,
@@ -107,12 +107,12 @@ def _values(row: WebhookDelivery) -> dict[str, Any]:
 
 def _detail(row: WebhookDelivery, attempts: Sequence[WebhookAttempt]) -> DeliveryBody:
     shown = [Attempt(at=iso(one.at), status=one.status, error=one.error, ms=one.ms) for one in attempts]
-    return DeliveryBody(data=DeliveryDetail(**_values(row), attempts=shown))
+    return DeliveryBody(data=DeliveryDetail(**_delivery_fields(row), attempts=shown))
 
 
-def _secret(alive: Sequence[SigningSecret], response: Response) -> SecretBody:
+def _secret(active: Sequence[SigningSecret], response: Response) -> SecretBody:
     response.headers["Cache-Control"] = "no-store"
-    current, *others = alive
+    current, *others = active
     previous = [PreviousSecret(secret=one.value, expires_at=iso(one.expires_at)) for one in others if one.expires_at]
     return SecretBody(data=SecretData(secret=current.value, created_at=iso(current.created_at), previous=previous))
 

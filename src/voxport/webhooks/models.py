@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base, Sequence, UtcDateTime
+from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class WebhookDelivery(Base):
@@ -26,7 +26,7 @@ class WebhookDelivery(Base):
         Index("ix_webhook_deliveries_profile_id_sequence", "profile_id", "sequence"),
     )
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     type: Mapped[str] = mapped_column(String(32))
@@ -50,7 +50,7 @@ class WebhookAttempt(Base):
 
     __tablename__ = "webhook_attempts"
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     delivery_id: Mapped[str] = mapped_column(ForeignKey("webhook_deliveries.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     status: Mapped[int | None] = mapped_column(Integer)
@@ -73,7 +73,7 @@ class WebhookSecret(Base):
         ),
     )
 
-    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     salt: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from voxport.db.session import changed
+from voxport.db.session import update_one
 from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery, WebhookSecret
 
 _OPEN = ("pending", "sending")
@@ -50,14 +50,14 @@ def attempts(tx: Session, delivery_id: str) -> Sequence[WebhookAttempt]:
     return tx.scalars(query.order_by(WebhookAttempt.sequence)).all()
 
 
-def due(tx: Session, moment: datetime, without: Collection[str]) -> WebhookDelivery | None:
+def next_due_delivery(tx: Session, moment: datetime, excluded_profiles: Collection[str]) -> WebhookDelivery | None:
     """The one that is due for longest, of none of these profiles."""
     is_due = and_(WebhookDelivery.state.in_(_OPEN), WebhookDelivery.next_at <= moment)
-    query = select(WebhookDelivery).where(is_due, WebhookDelivery.profile_id.not_in(without))
+    query = select(WebhookDelivery).where(is_due, WebhookDelivery.profile_id.not_in(excluded_profiles))
     return tx.scalar(query.order_by(WebhookDelivery.next_at, WebhookDelivery.sequence).limit(1))
 
 
-def next_due(tx: Session) -> datetime | None:
+def next_due_at(tx: Session) -> datetime | None:
     """When the next one is due; None where all have ended."""
     query = select(WebhookDelivery.next_at).where(WebhookDelivery.state.in_(_OPEN))
     return tx.scalar(query.order_by(WebhookDelivery.next_at).limit(1))
@@ -70,7 +70,7 @@ def change(tx: Session, seen: WebhookDelivery, **values: Any) -> bool:
         WebhookDelivery.state == seen.state,
         WebhookDelivery.next_at == seen.next_at,
     )
-    return changed(tx, update(WebhookDelivery).where(*same).values(**values))
+    return update_one(tx, update(WebhookDelivery).where(*same).values(**values))
 
 
 def sweep(tx: Session, before: datetime) -> int:
@@ -117,21 +117,21 @@ def alert(tx: Session, profile_id: str) -> BalanceAlert | None:
 
 
 def change_alert(tx: Session, profile_id: str, **values: Any) -> bool:
-    return changed(tx, update(BalanceAlert).where(BalanceAlert.profile_id == profile_id).values(**values))
+    return update_one(tx, update(BalanceAlert).where(BalanceAlert.profile_id == profile_id).values(**values))
 
 
-def fire(tx: Session, profile_id: str, balance: int) -> bool:
+def disarm_if_below(tx: Session, profile_id: str, balance: int) -> bool:
     """Disarm an alert that this balance sets off; False where there is none."""
     armed = (BalanceAlert.profile_id == profile_id, BalanceAlert.is_armed, BalanceAlert.below > balance)
-    return changed(tx, update(BalanceAlert).where(*armed).values(is_armed=False))
+    return update_one(tx, update(BalanceAlert).where(*armed).values(is_armed=False))
 
 
-def arm(tx: Session, profile_id: str, balance: int) -> None:
+def rearm(tx: Session, profile_id: str, balance: int) -> None:
     """Arm an alert that this balance is not below."""
     above = (BalanceAlert.profile_id == profile_id, BalanceAlert.below <= balance)
     tx.execute(update(BalanceAlert).where(*above).values(is_armed=True))
 
 
 def remove_alert(tx: Session, profile_id: str) -> bool:
-    gone = tx.execute(delete(BalanceAlert).where(BalanceAlert.profile_id == profile_id))
-    return cast(CursorResult[Any], gone).rowcount == 1
+    result = tx.execute(delete(BalanceAlert).where(BalanceAlert.profile_id == profile_id))
+    return cast(CursorResult[Any], result).rowcount == 1

@@ -24,7 +24,7 @@ from voxport.webhooks import repository
 from voxport.webhooks.models import WebhookSecret
 
 _OVERLAP: Final = timedelta(hours=24)
-_MOST: Final = 5
+_MAX_ACTIVE: Final = 5
 """That sign at once: each is a signature in the header of every webhook."""
 
 
@@ -43,7 +43,7 @@ class SigningSecrets:
         self._key = secret.key_for("webhook secrets")
         self._clock = clock
 
-    def alive(self, profile_id: str) -> list[SigningSecret]:
+    def active(self, profile_id: str) -> list[SigningSecret]:
         """Those that sign now, the current one first; it is made where there is none yet."""
         with self._database.snapshot() as tx:
             rows = repository.secrets(tx, profile_id, self._clock())
@@ -53,14 +53,14 @@ class SigningSecrets:
                 with contextlib.suppress(IntegrityError), tx.begin_nested():
                     self._add(tx, profile_id)
                 rows = repository.secrets(tx, profile_id, self._clock())
-        return [self._derived(row) for row in rows]
+        return [self._derive(row) for row in rows]
 
     def rotate(self, profile_id: str) -> list[SigningSecret]:
         """Make another one; the one before it signs too for a day. Those that sign then. Raises Conflict."""
         with self._database.transaction() as tx:
-            if len(repository.secrets(tx, profile_id, self._clock())) >= _MOST:
+            if len(repository.secrets(tx, profile_id, self._clock())) >= _MAX_ACTIVE:
                 raise Conflict(
-                    f"The secret was changed {_MOST - 1} times within a day. Try again tomorrow.",
+                    f"The secret was changed {_MAX_ACTIVE - 1} times within a day. Try again tomorrow.",
                     code="secret_changed_too_often",
                 )
             repository.replace_secret(tx, profile_id, self._clock() + _OVERLAP)
@@ -70,11 +70,11 @@ class SigningSecrets:
                 raise Conflict(
                     "The secret is being changed by another call.", code="secret_changed_too_often"
                 ) from None
-        return self.alive(profile_id)
+        return self.active(profile_id)
 
     def sign(self, profile_id: str, message_id: str, moment: datetime, body: str) -> str:
         """The header `webhook-signature`: a signature by each secret that is alive."""
-        signers = [Webhook(one.value) for one in self.alive(profile_id)]
+        signers = [Webhook(one.value) for one in self.active(profile_id)]
         return " ".join(signer.sign(message_id, moment, body) for signer in signers)
 
     def sweep(self) -> int:
@@ -87,6 +87,6 @@ class SigningSecrets:
         tx.add(WebhookSecret(profile_id=profile_id, salt=secrets.token_hex(16), created_at=moment, expires_at=None))
         tx.flush()
 
-    def _derived(self, row: WebhookSecret) -> SigningSecret:
+    def _derive(self, row: WebhookSecret) -> SigningSecret:
         key = hmac.digest(self._key, f"{row.profile_id}:{row.salt}".encode(), hashlib.sha256)
         return SigningSecret(f"whsec_{base64.b64encode(key).decode()}", row.created_at, row.expires_at)

@@ -18,9 +18,9 @@ from voxport.jobs.schemas import ReadUrls, job_body
 from voxport.jobs.service import Jobs
 from voxport.webhooks.models import WebhookDelivery
 from voxport.webhooks.secrets import SigningSecrets
-from voxport.webhooks.service import Outcome, Webhooks
+from voxport.webhooks.service import DeliveryOutcome, Webhooks
 
-_LOOK_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 # Where nothing is due soon: a wake-up says that there is a new message, unless it was lost.
 _IDLE_SECONDS: Final = 10.0
 _UNREACHABLE: Final = "The webhook_url could not be reached."
@@ -28,8 +28,9 @@ _UNREACHABLE: Final = "The webhook_url could not be reached."
 _log = logging.getLogger("voxport.webhooks")
 
 
-class Sender:
-    """`read_urls` signs the URL of a job's file. `at_once`: how many are sent at once; of one profile, a quarter."""
+class WebhookSender:
+    """`read_urls` signs the URL of a job's file. `max_concurrency`: how many are sent at once; of one profile, a
+    quarter."""
 
     def __init__(
         self,
@@ -39,17 +40,17 @@ class Sender:
         read_urls: ReadUrls,
         policy: FetchPolicy,
         *,
-        at_once: int,
+        max_concurrency: int,
     ) -> None:
         self._webhooks = webhooks
         self._secrets = secrets
         self._jobs = jobs
         self._read_urls = read_urls
         self._policy = policy
-        self._at_once = at_once
-        self._of_a_profile = max(1, at_once // 4)
+        self._max_concurrency = max_concurrency
+        self._max_per_profile = max(1, max_concurrency // 4)
         self._sending: Counter[str] = Counter()
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
@@ -65,14 +66,14 @@ class Sender:
         """Begin no more, and wait so long at most for those under way. One that is cut off is sent again later."""
         self._stopping.set()
         self._woken.set()
-        until = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         self._thread.join(max(0.0, seconds))
-        while self._sending.total() and time.monotonic() < until:
+        while self._sending.total() and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            pause = _LOOK_SECONDS
+            pause = _POLL_SECONDS
             try:
                 self._begin_due()
                 pause = self._seconds_to_next()
@@ -82,54 +83,54 @@ class Sender:
             self._woken.clear()
 
     def _seconds_to_next(self) -> float:
-        with self._guard:
+        with self._lock:
             if self._sending:
-                return _LOOK_SECONDS
+                return _POLL_SECONDS
         seconds = self._webhooks.seconds_to_next()
-        return _IDLE_SECONDS if seconds is None else min(max(seconds, _LOOK_SECONDS), _IDLE_SECONDS)
+        return _IDLE_SECONDS if seconds is None else min(max(seconds, _POLL_SECONDS), _IDLE_SECONDS)
 
     def _begin_due(self) -> None:
         while not self._stopping.is_set():
-            with self._guard:
-                if self._sending.total() >= self._at_once:
+            with self._lock:
+                if self._sending.total() >= self._max_concurrency:
                     return
-                full = {profile for profile, count in self._sending.items() if count >= self._of_a_profile}
-            claimed = self._webhooks.claim(full)
-            if claimed is None:
+                full = {profile for profile, count in self._sending.items() if count >= self._max_per_profile}
+            delivery = self._webhooks.claim(full)
+            if delivery is None:
                 return
-            with self._guard:
-                self._sending[claimed.profile_id] += 1
-            threading.Thread(target=self._send_and_leave, args=(claimed,), name=claimed.id, daemon=True).start()
+            with self._lock:
+                self._sending[delivery.profile_id] += 1
+            threading.Thread(target=self._send_and_release, args=(delivery,), name=delivery.id, daemon=True).start()
 
-    def _send_and_leave(self, claimed: WebhookDelivery) -> None:
+    def _send_and_release(self, delivery: WebhookDelivery) -> None:
         try:
-            self.send(claimed)
+            self.send(delivery)
         except Exception:
-            _log.exception("a webhook's try could not be written down", extra={"delivery": claimed.id})
+            _log.exception("a webhook's try could not be written down", extra={"delivery": delivery.id})
         finally:
-            with self._guard:
-                self._sending[claimed.profile_id] -= 1
+            with self._lock:
+                self._sending[delivery.profile_id] -= 1
                 self._sending += Counter()  # drops the zeros
             self._woken.set()
 
-    def send(self, claimed: WebhookDelivery) -> None:
+    def send(self, delivery: WebhookDelivery) -> None:
         """One try, and how it went."""
         began = time.monotonic()
         status: int | None = None
         error: str | None = None
-        wait: timedelta | None = None
+        retry_after: timedelta | None = None
         try:
-            body = json.dumps(self._body(claimed), ensure_ascii=False, separators=(",", ":"))
-            answer = post(claimed.url, body.encode(), self._headers(claimed, body), self._policy)
-            status, wait = answer.status, asked_wait(answer.retry_after)
+            body = json.dumps(self._body(delivery), ensure_ascii=False, separators=(",", ":"))
+            answer = post(delivery.url, body.encode(), self._headers(delivery, body), self._policy)
+            status, retry_after = answer.status, parse_retry_after(answer.retry_after)
         except RefusedError as refusal:
-            _log.info("a webhook did not arrive: %s", refusal, extra={"delivery": claimed.id})
+            _log.info("a webhook did not arrive: %s", refusal, extra={"delivery": delivery.id})
             error = _UNREACHABLE
         except Exception:
-            _log.exception("a webhook could not be sent", extra={"delivery": claimed.id})
+            _log.exception("a webhook could not be sent", extra={"delivery": delivery.id})
             error = "The gateway could not send it."
-        took = timedelta(seconds=time.monotonic() - began)
-        self._webhooks.record(claimed, Outcome(status, error, took, wait))
+        duration = timedelta(seconds=time.monotonic() - began)
+        self._webhooks.record(delivery, DeliveryOutcome(status, error, duration, retry_after))
 
     def _body(self, delivery: WebhookDelivery) -> dict[str, Any]:
         """The job is shown as GET /v2/jobs/{id} shows it now: it has ended, so that only the URL of its file is
@@ -152,7 +153,7 @@ class Sender:
         }
 
 
-def asked_wait(retry_after: str | None) -> timedelta | None:
+def parse_retry_after(retry_after: str | None) -> timedelta | None:
     """What `Retry-After` asks for: seconds, or a date."""
     if retry_after is None:
         return None

@@ -15,38 +15,40 @@ from voxport.providers.base import (
     SAMPLE_RATE,
     Audio,
     Capabilities,
+    Checkpoint,
     ClonedVoice,
-    Kept,
     Piece,
-    Place,
-    Progress,
-    Setup,
+    ProgressCallback,
+    ProviderConfig,
+    ResumeToken,
     StockVoice,
     VoiceRef,
     VoiceSettings,
 )
-from voxport.providers.chunked_speech import require_speakable, spoken_in_parts
+from voxport.providers.chunked_speech import require_speakable, speak_in_parts
 
 _LANGUAGE: Final = "en"
 _STOCK: Final = StockVoice("hum-stock", "Hum", _LANGUAGE, None)
 _STOCK_HERTZ: Final = 220.0
-_LOWEST_HERTZ, _HIGHEST_HERTZ = 65.0, 500.0  # of speaking voices
+_MIN_HERTZ, _MAX_HERTZ = 65.0, 500.0  # of speaking voices
 _SECONDS_PER_CHARACTER: Final = 0.06  # about what speech takes
-_LONGEST_PIECE: Final = 300  # characters: 18 s of humming
+_MAX_PIECE_CHARACTERS: Final = 300  # characters: 18 s of humming
 _OVERTONES: Final = (0.3, 0.15, 0.05)
-"""Amplitudes of the fundamental and of those above it, far under full scale: `spoken_in_parts` sets the level."""
+"""Amplitudes of the fundamental and of those above it, far under full scale: `speak_in_parts` sets the level."""
 
 
-def open_provider(setup: Setup) -> Hum:
+def open_provider(config: ProviderConfig) -> Hum:
     """`options`: `hertz`, the pitch of the stock voice, from VOXPORT_HUM_HERTZ. What is raised here does not keep the
     gateway from starting: the provider is then listed as one that can't be used."""
-    return Hum(setup, stock_hertz=float(setup.options.get("hertz", _STOCK_HERTZ)))
+    return Hum(config, stock_hertz=float(config.options.get("hertz", _STOCK_HERTZ)))
 
 
 @contextmanager
 def opened() -> Iterator[Hum]:
     """For the conformance suite, with the limits of the catalogue as shipped (characters, seconds)."""
-    provider = open_provider(Setup("conformance", max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60))
+    provider = open_provider(
+        ProviderConfig("conformance", max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60)
+    )
     try:
         yield provider
     finally:
@@ -59,8 +61,8 @@ class Hum:
 
     name = "hum"  # the same as that of the entry point
 
-    def __init__(self, setup: Setup, *, stock_hertz: float) -> None:
-        self._setup = setup
+    def __init__(self, config: ProviderConfig, *, stock_hertz: float) -> None:
+        self._config = config
         self._stock_hertz = stock_hertz
 
     def capabilities(self) -> Capabilities:
@@ -71,10 +73,10 @@ class Hum:
             supports_streaming=True,
             languages=(_LANGUAGE,),
             clone_language=_LANGUAGE,
-            max_text_length=self._setup.max_text_length,
+            max_text_length=self._config.max_text_length,
             voice_settings=("speed",),
-            sample_min_seconds=self._setup.sample_min_seconds,
-            sample_max_seconds=self._setup.sample_max_seconds,
+            sample_min_seconds=self._config.sample_min_seconds,
+            sample_max_seconds=self._config.sample_max_seconds,
         )
 
     def unavailable_reason(self) -> str | None:
@@ -87,13 +89,19 @@ class Hum:
         require_speakable(text)
 
     def clone(
-        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+        self,
+        sample: Audio,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """Quick or not, it takes no time: `kept` has nothing to keep. The same sample gives the same file, so that it
-        harms nobody to be called again after a kill."""
-        progress(0.0)  # here a cancelled job is stopped
+        """Quick or not, it takes no time: `checkpoint` has nothing to keep. The same sample gives the same file, so
+        that it harms nobody to be called again after a kill."""
+        on_progress(0.0)  # here a cancelled job is stopped
         file = json.dumps({"hertz": round(_pitch(sample), 2)}).encode()
-        progress(1.0)
+        on_progress(1.0)
         return ClonedVoice(voice_id, _LANGUAGE, file)
 
     def speak(
@@ -103,21 +111,28 @@ class Hum:
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
-        """In pieces of whole sentences. `spoken_in_parts` cuts the text, makes all pieces equally loud, joins them
-        without a click, and knows its places again. Nobody waits long for a piece, so that `early` changes nothing."""
+        """In pieces of whole sentences. `speak_in_parts` cuts the text, makes all pieces equally loud, joins them
+        without a click, and knows its places again. Nobody waits long for a piece, so that `low_latency` changes
+        nothing."""
         hertz = json.loads(voice.file)["hertz"] if voice.file is not None else self._stock_hertz
         speed = settings.get("speed", 1.0)
 
         def source(part: str) -> Iterator[bytes]:
-            audio = _hummed(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / speed)
+            audio = _synthesize_hum(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / speed)
             yield (audio * 32_767).astype("<i2").tobytes()
 
-        return spoken_in_parts(
-            text, language, limit=_LONGEST_PIECE, source=source, is_early=False, after=after, speed=speed
+        return speak_in_parts(
+            text,
+            language,
+            limit=_MAX_PIECE_CHARACTERS,
+            source=source,
+            low_latency=False,
+            resume_from=resume_from,
+            speed=speed,
         )
 
     def delete(self, voice: VoiceRef) -> None:
@@ -139,13 +154,13 @@ class Hum:
 def _pitch(sample: Audio) -> float:
     """In Hz: of the delay, among those of speaking voices, at which the sample is most like itself."""
     spectrum = np.fft.rfft(sample, 2 * sample.size)  # twice as long, so that the end does not meet the beginning
-    likeness = np.fft.irfft(np.square(np.abs(spectrum)))
-    shortest, longest = round(SAMPLE_RATE / _HIGHEST_HERTZ), round(SAMPLE_RATE / _LOWEST_HERTZ)
-    if sample.size <= longest or not likeness[0]:
+    autocorrelation = np.fft.irfft(np.square(np.abs(spectrum)))
+    min_lag, max_lag = round(SAMPLE_RATE / _MAX_HERTZ), round(SAMPLE_RATE / _MIN_HERTZ)
+    if sample.size <= max_lag or not autocorrelation[0]:
         raise SampleUnusable("There is nothing to be heard in this recording.", details={"reason": "no_speaker"})
-    return float(SAMPLE_RATE / (shortest + np.argmax(likeness[shortest:longest])))
+    return float(SAMPLE_RATE / (min_lag + np.argmax(autocorrelation[min_lag:max_lag])))
 
 
-def _hummed(hertz: float, *, seconds: float) -> Audio:
-    turns = np.arange(round(seconds * SAMPLE_RATE)) * (2 * np.pi * hertz / SAMPLE_RATE)  # of the fundamental, radians
-    return np.asarray(sum(size * np.sin(number * turns) for number, size in enumerate(_OVERTONES, 1)), np.float32)
+def _synthesize_hum(hertz: float, *, seconds: float) -> Audio:
+    phases = np.arange(round(seconds * SAMPLE_RATE)) * (2 * np.pi * hertz / SAMPLE_RATE)  # of the fundamental, radians
+    return np.asarray(sum(size * np.sin(number * phases) for number, size in enumerate(_OVERTONES, 1)), np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.codec.ffmpeg import INPUT, Finished, Limits, run
+from voxport.audio.codec.ffmpeg import INPUT_URL, FfmpegLimits, FfmpegResult, run_ffmpeg
 from voxport.audio.codec.riff import has_wrong_length
 from voxport.errors import SampleUnusable, Unavailable
 
@@ -29,7 +29,7 @@ _CODECS = (
 )
 _WHITELISTS = ("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-codec_whitelist", _CODECS)
 # Of the list that ffmpeg writes of its input, indented by two blanks, by older versions by four.
-_TRACK = re.compile(r"^ {2,4}Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
+_AUDIO_TRACK = re.compile(r"^ {2,4}Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
 _SAMPLE_BYTES = 4  # float32
 # Decoding 60 s takes 0.1 to 0.2 s (measured); the limits leave room for a slow and busy machine.
 _CPU_SECONDS = 20
@@ -54,24 +54,26 @@ def decode(
     `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and Unavailable
     where the machine, and not the file, ended the decoder.
     """
-    most = int(max_seconds * rate) * _SAMPLE_BYTES
+    max_bytes = int(max_seconds * rate) * _SAMPLE_BYTES
     with path.open("rb") as source:
         if os.fstat(source.fileno()).st_size == 0:
-            raise _unusable("empty_file")
-        finished = run(
+            raise _sample_unusable("empty_file")
+        result = run_ffmpeg(
             ffmpeg,
-            _arguments(max_seconds, track, start_seconds, rate, is_to_end=has_wrong_length(source)),
+            _arguments(max_seconds, track, start_seconds, rate, ignore_length=has_wrong_length(source)),
             stdin=source,
             # A decoder may give a frame more than was asked for.
-            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=most + _SAMPLE_BYTES * rate),
+            limits=FfmpegLimits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=max_bytes + _SAMPLE_BYTES * rate),
         )
-    _require_undisturbed(finished)
-    if finished.exit_code != 0 or len(finished.stdout) < _SAMPLE_BYTES:
-        reason = _reason(finished)
-        _log.info("decoding failed: %s, exit code %d", reason, finished.exit_code)
-        raise _unusable(reason)
-    whole = len(finished.stdout) // _SAMPLE_BYTES
-    audio = np.array(np.frombuffer(finished.stdout, "<f4", count=min(whole, most // _SAMPLE_BYTES)), np.float32)
+    _raise_if_killed_by_system(result)
+    if result.exit_code != 0 or len(result.stdout) < _SAMPLE_BYTES:
+        reason = _failure_reason(result)
+        _log.info("decoding failed: %s, exit code %d", reason, result.exit_code)
+        raise _sample_unusable(reason)
+    sample_count = len(result.stdout) // _SAMPLE_BYTES
+    audio = np.array(
+        np.frombuffer(result.stdout, "<f4", count=min(sample_count, max_bytes // _SAMPLE_BYTES)), np.float32
+    )
     # A file of floats may hold anything.
     np.nan_to_num(audio, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(audio, -1.0, 1.0, out=audio)
@@ -81,64 +83,64 @@ def count_tracks(path: Path, *, ffmpeg: Path) -> int:
     """How many audio tracks a file has; 0 also where it can't be read, which `decode` then says. Raises as `decode`
     does where the look took all of its time: whoever waits must not wait for a second one."""
     with path.open("rb") as source:
-        finished = run(
+        result = run_ffmpeg(
             ffmpeg,
-            [*_WHITELISTS, "-loglevel", "info", "-i", INPUT],
+            [*_WHITELISTS, "-loglevel", "info", "-i", INPUT_URL],
             stdin=source,
-            limits=Limits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=0),
+            limits=FfmpegLimits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=0),
         )
-    _require_undisturbed(finished)
-    if finished.timed_out:
-        raise _unusable("too_slow")
-    return len(set(_TRACK.findall(finished.messages)))
+    _raise_if_killed_by_system(result)
+    if result.timed_out:
+        raise _sample_unusable("too_slow")
+    return len(set(_AUDIO_TRACK.findall(result.stderr)))
 
 
-def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, *, is_to_end: bool) -> list[str]:
+def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, *, ignore_length: bool) -> list[str]:
     # Sought in what is decoded: in a file without an index, such as a browser's recording, there is no other way.
     start = ("-ss", f"{start_seconds:.3f}") if start_seconds else ()
     return [
         *_WHITELISTS,
-        *(("-ignore_length", "1") if is_to_end else ()),
-        *("-t", f"{start_seconds + max_seconds:.3f}", "-i", INPUT),
+        *(("-ignore_length", "1") if ignore_length else ()),
+        *("-t", f"{start_seconds + max_seconds:.3f}", "-i", INPUT_URL),
         *("-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-map_metadata", "-1"),
         *("-ac", "1", "-ar", str(rate), *start, "-t", f"{max_seconds:.3f}", "-f", "f32le", "pipe:1"),
     ]
 
 
-def _require_undisturbed(finished: Finished) -> None:
+def _raise_if_killed_by_system(result: FfmpegResult) -> None:
     """Raises Unavailable where the machine ended the decoder."""
-    if _is_ours(finished):
-        _log.error("decoding was ended by the machine, exit code %d", finished.exit_code)
+    if _was_killed_by_system(result):
+        _log.error("decoding was ended by the machine, exit code %d", result.exit_code)
         raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
 
 
-def _is_ours(finished: Finished) -> bool:
+def _was_killed_by_system(result: FfmpegResult) -> bool:
     """Whether the machine ended it, and not what the file made it do: it hardly got to run (the machine is overloaded,
     or the program hangs), or somebody else's signal ended it (no memory is left, the machine shuts down). Who breaks
     our limits has used up its time, and a crash is the file's."""
-    if finished.timed_out:
-        return finished.cpu_seconds < _CPU_SECONDS / 2
-    if -finished.exit_code == signal.SIGKILL:
-        return finished.cpu_seconds < _CPU_SECONDS - 1 and not finished.flooded
-    return -finished.exit_code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    if result.timed_out:
+        return result.cpu_seconds < _CPU_SECONDS / 2
+    if -result.exit_code == signal.SIGKILL:
+        return result.cpu_seconds < _CPU_SECONDS - 1 and not result.exceeded_output
+    return -result.exit_code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def _reason(finished: Finished) -> str:
+def _failure_reason(result: FfmpegResult) -> str:
     """Sorts a failure by what ffmpeg says (the wording of version 9). What is unknown counts as damaged."""
-    is_out_of_time = -finished.exit_code in (signal.SIGKILL, signal.SIGXCPU) and not finished.flooded
-    if finished.timed_out or is_out_of_time:
+    is_out_of_time = -result.exit_code in (signal.SIGKILL, signal.SIGXCPU) and not result.exceeded_output
+    if result.timed_out or is_out_of_time:
         return "too_slow"
-    if "matches no streams" in finished.messages:
+    if "matches no streams" in result.stderr:
         return "no_audio_track"
-    if "moov atom not found" in finished.messages:
+    if "moov atom not found" in result.stderr:
         return "damaged"
-    if "Decoder not found" in finished.messages or "Decoding requested, but no decoder" in finished.messages:
+    if "Decoder not found" in result.stderr or "Decoding requested, but no decoder" in result.stderr:
         return "unsupported_codec"
-    opened = "Error opening input" not in finished.messages and INPUT + ":" not in finished.messages
+    opened = "Error opening input" not in result.stderr and INPUT_URL + ":" not in result.stderr
     return "damaged" if opened else "not_media"
 
 
-_ADVICE = {
+_REASON_MESSAGES = {
     "empty_file": "The file is empty. Upload it again, and check that it plays on your machine.",
     "not_media": "This is no audio or video that can be read. Send mp3, wav, ogg, flac, m4a, webm or mp4.",
     "no_audio_track": "The video has no audio track. Send a recording in which the speaker is heard.",
@@ -148,5 +150,5 @@ _ADVICE = {
 }
 
 
-def _unusable(reason: str) -> SampleUnusable:
-    return SampleUnusable(_ADVICE[reason], details={"reason": reason})
+def _sample_unusable(reason: str) -> SampleUnusable:
+    return SampleUnusable(_REASON_MESSAGES[reason], details={"reason": reason})

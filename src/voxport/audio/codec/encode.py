@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.codec.encoder import Feed, Pcm
+from voxport.audio.codec.encoder import FfmpegEncoder, Pcm
 
-LEAST_SAMPLES = 480  # 20 ms, a frame of Opus; flac's encoder can't make a block of a handful of samples
+MIN_SAMPLES = 480  # 20 ms, a frame of Opus; flac's encoder can't make a block of a handful of samples
 
-HEADER_BYTES = 16_384  # what a file has besides its samples, at most
+MAX_HEADER_BYTES = 16_384  # what a file has besides its samples, at most
 
 
 @dataclass(frozen=True)
@@ -55,25 +55,25 @@ def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) ->
     What `pieces` raises goes through, and the file is of no use then. Raises KeyError for another format, ValueError
     under 20 ms, RuntimeError where ffmpeg fails.
     """
-    counted = _Counted(pieces)
+    counting = _CountingIterator(pieces)
     match FORMATS[fmt].name:
         case "pcm":
             with path.open("wb") as file:
-                for piece in counted:
+                for piece in counting:
                     file.write(piece.astype("<i2").tobytes())
         case "wav":
             with path.open("wb") as file:
-                write_wav(counted, file)
+                write_wav(counting, file)
         case name:
             # To a file, not through a pipe: a header with the true length is written last, by going back.
-            with Feed(ffmpeg, ENCODERS[name], f"file:{path.absolute()}", to_pipe=False) as feed:
-                for piece in counted:
-                    feed.write(piece)
-                counted.require_enough()
-                feed.end_input()
-                feed.finish()
-    counted.require_enough()
-    return counted.samples
+            with FfmpegEncoder(ffmpeg, ENCODERS[name], f"file:{path.absolute()}", to_pipe=False) as encoder:
+                for piece in counting:
+                    encoder.write(piece)
+                counting.require_min_samples()
+                encoder.end_input()
+                encoder.finish()
+    counting.require_min_samples()
+    return counting.samples
 
 
 def write_wav(pieces: Iterable[Pcm], file: BinaryIO) -> int:
@@ -104,12 +104,12 @@ def wav_bytes(pcm: Pcm, rate: int = SAMPLE_RATE) -> bytes:
     return file.getvalue()
 
 
-class _Counted:
+class _CountingIterator:
     def __init__(self, pieces: Iterable[Pcm]) -> None:
         self._pieces = iter(pieces)
         self.samples = 0
 
-    def __iter__(self) -> _Counted:
+    def __iter__(self) -> _CountingIterator:
         return self
 
     def __next__(self) -> Pcm:
@@ -117,8 +117,8 @@ class _Counted:
         self.samples += len(piece)
         return piece
 
-    def require_enough(self) -> None:
-        if self.samples < LEAST_SAMPLES:
+    def require_min_samples(self) -> None:
+        if self.samples < MIN_SAMPLES:
             raise ValueError(f"{self.samples} samples are too few for a file")
 
 

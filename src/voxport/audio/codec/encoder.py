@@ -20,7 +20,7 @@ from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.ffmpeg import limited_command
 from voxport.errors import Unavailable
 from voxport.poll import is_readable, is_writable
-from voxport.storage.workdirs import temporary_folder
+from voxport.storage.workdirs import work_dir
 from voxport.transient_errors import DISK_ERRORS
 
 Pcm = npt.NDArray[np.int16]
@@ -30,21 +30,21 @@ Pcm = npt.NDArray[np.int16]
 # (measured): five times that. No file of them is larger than the samples (1.7 GB).
 _CPU_SECONDS = 1_800
 _FILE_BYTES = 2 * 1024**3
-_PATIENCE_SECONDS = 60.0
-STALL_SECONDS = 30.0
+_TIMEOUT_SECONDS = 60.0
+STALL_TIMEOUT = 30.0
 """For which an encoder may hold samples without giving anything of them; then it hangs. It takes 0.01 s."""
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 # The samples need no probing, and the first of them is to come out as soon as it can. No tags, and no version of the
 # encoder: the file tells nothing about the machine, and the same samples give the same bytes.
-_INPUT = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
-_NO_TRACES = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact")
+_INPUT_OPTIONS = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
+_REPRODUCIBLE_OPTIONS = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact")
 
 
 class EncoderStalled(Unavailable):
     """ffmpeg hangs."""
 
 
-class Feed:
+class FfmpegEncoder:
     """One run of ffmpeg. Leaving its `with` block ends it, in whatever way.
 
     One thread writes, one may read (where `to_pipe`), and any may `kill`.
@@ -53,24 +53,24 @@ class Feed:
     def __init__(
         self,
         ffmpeg: Path,
-        encoder: Sequence[str],
+        encoder_options: Sequence[str],
         target: str,
         *,
         to_pipe: bool,
-        stall_seconds: float = STALL_SECONDS,
+        stall_timeout: float = STALL_TIMEOUT,
     ) -> None:
-        """`encoder` are its options, `target` a file of its own or `pipe:1`."""
-        self._stall_seconds = stall_seconds
-        arguments = [*_INPUT, "-i", "pipe:0", *encoder, *_NO_TRACES, "-y", target]
-        self._to_pipe = to_pipe
+        """`encoder_options` are its options, `target` a file of its own or `pipe:1`."""
+        self._stall_timeout = stall_timeout
+        arguments = [*_INPUT_OPTIONS, "-i", "pipe:0", *encoder_options, *_REPRODUCIBLE_OPTIONS, "-y", target]
+        self._is_piped = to_pipe
         with ExitStack() as stack:
-            folder = stack.enter_context(temporary_folder())
-            self._messages = stack.enter_context(tempfile.TemporaryFile())
+            folder = stack.enter_context(work_dir())
+            self._stderr = stack.enter_context(tempfile.TemporaryFile())
             self._child = subprocess.Popen(  # noqa: S603
                 limited_command(ffmpeg, arguments, cpu_seconds=_CPU_SECONDS, file_bytes=_FILE_BYTES),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if to_pipe else subprocess.DEVNULL,
-                stderr=self._messages,
+                stderr=self._stderr,
                 bufsize=0,
                 cwd=folder,
                 env={},
@@ -85,12 +85,12 @@ class Feed:
         minute, else RuntimeError. One that writes to a pipe may wait for a slow reader as long as it likes."""
         assert self._child.stdin is not None
         descriptor = self._child.stdin.fileno()
-        rest = memoryview(samples.astype("<i2").tobytes())
-        while rest:
-            if not is_writable(descriptor, None if self._to_pipe else _PATIENCE_SECONDS):
+        remaining = memoryview(samples.astype("<i2").tobytes())
+        while remaining:
+            if not is_writable(descriptor, None if self._is_piped else _TIMEOUT_SECONDS):
                 self.kill()
             try:
-                rest = rest[os.write(descriptor, rest) :]
+                remaining = remaining[os.write(descriptor, remaining) :]
             except BlockingIOError:
                 continue
             except BrokenPipeError:
@@ -106,10 +106,10 @@ class Feed:
         raises EncoderStalled, and kills it, where it has some and gives nothing."""
         assert self._child.stdout is not None
         descriptor, stalled = self._child.stdout.fileno(), 0.0
-        while not is_readable(descriptor, _LOOK_SECONDS):
+        while not is_readable(descriptor, _POLL_SECONDS):
             # Counted in looks, not by the clock: a machine that slept is no encoder that hangs.
-            stalled = stalled + _LOOK_SECONDS if self._has_samples() else 0.0
-            if stalled >= self._stall_seconds:
+            stalled = stalled + _POLL_SECONDS if self._has_samples() else 0.0
+            if stalled >= self._stall_timeout:
                 self.kill()
                 raise EncoderStalled("The audio could not be encoded. Nothing was charged; please try again.")
         return os.read(descriptor, 1 << 16)
@@ -127,7 +127,7 @@ class Feed:
     def finish(self) -> None:
         """Wait until it has written all. Raises as `write` does."""
         try:
-            self._child.wait(_PATIENCE_SECONDS)
+            self._child.wait(_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
         if self._child.wait() != 0:
@@ -136,7 +136,7 @@ class Feed:
     def kill(self) -> None:
         self._child.kill()
 
-    def __enter__(self) -> Feed:
+    def __enter__(self) -> FfmpegEncoder:
         return self
 
     def __exit__(
@@ -152,11 +152,11 @@ class Feed:
     def _failure(self) -> Exception:
         """What a caller may try again is told from a mistake of ours."""
         exit_code = self._child.wait()
-        self._messages.seek(0)
-        said = self._messages.read(4096).decode("utf-8", "replace")
+        self._stderr.seek(0)
+        stderr = self._stderr.read(4096).decode("utf-8", "replace")
         for number in DISK_ERRORS:
-            if os.strerror(number) in said:
+            if os.strerror(number) in stderr:
                 return OSError(number, os.strerror(number))
         if exit_code < 0:
             return Unavailable("The audio could not be encoded. Nothing was charged; please try again.")
-        return RuntimeError(f"ffmpeg could not encode: exit code {exit_code}: {said}")
+        return RuntimeError(f"ffmpeg could not encode: exit code {exit_code}: {stderr}")

@@ -15,37 +15,37 @@ def has_wrong_length(file: BinaryIO) -> bool:
     position = file.tell()
     try:
         size = os.fstat(file.fileno()).st_size
-        return _has_wrong_length(file, size)
+        return _is_length_wrong(file, size)
     finally:
         file.seek(position)
 
 
-def _has_wrong_length(file: BinaryIO, size: int) -> bool:
+def _is_length_wrong(file: BinaryIO, size: int) -> bool:
     file.seek(0)
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return False
-    at = 12
+    offset = 12
     for _ in range(_MAX_CHUNKS):
-        chunk = _chunk(file, at, size)
+        chunk = _read_chunk_header(file, offset, size)
         if chunk is None:
             return False
         name, length = chunk
-        at += 8 + length + length % 2
+        offset += 8 + length + length % 2
         if name == b"data":
             # Sizes of 0 and of all ones are those of a stream; the decoder reads these to their end by itself.
-            return 0 < length < 0xFFFFFFFF and at + 8 <= size and not _is_chunk(file, at, size)
+            return 0 < length < 0xFFFFFFFF and offset + 8 <= size and not _is_chunk(file, offset, size)
     return False
 
 
-def _chunk(file: BinaryIO, at: int, size: int) -> tuple[bytes, int] | None:
-    if at + 8 > size:
+def _read_chunk_header(file: BinaryIO, offset: int, size: int) -> tuple[bytes, int] | None:
+    if offset + 8 > size:
         return None
-    file.seek(at)
+    file.seek(offset)
     name, length = struct.unpack("<4sI", file.read(8))
     return name, length
 
 
-def _is_chunk(file: BinaryIO, at: int, size: int) -> bool:
-    chunk = _chunk(file, at, size)
-    return chunk is not None and all(0x20 <= letter < 0x7F for letter in chunk[0]) and at + 8 + chunk[1] <= size + 1
+def _is_chunk(file: BinaryIO, offset: int, size: int) -> bool:
+    chunk = _read_chunk_header(file, offset, size)
+    return chunk is not None and all(0x20 <= letter < 0x7F for letter in chunk[0]) and offset + 8 + chunk[1] <= size + 1

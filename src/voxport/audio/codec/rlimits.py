@@ -1,6 +1,6 @@
 """Limits itself, then becomes another program: run by `ffmpeg.py` as a script, never imported.
 
-    python -I -S limited.py CPU_SECONDS MEMORY_BYTES FILE_BYTES OPEN_FILES PROGRAM [ARGUMENT...]
+    python -I -S rlimits.py CPU_SECONDS MEMORY_BYTES FILE_BYTES OPEN_FILES PROGRAM [ARGUMENT...]
 
 A script of its own, since `preexec_fn` may deadlock in a parent that has threads, limits set on a child that
 already runs come too late, and `ulimit` in a shell knows neither bytes nor all of these limits everywhere.
@@ -13,24 +13,24 @@ import os
 import resource
 import sys
 
-CANNOT_START = 127
+EXIT_CANNOT_START = 127
 
 
 def main(arguments: list[str]) -> None:
     cpu_seconds, memory_bytes, file_bytes, open_files = map(int, arguments[:4])
     command = arguments[4:]
-    limit(resource.RLIMIT_CORE, 0)
-    limit(resource.RLIMIT_CPU, cpu_seconds)
-    limit(resource.RLIMIT_FSIZE, file_bytes)
-    limit(resource.RLIMIT_NOFILE, open_files)
-    limit(resource.RLIMIT_AS, memory_bytes)
+    lower_limit(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_CPU, cpu_seconds)
+    lower_limit(resource.RLIMIT_FSIZE, file_bytes)
+    lower_limit(resource.RLIMIT_NOFILE, open_files)
+    lower_limit(resource.RLIMIT_AS, memory_bytes)
     try:
         os.execve(command[0], command, {})  # noqa: S606
     except OSError:
-        sys.exit(CANNOT_START)
+        sys.exit(EXIT_CANNOT_START)
 
 
-def limit(kind: int, value: int) -> None:
+def lower_limit(kind: int, value: int) -> None:
     """Lowers a limit; one that is lower already stays."""
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:

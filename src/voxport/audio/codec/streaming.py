@@ -9,19 +9,19 @@ from pathlib import Path
 
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.encode import ENCODERS
-from voxport.audio.codec.encoder import STALL_SECONDS, Feed, Pcm
+from voxport.audio.codec.encoder import STALL_TIMEOUT, FfmpegEncoder, Pcm
 
-LIVE_FORMATS = ("mp3", "ogg", "wav")
+STREAM_FORMATS = ("mp3", "ogg", "wav")
 
-_UNKNOWN = 0xFFFFFFFF  # a size that is not known yet, as ffmpeg writes it into a pipe and players take it
-_LIVE_OPTIONS = {
+_UNKNOWN_SIZE = 0xFFFFFFFF  # a size that is not known yet, as ffmpeg writes it into a pipe and players take it
+_STREAM_OPTIONS = {
     "mp3": ["-write_xing", "0", "-id3v2_version", "0", "-flush_packets", "1"],
     "ogg": ["-page_duration", "100000", "-flush_packets", "1"],  # µs: a page ten times a second
 }
 
 
-def live(
-    pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path, stall_seconds: float = STALL_SECONDS
+def stream_encoded(
+    pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path, stall_timeout: float = STALL_TIMEOUT
 ) -> Generator[bytes, None, None]:
     """The samples, encoded as they are made; no further ahead of the reader than the pipes and one piece hold.
 
@@ -30,11 +30,11 @@ def live(
     hangs, RuntimeError where it fails.
     """
     if fmt == "wav":
-        return _wav(pieces)
-    return _encoded(pieces, [*ENCODERS[fmt], *_LIVE_OPTIONS[fmt]], ffmpeg, stall_seconds)
+        return _stream_wav(pieces)
+    return _stream_encoded(pieces, [*ENCODERS[fmt], *_STREAM_OPTIONS[fmt]], ffmpeg, stall_timeout)
 
 
-def _wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
+def _stream_wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
     header = _wav_header()
     try:
         for piece in pieces:
@@ -44,42 +44,42 @@ def _wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
         pieces.close()
 
 
-def _encoded(
-    pieces: Generator[Pcm, None, None], encoder: list[str], ffmpeg: Path, stall_seconds: float
+def _stream_encoded(
+    pieces: Generator[Pcm, None, None], encoder_options: list[str], ffmpeg: Path, stall_timeout: float
 ) -> Generator[bytes, None, None]:
-    with Feed(ffmpeg, encoder, "pipe:1", to_pipe=True, stall_seconds=stall_seconds) as feed:
-        feeder = _Feeder(feed, pieces)
-        feeder.start()
+    with FfmpegEncoder(ffmpeg, encoder_options, "pipe:1", to_pipe=True, stall_timeout=stall_timeout) as encoder:
+        writer = _WriterThread(encoder, pieces)
+        writer.start()
         try:
-            while data := feed.read():
+            while data := encoder.read():
                 yield data
         except BaseException:
-            feed.kill()  # the next write fails, and the feeder ends
-            feeder.join()
+            encoder.kill()  # the next write fails, and the feeder ends
+            writer.join()
             raise
-        feeder.join()
-        if feeder.error is not None:
-            raise feeder.error
-        feed.finish()
+        writer.join()
+        if writer.error is not None:
+            raise writer.error
+        encoder.finish()
 
 
-class _Feeder(threading.Thread):
+class _WriterThread(threading.Thread):
     """Makes the pieces and writes them, while another thread reads what comes out."""
 
-    def __init__(self, feed: Feed, pieces: Generator[Pcm, None, None]) -> None:
+    def __init__(self, encoder: FfmpegEncoder, pieces: Generator[Pcm, None, None]) -> None:
         super().__init__(name="encoder-feed", daemon=True)
-        self._feed = feed
+        self._encoder = encoder
         self._pieces = pieces
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
             for piece in self._pieces:
-                self._feed.write(piece)
-            self._feed.end_input()
+                self._encoder.write(piece)
+            self._encoder.end_input()
         except BaseException as error:
             self.error = error
-            self._feed.kill()
+            self._encoder.kill()
         finally:
             self._pieces.close()
 
@@ -87,4 +87,4 @@ class _Feeder(threading.Thread):
 def _wav_header() -> bytes:
     """RIFF, mono, 16 bits, of unknown length."""
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
-    return struct.pack("<4sI4s", b"RIFF", _UNKNOWN, b"WAVE") + form + struct.pack("<4sI", b"data", _UNKNOWN)
+    return struct.pack("<4sI4s", b"RIFF", _UNKNOWN_SIZE, b"WAVE") + form + struct.pack("<4sI", b"data", _UNKNOWN_SIZE)

@@ -2,10 +2,10 @@
 
 recording ──▶ embedding, spectrum, pitch
                   │
-                  ├─▶ first guess (guess.py)  ──▶ rate, pitch and tone set ──▶ instant clone
+                  ├─▶ first guess (initial_style.py)  ──▶ rate, pitch and tone set ──▶ instant clone
                   └─▶ the same ──▶ fit (fit/, PyTorch)  ──▶ pitch and tone set again ──▶ persistent clone
 
-Rate, pitch and tone: rhythm.py, tuning.py, tone.py.
+Rate, pitch and tone: speaking_rate.py, pitch_control.py, spectral_eq.py.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
-from voxport.audio.pitch import log_f0, spread
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.audio.pitch import log_f0, robust_deviation
 from voxport.audio.speaker_encoder import SpeakerEncoder
-from voxport.engine.enrolment.cleaning import prepare
-from voxport.engine.enrolment.initial_style import first_guess
-from voxport.engine.enrolment.pitch_control import tuned
-from voxport.engine.enrolment.speaking_rate import paced, syllable_rate
+from voxport.engine.enrolment.cleaning import clean_recording
+from voxport.engine.enrolment.initial_style import initial_voice
+from voxport.engine.enrolment.pitch_control import with_pitch
+from voxport.engine.enrolment.speaking_rate import syllable_rate, with_speaking_rate
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.planner import plan
-from voxport.engine.kokoro.spectral_eq import matching, spectrum
+from voxport.engine.kokoro.spectral_eq import long_term_spectrum, matching_eq
 from voxport.engine.kokoro.synthesizer import Synthesizer
-from voxport.engine.kokoro.voice import Voice
+from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine_errors import EngineError, SampleNotEnrollable
 from voxport.text.phonemizer import Phonemizer
 
 _LANGUAGE: Final = "en-us"
 """Of the probe sentences, and the default of a cloned voice: what the speaker spoke is not known here."""
-_MELODIES: Final = (
+_PROBE_TEXTS: Final = (
     "The old boat drifted slowly along the quiet river.",
     "She found a better answer in a small yellow book.",
     "We could hear the children laughing behind the garden wall.",
@@ -43,28 +43,28 @@ _MELODIES: Final = (
     "Thank you very much, I will call you again tomorrow morning.",
 )
 """Sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
-_LISTENED: Final = 3
+_MEASURED_PROBES: Final = 3
 """Sentences that are spoken to hear the pitch and the tone of a persistent clone, no more than the fit has steps; an
 instant one has time for one."""
-_PACED: Final = 4
+_RATE_PROBES: Final = 4
 """Sentences, those without a pause, over which the rate of a voice is predicted."""
-_PREPARED, _HEARD = 0.4, 0.6
+_CLEANED_PROGRESS, _ANALYSED_PROGRESS = 0.4, 0.6
 """How far the guess is after the cleaning of the recording, and after all that is measured in it."""
-_GUESSED, _FITTED = 0.1, 0.9
+_INITIAL_PROGRESS, _FIT_PROGRESS = 0.1, 0.9
 """How far an enrolment is after the guess, and after the fit."""
 
-Tell = Callable[[float, bytes], None]
+OnProgress = Callable[[float, bytes], None]
 """Hears how far the enrolment is (0 to 1), and a state to go on from (empty where there is no new one)."""
 
 
 @dataclass(frozen=True)
-class _Speaker:
-    audio: Floats
-    embedding: Floats  # [256]
-    median: float  # Hz
-    width: float  # deviation of log Hz
-    syllables: float | None  # a second
-    spectrum: Floats  # [80], as tone.py has it
+class _SpeakerProfile:
+    audio: FloatArray
+    embedding: FloatArray  # [256]
+    median_f0: float  # Hz
+    log_f0_deviation: float  # deviation of log Hz
+    syllable_rate: float | None  # a second
+    spectrum: FloatArray  # [80], as spectral_eq.py has it
     bandwidth_hz: float
 
 
@@ -88,28 +88,28 @@ class Enrolment:
         self._fit_steps = fit_steps
         self._model_path = model_path
 
-    def quick(self, audio: Floats, tell: Tell) -> Voice:
+    def enrol_instant(self, audio: FloatArray, on_progress: OnProgress) -> EngineVoice:
         """The first guess with its pitch and its tone set. Raises SampleNotEnrollable."""
-        speaker = self._heard(audio, lambda: tell(_PREPARED, b""))
-        tell(_HEARD, b"")
-        return self._guessed(speaker, listened=1, rounds=1)
+        speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS, b""))
+        on_progress(_ANALYSED_PROGRESS, b"")
+        return self._initial_voice(speaker, measured_count=1, iterations=1)
 
-    def full(self, audio: Floats, tell: Tell, saved: bytes | None) -> Voice:
-        """The fitted voice. `saved` is the last state that `tell` heard of an enrolment of the same recording that
-        was killed. Raises SampleNotEnrollable, EngineError (without PyTorch)."""
-        speaker = self._heard(audio, lambda: tell(_PREPARED * _GUESSED, b""))
-        tell(_HEARD * _GUESSED, b"")
-        start = self._guessed(speaker, listened=1, rounds=2)
-        tell(_GUESSED, b"")
+    def enrol_fitted(self, audio: FloatArray, on_progress: OnProgress, checkpoint: bytes | None) -> EngineVoice:
+        """The fitted voice. `checkpoint` is the last state that `on_progress` heard of an enrolment of the same
+        recording that was killed. Raises SampleNotEnrollable, EngineError (without PyTorch)."""
+        speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS * _INITIAL_PROGRESS, b""))
+        on_progress(_ANALYSED_PROGRESS * _INITIAL_PROGRESS, b"")
+        start = self._initial_voice(speaker, measured_count=1, iterations=2)
+        on_progress(_INITIAL_PROGRESS, b"")
         try:
-            from voxport.engine.fit.fitting import fitted
+            from voxport.engine.fit.fitting import fit_voice
         except ImportError:
             raise EngineError(
                 "Cloning a voice needs PyTorch, which is not installed: pip install torch==2.13.0. "
                 "An instant clone works without."
             ) from None
 
-        voice = fitted(
+        voice = fit_voice(
             start,
             speaker.audio,
             speaker.embedding,
@@ -119,45 +119,63 @@ class Enrolment:
             threads=self._threads,
             steps=self._fit_steps,
             model_path=self._model_path,
-            saved=saved,
-            save=lambda done, state: tell(_GUESSED + (_FITTED - _GUESSED) * done, state),
+            checkpoint=checkpoint,
+            on_progress=lambda done, state: on_progress(
+                _INITIAL_PROGRESS + (_FIT_PROGRESS - _INITIAL_PROGRESS) * done, state
+            ),
         )
-        voice = self._set(voice, speaker, listened=min(_LISTENED, self._fit_steps), rounds=2)
-        tell(1.0, b"")
+        voice = self._match_pitch_and_eq(
+            voice, speaker, measured_count=min(_MEASURED_PROBES, self._fit_steps), iterations=2
+        )
+        on_progress(1.0, b"")
         return voice
 
-    def _heard(self, audio: Floats, on_prepared: Callable[[], None]) -> _Speaker:
+    def _analyse(self, audio: FloatArray, on_cleaned: Callable[[], None]) -> _SpeakerProfile:
         samples = np.asarray(audio, np.float32)
         if samples.ndim != 1 or not np.isfinite(samples).all():
             raise SampleNotEnrollable("The recording is not one channel of finite samples.")
-        ready = prepare(samples, self._encoder)
-        on_prepared()
-        embedding = self._encoder.embed(ready.audio)
-        values = log_f0(ready.audio, SAMPLE_RATE)
+        recording = clean_recording(samples, self._encoder)
+        on_cleaned()
+        embedding = self._encoder.embed(recording.audio)
+        values = log_f0(recording.audio, SAMPLE_RATE)
         if not values.size:
             raise SampleNotEnrollable("The recording has no voice in it.")
-        median, width = float(np.exp(np.median(values))), spread(values)
-        rate = syllable_rate(ready.audio)
-        return _Speaker(ready.audio, embedding, median, width, rate, spectrum(ready.audio), ready.bandwidth_hz)
+        median, log_f0_deviation = float(np.exp(np.median(values))), robust_deviation(values)
+        rate = syllable_rate(recording.audio)
+        return _SpeakerProfile(
+            recording.audio,
+            embedding,
+            median,
+            log_f0_deviation,
+            rate,
+            long_term_spectrum(recording.audio),
+            recording.bandwidth_hz,
+        )
 
-    def _guessed(self, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
-        voice = first_guess(speaker.embedding, speaker.median, _LANGUAGE)
-        voice = paced(voice, self._probes()[:_PACED], self._synthesizer, heard=speaker.syllables)
-        return self._set(voice, speaker, listened=listened, rounds=rounds)
+    def _initial_voice(self, speaker: _SpeakerProfile, *, measured_count: int, iterations: int) -> EngineVoice:
+        voice = initial_voice(speaker.embedding, speaker.median_f0, _LANGUAGE)
+        voice = with_speaking_rate(
+            voice, self._probe_chunks()[:_RATE_PROBES], self._synthesizer, measured_rate=speaker.syllable_rate
+        )
+        return self._match_pitch_and_eq(voice, speaker, measured_count=measured_count, iterations=iterations)
 
-    def _set(self, voice: Voice, speaker: _Speaker, *, listened: int, rounds: int) -> Voice:
+    def _match_pitch_and_eq(
+        self, voice: EngineVoice, speaker: _SpeakerProfile, *, measured_count: int, iterations: int
+    ) -> EngineVoice:
         """`voice` with the speaker's pitch and tone, both heard in the same sentences: speech takes longest of all
         that an enrolment does but for the fit."""
-        voice, said = tuned(
+        voice, audio = with_pitch(
             voice,
-            self._probes(),
+            self._probe_chunks(),
             self._synthesizer,
-            median=speaker.median,
-            width=speaker.width,
-            listened=listened,
-            rounds=rounds,
+            median=speaker.median_f0,
+            log_f0_deviation=speaker.log_f0_deviation,
+            measured_count=measured_count,
+            iterations=iterations,
         )
-        return voice.with_tone(matching(speaker.spectrum, spectrum(said), bandwidth_hz=speaker.bandwidth_hz))
+        return voice.with_spectral_eq(
+            matching_eq(speaker.spectrum, long_term_spectrum(audio), bandwidth_hz=speaker.bandwidth_hz)
+        )
 
-    def _probes(self) -> list[Chunk]:
-        return [chunk for text in _MELODIES for chunk in plan(text, _LANGUAGE, self._phonemizer)]
+    def _probe_chunks(self) -> list[Chunk]:
+        return [chunk for text in _PROBE_TEXTS for chunk in plan(text, _LANGUAGE, self._phonemizer)]

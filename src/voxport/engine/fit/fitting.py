@@ -9,29 +9,29 @@ from typing import Final
 import numpy as np
 import torch
 
-from voxport.audio.arrays import Floats
-from voxport.engine.fit.losses import Encoder, Spectrum, Tone
-from voxport.engine.fit.optimizer import Aim, Descent, State
-from voxport.engine.fit.sentences import CHECK, TEXTS, Source
+from voxport.audio.arrays import FloatArray
+from voxport.engine.fit.losses import LongTermSpectrum, SpectralEqFilter, TorchSpeakerEncoder
+from voxport.engine.fit.optimizer import FitState, FitTarget, TimbreOptimizer
+from voxport.engine.fit.sentences import TRAINING_TEXTS, VALIDATION_TEXT, SourceModule
 from voxport.engine.fit.threads import ThreadCount
-from voxport.engine.fit.torch_decoder import Decoder
-from voxport.engine.fit.torch_weights import decoder_parts
+from voxport.engine.fit.torch_decoder import TorchDecoder
+from voxport.engine.fit.torch_weights import load_decoder_weights
 from voxport.engine.kokoro.planner import plan
 from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.synthesizer import Synthesizer
-from voxport.engine.kokoro.voice import TIMBRE, Voice
+from voxport.engine.kokoro.voice import TIMBRE, EngineVoice
 from voxport.text.phonemizer import Phonemizer
 
 _LANGUAGE: Final = "en-us"
 
-Save = Callable[[float, bytes], None]
+OnProgress = Callable[[float, bytes], None]
 """Told after each step: how far the fit is (0 to 1), and the state from which it can go on."""
 
 
-def fitted(
-    start: Voice,
-    audio: Floats,
-    embedding: Floats,
+def fit_voice(
+    start: EngineVoice,
+    audio: FloatArray,
+    embedding: FloatArray,
     synthesizer: Synthesizer,
     phonemizer: Phonemizer,
     *,
@@ -39,40 +39,49 @@ def fitted(
     threads: int,
     steps: int,
     model_path: Path | None,
-    saved: bytes | None,
-    save: Save,
-) -> Voice:
+    checkpoint: bytes | None,
+    on_progress: OnProgress,
+) -> EngineVoice:
     """`start` with its timbre fitted to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
     The rhythm, the pitch and the tone of `start` stay. The descent takes `steps` steps at most.
-    `saved` is what `save` was told by a fit that was killed."""
-    count = ThreadCount(threads)
-    weights, source_graph = decoder_parts(model_path)
-    source = Source(source_graph)
-    chunks = [plan(text, _LANGUAGE, phonemizer)[0] for text in (*TEXTS, CHECK)]
-    *spoken, check = [source.sentence(chunk, start, synthesizer).stretches() for chunk in chunks]
+    `checkpoint` is what `on_progress` was told by a fit that was killed."""
+    thread_count = ThreadCount(threads)
+    weights, source_graph = load_decoder_weights(model_path)
+    source = SourceModule(source_graph)
+    chunks = [plan(text, _LANGUAGE, phonemizer)[0] for text in (*TRAINING_TEXTS, VALIDATION_TEXT)]
+    *training, validation = [source.decoder_input(chunk, start, synthesizer).segments() for chunk in chunks]
     # All beginnings, then all ends, so that no two steps in a row have a sentence in common.
-    stretches = [part[at] for at in (0, -1) for part in spoken]
-    spectrum = Spectrum(highest_hz=bandwidth_hz)
-    aim = Aim(_tensor(embedding), spectrum(_tensor(audio)))
-    spread = stock_packs().means[:, TIMBRE].std(axis=0)
-    descent = Descent(Decoder(weights), Encoder(), spectrum, stretches, check, aim, spread, Tone(start.tone))
+    segments = [part[at] for at in (0, -1) for part in training]
+    spectrum = LongTermSpectrum(max_hz=bandwidth_hz)
+    target = FitTarget(_to_tensor(embedding), spectrum(_to_tensor(audio)))
+    deviation = stock_packs().means[:, TIMBRE].std(axis=0)
+    optimizer = TimbreOptimizer(
+        TorchDecoder(weights),
+        TorchSpeakerEncoder(),
+        spectrum,
+        segments,
+        validation,
+        target,
+        deviation,
+        SpectralEqFilter(start.spectral_eq),
+    )
 
-    def on_step(state: State) -> None:
-        save(state.step / steps, state.to_bytes())
-        count.adapt()
+    def on_step(state: FitState) -> None:
+        on_progress(state.step / steps, state.to_bytes())
+        thread_count.adapt()
 
-    offset = descent.run(_resumed(saved), on_step, steps=steps)
+    offset = optimizer.run(_restore(checkpoint), on_step, steps=steps)
     return start.with_timbre(offset)
 
 
-def _tensor(numbers: Floats) -> torch.Tensor:
+def _to_tensor(numbers: FloatArray) -> torch.Tensor:
     return torch.from_numpy(np.array(numbers, np.float32))
 
 
-def _resumed(saved: bytes | None) -> State:
-    if saved is None:
-        return State()
+def _restore(checkpoint: bytes | None) -> FitState:
+    if checkpoint is None:
+        return FitState()
     try:
-        return State.from_bytes(saved)
+        return FitState.from_bytes(checkpoint)
     except ValueError:
-        return State()
+        return FitState()

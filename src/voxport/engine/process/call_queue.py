@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Ticket(Generic[T]):
+class CallTicket(Generic[T]):
     """A call that was taken from the queue, and when it began in virtual time."""
 
     caller: Hashable
@@ -32,10 +32,10 @@ class CallQueue(Generic[T]):
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, int, Hashable, T]] = []
-        self._served: list[Hashable] = []  # the callers whose calls were taken and are not done
-        self._finish: dict[Hashable, float] = {}
-        self._virtual = 0.0
-        self._count = 0
+        self._in_service: list[Hashable] = []  # the callers whose calls were taken and are not done
+        self._finish_times: dict[Hashable, float] = {}
+        self._virtual_time = 0.0
+        self._next_number = 0
         self._is_closed = False
         self._changed = threading.Condition()
 
@@ -46,35 +46,35 @@ class CallQueue(Generic[T]):
 
     def put(self, caller: Hashable, item: T) -> None:
         with self._changed:
-            start = max(self._virtual, self._finish.get(caller, 0.0))
-            self._waiting.append((start, self._count, caller, item))
-            self._count += 1
+            start = max(self._virtual_time, self._finish_times.get(caller, 0.0))
+            self._waiting.append((start, self._next_number, caller, item))
+            self._next_number += 1
             self._changed.notify()
 
-    def take(self) -> Ticket[T] | None:
+    def take(self) -> CallTicket[T] | None:
         """The next call, as soon as there is one; None when the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             return self._pop(lambda _: True)
 
-    def take_if(self, is_wanted: Callable[[T], bool], *, behind: Ticket[T]) -> Ticket[T] | None:
-        """The next call that `is_wanted` and has its turn before the call of `behind` goes on; None where there is
-        none now. `behind` is being served, and was charged for what it has used so far."""
+    def take_if(self, is_wanted: Callable[[T], bool], *, current: CallTicket[T]) -> CallTicket[T] | None:
+        """The next call that `is_wanted` and has its turn before the call of `current` goes on; None where there is
+        none now. `current` is being served, and was charged for what it has used so far."""
         with self._changed:
-            return self._pop(is_wanted, before=self._finish.get(behind.caller, behind.start))
+            return self._pop(is_wanted, before=self._finish_times.get(current.caller, current.start))
 
-    def charge(self, ticket: Ticket[T], seconds: float) -> None:
+    def charge(self, ticket: CallTicket[T], seconds: float) -> None:
         """Add `seconds` of service to what the caller of a taken call has used."""
         with self._changed:
-            self._virtual += seconds / len(self._active() | {ticket.caller})
-            self._finish[ticket.caller] = max(ticket.start, self._finish.get(ticket.caller, 0.0)) + seconds
+            self._virtual_time += seconds / len(self._active() | {ticket.caller})
+            self._finish_times[ticket.caller] = max(ticket.start, self._finish_times.get(ticket.caller, 0.0)) + seconds
 
-    def done(self, ticket: Ticket[T]) -> None:
+    def finish(self, ticket: CallTicket[T]) -> None:
         """A call that was taken is served, and charged."""
         with self._changed:
-            self._served.remove(ticket.caller)
-            active, virtual = self._active(), self._virtual
-            self._finish = {one: at for one, at in self._finish.items() if at > virtual or one in active}
+            self._in_service.remove(ticket.caller)
+            active, virtual = self._active(), self._virtual_time
+            self._finish_times = {one: at for one, at in self._finish_times.items() if at > virtual or one in active}
 
     def close(self) -> None:
         """`take` ends with None after the calls that wait."""
@@ -83,18 +83,18 @@ class CallQueue(Generic[T]):
             self._changed.notify()
 
     def _active(self) -> set[Hashable]:
-        return {caller for _, _, caller, _ in self._waiting} | set(self._served)
+        return {caller for _, _, caller, _ in self._waiting} | set(self._in_service)
 
-    def _pop(self, is_wanted: Callable[[T], bool], before: float = math.inf) -> Ticket[T] | None:
+    def _pop(self, is_wanted: Callable[[T], bool], before: float = math.inf) -> CallTicket[T] | None:
         # Calls that a caller put together start at one time, and move on with what those before them used.
-        turns = [
-            (max(start, self._finish.get(caller, 0.0)), number, at)
-            for at, (start, number, caller, item) in enumerate(self._waiting)
+        candidates = [
+            (max(start, self._finish_times.get(caller, 0.0)), number, index)
+            for index, (start, number, caller, item) in enumerate(self._waiting)
             if is_wanted(item)
         ]
-        if not turns or min(turns)[0] > before:
+        if not candidates or min(candidates)[0] > before:
             return None
-        start, _, at = min(turns)
-        _, _, caller, item = self._waiting.pop(at)
-        self._served.append(caller)
-        return Ticket(caller, item, start)
+        start, _, index = min(candidates)
+        _, _, caller, item = self._waiting.pop(index)
+        self._in_service.append(caller)
+        return CallTicket(caller, item, start)

@@ -22,7 +22,7 @@ import numpy as np
 from voxport.engine.engine import Engine
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
-from voxport.engine.kokoro.voice import Voice
+from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.process.protocol import Header, pack, unpack
 from voxport.engine_errors import EngineError
 
@@ -33,20 +33,20 @@ _HEARTBEAT_SECONDS = 0.5
 
 
 def main() -> None:
-    arguments = _arguments()
+    arguments = _parse_arguments()
     os.nice(arguments.niceness)
-    answers = os.dup(1)
+    output_fd = os.dup(1)
     os.dup2(2, 1)  # nothing else may write between the frames, whatever library prints
     requests: queue.Queue[tuple[Header, bytes]] = queue.Queue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
 
-    sending = threading.Lock()
+    send_lock = threading.Lock()
 
     def send(header: Header, body: bytes = b"") -> None:
         content = memoryview(pack(header, body))
-        with sending:
+        with send_lock:
             while content:
-                content = content[os.write(answers, content) :]
+                content = content[os.write(output_fd, content) :]
 
     try:
         engine = Engine.load(model_path=arguments.model, threads=arguments.threads, fit_steps=arguments.fit_steps)
@@ -73,7 +73,7 @@ def _serve(engine: Engine, requests: queue.Queue[tuple[Header, bytes]], send: Se
             _serve(engine, requests, send)
 
         try:
-            _answer(engine, header, body, reply, pause)
+            _handle(engine, header, body, reply, pause)
         except EngineError as error:
             language = getattr(error, "language", None)
             reply({"kind": "error", "type": type(error).__name__, "message": str(error), "language": language})
@@ -82,20 +82,25 @@ def _serve(engine: Engine, requests: queue.Queue[tuple[Header, bytes]], send: Se
             reply({"kind": "error", "type": "EngineError", "message": "The engine failed on this call."})
 
 
-def _answer(engine: Engine, header: Header, body: bytes, send: Send, pause: Callable[[], None]) -> None:
+def _handle(engine: Engine, header: Header, body: bytes, send: Send, pause: Callable[[], None]) -> None:
     match header["call"]:
         case "plan":
-            chunks = engine.plan(header["text"], header["language"], first_short=header["first_short"])
+            chunks = engine.plan(header["text"], header["language"], short_first_chunk=header["short_first_chunk"])
             send({"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b"")
         case "speak":
             chunk = Chunk.from_json(header["chunk"])
-            audio = engine.speak(chunk, _voice(engine, header, body), header["speed"], at=header["at"])
+            audio = engine.speak(
+                chunk, _requested_voice(engine, header, body), header["speed"], start_sample=header["start_sample"]
+            )
             send({"kind": "answer"}, audio.astype("<f4").tobytes())
         case "enrol":
-            saved, samples = body[: header["saved"]], body[header["saved"] :]
-            with _Heart(send, pause) as heart:
+            checkpoint, samples = body[: header["checkpoint"]], body[header["checkpoint"] :]
+            with _Heartbeat(send, pause) as heartbeat:
                 voice = engine.enrol(
-                    np.frombuffer(samples, "<f4"), quick=header["quick"], tell=heart.tell, saved=saved or None
+                    np.frombuffer(samples, "<f4"),
+                    instant=header["instant"],
+                    on_progress=heartbeat.report_progress,
+                    checkpoint=checkpoint or None,
                 )
             send({"kind": "answer"}, voice.to_bytes())
         case "embed":
@@ -105,49 +110,49 @@ def _answer(engine: Engine, header: Header, body: bytes, send: Send, pause: Call
             raise EngineError(f"The engine knows no call {unknown!r}.")
 
 
-class _Heart:
+class _Heartbeat:
     """Tells progress as it comes, and between that the last one again. After each progress the call pauses."""
 
     def __init__(self, send: Send, pause: Callable[[], None]) -> None:
         self._send = send
         self._pause = pause
         self._progress = 0.0
-        self._ended = threading.Event()
+        self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def __enter__(self) -> _Heart:
+    def __enter__(self) -> _Heartbeat:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self._stop_event.set()
         self._thread.join()
 
-    def tell(self, progress: float, state: bytes) -> None:
+    def report_progress(self, progress: float, state: bytes) -> None:
         self._progress = progress
         self._send({"kind": "progress", "progress": progress}, state)
         self._pause()
 
     def _beat(self) -> None:
-        while not self._ended.wait(_HEARTBEAT_SECONDS):
+        while not self._stop_event.wait(_HEARTBEAT_SECONDS):
             self._send({"kind": "progress", "progress": self._progress}, b"")
 
 
-def _voice(engine: Engine, header: Header, body: bytes) -> Voice:
+def _requested_voice(engine: Engine, header: Header, body: bytes) -> EngineVoice:
     stock: Any = header["stock"]
-    return engine.voice(body) if stock is None else engine.stock(stock)
+    return engine.load_voice(body) if stock is None else engine.stock_voice(stock)
 
 
-def _read(requests: queue.Queue[tuple[Header, bytes]]) -> None:
+def _read_requests(requests: queue.Queue[tuple[Header, bytes]]) -> None:
     """Requests as they come; the end of the process as soon as there can be no more."""
     try:
         while True:
-            requests.put(unpack(_exactly))
+            requests.put(unpack(_read_exactly))
     finally:
         os._exit(0)
 
 
-def _exactly(size: int) -> bytes:
+def _read_exactly(size: int) -> bytes:
     parts = bytearray()
     while len(parts) < size:
         part = os.read(0, min(1 << 20, size - len(parts)))
@@ -157,7 +162,7 @@ def _exactly(size: int) -> bytes:
     return bytes(parts)
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="voxport.engine.process.child")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--niceness", type=int, default=0)

@@ -21,8 +21,8 @@ from voxport.engine_errors import (
 from voxport.poll import is_readable, is_writable
 from voxport.text.languages import LANGUAGES
 
-_KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME")
-_KEPT_PREFIXES: Final = ("LC_", "PYTHON", "OPENBLAS_", "OMP_")
+_INHERITED_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME")
+_INHERITED_PREFIXES: Final = ("LC_", "PYTHON", "OPENBLAS_", "OMP_")
 _DEFAULTS: Final = {
     # A thread of the fit that waits for another sleeps in place of burning the core that the other needs.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -32,7 +32,7 @@ _ERRORS: Final[dict[str, type[EngineError]]] = {
 }
 
 
-class Connection:
+class EngineConnection:
     """A child process and its pipes. Used by one thread; only `kill` may be called from another."""
 
     def __init__(self, *, threads: int, niceness: int, fit_steps: int, model_path: Path | None) -> None:
@@ -49,28 +49,28 @@ class Connection:
             start_new_session=True,  # ctrl-C in a terminal is for the parent, which then ends the child
         )
         assert self._child.stdin is not None and self._child.stdout is not None
-        self._to, self._from = self._child.stdin.fileno(), self._child.stdout.fileno()
-        os.set_blocking(self._to, False)
+        self._stdin_fd, self._stdout_fd = self._child.stdin.fileno(), self._child.stdout.fileno()
+        os.set_blocking(self._stdin_fd, False)
         self._deadline = 0.0
-        self._progress: dict[int, Callable[[float, bytes], None]] = {}  # by the number of the call
-        self._number = 0
-        self._loaded = False
+        self._progress_callbacks: dict[int, Callable[[float, bytes], None]] = {}  # by the number of the call
+        self._last_number = 0
+        self._is_loaded = False
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
-    def wait(self, timeout: float) -> None:
+    def wait_until_ready(self, timeout: float) -> None:
         """Until the engine is loaded. Raises EngineUnavailable when it can't be, or not in `timeout` seconds."""
-        if not self._loaded:
+        if not self._is_loaded:
             self._deadline = time.monotonic() + timeout
             self._receive()
-            self._loaded = True
+            self._is_loaded = True
 
-    def ready(self) -> bool:
-        return self._loaded and self.alive()
+    def is_ready(self) -> bool:
+        return self._is_loaded and self.is_alive()
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self._child.poll() is None
 
     def exchange(
@@ -79,14 +79,14 @@ class Connection:
         body: bytes,
         *,
         timeout: float,
-        progress: Callable[[float, bytes], None],
-        pause: Callable[[], None],
+        on_progress: Callable[[float, bytes], None],
+        on_pause: Callable[[], None],
     ) -> tuple[Header, bytes]:
-        """The answer to one request. Each frame may take `timeout` seconds. `pause` is called where the process waits
-        between two steps, and may exchange other requests. Raises what the engine raised, and EngineUnavailable when
-        the process is gone or late: then it is of no use any more."""
-        self._number = number = self._number + 1
-        self._progress[number] = progress
+        """The answer to one request. Each frame may take `timeout` seconds. `on_pause` is called where the process
+        waits between two steps, and may exchange other requests. Raises what the engine raised, and EngineUnavailable
+        when the process is gone or late: then it is of no use any more."""
+        self._last_number = number = self._last_number + 1
+        self._progress_callbacks[number] = on_progress
         try:
             self._deadline = time.monotonic() + timeout
             self._send(pack({**header, "number": number}, body))
@@ -96,15 +96,15 @@ class Connection:
                 if answer["number"] == number:
                     self._deadline = time.monotonic() + timeout
                 if answer["kind"] == "progress":
-                    self._progress[answer["number"]](float(answer["progress"]), content)
+                    self._progress_callbacks[answer["number"]](float(answer["progress"]), content)
                 elif answer["kind"] == "pause":
-                    pause()
+                    on_pause()
                     self._deadline = time.monotonic() + timeout
                     self._send(pack({"call": "resume"}))
                 else:
                     return answer, content
         finally:
-            del self._progress[number]
+            del self._progress_callbacks[number]
 
     def kill(self) -> None:
         self._child.kill()
@@ -129,21 +129,21 @@ class Connection:
     def _read(self, size: int) -> bytes:
         parts = bytearray()
         while len(parts) < size:
-            if not is_readable(self._from, self._remaining()):
+            if not is_readable(self._stdout_fd, self._remaining()):
                 raise EngineUnavailable("The engine took too long. Try again.")
-            part = os.read(self._from, min(1 << 20, size - len(parts)))
+            part = os.read(self._stdout_fd, min(1 << 20, size - len(parts)))
             if not part:
                 raise EOFError
             parts += part
         return bytes(parts)
 
     def _send(self, content: bytes) -> None:
-        rest = memoryview(content)
-        while rest:
-            if not is_writable(self._to, self._remaining()):
+        remaining = memoryview(content)
+        while remaining:
+            if not is_writable(self._stdin_fd, self._remaining()):
                 raise EngineUnavailable("The engine took too long. Try again.")
             try:
-                rest = rest[os.write(self._to, rest[: 1 << 16]) :]
+                remaining = remaining[os.write(self._stdin_fd, remaining[: 1 << 16]) :]
             except OSError:
                 raise EngineUnavailable("The engine stopped unexpectedly. Try again.") from None
 
@@ -160,5 +160,9 @@ def _error(answer: Header) -> EngineError:
 
 def _environment() -> dict[str, str]:
     """What the child needs, and no secret of its parent."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
-    return {**_DEFAULTS, **kept}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INHERITED_VARIABLES or name.startswith(_INHERITED_PREFIXES)
+    }
+    return {**_DEFAULTS, **inherited}

@@ -13,21 +13,21 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-_LENGTHS: Final = struct.Struct("<II")
-_MOST: Final = 1 << 30
+_LENGTHS_HEADER: Final = struct.Struct("<II")
+_MAX_BYTES: Final = 1 << 30
 
 Header = dict[str, Any]
 
 
 def pack(header: Header, body: bytes = b"") -> bytes:
     text = json.dumps(header).encode()
-    return _LENGTHS.pack(len(text), len(body)) + text + body
+    return _LENGTHS_HEADER.pack(len(text), len(body)) + text + body
 
 
 def unpack(read: Callable[[int], bytes]) -> tuple[Header, bytes]:
     """The next frame. `read(n)` gives exactly n bytes. Raises ValueError where there is no frame."""
-    header_length, body_length = _LENGTHS.unpack(read(_LENGTHS.size))
-    if header_length > _MOST or body_length > _MOST:
+    header_length, body_length = _LENGTHS_HEADER.unpack(read(_LENGTHS_HEADER.size))
+    if header_length > _MAX_BYTES or body_length > _MAX_BYTES:
         raise ValueError("not a frame")
     header: Header = json.loads(read(header_length))
     return header, read(body_length)

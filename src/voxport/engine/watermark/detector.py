@@ -16,24 +16,33 @@ from typing import Final
 import numpy as np
 import soxr
 
-from voxport.audio.arrays import Floats
-from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME, LOWEST_HZ, RATE, signs
+from voxport.audio.arrays import FloatArray
+from voxport.engine.watermark.pattern import (
+    BAND_HZ,
+    BANDS,
+    CELL_FRAMES,
+    CELLS,
+    FRAME_SAMPLES,
+    MIN_HZ,
+    RATE,
+    pattern_signs,
+)
 
-FALSE_ALARM: Final = 1e-6
+MAX_FALSE_ALARM: Final = 1e-6
 """The bound at which audio counts as marked."""
 _SPEEDS: Final = tuple(round(0.96 + 0.01 * step, 2) for step in range(9))
 """At 1 % off, the mark of a clip of some seconds is still seen; the steps leave 0.5 % at most."""
-_LEAST_SECONDS: Final = 0.25
-_SILENCE: Final = 1e-4
+_MIN_SECONDS: Final = 0.25
+_SILENCE_PEAK: Final = 1e-4
 _WINDOW: Final = 512
-_PERIOD: Final = CELLS * CELL_FRAMES
+_PERIOD_FRAMES: Final = CELLS * CELL_FRAMES
 _FLOOR_DB: Final = -55.0
 """Under the loud parts (per band): what is softer has no say."""
-_REACH_FRAMES, _REACH_BANDS = 5, 2
+_NEIGHBOUR_FRAMES, _NEIGHBOUR_BANDS = 5, 2
 """The neighbours on each side whose mean is taken away: what is left changes from cell to cell, as the mark does."""
-_MOST_DB: Final = 6.0
+_MAX_CONTRAST_DB: Final = 6.0
 """A harmonic that comes and goes weighs no more than this."""
-_QUIET, _OVER_NOISE = 0.1, 10.0
+_NOISE_QUANTILE, _NOISE_MARGIN = 0.1, 10.0
 """The noise of a band is what its softest tenth has; ten times that (10 dB) counts half."""
 
 
@@ -48,56 +57,56 @@ class Detection:
     strength: float
 
 
-def detect(audio: Floats, rate: int) -> Detection:
+def detect(audio: FloatArray, rate: int) -> Detection:
     """Whether `audio` (mono, `rate` in Hz) was spoken by this engine. 60 s take about a second and 100 MB."""
     samples = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if rate != RATE:
         samples = soxr.resample(samples, rate, RATE)
-    if samples.size < _LEAST_SECONDS * RATE or float(np.abs(samples).max()) < _SILENCE:
+    if samples.size < _MIN_SECONDS * RATE or float(np.abs(samples).max()) < _SILENCE_PEAK:
         return Detection(watermarked=False, confidence=0.0, strength=0.0)
-    power = _power(samples)
-    best, tests = 0.0, 0
+    power = _power_spectra(samples)
+    best, trial_count = 0.0, 0
     for speed in _SPEEDS:
-        for changes in _changes(power, speed):
-            strength, places = _strongest(_at_speed(changes, speed))
-            best, tests = max(best, strength), tests + places
+        for contrasts in _contrasts(power, speed):
+            strength, positions = _best_correlation(_at_original_speed(contrasts, speed))
+            best, trial_count = max(best, strength), trial_count + positions
     # The exponent is kept where a float can hold it.
-    chance = min(1.0, tests * float(np.exp(-min(best**2 / 2, 600.0))))
-    confidence = 1 / (1 + chance / FALSE_ALARM)
-    return Detection(chance <= FALSE_ALARM, round(confidence, 6), round(best, 2))
+    chance = min(1.0, trial_count * float(np.exp(-min(best**2 / 2, 600.0))))
+    confidence = 1 / (1 + chance / MAX_FALSE_ALARM)
+    return Detection(chance <= MAX_FALSE_ALARM, round(confidence, 6), round(best, 2))
 
 
-def _power(samples: Floats) -> Floats:
+def _power_spectra(samples: FloatArray) -> FloatArray:
     """[frames, bins], float32."""
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::FRAME]
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::FRAME_SAMPLES]
     return np.asarray(np.abs(np.fft.rfft(frames * window, axis=1)) ** 2, np.float32)
 
 
-def _changes(power: Floats, speed: float) -> tuple[Floats, Floats]:
+def _contrasts(power: FloatArray, speed: float) -> tuple[FloatArray, FloatArray]:
     """Two views, each [frames, BANDS]: how much louder each place is than those around it, in dB; and the same where
     what is near the band's noise has little say, which finds in noise what the first one doesn't."""
-    energies = power @ _bands(speed)
+    energies = power @ _band_shares(speed)
     loud = float(np.quantile(energies.sum(axis=1), 0.95)) / BANDS
     levels = 10 * np.log10(energies + loud * 10 ** (_FLOOR_DB / 10) + 1e-20)
-    levels = levels - _local_mean(levels, _REACH_FRAMES)
-    levels = levels - _local_mean(levels.T, _REACH_BANDS).T
-    levels = np.clip(levels, -_MOST_DB, _MOST_DB)
-    noise = np.quantile(energies, _QUIET, axis=0)
-    return levels, levels * (energies / (energies + _OVER_NOISE * noise + 1e-20))
+    levels = levels - _local_mean(levels, _NEIGHBOUR_FRAMES)
+    levels = levels - _local_mean(levels.T, _NEIGHBOUR_BANDS).T
+    levels = np.clip(levels, -_MAX_CONTRAST_DB, _MAX_CONTRAST_DB)
+    noise = np.quantile(energies, _NOISE_QUANTILE, axis=0)
+    return levels, levels * (energies / (energies + _NOISE_MARGIN * noise + 1e-20))
 
 
 @cache
-def _bands(speed: float) -> Floats:
+def _band_shares(speed: float) -> FloatArray:
     """[bins, BANDS]: the share of each bin in each band of the pattern, for audio played `speed` times as fast."""
     half = RATE / _WINDOW / 2
-    middles = np.arange(_WINDOW // 2 + 1)[:, None] * 2 * half
-    lower = (LOWEST_HZ + BAND_HZ * np.arange(BANDS)) * speed
-    overlap = np.minimum(lower + BAND_HZ * speed, middles + half) - np.maximum(lower, middles - half)
+    centres = np.arange(_WINDOW // 2 + 1)[:, None] * 2 * half
+    lower = (MIN_HZ + BAND_HZ * np.arange(BANDS)) * speed
+    overlap = np.minimum(lower + BAND_HZ * speed, centres + half) - np.maximum(lower, centres - half)
     return np.asarray(np.clip(overlap, 0.0, None) / (2 * half), np.float32)
 
 
-def _local_mean(values: Floats, reach: int) -> Floats:
+def _local_mean(values: FloatArray, reach: int) -> FloatArray:
     """Of each row and up to `reach` rows on each side."""
     count = len(values)
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
@@ -106,37 +115,37 @@ def _local_mean(values: Floats, reach: int) -> Floats:
     return np.asarray((sums[last] - sums[first]) / (last - first)[:, None])
 
 
-def _at_speed(changes: Floats, speed: float) -> Floats:
+def _at_original_speed(contrasts: FloatArray, speed: float) -> FloatArray:
     """The frames as they would lie at the speed of 1."""
-    if speed == 1.0 or len(changes) < 2:
-        return changes
-    places = np.arange(int((len(changes) - 1) * speed) + 1) / speed
-    before = np.minimum(places.astype(int), len(changes) - 2)
-    share = (places - before)[:, None]
-    return np.asarray(changes[before] * (1 - share) + changes[before + 1] * share)
+    if speed == 1.0 or len(contrasts) < 2:
+        return contrasts
+    positions = np.arange(int((len(contrasts) - 1) * speed) + 1) / speed
+    before = np.minimum(positions.astype(int), len(contrasts) - 2)
+    fraction = (positions - before)[:, None]
+    return np.asarray(contrasts[before] * (1 - fraction) + contrasts[before + 1] * fraction)
 
 
-def _strongest(changes: Floats) -> tuple[float, int]:
+def _best_correlation(contrasts: FloatArray) -> tuple[float, int]:
     """The largest z over all places of the pattern and all stretches of the audio, and at how many was looked.
 
     The periods of a stretch are laid over each other, then correlated with the pattern at each of its beginnings."""
-    periods = -(-len(changes) // _PERIOD)
-    padded = np.zeros((periods * _PERIOD, BANDS))
-    padded[: len(changes)] = changes
-    sums = np.cumsum(padded.reshape(periods, _PERIOD, BANDS), axis=0)
-    sums = np.concatenate([np.zeros((1, _PERIOD, BANDS)), sums])
-    best, tests = 0.0, 0
+    periods = -(-len(contrasts) // _PERIOD_FRAMES)
+    padded = np.zeros((periods * _PERIOD_FRAMES, BANDS))
+    padded[: len(contrasts)] = contrasts
+    sums = np.cumsum(padded.reshape(periods, _PERIOD_FRAMES, BANDS), axis=0)
+    sums = np.concatenate([np.zeros((1, _PERIOD_FRAMES, BANDS)), sums])
+    best, trial_count = 0.0, 0
     for length in sorted({periods, *(2**power for power in range(6) if 2**power < periods)}):
         for first in range(0, periods - length + 1, max(1, length // 2)):
-            best = max(best, _correlation(sums[first + length] - sums[first]))
-            tests += _PERIOD
-    return best, tests
+            best = max(best, _max_correlation(sums[first + length] - sums[first]))
+            trial_count += _PERIOD_FRAMES
+    return best, trial_count
 
 
-def _correlation(folded: Floats) -> float:
+def _max_correlation(folded: FloatArray) -> float:
     """The largest z of one period [_PERIOD, BANDS] over all beginnings of the pattern in it."""
     around = np.concatenate([np.zeros((1, BANDS)), np.cumsum(np.concatenate([folded, folded[:CELL_FRAMES]]), axis=0)])
-    cells = (around[CELL_FRAMES:][:_PERIOD] - around[:_PERIOD]).reshape(CELLS, CELL_FRAMES, BANDS)
+    cells = (around[CELL_FRAMES:][:_PERIOD_FRAMES] - around[:_PERIOD_FRAMES]).reshape(CELLS, CELL_FRAMES, BANDS)
     products = np.einsum("fsb,fb->fs", np.fft.rfft(cells, axis=0), _conjugate_spectrum())
     sums = np.fft.irfft(products, CELLS, axis=0)
     deviations = np.sqrt(np.sum(cells**2, axis=(0, 2))) + 1e-9
@@ -144,5 +153,5 @@ def _correlation(folded: Floats) -> float:
 
 
 @cache
-def _conjugate_spectrum() -> Floats:
-    return np.asarray(np.conj(np.fft.rfft(signs(), axis=0)))
+def _conjugate_spectrum() -> FloatArray:
+    return np.asarray(np.conj(np.fft.rfft(pattern_signs(), axis=0)))

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 
 RATE: Final = 24_000
-FRAME: Final = 240
+FRAME_SAMPLES: Final = 240
 """Samples, 10 ms: the grain of time in which a detector looks for the beginning of the pattern."""
 CELL_FRAMES: Final = 3
 """Frames of a cell. Longer ones (40, 60 ms) told less in the same time: a second holds fewer of them, and speech
@@ -20,7 +20,7 @@ CELLS: Final = 64
 """Cells in time until the pattern repeats, 1.92 s."""
 BANDS: Final = 30
 BAND_HZ: Final = 187.5
-LOWEST_HZ: Final = 328.125
+MIN_HZ: Final = 328.125
 """The bands reach from here to 5,953 Hz: above lies little speech, and codecs spend nothing on it."""
 _KEY: Final = b"voxport watermark 1"
 """Not a secret: every gateway must know the mark of every other. Another key makes another mark, which this
@@ -28,7 +28,7 @@ detector does not find."""
 
 
 @cache
-def signs() -> Floats:
+def pattern_signs() -> FloatArray:
     """float32 [CELLS, BANDS] of +1 and -1: the bits of SHA-256 over the key and a counter."""
     count = CELLS * BANDS
     digests = b"".join(hashlib.sha256(_KEY + bytes([block])).digest() for block in range(-(-count // 256)))

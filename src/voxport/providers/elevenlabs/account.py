@@ -7,44 +7,44 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voxport.providers.base import StockVoice
-from voxport.providers.cached_status import NotTold
+from voxport.providers.cached_status import ProbeFailed
 from voxport.providers.elevenlabs import errors
 from voxport.providers.ids import is_cursor, is_id, language_code, plain_text
-from voxport.providers.upstream import Answer, AnswerLost, NotSent, Upstream
+from voxport.providers.upstream import RequestNotSent, ResponseLost, Upstream, UpstreamResponse
 
-_PAGE: Final = "100"
-_MOST_PAGES: Final = 500
+_PAGE_SIZE: Final = "100"
+_MAX_PAGES: Final = 500
 _LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pt", "pl", "hi", "ja", "zh", "ko", "ar")
 """Of eleven_multilingual_v2, where the account's key may not read the models."""
-_LONGEST: Final = 5_000  # characters, likewise; the least of all models
+_MAX_TEXT_LENGTH: Final = 5_000  # characters, likewise; the least of all models
 
 
 @dataclass(frozen=True)
-class Facts:
+class AccountFacts:
     can_clone: bool = True
     languages: tuple[str, ...] = _LANGUAGES
-    longest_text: int = _LONGEST
+    max_text_length: int = _MAX_TEXT_LENGTH
     stock: tuple[StockVoice, ...] = ()
 
 
-class Refusal(Exception):
+class UnexpectedResponse(Exception):
     """An answer that is not the one that was hoped for."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: UpstreamResponse) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
 
-def facts_of(upstream: Upstream, model: str) -> Facts:
-    """Ask the account. What its key may not read is left as it is usual. Raises NotTold."""
+def fetch_facts(upstream: Upstream, model: str) -> AccountFacts:
+    """Ask the account. What its key may not read is left as it is usual. Raises ProbeFailed."""
     try:
-        listed = voices(upstream, voice_type="default")
+        listed = list_account_voices(upstream, voice_type="default")
         stock = tuple(_stock_voice(voice) for voice in listed if _is_stock(voice) and is_id(voice["voice_id"]))
-        plan, found = _question(upstream, "/v1/user/subscription"), _model(upstream, model)
-    except Refusal as refusal:
-        raise _problem(refusal.answer) from None
-    except (NotSent, AnswerLost):
-        raise NotTold("it does not answer", is_final=False) from None
+        plan, found = _get_json(upstream, "/v1/user/subscription"), _model(upstream, model)
+    except UnexpectedResponse as error:
+        raise _probe_failure(error.answer) from None
+    except (RequestNotSent, ResponseLost):
+        raise ProbeFailed("it does not answer", is_final=False) from None
     named = found.get("languages")
     languages = [
         code
@@ -52,23 +52,28 @@ def facts_of(upstream: Upstream, model: str) -> Facts:
         if isinstance(one, dict) and (code := language_code(one.get("language_id"), default=""))
     ]
     longest = found.get("maximum_text_length_per_request")
-    return Facts(
+    return AccountFacts(
         can_clone=not (isinstance(plan, dict) and plan.get("can_use_instant_voice_cloning") is False),
         languages=tuple(dict.fromkeys(languages)) or _LANGUAGES,
-        longest_text=longest if isinstance(longest, int) and longest > 0 else _LONGEST,
+        max_text_length=longest if isinstance(longest, int) and longest > 0 else _MAX_TEXT_LENGTH,
         stock=stock,
     )
 
 
-def voices(upstream: Upstream, **query: str) -> Iterator[dict[str, Any]]:
-    """The voices of the account, page by page, as they are shown. Raises Refusal, NotSent, AnswerLost."""
+def list_account_voices(upstream: Upstream, **query: str) -> Iterator[dict[str, Any]]:
+    """The voices of the account, page by page, as they are shown. Raises UnexpectedResponse, RequestNotSent,
+    ResponseLost."""
     token: str | None = None
-    for _ in range(_MOST_PAGES):
-        paging = {"page_size": _PAGE, "include_total_count": "false", **({"next_page_token": token} if token else {})}
-        answer = upstream.ask_again("GET", "/v2/voices", params=query | paging)
+    for _ in range(_MAX_PAGES):
+        paging = {
+            "page_size": _PAGE_SIZE,
+            "include_total_count": "false",
+            **({"next_page_token": token} if token else {}),
+        }
+        answer = upstream.send_with_retries("GET", "/v2/voices", params=query | paging)
         body = answer.json()
         if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("voices"), list):
-            raise Refusal(answer)
+            raise UnexpectedResponse(answer)
         yield from (one for one in body["voices"] if isinstance(one, dict) and isinstance(one.get("voice_id"), str))
         before, token = token, body.get("next_page_token")
         if not body.get("has_more") or not is_cursor(token) or token == before:
@@ -80,7 +85,7 @@ def is_own(voice: dict[str, Any]) -> bool:
     return voice.get("category") != "premade"
 
 
-def wants_verification(voice: dict[str, Any]) -> bool:
+def needs_verification(voice: dict[str, Any]) -> bool:
     state = voice.get("voice_verification")
     return (
         isinstance(state, dict) and state.get("requires_verification") is True and state.get("is_verified") is not True
@@ -105,22 +110,22 @@ def _stock_voice(voice: dict[str, Any]) -> StockVoice:
 
 
 def _model(upstream: Upstream, model: str) -> dict[str, Any]:
-    models = _question(upstream, "/v1/models")
+    models = _get_json(upstream, "/v1/models")
     for one in models if isinstance(models, list) else ():
         if isinstance(one, dict) and one.get("model_id") == model:
             return one
     return {}
 
 
-def _question(upstream: Upstream, path: str) -> Any:
+def _get_json(upstream: Upstream, path: str) -> Any:
     """None where the key may not ask it."""
-    answer = upstream.ask_again("GET", path)
+    answer = upstream.send_with_retries("GET", path)
     return answer.json() if answer.status == 200 else None
 
 
-def _problem(answer: Answer) -> NotTold:
-    if answer.status in (401, 403) and "missing_permissions" in errors.reason(answer):
-        return NotTold("its key may not read voices: give it the permission voices_read", is_final=True)
+def _probe_failure(answer: UpstreamResponse) -> ProbeFailed:
+    if answer.status in (401, 403) and "missing_permissions" in errors.reasons(answer):
+        return ProbeFailed("its key may not read voices: give it the permission voices_read", is_final=True)
     if answer.status in (401, 403):
-        return NotTold("it refuses the key that is set", is_final=True)
-    return NotTold("it does not answer as it should", is_final=False)
+        return ProbeFailed("it refuses the key that is set", is_final=True)
+    return ProbeFailed("it does not answer as it should", is_final=False)

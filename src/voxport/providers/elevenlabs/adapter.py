@@ -21,56 +21,63 @@ from voxport.providers.base import (
     SAMPLE_RATE,
     Audio,
     Capabilities,
+    Checkpoint,
     Circuit,
     ClonedVoice,
-    Kept,
     Piece,
-    Place,
-    Progress,
+    ProgressCallback,
     Provider,
-    Setup,
+    ProviderConfig,
+    ResumeToken,
     StockVoice,
     VoiceRef,
     VoiceSettings,
 )
-from voxport.providers.billed_client import Hosted, Refused
-from voxport.providers.cached_status import Told
-from voxport.providers.chunked_speech import require_speakable, spoken_in_parts
+from voxport.providers.billed_client import BilledClient, RefusedCall
+from voxport.providers.cached_status import CachedStatus
+from voxport.providers.chunked_speech import require_speakable, speak_in_parts
 from voxport.providers.elevenlabs import errors
-from voxport.providers.elevenlabs.account import Facts, Refusal, facts_of, is_own, voices, wants_verification
+from voxport.providers.elevenlabs.account import (
+    AccountFacts,
+    UnexpectedResponse,
+    fetch_facts,
+    is_own,
+    list_account_voices,
+    needs_verification,
+)
 from voxport.providers.ids import is_id, path_segment, require_id
 from voxport.providers.limiter import Limiter
-from voxport.providers.unavailable import AbsentProvider
-from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
+from voxport.providers.unavailable import UnavailableProvider
+from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 from voxport.providers.wav import wav_file
 
 _CLONE_LANGUAGE: Final = "en"
-_MOST_CALLS: Final = 30  # the largest plan's
-_FIRST_CALLS: Final = 2  # the smallest plan's
+_MAX_CALLS: Final = 30  # the largest plan's
+_INITIAL_CALLS: Final = 2  # the smallest plan's
 MODEL: Final = "eleven_multilingual_v2"
-_PAUSES: Final = (0.25, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
+_RETRY_PAUSES: Final = (0.25, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
-_LOOKS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
+_LOOKUP_DELAYS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
 """Seconds before each look for a voice whose making was not answered."""
 
 
-def open_provider(setup: Setup) -> Provider:
+def open_provider(config: ProviderConfig) -> Provider:
     """`options`: `api_key`, `base_url`, `model`."""
-    options = setup.options
+    options = config.options
     if not options["api_key"]:
         reason = "no key is configured: set VOXPORT_ELEVENLABS_API_KEY"
-        return AbsentProvider("elevenlabs", reason, _capabilities(Facts(), setup.max_text_length))
+        return UnavailableProvider("elevenlabs", reason, _capabilities(AccountFacts(), config.max_text_length))
     return ElevenLabs(
         options["api_key"],
         base_url=options["base_url"],
         model=options["model"],
-        tag=setup.tag,
-        max_text_length=setup.max_text_length,
+        tag=config.tag,
+        max_text_length=config.max_text_length,
     )
 
 
 class ElevenLabs:
-    """`tag` tells this gateway's voices from others' in the account; `patience` is how long a call waits for its turn,
+    """`tag` tells this gateway's voices from others' in the account; `timeout` is how long a call waits for its turn,
     in seconds."""
 
     name = "elevenlabs"
@@ -83,20 +90,25 @@ class ElevenLabs:
         tag: str,
         max_text_length: int,
         model: str = MODEL,
-        patience: float = 60.0,
-        read_seconds: float = 120.0,
-        looks: tuple[float, ...] = _LOOKS,
+        timeout: float = 60.0,
+        read_timeout: float = 120.0,
+        lookup_delays: tuple[float, ...] = _LOOKUP_DELAYS,
     ) -> None:
-        self._upstream = Upstream(base_url, {"xi-api-key": key}, read_seconds=read_seconds)
+        self._upstream = Upstream(base_url, {"xi-api-key": key}, read_timeout=read_timeout)
         self._model = model
-        self._facts = Told(lambda: facts_of(self._upstream, model), Facts())
-        self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
+        self._facts = CachedStatus(lambda: fetch_facts(self._upstream, model), AccountFacts())
+        self._limiter = Limiter(errors.TITLE, max_calls=_MAX_CALLS, initial_calls=_INITIAL_CALLS, timeout=timeout)
         self._tag = tag
         self._max_text_length = max_text_length
-        self._hosted = Hosted(
-            errors.TITLE, self._upstream, self._limiter, label=errors.labelled, patience=patience, pauses=_PAUSES
+        self._billed_client = BilledClient(
+            errors.TITLE,
+            self._upstream,
+            self._limiter,
+            label_error=errors.label_error,
+            timeout=timeout,
+            pauses=_RETRY_PAUSES,
         )
-        self._looks = looks
+        self._lookup_delays = lookup_delays
 
     def capabilities(self) -> Capabilities:
         return _capabilities(self._facts.value(), self._max_text_length)
@@ -119,66 +131,76 @@ class ElevenLabs:
     # Voices
 
     def clone(
-        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+        self,
+        sample: Audio,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
         """Found by its name, where an earlier call with this `voice_id` made it."""
-        name = self._name(voice_id)
-        progress(0.1)
-        found = self._find(name) or self._add(name, sample)
-        progress(1.0)
+        name = self._remote_name(voice_id)
+        on_progress(0.1)
+        found = self._find(name) or self._create(name, sample)
+        on_progress(1.0)
         return ClonedVoice(found, _CLONE_LANGUAGE)
 
     def delete(self, voice: VoiceRef) -> None:
-        answer = self._hosted.free("DELETE", f"/v1/voices/{path_segment(voice.provider_voice_id, errors.TITLE)}")
+        answer = self._billed_client.send_free(
+            "DELETE", f"/v1/voices/{path_segment(voice.provider_voice_id, errors.TITLE)}"
+        )
         if answer.status != 200 and not (answer.status in (400, 404) and errors.is_voice_lost(answer)):
-            raise errors.sorted_error(answer)
+            raise errors.to_provider_error(answer)
 
     def forget(self, voice_id: str) -> None:
         """By its name; there may be two of it, where one that was given up came to be after all. Raises ProviderFailed
         for one whose id can't be used."""
-        name = self._name(voice_id)
-        for voice in list(self._named(name)):
+        name = self._remote_name(voice_id)
+        for voice in list(self._search(name)):
             if voice.get("name") == name:
                 self.delete(VoiceRef(voice["voice_id"]))
 
-    def _name(self, voice_id: str) -> str:
+    def _remote_name(self, voice_id: str) -> str:
         return f"voxport {self._tag} {voice_id}"
 
     def _find(self, name: str) -> str | None:
         """Raises SampleUnusable for a voice that has to be verified, ProviderFailed for one whose id can't be used."""
-        for voice in self._named(name):
+        for voice in self._search(name):
             if voice.get("name") == name:
                 found = require_id(voice["voice_id"], errors.TITLE)
-                return self._verified(found, is_wanted=wants_verification(voice))
+                return self._require_verified(found, is_required=needs_verification(voice))
         return None
 
-    def _named(self, search: str) -> Iterator[dict[str, Any]]:
+    def _search(self, search: str) -> Iterator[dict[str, Any]]:
         """The account's own voices whose name holds `search`."""
         try:
-            yield from (voice for voice in voices(self._upstream, search=search) if is_own(voice))
-        except Refusal as refusal:
-            raise errors.sorted_error(refusal.answer) from None
-        except (NotSent, AnswerLost):
-            raise self._hosted.unreachable() from None
+            yield from (voice for voice in list_account_voices(self._upstream, search=search) if is_own(voice))
+        except UnexpectedResponse as error:
+            raise errors.to_provider_error(error.answer) from None
+        except (RequestNotSent, ResponseLost):
+            raise self._billed_client.unreachable_error() from None
 
-    def _add(self, name: str, sample: Audio) -> str:
+    def _create(self, name: str, sample: Audio) -> str:
         """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
         files = [("files", ("sample.wav", wav_file(sample), "audio/wav"))]
         for is_last in (False, True):
             try:
-                with self._hosted.outcomes():
-                    return self._made(self._upstream.ask("POST", "/v1/voices/add", data={"name": name}, files=files))
+                with self._billed_client.translate_failures():
+                    return self._created_id(
+                        self._upstream.send("POST", "/v1/voices/add", data={"name": name}, files=files)
+                    )
             except OutcomeUnknown as unknown:
-                found = self._found_after(name, unknown)
+                found = self._find_after_unknown(name, unknown)
                 if found is not None:
                     return found
                 if is_last:
                     raise
         raise AssertionError("unreachable")
 
-    def _found_after(self, name: str, unknown: OutcomeUnknown) -> str | None:
+    def _find_after_unknown(self, name: str, unknown: OutcomeUnknown) -> str | None:
         """Looked for several times: making a voice takes ten seconds, so that it may still be under way."""
-        for pause in self._looks:
+        for pause in self._lookup_delays:
             time.sleep(pause)
             try:
                 found = self._find(name)
@@ -190,20 +212,20 @@ class ElevenLabs:
                 return found
         return None
 
-    def _made(self, answer: Answer) -> str:
+    def _created_id(self, answer: UpstreamResponse) -> str:
         body = answer.json()
         if answer.status != 200:
-            raise self._heeded(answer)
+            raise self._refusal_error(answer)
         voice_id = body.get("voice_id") if isinstance(body, dict) else None
         if not isinstance(voice_id, str) or not voice_id:
             unknown = OutcomeUnknown(f"{errors.TITLE} did not say whether it made the voice.")
-            raise errors.labelled(unknown, answer)
+            raise errors.label_error(unknown, answer)
         require_id(voice_id, errors.TITLE)
-        return self._verified(voice_id, is_wanted=bool(body.get("requires_verification")))
+        return self._require_verified(voice_id, is_required=bool(body.get("requires_verification")))
 
-    def _verified(self, voice_id: str, *, is_wanted: bool) -> str:
+    def _require_verified(self, voice_id: str, *, is_required: bool) -> str:
         """The voice, unless its speaker has to verify it first: then it is removed."""
-        if not is_wanted:
+        if not is_required:
             return voice_id
         with contextlib.suppress(VoxportError):
             self.delete(VoiceRef(voice_id))
@@ -222,11 +244,11 @@ class ElevenLabs:
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
-        limit = min(self._facts.value().longest_text, self._max_text_length)
+        limit = min(self._facts.value().max_text_length, self._max_text_length)
         if not is_id(voice.provider_voice_id):
             raise VoiceLost(f"{errors.TITLE} has no voice under this id.")
         path = f"/v1/text-to-speech/{path_segment(voice.provider_voice_id, errors.TITLE)}"
@@ -234,33 +256,39 @@ class ElevenLabs:
 
         def source(part: str) -> Iterator[bytes]:
             request = {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": self._model, **wanted}}
-            with self._hosted.paid(client, f"{path}/stream" if early else path, self._judged, **request) as streamed:
+            with self._billed_client.send_billed(
+                client, f"{path}/stream" if low_latency else path, self._classify, **request
+            ) as streamed:
                 yield from _audio(streamed)
 
         speed = settings.get("speed", 1.0)
-        return spoken_in_parts(text, language, limit=limit, source=source, is_early=early, after=after, speed=speed)
-
-    def _judged(self, streamed: Streamed) -> Streamed | Refused:
-        if streamed.status == 200:
-            self._heed(streamed)
-            return streamed
-        answer = streamed.read()
-        return Refused(
-            self._heeded(answer, is_speech=True), is_busy=errors.is_busy(answer), wait=errors.wait_of(answer)
+        return speak_in_parts(
+            text, language, limit=limit, source=source, low_latency=low_latency, resume_from=resume_from, speed=speed
         )
 
-    def _heed(self, streamed: Streamed) -> None:
-        """Where the account tells how many calls it takes, that is how many it gets."""
-        most = streamed.headers.get("maximum-concurrent-requests", "")
-        if most.isdecimal() and len(most) < 6:
-            self._limiter.allowed(int(most))
+    def _classify(self, streamed: StreamedResponse) -> StreamedResponse | RefusedCall:
+        if streamed.status == 200:
+            self._apply_call_limit(streamed)
+            return streamed
+        answer = streamed.read()
+        return RefusedCall(
+            self._refusal_error(answer, is_speech=True),
+            is_busy=errors.is_busy(answer),
+            retry_after=errors.retry_after(answer),
+        )
 
-    def _heeded(self, answer: Answer, *, is_speech: bool = False) -> VoxportError:
+    def _apply_call_limit(self, streamed: StreamedResponse) -> None:
+        """Where the account tells how many calls it takes, that is how many it gets."""
+        max_calls = streamed.headers.get("maximum-concurrent-requests", "")
+        if max_calls.isdecimal() and len(max_calls) < 6:
+            self._limiter.set_max_calls(int(max_calls))
+
+    def _refusal_error(self, answer: UpstreamResponse, *, is_speech: bool = False) -> VoxportError:
         """What a refusal means. One that speaks of the account says that what it told of itself is no longer so; that
         all its slots are taken is nothing of that."""
-        error = errors.sorted_error(answer, is_speech=is_speech)
+        error = errors.to_provider_error(answer, is_speech=is_speech)
         if isinstance(error, ProviderUnavailable) and not isinstance(error, SlotsFull) and answer.status < 500:
-            self._facts.forget()
+            self._facts.invalidate()
         return error
 
     def start(self) -> None:
@@ -270,7 +298,7 @@ class ElevenLabs:
         self._upstream.close()
 
 
-def _capabilities(facts: Facts, max_text_length: int) -> Capabilities:
+def _capabilities(facts: AccountFacts, max_text_length: int) -> Capabilities:
     return Capabilities(
         supports_voice_cloning=facts.can_clone,
         supports_instant_clone=facts.can_clone,
@@ -283,17 +311,17 @@ def _capabilities(facts: Facts, max_text_length: int) -> Capabilities:
     )
 
 
-def _audio(streamed: Streamed) -> Iterator[bytes]:
+def _audio(streamed: StreamedResponse) -> Iterator[bytes]:
     """Raises ProviderError where a 200 holds no audio."""
     if streamed.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
-        raise errors.sorted_error(streamed.read(), is_speech=True)
+        raise errors.to_provider_error(streamed.read(), is_speech=True)
     is_empty = True
     if not _is_text(streamed.headers):
-        for part in streamed.parts:
+        for part in streamed.chunks:
             is_empty = is_empty and not part
             yield part
     if is_empty:
-        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.without_body())
+        raise errors.label_error(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.without_body())
 
 
 def _is_text(headers: Mapping[str, str]) -> bool:

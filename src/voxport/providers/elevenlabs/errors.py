@@ -22,7 +22,7 @@ from voxport.errors import (
     VoxportError,
 )
 from voxport.providers.ids import trace_id
-from voxport.providers.upstream import Answer
+from voxport.providers.upstream import UpstreamResponse
 
 TITLE: Final = "ElevenLabs"
 
@@ -48,25 +48,25 @@ _BAD_SAMPLE: Final = {
 }
 _TOO_LONG: Final = {"max_character_limit_exceeded", "text_too_long"}
 _BAD_TEXT: Final = {"text_too_short", "invalid_text", "empty_text"}
-_VERIFY: Final = {"voice_access_denied"}
-_LONGEST_WAIT: Final = 3_600.0
+_UNVERIFIED: Final = {"voice_access_denied"}
+_MAX_WAIT: Final = 3_600.0
 _DEFAULT_WAIT: Final = 5  # seconds, where a refusal doesn't say
 
 
-def is_busy(answer: Answer) -> bool:
+def is_busy(answer: UpstreamResponse) -> bool:
     return answer.status == 429
 
 
-def wait_of(answer: Answer) -> float | None:
+def retry_after(answer: UpstreamResponse) -> float | None:
     """The seconds of `Retry-After`, where it says them."""
     try:
         seconds = float(answer.headers.get("retry-after", ""))
     except ValueError:
         return None
-    return min(max(0.0, seconds), _LONGEST_WAIT) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), _MAX_WAIT) if math.isfinite(seconds) else None
 
 
-def reason(answer: Answer) -> set[str]:
+def reasons(answer: UpstreamResponse) -> set[str]:
     """The tokens that say why: of `type`, `code` and `status`."""
     detail = _detail(answer)
     if not isinstance(detail, dict):
@@ -74,24 +74,24 @@ def reason(answer: Answer) -> set[str]:
     return {value for name in ("type", "code", "status") if isinstance(value := detail.get(name), str)}
 
 
-def is_voice_lost(answer: Answer) -> bool:
-    return bool(reason(answer) & _VOICE_LOST)
+def is_voice_lost(answer: UpstreamResponse) -> bool:
+    return bool(reasons(answer) & _VOICE_LOST)
 
 
-def sorted_error(answer: Answer, *, is_speech: bool = False) -> VoxportError:
+def to_provider_error(answer: UpstreamResponse, *, is_speech: bool = False) -> VoxportError:
     """The error of our own for an answer that is none of those that were hoped for: to a text (`is_speech`), or to a
     recording."""
-    return labelled(_sorted(answer, is_speech=is_speech), answer)
+    return label_error(_classify(answer, is_speech=is_speech), answer)
 
 
-def labelled(error: VoxportError, answer: Answer | None) -> VoxportError:
+def label_error(error: VoxportError, answer: UpstreamResponse | None) -> VoxportError:
     """With the provider's name and, of an answer, its own id of the request in the details."""
     error.details |= {"provider": "elevenlabs", **(_trace(answer) if answer is not None else {})}
     return error
 
 
-def _sorted(answer: Answer, *, is_speech: bool) -> VoxportError:
-    why, status = reason(answer), answer.status
+def _classify(answer: UpstreamResponse, *, is_speech: bool) -> VoxportError:
+    why, status = reasons(answer), answer.status
     if why & _VOICE_LOST and status in (400, 404):
         return VoiceLost(f"{TITLE} no longer has this voice.")
     if why & _SLOTS_FULL:
@@ -101,10 +101,10 @@ def _sorted(answer: Answer, *, is_speech: bool) -> VoxportError:
     if why & _NOT_IN_PLAN or status == 402:
         return ProviderUnavailable(f"The gateway's plan at {TITLE} does not include this. Nothing was charged.")
     if status == 429:
-        wait = round(wait_of(answer) or _DEFAULT_WAIT)
+        wait = round(retry_after(answer) or _DEFAULT_WAIT)
         text = f"{TITLE} has as many calls as it takes. Nothing was charged; try again in {max(1, wait)} s."
         return ProviderBusy(text, retry_after_seconds=max(1, wait))
-    if why & _VERIFY:
+    if why & _UNVERIFIED:
         return ProviderFailed(f"{TITLE} wants this voice to be verified by its speaker before it speaks.")
     if status in (401, 403):
         return ProviderUnavailable(f"{TITLE} refuses the gateway's key. Its operator has to look at it.")
@@ -112,10 +112,10 @@ def _sorted(answer: Answer, *, is_speech: bool) -> VoxportError:
         return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
     if status == 408 or status >= 500:  # also those of an edge that gave up waiting, long after the work had begun
         return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
-    return _refused(answer, why, is_speech=is_speech)
+    return _bad_request_error(answer, why, is_speech=is_speech)
 
 
-def _refused(answer: Answer, why: set[str], *, is_speech: bool) -> VoxportError:
+def _bad_request_error(answer: UpstreamResponse, why: set[str], *, is_speech: bool) -> VoxportError:
     """A request that it finds wrong."""
     if why & _BAD_SAMPLE and not is_speech:
         return SampleUnusable(
@@ -147,12 +147,12 @@ def _field(detail: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _detail(answer: Answer) -> Any:
+def _detail(answer: UpstreamResponse) -> Any:
     body = answer.json()
     return body.get("detail") if isinstance(body, dict) else None
 
 
-def _trace(answer: Answer) -> dict[str, str]:
+def _trace(answer: UpstreamResponse) -> dict[str, str]:
     """The provider's own id of the request, for a question to its support."""
     detail = _detail(answer)
     found = detail.get("request_id") if isinstance(detail, dict) else None

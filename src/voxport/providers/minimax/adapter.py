@@ -13,68 +13,68 @@ from voxport.providers.base import (
     SAMPLE_RATE,
     Audio,
     Capabilities,
+    Checkpoint,
     Circuit,
     ClonedVoice,
-    Kept,
     Piece,
-    Place,
-    Progress,
+    ProgressCallback,
     Provider,
-    Setup,
+    ProviderConfig,
+    ResumeToken,
     StockVoice,
     VoiceRef,
     VoiceSettings,
 )
-from voxport.providers.billed_client import Hosted, Refused
-from voxport.providers.cached_status import NotTold, Told
-from voxport.providers.chunked_speech import require_speakable, spoken_in_parts
+from voxport.providers.billed_client import BilledClient, RefusedCall
+from voxport.providers.cached_status import CachedStatus, ProbeFailed
+from voxport.providers.chunked_speech import require_speakable, speak_in_parts
 from voxport.providers.ids import is_stock_id, plain_text
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
-from voxport.providers.unavailable import AbsentProvider
-from voxport.providers.upstream import Answer, AnswerLost, NotSent, Streamed, Upstream
+from voxport.providers.unavailable import UnavailableProvider
+from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 from voxport.providers.wav import wav_file
 
 MODEL: Final = "speech-2.6-hd"
-_LONGEST: Final = 9_999  # characters of one call
-_BOOSTS: Final = {
+_MAX_TEXT_LENGTH: Final = 9_999  # characters of one call
+_LANGUAGE_BOOSTS: Final = {
     **{"en": "English", "zh": "Chinese", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian"},
     **{"pt": "Portuguese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "ru": "Russian", "hi": "Hindi"},
     **{"nl": "Dutch", "pl": "Polish", "tr": "Turkish", "uk": "Ukrainian", "id": "Indonesian", "vi": "Vietnamese"},
 }
 """What MiniMax calls a language; it takes names, not codes."""
 _CLONE_LANGUAGE: Final = "en"
-_SAMPLE_SECONDS: Final = 10  # the least that it takes
+_MIN_SAMPLE_SECONDS: Final = 10  # the least that it takes
 _UNUSED_DAYS: Final = 7.0
-_MOST_CALLS: Final = 20
-_FIRST_CALLS: Final = 4
-_PAUSES: Final = (0.5, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
-_ACTIVATION: Final = "Hello."
+_MAX_CALLS: Final = 20
+_INITIAL_CALLS: Final = 4
+_RETRY_PAUSES: Final = (0.5, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
+_ACTIVATION_TEXT: Final = "Hello."
 """A clone exists for good only once it has spoken: the shortest text that is speech."""
-_MOST_IDS: Final = 5
-_MOST_FILE_ID: Final = 1 << 64
-_LONGEST_LINE: Final = 32 * 1024 * 1024  # bytes of an event
+_MAX_IDS: Final = 5
+_MAX_FILE_ID: Final = 1 << 64
+_MAX_LINE_BYTES: Final = 32 * 1024 * 1024  # bytes of an event
 
 
-def open_provider(setup: Setup) -> Provider:
+def open_provider(config: ProviderConfig) -> Provider:
     """`options`: `api_key`, `base_url`, `model`, `group_id`."""
-    options = setup.options
+    options = config.options
     if not options["api_key"]:
         reason = "no key is configured: set VOXPORT_MINIMAX_API_KEY"
-        return AbsentProvider("minimax", reason, _capabilities(setup.max_text_length))
+        return UnavailableProvider("minimax", reason, _capabilities(config.max_text_length))
     return MiniMax(
         options["api_key"],
         base_url=options["base_url"],
         model=options["model"],
         group_id=options["group_id"],
-        tag=setup.tag,
-        max_text_length=setup.max_text_length,
+        tag=config.tag,
+        max_text_length=config.max_text_length,
     )
 
 
 class MiniMax:
     """`tag` tells this gateway's voices from others' in the account; `group_id` is for accounts that still need one;
-    `patience` is how long a call waits for its turn, in seconds."""
+    `timeout` is how long a call waits for its turn, in seconds."""
 
     name = "minimax"
 
@@ -87,19 +87,24 @@ class MiniMax:
         max_text_length: int,
         model: str = MODEL,
         group_id: str | None = None,
-        patience: float = 60.0,
-        read_seconds: float = 120.0,
+        timeout: float = 60.0,
+        read_timeout: float = 120.0,
     ) -> None:
-        self._upstream = Upstream(base_url, {"Authorization": f"Bearer {key}"}, read_seconds=read_seconds)
-        self._limiter = Limiter(errors.TITLE, most=_MOST_CALLS, start=_FIRST_CALLS, patience=patience)
+        self._upstream = Upstream(base_url, {"Authorization": f"Bearer {key}"}, read_timeout=read_timeout)
+        self._limiter = Limiter(errors.TITLE, max_calls=_MAX_CALLS, initial_calls=_INITIAL_CALLS, timeout=timeout)
         self._query = {"GroupId": group_id} if group_id else {}
         self._model = model
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
         self._max_text_length = max_text_length
-        self._hosted = Hosted(
-            errors.TITLE, self._upstream, self._limiter, label=errors.labelled, patience=patience, pauses=_PAUSES
+        self._billed_client = BilledClient(
+            errors.TITLE,
+            self._upstream,
+            self._limiter,
+            label_error=errors.label_error,
+            timeout=timeout,
+            pauses=_RETRY_PAUSES,
         )
-        self._stock: Told[tuple[StockVoice, ...]] = Told(self._asked_stock, ())
+        self._stock: CachedStatus[tuple[StockVoice, ...]] = CachedStatus(self._fetch_stock, ())
 
     def capabilities(self) -> Capabilities:
         return _capabilities(self._max_text_length)
@@ -122,65 +127,71 @@ class MiniMax:
     # Voices
 
     def clone(
-        self, sample: Audio, *, voice_id: str, quick: bool, progress: Progress, kept: Kept | None = None
+        self,
+        sample: Audio,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
         """Under an id that follows from `voice_id`, so that an earlier call with it made this very voice: MiniMax then
         says that the id is taken. It says so of a voice that is gone, too, and then the next id is tried. A persistent
         clone is spoken with once, so that it stays for a week at least."""
-        progress(0.1)
-        file_id = self._uploaded(sample)
-        progress(0.4)
-        for number in range(_MOST_IDS):
+        on_progress(0.1)
+        file_id = self._upload(sample)
+        on_progress(0.4)
+        for number in range(_MAX_IDS):
             remote_id = self._remote_id(voice_id, number)
-            is_new, answer = self._made(file_id, remote_id)
-            progress(0.7)
-            if (is_new and quick) or self._speaks(remote_id):
-                progress(1.0)
+            is_new, answer = self._create_voice(file_id, remote_id)
+            on_progress(0.7)
+            if (is_new and instant) or self._activate(remote_id):
+                on_progress(1.0)
                 return ClonedVoice(remote_id, _CLONE_LANGUAGE)
         failed = ProviderFailed(f"{errors.TITLE} gave no id for this voice. Clone it anew.")
-        raise errors.labelled(failed, answer)
+        raise errors.label_error(failed, answer)
 
     def delete(self, voice: VoiceRef) -> None:
         body = {"voice_type": "voice_cloning", "voice_id": voice.provider_voice_id}
-        answer = self._free("/v1/delete_voice", json=body)
+        answer = self._send_free("/v1/delete_voice", json=body)
         # What it says of a voice that is not there is not known; a wrong parameter is all that it can be.
         if answer.status != 200 or errors.code_of(answer.json()) not in (0, 2013, 2042, 2054):
-            raise errors.sorted_error(answer)
+            raise errors.to_provider_error(answer)
 
     def forget(self, voice_id: str) -> None:
         """Under each id that it may have: a voice that never spoke is in no list."""
-        for number in range(_MOST_IDS):
+        for number in range(_MAX_IDS):
             self.delete(VoiceRef(self._remote_id(voice_id, number)))
 
     def _remote_id(self, voice_id: str, number: int) -> str:
         return f"vxp-{self._tag}-{re.sub(r'[^A-Za-z0-9]', '', voice_id)}-{number}x"
 
-    def _uploaded(self, sample: Audio) -> int:
+    def _upload(self, sample: Audio) -> int:
         files = {"file": ("sample.wav", wav_file(sample), "audio/wav")}
-        answer = self._free("/v1/files/upload", data={"purpose": "voice_clone"}, files=files)
+        answer = self._send_free("/v1/files/upload", data={"purpose": "voice_clone"}, files=files)
         body = answer.json()
         file = body.get("file") if isinstance(body, dict) else None
         if answer.status != 200 or errors.code_of(body) != 0 or not isinstance(file, dict):
-            raise errors.sorted_error(answer)
+            raise errors.to_provider_error(answer)
         file_id = file.get("file_id")
-        if not isinstance(file_id, int) or isinstance(file_id, bool) or not 0 <= file_id < _MOST_FILE_ID:
+        if not isinstance(file_id, int) or isinstance(file_id, bool) or not 0 <= file_id < _MAX_FILE_ID:
             failed = ProviderFailed(f"{errors.TITLE} did not take the recording. Nothing was charged; try again.")
-            raise errors.labelled(failed, answer)
+            raise errors.label_error(failed, answer)
         return file_id
 
-    def _made(self, file_id: int, remote_id: str) -> tuple[bool, Answer]:
+    def _create_voice(self, file_id: int, remote_id: str) -> tuple[bool, UpstreamResponse]:
         """Whether the voice is new (False where the id was taken), and the answer. Making a voice costs nothing until
         it speaks, so a lost answer is asked for again."""
-        answer = self._free("/v1/voice_clone", json={"file_id": file_id, "voice_id": remote_id})
+        answer = self._send_free("/v1/voice_clone", json={"file_id": file_id, "voice_id": remote_id})
         code = errors.code_of(answer.json()) if answer.status == 200 else None
         if code not in (0, errors.DUPLICATE):
-            raise errors.sorted_error(answer)
+            raise errors.to_provider_error(answer)
         return code == 0, answer
 
-    def _speaks(self, remote_id: str) -> bool:
+    def _activate(self, remote_id: str) -> bool:
         """Only by speech can it be told whether a voice exists: until then it is in no list."""
         try:
-            for _ in self.speak(_ACTIVATION, VoiceRef(remote_id), language=_CLONE_LANGUAGE):
+            for _ in self.speak(_ACTIVATION_TEXT, VoiceRef(remote_id), language=_CLONE_LANGUAGE):
                 pass
         except VoiceLost:
             return False
@@ -195,46 +206,48 @@ class MiniMax:
         *,
         language: str,
         settings: VoiceSettings = NO_SETTINGS,
-        early: bool = False,
-        after: Place | None = None,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
         client: str = "",
     ) -> Iterator[Piece]:
         body = {
             "model": self._model,
             "voice_setting": {"voice_id": voice.provider_voice_id, "speed": settings.get("speed", 1.0)},
             "audio_setting": {"sample_rate": SAMPLE_RATE, "format": "pcm", "channel": 1},
-            "language_boost": _BOOSTS.get(language.partition("-")[0], "auto"),
+            "language_boost": _LANGUAGE_BOOSTS.get(language.partition("-")[0], "auto"),
         }
 
         def source(part: str) -> Iterator[bytes]:
             # As events also where nobody listens yet: one answer would hold all of the audio, in hexadecimal.
             # Without the exclusion the last event repeats all that came before.
             options = {"stream": True, "stream_options": {"exclude_aggregated_audio": True}}
-            with self._paid(client, {**body, "text": part, **options}) as streamed:
+            with self._send_billed(client, {**body, "text": part, **options}) as streamed:
                 yield from _events(streamed)
 
-        limit, speed = min(_LONGEST, self._max_text_length), settings.get("speed", 1.0)
-        return spoken_in_parts(text, language, limit=limit, source=source, is_early=early, after=after, speed=speed)
+        limit, speed = min(_MAX_TEXT_LENGTH, self._max_text_length), settings.get("speed", 1.0)
+        return speak_in_parts(
+            text, language, limit=limit, source=source, low_latency=low_latency, resume_from=resume_from, speed=speed
+        )
 
-    def _paid(self, client: str, body: dict[str, Any]) -> AbstractContextManager[Streamed]:
-        return self._hosted.paid(client, "/v1/t2a_v2", _judged, params=self._query, json=body)
+    def _send_billed(self, client: str, body: dict[str, Any]) -> AbstractContextManager[StreamedResponse]:
+        return self._billed_client.send_billed(client, "/v1/t2a_v2", _classify, params=self._query, json=body)
 
     # The account
 
-    def _asked_stock(self) -> tuple[StockVoice, ...]:
-        """Raises NotTold."""
+    def _fetch_stock(self) -> tuple[StockVoice, ...]:
+        """Raises ProbeFailed."""
         try:
-            answer = self._upstream.ask_again(
+            answer = self._upstream.send_with_retries(
                 "POST", "/v1/get_voice", params=self._query, json={"voice_type": "system"}
             )
-        except (NotSent, AnswerLost):
-            raise NotTold("it does not answer", is_final=False) from None
+        except (RequestNotSent, ResponseLost):
+            raise ProbeFailed("it does not answer", is_final=False) from None
         body = answer.json()
         code = errors.code_of(body)
-        if errors.is_key(code):
-            raise NotTold("it refuses the key that is set", is_final=True)
+        if errors.is_key_error(code):
+            raise ProbeFailed("it refuses the key that is set", is_final=True)
         if answer.status != 200 or code != 0:
-            raise NotTold("it does not answer as it should", is_final=False)
+            raise ProbeFailed("it does not answer as it should", is_final=False)
         listed = body.get("system_voice")
         return tuple(
             StockVoice(
@@ -244,8 +257,8 @@ class MiniMax:
             if isinstance(one, dict) and is_stock_id(one.get("voice_id"))
         )
 
-    def _free(self, path: str, **request: Any) -> Answer:
-        return self._hosted.free("POST", path, params=self._query, **request)
+    def _send_free(self, path: str, **request: Any) -> UpstreamResponse:
+        return self._billed_client.send_free("POST", path, params=self._query, **request)
 
     def start(self) -> None:
         self._stock.refresh()
@@ -259,11 +272,11 @@ def _capabilities(max_text_length: int) -> Capabilities:
         supports_voice_cloning=True,
         supports_instant_clone=True,
         supports_streaming=True,
-        languages=tuple(_BOOSTS),
+        languages=tuple(_LANGUAGE_BOOSTS),
         clone_language=_CLONE_LANGUAGE,
         max_text_length=max_text_length,
         voice_settings=("speed",),
-        sample_min_seconds=_SAMPLE_SECONDS,
+        sample_min_seconds=_MIN_SAMPLE_SECONDS,
         is_hosted=True,
         unused_days=_UNUSED_DAYS,
     )
@@ -272,50 +285,52 @@ def _capabilities(max_text_length: int) -> Capabilities:
 def _language(voice: dict[str, Any]) -> str:
     """Of a system voice: its id begins with the name of it."""
     start = re.match(r"[A-Za-z]+", str(voice["voice_id"]))
-    names = {name: code for code, name in _BOOSTS.items()}
+    names = {name: code for code, name in _LANGUAGE_BOOSTS.items()}
     return names.get(start[0], _CLONE_LANGUAGE) if start else _CLONE_LANGUAGE
 
 
-def _is_json(streamed: Streamed) -> bool:
+def _is_json(streamed: StreamedResponse) -> bool:
     return streamed.headers.get("content-type", "").startswith("application/json")
 
 
-def _judged(streamed: Streamed) -> Streamed | Refused:
+def _classify(streamed: StreamedResponse) -> StreamedResponse | RefusedCall:
     """A refusal is plain JSON, also of a stream."""
     if streamed.status == 200 and not _is_json(streamed):
         return streamed
-    answer = streamed.read(_LONGEST_LINE)
+    answer = streamed.read(_MAX_LINE_BYTES)
     code = errors.code_of(answer.json())
     if answer.status == 200 and code == 0:
-        return Streamed(answer.status, answer.headers, iter([answer.content]))
+        return StreamedResponse(answer.status, answer.headers, iter([answer.content]))
     streamed.is_failure = errors.is_down(code)
-    return Refused(errors.sorted_error(answer, is_speech=True), is_busy=answer.status == 429 or errors.is_busy(code))
+    return RefusedCall(
+        errors.to_provider_error(answer, is_speech=True), is_busy=answer.status == 429 or errors.is_busy(code)
+    )
 
 
-def _audio(answer: Answer) -> bytes:
+def _audio(answer: UpstreamResponse) -> bytes:
     """The bytes of an answer's hexadecimal audio. Raises ProviderError."""
     body = answer.json()
     data = body.get("data") if isinstance(body, dict) else None
     audio = data.get("audio") if isinstance(data, dict) else None
     if not isinstance(audio, str) or not audio:
-        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), answer)
+        raise errors.label_error(ProviderFailed(f"{errors.TITLE} sent no audio."), answer)
     return _from_hex(audio)
 
 
-def _events(streamed: Streamed) -> Iterator[bytes]:
+def _events(streamed: StreamedResponse) -> Iterator[bytes]:
     """The audio of each event. Raises ProviderError for a code inside one, OutcomeUnknown where the last is missing."""
     if _is_json(streamed):
         yield _audio(streamed.read())
         return
     if streamed.headers.get("content-type", "").startswith("text/html"):
-        raise errors.labelled(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.without_body())
+        raise errors.label_error(ProviderFailed(f"{errors.TITLE} sent no audio."), streamed.without_body())
     has_spoken = False
-    for line in _lines(streamed.parts):
+    for line in _lines(streamed.chunks):
         if not line.startswith(b"data:"):
             continue
-        event = Answer(200, streamed.headers, line[5:]).json()
+        event = UpstreamResponse(200, streamed.headers, line[5:]).json()
         if errors.code_of(event) not in (0, None):
-            error = errors.sorted_error(Answer(200, streamed.headers, b""), event, is_speech=True)
+            error = errors.to_provider_error(UpstreamResponse(200, streamed.headers, b""), event, is_speech=True)
             # What was spoken before it may be billed.
             raise OutcomeUnknown(f"{errors.TITLE} broke off.", details=error.details) if has_spoken else error
         data = event.get("data") if isinstance(event, dict) else None
@@ -326,11 +341,11 @@ def _events(streamed: Streamed) -> Iterator[bytes]:
         if isinstance(data.get("audio"), str):
             has_spoken = True
             yield _from_hex(data["audio"])
-    raise AnswerLost
+    raise ResponseLost
 
 
 def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Raises AnswerLost for a line without an end."""
+    """Raises ResponseLost for a line without an end."""
     waiting = bytearray()
     for part in parts:
         waiting += part
@@ -338,8 +353,8 @@ def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
             *lines, rest = bytes(waiting).split(b"\n")
             waiting = bytearray(rest)
             yield from lines
-        elif len(waiting) > _LONGEST_LINE:
-            raise AnswerLost
+        elif len(waiting) > _MAX_LINE_BYTES:
+            raise ResponseLost
     yield bytes(waiting)
 
 

@@ -19,14 +19,14 @@ from voxport.errors import (
     VoxportError,
 )
 from voxport.providers.ids import trace_id
-from voxport.providers.upstream import Answer
+from voxport.providers.upstream import UpstreamResponse
 
 TITLE: Final = "MiniMax"
 DUPLICATE: Final = 2039
 
 _BUSY: Final = {1002, 1039, 1041, 2045}
 _DOWN: Final = {1000, 1013, 1024, 1033}
-_KEY: Final = {1004, 2049}
+_BAD_KEY: Final = {1004, 2049}
 _NO_CREDITS: Final = {1008, 1028, 1030, 2056}
 _NOT_IN_PLAN: Final = {2038, 2061}
 _VOICE_LOST: Final = {2042, 2054}
@@ -34,7 +34,7 @@ _BAD_SAMPLE: Final = {1043, 1044, 2037, 2048, 20132}
 _SENSITIVE: Final = {1026, 1027}
 _TIMEOUT: Final = 1001
 _INVISIBLE: Final = 1042
-_WAIT: Final = 5  # seconds; MiniMax names none
+_WAIT_SECONDS: Final = 5  # seconds; MiniMax names none
 
 
 def code_of(body: Any) -> int | None:
@@ -48,15 +48,15 @@ def is_busy(code: int | None) -> bool:
     return code in _BUSY
 
 
-def sorted_error(answer: Answer, body: Any = None, *, is_speech: bool = False) -> VoxportError:
+def to_provider_error(answer: UpstreamResponse, body: Any = None, *, is_speech: bool = False) -> VoxportError:
     """The error of our own for an answer (or for an event of its stream, `body`) that is not what was hoped for: to a
     text (`is_speech`), or to a recording."""
     code = code_of(answer.json() if body is None else body)
     error = _by_status(answer.status) if answer.status != 200 else _by_code(code, is_speech=is_speech)
-    return labelled(error, answer, body)
+    return label_error(error, answer, body)
 
 
-def labelled(error: VoxportError, answer: Answer | None, body: Any = None) -> VoxportError:
+def label_error(error: VoxportError, answer: UpstreamResponse | None, body: Any = None) -> VoxportError:
     """With the provider's name and, of an answer, its code and its own id of the request in the details."""
     if answer is None:
         error.details |= {"provider": "minimax"}
@@ -72,15 +72,15 @@ def labelled(error: VoxportError, answer: Answer | None, body: Any = None) -> Vo
 
 def _by_code(code: int | None, *, is_speech: bool = True) -> VoxportError:
     if code in _BUSY:
-        text = f"{TITLE} has as many calls as it takes. Nothing was charged; try again in {_WAIT} s."
-        return ProviderBusy(text, retry_after_seconds=_WAIT)
+        text = f"{TITLE} has as many calls as it takes. Nothing was charged; try again in {_WAIT_SECONDS} s."
+        return ProviderBusy(text, retry_after_seconds=_WAIT_SECONDS)
     if code in _VOICE_LOST:
         return VoiceLost(f"{TITLE} no longer has this voice.")
     if code in _NO_CREDITS:
         return ProviderUnavailable(f"The gateway's account at {TITLE} has no credits left. Nothing was charged.")
     if code in _NOT_IN_PLAN:
         return ProviderUnavailable(f"The gateway's plan at {TITLE} does not include this. Nothing was charged.")
-    if code in _KEY:
+    if code in _BAD_KEY:
         return ProviderUnavailable(f"{TITLE} refuses the gateway's key. Its operator has to look at it.")
     if code in _DOWN:
         return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
@@ -104,8 +104,8 @@ def _by_code(code: int | None, *, is_speech: bool = True) -> VoxportError:
     return ProviderFailed(f"{TITLE} did not take the call. Nothing was charged.")
 
 
-def is_key(code: int | None) -> bool:
-    return code in _KEY
+def is_key_error(code: int | None) -> bool:
+    return code in _BAD_KEY
 
 
 def is_down(code: int | None) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from voxport.providers.base import Audio, ClonedVoice, Provider, VoiceRef
-from voxport.testing.doubles.speech import said
+from voxport.testing.doubles.speech import synthesize
 
 GROUP = "voxport.conformance"
 
@@ -36,13 +36,13 @@ def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
 @pytest.fixture(scope="session")
 def sample() -> Audio:
     """Twelve seconds of somebody's clean speech."""
-    return said("a" * 200, 0)
+    return synthesize("a" * 200, 0)
 
 
 @pytest.fixture(scope="session")
 def other_sample() -> Audio:
     """The same words at another pitch."""
-    audio = said("a" * 240, 0)
+    audio = synthesize("a" * 240, 0)
     return np.asarray(np.interp(np.arange(0, audio.size, 1.25), np.arange(audio.size), audio), np.float32)
 
 
@@ -52,7 +52,7 @@ def voice(provider: Provider, sample: Audio) -> VoiceRef:
     stock = provider.list_voices()
     if stock:
         return VoiceRef(stock[0].voice_id)
-    return reference(provider.clone(sample, voice_id="conformance0", quick=True, progress=lambda _: None))
+    return reference(provider.clone(sample, voice_id="conformance0", instant=True, on_progress=lambda _: None))
 
 
 def reference(cloned: ClonedVoice) -> VoiceRef:

@@ -12,7 +12,7 @@ from voxport.providers.base import Provider
 from voxport.providers.elevenlabs import ElevenLabs
 from voxport.providers.local import LocalProvider
 from voxport.providers.minimax import MiniMax
-from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, served
+from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, serve_app
 
 _KEY: Final = "a-key-of-the-conformance-suite"
 _FIT_STEPS: Final = 1
@@ -39,7 +39,7 @@ def local() -> Iterator[Provider]:
 def elevenlabs() -> Iterator[Provider]:
     account = ElevenLabsAccount()
     account.keys = {_KEY: next(iter(account.keys.values()))}
-    with served(ElevenLabsDouble(account).app) as url:
+    with serve_app(ElevenLabsDouble(account).app) as url:
         provider = ElevenLabs(_KEY, base_url=url, tag="conformance", max_text_length=5_000)
         try:
             yield provider
@@ -49,7 +49,7 @@ def elevenlabs() -> Iterator[Provider]:
 
 @contextmanager
 def minimax() -> Iterator[Provider]:
-    with served(MiniMaxDouble(MiniMaxAccount(keys={_KEY})).app) as url:
+    with serve_app(MiniMaxDouble(MiniMaxAccount(keys={_KEY})).app) as url:
         provider = MiniMax(_KEY, base_url=url, tag="conformance", max_text_length=5_000)
         try:
             yield provider

@@ -26,16 +26,16 @@ def require_cloning(provider: Provider) -> None:
 
 
 def quick_clone(provider: Provider, sample: Audio, voice_id: str) -> ClonedVoice:
-    return provider.clone(sample, voice_id=voice_id, quick=True, progress=lambda _: None)
+    return provider.clone(sample, voice_id=voice_id, instant=True, on_progress=lambda _: None)
 
 
 @pytest.fixture(scope="session")
 def cloned(provider: Provider, sample: Audio) -> Iterator[ClonedVoice]:
     """A quick clone for all who only look at it or speak with it."""
     require_cloning(provider)
-    made = quick_clone(provider, sample, "conformance-id")
-    yield made
-    provider.delete(reference(made))
+    created = quick_clone(provider, sample, "conformance-id")
+    yield created
+    provider.delete(reference(created))
 
 
 def spoken(provider: Provider, voice: VoiceRef) -> Audio:
@@ -147,7 +147,7 @@ def test_a_persistent_clone_tells_how_far_it_is_and_speaks(provider: Provider, s
     if not provider.capabilities().supports_voice_cloning:
         pytest.skip("it makes no persistent clones here")
     heard: list[float] = []
-    cloned = provider.clone(sample, voice_id="conformance8", quick=False, progress=heard.append)
+    cloned = provider.clone(sample, voice_id="conformance8", instant=False, on_progress=heard.append)
     assert len(heard) >= 2
     assert heard == sorted(heard)
     assert heard[0] >= 0.0
@@ -164,7 +164,7 @@ def test_a_persistent_clone_can_be_stopped(provider: Provider, sample: Audio) ->
         raise Stopped
 
     with pytest.raises(Stopped):
-        provider.clone(sample, voice_id="conformance9", quick=False, progress=stop)
+        provider.clone(sample, voice_id="conformance9", instant=False, on_progress=stop)
 
 
 def test_starting_it_again_does_no_harm(provider: Provider) -> None:

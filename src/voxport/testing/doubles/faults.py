@@ -23,31 +23,31 @@ _HANG_SECONDS: Final = 600.0
 
 @dataclass
 class Fault:
-    """`path` is the beginning of the request's path that it is for, `times` how many requests meet it, after `spared`
-    ones that do not.
+    """`path` is the beginning of the request's path that it is for, `times` how many requests meet it, after
+    `skip_first` ones that do not.
 
-    - `slow`: seconds before the answer
+    - `delay_seconds`: seconds before the answer
     - `hang`: no answer for ten minutes
     - `until`: no answer before this is set, and for ten minutes at most
     - `dropped`: the connection is closed, and nothing is done
     - `status`, `body`, `headers`, `content_type`: this answer, and nothing is done
-    - `lost`: the work is done, and the connection closed before the answer
+    - `drop_response`: the work is done, and the connection closed before the answer
     - `reset`: the connection is closed in the middle of the answer's body
     - `truncate`: the answer ends after this share of its body, as if it were whole
     - `chunk_error`: a stream's second event holds this code (MiniMax)
     - `replace`: the work is done, and this is the answer (a 200 with an error inside)
     - `noise`: so many seconds of noise in place of the speech (of 16 bits and 24 kHz)
     - `silence`: silence in place of the speech, as long as it
-    - `odd`: the speech with one byte more
-    - `bomb`: the answer is gzip that nobody asked for, which unpacks to so many bytes of zeros
-    - `drip`: seconds between two KiB of the answer
+    - `extra_byte`: the speech with one byte more
+    - `gzip_bomb_bytes`: the answer is gzip that nobody asked for, which unpacks to so many bytes of zeros
+    - `drip_seconds`: seconds between two KiB of the answer
     """
 
     path: str = "/"
     times: int = 1
-    spared: int = 0
+    skip_first: int = 0
     method: str | None = None
-    slow: float = 0.0
+    delay_seconds: float = 0.0
     hang: bool = False
     until: threading.Event | None = None
     dropped: bool = False
@@ -55,16 +55,16 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
-    lost: bool = False
+    drop_response: bool = False
     reset: bool = False
     truncate: float | None = None
     chunk_error: int | None = None
     replace: Any = None
     noise: float = 0.0
     silence: bool = False
-    odd: bool = False
-    bomb: int = 0
-    drip: float = 0.0
+    extra_byte: bool = False
+    gzip_bomb_bytes: int = 0
+    drip_seconds: float = 0.0
 
     def answer(self) -> Response:
         if self.content_type == "application/json":
@@ -77,23 +77,23 @@ class Faults:
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
-        with self._guard:
+        with self._lock:
             self._waiting.append(fault)
 
     def clear(self) -> None:
-        with self._guard:
+        with self._lock:
             self._waiting.clear()
 
     def take(self, request: Request) -> Fault | None:
         """The first that fits, used once."""
-        with self._guard:
+        with self._lock:
             for fault in self._waiting:
                 if request.url.path.startswith(fault.path) and fault.method in (None, request.method):
-                    if fault.spared > 0:
-                        fault.spared -= 1
+                    if fault.skip_first > 0:
+                        fault.skip_first -= 1
                         continue
                     fault.times -= 1
                     if fault.times <= 0:
@@ -102,7 +102,7 @@ class Faults:
         return None
 
 
-class Broken(Response):
+class CutResponse(Response):
     """An answer whose connection is closed before its end, or before its beginning (`share` 0)."""
 
     def __init__(self, whole: Response, share: float) -> None:
@@ -121,7 +121,7 @@ class Broken(Response):
         hang_up(scope)
 
 
-def spoiled(audio: bytes, fault: Fault | None) -> bytes:
+def spoil_audio(audio: bytes, fault: Fault | None) -> bytes:
     """What a fault makes of speech (s16le)."""
     if fault is None:
         return audio
@@ -129,32 +129,32 @@ def spoiled(audio: bytes, fault: Fault | None) -> bytes:
         audio = random.Random(1).randbytes(round(fault.noise * 24_000) * 2)  # noqa: S311  # the same noise each time
     if fault.silence:
         audio = bytes(len(audio))
-    return audio + b"\x01" if fault.odd else audio
+    return audio + b"\x01" if fault.extra_byte else audio
 
 
-async def before(fault: Fault | None) -> Response | None:
+async def apply_before(fault: Fault | None) -> Response | None:
     """What a fault does before the work; an answer where the work is not to be done."""
     if fault is None:
         return None
     if fault.hang:
         await anyio.sleep(_HANG_SECONDS)
-    if fault.slow:
-        await anyio.sleep(fault.slow)
+    if fault.delay_seconds:
+        await anyio.sleep(fault.delay_seconds)
     if fault.until is not None:
         await until_set(fault.until)
     if fault.dropped:
-        return Broken(Response(), 0.0)
+        return CutResponse(Response(), 0.0)
     return fault.answer() if fault.status is not None else None
 
 
-async def after(fault: Fault | None, response: Response) -> Response:
+async def apply_after(fault: Fault | None, response: Response) -> Response:
     """What a fault makes of the answer."""
     if fault is None:
         return response
-    if fault.lost:
-        return Broken(response, 0.0)
+    if fault.drop_response:
+        return CutResponse(response, 0.0)
     if fault.reset:
-        return Broken(response, 0.5)
+        return CutResponse(response, 0.5)
     if fault.replace is not None:
         return JSONResponse(fault.replace)
     if fault.truncate is not None:
@@ -162,13 +162,13 @@ async def after(fault: Fault | None, response: Response) -> Response:
         cut = content[: int(len(content) * fault.truncate)]
         kept = {name: value for name, value in response.headers.items() if name != "content-length"}
         return Response(cut, response.status_code, headers=kept)
-    if fault.bomb:
+    if fault.gzip_bomb_bytes:
         headers = {"Content-Encoding": "gzip"}
-        return Response(await run_sync(_bomb, fault.bomb), media_type=response.media_type, headers=headers)
-    if fault.drip:
+        return Response(await run_sync(_bomb, fault.gzip_bomb_bytes), media_type=response.media_type, headers=headers)
+    if fault.drip_seconds:
         content = await content_of(response)
         kept = {name: value for name, value in response.headers.items() if name != "content-length"}
-        return StreamingResponse(_dripping(content, fault.drip), response.status_code, headers=kept)
+        return StreamingResponse(_dripping(content, fault.drip_seconds), response.status_code, headers=kept)
     return response
 
 

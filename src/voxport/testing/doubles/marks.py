@@ -16,11 +16,11 @@ Audio = NDArray[np.float32]
 
 RATE: Final = 24_000
 _BITS: Final = 16
-_LOWEST: Final = 8_200.0  # Hz
-_STEP: Final = 110.0  # Hz between two tones
+_LOWEST_HZ: Final = 8_200.0  # Hz
+_STEP_HZ: Final = 110.0  # Hz between two tones
 _PERIOD: Final = RATE // 10  # samples: all tones are multiples of 10 Hz
 _LEVEL: Final = 0.004  # of each tone; speech has about 0.1
-_CLEAR: Final = 4.0
+_MIN_POWER_RATIO: Final = 4.0
 """How much stronger the tone of a bit has to be than the other one (in power), for the mark to be told."""
 
 
@@ -36,7 +36,7 @@ def marked(audio: Audio, mark: int) -> Audio:
     return np.asarray(audio + _LEVEL * np.resize(tones, audio.size), np.float32)
 
 
-def told(audio: NDArray[Any], rate: int = RATE) -> int | None:
+def identify(audio: NDArray[Any], rate: int = RATE) -> int | None:
     """The mark in `audio` (mono, at `rate` Hz, half a second or more); None where there is none, or not a clear one."""
     if audio.size < rate // 2:
         return None
@@ -51,11 +51,11 @@ def told(audio: NDArray[Any], rate: int = RATE) -> int | None:
     mark = 0
     for bit in range(_BITS):
         off, on = strength(bit, 0), strength(bit, 1)
-        if max(off, on) < _CLEAR * min(off, on) or max(off, on) == 0.0:
+        if max(off, on) < _MIN_POWER_RATIO * min(off, on) or max(off, on) == 0.0:
             return None
         mark |= (on > off) << bit
     return mark
 
 
 def _frequency(bit: int, value: int) -> float:
-    return _LOWEST + _STEP * (2 * bit + value)
+    return _LOWEST_HZ + _STEP_HZ * (2 * bit + value)

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_SECONDS: Final = 20.0  # for its start, and for its end
+_TIMEOUT_SECONDS: Final = 20.0  # for its start, and for its end
 _GRACE_SECONDS: Final = 0.1
 """For answers that are under way when a double ends: one that hangs ends with it."""
 _CONNECTIONS: Final[dict[tuple[str, int], asyncio.Transport]] = {}
@@ -22,7 +22,7 @@ _CONNECTIONS: Final[dict[tuple[str, int], asyncio.Transport]] = {}
 
 
 @contextlib.contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def serve_app(app: ASGIApp) -> Iterator[str]:
     """The address of `app`, served by a thread of this process until the end of the block."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = PromptServer(
@@ -57,12 +57,12 @@ class PromptServer(uvicorn.Server):
         thread = threading.Thread(target=self.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
-            if not self._is_up.wait(_SECONDS):
+            if not self._is_up.wait(_TIMEOUT_SECONDS):
                 raise RuntimeError("the server did not start")
             yield
         finally:
             self._end()
-            thread.join(_SECONDS)
+            thread.join(_TIMEOUT_SECONDS)
             listener.close()
 
     def _end(self) -> None:

@@ -15,12 +15,12 @@ from voxport.testing.doubles.marks import RATE, Audio, marked
 
 _RECORDED: Final = Path(__file__).with_name("speech.flac")  # mono, 24 kHz
 _SECONDS_PER_CHARACTER: Final = 0.06
-_SHORTEST: Final = 1.0  # seconds
+_MIN_SECONDS: Final = 1.0  # seconds
 
 
-def said(text: str, mark: int, *, speed: float = 1.0) -> Audio:
+def synthesize(text: str, mark: int, *, speed: float = 1.0) -> Audio:
     """float32 mono at 24 kHz: speech of the length that `text` takes, in the voice with the mark."""
-    seconds = max(_SHORTEST, _SECONDS_PER_CHARACTER * len(text) / speed)
+    seconds = max(_MIN_SECONDS, _SECONDS_PER_CHARACTER * len(text) / speed)
     return marked(np.resize(_speech(), round(seconds * RATE)), mark)
 
 
@@ -46,8 +46,8 @@ def encoded(audio: Audio, codec: str, rate: int, bit_rate: int | None) -> bytes:
 
 
 def pcm16(audio: Audio, rate: int) -> bytes:
-    there = audio if rate == RATE else soxr.resample(audio, RATE, rate)
-    return (np.clip(there, -1.0, 1.0) * 32_767).astype("<i2").tobytes()
+    resampled = audio if rate == RATE else soxr.resample(audio, RATE, rate)
+    return (np.clip(resampled, -1.0, 1.0) * 32_767).astype("<i2").tobytes()
 
 
 @cache

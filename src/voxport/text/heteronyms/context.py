@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from voxport.text.normalise.wordlist import words_of
+from voxport.text.normalise.wordlist import word_set
 
 
 @dataclass(frozen=True)
-class Around:
+class WordContext:
     """A word, the words `before` it (nearest first) and `after` it in its clause, all that are `near` in small
     letters, and whether a hyphen joins it to the left ("-") or to the right ("+")."""
 
@@ -19,12 +19,12 @@ class Around:
     near: frozenset[str]
     hyphens: str
 
-    def last(self, back: int = 1) -> str:
+    def previous(self, back: int = 1) -> str:
         """The word that stands `back` words before, in small letters; adverbs are passed over."""
         words = [word.lower() for word in self.before if word.lower() not in _ADVERBS]
         return words[back - 1] if len(words) >= back else ""
 
-    def next(self, on: int = 1) -> str:
+    def following(self, on: int = 1) -> str:
         return self.after[on - 1].lower() if len(self.after) >= on else ""
 
     @property
@@ -32,69 +32,71 @@ class Around:
         return not self.before
 
     @property
-    def is_named(self) -> bool:
+    def follows_name(self) -> bool:
         """Whether a name stands before: a word with a capital that does not begin its clause, or begins it and is no
         function word."""
         if not self.before or not self.before[0][0].isupper() or self.before[0] == "I":
             return False
         word = self.before[0].lower()
-        return word not in DETERMINERS | SUBJECTS | HELPERS | LINKS | _ADVERBS | PREPOSITIONS
+        return word not in DETERMINERS | SUBJECT_PRONOUNS | AUXILIARIES | CONJUNCTIONS | _ADVERBS | PREPOSITIONS
 
 
-_ADVERBS: Final = words_of(
+_ADVERBS: Final = word_set(
     "always never often already also just still really quickly slowly usually sometimes ever even only soon simply "
     "probably certainly clearly carefully finally actually rarely seldom once both all well not now then currently "
     "immediately usually easily fully barely hardly almost nearly gently suddenly"
 )
-DETERMINERS: Final = words_of(
+DETERMINERS: Final = word_set(
     "the a an this that these those my your his her its our their no every each some any another one two three four "
     "five six seven eight nine ten many several few such what which whose new old good great"
 )
-OBJECTS: Final = words_of(
+OBJECT_OPENERS: Final = word_set(
     "the a an this that these those my your his her its our their it me him us them you all every each some any both "
     "everything everyone nothing something himself herself themselves yourself myself"
 )
-SUBJECTS: Final = words_of("i you we they he she it who")
-PLURALS: Final = words_of("i you we they who people children men women")
-SINGULARS: Final = words_of("he she it")
-HELPERS: Final = words_of(
+SUBJECT_PRONOUNS: Final = word_set("i you we they he she it who")
+PLURAL_SUBJECTS: Final = word_set("i you we they who people children men women")
+SINGULAR_SUBJECTS: Final = word_set("he she it")
+AUXILIARIES: Final = word_set(
     "will would can could shall should may might must to do does did don't doesn't didn't won't wouldn't can't cannot "
     "couldn't shouldn't mustn't let's please i'll you'll we'll they'll he'll she'll it'll i'd you'd we'd they'd he'd "
     "she'd gonna wanna help helps helped let lets make makes made"
 )
-BE: Final = words_of(
+BE: Final = word_set(
     "is are was were be been being am isn't aren't wasn't weren't it's that's he's she's i'm we're "
     "they're you're get gets got gotten"
 )
-HAVE: Final = words_of("have has had having i've you've we've they've haven't hasn't hadn't")
-LINKS: Final = words_of("and or but then so")
-PREPOSITIONS: Final = words_of("of in on at by for with from about into under over between without during after")
-PAST: Final = words_of(
+HAVE: Final = word_set("have has had having i've you've we've they've haven't hasn't hadn't")
+CONJUNCTIONS: Final = word_set("and or but then so")
+PREPOSITIONS: Final = word_set("of in on at by for with from about into under over between without during after")
+PAST_CUES: Final = word_set(
     "yesterday ago earlier previously formerly nineteen eighteen was were had did went said came "
     "told thought knew saw took gave found left felt wrote began stood sat laughed cried asked "
     "looked walked wanted loved liked learned heard"
 )
-LAST_TIME: Final = words_of(
+TIME_NOUNS: Final = word_set(
     "night week month year monday tuesday wednesday thursday friday saturday sunday summer "
     "winter spring autumn fall time"
 )
 
 
-def is_verb(a: Around) -> bool:
+def is_base_verb(context: WordContext) -> bool:
     """Whether the word is surely a verb in its plain form: "to X", "they X", "X the", "scientists X the"."""
-    last, following = a.last(), a.next()
-    if last in DETERMINERS and last not in SUBJECTS:
+    previous, following = context.previous(), context.following()
+    if previous in DETERMINERS and previous not in SUBJECT_PRONOUNS:
         return False
-    if last in HELPERS or last in PLURALS:
+    if previous in AUXILIARIES or previous in PLURAL_SUBJECTS:
         return True
-    if last in OBJECTS and a.last(2) in words_of("let lets help helps helped make makes made"):
+    if previous in OBJECT_OPENERS and context.previous(2) in word_set("let lets help helps helped make makes made"):
         return True
-    if a.is_first or last in LINKS:
-        return following in OBJECTS
-    is_plural = last.endswith("s") and not last.endswith(("ss", "'s", "us")) and last not in BE | HAVE
-    return is_plural and following in OBJECTS and last not in words_of("its his this as was is")
+    if context.is_first or previous in CONJUNCTIONS:
+        return following in OBJECT_OPENERS
+    is_plural = previous.endswith("s") and not previous.endswith(("ss", "'s", "us")) and previous not in BE | HAVE
+    return is_plural and following in OBJECT_OPENERS and previous not in word_set("its his this as was is")
 
 
-def third_person(a: Around) -> bool:
+def is_third_person_verb(context: WordContext) -> bool:
     """Whether a word with an -s is surely a verb: "she X", "Ana X the"."""
-    return a.last() in SINGULARS | words_of("who which") or (a.is_named and a.next() in OBJECTS)
+    return context.previous() in SINGULAR_SUBJECTS | word_set("who which") or (
+        context.follows_name and context.following() in OBJECT_OPENERS
+    )

@@ -1,7 +1,7 @@
 """Text as it is written to text as it is said: "$3.50" to "three dollars and fifty cents".
 
-`spoken` does one reader after the other. Each replaces what it knows and leaves the rest as it is, so no word is
-lost; at the end no digit and no sign is left that nobody would speak. Every regular expression is bounded or
+`normalise_text` does one reader after the other. Each replaces what it knows and leaves the rest as it is, so no word
+is lost; at the end no digit and no sign is left that nobody would speak. Every regular expression is bounded or
 possessive, so the time grows with the length of the text only. `docs/text.md` says what is read how.
 """
 
@@ -11,9 +11,9 @@ import re
 import unicodedata
 from typing import Final
 
-from voxport.text.languages import BY_MISAKI
-from voxport.text.normalise import abbreviations as words
+from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.normalise import (
+    abbreviations,
     amounts,
     articles,
     bare_dates,
@@ -26,6 +26,8 @@ from voxport.text.normalise import (
     hindi_units,
     identifiers,
     kanji_numbers,
+    list_items,
+    magnitudes,
     money,
     numerals,
     ordinals,
@@ -35,28 +37,26 @@ from voxport.text.normalise import (
     ratios,
     romans,
     signs,
+    symbols,
+    time_zones,
     web,
 )
-from voxport.text.normalise import list_items as items
-from voxport.text.normalise import magnitudes as scales
-from voxport.text.normalise import symbols as marks
-from voxport.text.normalise import time_zones as zones
-from voxport.text.normalise.number_words import speech
+from voxport.text.normalise.number_words import number_words
 
 _READERS: Final = (
-    items.read,
+    list_items.read,
     web.read,
     elisions.read_decades,
     ratios.read,
     british.read,
     hindi_units.read,
-    zones.read,
+    time_zones.read,
     bare_dates.read,
     clock.read,
     romans.read,
     paths.read,
     calendar_names.read,
-    words.read,
+    abbreviations.read,
     identifiers.read,
     phones.read,
     ordinals.read,
@@ -67,35 +67,35 @@ _READERS: Final = (
     rates.read,
     numerals.read_shapes,
     money.read,
-    scales.read,
+    magnitudes.read,
     amounts.read,
     numerals.read,
     paths.read_slashes,
-    marks.read,
+    symbols.read,
     elisions.read,
 )
 
 
-_RAISED: Final = re.compile(r"(?<=[\w)])(?:⁻?[⁰¹²³⁴-⁹]{2,}|⁻[⁰¹²³⁴-⁹]|[⁰¹⁴-⁹])(?!\w)")
+_SUPERSCRIPTS: Final = re.compile(r"(?<=[\w)])(?:⁻?[⁰¹²³⁴-⁹]{2,}|⁻[⁰¹²³⁴-⁹]|[⁰¹⁴-⁹])(?!\w)")
 """Powers in raised digits; "²" and "³" alone may belong to a unit."""
 
 
-def spoken(text: str, language: str) -> str:
+def normalise_text(text: str, language: str) -> str:
     """`text` (of one of LANGUAGES) with numbers, dates, amounts, addresses, abbreviations and signs in words. Of
     Japanese and Chinese only numbers are read, the latter by misaki."""
-    if language in BY_MISAKI:
+    if language in MISAKI_LANGUAGES:
         return kanji_numbers.read(text, language)
-    said = " ".join(_plain_digits(text).split())
+    spoken = " ".join(_plain_digits(text).split())
     for read in _READERS:
-        said = " ".join(read(said, speech(language)).split())
-    return re.sub(r" (?=[,;:.!?…)\]])|(?<=[(\[]) ", "", said)
+        spoken = " ".join(read(spoken, number_words(language)).split())
+    return re.sub(r" (?=[,;:.!?…)\]])|(?<=[(\[]) ", "", spoken)
 
 
 def _plain_digits(text: str) -> str:
     """Digits of every script as 0 to 9; "½" as "1/2" and "①" as "1", apart from what stands beside them."""
     if text.isascii():
         return text
-    text = _RAISED.sub(lambda match: f"^{unicodedata.normalize('NFKC', match.group()).replace('−', '-')}", text)
+    text = _SUPERSCRIPTS.sub(lambda match: f"^{unicodedata.normalize('NFKC', match.group()).replace('−', '-')}", text)
     return "".join(map(_plain_digit, text))
 
 

@@ -6,10 +6,10 @@ import re
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.abbreviation_forms import BEFORE_CAPITALS, looks_shortened, shortened
-from voxport.text.normalise.function_words import OPENERS
-from voxport.text.normalise.number_words import Speech
-from voxport.text.normalise.wordlist import words_of
+from voxport.text.normalise.abbreviation_forms import TITLES_BEFORE_CAPITALS, abbreviations_of, looks_abbreviated
+from voxport.text.normalise.function_words import SENTENCE_OPENERS
+from voxport.text.normalise.number_words import NumberWords
+from voxport.text.normalise.wordlist import word_set
 
 _ROMAN: Final = r"(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})"
 _LETTER: Final = r"[\w\u0900-\u0963\u0970-\u097f.]"
@@ -19,17 +19,17 @@ _STREET: Final = re.compile(
     r"(?:\.(?= [a-z]|[,;:)])|(\.)(?= [A-Z])|(?=[,;:.)]?\s*$)|(?=[,;:)])|(?= [a-z]))"
 )
 """Behind a name, and before no other one: "Main St., St. John", "Elm Dr. near Dr. Elm"."""
-_HOUSE: Final = re.compile(r"(?<![\w.])(\d{1,5}[A-Z]? (?:[A-Z][\w'’]{1,30} ){1,2})(St|Dr)\.(?= [A-Z])")
+_NUMBERED_STREET: Final = re.compile(r"(?<![\w.])(\d{1,5}[A-Z]? (?:[A-Z][\w'’]{1,30} ){1,2})(St|Dr)\.(?= [A-Z])")
 """Behind the number of a house also before a town."""
 _INCHES: Final = re.compile(r"(?<=\d )in\.(?= [a-z])")
 _UNIT: Final = re.compile(
     r"(?<=\d)( ?(?:min|mins|sec|s|h|hrs|km|m|cm|mm|kg|g|mg|l|ml|ft|lb|lbs|oz|mi))\.(?:(?= [a-zà-ÿ\d]|[,;:)])()|(?!\w))"
 )
 """The dot behind a unit, which ends a sentence before a capital or at the end."""
-_ZERO: Final = re.compile(r"([\u0904-\u0963]{1,6})0(?= )")
+_HINDI_ZERO_DOT: Final = re.compile(r"([\u0904-\u0963]{1,6})0(?= )")
 """Hindi writes a zero for the dot of an abbreviation too."""
 _NUMBER_OF: Final = re.compile(r"(?<![\w.])[Nn]o\. of(?!\w)")
-_NO_STREETS: Final = words_of("hello hi hey dear thanks thank yes ok okay sorry ask see call sir saint mr mrs")
+_NOT_STREETS: Final = word_set("hello hi hey dear thanks thank yes ok okay sorry ask see call sir saint mr mrs")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10}
 _AFTER_FIRST: Final = re.compile(r"\s*(?:[,.;:!?)]|$)| (?:of|de|di|was|and|is|y|et|e) ")
 _END: Final = re.compile(r"[\"'”’»)]*\s*$")
@@ -37,100 +37,104 @@ _NEXT_WORD: Final = re.compile(r" ([^\W\d_][\w'’]*)")
 _UNKNOWN: Final = re.compile(r"(?<![\w.@/\\-])([^\W\d_]{2,6})\.(?= [a-z0-9à-ÿ])")
 
 
-def read(text: str, speech: Speech) -> str:
-    wording, known = speech.wording, shortened(speech.language)
+def read(text: str, numbers: NumberWords) -> str:
+    locale_words, abbreviations = numbers.locale_words, abbreviations_of(numbers.language)
     if any(character.isdecimal() for character in text):
         text = _UNIT.sub(lambda m: m[1] if m[2] is not None else f"{m[1]} .", text)
-    if wording.rules == "hi":
-        text = _ZERO.sub(lambda m: f"{m[1]}." if f"{m[1]}." in known.titles else m[0], text)
-    if known.before_numbers:
-        text = _numbered(speech).sub(lambda m: f"{known.before_numbers[m[1]]} ", text)
-    if wording.rules == "en":
+    if locale_words.base_language == "hi":
+        text = _HINDI_ZERO_DOT.sub(lambda m: f"{m[1]}." if f"{m[1]}." in abbreviations.titles else m[0], text)
+    if abbreviations.before_numbers:
+        text = _numbered(numbers).sub(lambda m: f"{abbreviations.before_numbers[m[1]]} ", text)
+    if locale_words.base_language == "en":
         text = _INCHES.sub("inches", text)
         text = _NUMBER_OF.sub("number of", text)
-        text = _HOUSE.sub(lambda m: f"{m[1]}{'Street' if m[2] == 'St' else 'Drive'}", text)
-        text = _STREET.sub(_street, text)
-    text = _abbreviations(speech).sub(lambda m: _in_full(m, speech), text)
-    text = _UNKNOWN.sub(lambda m: m[1] if looks_shortened(m[1], speech.language) else m[0], text)
+        text = _NUMBERED_STREET.sub(lambda m: f"{m[1]}{'Street' if m[2] == 'St' else 'Drive'}", text)
+        text = _STREET.sub(_street_name, text)
+    text = _abbreviations(numbers).sub(lambda m: _expand(m, numbers), text)
+    text = _UNKNOWN.sub(lambda m: m[1] if looks_abbreviated(m[1], numbers.language) else m[0], text)
     if not re.search(r"[IVX]", text):
         return text
-    if wording.century:
-        text = _century(speech).sub(lambda m: f"{speech.ordinal(_value(m[1]))}{m[4]}", text)
-    text = re.sub(r"(?<=[a-zé] )I(?:er|ᵉʳ)\b", speech.ordinal(1), text) if wording.rules == "fr" else text
-    return _romans().sub(lambda m: _roman(m, speech), text)
+    if locale_words.century_word:
+        text = _century(numbers).sub(lambda m: f"{numbers.ordinal(_roman_value(m[1]))}{m[4]}", text)
+    text = re.sub(r"(?<=[a-zé] )I(?:er|ᵉʳ)\b", numbers.ordinal(1), text) if locale_words.base_language == "fr" else text
+    return _romans().sub(lambda m: _roman(m, numbers), text)
 
 
-def _in_full(match: re.Match[str], speech: Speech) -> str:
+def _expand(match: re.Match[str], numbers: NumberWords) -> str:
     """The words, and the dot where it ended the sentence too: "etc."."""
-    short, known = match[1], shortened(speech.language)
-    ends = short.endswith(".") and (
+    abbreviation, abbreviations = match[1], abbreviations_of(numbers.language)
+    ends_sentence = abbreviation.endswith(".") and (
         _END.match(match.string, match.end()) is not None
-        or (short in known.anywhere and _opens(match.string, match.end(), speech))
+        or (abbreviation in abbreviations.anywhere and _starts_sentence(match.string, match.end(), numbers))
     )
-    full = {**known.anywhere, **known.titles}[short]
+    expansion = {**abbreviations.anywhere, **abbreviations.titles}[abbreviation]
     following = match.string[match.end() : match.end() + 1]
-    return f"{full}{'.' if ends else ' ' if following.isalnum() else ''}"
+    return f"{expansion}{'.' if ends_sentence else ' ' if following.isalnum() else ''}"
 
 
-def _street(match: re.Match[str]) -> str:
+def _street_name(match: re.Match[str]) -> str:
     name = match[1].lower()
-    if name in OPENERS["en"] or name in _NO_STREETS:
+    if name in SENTENCE_OPENERS["en"] or name in _NOT_STREETS:
         return match.group()
     if match[3]:
         following = _NEXT_WORD.match(match.string, match.end())
-        if following is None or following[1].lower() not in OPENERS["en"]:
+        if following is None or following[1].lower() not in SENTENCE_OPENERS["en"]:
             return match.group()
     return f"{match[1]} {'Street' if match[2] == 'St' else 'Drive'}{match[3] or ''}"
 
 
-def _opens(text: str, at: int, speech: Speech) -> bool:
+def _starts_sentence(text: str, position: int, numbers: NumberWords) -> bool:
     """Whether a sentence begins here: with a word that has a capital and is no name."""
-    following = _NEXT_WORD.match(text, at)
-    return following is not None and following[1][0].isupper() and following[1].lower() in OPENERS[speech.wording.rules]
+    following = _NEXT_WORD.match(text, position)
+    return (
+        following is not None
+        and following[1][0].isupper()
+        and following[1].lower() in SENTENCE_OPENERS[numbers.locale_words.base_language]
+    )
 
 
-def _roman(match: re.Match[str], speech: Speech) -> str:
-    word, numeral, value = match[1], match[2], _value(match[2])
-    wording = speech.wording
+def _roman(match: re.Match[str], numbers: NumberWords) -> str:
+    word, numeral, value = match[1], match[2], _roman_value(match[2])
+    locale_words = numbers.locale_words
     if numeral == "I" and not _AFTER_FIRST.match(match.string, match.end()):
         return match.group()  # "Charles I think so"
-    if word in wording.rulers:
-        if value <= wording.ruler_ordinals:
-            return f"{word} {wording.ruler_article}{speech.ordinal(value)}"
-        return f"{word} {speech.cardinal(str(value))}"
-    known = word.lower() in wording.numbered
-    if known or (len(numeral) > 1 and word[0].isupper() and not word.isupper()):
-        return f"{word} {speech.cardinal(str(value))}"
+    if word in locale_words.rulers:
+        if value <= locale_words.ruler_ordinals:
+            return f"{word} {locale_words.ruler_article}{numbers.ordinal(value)}"
+        return f"{word} {numbers.cardinal(str(value))}"
+    is_numbered_word = word.lower() in locale_words.words_before_roman
+    if is_numbered_word or (len(numeral) > 1 and word[0].isupper() and not word.isupper()):
+        return f"{word} {numbers.cardinal(str(value))}"
     return match.group()
 
 
-def _value(numeral: str) -> int:
+def _roman_value(numeral: str) -> int:
     values = [_VALUES[letter] for letter in numeral]
     following = [*values[1:], 0]
     return sum(-value if value < after else value for value, after in zip(values, following, strict=True))
 
 
 @cache
-def _abbreviations(speech: Speech) -> re.Pattern[str]:
+def _abbreviations(numbers: NumberWords) -> re.Pattern[str]:
     """A title may stand without a space before its name ("Mr.Smith"), and some without a dot are words elsewhere."""
-    known = shortened(speech.language)
-    titles = [key for key in known.titles if key.endswith(".") and key.count(".") == 1 and len(key) > 2]
+    abbreviations = abbreviations_of(numbers.language)
+    titles = [key for key in abbreviations.titles if key.endswith(".") and key.count(".") == 1 and len(key) > 2]
     joined = "|".join(map(re.escape, sorted(titles, key=len, reverse=True)))
     before_name = rf"|(?:{joined})(?=[^\W\d_])" if joined else ""
-    keys = sorted({*known.anywhere, *known.titles}, key=len, reverse=True)
+    keys = sorted({*abbreviations.anywhere, *abbreviations.titles}, key=len, reverse=True)
     written = "|".join(
         re.escape(key)
         + ("" if key.endswith(".") else r"(?!\.[^\W\d_])")
-        + (r"(?=[ -][A-ZÀ-Þ])" if key in BEFORE_CAPITALS else "")
+        + (r"(?=[ -][A-ZÀ-Þ])" if key in TITLES_BEFORE_CAPITALS else "")
         for key in keys
     )
     return re.compile(rf"(?<!{_LETTER})((?:{written})(?!{_LETTER[:-2]}]){before_name})")
 
 
 @cache
-def _numbered(speech: Speech) -> re.Pattern[str]:
+def _numbered(numbers: NumberWords) -> re.Pattern[str]:
     """Before digits ("Apt. 4B", "No. A4", "tel. (11) 5555") and Roman numerals ("Cap. IV")."""
-    keys = sorted(shortened(speech.language).before_numbers, key=len, reverse=True)
+    keys = sorted(abbreviations_of(numbers.language).before_numbers, key=len, reverse=True)
     written = "|".join(map(re.escape, keys))
     roman = r"(?<=[^\W\d_]{3}\. )(?:[IVX]{2,6}(?!\w)|[IVX](?=[,.;:)]|$| [a-z(]))"
     letter = r"(?<=[^\W\d_]{2}\. )[B-DF-HJ-NP-XZ](?![\w.'’])"
@@ -144,5 +148,5 @@ def _romans() -> re.Pattern[str]:
 
 
 @cache
-def _century(speech: Speech) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)({_ROMAN})(?:e|ᵉ|ème|er|º|°|\^e)?(\s{speech.wording.century})\b")
+def _century(numbers: NumberWords) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)({_ROMAN})(?:e|ᵉ|ème|er|º|°|\^e)?(\s{numbers.locale_words.century_word})\b")

@@ -9,7 +9,7 @@ from typing import Final
 from babel import Locale
 from babel.units import format_unit
 
-from voxport.text.normalise.number_words import ELIDED, Speech
+from voxport.text.normalise.number_words import ELISION_MARK, NumberWords
 
 UNITS: Final = {
     "km/h": "speed-kilometer-per-hour",
@@ -101,55 +101,59 @@ _ALONE: Final = ("km/h", "km²", "km", "cm", "mm", "kg", "mph", "kWh", "GB", "MB
 """Units that are units also where no number stands directly before them."""
 
 
-def read(text: str, speech: Speech) -> str:
-    text = _percents(speech).sub(
-        lambda m: f" {_sign(m, speech)}{speech.say(m['n'])} {speech.wording.marks['%']} ", text
+def read(text: str, numbers: NumberWords) -> str:
+    text = _percents(numbers).sub(
+        lambda m: f" {_sign(m, numbers)}{numbers.say(m['n'])} {numbers.locale_words.symbols['%']} ", text
     )
-    text = _units(speech).sub(lambda m: _unit(m, speech), text)
-    return _alone().sub(lambda m: f" {unit_name(UNITS[m[1]], 2, speech)} ", text)
+    text = _units(numbers).sub(lambda m: _unit(m, numbers), text)
+    return _standalone_units().sub(lambda m: f" {unit_name(UNITS[m[1]], 2, numbers)} ", text)
 
 
-def _unit(match: re.Match[str], speech: Speech) -> str:
+def _unit(match: re.Match[str], numbers: NumberWords) -> str:
     key = UNITS[match["unit"]]
-    whole, fraction = speech.parts(match["n"])
-    feminine = key in speech.wording.feminine_units
-    said = speech.say(match["n"], feminine=feminine, counting=True)
-    name = unit_name(key, 1 if _is_one(whole, fraction, speech) else 2, speech)
-    of = speech.of_millions(match["n"], f" {name}").rstrip()
-    return f" {_sign(match, speech)}{said}{of} {name} ".replace(f"{ELIDED} ", "")
+    whole, fraction = numbers.parts(match["n"])
+    feminine = key in numbers.locale_words.feminine_units
+    spoken = numbers.say(match["n"], feminine=feminine, before_noun=True)
+    name = unit_name(key, 1 if _is_one(whole, fraction, numbers) else 2, numbers)
+    of = numbers.million_preposition(match["n"], f" {name}").rstrip()
+    return f" {_sign(match, numbers)}{spoken}{of} {name} ".replace(f"{ELISION_MARK} ", "")
 
 
-def _is_one(whole: str, fraction: str, speech: Speech) -> bool:
+def _is_one(whole: str, fraction: str, numbers: NumberWords) -> bool:
     """French and Portuguese say the singular up to two: "1,5 litre"."""
-    return whole == "1" and (not fraction or speech.wording.rules in ("fr", "pt"))
+    return whole == "1" and (not fraction or numbers.locale_words.base_language in ("fr", "pt"))
 
 
-def _sign(match: re.Match[str], speech: Speech) -> str:
-    return f"{speech.wording.minus} " if match["minus"] else ""
-
-
-@cache
-def unit_name(key: str, count: int, speech: Speech) -> str:
-    own = speech.wording.units.get(key)
-    if own is not None:
-        return own[0 if count == 1 else 1]
-    return format_unit(count, key, "long", locale=Locale.parse(speech.wording.locale)).replace(str(count), "").strip()
+def _sign(match: re.Match[str], numbers: NumberWords) -> str:
+    return f"{numbers.locale_words.minus} " if match["minus"] else ""
 
 
 @cache
-def _percents(speech: Speech) -> re.Pattern[str]:
-    return re.compile(rf"(?P<minus>(?<![\w])[-−])?(?<![\w])(?<!\d[.,])(?P<n>{speech.number}) ?%")
+def unit_name(key: str, count: int, numbers: NumberWords) -> str:
+    local_name = numbers.locale_words.units.get(key)
+    if local_name is not None:
+        return local_name[0 if count == 1 else 1]
+    return (
+        format_unit(count, key, "long", locale=Locale.parse(numbers.locale_words.locale))
+        .replace(str(count), "")
+        .strip()
+    )
 
 
 @cache
-def _units(speech: Speech) -> re.Pattern[str]:
+def _percents(numbers: NumberWords) -> re.Pattern[str]:
+    return re.compile(rf"(?P<minus>(?<![\w])[-−])?(?<![\w])(?<!\d[.,])(?P<n>{numbers.pattern}) ?%")
+
+
+@cache
+def _units(numbers: NumberWords) -> re.Pattern[str]:
     units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
     return re.compile(
-        rf"(?P<minus>(?<![\w])[-−])?(?<![\w])(?<!\d[.,])(?P<n>{speech.number}) ?(?P<unit>{units})(?![\w/²³'’])"
+        rf"(?P<minus>(?<![\w])[-−])?(?<![\w])(?<!\d[.,])(?P<n>{numbers.pattern}) ?(?P<unit>{units})(?![\w/²³'’])"
     )
 
 
 @cache
-def _alone() -> re.Pattern[str]:
+def _standalone_units() -> re.Pattern[str]:
     units = "|".join(re.escape(unit) for unit in sorted(_ALONE, key=len, reverse=True))
     return re.compile(rf"(?<!\S)({units})(?![\w/²³])")

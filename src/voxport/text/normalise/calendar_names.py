@@ -8,9 +8,9 @@ from typing import Final
 
 from babel.dates import get_day_names, get_month_names
 
-from voxport.text.normalise.number_words import Speech, speech
+from voxport.text.normalise.number_words import NumberWords, number_words
 
-_MORE: Final = {
+_MORE_ABBREVIATIONS: Final = {
     "en": {"sept": "September", "tues": "Tuesday", "thur": "Thursday", "thurs": "Thursday"},
     "es": {"set": "septiembre", "sep": "septiembre", "miér": "miércoles", "sáb": "sábado"},
     "it": {"sett": "settembre"},
@@ -22,16 +22,18 @@ _MORE: Final = {
 _DAY_OF_MONTH: Final = r"(?:3[01]|[12]\d|0?[1-9])"
 
 
-def read(text: str, speech: Speech) -> str:
-    if speech.wording.rules == "hi":
+def read(text: str, numbers: NumberWords) -> str:
+    if numbers.locale_words.base_language == "hi":
         return text  # CLDR's short forms in Hindi are whole words, or end with a sign of their own
-    text = _after_number(speech).sub(lambda m: f"{m[1]}{_name(m[2], speech)}", text)
-    text = _before_number(speech).sub(lambda m: _name(m[1], speech), text)
-    if speech.wording.rules != "en":
-        text = _day_pairs(speech).sub(lambda m: f"{_name(m[1], speech)}{m[2]}{_name(m[3], speech)}{_stop(m)}", text)
-    text = _days(speech).sub(lambda m: _named_day(m, speech), text)
-    if speech.wording.rules == "en":
-        text = _months_alone(speech).sub(lambda m: _name(m[1], speech) + _stop(m), text)
+    text = _after_number(numbers).sub(lambda m: f"{m[1]}{_name(m[2], numbers)}", text)
+    text = _before_number(numbers).sub(lambda m: _name(m[1], numbers), text)
+    if numbers.locale_words.base_language != "en":
+        text = _day_pairs(numbers).sub(
+            lambda m: f"{_name(m[1], numbers)}{m[2]}{_name(m[3], numbers)}{_sentence_dot(m)}", text
+        )
+    text = _days(numbers).sub(lambda m: _named_day(m, numbers), text)
+    if numbers.locale_words.base_language == "en":
+        text = _months_alone(numbers).sub(lambda m: _name(m[1], numbers) + _sentence_dot(m), text)
     return text
 
 
@@ -48,64 +50,72 @@ def calendar_names(locale: str) -> frozenset[str]:
 
 
 @cache
-def short_calendar(language: str) -> dict[str, str]:
+def calendar_abbreviations(language: str) -> dict[str, str]:
     """The short names with their dot, and what they stand for: "Jan.", "lun."."""
-    one = speech(language)
-    names = {} if one.wording.rules == "hi" else {**_short_months(one), **_short_days(one)}
-    if one.wording.rules == "en":
+    numbers = number_words(language)
+    names = {} if numbers.locale_words.base_language == "hi" else {**_short_months(numbers), **_short_days(numbers)}
+    if numbers.locale_words.base_language == "en":
         return {f"{name.capitalize()}.": full for name, full in names.items()}
     return {f"{case}.": full for name, full in names.items() for case in (name, name.capitalize())}
 
 
-def _name(short: str, speech: Speech) -> str:
-    name = {**_short_months(speech), **_short_days(speech)}[short.lower().rstrip(".")]
-    return name.capitalize() if short[0].isupper() and speech.wording.rules == "en" else name
+def _name(short: str, numbers: NumberWords) -> str:
+    name = {**_short_months(numbers), **_short_days(numbers)}[short.lower().rstrip(".")]
+    return name.capitalize() if short[0].isupper() and numbers.locale_words.base_language == "en" else name
 
 
-def _named_day(match: re.Match[str], speech: Speech) -> str:
-    return f"{_name(match[1], speech)}{_stop(match)}"
+def _named_day(match: re.Match[str], numbers: NumberWords) -> str:
+    return f"{_name(match[1], numbers)}{_sentence_dot(match)}"
 
 
-def _stop(match: re.Match[str]) -> str:
+def _sentence_dot(match: re.Match[str]) -> str:
     """The dot, where it ended the sentence too."""
     ends = match.group().endswith(".") and re.match(r"[\"'”’)]*\s*$", match.string[match.end() : match.end() + 9])
     return "." if ends else ""
 
 
 @cache
-def _short_months(speech: Speech) -> dict[str, str]:
-    locale = speech.wording.locale
+def _short_months(numbers: NumberWords) -> dict[str, str]:
+    locale = numbers.locale_words.locale
     full = get_month_names("wide", locale=locale)
     short = {name.lower().rstrip("."): full[n] for n, name in get_month_names("abbreviated", locale=locale).items()}
     months = {v.lower() for v in full.values()}
-    more = {key: name for key, name in _MORE[speech.wording.rules].items() if name.lower() in months}
-    return {key: name for key, name in {**short, **more}.items() if key != name.lower()}
+    extra = {
+        key: name
+        for key, name in _MORE_ABBREVIATIONS[numbers.locale_words.base_language].items()
+        if name.lower() in months
+    }
+    return {key: name for key, name in {**short, **extra}.items() if key != name.lower()}
 
 
 @cache
-def _short_days(speech: Speech) -> dict[str, str]:
-    locale = speech.wording.locale
+def _short_days(numbers: NumberWords) -> dict[str, str]:
+    locale = numbers.locale_words.locale
     full = get_day_names("wide", locale=locale)
     short = {name.lower().rstrip("."): full[n] for n, name in get_day_names("abbreviated", locale=locale).items()}
     days = {v.lower() for v in full.values()}
-    more = {key: name for key, name in _MORE[speech.wording.rules].items() if name.lower() in days}
-    return {key: name for key, name in {**short, **more}.items() if key != name.lower()}
+    extra = {
+        key: name
+        for key, name in _MORE_ABBREVIATIONS[numbers.locale_words.base_language].items()
+        if name.lower() in days
+    }
+    return {key: name for key, name in {**short, **extra}.items() if key != name.lower()}
 
 
-def _written(names: dict[str, str], speech: Speech) -> str:
+def _alternatives(names: dict[str, str], numbers: NumberWords) -> str:
     """A regular expression of the short names; English writes them with a capital."""
     written = sorted(names, key=len, reverse=True)
-    if speech.wording.rules == "en":
+    if numbers.locale_words.base_language == "en":
         return "|".join(f"{name.capitalize()}|{name.upper()}" for name in written)
     return "|".join(f"(?i:{re.escape(name)})" for name in written)
 
 
 @cache
-def _after_number(speech: Speech) -> re.Pattern[str]:
+def _after_number(numbers: NumberWords) -> re.Pattern[str]:
     """Behind a day, with a dot, or before a year: "set" and "mar" are words too."""
-    months = _written(_short_months(speech), speech)
-    of = "" if speech.wording.rules in ("en", "fr", "it") else r"(?:de )?"
-    if speech.wording.rules == "en":
+    months = _alternatives(_short_months(numbers), numbers)
+    of = "" if numbers.locale_words.base_language in ("en", "fr", "it") else r"(?:de )?"
+    if numbers.locale_words.base_language == "en":
         return re.compile(rf"(?<![\w.,:/])({_DAY_OF_MONTH}(?:st|nd|rd|th)?[ -])({months})(?:\.(?!\w)|(?!\w))")
     return re.compile(
         rf"(?<![\w.,:/])({_DAY_OF_MONTH}(?:º|°|er)? {of})({months})"
@@ -114,32 +124,32 @@ def _after_number(speech: Speech) -> re.Pattern[str]:
 
 
 @cache
-def _before_number(speech: Speech) -> re.Pattern[str]:
+def _before_number(numbers: NumberWords) -> re.Pattern[str]:
     """Before a day or a year, in English ("Jan 5", "Jan. 2024"); elsewhere with a dot before a year."""
-    months = _written(_short_months(speech), speech)
-    if speech.wording.rules == "en":
+    months = _alternatives(_short_months(numbers), numbers)
+    if numbers.locale_words.base_language == "en":
         return re.compile(rf"(?<![\w.])({months})\.?(?= \d)")
     return re.compile(rf"(?<![\w.])({months})\.(?= (?:de )?(?:1\d|20)\d\d\b)")
 
 
 @cache
-def _days(speech: Speech) -> re.Pattern[str]:
-    days = _written(_short_days(speech), speech)
-    if speech.wording.rules == "en":
+def _days(numbers: NumberWords) -> re.Pattern[str]:
+    days = _alternatives(_short_days(numbers), numbers)
+    if numbers.locale_words.base_language == "en":
         plain = rf"(?= ?[-–] ?(?:{days})(?!\w))|(?=,? (?:[A-Z][a-z]{{2,8}}\.? )?\d)|(?<=[-–][A-Z][a-z]{{2}})(?![\w.])"
         return re.compile(rf"(?<![\w.])(?<!the )(?<!The )({days})(?:\.(?![\w@])|{plain})")
     return re.compile(rf"(?<![\w.])({days})\.(?=,? \d|[-–,])")
 
 
 @cache
-def _day_pairs(speech: Speech) -> re.Pattern[str]:
+def _day_pairs(numbers: NumberWords) -> re.Pattern[str]:
     """ "Lun. au ven.", "seg. a sex."."""
-    days = _written(_short_days(speech), speech)
+    days = _alternatives(_short_days(numbers), numbers)
     return re.compile(
         rf"(?<![\w.])({days})\.?( ?(?:[-–/]|au|à|al|alla?|ao|às?|a|et|e|y|ou|o)(?: el)? )({days})\.(?!\w)"
     )
 
 
 @cache
-def _months_alone(speech: Speech) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w.])({_written(_short_months(speech), speech)})\.(?!\w)")
+def _months_alone(numbers: NumberWords) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.])({_alternatives(_short_months(numbers), numbers)})\.(?!\w)")

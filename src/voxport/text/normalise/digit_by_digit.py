@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.number_words import NumberWords
 
 
-def by_character(written: str, speech: Speech) -> str:
+def by_character(written: str, numbers: NumberWords) -> str:
     """Digits one by one, capitals as letters. Groups are as written; a long run of digits is cut into groups."""
     groups = [group for group in re.split(r"[^\w]+|_", written) if group]
     if len(groups) == 1 and groups[0].isdecimal():
-        groups = _cut(groups[0])
-    return f" {', '.join(_group(group, speech) for group in groups)} "
+        groups = _split_digits(groups[0])
+    return f" {', '.join(_spell_group(group, numbers) for group in groups)} "
 
 
-def _group(group: str, speech: Speech) -> str:
+def _spell_group(group: str, numbers: NumberWords) -> str:
     runs = re.findall(r"\d+|[^\W\d_]+", group)
-    return " ".join(speech.one_by_one(run) if run.isdecimal() else " ".join(run.upper()) for run in runs)
+    return " ".join(numbers.digit_by_digit(run) if run.isdecimal() else " ".join(run.upper()) for run in runs)
 
 
-def _cut(digits: str) -> list[str]:
+def _split_digits(digits: str) -> list[str]:
     """Up to six digits in one group; else fours where they come out even, or threes with up to four at the end."""
     if len(digits) <= 6:
         return [digits]

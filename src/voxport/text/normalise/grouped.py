@@ -1,6 +1,6 @@
 """Numbers whose digits are grouped in thousands, in any convention that leaves no doubt, in one form of writing.
 
-`1.250.000`, `12,500.00`, `1'000'000` and `12,34,567` become digits with `GROUP` between the thousands and the
+`1.250.000`, `12,500.00`, `1'000'000` and `12,34,567` become digits with `GROUP_MARK` between the thousands and the
 language's own decimal mark. The readers after this one (dates, versions, amounts) then take them for one number.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.number_words import GROUP, Speech
+from voxport.text.normalise.number_words import GROUP_MARK, NumberWords
 
 _START: Final = r"(?<![\w.,'’/:-])(?<![\w.,][-−])"
 _END: Final = r"(?!['’]?[\w/])(?![.,:'’-]\d)(?!-[A-Z]\b)"
-_SEVERAL: Final = re.compile(
+_SEVERAL_GROUPS: Final = re.compile(
     rf"{_START}(?P<n>[1-9]\d{{0,2}}(?:"
     rf"(?:\.\d{{3}}){{2,7}}(?:,\d{{1,9}})?+|(?:,\d{{3}}){{2,7}}(?:\.\d{{1,9}})?+|(?:['’]\d{{3}}){{1,7}}(?:[.,]\d{{1,9}})?+"
     rf"|\.\d{{3}},\d{{1,9}}|,\d{{3}}\.\d{{1,9}})){_END}"
@@ -38,27 +38,27 @@ _MEASURED: Final = re.compile(
 _POINT_START: Final = re.compile(r"(?:(?<=[\s(\[$€£¥+−-])|^)\.(?=\d{1,9}(?![\w.]))")
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     if not any(character.isdecimal() for character in text):
         return text
-    text = _POINT_START.sub("0," if speech.wording.decimal_comma else "0.", text)
+    text = _POINT_START.sub("0," if numbers.locale_words.decimal_comma else "0.", text)
     text = _SLASHED.sub("", text)
-    for pattern in (_SEVERAL, _INDIAN, _BLANKS, _MEASURED):
-        text = pattern.sub(lambda match: _one_form(match, speech), text)
-    alone = _MONEY if speech.wording.decimal_comma else _POINTED_EURO
-    return alone.sub(lambda match: _one_form(match, speech), text)
+    for pattern in (_SEVERAL_GROUPS, _INDIAN, _BLANKS, _MEASURED):
+        text = pattern.sub(lambda match: _normalise_grouping(match, numbers), text)
+    money_pattern = _MONEY if numbers.locale_words.decimal_comma else _POINTED_EURO
+    return money_pattern.sub(lambda match: _normalise_grouping(match, numbers), text)
 
 
-def _one_form(match: re.Match[str], speech: Speech) -> str:
+def _normalise_grouping(match: re.Match[str], numbers: NumberWords) -> str:
     written = match["n"]
     if _is_address(written) or _VERSION_CUE.search(match.string, max(0, match.start() - 12), match.start()):
         return match.group()
-    whole, fraction = _parts(written)
-    decimals = f"{',' if speech.wording.decimal_comma else '.'}{fraction}" if fraction else ""
-    return f"{int(whole):,}".replace(",", GROUP) + decimals
+    whole, fraction = _split_decimals(written)
+    decimals = f"{',' if numbers.locale_words.decimal_comma else '.'}{fraction}" if fraction else ""
+    return f"{int(whole):,}".replace(",", GROUP_MARK) + decimals
 
 
-def _parts(written: str) -> tuple[str, str]:
+def _split_decimals(written: str) -> tuple[str, str]:
     """The digits before and behind the decimal mark: the last sign, if it stands once and another sign groups."""
     signs = re.findall(r"[^\d]", written)
     last = signs[-1]

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Final
 
 from voxport.text.normalise.digit_by_digit import by_character
-from voxport.text.normalise.locales.cues import CUES
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.locales.cues import NUMBER_CUES
+from voxport.text.normalise.number_words import NumberWords
 
 _SHAPES: Final = re.compile(
     r"(?<![\w.,/+-])(?<!\d )(?<!\) )(?:"
@@ -33,7 +33,7 @@ _CHARACTERS: Final = (
     r"(?:[A-Z]{1,4}[ -]?)?\d[\dA-Z]{0,24}(?:(?:[-./]| (?=\d{3}))[\dA-Z]{1,12}){0,6}"
     r"(?![\w%°€$£-])(?![.,:/]\d)(?! ?[%°€$£])"
 )
-_ROUND: Final = re.compile(r"\d{1,2}")
+_SMALL_COUNT: Final = re.compile(r"\d{1,2}")
 _YEAR: Final = re.compile(r"19\d\d|20\d\d")
 _CERTAIN_VERBS: Final = "has|was|is|does|goes|leaves|departs|arrives|boards|lands|needs|expires"
 _COUNTED: Final = re.compile(rf" (?!(?:{_CERTAIN_VERBS})\b)[a-z]{{2,20}}s\b")
@@ -44,39 +44,39 @@ _MEASURED: Final = re.compile(
 )
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     if not any(character.isdecimal() for character in text):
         return text
-    text = _SHAPES.sub(lambda match: by_character(match.group(), speech), text)
-    text = _codes(speech).sub(lambda match: _cued(match, speech, is_code=True), text)
-    text = _things(speech).sub(lambda match: _cued(match, speech, is_code=False), text)
-    return _answers(speech).sub(lambda match: f"{by_character(match['id'], speech)}", text)
+    text = _SHAPES.sub(lambda match: by_character(match.group(), numbers), text)
+    text = _code_pattern(numbers).sub(lambda match: _read_cued(match, numbers, is_code=True), text)
+    text = _thing_pattern(numbers).sub(lambda match: _read_cued(match, numbers, is_code=False), text)
+    return _predicate_pattern(numbers).sub(lambda match: f"{by_character(match['id'], numbers)}", text)
 
 
-def _cued(match: re.Match[str], speech: Speech, *, is_code: bool) -> str:
+def _read_cued(match: re.Match[str], numbers: NumberWords, *, is_code: bool) -> str:
     written = match["id"]
-    if _ROUND.fullmatch(written) and written[0] != "0":
+    if _SMALL_COUNT.fullmatch(written) and written[0] != "0":
         return match.group()
     if re.fullmatch(r"\d{1,2}/\d{1,2}(?:/\d{2,4})?|\d{1,2}[.-]\d{1,2}[.-]\d{4}|\d{4}-\d\d-\d\d", written):
         return match.group()  # a date
     counted = _COUNTED.match(match.string, match.end()) or _MEASURED.match(match.string, match.end())
     if not is_code and (_YEAR.fullmatch(written) or counted):
         return match.group()
-    return f"{match['cue']}{by_character(written, speech)}"
+    return f"{match['cue']}{by_character(written, numbers)}"
 
 
 @cache
-def _codes(speech: Speech) -> re.Pattern[str]:
-    return _after(CUES[speech.wording.rules].codes, speech)
+def _code_pattern(numbers: NumberWords) -> re.Pattern[str]:
+    return _cued_pattern(NUMBER_CUES[numbers.locale_words.base_language].code_words, numbers)
 
 
 @cache
-def _things(speech: Speech) -> re.Pattern[str]:
-    return _after(CUES[speech.wording.rules].things, speech)
+def _thing_pattern(numbers: NumberWords) -> re.Pattern[str]:
+    return _cued_pattern(NUMBER_CUES[numbers.locale_words.base_language].numbered_things, numbers)
 
 
-def _after(cue: str, speech: Speech) -> re.Pattern[str]:
-    between = CUES[speech.wording.rules].between
+def _cued_pattern(cue: str, numbers: NumberWords) -> re.Pattern[str]:
+    between = NUMBER_CUES[numbers.locale_words.base_language].filler_words
     return re.compile(
         rf"(?P<cue>(?<![\w\u0900-\u097f])(?i:{cue})(?![\w\u0900-\u097f])"
         rf"(?:\s?[.:,#]{{1,2}}|\s(?i:{between})(?![\w\u0900-\u097f])){{0,6}}\s?)(?P<id>{_CHARACTERS})"
@@ -84,8 +84,8 @@ def _after(cue: str, speech: Speech) -> re.Pattern[str]:
 
 
 @cache
-def _answers(speech: Speech) -> re.Pattern[str]:
+def _predicate_pattern(numbers: NumberWords) -> re.Pattern[str]:
     return re.compile(
         rf"(?<![\w.,/-])(?P<id>(?:[A-Z]-?)?\d{{3,10}}|\d{{3}}[ -]\d{{3}})"
-        rf"(?= (?i:{CUES[speech.wording.rules].is_a_code}))"
+        rf"(?= (?i:{NUMBER_CUES[numbers.locale_words.base_language].code_predicate}))"
     )

@@ -13,17 +13,17 @@ from typing import Final
 
 from unicode_rbnf import RbnfEngine
 
-_LONGEST: Final = 16
+_MAX_DIGITS: Final = 16
 """Digits up to which a number is said as one; 10 or more without groups are a telephone number or a code."""
-_LONG_RUN: Final = 10
+_MIN_COPIED_DIGITS: Final = 10
 _GROUPED: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3}){1,5}(?![\d,])")
 _NUMBER: Final = re.compile(r"(\d++)(?:\.(\d++))?+")
-_CHAIN: Final = re.compile(r"(?<![\d.-])0\d{0,4}(?:-\d{1,4}){1,3}(?![\d-])")
+_PHONE: Final = re.compile(r"(?<![\d.-])0\d{0,4}(?:-\d{1,4}){1,3}(?![\d-])")
 """A telephone number, which begins with a zero."""
 _DIGITS: Final = dict(zip("0123456789", ("ゼロ", "一", "二", "三", "四", "五", "六", "七", "八", "九"), strict=True))
 
 
-_LONG: Final = re.compile(rf"(?<![\d.,])(?:\d{{{_LONG_RUN},}}+|0\d++)(?![\d.])")
+_LONG: Final = re.compile(rf"(?<![\d.,])(?:\d{{{_MIN_COPIED_DIGITS},}}+|0\d++)(?![\d.])")
 _TIME: Final = re.compile(r"(?<![\d:.-])([01]?\d|2[0-4])[:：]([0-5]\d)(?![\d:：])")
 _DAY: Final = re.compile(r"(?<![\d.,-])0?(10|14|2[04]|[2-9])日(?!本)|(?<=月)0?(1)日")
 """Not of "2日本". The first is "tsuitachi" only behind a month."""
@@ -39,10 +39,12 @@ def read(text: str, language: str) -> str:
     text = "".join(map(_plain_digit, text))
     if not any(character.isdecimal() for character in text):
         return text
-    text = _CHAIN.sub(lambda match: "、".join(_one_by_one(part, language) for part in match.group().split("-")), text)
+    text = _PHONE.sub(
+        lambda match: "、".join(_digit_by_digit(part, language) for part in match.group().split("-")), text
+    )
     if language != "ja":
         text = _TIME.sub(lambda match: f"{match[1]}点{int(match[2])}分" if int(match[2]) else f"{match[1]}点", text)
-        text = _LONG.sub(lambda match: _one_by_one(match.group(), language), text)
+        text = _LONG.sub(lambda match: _digit_by_digit(match.group(), language), text)
         return _GROUPED.sub(lambda match: match.group().replace(",", ""), text)
     text = _DAY.sub(lambda match: _DAYS[match[1] or match[2]], text)
     text = _TIME.sub(lambda match: f"{match[1]}時{int(match[2])}分" if int(match[2]) else f"{match[1]}時", text)
@@ -53,20 +55,20 @@ def read(text: str, language: str) -> str:
 
 def _number(match: re.Match[str]) -> str:
     whole, fraction = match[1], match[2]
-    copied = len(whole) >= _LONG_RUN or (whole[0] == "0" and len(whole) > 1)
-    said = _one_by_one(whole) if copied else _cardinal(whole)
-    return f"{said}点{_one_by_one(fraction)}" if fraction else said
+    is_copied = len(whole) >= _MIN_COPIED_DIGITS or (whole[0] == "0" and len(whole) > 1)
+    spoken = _digit_by_digit(whole) if is_copied else _cardinal(whole)
+    return f"{spoken}点{_digit_by_digit(fraction)}" if fraction else spoken
 
 
 def _cardinal(digits: str) -> str:
-    if len(digits) > _LONGEST:
-        return _one_by_one(digits)
+    if len(digits) > _MAX_DIGITS:
+        return _digit_by_digit(digits)
     if not int(digits):
         return _DIGITS["0"]
     return _rules().format_number(int(digits), ruleset_names=["spellout-cardinal"]).text
 
 
-def _one_by_one(digits: str, language: str = "ja") -> str:
+def _digit_by_digit(digits: str, language: str = "ja") -> str:
     return "".join("零" if digit == "0" and language == "zh" else _DIGITS[digit] for digit in digits)
 
 
@@ -78,7 +80,7 @@ def _plain_digit(character: str) -> str:
     if digit is not None:
         return str(digit)
     compatible = unicodedata.normalize("NFKC", character)
-    return compatible.replace("⁄", "/") if any(each.isdecimal() for each in compatible) else character
+    return compatible.replace("⁄", "/") if any(one.isdecimal() for one in compatible) else character
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.number_words import NumberWords
 
 _ITEM: Final = re.compile(r"\(?(\d{1,3}(?:\.\d{1,3}){0,4})[.)](?=\s+[^\W\d_«“\"'¿¡]|\s+[«“\"'¿¡(])")
 _LETTER: Final = re.compile(r"\(?([A-Za-z])\)(?=\s+\S)")
@@ -13,13 +13,13 @@ _ROMAN: Final = re.compile(r"(?=[IVX]{2})(X{0,3})(IX|IV|V?I{0,3})\.(?=\s+[^\W\d_
 _VALUES: Final = {"I": 1, "V": 5, "X": 10}
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     """`text` is one sentence or line; only at its beginning such a number can stand."""
     item = _ITEM.match(text)
     if item is not None:
         parts = item[1].split(".")
-        said = f" {speech.wording.web['.']} ".join(speech.cardinal(part) for part in parts)
-        return f"{said},{text[item.end() :]}"
+        spoken = f" {numbers.locale_words.address_symbols['.']} ".join(numbers.cardinal(part) for part in parts)
+        return f"{spoken},{text[item.end() :]}"
     letter = _LETTER.match(text)
     if letter is not None:
         return f"{letter[1].upper()},{text[letter.end() :]}"
@@ -27,5 +27,5 @@ def read(text: str, speech: Speech) -> str:
     if roman is not None:
         values = [_VALUES[sign] for sign in roman[1] + roman[2]]
         value = sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
-        return f"{speech.cardinal(str(value))},{text[roman.end() :]}"
+        return f"{numbers.cardinal(str(value))},{text[roman.end() :]}"
     return text

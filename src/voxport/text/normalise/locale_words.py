@@ -8,67 +8,67 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Currency:
-    """`one` and `many` of it, and of its hundredth part (empty where it has none)."""
+    """`singular` and `plural` of it, and of its hundredth part (empty where it has none)."""
 
-    one: str
-    many: str
+    singular: str
+    plural: str
     cent: str = ""
     cents: str = ""
     feminine: bool = False
 
 
 @dataclass(frozen=True)
-class Wording:
+class LocaleWords:
     locale: str
     """Babel's name of the language: the names of months, units and currencies come from there."""
-    rules: str
+    base_language: str
     """The name of unicode-rbnf's rules for numbers."""
     decimal_comma: bool
     month_first: bool
     """Whether 3/4/2026 is the fourth of March."""
 
-    point: str
+    decimal_point: str
     minus: str
-    to: str
+    range_to: str
     """Of a range: three to five."""
-    over: str
+    fraction_over: str
     """Of a fraction without a name: seven over forty."""
-    halves: Mapping[int, tuple[str, str]]
+    denominators: Mapping[int, tuple[str, str]]
     """Denominator to its name for one part, and for several; 2, 3 and 4 at least."""
     one_half: str
     and_a_half: str
-    date: str
+    date_format: str
     """With {day}, {month} and {year}."""
-    time: str
+    time_format: str
     """With {hour} and {minute}."""
-    time_sharp: str
-    morning: str
-    afternoon: str
+    full_hour_format: str
+    am: str
+    pm: str
     currencies: Mapping[str, Currency]
     """By their sign."""
     and_cents: str
     scales: Mapping[str, tuple[str, str]]
     """How thousands, millions and so on are written behind an amount: as one, as several."""
-    of_scale: str
+    scale_preposition: str
     """Between a million and its currency: "5 millones DE euros"."""
-    marks: Mapping[str, str]
+    symbols: Mapping[str, str]
     """A sign between words: its name."""
-    web: Mapping[str, str]
+    address_symbols: Mapping[str, str]
     """A sign in an address: its name."""
     titles: Mapping[str, str]
     """Abbreviations that stand before a name, so that their dot never ends a sentence."""
     abbreviations: Mapping[str, str]
     before_numbers: Mapping[str, str]
     """Abbreviations only where a number follows: "No. 5"."""
-    breaths: frozenset[str]
+    breath_words: frozenset[str]
     """Words before which one may breathe where no clause ends."""
     squared: str
     cubed: str
 
-    single_digit_minutes: str = ""
-    """Where minutes below ten are said in another way than {time}."""
-    hundred_hours: str = ""
-    """Where 14:00 is said in another way than {time_sharp}."""
+    single_digit_minutes_format: str = ""
+    """Where minutes below ten are said in another way than `time_format`."""
+    hundred_hours_format: str = ""
+    """Where 14:00 is said in another way than `full_hour_format`."""
     first_of_month: bool = False
     """Whether the day 1 is said as an ordinal; `ordinal_days` where all are."""
     ordinal_days: bool = False
@@ -77,7 +77,7 @@ class Wording:
     """Endings of a noun before which one and two are feminine, but not of `masculine_words`."""
     masculine_words: frozenset[str] = frozenset()
     feminine_units: frozenset[str] = frozenset()
-    years_by_hundreds: str = ""
+    years_by_hundreds_format: str = ""
     """How a year from 1100 to 1999 is said by its hundreds, with {century} and {rest}."""
     ordinal_suffixes: str = ""
     """A regular expression of what stands behind the digits of an ordinal."""
@@ -86,15 +86,15 @@ class Wording:
     """Names of kings and popes: a Roman numeral behind one is an ordinal up to `ruler_ordinals`."""
     ruler_ordinals: int = 0
     ruler_article: str = ""
-    numbered: frozenset[str] = frozenset()
+    words_before_roman: frozenset[str] = frozenset()
     """Words that have a Roman numeral behind them, without a capital: "siglo XIX"."""
-    century: str = ""
+    century_word: str = ""
     """The word behind a Roman ordinal: "XIXe siècle"."""
     decimals_as_number: bool = False
     """Whether up to three decimals are said as one number: "virgule soixante-quinze"."""
-    half_of: tuple[str, str] | None = None
+    half_before_noun: tuple[str, str] | None = None
     """A half before a masculine and a feminine noun, where that is another word than `one_half`."""
     clock_hours: tuple[str, str] | None = None
-    """Where a full hour of a clock of 24 hours is said in another way than {time_sharp}: one hour, several."""
+    """Where a full hour of a clock of 24 hours is said in another way than `full_hour_format`: one hour, several."""
     units: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Units that Babel has no name for, by Babel's key: as one, as several."""

@@ -8,32 +8,32 @@ from typing import Final
 
 from unicode_rbnf import RbnfEngine
 
-from voxport.text.normalise.locale_words import Wording
-from voxport.text.normalise.locales import WORDINGS
+from voxport.text.normalise.locale_words import LocaleWords
+from voxport.text.normalise.locales import LOCALE_WORDS
 
-GROUP: Final = "٬"
+GROUP_MARK: Final = "٬"
 """Stands between the thousands of a number that `grouped` has understood: Unicode's Arabic thousands separator,
 which no text of these languages has."""
-ELIDED: Final = "\u2060"
+ELISION_MARK: Final = "\u2060"
 """Behind an apostrophe, until the space after it is removed."""
-_LONGEST: Final = 15
+_MAX_DIGITS: Final = 15
 """Digits up to which a number is said as one; what is longer is read digit by digit."""
 
 
-class Speech:
-    """How one language says numbers, and its `wording` for all else."""
+class NumberWords:
+    """How one language says numbers, and its `locale_words` for all else."""
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.wording: Wording = WORDINGS[language]
-        self._rules = RbnfEngine.for_language(self.wording.rules)
+        self.locale_words: LocaleWords = LOCALE_WORDS[language]
+        self._rules = RbnfEngine.for_language(self.locale_words.base_language)
         self._verbose = "-verbose" if language == "en-gb" else ""
 
     @cached_property
-    def number(self) -> str:
+    def pattern(self) -> str:
         """The regular expression of a written number, as this language groups thousands and marks decimals."""
-        known = rf"\d{{1,3}}(?:{GROUP}\d{{3}})++"
-        if self.wording.decimal_comma:
+        known = rf"\d{{1,3}}(?:{GROUP_MARK}\d{{3}})++"
+        if self.locale_words.decimal_comma:
             known += r"(?:,\d++)?+"
             grouped = rf"{known}|" r"\d{1,3}(?:\.\d{3})++(?!\d)(?:,\d++)?+|\d{1,3}(?: \d{3}){1,4}+(?!\d)(?:,\d++)?+"
             return rf"(?:{grouped}|\d++(?:[.,]\d++)?+)"
@@ -41,9 +41,9 @@ class Speech:
         return rf"(?:{known}(?:\.\d++)?+|{indian}|\d{{1,3}}(?:,\d{{3}})++(?!\d)(?:\.\d++)?+|\d++(?:\.\d++)?+)"
 
     def parts(self, number: str) -> tuple[str, str]:
-        """The digits before and behind the decimal mark of what `number` matched."""
-        number = number.replace(GROUP, "")
-        if not self.wording.decimal_comma:
+        """The digits before and behind the decimal mark of what `pattern` matched."""
+        number = number.replace(GROUP_MARK, "")
+        if not self.locale_words.decimal_comma:
             whole, _, fraction = number.replace(",", "").partition(".")
             return whole, fraction
         number = number.replace(" ", "")
@@ -52,63 +52,65 @@ class Speech:
         whole, _, fraction = number.replace(".", ",").partition(",")
         return whole, fraction
 
-    def say(self, number: str, *, feminine: bool = False, counting: bool = False) -> str:
-        """What `number` matched, in words. `counting`: a noun follows."""
+    def say(self, number: str, *, feminine: bool = False, before_noun: bool = False) -> str:
+        """What `pattern` matched, in words. `before_noun`: a noun follows."""
         whole, fraction = self.parts(number)
         if fraction:
-            return f"{self.cardinal(whole)} {self.wording.point} {self._decimals(fraction)}"
-        return self.cardinal(whole, feminine=feminine, counting=counting)
+            return f"{self.cardinal(whole)} {self.locale_words.decimal_point} {self._decimals(fraction)}"
+        return self.cardinal(whole, feminine=feminine, before_noun=before_noun)
 
-    def cardinal(self, digits: str, *, feminine: bool = False, counting: bool = False) -> str:
+    def cardinal(self, digits: str, *, feminine: bool = False, before_noun: bool = False) -> str:
         """`digits` as one number; digit by digit where it starts with a zero or is too long."""
-        if len(digits) > _LONGEST or (digits[0] == "0" and len(digits) > 1):
-            return self.one_by_one(digits)
-        if self.wording.locale.startswith("en") or self.wording.rules == "hi":
-            return self._by(f"spellout-cardinal{self._verbose}", int(digits))
-        rule = "cardinal-feminine" if feminine else "cardinal-masculine" if counting else "numbering"
-        return self._by(f"spellout-{rule}", int(digits))
+        if len(digits) > _MAX_DIGITS or (digits[0] == "0" and len(digits) > 1):
+            return self.digit_by_digit(digits)
+        if self.locale_words.locale.startswith("en") or self.locale_words.base_language == "hi":
+            return self._apply_rule(f"spellout-cardinal{self._verbose}", int(digits))
+        rule = "cardinal-feminine" if feminine else "cardinal-masculine" if before_noun else "numbering"
+        return self._apply_rule(f"spellout-{rule}", int(digits))
 
     def ordinal(self, value: int, *, feminine: bool = False) -> str:
-        if self.wording.locale.startswith("en"):
-            return self._by(f"spellout-ordinal{self._verbose}", value)
-        return self._by("spellout-ordinal-feminine" if feminine else "spellout-ordinal-masculine", value)
+        if self.locale_words.locale.startswith("en"):
+            return self._apply_rule(f"spellout-ordinal{self._verbose}", value)
+        return self._apply_rule("spellout-ordinal-feminine" if feminine else "spellout-ordinal-masculine", value)
 
     def year(self, digits: str) -> str:
         """Four digits as a year: "nineteen eighty-four" where a language says it so."""
         value = int(digits)
-        if self.wording.locale.startswith("en") and (1010 <= value <= 1999 or 2010 <= value <= 2099):
-            return self._by("spellout-numbering-year", value).replace("oh-", "oh ")
-        if self.wording.years_by_hundreds and 1100 <= value <= 1999:
+        if self.locale_words.locale.startswith("en") and (1010 <= value <= 1999 or 2010 <= value <= 2099):
+            return self._apply_rule("spellout-numbering-year", value).replace("oh-", "oh ")
+        if self.locale_words.years_by_hundreds_format and 1100 <= value <= 1999:
             rest = self.cardinal(str(value % 100)) if value % 100 else ""
-            return self.wording.years_by_hundreds.format(century=self.cardinal(digits[:2]), rest=rest).strip()
+            return self.locale_words.years_by_hundreds_format.format(
+                century=self.cardinal(digits[:2]), rest=rest
+            ).strip()
         return self.cardinal(str(value))
 
     def _decimals(self, digits: str) -> str:
         """Romance languages say up to three as one number behind its zeros: "soixante-quinze", "zéro cinq"."""
         significant = digits.lstrip("0")
-        if not self.wording.decimals_as_number or len(digits) > 3 or not significant:
-            return self.one_by_one(digits)
+        if not self.locale_words.decimals_as_number or len(digits) > 3 or not significant:
+            return self.digit_by_digit(digits)
         zeros = digits[: len(digits) - len(significant)]
-        return f"{self.one_by_one(zeros)} {self.cardinal(significant)}".strip()
+        return f"{self.digit_by_digit(zeros)} {self.cardinal(significant)}".strip()
 
-    def one_by_one(self, digits: str) -> str:
+    def digit_by_digit(self, digits: str) -> str:
         return " ".join(self._digits[digit] for digit in digits)
 
-    def of_millions(self, number: str, following: str) -> str:
+    def million_preposition(self, number: str, following: str) -> str:
         """What stands between whole millions and the noun at the beginning of `following`: "de", or in French "d'",
-        behind which `ELIDED` says that the space is to go; a space elsewhere."""
+        behind which `ELISION_MARK` says that the space is to go; a space elsewhere."""
         whole, fraction = self.parts(number)
         if fraction or not re.fullmatch(r"[1-9]\d*0{6}", whole):
             return " "
-        return self.of_noun(following)
+        return self.preposition_before(following)
 
-    def of_noun(self, following: str) -> str:
+    def preposition_before(self, following: str) -> str:
         """The same behind a word that means a million or more."""
-        if not self.wording.of_scale or re.match(r" ?d(?:[aeio]\b|['’])", following):
+        if not self.locale_words.scale_preposition or re.match(r" ?d(?:[aeio]\b|['’])", following):
             return " "
-        if self.wording.rules == "fr" and re.match(r" ?[aeiouyhàâéèêëîïôûœ]", following, re.IGNORECASE):
-            return f" d'{ELIDED}"
-        return f"{self.wording.of_scale} "
+        if self.locale_words.base_language == "fr" and re.match(r" ?[aeiouyhàâéèêëîïôûœ]", following, re.IGNORECASE):
+            return f" d'{ELISION_MARK}"
+        return f"{self.locale_words.scale_preposition} "
 
     def is_feminine(self, following: str) -> bool:
         """Whether the noun at the beginning of `following` looks feminine."""
@@ -116,19 +118,19 @@ class Speech:
         if noun is None:
             return False
         word = noun.group(1).lower()
-        return word.endswith(self.wording.feminine_endings) and word not in self.wording.masculine_words
+        return word.endswith(self.locale_words.feminine_endings) and word not in self.locale_words.masculine_words
 
     @cached_property
     def _digits(self) -> dict[str, str]:
         return {str(value): self.cardinal(str(value)) for value in range(10)}
 
-    def _by(self, rule: str, value: int) -> str:
-        if self.wording.rules == "pt" and value >= 1_000_000 and "ordinal" not in rule:
-            return self._portuguese(rule, value)
+    def _apply_rule(self, rule: str, value: int) -> str:
+        if self.locale_words.base_language == "pt" and value >= 1_000_000 and "ordinal" not in rule:
+            return self._portuguese_cardinal(rule, value)
         words = self._rules.format_number(value, ruleset_names=[rule]).text
-        return words.replace("\u00ad", "").replace(",", "").replace("−", self.wording.minus)
+        return words.replace("\u00ad", "").replace(",", "").replace("−", self.locale_words.minus)
 
-    def _portuguese(self, rule: str, value: int) -> str:
+    def _portuguese_cardinal(self, rule: str, value: int) -> str:
         """CLDR has an "e" behind each million; grammars have it only before a last group of at most a hundred or of
         full hundreds: "um milhão duzentos e cinquenta mil", "um milhão e duzentos mil"."""
         groups, rest = [], value
@@ -139,13 +141,13 @@ class Speech:
                 by = rule.replace("feminine", "masculine") if power >= 6 else rule
                 words = self._rules.format_number(group * 10**power, ruleset_names=[by]).text
                 groups.append((group, words))
-        last, said = groups[-1]
-        joint = " e " if last <= 100 or last % 100 == 0 else " "
+        last, spoken = groups[-1]
+        conjunction = " e " if last <= 100 or last % 100 == 0 else " "
         head = " ".join(words for _, words in groups[:-1])
-        return f"{head}{joint}{said}" if head else said
+        return f"{head}{conjunction}{spoken}" if head else spoken
 
 
 @cache
-def speech(language: str) -> Speech:
-    """The `Speech` of a language, made once."""
-    return Speech(language)
+def number_words(language: str) -> NumberWords:
+    """The `NumberWords` of a language, made once."""
+    return NumberWords(language)

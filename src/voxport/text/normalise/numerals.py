@@ -8,7 +8,7 @@ from typing import Final
 
 from voxport.text.normalise.amounts import UNITS, unit_name
 from voxport.text.normalise.calendar_names import calendar_names
-from voxport.text.normalise.number_words import ELIDED, Speech
+from voxport.text.normalise.number_words import ELISION_MARK, NumberWords
 
 _AMOUNT: Final = r"\d++(?:[.,٬]\d++)*+"
 _ENDPOINT: Final = r"\d++(?:[.,٬]\d++)*+(?:[kKMB](?!\w)| ?[%°])?+"
@@ -40,112 +40,121 @@ _EARLY_YEAR: Final = re.compile(
 )
 """Before 1100 only where nothing is counted: "in 1066."."""
 _NEGATIVE: Final = re.compile(r"(?:(?<=\s)|(?<=\()|^)[-−](?=\d)")
-_LONG_RUN: Final = 10
+_MIN_COPIED_DIGITS: Final = 10
 """Digits from which an unbroken run is no amount but a number to dial or to copy."""
 
 
-def read_shapes(text: str, speech: Speech) -> str:
+def read_shapes(text: str, numbers: NumberWords) -> str:
     """Numbers that are known by their shape, before amounts are looked for. Of a range only the dash is read, "3-5"
     as "3 to 5": its numbers stay for the readers after this one."""
     if not any(character.isdecimal() for character in text):
         return text
-    text = _VERSION.sub(lambda match: _version(match[1], speech), text)
-    text = _NUMBERED_VERSION.sub(lambda match: f"{match[1]}{_version(f'{match[2]}.{match[3]}', speech)}", text)
-    text = _PRICES.sub(rf"\2 {speech.wording.to} \1", text)
-    halves = speech.wording.half_of
+    text = _VERSION.sub(lambda match: _version(match[1], numbers), text)
+    text = _NUMBERED_VERSION.sub(lambda match: f"{match[1]}{_version(f'{match[2]}.{match[3]}', numbers)}", text)
+    text = _PRICES.sub(rf"\2 {numbers.locale_words.range_to} \1", text)
+    halves = numbers.locale_words.half_before_noun
     if halves is not None:
-        text = _half_units().sub(lambda match: _half_unit(match, halves, speech), text)
-    text = _FRACTION.sub(lambda match: _fraction(match, speech), text)
-    if speech.wording.locale.startswith("en"):
-        text = _DECADES.sub(f" {speech.wording.to} ", text)
-        text = _DECADE.sub(lambda match: _decade(match, speech), text)
-    return _RANGE.sub(rf"\1 {speech.wording.to} ", text)
+        text = _half_units().sub(lambda match: _half_unit(match, halves, numbers), text)
+    text = _FRACTION.sub(lambda match: _fraction(match, numbers), text)
+    if numbers.locale_words.locale.startswith("en"):
+        text = _DECADES.sub(f" {numbers.locale_words.range_to} ", text)
+        text = _DECADE.sub(lambda match: _decade(match, numbers), text)
+    return _RANGE.sub(rf"\1 {numbers.locale_words.range_to} ", text)
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     if not any(character.isdecimal() for character in text):
         return text
-    if speech.wording.ordinal_suffixes:
-        text = _ordinals(speech).sub(lambda match: _ordinal(match, speech), text)
-    text = _NEGATIVE.sub(f"{speech.wording.minus} ", text)
-    if speech.wording.rules == "en":
-        text = _EARLY_YEAR.sub(lambda match: f" {speech.year(match[1])} ", text)
-    text = _YEAR.sub(lambda match: f" {speech.year(match[1])} ", text)
-    text = _numbers(speech).sub(lambda match: _number(match, speech), text).replace(f"{ELIDED} ", "")
-    return re.sub(r"\d++", lambda match: f" {speech.cardinal(match.group())} ", text)
+    if numbers.locale_words.ordinal_suffixes:
+        text = _ordinals(numbers).sub(lambda match: _ordinal(match, numbers), text)
+    text = _NEGATIVE.sub(f"{numbers.locale_words.minus} ", text)
+    if numbers.locale_words.base_language == "en":
+        text = _EARLY_YEAR.sub(lambda match: f" {numbers.year(match[1])} ", text)
+    text = _YEAR.sub(lambda match: f" {numbers.year(match[1])} ", text)
+    text = _numbers(numbers).sub(lambda match: _number(match, numbers), text).replace(f"{ELISION_MARK} ", "")
+    return re.sub(r"\d++", lambda match: f" {numbers.cardinal(match.group())} ", text)
 
 
-def _version(written: str, speech: Speech) -> str:
-    english = speech.wording.locale.startswith("en")
+def _version(written: str, numbers: NumberWords) -> str:
+    english = numbers.locale_words.locale.startswith("en")
     address = written.count(".") == 3
-    dot = f" {speech.wording.point if english and not address else speech.wording.web['.']} "
-    return f" {dot.join(speech.cardinal(part) for part in written.split('.'))} "
+    sign = numbers.locale_words.decimal_point if english and not address else numbers.locale_words.address_symbols["."]
+    dot = f" {sign} "
+    return f" {dot.join(numbers.cardinal(part) for part in written.split('.'))} "
 
 
-def _fraction(match: re.Match[str], speech: Speech) -> str:
-    whole, above, below = match[1], int(match[2]), int(match[3])
-    wording = speech.wording
-    part = _part(above, below, speech)
-    joint, *half = wording.and_a_half.split()
+def _fraction(match: re.Match[str], numbers: NumberWords) -> str:
+    whole, numerator, denominator = match[1], int(match[2]), int(match[3])
+    locale_words = numbers.locale_words
+    fraction = _fraction_words(numerator, denominator, numbers)
+    conjunction, *half = locale_words.and_a_half.split()
     before = match.string[max(0, match.start() - 6) : match.start()]
-    if (above, below, whole) == (1, 2, None) and re.search(rf"[^\W\d_] {joint} $", before) and wording.half_of:
+    if (
+        (numerator, denominator, whole) == (1, 2, None)
+        and re.search(rf"[^\W\d_] {conjunction} $", before)
+        and locale_words.half_before_noun
+    ):
         return f" {half[-1]} "  # "1 kg e 1/2"
-    is_one_part = above == 1 and below > 2 and below in wording.halves and whole is None
-    if is_one_part and wording.rules != "en" and _AFTER_ARTICLE.search(before):
-        return f" {wording.halves[below][0]} "  # "le tiers"
+    is_one_part = numerator == 1 and denominator > 2 and denominator in locale_words.denominators and whole is None
+    if is_one_part and locale_words.base_language != "en" and _AFTER_ARTICLE.search(before):
+        return f" {locale_words.denominators[denominator][0]} "  # "le tiers"
     following = match.string[match.end() : match.end() + 40]
-    if (above, below, whole) == (1, 2, None) and wording.half_of and _NOUN.match(following):
-        return f" {wording.half_of[speech.is_feminine(following)]} "
+    if (numerator, denominator, whole) == (1, 2, None) and locale_words.half_before_noun and _NOUN.match(following):
+        return f" {locale_words.half_before_noun[numbers.is_feminine(following)]} "
     if whole:
-        joined = f" {wording.and_a_half} " if (above, below) == (1, 2) else f" {wording.web['&']} {part} "
-        return f" {speech.cardinal(whole)}{joined}"
-    return f" {part} "
+        middle = (
+            f" {locale_words.and_a_half} "
+            if (numerator, denominator) == (1, 2)
+            else f" {locale_words.address_symbols['&']} {fraction} "
+        )
+        return f" {numbers.cardinal(whole)}{middle}"
+    return f" {fraction} "
 
 
-def _part(above: int, below: int, speech: Speech) -> str:
-    wording = speech.wording
-    if (above, below) == (1, 2):
-        return wording.one_half
-    said = speech.cardinal(str(above), counting=True)
-    if below in wording.halves:
-        return f"{said} {wording.halves[below][0 if above == 1 else 1]}"
-    if wording.locale.startswith("en") and 4 < below <= 20 and above < below:
-        return f"{said} {speech.ordinal(below)}{'' if above == 1 else 's'}"
-    return f"{said} {wording.over} {speech.cardinal(str(below))}"
+def _fraction_words(numerator: int, denominator: int, numbers: NumberWords) -> str:
+    locale_words = numbers.locale_words
+    if (numerator, denominator) == (1, 2):
+        return locale_words.one_half
+    spoken = numbers.cardinal(str(numerator), before_noun=True)
+    if denominator in locale_words.denominators:
+        return f"{spoken} {locale_words.denominators[denominator][0 if numerator == 1 else 1]}"
+    if locale_words.locale.startswith("en") and 4 < denominator <= 20 and numerator < denominator:
+        return f"{spoken} {numbers.ordinal(denominator)}{'' if numerator == 1 else 's'}"
+    return f"{spoken} {locale_words.fraction_over} {numbers.cardinal(str(denominator))}"
 
 
-def _half_unit(match: re.Match[str], halves: tuple[str, str], speech: Speech) -> str:
+def _half_unit(match: re.Match[str], halves: tuple[str, str], numbers: NumberWords) -> str:
     key = UNITS[match["unit"]]
-    return f" {halves[key in speech.wording.feminine_units]} {unit_name(key, 1, speech)} "
+    return f" {halves[key in numbers.locale_words.feminine_units]} {unit_name(key, 1, numbers)} "
 
 
-def _decade(match: re.Match[str], speech: Speech) -> str:
+def _decade(match: re.Match[str], numbers: NumberWords) -> str:
     """ "1990s" is "nineteen nineties"; "2000s" is "two thousands"."""
     digits = match[1] + "0"
-    words = speech.year(digits) if len(digits) == 4 else speech.cardinal(digits)
+    words = numbers.year(digits) if len(digits) == 4 else numbers.cardinal(digits)
     return f" {words[:-1]}ies " if words.endswith("y") else f" {words}s "
 
 
-def _ordinal(match: re.Match[str], speech: Speech) -> str:
-    if speech.wording.rules == "hi":
-        return f" {speech.cardinal(match[1])}{match[2]} "  # "5वीं" keeps its ending, which says gender and case
-    said = speech.ordinal(
-        int(re.sub(r"\D", "", match[1])), feminine=match[2].lower() in speech.wording.feminine_suffixes
+def _ordinal(match: re.Match[str], numbers: NumberWords) -> str:
+    if numbers.locale_words.base_language == "hi":
+        return f" {numbers.cardinal(match[1])}{match[2]} "  # "5वीं" keeps its ending, which says gender and case
+    spoken = numbers.ordinal(
+        int(re.sub(r"\D", "", match[1])), feminine=match[2].lower() in numbers.locale_words.feminine_suffixes
     )
-    several = "s" if speech.wording.rules == "fr" and match[2][-1] in "sS" else ""
-    return f" {said}{several} "
+    plural_suffix = "s" if numbers.locale_words.base_language == "fr" and match[2][-1] in "sS" else ""
+    return f" {spoken}{plural_suffix} "
 
 
-def _number(match: re.Match[str], speech: Speech) -> str:
+def _number(match: re.Match[str], numbers: NumberWords) -> str:
     written, following = match.group(), match.string[match.end() : match.end() + 40]
-    if len(written) >= _LONG_RUN and written.isdecimal():
-        return f" {speech.one_by_one(written)} "
+    if len(written) >= _MIN_COPIED_DIGITS and written.isdecimal():
+        return f" {numbers.digit_by_digit(written)} "
     noun = re.match(r"\s[^\W\d_]{2}", following) is not None and (
         not re.match(r"\s\w{1,3}\b", following) or _SHORT_NOUN.match(following) is not None
     )
-    noun = noun and following.split()[0].rstrip(".,;:!?)").lower() not in calendar_names(speech.wording.locale)
-    said = speech.say(written, feminine=speech.is_feminine(following), counting=noun)
-    return f" {said}{speech.of_millions(written, following) if noun else ' '}"
+    noun = noun and following.split()[0].rstrip(".,;:!?)").lower() not in calendar_names(numbers.locale_words.locale)
+    spoken = numbers.say(written, feminine=numbers.is_feminine(following), before_noun=noun)
+    return f" {spoken}{numbers.million_preposition(written, following) if noun else ' '}"
 
 
 @cache
@@ -155,12 +164,12 @@ def _half_units() -> re.Pattern[str]:
 
 
 @cache
-def _numbers(speech: Speech) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\d)(?<!\d[.,]){speech.number}")
+def _numbers(numbers: NumberWords) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\d)(?<!\d[.,]){numbers.pattern}")
 
 
 @cache
-def _ordinals(speech: Speech) -> re.Pattern[str]:
-    groups = r"\." if speech.wording.decimal_comma else ","
+def _ordinals(numbers: NumberWords) -> re.Pattern[str]:
+    groups = r"\." if numbers.locale_words.decimal_comma else ","
     number = rf"\d{{1,3}}(?:{groups}\d{{3}}){{1,3}}|\d{{1,6}}"
-    return re.compile(rf"(?<![\w.,])({number})({speech.wording.ordinal_suffixes})(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.,])({number})({numbers.locale_words.ordinal_suffixes})(?!\w)", re.IGNORECASE)

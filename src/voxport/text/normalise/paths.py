@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.abbreviation_forms import shortened
-from voxport.text.normalise.number_words import Speech
-from voxport.text.normalise.web import said_address
+from voxport.text.normalise.abbreviation_forms import abbreviations_of
+from voxport.text.normalise.number_words import NumberWords
+from voxport.text.normalise.web import address_words
 
 _SEGMENT: Final = r"[\w@+%=~.-]{1,80}+"
 _EXTENSIONS: Final = (
@@ -16,14 +16,14 @@ _EXTENSIONS: Final = (
     "iso|zip|tar|gz|bz2|xz|7z|rar|jpe?g|png|gif|svg|webp|bmp|tiff?|ico|mp3|mp4|wav|ogg|flac|m4a|aac|mov|avi|mkv|webm|"
     "srt|vtt|ttf|otf|woff2?|sql|sqlite|db|lock|bak|tmp|pem|crt|whl|epub"
 )
-_BEHIND: Final = r"(?<![\w.:/\\~@<-])"
+_START: Final = r"(?<![\w.:/\\~@<-])"
 _PATH: Final = re.compile(
-    rf"{_BEHIND}(?<![$€£¥₹₩₽₺₴₫₪฿₱₦¢%°])(?:~|\.{{1,2}})?/(?:{_SEGMENT}/?+){{1,30}}+"  # /etc/hosts, ~/projects, ./run
+    rf"{_START}(?<![$€£¥₹₩₽₺₴₫₪฿₱₦¢%°])(?:~|\.{{1,2}})?/(?:{_SEGMENT}/?+){{1,30}}+"  # /etc/hosts, ~/projects, ./run
     r"|(?<![\w\\])(?:[A-Za-z]:\\|\\\\)[^\s\"'<>|*?“”«»]{1,300}"  # C:\Users\me\file.txt, \\server\share
-    rf"|{_BEHIND}[\w-]{{1,60}}+(?:\.[\w-]{{1,60}}+){{0,4}}(?:/{_SEGMENT}){{1,30}}+\.?"  # src/app/main.py
+    rf"|{_START}[\w-]{{1,60}}+(?:\.[\w-]{{1,60}}+){{0,4}}(?:/{_SEGMENT}){{1,30}}+\.?"  # src/app/main.py
 )
 _FILE: Final = re.compile(
-    rf"{_BEHIND}\.?\w[\w-]{{0,80}}(?:\.[\w-]{{1,40}}){{0,4}}\.(?:{_EXTENSIONS})(?![\w@/\\-])(?!\.\w)", re.IGNORECASE
+    rf"{_START}\.?\w[\w-]{{0,80}}(?:\.[\w-]{{1,40}}){{0,4}}\.(?:{_EXTENSIONS})(?![\w@/\\-])(?!\.\w)", re.IGNORECASE
 )
 _SNAKE: Final = re.compile(r"(?<![\w*/\\@-])([^\W_]+(?:_{1,2}[^\W_]+){1,20})(?![\w*@])")
 _CAMEL: Final = re.compile(r"(?<![\w@-])([a-z]{2,30})((?:[A-Z][a-z0-9]{1,30}){1,8}[A-Z]?)(?![\w@])")
@@ -46,31 +46,31 @@ _PRONOUNS: Final = re.compile(
 _TRAILING: Final = ".,;:!?…)]}'’*_\"”»"
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     """Before abbreviations are looked for: "etc" inside a path is none."""
     if "/" in text or "\\" in text:
-        text = _PATH.sub(lambda match: _path(match.group(), speech), text)
+        text = _PATH.sub(lambda match: _path(match.group(), numbers), text)
     if "." in text:
-        text = _FILE.sub(lambda match: _said(match.group(), speech), text)
+        text = _FILE.sub(lambda match: _path_words(match.group(), numbers), text)
     if "_" in text:
-        text = _SNAKE.sub(lambda match: _said(match[1], speech), text)
+        text = _SNAKE.sub(lambda match: _path_words(match[1], numbers), text)
     if "--" in text and not _TYPED_DASH.search(text):
-        text = _OPTION.sub(lambda match: _option(match, speech), text)
-    return _CAMEL.sub(lambda match: f"{match[1]}{_apart(match[2])}", text)
+        text = _OPTION.sub(lambda match: _option(match, numbers), text)
+    return _CAMEL.sub(lambda match: f"{match[1]}{_split_camel_case(match[2])}", text)
 
 
-def read_slashes(text: str, speech: Speech) -> str:
+def read_slashes(text: str, numbers: NumberWords) -> str:
     """Slashes between words that no other reader has taken: "a/b", but not "and/or"."""
     if "/" not in text:
         return text
     text = _AND_OR.sub(r"\1 \2", text)
-    if speech.wording.rules in _EITHER:
-        pairs, either = _EITHER[speech.wording.rules]
+    if numbers.locale_words.base_language in _EITHER:
+        pairs, either = _EITHER[numbers.locale_words.base_language]
         text = re.sub(rf"(?<![\w/])(?:{pairs})(?![\w/])", lambda match: _either(match[0], either), text, flags=re.I)
-    if speech.wording.rules == "en":
+    if numbers.locale_words.base_language == "en":
         text = _PRONOUNS.sub(lambda match: match[0].replace("/", " "), text)
         text = re.sub(r"(?<![\w/])(to|from)/(from|to)(?![\w/])", r"\1 and \2", text, flags=re.I)
-    return _SLASH.sub(f" {speech.wording.web['/']} ", text)
+    return _SLASH.sub(f" {numbers.locale_words.address_symbols['/']} ", text)
 
 
 def _either(pair: str, either: str) -> str:
@@ -78,12 +78,12 @@ def _either(pair: str, either: str) -> str:
     return f"{'she' if first == 's' else first} {either} {second}"
 
 
-def _path(written: str, speech: Speech) -> str:
+def _path(written: str, numbers: NumberWords) -> str:
     path = written.rstrip(_TRAILING)
     letters = sum(character.isalpha() for character in path)
     if letters < 2 or not _is_path(path):
         return written
-    return f"{_said(path, speech)}{written[len(path) :]}"
+    return f"{_path_words(path, numbers)}{written[len(path) :]}"
 
 
 def _is_path(path: str) -> bool:
@@ -93,18 +93,20 @@ def _is_path(path: str) -> bool:
     return re.search(rf"_|\.(?:{_EXTENSIONS})$", path) is not None
 
 
-def _option(match: re.Match[str], speech: Speech) -> str:
-    dash, equals = speech.wording.web["-"], speech.wording.web["="]
+def _option(match: re.Match[str], numbers: NumberWords) -> str:
+    dash, equals = numbers.locale_words.address_symbols["-"], numbers.locale_words.address_symbols["="]
     return f" {dash} {dash} {match[1].replace('-', ' ')}{f' {equals} ' if match[2] else ''}"
 
 
-def _apart(humps: str) -> str:
+def _split_camel_case(humps: str) -> str:
     return re.sub(r"(?<![A-Z])(?=[A-Z])", " ", humps)
 
 
-def _said(path: str, speech: Speech) -> str:
+def _path_words(path: str, numbers: NumberWords) -> str:
     """As an address is said; what would be an abbreviation elsewhere, letter by letter."""
-    known = shortened(speech.language)
-    short = {key.rstrip(".") for key in (*known.anywhere, *known.titles)}
-    said = said_address(_CAMEL.sub(lambda match: f"{match[1]}{_apart(match[2])}", path), speech).split(" ")
-    return " ".join(" ".join(word.upper()) if word in short else word for word in said)
+    abbreviations = abbreviations_of(numbers.language)
+    abbreviated = {key.rstrip(".") for key in (*abbreviations.anywhere, *abbreviations.titles)}
+    spoken = address_words(_CAMEL.sub(lambda match: f"{match[1]}{_split_camel_case(match[2])}", path), numbers).split(
+        " "
+    )
+    return " ".join(" ".join(word.upper()) if word in abbreviated else word for word in spoken)

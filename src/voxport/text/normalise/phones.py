@@ -7,8 +7,8 @@ from functools import cache
 from typing import Final
 
 from voxport.text.normalise.digit_by_digit import by_character
-from voxport.text.normalise.locales.cues import CUES
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.locales.cues import NUMBER_CUES
+from voxport.text.normalise.number_words import NumberWords
 
 _SHAPES: Final = (
     r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}|\+\d{8,15}"  # +44 20 7946 0958
@@ -20,11 +20,11 @@ _SHAPES: Final = (
     r"|\d\d \d{5}-\d{4}|9\d{4}-\d{4}|3\d\d \d{6,7}"  # br, it
 )
 _PHONE: Final = re.compile(rf"(?<![\w.,/-])(?<!\d )(?:{_SHAPES})(?! ?\d)(?![\w/-])(?![.,]\d)")
-_LETTERS: Final = re.compile(
+_VANITY: Final = re.compile(
     r"(?<![\w.,/-])1-(8\d\d)-([A-Z]{3,10}(?:-[A-Z]{3,10})?|\d{3}-[A-Z]{4}|[A-Z]{3}-\d{4})(?!\w)"
 )
 """1-800-FLOWERS: a word stays a word."""
-_THREES: Final = r"[6-9]\d\d \d{3} \d{3}"
+_SPANISH_PHONE: Final = r"[6-9]\d\d \d{3} \d{3}"
 _EMERGENCY: Final = (
     r"911|112|999|988|111|110|113|114|115|116|117|118|119|100|101|102|108|1098|190|191|192|193|197|198|199|"
     r"[2-8]11|061|062|080|091|15|17|18"
@@ -32,76 +32,79 @@ _EMERGENCY: Final = (
 _SHORT_WORD: Final = r"(?! [^\W\d_]{4,}| ?[%€$£°]|[.,:/-]\d|\w)"
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     if not any(character.isdecimal() for character in text):
         return text
-    text = _LETTERS.sub(lambda match: _vanity(match, speech), text)
-    if speech.wording.rules in ("es", "fr"):
-        text = _spanish().sub(lambda match: by_character(match.group(), speech), text)
-    text = _beside_cue(speech).sub(lambda match: f"{match[1]}{_phone(match[2], speech)}", text)
-    text = _PHONE.sub(lambda match: _phone(match.group(), speech), text)
-    text = _emergency(speech).sub(lambda match: _short(match, speech), text)
-    if speech.wording.rules == "en":
+    text = _VANITY.sub(lambda match: _vanity_number(match, numbers), text)
+    if numbers.locale_words.base_language in ("es", "fr"):
+        text = _spanish().sub(lambda match: by_character(match.group(), numbers), text)
+    text = _beside_cue(numbers).sub(lambda match: f"{match[1]}{_phone(match[2], numbers)}", text)
+    text = _PHONE.sub(lambda match: _phone(match.group(), numbers), text)
+    text = _emergency(numbers).sub(lambda match: _emergency_number(match, numbers), text)
+    if numbers.locale_words.base_language == "en":
         text = re.sub(
-            r"(?<![\w.,/$€£+-])911(?![\w%]| ?[$€£%°]| [a-z]+s\b|[.,:/-]\d)", lambda m: by_character(m[0], speech), text
+            r"(?<![\w.,/$€£+-])911(?![\w%]| ?[$€£%°]| [a-z]+s\b|[.,:/-]\d)", lambda m: by_character(m[0], numbers), text
         )
-    return _extension(speech).sub(lambda match: _extended(match, speech), text)
+    return _extension(numbers).sub(lambda match: _extension_words(match, numbers), text)
 
 
-def _phone(written: str, speech: Speech) -> str:
+def _phone(written: str, numbers: NumberWords) -> str:
     """French says pairs as numbers."""
     groups = re.findall(r"\d+", written)
     if written[0] == "+" and sum(map(len, groups)) < 7:
         return written
     if re.fullmatch(r"(?:0?[1-9]|[12]\d|3[01])([.-])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d", written):
         return written  # a date
-    by_pairs = speech.wording.rules == "fr"
+    by_pairs = numbers.locale_words.base_language == "fr"
     if len(groups) == 1:
-        said = [by_character(groups[0], speech).strip()]
+        spoken = [by_character(groups[0], numbers).strip()]
     else:
-        said = [
-            speech.cardinal(group) if by_pairs and len(group) == 2 and group[0] != "0" else speech.one_by_one(group)
+        spoken = [
+            numbers.cardinal(group)
+            if by_pairs and len(group) == 2 and group[0] != "0"
+            else numbers.digit_by_digit(group)
             for group in groups
         ]
-    plus = f"{speech.wording.marks['+']} " if written[0] == "+" else ""
-    return f" {plus}{', '.join(said)} "
+    plus = f"{numbers.locale_words.symbols['+']} " if written[0] == "+" else ""
+    return f" {plus}{', '.join(spoken)} "
 
 
-def _short(match: re.Match[str], speech: Speech) -> str:
+def _emergency_number(match: re.Match[str], numbers: NumberWords) -> str:
     """French says those of two digits as a number: "le quinze"."""
     cue, digits = match[1] or "", next(group for group in match.groups()[1:] if group)
-    if len(digits) == 2 and speech.wording.rules == "fr":
-        return f"{cue}{speech.cardinal(digits)}"
-    return f"{cue}{by_character(digits, speech)}"
+    if len(digits) == 2 and numbers.locale_words.base_language == "fr":
+        return f"{cue}{numbers.cardinal(digits)}"
+    return f"{cue}{by_character(digits, numbers)}"
 
 
-def _vanity(match: re.Match[str], speech: Speech) -> str:
-    hundreds = speech.cardinal(match[1]) if match[1].endswith("00") else speech.one_by_one(match[1])
+def _vanity_number(match: re.Match[str], numbers: NumberWords) -> str:
+    hundreds = numbers.cardinal(match[1]) if match[1].endswith("00") else numbers.digit_by_digit(match[1])
     rest = [
-        speech.one_by_one(part) if part.isdecimal() else part.lower() if len(part) > 3 else " ".join(part)
+        numbers.digit_by_digit(part) if part.isdecimal() else part.lower() if len(part) > 3 else " ".join(part)
         for part in match[2].split("-")
     ]
-    return f" {', '.join([speech.one_by_one('1'), hundreds, *rest])} "
+    return f" {', '.join([numbers.digit_by_digit('1'), hundreds, *rest])} "
 
 
-def _extended(match: re.Match[str], speech: Speech) -> str:
+def _extension_words(match: re.Match[str], numbers: NumberWords) -> str:
     comma = "," if "," in match.group() else ""
-    return f"{comma} {CUES[speech.wording.rules].extension_name}{by_character(match[1], speech)}"
+    return f"{comma} {NUMBER_CUES[numbers.locale_words.base_language].extension_name}{by_character(match[1], numbers)}"
 
 
 @cache
 def _spanish() -> re.Pattern[str]:
     """Nine digits in threes are a telephone number in Spain unless something is counted: "612 345 678 euros"."""
     return re.compile(
-        rf"(?<![\w.,/-])(?<!\d ){_THREES}(?=\s*(?:[.,;:!?)]|$)| (?:o|y|si|para|de|a|por|en|desde)\b)(?![.,]\d)"
+        rf"(?<![\w.,/-])(?<!\d ){_SPANISH_PHONE}(?=\s*(?:[.,;:!?)]|$)| (?:o|y|si|para|de|a|por|en|desde)\b)(?![.,]\d)"
     )
 
 
 @cache
-def _beside_cue(speech: Speech) -> re.Pattern[str]:
-    cues = CUES[speech.wording.rules].calls
+def _beside_cue(numbers: NumberWords) -> re.Pattern[str]:
+    cues = NUMBER_CUES[numbers.locale_words.base_language].phone_words
     runs = (
-        rf"\d{{3,4}}-\d{{4}}|\d{{3}} \d{{3,4}}|\d{{4}} \d{{4}}|\d{{2,5}}(?:[ .-]\d{{2,5}}){{1,4}}|{_THREES}|\d{{7,13}}"
+        rf"\d{{3,4}}-\d{{4}}|\d{{3}} \d{{3,4}}|\d{{4}} \d{{4}}|\d{{2,5}}(?:[ .-]\d{{2,5}}){{1,4}}|"
+        rf"{_SPANISH_PHONE}|\d{{7,13}}"
     )
     return re.compile(
         rf"((?<![\w\u0900-\u097f])(?i:{cues})(?![\w\u0900-\u097f])[.:]?"
@@ -111,9 +114,9 @@ def _beside_cue(speech: Speech) -> re.Pattern[str]:
 
 
 @cache
-def _emergency(speech: Speech) -> re.Pattern[str]:
-    cues = CUES[speech.wording.rules].calls
-    if speech.wording.rules == "hi":
+def _emergency(numbers: NumberWords) -> re.Pattern[str]:
+    cues = NUMBER_CUES[numbers.locale_words.base_language].phone_words
+    if numbers.locale_words.base_language == "hi":
         end = r"(?![\w\u0900-\u097f])"
         return re.compile(
             rf"((?<!\w))({_EMERGENCY})(?= (?:पर|नंबर|डायल){end})"
@@ -126,7 +129,9 @@ def _emergency(speech: Speech) -> re.Pattern[str]:
 
 
 @cache
-def _extension(speech: Speech) -> re.Pattern[str]:
+def _extension(numbers: NumberWords) -> re.Pattern[str]:
     return re.compile(
-        rf"(?<=[^\W\d_]) ?,? \(?(?:{CUES[speech.wording.rules].extension})\.? ?(\d{{1,6}})\)?(?!\w)", re.I
+        rf"(?<=[^\W\d_]) ?,? \(?"
+        rf"(?:{NUMBER_CUES[numbers.locale_words.base_language].extension_words})\.? ?(\d{{1,6}})\)?(?!\w)",
+        re.I,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.number_words import NumberWords
 
 _SCREENS: Final = {
     "es": {"9": "novenos", "3": "tercios", "10": "décimos"},
@@ -14,8 +14,8 @@ _SCREENS: Final = {
 }
 """By the height: these languages say the ratio of a screen as a fraction."""
 _SCREEN: Final = re.compile(r"(?<![\w.,:])(16|4|21):(9|3|10)(?![\w:])(?![.,]\d)(?! ?[ap]\.?m)")
-_TO: Final = {"en": "to", "es": "a", "fr": "pour", "it": "a", "pt": "para", "hi": "अनुपात"}
-_SHORT: Final = re.compile(r"(?<![\w.,:])(\d{1,6}):(\d|\d{3,6})(?![\w:])(?![.,]\d{1,2}(?!\d))(?! ?[ap]\.?m)")
+_RATIO_WORD: Final = {"en": "to", "es": "a", "fr": "pour", "it": "a", "pt": "para", "hi": "अनुपात"}
+_RATIO: Final = re.compile(r"(?<![\w.,:])(\d{1,6}):(\d|\d{3,6})(?![\w:])(?![.,]\d{1,2}(?!\d))(?! ?[ap]\.?m)")
 """Minutes have two digits: what has one, or more than two, is no time."""
 _CUED: Final = re.compile(
     r"(?<!\w)((?:ratios?|scale|mix\w*|odds|dilut\w+|aspect|raz[óo]n|proporci[óo]n|escala|relaci[óo]n|rapport|échelle|"
@@ -43,36 +43,36 @@ _POSITION: Final = re.compile(
 _HALVES: Final = re.compile(r"(?<![\w.,/-])50/50(?![\w/-])(?![.,]\d)")
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     """Before the readers of times and fractions."""
     if ":" in text:
-        text = _SCREEN.sub(lambda match: _screen(match, speech), text)
-        text = _CUED.sub(lambda match: f"{match[1]}{_ratio(match[2], match[3], speech)}", text)
-        text = _SHORT.sub(lambda match: _short(match, speech), text)
+        text = _SCREEN.sub(lambda match: _screen(match, numbers), text)
+        text = _CUED.sub(lambda match: f"{match[1]}{_ratio(match[2], match[3], numbers)}", text)
+        text = _RATIO.sub(lambda match: _ratio_or_verse(match, numbers), text)
     if "°" in text:
-        text = _POSITION.sub(lambda match: _position(match, speech), text)
+        text = _POSITION.sub(lambda match: _position(match, numbers), text)
     return _HALVES.sub("50 50", text) if "/" in text else text
 
 
-def _ratio(first: str, second: str, speech: Speech) -> str:
-    return f"{first} {_TO[speech.wording.rules]} {second}"
+def _ratio(first: str, second: str, numbers: NumberWords) -> str:
+    return f"{first} {_RATIO_WORD[numbers.locale_words.base_language]} {second}"
 
 
-def _screen(match: re.Match[str], speech: Speech) -> str:
-    if speech.wording.rules == "pt":
+def _screen(match: re.Match[str], numbers: NumberWords) -> str:
+    if numbers.locale_words.base_language == "pt":
         return f"{match[1]} por {match[2]}"
-    names = _SCREENS.get(speech.wording.rules)
-    return f"{match[1]} {names[match[2]]}" if names else _ratio(match[1], match[2], speech)
+    names = _SCREENS.get(numbers.locale_words.base_language)
+    return f"{match[1]} {names[match[2]]}" if names else _ratio(match[1], match[2], numbers)
 
 
-def _short(match: re.Match[str], speech: Speech) -> str:
+def _ratio_or_verse(match: re.Match[str], numbers: NumberWords) -> str:
     if _BOOK.search(match.string, max(0, match.start() - 16), match.start()):
         return f"{match[1]}, {match[2]}"
-    return _ratio(match[1], match[2], speech)
+    return _ratio(match[1], match[2], numbers)
 
 
-def _position(match: re.Match[str], speech: Speech) -> str:
-    name = _COMPASS[speech.wording.rules].get(match[4])
+def _position(match: re.Match[str], numbers: NumberWords) -> str:
+    name = _COMPASS[numbers.locale_words.base_language].get(match[4])
     if name is None:
         return match.group()
     minutes = f" {match[2]} min" if match[2] else ""

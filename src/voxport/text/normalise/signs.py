@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.locales.signs import SIGNS, Signs
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.locales.signs import SIGN_WORDS, SignWords
+from voxport.text.normalise.number_words import NumberWords
 
-_SPELT: Final = {
+_ASCII_SIGNS: Final = {
     "<=": "≤",
     "=<": "≤",
     ">=": "≥",
@@ -20,7 +20,7 @@ _SPELT: Final = {
     "=>": "⇒",
     "~=": "≈",
 }
-_SPELT_SIGN: Final = re.compile(r"(?<![<>=!~-])(?:=/=|<=|=<|>=|!=|==|~=|->|=>)(?![<>=!-])")
+_ASCII_SIGN: Final = re.compile(r"(?<![<>=!~-])(?:=/=|<=|=<|>=|!=|==|~=|->|=>)(?![<>=!-])")
 _RELATION: Final = re.compile(r"(?<=[\w)²³%]) ?([≥≤≠≈]) ?(?=[\w(√$€£+−-])|(?<=[\w)²³%]) ([<>]) (?=[\w(√$€£+−-])")
 _COMPARED: Final = re.compile(
     r"(?<![^\W\d_])(?<=[\w)])([<>])(?=\d)|(?<=\d)([<>])(?=[^\W\d_]\b)"
@@ -46,35 +46,36 @@ _ALL_DAY: Final = re.compile(r"(?<![\w.,/-])24/7(?:/365)?(?![\w/])(?![.,]\d)")
 _SEPTEMBER: Final = re.compile(r"(?<![\w.,/-])9/11(?![\w/-])(?![.,]\d)(?! (?:of|inch|in|cups?)\b)")
 
 
-def read(text: str, speech: Speech) -> str:
+def read(text: str, numbers: NumberWords) -> str:
     if text.isascii() and not re.search(r"[\^<>=~*/+x×-]|[A-Z]", text):
         return text
-    signs, marks = SIGNS[speech.wording.rules], speech.wording.marks
-    text = _SPELT_SIGN.sub(lambda match: _SPELT.get(match[0], match[0]), text)
-    text = _ALL_DAY.sub(f" {signs.all_day} ", text)
-    if speech.wording.rules == "en":
+    signs, symbols = SIGN_WORDS[numbers.locale_words.base_language], numbers.locale_words.symbols
+    text = _ASCII_SIGN.sub(lambda match: _ASCII_SIGNS.get(match[0], match[0]), text)
+    text = _ALL_DAY.sub(f" {signs.around_the_clock} ", text)
+    if numbers.locale_words.base_language == "en":
         text = _SEPTEMBER.sub(" nine eleven ", text)
-    text = _related(text, signs, marks["±"])
-    text = _POWER.sub(lambda match: _power(match[1], signs, speech), text)
+    text = _read_relations(text, signs, symbols["±"])
+    text = _POWER.sub(lambda match: _power(match[1], signs, numbers), text)
     text = _MEASURED.sub(rf"\1 {signs.by} ", text)
     text = _PRODUCT.sub(lambda match: f" {_product(match, signs)} ", text)
-    text = _FOLD.sub(lambda match: f" {match[1]} {signs.fold} ", text)
-    text = _DIVISION.sub(f" {signs.divided} ", text)
-    text = _DIFFERENCE.sub(f" {speech.wording.minus} ", text)
-    text = _SUBTRACTION.sub(f" {speech.wording.minus} ", text)
-    text = _POSITIVE.sub(f"{marks['+']} ", text)
-    text = _AND_MORE.sub(f" {marks['+']} ", text)
-    text = _ROOT.sub(f" {signs.root} ", text)
+    text = _FOLD.sub(lambda match: f" {match[1]} {signs.multiple} ", text)
+    text = _DIVISION.sub(f" {signs.divided_by} ", text)
+    text = _DIFFERENCE.sub(f" {numbers.locale_words.minus} ", text)
+    text = _SUBTRACTION.sub(f" {numbers.locale_words.minus} ", text)
+    text = _POSITIVE.sub(f"{symbols['+']} ", text)
+    text = _AND_MORE.sub(f" {symbols['+']} ", text)
+    text = _ROOT.sub(f" {signs.square_root} ", text)
     text = re.sub(r"[→⟶➔➜➡]\ufe0f?", f" {signs.arrow} ", text)
     text = re.sub(r"[⇒⟹]", f" {signs.implies} ", text)
     return text.replace("∞", f" {signs.infinity} ").replace("‰", f" {signs.per_mille} ")
 
 
-def _related(text: str, signs: Signs, plus_or_minus: str) -> str:
+def _read_relations(text: str, signs: SignWords, plus_or_minus: str) -> str:
     text = _RELATION.sub(lambda match: _relation(match, signs), text)
     text = _COMPARED.sub(lambda match: f" {signs.relations[match[1] or match[2] or match[3]]} ", text)
     limits = {
-        "≥": signs.at_least, "≤": signs.at_most, "<": signs.less, ">": signs.more, "~": signs.about, "≈": signs.about,
+        "≥": signs.at_least, "≤": signs.at_most, "<": signs.less_than, ">": signs.more_than,
+        "~": signs.about, "≈": signs.about,
         "±": plus_or_minus,
     }  # fmt: skip
     text = _LIMIT.sub(lambda match: f"{limits[match[1]]} ", text)
@@ -83,26 +84,26 @@ def _related(text: str, signs: Signs, plus_or_minus: str) -> str:
     return text
 
 
-def _relation(match: re.Match[str], signs: Signs) -> str:
+def _relation(match: re.Match[str], signs: SignWords) -> str:
     """Between operands a relation; behind a word only a limit: "must be ≥18"."""
     sign = match[1] or match[2]
     before = match.string[max(0, match.start() - 24) : match.start()]
     if re.search(r"(?:(?<![^\W_])[^\W\d_]|\d|[²³)%])$", before):
         return f" {signs.relations[sign]} "
-    limits = {"≥": signs.at_least, "≤": signs.at_most, "<": signs.less, ">": signs.more, "≈": signs.about}
+    limits = {"≥": signs.at_least, "≤": signs.at_most, "<": signs.less_than, ">": signs.more_than, "≈": signs.about}
     is_limit = re.match(r"[$€£+−-]?\d", match.string[match.end() : match.end() + 2]) is not None
     return f" {limits[sign] if is_limit and sign in limits else signs.relations[sign]} "
 
 
-def _power(exponent: str, signs: Signs, speech: Speech) -> str:
-    known = {"2": speech.wording.squared, "3": speech.wording.cubed}
+def _power(exponent: str, signs: SignWords, numbers: NumberWords) -> str:
+    known = {"2": numbers.locale_words.squared, "3": numbers.locale_words.cubed}
     if exponent in known:
         return f" {known[exponent]} "
-    said = exponent.replace("-", f"{speech.wording.minus} ").replace("−", f"{speech.wording.minus} ")
-    return f" {signs.power} {said} "
+    spoken = exponent.replace("-", f"{numbers.locale_words.minus} ").replace("−", f"{numbers.locale_words.minus} ")
+    return f" {signs.power} {spoken} "
 
 
-def _product(match: re.Match[str], signs: Signs) -> str:
+def _product(match: re.Match[str], signs: SignWords) -> str:
     """Sizes are said "by": "1920x1080", "3 × 4 m"."""
     if match[2] in ("x", "X") or _SIZE.match(match.string, match.end()):
         return signs.by if match[2] in ("x", "X", "×") else signs.times

@@ -7,9 +7,9 @@ import unicodedata
 from functools import cache
 from typing import Final
 
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.number_words import NumberWords
 
-_KEPT: Final = frozenset(";:,.!?…—–“”\"()[]«»„‚‘’'-।॥ ")
+_KEPT_PUNCTUATION: Final = frozenset(";:,.!?…—–“”\"()[]«»„‚‘’'-।॥ ")
 """Punctuation that is a pause or a melody, and what belongs to words."""
 _BETWEEN: Final = "+=×÷±"
 """Signs that are said only where something stands on both sides of them."""
@@ -18,27 +18,31 @@ _DOTS: Final = re.compile(r"((?<![\w.])(?:[^\W\d_]\.){1,7}[^\W\d_]?(?!\w))|(?<=\
 """The dots of "U.S.A." stay; the one of "node.js" is said."""
 
 
-def read(text: str, speech: Speech) -> str:
-    marks = speech.wording.marks
-    text = text.replace("C++", f"C {marks['+']} {marks['+']}").replace("C#", "C sharp").replace("F#", "F sharp")
-    text = re.sub(
-        rf"(?<=[\w\u0900-\u0963)²³]) ?([{_BETWEEN}]) ?(?=[\w(+-])", lambda m: f" {marks.get(m[1], '')} ", text
+def read(text: str, numbers: NumberWords) -> str:
+    symbol_words = numbers.locale_words.symbols
+    text = (
+        text.replace("C++", f"C {symbol_words['+']} {symbol_words['+']}")
+        .replace("C#", "C sharp")
+        .replace("F#", "F sharp")
     )
-    text = re.sub(r"²", f" {speech.wording.squared} ", text)
-    text = re.sub(r"³", f" {speech.wording.cubed} ", text)
-    text = re.sub(r"(?<= )[<>](?= )", lambda m: f" {marks[m[0]]} ", text)
-    text = re.sub(r"(?<!\w)[@#](?=\w)", lambda m: f" {marks[m[0]]} ", text)
+    text = re.sub(
+        rf"(?<=[\w\u0900-\u0963)²³]) ?([{_BETWEEN}]) ?(?=[\w(+-])", lambda m: f" {symbol_words.get(m[1], '')} ", text
+    )
+    text = re.sub(r"²", f" {numbers.locale_words.squared} ", text)
+    text = re.sub(r"³", f" {numbers.locale_words.cubed} ", text)
+    text = re.sub(r"(?<= )[<>](?= )", lambda m: f" {symbol_words[m[0]]} ", text)
+    text = re.sub(r"(?<!\w)[@#](?=\w)", lambda m: f" {symbol_words[m[0]]} ", text)
     text = re.sub(r"(?<=\w),(?=\w)", ", ", text)
     text = re.sub(r"(?<=[a-zà-ÿ]{2})\.(?=[A-ZÀ-Þ])", ". ", text)  # a sentence without its space
-    text = _DOTS.sub(lambda m: m[1] or f" {speech.wording.web['.']} ", text)
-    text = re.sub(r"[&€$£¥₹°©§%@]", lambda m: f" {marks.get(m[0], '')} ", text)
+    text = _DOTS.sub(lambda m: m[1] or f" {numbers.locale_words.address_symbols['.']} ", text)
+    text = re.sub(r"[&€$£¥₹°©§%@]", lambda m: f" {symbol_words.get(m[0], '')} ", text)
     text = re.sub(r"(?<= )[-–](?=\w)|(?<=\w)[-–](?= \w)|(?<=\w)–(?=\w)", " ", text)
-    return "".join(map(_kept, text))
+    return "".join(map(_keep_or_space, text))
 
 
 @cache
-def _kept(character: str) -> str:
+def _keep_or_space(character: str) -> str:
     """Itself where it is a letter, a mark on one, a digit or kept punctuation, else a space."""
-    if character in _KEPT or unicodedata.category(character)[0] in "LMN" or character == "\u200d":
+    if character in _KEPT_PUNCTUATION or unicodedata.category(character)[0] in "LMN" or character == "\u200d":
         return character
     return " "

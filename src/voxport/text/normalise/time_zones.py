@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.number_words import NumberWords
 
 ZONES: Final = (
     "EST|EDT|CST|CDT|MST|MDT|PST|PDT|AKST|HST|GMT|UTC|BST|CET|CEST|EET|EEST|WET|WEST|MSK|IST|JST|KST|AEST|AEDT|ET|PT"
@@ -16,13 +16,13 @@ _ANYWHERE: Final = re.compile(r"(?<![\w/.-])(?:GMT|UTC)(?![\w/-])")
 _CLOCK: Final = re.compile(r"(?:\d(?::\d\d| ?h\d{0,2}| ?[ap]\.? ?m\.?)|\d{1,2}h?)$", re.IGNORECASE)
 
 
-def read(text: str, _speech: Speech) -> str:
+def read(text: str, _numbers: NumberWords) -> str:
     """Before the readers of times: espeak-ng would say some of them as words."""
     text = _ANYWHERE.sub(lambda match: " ".join(match[0]), text)
-    return _ZONE.sub(_spelt, text) if re.search(r"\d", text) else text
+    return _ZONE.sub(_spell_zone, text) if re.search(r"\d", text) else text
 
 
-def _spelt(match: re.Match[str]) -> str:
+def _spell_zone(match: re.Match[str]) -> str:
     if not _CLOCK.search(match.string, max(0, match.start() - 10), match.start()):
         return match.group()
     return f" {' '.join(match[2])}"

@@ -5,57 +5,57 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from voxport.text.normalise.number_words import Speech
+from voxport.text.normalise.number_words import NumberWords
 
 _NAME: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL: Final = re.compile(rf"(?<![\w.+-])[\w.+-]{{1,64}}+@{_NAME}(?:\.{_NAME}){{1,8}}")
-_TOP: Final = (
+_TOP_LEVEL_DOMAINS: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|io|ai|dev|app|co|me|tv|uk|us|eu|de|fr|es|it|pt|br|in|ca|au|jp|cn|ch|at|be|"
     "nl|mx|ar|cl|ie|nz|se|no|dk|fi|pl|online|site|shop|blog|cloud|tech|xyz"
 )
 _URL: Final = re.compile(
     rf"(?<![\w@.])(?:(?:https?|ftp)://[^\s<>\"“”«»]+|www\.[^\s<>\"“”«»]+"
     rf"|(?:(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?![\d.]*\d)|localhost)(?::\d{{1,5}}(?!\d)|/(?=[\w]))[^\s<>\"“”«»]*"
-    rf"|{_NAME}(?:\.{_NAME}){{0,8}}\.(?:{_TOP})(?![\w-])(?:[/?#:][^\s<>\"“”«»]*)?)",
+    rf"|{_NAME}(?:\.{_NAME}){{0,8}}\.(?:{_TOP_LEVEL_DOMAINS})(?![\w-])(?:[/?#:][^\s<>\"“”«»]*)?)",
     re.IGNORECASE,
 )
 _TRAILING: Final = ".,;:!?…)]}'’*_"
 _PIECE: Final = re.compile(r"\d+|[^\W\d_]+(?:['’]\w+)?|[^\w\s]|_")
-_SPELT: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{2,4}", re.IGNORECASE)
+_CONSONANTS: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{2,4}", re.IGNORECASE)
 
 
-def read(text: str, speech: Speech) -> str:
-    text = _EMAIL.sub(lambda match: said_address(match.group(), speech), text)
-    return _URL.sub(lambda match: _url(match.group(), speech), text)
+def read(text: str, numbers: NumberWords) -> str:
+    text = _EMAIL.sub(lambda match: address_words(match.group(), numbers), text)
+    return _URL.sub(lambda match: _url(match.group(), numbers), text)
 
 
-def _url(written: str, speech: Speech) -> str:
+def _url(written: str, numbers: NumberWords) -> str:
     """The address without its scheme, which nobody says; the marks that end the sentence stay behind it."""
     address = written.rstrip(_TRAILING)
     if address.count("(") > address.count(")") and written[len(address) : len(address) + 1] == ")":
         address += ")"
     tail = written[len(address) :]
     address = re.sub(r"^[a-z]+://", "", address, flags=re.IGNORECASE).rstrip("/")
-    return f"{said_address(address, speech)}{tail}" if address else written
+    return f"{address_words(address, numbers)}{tail}" if address else written
 
 
-def said_address(address: str, speech: Speech) -> str:
+def address_words(address: str, numbers: NumberWords) -> str:
     """The words and signs of an address or a path, one by one."""
-    return f" {' '.join(_piece(piece, speech) for piece in _PIECE.findall(address))} "
+    return f" {' '.join(_piece(piece, numbers) for piece in _PIECE.findall(address))} "
 
 
-def _piece(piece: str, speech: Speech) -> str:
+def _piece(piece: str, numbers: NumberWords) -> str:
     if piece.isdecimal():
-        return speech.year(piece) if len(piece) == 4 and piece[0] in "12" else _digits(piece, speech)
+        return numbers.year(piece) if len(piece) == 4 and piece[0] in "12" else _digits(piece, numbers)
     if piece[0].isalpha():
         # "www", "uk", "xml": letters without a vowel are said one by one.
-        return " ".join(piece.upper()) if _SPELT.fullmatch(piece) or piece.lower() in _LETTERS else piece
-    return speech.wording.web.get(piece, "")
+        return " ".join(piece.upper()) if _CONSONANTS.fullmatch(piece) or piece.lower() in _SPELT_LABELS else piece
+    return numbers.locale_words.address_symbols.get(piece, "")
 
 
-def _digits(piece: str, speech: Speech) -> str:
-    return speech.cardinal(piece) if len(piece) <= 3 else speech.one_by_one(piece)
+def _digits(piece: str, numbers: NumberWords) -> str:
+    return numbers.cardinal(piece) if len(piece) <= 3 else numbers.digit_by_digit(piece)
 
 
-_LETTERS: Final = frozenset(["uk", "us", "eu", "io", "ai", "tv", "au", "fr", "id"])
+_SPELT_LABELS: Final = frozenset(["uk", "us", "eu", "io", "ai", "tv", "au", "fr", "id"])
 """Parts of an address that are said letter by letter though one could say them as words."""

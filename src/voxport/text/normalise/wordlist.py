@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-def words_of(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-MICROSOFT = "com.microsoft"
+ORT_DOMAIN = "com.microsoft"
 """The domain of ONNX Runtime's own operators."""
 
 
@@ -18,14 +18,16 @@ class GraphBuilder:
     def op(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         from onnx import helper
 
-        made = output or f"made_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [made], name=f"{kind}_{made}", **attributes))
-        return made
+        output_name = output or f"made_{len(self.nodes)}"
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), [output_name], name=f"{kind}_{output_name}", **attributes)
+        )
+        return output_name
 
     def split(self, tensor: str, sizes: list[int], names: list[str], axis: int) -> None:
         from onnx import helper
 
-        node = helper.make_node("Split", [tensor, self.integers(*sizes)], names, name=f"Split_{tensor}", axis=axis)
+        node = helper.make_node("Split", [tensor, self.int_constant(*sizes)], names, name=f"Split_{tensor}", axis=axis)
         self.nodes.append(node)
 
     def constant(self, name: str, value: Any) -> str:
@@ -36,16 +38,16 @@ class GraphBuilder:
             self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
-    def floats(self, name: str, value: Any) -> str:
+    def float_constant(self, name: str, value: Any) -> str:
         return self.constant(name, np.asarray(value, np.float32))
 
-    def integers(self, *values: int) -> str:
+    def int_constant(self, *values: int) -> str:
         return self.constant("integers_" + "_".join(map(str, values)), np.array(values, np.int64))
 
-    def rows(self, tensor: str, start: int, end: int) -> str:
+    def slice_rows(self, tensor: str, start: int, end: int) -> str:
         """Rows from `start` up to `end`, counted as in Python."""
-        return self.op("Slice", tensor, self.integers(start), self.integers(end), self.integers(0))
+        return self.op("Slice", tensor, self.int_constant(start), self.int_constant(end), self.int_constant(0))
 
-    def padded(self, tensor: str, before: int, after: int, value: str = "") -> str:
+    def pad_rows(self, tensor: str, before: int, after: int, value: str = "") -> str:
         """`tensor` [rows, columns] with rows of `value` (zero when none is named) around it."""
-        return self.op("Pad", tensor, self.integers(before, 0, after, 0), *([value] if value else []))
+        return self.op("Pad", tensor, self.int_constant(before, 0, after, 0), *([value] if value else []))

@@ -16,7 +16,7 @@ import numpy as np
 from voxport.engine.kokoro.graph.builder import GraphBuilder
 from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 from voxport.engine.kokoro.graph.layers import Layers
-from voxport.engine.kokoro.split_model import TONE, source
+from voxport.engine.kokoro.split_model import SOURCE_OUTPUT, extract_source_module
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -25,95 +25,95 @@ _STRIDES: Final = (10, 6)
 _DILATIONS: Final = (1, 3, 5)
 _HOP: Final = 5
 _WINDOW: Final = 20
-_TIMBRE: Final = 128
+_TIMBRE_SIZE: Final = 128
 """The numbers of a style that the decoder reads: the first ones."""
 
 
 def build_decoder(model: ModelProto, weights: DecoderWeights) -> bytes:
     """The graph, with the inputs and the output of `model`, which is Kokoro's own decoder. Raises KeyError where it
     lacks a weight."""
-    return _Decoder(weights).built(model)
+    return _DecoderBuilder(weights).build(model)
 
 
-class _Decoder:
+class _DecoderBuilder:
     def __init__(self, weights: DecoderWeights) -> None:
         self.weights = weights
         self.graph = GraphBuilder()
         self.layers = Layers(self.graph, weights)
 
-    def built(self, model: ModelProto) -> bytes:
+    def build(self, model: ModelProto) -> bytes:
         import onnx
         from onnx import helper
 
-        self._audio(self._generated(self._decoded()))
-        sound = len(self.graph.nodes)
-        self._affine()
-        tone = onnx.load_from_string(source(model)).graph
+        self._write_istft(self._write_generator(self._write_decode_blocks()))
+        node_count = len(self.graph.nodes)
+        self._write_style_affine()
+        tone = onnx.load_from_string(extract_source_module(model)).graph
         # Which norms there are is known only when the rest is written, but what they read must come before it.
-        nodes = [*tone.node, *self.graph.nodes[sound:], *self.graph.nodes[:sound]]
+        nodes = [*tone.node, *self.graph.nodes[node_count:], *self.graph.nodes[:node_count]]
         constants = [*tone.initializer, *self.graph.constants.values()]
         graph = helper.make_graph(nodes, "kokoro_decoder", model.graph.input, model.graph.output, constants)
-        whole = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-        return bytes(whole.SerializeToString())
+        model_proto = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+        return bytes(model_proto.SerializeToString())
 
-    def _decoded(self) -> str:
+    def _write_decode_blocks(self) -> str:
         """[2 x frames, 512]"""
         g, layers = self.graph, self.layers
-        features = g.op("Transpose", g.op("Squeeze", "features", g.integers(0)), perm=[1, 0])
+        features = g.op("Transpose", g.op("Squeeze", "features", g.int_constant(0)), perm=[1, 0])
         f0, noise = (
-            layers.float_conv(path, g.op("Unsqueeze", name, g.integers(1)), stride=2, padding=1)
+            layers.float_conv(path, g.op("Unsqueeze", name, g.int_constant(1)), stride=2, padding=1)
             for name, path in (("f0", "F0_conv"), ("noise", "N_conv"))
         )
-        x = self._block("encode", g.op("Concat", features, f0, noise, axis=1))
+        x = self._write_block("encode", g.op("Concat", features, f0, noise, axis=1))
         residual = layers.conv("asr_res.0", features, rate="frames")
         for index in range(4):
-            joined = g.op("Concat", x, residual, f0, noise, axis=1)
-            x = self._block(f"decode.{index}", joined, doubles=index == 3)
+            concatenated = g.op("Concat", x, residual, f0, noise, axis=1)
+            x = self._write_block(f"decode.{index}", concatenated, upsamples=index == 3)
         return x
 
-    def _block(self, path: str, x: str, *, doubles: bool = False) -> str:
+    def _write_block(self, path: str, x: str, *, upsamples: bool = False) -> str:
         g, layers = self.graph, self.layers
-        rate = "halves" if doubles else "frames"
+        rate = "halves" if upsamples else "frames"
         outputs, inputs, _ = self.weights.quantised[f"{path}.conv1"].values.shape
         shortcut = layers.conv(f"{path}.conv1x1", x, rate="frames")
         y = g.op("LeakyRelu", layers.adain(f"{path}.norm1", x, inputs), alpha=0.2)
-        if doubles:
-            shortcut = layers.doubled(shortcut, outputs)
-            y = layers.doubled_smoothly(f"{path}.pool", y)
+        if upsamples:
+            shortcut = layers.repeat_rows(shortcut, outputs)
+            y = layers.upsample_depthwise(f"{path}.pool", y)
         y = layers.conv(f"{path}.conv1", y, rate=rate)
         y = g.op("LeakyRelu", layers.adain(f"{path}.norm2", y, outputs), alpha=0.2)
         y = layers.conv(f"{path}.conv2", y, rate=rate)
-        return g.op("Mul", g.op("Add", y, shortcut), g.floats("half_root", 0.5**0.5))
+        return g.op("Mul", g.op("Add", y, shortcut), g.float_constant("half_root", 0.5**0.5))
 
-    def _generated(self, x: str) -> str:
+    def _write_generator(self, x: str) -> str:
         """Log magnitudes and phases, [120 x frames + 1, 22]."""
         g, layers = self.graph, self.layers
         for stage, stride in enumerate(_STRIDES):
             # The mean of three blocks is their sum here; the third is in the weight that follows.
             x = g.op("LeakyRelu", x, alpha=0.1)
-            x = layers.upsampled(f"generator.ups.{stage}", x, stride=stride, gain=1 / 3 if stage else 1.0)
+            x = layers.upsample(f"generator.ups.{stage}", x, stride=stride, gain=1 / 3 if stage else 1.0)
             if stage:
-                x = g.op("Concat", g.rows(x, 1, 2), x, axis=0)
+                x = g.op("Concat", g.slice_rows(x, 1, 2), x, axis=0)
             strided = {} if stage else {"stride": 6, "padding": 3}
-            tone = layers.float_conv(f"generator.noise_convs.{stage}", TONE, **strided)
+            tone = layers.float_conv(f"generator.noise_convs.{stage}", SOURCE_OUTPUT, **strided)
             rate = f"stage_{stage}"
-            x = g.op("Add", x, self._residual(f"generator.noise_res.{stage}", tone, rate))
-            blocks = [self._residual(f"generator.resblocks.{3 * stage + n}", x, rate) for n in range(3)]
+            x = g.op("Add", x, self._write_residual_block(f"generator.noise_res.{stage}", tone, rate))
+            blocks = [self._write_residual_block(f"generator.resblocks.{3 * stage + n}", x, rate) for n in range(3)]
             x = g.op("Add", g.op("Add", blocks[0], blocks[1]), blocks[2])
-        return layers.float_product("generator.conv_post", g.op("LeakyRelu", x, alpha=0.01), rate=rate, gain=1 / 3)
+        return layers.float_same_conv("generator.conv_post", g.op("LeakyRelu", x, alpha=0.01), rate=rate, gain=1 / 3)
 
-    def _residual(self, path: str, x: str, rate: str) -> str:
+    def _write_residual_block(self, path: str, x: str, rate: str) -> str:
         layers = self.layers
         channels = self.weights.quantised[f"{path}.convs1.0"].values.shape[0]
         for n, dilation in enumerate(_DILATIONS):
-            y = layers.snaked(f"{path}.adain1.{n}", f"{path}.alpha1.{n}", x, channels)
+            y = layers.adain_snake(f"{path}.adain1.{n}", f"{path}.alpha1.{n}", x, channels)
             y = layers.conv(f"{path}.convs1.{n}", y, rate=rate, dilation=dilation)
-            y = layers.snaked(f"{path}.adain2.{n}", f"{path}.alpha2.{n}", y, channels)
+            y = layers.adain_snake(f"{path}.adain2.{n}", f"{path}.alpha2.{n}", y, channels)
             y = layers.conv(f"{path}.convs2.{n}", y, rate=rate)
             x = self.graph.op("Add", x, y)
         return x
 
-    def _audio(self, spectrum: str) -> None:
+    def _write_istft(self, spectrum: str) -> None:
         """The inverse STFT: each stretch of five samples is a product of the four frames that reach it."""
         g = self.graph
         bins = _WINDOW // 2 + 1
@@ -121,16 +121,16 @@ class _Decoder:
         magnitude, phase = g.op("Exp", "log_magnitude"), g.op("Sin", "raw_phase")
         parts = [g.op("Mul", magnitude, g.op(kind, phase)) for kind in ("Cos", "Sin")]
         frames = g.op("Concat", *parts, axis=1)
-        reach = _WINDOW // _HOP
-        shifted = [g.padded(frames, back, reach - 1 - back) for back in range(reach)]
+        overlap = _WINDOW // _HOP
+        shifted = [g.pad_rows(frames, back, overlap - 1 - back) for back in range(overlap)]
         # Kokoro's export multiplies by 4, the window over the hop, and never divides by the windows' sum.
-        basis = 4.0 * self.weights.floats["inverse_basis"].reshape(2 * bins, reach, _HOP).transpose(1, 0, 2)
-        matrix = g.floats("basis", basis.reshape(-1, _HOP))
-        samples = g.op("Reshape", g.op("MatMul", g.op("Concat", *shifted, axis=1), matrix), g.integers(-1))
+        basis = 4.0 * self.weights.floats["inverse_basis"].reshape(2 * bins, overlap, _HOP).transpose(1, 0, 2)
+        matrix = g.float_constant("basis", basis.reshape(-1, _HOP))
+        samples = g.op("Reshape", g.op("MatMul", g.op("Concat", *shifted, axis=1), matrix), g.int_constant(-1))
         margin = _WINDOW // 2
-        g.op("Slice", samples, g.integers(margin), g.integers(-margin), output="audio")
+        g.op("Slice", samples, g.int_constant(margin), g.int_constant(-margin), output="audio")
 
-    def _affine(self) -> None:
+    def _write_style_affine(self) -> None:
         """What the style says to every norm, by one product: a scale and a shift for each channel. Where Snake
         follows, both are taken times its alpha."""
         g, floats = self.graph, self.weights.floats
@@ -144,8 +144,8 @@ class _Decoder:
             shifts.append(gain * (floats[f"{path}.fc.bias"] + np.repeat([1, 0], channels)))
             sizes += [channels, channels]
             names += [f"{path}.gamma", f"{path}.beta"]
-        timbre = g.op("Slice", "style", g.integers(0), g.integers(_TIMBRE), g.integers(1))
+        timbre = g.op("Slice", "style", g.int_constant(0), g.int_constant(_TIMBRE_SIZE), g.int_constant(1))
         weight_ = g.op("Cast", g.constant("affine.weight", np.concatenate(values, axis=1)), to=1)
-        scaled = g.op("Mul", g.op("MatMul", timbre, weight_), g.floats("affine.scale", np.concatenate(scales)))
-        whole = g.op("Add", scaled, g.floats("affine.bias", np.concatenate(shifts)), output="affine")
-        g.split(whole, sizes, names, axis=1)
+        scaled = g.op("Mul", g.op("MatMul", timbre, weight_), g.float_constant("affine.scale", np.concatenate(scales)))
+        affine = g.op("Add", scaled, g.float_constant("affine.bias", np.concatenate(shifts)), output="affine")
+        g.split(affine, sizes, names, axis=1)

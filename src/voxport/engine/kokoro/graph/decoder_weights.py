@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from voxport.audio.arrays import Floats
+from voxport.audio.arrays import FloatArray
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-PREFIX: Final = "/decoder/decoder/"
-_STORED: Final = "decoder.decoder."
-_BASIS: Final = "inverse_basis"
+NODE_PREFIX: Final = "/decoder/decoder/"
+_INITIALIZER_PREFIX: Final = "decoder.decoder."
+_BASIS_NAME: Final = "inverse_basis"
 
 
 @dataclass(frozen=True)
-class Quantised:
+class QuantisedWeight:
     """A weight as eight-bit numbers: `(values - zero) x scale`. `values` are int8, from -64 to 64; `zero` and `scale`
     are one number, or one for each output."""
 
     values: Any
     zero: Any
-    scale: Floats
+    scale: FloatArray
 
-    def dequantised(self) -> Floats:
-        weight: Floats = (self.values.astype(np.float32) - self.zero.astype(np.float32)) * self.scale
+    def dequantise(self) -> FloatArray:
+        weight: FloatArray = (self.values.astype(np.float32) - self.zero.astype(np.float32)) * self.scale
         return weight
 
 
@@ -41,8 +41,8 @@ class DecoderWeights:
     """`quantised` by module path: convolutions [outputs, inputs, taps], linear maps [inputs, outputs]. `floats` by
     module path and kind (".weight", ".bias", ".alpha1.0"): what the file keeps in float32."""
 
-    quantised: dict[str, Quantised] = field(default_factory=dict)
-    floats: dict[str, Floats] = field(default_factory=dict)
+    quantised: dict[str, QuantisedWeight] = field(default_factory=dict)
+    floats: dict[str, FloatArray] = field(default_factory=dict)
 
 
 def read_weights(model: ModelProto) -> DecoderWeights:
@@ -56,26 +56,26 @@ def read_weights(model: ModelProto) -> DecoderWeights:
 
     weights = DecoderWeights()
     for name in stored:
-        if name.startswith(_STORED):
-            path = name.removeprefix(_STORED)
+        if name.startswith(_INITIALIZER_PREFIX):
+            path = name.removeprefix(_INITIALIZER_PREFIX)
             if path.endswith(".bias") or ".alpha" in path:
                 weights.floats[path] = array(name).astype(np.float32)
-            elif path.endswith(_BASIS):
-                weights.floats[_BASIS] = array(name).astype(np.float32)
+            elif path.endswith(_BASIS_NAME):
+                weights.floats[_BASIS_NAME] = array(name).astype(np.float32)
     for node in model.graph.node:
-        if node.name.startswith(PREFIX) and len(node.input) > 1 and node.input[1] in stored:
-            _read(node, array, weights)
+        if node.name.startswith(NODE_PREFIX) and len(node.input) > 1 and node.input[1] in stored:
+            _read_node(node, array, weights)
     return weights
 
 
-def _read(node: NodeProto, array: Callable[[str], Any], weights: DecoderWeights) -> None:
-    path = _module(node.name)
+def _read_node(node: NodeProto, array: Callable[[str], Any], weights: DecoderWeights) -> None:
+    path = _module_path(node.name)
     if node.op_type in ("ConvInteger", "MatMulInteger"):
         values, zero = array(node.input[1]), array(node.input[3])
         scale = array(node.input[1].replace("_quantized", "_scale")).astype(np.float32)
         if values.dtype == np.uint8:
-            values, zero = (_signed(numbers) for numbers in (values, zero))
-        weights.quantised[path] = Quantised(values, zero, scale)
+            values, zero = (_to_int8(numbers) for numbers in (values, zero))
+        weights.quantised[path] = QuantisedWeight(values, zero, scale)
     elif node.op_type in ("Conv", "ConvTranspose", "Gemm"):
         weight = array(node.input[1]).astype(np.float32)
         weights.floats[f"{path}.weight"] = weight.T if node.op_type == "Gemm" else weight
@@ -83,12 +83,12 @@ def _read(node: NodeProto, array: Callable[[str], Any], weights: DecoderWeights)
             weights.floats[f"{path}.bias"] = array(node.input[2]).astype(np.float32)
 
 
-def _signed(numbers: Any) -> Any:
+def _to_int8(numbers: Any) -> Any:
     """Seven-bit numbers (0 to 127) as int8 from -64: two products with an uint8 then fit 16 bits, which is what
     AVX2 adds them in where there is no VNNI."""
     return (numbers.astype(np.int16) - 64).astype(np.int8)
 
 
-def _module(node: str) -> str:
-    path = node.removeprefix(PREFIX).rsplit("/", 1)[0].replace("/", ".")
+def _module_path(node: str) -> str:
+    path = node.removeprefix(NODE_PREFIX).rsplit("/", 1)[0].replace("/", ".")
     return path.replace("asr_res.asr_res.0", "asr_res.0")

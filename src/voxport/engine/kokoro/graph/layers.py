@@ -10,12 +10,12 @@ from typing import Final
 
 import numpy as np
 
-from voxport.engine.kokoro.graph.builder import MICROSOFT, GraphBuilder
+from voxport.engine.kokoro.graph.builder import ORT_DOMAIN, GraphBuilder
 from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 
 _EPSILON: Final = 1e-5
 """Under the root of the variance, as in PyTorch's InstanceNorm1d."""
-_ALL: Final = np.iinfo(np.int64).max
+_END: Final = np.iinfo(np.int64).max
 
 
 class Layers:
@@ -29,7 +29,7 @@ class Layers:
         self.alphas: dict[str, str] = {}
         """The norms that Snake follows, and its alpha: the norm then gives alpha times its value."""
         self._statistics: dict[str, tuple[str, str]] = {}
-        self._taps: dict[tuple[str, int, int], str] = {}
+        self._tap_indices: dict[tuple[str, int, int], str] = {}
 
     def conv(self, path: str, x: str, *, rate: str, dilation: int = 1) -> str:
         """A convolution that keeps the length. `rate` names the kind of time axis, for it shares its indices."""
@@ -38,68 +38,77 @@ class Layers:
         scale, zero = f"{x}_scale", f"{x}_zero"
         if f"{x}_eight" not in self._statistics:
             self._quantise(x)
-        eight = f"{x}_eight"
+        quantised = f"{x}_eight"
         if taps > 1:
-            reach = dilation * (taps - 1) // 2
-            windows = g.op("Gather", g.padded(eight, reach, reach, zero), self._indices(x, rate, taps, dilation))
-            eight = g.op("Reshape", windows, g.integers(0, -1))
+            half_kernel = dilation * (taps - 1) // 2
+            windows = g.op(
+                "Gather", g.pad_rows(quantised, half_kernel, half_kernel, zero), self._indices(x, rate, taps, dilation)
+            )
+            quantised = g.op("Reshape", windows, g.int_constant(0, -1))
         matrix = weight.values.transpose(2, 1, 0).reshape(-1, outputs)
-        operands = [eight, g.constant(f"{path}.weight", matrix), scale, g.floats(f"{path}.scale", weight.scale)]
+        operands = [
+            quantised,
+            g.constant(f"{path}.weight", matrix),
+            scale,
+            g.float_constant(f"{path}.scale", weight.scale),
+        ]
         operands += [zero, g.constant(f"{path}.zero", weight.zero)]
         if f"{path}.bias" in self.weights.floats:
-            operands.append(g.floats(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
-        return g.op("MatMulIntegerToFloat", *operands, domain=MICROSOFT)
+            operands.append(g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
+        return g.op("MatMulIntegerToFloat", *operands, domain=ORT_DOMAIN)
 
     def float_conv(self, path: str, x: str, *, stride: int = 1, padding: int = 0) -> str:
         """[1, inputs, time] → [time, outputs], for the few small convolutions that are no product."""
         g = self.graph
-        weight = self.weights.quantised[path].dequantised()
+        weight = self.weights.quantised[path].dequantise()
         operands = [
             x,
-            g.floats(f"{path}.weight", weight),
-            g.floats(f"{path}.bias", self.weights.floats[f"{path}.bias"]),
+            g.float_constant(f"{path}.weight", weight),
+            g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]),
         ]
-        made = g.op("Conv", *operands, strides=[stride], pads=[padding, padding])
-        return g.op("Transpose", g.op("Squeeze", made, g.integers(0)), perm=[1, 0])
+        output = g.op("Conv", *operands, strides=[stride], pads=[padding, padding])
+        return g.op("Transpose", g.op("Squeeze", output, g.int_constant(0)), perm=[1, 0])
 
-    def float_product(self, path: str, x: str, *, rate: str, gain: float = 1.0) -> str:
+    def float_same_conv(self, path: str, x: str, *, rate: str, gain: float = 1.0) -> str:
         """A convolution in float32, its weight times `gain`, for the last one, whose outputs are phases."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]
         outputs, _, taps = weight.shape
-        windows = g.op("Gather", g.padded(x, taps // 2, taps // 2), self._indices(x, rate, taps, 1))
+        windows = g.op("Gather", g.pad_rows(x, taps // 2, taps // 2), self._indices(x, rate, taps, 1))
         matrix = gain * weight.transpose(2, 1, 0).reshape(-1, outputs)
-        product = g.op("MatMul", g.op("Reshape", windows, g.integers(0, -1)), g.floats(f"{path}.weight", matrix))
-        return g.op("Add", product, g.floats(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
+        product = g.op(
+            "MatMul", g.op("Reshape", windows, g.int_constant(0, -1)), g.float_constant(f"{path}.weight", matrix)
+        )
+        return g.op("Add", product, g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
 
-    def upsampled(self, path: str, x: str, *, stride: int, gain: float = 1.0) -> str:
+    def upsample(self, path: str, x: str, *, stride: int, gain: float = 1.0) -> str:
         """A transposed convolution of 2 x `stride` taps: each input and the one before it make `stride` outputs."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]  # [inputs, outputs, taps]
         inputs, outputs, _ = weight.shape
-        halves = weight.reshape(inputs, outputs, 2, stride).transpose(2, 0, 3, 1)
-        matrix = gain * halves.reshape(2 * inputs, stride * outputs)
-        both = g.op("Concat", g.padded(x, 0, 1), g.padded(x, 1, 0), axis=1)
-        product = g.op("MatMul", both, g.floats(f"{path}.weight", matrix))
-        made = g.op("Reshape", product, g.integers(-1, outputs))
-        cropped = g.rows(made, stride // 2, -(stride // 2))
-        return g.op("Add", cropped, g.floats(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
+        tap_pairs = weight.reshape(inputs, outputs, 2, stride).transpose(2, 0, 3, 1)
+        matrix = gain * tap_pairs.reshape(2 * inputs, stride * outputs)
+        neighbours = g.op("Concat", g.pad_rows(x, 0, 1), g.pad_rows(x, 1, 0), axis=1)
+        product = g.op("MatMul", neighbours, g.float_constant(f"{path}.weight", matrix))
+        output = g.op("Reshape", product, g.int_constant(-1, outputs))
+        cropped = g.slice_rows(output, stride // 2, -(stride // 2))
+        return g.op("Add", cropped, g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
 
-    def doubled(self, x: str, channels: int) -> str:
+    def repeat_rows(self, x: str, channels: int) -> str:
         """Each row twice."""
-        return self.interleaved(x, x, channels)
+        return self.interleave(x, x, channels)
 
-    def doubled_smoothly(self, path: str, x: str) -> str:
+    def upsample_depthwise(self, path: str, x: str) -> str:
         """The decoder's depthwise transposed convolution of three taps, stride two."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]  # [channels, 1, 3]
-        before, middle, after = (g.floats(f"{path}.weight.{tap}", weight[None, :, 0, tap]) for tap in range(3))
-        bias = g.floats(f"{path}.bias", self.weights.floats[f"{path}.bias"])
-        following = g.padded(g.rows(x, 1, _ALL), 0, 1)
+        before, middle, after = (g.float_constant(f"{path}.weight.{tap}", weight[None, :, 0, tap]) for tap in range(3))
+        bias = g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"])
+        next_rows = g.pad_rows(g.slice_rows(x, 1, _END), 0, 1)
         even = g.op("Add", g.op("Mul", x, middle), bias)
-        odd = g.op("Add", g.op("Add", g.op("Mul", x, after), g.op("Mul", following, before)), bias)
-        return self.interleaved(even, odd, weight.shape[0])
+        odd = g.op("Add", g.op("Add", g.op("Mul", x, after), g.op("Mul", next_rows, before)), bias)
+        return self.interleave(even, odd, weight.shape[0])
 
-    def interleaved(self, even: str, odd: str, channels: int) -> str:
+    def interleave(self, even: str, odd: str, channels: int) -> str:
         g = self.graph
-        return g.op("Reshape", g.op("Concat", even, odd, axis=1), g.integers(-1, channels))
+        return g.op("Reshape", g.op("Concat", even, odd, axis=1), g.int_constant(-1, channels))
 
     def adain(self, path: str, x: str, channels: int) -> str:
         """Each channel to mean 0 and variance 1 over time, then scaled and shifted as the style says."""
@@ -112,21 +121,21 @@ class Layers:
         offset = g.op("Sub", f"{path}.beta", g.op("Mul", mean, slope))
         return g.op("Add", g.op("Mul", x, slope), offset)
 
-    def snaked(self, path: str, alpha: str, x: str, channels: int) -> str:
+    def adain_snake(self, path: str, alpha: str, x: str, channels: int) -> str:
         """An adaptive norm, then Snake: y + sin²(alpha y) / alpha. The norm gives alpha y at once."""
         g = self.graph
         self.alphas[path] = alpha
         y = self.adain(path, x, channels)
         sine = g.op("Sin", y)
-        inverse = g.floats(f"{alpha}.inverse", 1.0 / self.weights.floats[alpha].reshape(1, -1))
+        inverse = g.float_constant(f"{alpha}.inverse", 1.0 / self.weights.floats[alpha].reshape(1, -1))
         return g.op("Mul", g.op("Add", y, g.op("Mul", sine, sine)), inverse)
 
     def _mean_and_deviation(self, x: str) -> tuple[str, str]:
         g = self.graph
-        mean = g.op("ReduceMean", x, g.integers(0), keepdims=1)
-        power = g.op("ReduceMean", g.op("Mul", x, x), g.integers(0), keepdims=1)
+        mean = g.op("ReduceMean", x, g.int_constant(0), keepdims=1)
+        power = g.op("ReduceMean", g.op("Mul", x, x), g.int_constant(0), keepdims=1)
         variance = g.op("Relu", g.op("Sub", power, g.op("Mul", mean, mean)))
-        return mean, g.op("Sqrt", g.op("Add", variance, g.floats("epsilon", _EPSILON)))
+        return mean, g.op("Sqrt", g.op("Add", variance, g.float_constant("epsilon", _EPSILON)))
 
     def _quantise(self, x: str) -> None:
         from onnx import helper
@@ -138,10 +147,10 @@ class Layers:
     def _indices(self, x: str, rate: str, taps: int, dilation: int) -> str:
         """int32 [time, taps]: the padded rows that each output needs."""
         g = self.graph
-        if (rate, taps, dilation) not in self._taps:
+        if (rate, taps, dilation) not in self._tap_indices:
             length = g.op("Squeeze", g.op("Shape", x, start=0, end=1))
             zero, one = (g.constant(f"scalar_{n}", np.array(n, np.int64)) for n in (0, 1))
             times = g.op("Cast", g.op("Range", zero, length, one), to=6)
             offsets = g.constant(f"offsets_{taps}_{dilation}", dilation * np.arange(taps, dtype=np.int32)[None])
-            self._taps[rate, taps, dilation] = g.op("Add", g.op("Unsqueeze", times, g.integers(1)), offsets)
-        return self._taps[rate, taps, dilation]
+            self._tap_indices[rate, taps, dilation] = g.op("Add", g.op("Unsqueeze", times, g.int_constant(1)), offsets)
+        return self._tap_indices[rate, taps, dilation]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from voxport.engine.kokoro.graph.decoder import build_decoder
 from voxport.engine.kokoro.graph.decoder_weights import read_weights
-from voxport.engine.kokoro.split_model import cut
+from voxport.engine.kokoro.split_model import split_model
 from voxport.engine_errors import EngineUnavailable
 
 
-def make_halves(model: bytes) -> tuple[bytes, bytes]:
-    """(predictor, decoder), with the inputs and outputs that `cut` tells. A file without eight-bit convolutions, as
-    Kokoro's float32 one, keeps its own decoder. Raises EngineUnavailable when `model` is not that network."""
+def build_split_model(model: bytes) -> tuple[bytes, bytes]:
+    """(predictor, decoder), with the inputs and outputs that `split_model` tells. A file without eight-bit
+    convolutions, as Kokoro's float32 one, keeps its own decoder. Raises EngineUnavailable when `model` is not that
+    network."""
     import onnx
 
-    predictor, original = cut(model)
-    graph = onnx.load_from_string(original)
+    predictor, decoder = split_model(model)
+    graph = onnx.load_from_string(decoder)
     if not any(node.op_type == "ConvInteger" for node in graph.graph.node):
-        return predictor, original
+        return predictor, decoder
     try:
         return predictor, build_decoder(graph, read_weights(graph))
     except KeyError as missing:

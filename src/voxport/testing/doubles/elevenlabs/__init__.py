@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from voxport.testing.doubles.clock import Clock
-from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, ElevenVoice, State
-from voxport.testing.doubles.elevenlabs.rest import Rest
-from voxport.testing.doubles.elevenlabs.speech import Speech
-from voxport.testing.doubles.elevenlabs.voices import Voices
+from voxport.testing.doubles.clock import ManualClock
+from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, ElevenLabsState, ElevenLabsVoice
+from voxport.testing.doubles.elevenlabs.other_routes import ElevenLabsOtherRoutes
+from voxport.testing.doubles.elevenlabs.speech import ElevenLabsSpeechRoutes
+from voxport.testing.doubles.elevenlabs.voices import ElevenLabsVoiceRoutes
 
-__all__ = ["ElevenLabsAccount", "ElevenLabsDouble", "ElevenVoice"]
+__all__ = ["ElevenLabsAccount", "ElevenLabsDouble", "ElevenLabsVoice"]
 
 
-class ElevenLabsDouble(State):
+class ElevenLabsDouble(ElevenLabsState):
     """`app` is the server, the rest its state, to set up and to look at."""
 
-    def __init__(self, account: ElevenLabsAccount | None = None, *, clock: Clock | None = None) -> None:
-        super().__init__(account or ElevenLabsAccount(), clock or Clock())
-        parts = (Voices(self), Speech(self), Rest(self))
+    def __init__(self, account: ElevenLabsAccount | None = None, *, clock: ManualClock | None = None) -> None:
+        super().__init__(account or ElevenLabsAccount(), clock or ManualClock())
+        parts = (ElevenLabsVoiceRoutes(self), ElevenLabsSpeechRoutes(self), ElevenLabsOtherRoutes(self))
         self.app = Starlette(routes=[route for part in parts for route in part.routes()])

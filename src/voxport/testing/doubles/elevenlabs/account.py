@@ -8,10 +8,10 @@ from typing import Final
 
 from starlette.requests import Request
 
-from voxport.testing.doubles.clock import Clock
+from voxport.testing.doubles.base import DoubleServer
+from voxport.testing.doubles.clock import ManualClock
 from voxport.testing.doubles.elevenlabs import wire
 from voxport.testing.doubles.marks import mark_of
-from voxport.testing.doubles.serving import Serving
 
 ALL_SCOPES: Final = frozenset(
     {"text_to_speech", "voices_read", "voices_write", "models_read", "user_read", "dubbing_read", "dubbing_write"}
@@ -36,7 +36,7 @@ class ElevenLabsAccount:
     character_count: int = 0
     concurrency: int = 5
     queues: bool = False
-    tells_concurrency: bool = False
+    sends_concurrency: bool = False
     quota_status: int = 401
     latency: float = 0.0
     """Seconds that a synthesis takes."""
@@ -47,7 +47,7 @@ class ElevenLabsAccount:
 
 
 @dataclass(frozen=True)
-class ElevenVoice:
+class ElevenLabsVoice:
     voice_id: str
     name: str
     category: str
@@ -58,19 +58,19 @@ class ElevenVoice:
     requires_verification: bool = False
 
 
-class State(Serving):
+class ElevenLabsState(DoubleServer):
     """All that the double knows. `voices` are the account's own ones."""
 
-    def __init__(self, account: ElevenLabsAccount, clock: Clock) -> None:
+    def __init__(self, account: ElevenLabsAccount, clock: ManualClock) -> None:
         super().__init__()
         self.account = account
         self.clock = clock
-        self.voices: dict[str, ElevenVoice] = {}
+        self.voices: dict[str, ElevenLabsVoice] = {}
         self.premade = {
-            voice_id: ElevenVoice(voice_id, name, "premade", mark_of(name.encode()), {"gender": gender}, None, 0)
+            voice_id: ElevenLabsVoice(voice_id, name, "premade", mark_of(name.encode()), {"gender": gender}, None, 0)
             for voice_id, (name, gender) in _PREMADE.items()
         }
-        self.hidden_until = 0.0
+        self.lists_hide_until = 0.0
         """On the monotonic clock: until then no list shows the account's own voices, as if they were still made."""
         self.spoken: list[str] = []
         """The voice of each synthesis that was done, and billed."""
@@ -90,7 +90,7 @@ class State(Serving):
             message = f"The API key you used is missing the permission {scope} to execute this operation."
             raise wire.error(401, "authentication_error", "unauthorized", message, status="missing_permissions")
 
-    def voice(self, voice_id: str, *, absent: int) -> ElevenVoice:
+    def voice(self, voice_id: str, *, absent: int) -> ElevenLabsVoice:
         """Raises Refused: malformed ids are 400 everywhere but in speech, unknown ones `absent`."""
         found = self.voices.get(voice_id) or self.premade.get(voice_id)
         if found is not None:

@@ -13,50 +13,50 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from voxport.testing.doubles.base import ErrorAnswer
 from voxport.testing.doubles.elevenlabs import wire
-from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, State
-from voxport.testing.doubles.faults import spoiled, until_set
-from voxport.testing.doubles.serving import Refused
-from voxport.testing.doubles.speech import encoded, said
+from voxport.testing.doubles.elevenlabs.account import ElevenLabsAccount, ElevenLabsState
+from voxport.testing.doubles.faults import spoil_audio, until_set
+from voxport.testing.doubles.speech import encoded, synthesize
 
 
-class Speech:
-    def __init__(self, state: State) -> None:
+class ElevenLabsSpeechRoutes:
+    def __init__(self, state: ElevenLabsState) -> None:
         self._state = state
-        self._place = _Place(state.account)
+        self._concurrency = _ConcurrencyLimit(state.account)
 
     def routes(self) -> list[Route]:
-        path, served = "/v1/text-to-speech/{voice_id}", self._state.served
+        path, handled = "/v1/text-to-speech/{voice_id}", self._state.handled
         return [
-            Route(path, served(self._speak), methods=["POST"]),
-            Route(f"{path}/stream", served(self._stream), methods=["POST"]),
-            Route(f"{path}/with-timestamps", served(self._timed), methods=["POST"]),
-            Route(f"{path}/stream/with-timestamps", served(self._timed_stream), methods=["POST"]),
+            Route(path, handled(self._speak), methods=["POST"]),
+            Route(f"{path}/stream", handled(self._stream), methods=["POST"]),
+            Route(f"{path}/with-timestamps", handled(self._timed), methods=["POST"]),
+            Route(f"{path}/stream/with-timestamps", handled(self._timed_stream), methods=["POST"]),
         ]
 
     async def _speak(self, request: Request) -> Response:
-        audio, headers, kind = await self._made(request, wire.FORMATS)
+        audio, headers, kind = await self._synthesize(request, wire.FORMATS)
         return Response(audio, headers=headers, media_type=kind)
 
     async def _stream(self, request: Request) -> Response:
-        audio, headers, kind = await self._made(request, wire.STREAM_FORMATS)
-        return StreamingResponse(_in_parts(audio), headers=headers, media_type=kind)
+        audio, headers, kind = await self._synthesize(request, wire.STREAM_FORMATS)
+        return StreamingResponse(_chunks(audio), headers=headers, media_type=kind)
 
     async def _timed(self, request: Request) -> Response:
-        audio, headers, _ = await self._made(request, wire.FORMATS)
+        audio, headers, _ = await self._synthesize(request, wire.FORMATS)
         return JSONResponse(_aligned(audio, json.loads(await request.body())["text"]), headers=headers)
 
     async def _timed_stream(self, request: Request) -> Response:
-        audio, headers, _ = await self._made(request, wire.STREAM_FORMATS)
+        audio, headers, _ = await self._synthesize(request, wire.STREAM_FORMATS)
         text = json.loads(await request.body())["text"]
 
         async def lines() -> AsyncIterator[bytes]:
-            async for part in _in_parts(audio):
+            async for part in _chunks(audio):
                 yield json.dumps(_aligned(part, text)).encode() + b"\n\n"
 
         return StreamingResponse(lines(), headers=headers, media_type="application/json")
 
-    async def _made(self, request: Request, formats: frozenset[str]) -> tuple[bytes, dict[str, str], str]:
+    async def _synthesize(self, request: Request, formats: frozenset[str]) -> tuple[bytes, dict[str, str], str]:
         """(audio, headers, media type) of a synthesis."""
         body = wire.checked_body(await request.body())
         self._state.require(request, "text_to_speech")
@@ -79,7 +79,7 @@ class Speech:
         if voice.requires_verification:
             message = "This voice has to be verified before it can be used."
             raise wire.error(403, "authorization_error", "voice_access_denied", message)
-        async with self._place as running:
+        async with self._concurrency as running:
             self._pay(len(body.text))
             await anyio.sleep(self._state.account.latency)
             if self._state.account.go_on is not None:
@@ -89,13 +89,13 @@ class Speech:
 
             def make() -> bytes:
                 bit_rate = int(rest[0]) * 1000 if rest else None
-                audio = encoded(said(body.text, voice.mark, speed=speed), codec, int(rate), bit_rate)
-                return spoiled(audio, request.state.fault)
+                audio = encoded(synthesize(body.text, voice.mark, speed=speed), codec, int(rate), bit_rate)
+                return spoil_audio(audio, request.state.fault)
 
             audio = await run_sync(make)
         self._state.spoken.append(voice.voice_id)
-        told = (running, self._state.account.concurrency) if self._state.account.tells_concurrency else None
-        headers = wire.success_headers(characters=len(body.text), concurrent=told)
+        concurrent = (running, self._state.account.concurrency) if self._state.account.sends_concurrency else None
+        headers = wire.success_headers(characters=len(body.text), concurrent=concurrent)
         # What the real header says of other formats than mp3 is not known: nobody may rely on it.
         return audio, headers, "audio/mpeg"
 
@@ -112,29 +112,29 @@ class Speech:
         self._state.account.character_count += characters
 
 
-class _Place:
+class _ConcurrencyLimit:
     """The syntheses that an account may run at once."""
 
     def __init__(self, account: ElevenLabsAccount) -> None:
         self._account = account
         self._running = 0
-        self._turn = anyio.Condition()
+        self._released = anyio.Condition()
 
     async def __aenter__(self) -> int:
-        async with self._turn:
+        async with self._released:
             if self._running >= self._account.concurrency and not self._account.queues:
                 raise self._refused()
             while self._running >= self._account.concurrency:
-                await self._turn.wait()
+                await self._released.wait()
             self._running += 1
             return self._running
 
     async def __aexit__(self, *_: object) -> None:
         self._running -= 1
-        async with self._turn:
-            self._turn.notify()
+        async with self._released:
+            self._released.notify()
 
-    def _refused(self) -> Refused:
+    def _refused(self) -> ErrorAnswer:
         return wire.error(
             429,
             "rate_limit_error",
@@ -145,7 +145,7 @@ class _Place:
         )
 
 
-async def _in_parts(audio: bytes) -> AsyncIterator[bytes]:
+async def _chunks(audio: bytes) -> AsyncIterator[bytes]:
     size = 8_192
     for start in range(0, len(audio), size):
         yield audio[start : start + size]

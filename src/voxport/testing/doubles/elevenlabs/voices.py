@@ -12,22 +12,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from voxport.testing.doubles.elevenlabs import wire
-from voxport.testing.doubles.elevenlabs.account import ElevenVoice, State
+from voxport.testing.doubles.elevenlabs.account import ElevenLabsState, ElevenLabsVoice
 from voxport.testing.doubles.marks import mark_of
 
 
-class Voices:
-    def __init__(self, state: State) -> None:
+class ElevenLabsVoiceRoutes:
+    def __init__(self, state: ElevenLabsState) -> None:
         self._state = state
 
     def routes(self) -> list[Route]:
-        served = self._state.served
+        handled = self._state.handled
         return [
-            Route("/v1/voices/add", served(self._add), methods=["POST"]),
-            Route("/v1/voices", served(self._legacy_list), methods=["GET"]),
-            Route("/v2/voices", served(self._list), methods=["GET"]),
-            Route("/v1/voices/{voice_id}", served(self._get), methods=["GET"]),
-            Route("/v1/voices/{voice_id}", served(self._delete), methods=["DELETE"]),
+            Route("/v1/voices/add", handled(self._add), methods=["POST"]),
+            Route("/v1/voices", handled(self._legacy_list), methods=["GET"]),
+            Route("/v2/voices", handled(self._list), methods=["GET"]),
+            Route("/v1/voices/{voice_id}", handled(self._get), methods=["GET"]),
+            Route("/v1/voices/{voice_id}", handled(self._delete), methods=["DELETE"]),
         ]
 
     async def _add(self, request: Request) -> Response:
@@ -67,7 +67,7 @@ class Voices:
                 status="invalid_content",
             )
         verify = self._state.account.requires_verification or self._state.account.library_voice_match is not None
-        voice = ElevenVoice(
+        voice = ElevenLabsVoice(
             voice_id=wire.new_id(),
             name=str(name),
             category="cloned",
@@ -97,7 +97,7 @@ class Voices:
             raise wire.unprocessable([{**problem, "input": size}])
         self._state.require(request, "voices_read")
         own = [one for one in self._state.voices.values() if query.get("search", "").lower() in one.name.lower()]
-        if time.monotonic() < self._state.hidden_until:
+        if time.monotonic() < self._state.lists_hide_until:
             own = []
         wanted = query.getlist("voice_ids")
         if wanted:
@@ -142,7 +142,7 @@ def _labels(sent: Any) -> dict[str, str]:
     return labels or {}
 
 
-def _shown(voice: ElevenVoice) -> dict[str, Any]:
+def _shown(voice: ElevenLabsVoice) -> dict[str, Any]:
     return {
         "voice_id": voice.voice_id,
         "name": voice.name,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 
-from voxport.testing.doubles.serving import Refused
+from voxport.testing.doubles.base import ErrorAnswer
 
 _REGION: Final = "us-central1"
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -59,24 +59,24 @@ class SpeechBody(BaseModel):
 
 def error(
     http: int, kind: str, code: str, message: str, *, status: str | None = None, param: str | None = None
-) -> Refused:
+) -> ErrorAnswer:
     """The envelope of 2026: `type`, `code`, `message`, `status`, `request_id`, and perhaps `param`."""
     trace = trace_id()
     detail = {"type": kind, "code": code, "message": message, "status": status or code, "request_id": trace}
     if param is not None:
         detail["param"] = param
-    return Refused(JSONResponse({"detail": detail}, http, headers=_traced(trace)))
+    return ErrorAnswer(JSONResponse({"detail": detail}, http, headers=_traced(trace)))
 
 
-def legacy_error(http: int, status: str, message: str) -> Refused:
+def legacy_error(http: int, status: str, message: str) -> ErrorAnswer:
     """The envelope of before: `status` and `message` only."""
     detail = {"status": status, "message": message}
-    return Refused(JSONResponse({"detail": detail}, http, headers=_traced(trace_id())))
+    return ErrorAnswer(JSONResponse({"detail": detail}, http, headers=_traced(trace_id())))
 
 
-def unprocessable(problems: list[dict[str, Any]]) -> Refused:
+def unprocessable(problems: list[dict[str, Any]]) -> ErrorAnswer:
     """FastAPI's 422."""
-    return Refused(JSONResponse({"detail": problems}, 422, headers=_traced(trace_id())))
+    return ErrorAnswer(JSONResponse({"detail": problems}, 422, headers=_traced(trace_id())))
 
 
 def checked_body(content: bytes) -> SpeechBody:
@@ -92,7 +92,7 @@ def checked_body(content: bytes) -> SpeechBody:
         ) from None
 
 
-def missing(*names: str) -> Refused:
+def missing(*names: str) -> ErrorAnswer:
     return unprocessable(
         [{"type": "missing", "loc": ["body", name], "msg": "Field required", "input": None} for name in names]
     )

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from voxport.testing.doubles.clock import Clock
+from voxport.testing.doubles.base import DoubleServer
+from voxport.testing.doubles.clock import ManualClock
 from voxport.testing.doubles.marks import mark_of
 from voxport.testing.doubles.minimax import wire
-from voxport.testing.doubles.serving import Serving
 
 UNUSED_SECONDS: Final = 7 * 86_400.0
 """A clone that is not spoken with for so long is deleted."""
@@ -27,16 +27,17 @@ SYSTEM: Final = {
 
 @dataclass
 class MiniMaxAccount:
-    """`nothing_is_null`: empty lists and files come as null instead of being left out or empty. `sensitive_object`:
-    `input_sensitive` has the shape of the schema instead of the example's. `foreign`: voices of another account."""
+    """`sends_null_for_empty`: empty lists and files come as null instead of being left out or empty.
+    `sensitive_object`: `input_sensitive` has the shape of the schema instead of the example's. `foreign_voice_ids`:
+    voices of another account."""
 
     keys: set[str] = field(default_factory=lambda: {"sk-api-good"})
     can_clone: bool = True
     concurrency: int = 1_000
     latency: float = 0.0
-    nothing_is_null: bool = False
+    sends_null_for_empty: bool = False
     sensitive_object: bool = False
-    foreign: set[str] = field(default_factory=set)
+    foreign_voice_ids: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -47,16 +48,16 @@ class MiniMaxVoice:
     used_at: float | None = None
 
 
-class State(Serving):
+class MiniMaxState(DoubleServer):
     """All that the double knows. `voices` are the clones that exist."""
 
-    def __init__(self, account: MiniMaxAccount, clock: Clock) -> None:
+    def __init__(self, account: MiniMaxAccount, clock: ManualClock) -> None:
         super().__init__()
         self.account = account
         self.clock = clock
         self.voices: dict[str, MiniMaxVoice] = {}
         self.system = {voice_id: MiniMaxVoice(voice_id, mark_of(voice_id.encode()), 0.0) for voice_id in SYSTEM}
-        self.gone: set[str] = set()
+        self.used_voice_ids: set[str] = set()
         """Ids that were in use once: none can be used again."""
         self.spoken: list[str] = []
         """The voice of each synthesis that was done, and billed."""
@@ -73,11 +74,11 @@ class State(Serving):
             except wire.Failure as failure:
                 return self._refusal(path, failure)
 
-        return Route(path, self.served(serve), methods=["POST"])
+        return Route(path, self.handled(serve), methods=["POST"])
 
     def remove(self, voice_id: str) -> None:
         self.voices.pop(voice_id, None)
-        self.gone.add(voice_id)
+        self.used_voice_ids.add(voice_id)
 
     def url(self, request: Request, content: bytes) -> str:
         """Where these bytes can be fetched."""
@@ -93,7 +94,7 @@ class State(Serving):
         body: dict[str, Any] = {}
         if path == "/v1/t2a_v2":
             body = {"data": None, "trace_id": wire.trace_id()}
-        elif path == "/v1/files/upload" and self.account.nothing_is_null:
+        elif path == "/v1/files/upload" and self.account.sends_null_for_empty:
             body = {"file": None}
         return wire.answer(body, code=failure.code, message=failure.message)
 

@@ -12,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from voxport.testing.doubles.faults import spoiled
+from voxport.testing.doubles.faults import spoil_audio
 from voxport.testing.doubles.minimax import wire
-from voxport.testing.doubles.minimax.account import MiniMaxVoice, State
-from voxport.testing.doubles.minimax.order import Order
-from voxport.testing.doubles.speech import encoded, said
+from voxport.testing.doubles.minimax.account import MiniMaxState, MiniMaxVoice
+from voxport.testing.doubles.minimax.speech_request import MiniMaxSpeechRequest
+from voxport.testing.doubles.speech import encoded, synthesize
 
 
-class Speech:
-    def __init__(self, state: State) -> None:
+class MiniMaxSpeechRoutes:
+    def __init__(self, state: MiniMaxState) -> None:
         self._state = state
         self._running = 0
 
@@ -29,33 +29,33 @@ class Speech:
 
     async def _speak(self, request: Request) -> Response:
         body = await wire.json_of(request)
-        order = Order.of(body)
-        voice = self._usable(order.voice_id)
+        wanted = MiniMaxSpeechRequest.of(body)
+        voice = self._usable(wanted.voice_id)
         if self._running >= self._state.account.concurrency:
             raise wire.Failure(1041)
         self._running += 1
         try:
             await anyio.sleep(self._state.account.latency)
-            speech = said(order.text, voice.mark, speed=order.speed)
-            audio = await run_sync(encoded, speech, wire.FORMATS[order.format], order.rate, order.bit_rate)
-            audio = spoiled(audio, request.state.fault)
+            speech = synthesize(wanted.text, voice.mark, speed=wanted.speed)
+            audio = await run_sync(encoded, speech, wire.FORMATS[wanted.format], wanted.rate, wanted.bit_rate)
+            audio = spoil_audio(audio, request.state.fault)
         finally:
             self._running -= 1
         self._state.spoken.append(voice.voice_id)
         if voice.used_at is None and voice.voice_id in self._state.voices:
             self._state.activated.append(voice.voice_id)
         voice.used_at = self._state.clock.now()
-        extra = wire.extra_info(audio, order.text, order.format, order.rate)
+        extra = wire.extra_info(audio, wanted.text, wanted.format, wanted.rate)
         trace = wire.trace_id()
-        if order.stream:
+        if wanted.stream:
             error = getattr(request.state.fault, "chunk_error", None)
-            events = _events(audio, extra, trace, whole_at_end=not order.exclude_aggregated, error=error)
+            events = _events(audio, extra, trace, whole_at_end=not wanted.exclude_aggregated, error=error)
             return StreamingResponse(events, media_type="text/event-stream", headers={"Trace-Id": trace})
-        shown = self._state.url(request, audio) if order.as_url else audio.hex()
+        shown = self._state.url(request, audio) if wanted.as_url else audio.hex()
         return wire.answer({"data": {"audio": shown, "status": 2}, "extra_info": extra, "trace_id": trace})
 
     def _usable(self, voice_id: str) -> MiniMaxVoice:
-        if voice_id in self._state.account.foreign:
+        if voice_id in self._state.account.foreign_voice_ids:
             raise wire.Failure(2042)
         voice = self._state.voices.get(voice_id) or self._state.system.get(voice_id)
         if voice is None:

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.testing.doubles.marks import mark_of
 from voxport.testing.doubles.minimax import wire
-from voxport.testing.doubles.minimax.account import SYSTEM, MiniMaxVoice, State
-from voxport.testing.doubles.speech import encoded, said
+from voxport.testing.doubles.minimax.account import SYSTEM, MiniMaxState, MiniMaxVoice
+from voxport.testing.doubles.speech import encoded, synthesize
 
 _FIRST_FILE: Final = 2**53 + 1_234_567
 _DAY: Final = "2026-01-01"
@@ -32,8 +32,8 @@ class _File:
     content: bytes
 
 
-class Voices:
-    def __init__(self, state: State) -> None:
+class MiniMaxVoiceRoutes:
+    def __init__(self, state: MiniMaxState) -> None:
         self._state = state
         self._files: dict[int, _File] = {}
 
@@ -90,7 +90,7 @@ class Voices:
             raise wire.invalid("invalid file ext for voice clone")
         if not wire.VOICE_ID.fullmatch(voice_id):
             raise wire.invalid("voice_id")
-        if voice_id in self._state.voices or voice_id in self._state.gone or voice_id in self._state.system:
+        if voice_id in self._state.voices or voice_id in self._state.used_voice_ids or voice_id in self._state.system:
             raise wire.Failure(2039)
         shortest, longest = wire.CLONE_SECONDS
         if not shortest <= await run_sync(_seconds, sample.content) <= longest:
@@ -106,7 +106,7 @@ class Voices:
         if body.get("text"):  # a preview: it does not activate the voice
             if body.get("model") not in wire.MODELS:
                 raise wire.missing("model")
-            audio = await run_sync(encoded, said(str(body["text"]), mark), "mp3", 32_000, 128_000)
+            audio = await run_sync(encoded, synthesize(str(body["text"]), mark), "mp3", 32_000, 128_000)
             answer |= {
                 "demo_audio": self._state.url(request, audio),
                 "extra_info": wire.extra_info(audio, str(body["text"]), "mp3", 32_000),
@@ -126,7 +126,7 @@ class Voices:
         kind = (await wire.json_of(request)).get("voice_type")
         if kind not in ("system", "voice_cloning", "voice_generation", "all"):
             raise wire.invalid("voice_type") if kind else wire.missing("voice_type")
-        nothing: list[Any] | None = None if self._state.account.nothing_is_null else []
+        nothing: list[Any] | None = None if self._state.account.sends_null_for_empty else []
         body: dict[str, Any] = {"voice_generation": nothing}
         if kind in ("system", "all"):
             body["system_voice"] = [

@@ -56,13 +56,13 @@ FORMATS: Final = {
 }
 """Each with what `speech.encoded` calls it."""
 PURPOSES: Final = ("voice_clone", "prompt_audio", "t2a_async_input", "video_understanding", "video_generation_input")
-BOOSTS: Final = {
+LANGUAGE_BOOSTS: Final = {
     "Chinese", "Chinese,Yue", "English", "Arabic", "Russian", "Spanish", "French", "Portuguese", "German", "Turkish",
     "Dutch", "Ukrainian", "Vietnamese", "Indonesian", "Japanese", "Italian", "Korean", "Thai", "Polish", "Romanian",
     "Greek", "Czech", "Finnish", "Hindi", "Bulgarian", "Danish", "Hebrew", "Malay", "Persian", "Slovak", "Swedish",
     "Croatian", "Filipino", "Hungarian", "Norwegian", "Slovenian", "Catalan", "Nynorsk", "Tamil", "Afrikaans", "auto",
 }  # fmt: skip
-LONGEST_TEXT: Final = 10_000
+MAX_TEXT_LENGTH: Final = 10_000
 CLONE_SECONDS: Final = (10.0, 300.0)
 PROMPT_SECONDS: Final = 8.0
 FILE_BYTES: Final = 20 * 1024 * 1024

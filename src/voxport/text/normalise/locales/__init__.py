@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from voxport.text.normalise.locale_words import Wording
+from voxport.text.normalise.locale_words import LocaleWords
 from voxport.text.normalise.locales.english import ENGLISH
 from voxport.text.normalise.locales.french import FRENCH
 from voxport.text.normalise.locales.hindi import HINDI
@@ -13,9 +13,9 @@ from voxport.text.normalise.locales.italian import ITALIAN
 from voxport.text.normalise.locales.portuguese import PORTUGUESE
 from voxport.text.normalise.locales.spanish import SPANISH
 
-WORDINGS: Final[dict[str, Wording]] = {
+LOCALE_WORDS: Final[dict[str, LocaleWords]] = {
     "en-us": ENGLISH,
-    "en-gb": replace(ENGLISH, locale="en_GB", month_first=False, date="the {day} of {month}, {year}"),
+    "en-gb": replace(ENGLISH, locale="en_GB", month_first=False, date_format="the {day} of {month}, {year}"),
     "es": SPANISH,
     "fr-fr": FRENCH,
     "it": ITALIAN,

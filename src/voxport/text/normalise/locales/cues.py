@@ -11,90 +11,92 @@ from typing import Final
 
 
 @dataclass(frozen=True)
-class Cues:
-    codes: str
+class NumberCues:
+    code_words: str
     """Words that are followed by digits to be copied."""
-    things: str
+    numbered_things: str
     """Things that have a long number, but may also be counted or have a year: "room 12", "flight 447"."""
-    between: str
+    filler_words: str
     """Words that may stand between one of those and its digits."""
-    is_a_code: str
+    code_predicate: str
     """What follows the digits in "482913 is your code"."""
-    calls: str
+    phone_words: str
     """Words that a telephone number follows, or stands beside."""
-    extension: str
+    extension_words: str
     """How an extension is written; its name is the first alternative of the table `extensions`."""
     extension_name: str
 
 
 _ALL: Final = r"otp|pin|iban|isbn|issn|cvv|cvc|imei|vin|swift|bic|captcha|token|id"
 
-CUES: Final[Mapping[str, Cues]] = {
-    "en": Cues(
-        codes=rf"(?:pass)?codes?|postcode|zip|password|passport|ssn|ein|social security|serial|tracking|"
+NUMBER_CUES: Final[Mapping[str, NumberCues]] = {
+    "en": NumberCues(
+        code_words=rf"(?:pass)?codes?|postcode|zip|password|passport|ssn|ein|social security|serial|tracking|"
         rf"licen[cs]e|plate|nhs|routing|{_ALL}",
-        things=r"accounts?|acct|ticket|flight|room|model|invoice|reference|ref|booking|reservation|confirmation|"
+        numbered_things=r"accounts?|acct|ticket|flight|room|model|invoice|reference|ref|booking|reservation|confirmation|"
         r"(?:your|the|my|this|our|an) order|order(?= ?(?:number|no|id|#|:))|card|policy|membership|member|customer|"
         r"employee|patient|gate|badge|claim|docket|locker|suite|extension|case(?= (?:number|no|id))",
-        between=r"is|was|number|no|num|id|code|ending in|ending|#|of",
-        is_a_code=r"(?:is|as) (?:your|the|my|our) (?:\w{1,15} ){0,3}(?:code|otp|pin|password|passcode|number)\b",
-        calls=r"call|dial|ring|text|phone|telephone|mobile|cell|fax|tel|whatsapp|hotline|number",
-        extension=r"ext|extension|x",
+        filler_words=r"is|was|number|no|num|id|code|ending in|ending|#|of",
+        code_predicate=r"(?:is|as) (?:your|the|my|our) (?:\w{1,15} ){0,3}(?:code|otp|pin|password|passcode|number)\b",
+        phone_words=r"call|dial|ring|text|phone|telephone|mobile|cell|fax|tel|whatsapp|hotline|number",
+        extension_words=r"ext|extension|x",
         extension_name="extension",
     ),
-    "es": Cues(
-        codes=rf"c[óo]digos?|clave|contraseña|cp|c\.p\.|dni|nie|nif|cif|cuit|curp|rfc|nip|pasaporte|c[ée]dula|"
+    "es": NumberCues(
+        code_words=rf"c[óo]digos?|clave|contraseña|cp|c\.p\.|dni|nie|nif|cif|cuit|curp|rfc|nip|pasaporte|c[ée]dula|"
         rf"seguridad social|matr[íi]cula|serie|rastreo|placa|{_ALL}",
-        things=r"pedido|orden|cuenta|vuelo|habitaci[óo]n|sala|ticket|billete|boleto|factura|modelo|referencia|"
+        numbered_things=r"pedido|orden|cuenta|vuelo|habitaci[óo]n|sala|ticket|billete|boleto|factura|modelo|referencia|"
         r"reserva|expediente|tarjeta|p[óo]liza|socio|folio|gu[íi]a|extensi[óo]n|puerta",
-        between=r"es|de|del|verificaci[óo]n|seguridad|acceso|postal|confirmaci[óo]n|n[úu]mero|n[úu]m|un|solo|uso|"
+        filler_words=r"es|de|del|verificaci[óo]n|seguridad|acceso|postal|confirmaci[óo]n|n[úu]mero|n[úu]m|un|solo|uso|"
         r"el|la|su|tu|ser[áa]|terminada en|activaci[óo]n",
-        is_a_code=r"es (?:su|tu|el|mi) (?:\w{1,15} ){0,2}(?:c[óo]digo|clave|contraseña|pin|otp|nip)\b",
-        calls=r"llam[aeoá]\w{0,4}|mar(?:c[aeoá]|qu[eé])\w{0,4}|tel[ée]fono|tel|m[óo]vil|celular|fax|whatsapp|contacto",
-        extension=r"ext|extensi[óo]n",
+        code_predicate=r"es (?:su|tu|el|mi) (?:\w{1,15} ){0,2}(?:c[óo]digo|clave|contraseña|pin|otp|nip)\b",
+        phone_words=r"llam[aeoá]\w{0,4}|mar(?:c[aeoá]|qu[eé])\w{0,4}|tel[ée]fono|tel|m[óo]vil|celular|fax|whatsapp|contacto",
+        extension_words=r"ext|extensi[óo]n",
         extension_name="extensión",
     ),
-    "fr": Cues(
-        codes=rf"codes?|mot de passe|cp|c\.p\.|passeport|siret|siren|s[ée]curit[ée] sociale|immatriculation|s[ée]rie|"
+    "fr": NumberCues(
+        code_words=rf"codes?|mot de passe|cp|c\.p\.|passeport|siret|siren|s[ée]curit[ée] sociale|immatriculation|"
+        rf"s[ée]rie|"
         rf"suivi|{_ALL}",
-        things=r"commande|compte|vol|chambre|salle|billet|facture|mod[èe]le|r[ée]f[ée]rence|r[ée]servation|dossier|"
+        numbered_things=r"commande|compte|vol|chambre|salle|billet|facture|mod[èe]le|r[ée]f[ée]rence|r[ée]servation|dossier|"
         r"carte|police|adh[ée]rent|client|poste|porte",
-        between=r"est|de|du|v[ée]rification|s[ée]curit[ée]|acc[èe]s|postal|confirmation|num[ée]ro|n°|le|la|votre|"
+        filler_words=r"est|de|du|v[ée]rification|s[ée]curit[ée]|acc[èe]s|postal|confirmation|num[ée]ro|n°|le|la|votre|"
         r"à usage unique|sera|d'acc[èe]s|d'activation|secret",
-        is_a_code=r"est (?:votre|ton|le|mon) (?:\w{1,15} ){0,2}(?:code|mot de passe|pin|otp)\b",
-        calls=r"appel\w{1,4}|compos\w{1,4}|t[ée]l[ée]phone|t[ée]l|portable|fax|whatsapp|joignable|contact\w{0,4}",
-        extension=r"poste|ext",
+        code_predicate=r"est (?:votre|ton|le|mon) (?:\w{1,15} ){0,2}(?:code|mot de passe|pin|otp)\b",
+        phone_words=r"appel\w{1,4}|compos\w{1,4}|t[ée]l[ée]phone|t[ée]l|portable|fax|whatsapp|joignable|contact\w{0,4}",
+        extension_words=r"poste|ext",
         extension_name="poste",
     ),
-    "it": Cues(
-        codes=rf"codic[ei]|cap|c\.a\.p\.|password|passaporto|partita iva|p\.iva|targa|serie|matricola|{_ALL}",
-        things=r"ordine|conto|volo|camera|stanza|sala|biglietto|fattura|modello|riferimento|prenotazione|pratica|"
+    "it": NumberCues(
+        code_words=rf"codic[ei]|cap|c\.a\.p\.|password|passaporto|partita iva|p\.iva|targa|serie|matricola|{_ALL}",
+        numbered_things=r"ordine|conto|volo|camera|stanza|sala|biglietto|fattura|modello|riferimento|prenotazione|pratica|"
         r"carta|polizza|cliente|interno|tessera",
-        between=r"è|di|del|della|verifica|sicurezza|accesso|postale|conferma|numero|n|il|la|tuo|suo|sarà|attivazione|"
+        filler_words=r"è|di|del|della|verifica|sicurezza|accesso|postale|conferma|numero|n|il|la|tuo|suo|sarà|attivazione|"
         r"fiscale|monouso",
-        is_a_code=r"è (?:il|la) (?:(?:tuo|suo|vostro|mio|tua|sua) )?(?:\w{1,15} ){0,2}(?:codice|password|pin|otp)\b",
-        calls=r"chiam[aio]\w{0,4}|compon\w{1,3}|telefono|telefona\w{0,4}|tel|cellulare|fax|whatsapp",
-        extension=r"int|interno",
+        code_predicate=r"è (?:il|la) (?:(?:tuo|suo|vostro|mio|tua|sua) )?(?:\w{1,15} ){0,2}"
+        r"(?:codice|password|pin|otp)\b",
+        phone_words=r"chiam[aio]\w{0,4}|compon\w{1,3}|telefono|telefona\w{0,4}|tel|cellulare|fax|whatsapp",
+        extension_words=r"int|interno",
         extension_name="interno",
     ),
-    "pt": Cues(
-        codes=rf"c[óo]digos?|senha|cep|cpf|cnpj|rg|passaporte|placa|s[ée]rie|rastreio|matr[íi]cula|protocolo|{_ALL}",
-        things=r"pedido|conta|voo|quarto|sala|bilhete|fatura|modelo|refer[êe]ncia|reserva|processo|cart[ãa]o|"
+    "pt": NumberCues(
+        code_words=rf"c[óo]digos?|senha|cep|cpf|cnpj|rg|passaporte|placa|s[ée]rie|rastreio|matr[íi]cula|protocolo|{_ALL}",
+        numbered_things=r"pedido|conta|voo|quarto|sala|bilhete|fatura|modelo|refer[êe]ncia|reserva|processo|cart[ãa]o|"
         r"ap[óo]lice|cliente|ramal|port[ãa]o|ag[êe]ncia",
-        between=r"é|de|do|da|verifica[çc][ãa]o|seguran[çc]a|acesso|postal|confirma[çc][ãa]o|n[úu]mero|o|a|seu|sua|"
+        filler_words=r"é|de|do|da|verifica[çc][ãa]o|seguran[çc]a|acesso|postal|confirma[çc][ãa]o|n[úu]mero|o|a|seu|sua|"
         r"ser[áa]|ativa[çc][ãa]o",
-        is_a_code=r"é (?:o |a )?(?:seu|sua|teu|meu) (?:\w{1,15} ){0,2}(?:c[óo]digo|senha|pin|otp)\b",
-        calls=r"lig[aou]\w{0,3}|ligue|disque|disca\w{0,3}|telefone|tel|celular|fax|whatsapp|fone",
-        extension=r"ramal|r",
+        code_predicate=r"é (?:o |a )?(?:seu|sua|teu|meu) (?:\w{1,15} ){0,2}(?:c[óo]digo|senha|pin|otp)\b",
+        phone_words=r"lig[aou]\w{0,3}|ligue|disque|disca\w{0,3}|telefone|tel|celular|fax|whatsapp|fone",
+        extension_words=r"ramal|r",
         extension_name="ramal",
     ),
-    "hi": Cues(
-        codes=rf"कोड|ओटीपी|पिन|पासवर्ड|आधार|पासपोर्ट|पिनकोड|सीरियल|{_ALL}|code|pan|password",
-        things=r"ऑर्डर|खाता|खाते|अकाउंट|टिकट|फ़्लाइट|फ्लाइट|उड़ान|कमरा|रूम|मॉडल|बिल|बुकिंग|कार्ड|order|account|flight|room",
-        between=r"है|नंबर|नम्बर|संख्या|क्रमांक|number|no|is|का|की",
-        is_a_code=r"(?:आपका|आपकी|मेरा) (?:\S{1,15} ){0,3}(?:कोड|ओटीपी|OTP|पिन|PIN|पासवर्ड)",
-        calls=r"फ़ोन|फोन|मोबाइल|कॉल|डायल|नंबर|call|phone|mobile",
-        extension=r"ext|एक्सटेंशन",
+    "hi": NumberCues(
+        code_words=rf"कोड|ओटीपी|पिन|पासवर्ड|आधार|पासपोर्ट|पिनकोड|सीरियल|{_ALL}|code|pan|password",
+        numbered_things=r"ऑर्डर|खाता|खाते|अकाउंट|टिकट|फ़्लाइट|फ्लाइट|उड़ान|कमरा|रूम|मॉडल|बिल|बुकिंग|कार्ड|order|account|flight|room",
+        filler_words=r"है|नंबर|नम्बर|संख्या|क्रमांक|number|no|is|का|की",
+        code_predicate=r"(?:आपका|आपकी|मेरा) (?:\S{1,15} ){0,3}(?:कोड|ओटीपी|OTP|पिन|PIN|पासवर्ड)",
+        phone_words=r"फ़ोन|फोन|मोबाइल|कॉल|डायल|नंबर|call|phone|mobile",
+        extension_words=r"ext|एक्सटेंशन",
         extension_name="एक्सटेंशन",
     ),
 }

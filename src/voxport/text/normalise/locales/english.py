@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.locale_words import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, LocaleWords
 
-ENGLISH: Final = Wording(
+ENGLISH: Final = LocaleWords(
     locale="en_US",
-    rules="en",
+    base_language="en",
     decimal_comma=False,
     month_first=True,
-    point="point",
+    decimal_point="point",
     minus="minus",
-    to="to",
-    over="over",
-    halves={2: ("half", "halves"), 3: ("third", "thirds"), 4: ("quarter", "quarters")},
+    range_to="to",
+    fraction_over="over",
+    denominators={2: ("half", "halves"), 3: ("third", "thirds"), 4: ("quarter", "quarters")},
     one_half="one half",
     and_a_half="and a half",
-    date="{month} {day}, {year}",
+    date_format="{month} {day}, {year}",
     ordinal_days=True,
-    time="{hour} {minute}",
-    time_sharp="{hour} o'clock",
-    single_digit_minutes="{hour} oh {minute}",
-    hundred_hours="{hour} hundred",
-    morning="A M",
-    afternoon="P M",
+    time_format="{hour} {minute}",
+    full_hour_format="{hour} o'clock",
+    single_digit_minutes_format="{hour} oh {minute}",
+    hundred_hours_format="{hour} hundred",
+    am="A M",
+    pm="P M",
     currencies={
         "$": Currency("dollar", "dollars", "cent", "cents"),
         "R$": Currency("real", "reais", "cent", "cents"),
@@ -46,8 +46,8 @@ ENGLISH: Final = Wording(
         "billion": ("billion", "billion"),
         "trillion": ("trillion", "trillion"),
     },
-    of_scale="",
-    marks={
+    scale_preposition="",
+    symbols={
         "&": "and",
         "+": "plus",
         "=": "equals",
@@ -68,7 +68,7 @@ ENGLISH: Final = Wording(
         "§": "section",
         "©": "copyright",
     },
-    web={
+    address_symbols={
         ".": "dot",
         "/": "slash",
         "\\": "backslash",
@@ -332,7 +332,7 @@ ENGLISH: Final = Wording(
         "Sect.": "section",
         "est.": "established",
     },
-    breaths=frozenset(
+    breath_words=frozenset(
         "and but or that which who because when while if as so than then where after before until with from for".split()
     ),
     squared="squared",
@@ -345,5 +345,5 @@ ENGLISH: Final = Wording(
     ),
     ruler_ordinals=39,
     ruler_article="the ",
-    numbered=frozenset("chapter part volume act section book appendix phase type stage".split()),
+    words_before_roman=frozenset("chapter part volume act section book appendix phase type stage".split()),
 )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.locale_words import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, LocaleWords
 
-FRENCH: Final = Wording(
+FRENCH: Final = LocaleWords(
     locale="fr",
-    rules="fr",
+    base_language="fr",
     decimal_comma=True,
     decimals_as_number=True,
     month_first=False,
-    point="virgule",
+    decimal_point="virgule",
     minus="moins",
-    to="à",
-    over="sur",
-    halves={
+    range_to="à",
+    fraction_over="sur",
+    denominators={
         2: ("demi", "demis"),
         3: ("tiers", "tiers"),
         4: ("quart", "quarts"),
@@ -24,14 +24,14 @@ FRENCH: Final = Wording(
         10: ("dixième", "dixièmes"),
     },
     one_half="un demi",
-    half_of=("un demi", "une demi"),
+    half_before_noun=("un demi", "une demi"),
     and_a_half="et demi",
-    date="{day} {month} {year}",
+    date_format="{day} {month} {year}",
     first_of_month=True,
-    time="{hour} heures {minute}",
-    time_sharp="{hour} heures",
-    morning="du matin",
-    afternoon="de l'après-midi",
+    time_format="{hour} heures {minute}",
+    full_hour_format="{hour} heures",
+    am="du matin",
+    pm="de l'après-midi",
     feminine_hours=True,
     feminine_endings=tuple(
         (
@@ -66,8 +66,8 @@ FRENCH: Final = Wording(
         "milliard": ("milliard", "milliards"),
         "milliards": ("milliard", "milliards"),
     },
-    of_scale=" de",
-    marks={
+    scale_preposition=" de",
+    symbols={
         "&": "et",
         "+": "plus",
         "=": "égale",
@@ -88,7 +88,7 @@ FRENCH: Final = Wording(
         "§": "paragraphe",
         "©": "copyright",
     },
-    web={
+    address_symbols={
         ".": "point",
         "/": "slash",
         "\\": "antislash",
@@ -236,7 +236,9 @@ FRENCH: Final = Wording(
         "obs.": "observation",
         "rép.": "réponse",
     },
-    breaths=frozenset("et ou mais que qui parce quand lorsque si comme où pour avec depuis sans dont car puis".split()),
+    breath_words=frozenset(
+        "et ou mais que qui parce quand lorsque si comme où pour avec depuis sans dont car puis".split()
+    ),
     squared="au carré",
     cubed="au cube",
     feminine_units=frozenset(
@@ -249,6 +251,6 @@ FRENCH: Final = Wording(
         "Élisabeth Guillaume Ramsès".split()
     ),
     ruler_ordinals=1,
-    numbered=frozenset("chapitre tome volume partie acte livre section phase".split()),
-    century="siècles?",
+    words_before_roman=frozenset("chapitre tome volume partie acte livre section phase".split()),
+    century_word="siècles?",
 )

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.locale_words import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, LocaleWords
 
-HINDI: Final = Wording(
+HINDI: Final = LocaleWords(
     locale="hi",
-    rules="hi",
+    base_language="hi",
     decimal_comma=False,
     month_first=False,
-    point="दशमलव",
+    decimal_point="दशमलव",
     minus="माइनस",
-    to="से",
-    over="बटा",
-    halves={2: ("आधा", "आधे"), 3: ("तिहाई", "तिहाई"), 4: ("चौथाई", "चौथाई")},
+    range_to="से",
+    fraction_over="बटा",
+    denominators={2: ("आधा", "आधे"), 3: ("तिहाई", "तिहाई"), 4: ("चौथाई", "चौथाई")},
     one_half="आधा",
     and_a_half="और आधा",
-    date="{day} {month} {year}",
-    time="{hour} बजकर {minute} मिनट",
-    time_sharp="{hour} बजे",
-    morning="सुबह",
-    afternoon="शाम",
+    date_format="{day} {month} {year}",
+    time_format="{hour} बजकर {minute} मिनट",
+    full_hour_format="{hour} बजे",
+    am="सुबह",
+    pm="शाम",
     currencies={
         "$": Currency("डॉलर", "डॉलर", "सेंट", "सेंट"),
         "R$": Currency("रियाल", "रियाल", "सेंटावो", "सेंटावो"),
@@ -42,8 +42,8 @@ HINDI: Final = Wording(
         "bn": ("बिलियन", "बिलियन"),
         "अरब": ("अरब", "अरब"),
     },
-    of_scale="",
-    marks={
+    scale_preposition="",
+    symbols={
         "&": "और",
         "+": "प्लस",
         "=": "बराबर",
@@ -64,7 +64,7 @@ HINDI: Final = Wording(
         "§": "धारा",
         "©": "कॉपीराइट",
     },
-    web={
+    address_symbols={
         ".": "डॉट",
         "/": "स्लैश",
         "\\": "बैकस्लैश",
@@ -143,11 +143,11 @@ HINDI: Final = Wording(
         "कि.ग्रा.": "किलोग्राम",
         "पृ.सं.": "पृष्ठ संख्या",
     },
-    breaths=frozenset("और या लेकिन कि क्योंकि जब तो अगर जो जिसने मगर पर फिर ताकि".split()),
+    breath_words=frozenset("और या लेकिन कि क्योंकि जब तो अगर जो जिसने मगर पर फिर ताकि".split()),
     squared="वर्ग",
     cubed="घन",
     ordinal_suffixes="वां|वाँ|वीं|वें|वा",
-    years_by_hundreds="{century} सौ {rest}",
+    years_by_hundreds_format="{century} सौ {rest}",
     units={
         "length-mile": ("मील", "मील"),
         "mass-pound": ("पाउंड", "पाउंड"),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.locale_words import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, LocaleWords
 
-ITALIAN: Final = Wording(
+ITALIAN: Final = LocaleWords(
     locale="it",
-    rules="it",
+    base_language="it",
     decimal_comma=True,
     decimals_as_number=True,
     month_first=False,
-    point="virgola",
+    decimal_point="virgola",
     minus="meno",
-    to="a",
-    over="su",
-    halves={
+    range_to="a",
+    fraction_over="su",
+    denominators={
         2: ("mezzo", "mezzi"),
         3: ("terzo", "terzi"),
         4: ("quarto", "quarti"),
@@ -24,14 +24,14 @@ ITALIAN: Final = Wording(
         10: ("decimo", "decimi"),
     },
     one_half="un mezzo",
-    half_of=("mezzo", "mezza"),
+    half_before_noun=("mezzo", "mezza"),
     and_a_half="e mezzo",
-    date="{day} {month} {year}",
+    date_format="{day} {month} {year}",
     first_of_month=True,
-    time="{hour} e {minute}",
-    time_sharp="{hour}",
-    morning="di mattina",
-    afternoon="del pomeriggio",
+    time_format="{hour} e {minute}",
+    full_hour_format="{hour}",
+    am="di mattina",
+    pm="del pomeriggio",
     feminine_hours=True,
     currencies={
         "$": Currency("dollaro", "dollari", "centesimo", "centesimi"),
@@ -54,8 +54,8 @@ ITALIAN: Final = Wording(
         "miliardo": ("miliardo", "miliardi"),
         "miliardi": ("miliardo", "miliardi"),
     },
-    of_scale=" di",
-    marks={
+    scale_preposition=" di",
+    symbols={
         "&": "e",
         "+": "più",
         "=": "uguale",
@@ -76,7 +76,7 @@ ITALIAN: Final = Wording(
         "§": "paragrafo",
         "©": "copyright",
     },
-    web={
+    address_symbols={
         ".": "punto",
         "/": "barra",
         "\\": "barra inversa",
@@ -263,7 +263,7 @@ ITALIAN: Final = Wording(
         "nr.": "numero",
         "Nr.": "numero",
     },
-    breaths=frozenset("e o ma che perché quando mentre se come dove per con da senza dopo prima poi".split()),
+    breath_words=frozenset("e o ma che perché quando mentre se come dove per con da senza dopo prima poi".split()),
     squared="al quadrato",
     cubed="al cubo",
     feminine_endings=("a",),
@@ -276,6 +276,6 @@ ITALIAN: Final = Wording(
         "Giorgio Edoardo Elisabetta Federico Ramses Ramesse Emanuele".split()
     ),
     ruler_ordinals=39,
-    numbered=frozenset("capitolo tomo volume parte atto libro sezione fase tipo".split()),
-    century="secolo",
+    words_before_roman=frozenset("capitolo tomo volume parte atto libro sezione fase tipo".split()),
+    century_word="secolo",
 )

@@ -22,7 +22,7 @@ CODES: Final = (
     "JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NPR NZD PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH "
     "USD UYU VND XBT ZAR"
 ).split()
-ALSO_WORDS: Final = frozenset("COP TRY PEN RON MAD ETH".split())
+AMBIGUOUS_CODES: Final = frozenset("COP TRY PEN RON MAD ETH".split())
 """Codes that are words too ("TRY 5 times", "COP 28"): only a large amount behind one is money."""
 LOCAL: Final = ("USD", "EUR", "GBP", "JPY", "INR", "BRL")
 """Currencies that need no country: each wording names them by their sign."""
@@ -71,25 +71,25 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 _PESO: Final = {"en": ("peso", "pesos"), "hi": ("पेसो", "पेसो")}
 
 
-def own_name(code: str, rules: str) -> tuple[str, str] | None:
+def local_name(code: str, base_language: str) -> tuple[str, str] | None:
     """The name, as one and as several, of what CLDR does not name."""
     if code == "¢":
-        return _CENT[rules]
+        return _CENT[base_language]
     if code == "kr":
-        return _CROWN[rules]
+        return _CROWN[base_language]
     if code == "peso":
-        return _PESO.get(rules, ("peso", "pesos"))
+        return _PESO.get(base_language, ("peso", "pesos"))
     if code == "BTC":
-        return ("बिटकॉइन", "बिटकॉइन") if rules == "hi" else _BITCOIN.get(rules, _BITCOIN["en"])
-    return ("इथर", "इथर") if code == "ETH" and rules == "hi" else ("ether", "ether") if code == "ETH" else None
+        return ("बिटकॉइन", "बिटकॉइन") if base_language == "hi" else _BITCOIN.get(base_language, _BITCOIN["en"])
+    return ("इथर", "इथर") if code == "ETH" and base_language == "hi" else ("ether", "ether") if code == "ETH" else None
 
 
-def cents(code: str, rules: str, dollar: Currency) -> tuple[str, str]:
+def cents(code: str, base_language: str, dollar: Currency) -> tuple[str, str]:
     """The hundredth part; empty where nobody uses one, or where it has no name here."""
     if code in ("AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "ZAR"):
         return dollar.cent, dollar.cents
     if code in ("peso", "MXN", "ARS", "COP", "PHP", "UYU", "DOP"):
-        return _PESO_CENT[rules]
+        return _PESO_CENT[base_language]
     if code == "CHF":
-        return _FRANC_CENT[rules]
-    return _OTHER_CENTS.get(code, {}).get(rules, ("", ""))
+        return _FRANC_CENT[base_language]
+    return _OTHER_CENTS.get(code, {}).get(base_language, ("", ""))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.locale_words import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, LocaleWords
 
-PORTUGUESE: Final = Wording(
+PORTUGUESE: Final = LocaleWords(
     locale="pt_BR",
-    rules="pt",
+    base_language="pt",
     decimal_comma=True,
     decimals_as_number=True,
     month_first=False,
-    point="vírgula",
+    decimal_point="vírgula",
     minus="menos",
-    to="a",
-    over="sobre",
-    halves={
+    range_to="a",
+    fraction_over="sobre",
+    denominators={
         2: ("meio", "meios"),
         3: ("terço", "terços"),
         4: ("quarto", "quartos"),
@@ -24,14 +24,14 @@ PORTUGUESE: Final = Wording(
         10: ("décimo", "décimos"),
     },
     one_half="meio",
-    half_of=("meio", "meia"),
+    half_before_noun=("meio", "meia"),
     and_a_half="e meio",
-    date="{day} de {month} de {year}",
+    date_format="{day} de {month} de {year}",
     first_of_month=True,
-    time="{hour} e {minute}",
-    time_sharp="{hour} horas",
-    morning="da manhã",
-    afternoon="da tarde",
+    time_format="{hour} e {minute}",
+    full_hour_format="{hour} horas",
+    am="da manhã",
+    pm="da tarde",
     feminine_hours=True,
     currencies={
         "$": Currency("dólar", "dólares", "centavo", "centavos"),
@@ -54,8 +54,8 @@ PORTUGUESE: Final = Wording(
         "bilhão": ("bilhão", "bilhões"),
         "bilhões": ("bilhão", "bilhões"),
     },
-    of_scale=" de",
-    marks={
+    scale_preposition=" de",
+    symbols={
         "&": "e",
         "+": "mais",
         "=": "igual a",
@@ -76,7 +76,7 @@ PORTUGUESE: Final = Wording(
         "§": "parágrafo",
         "©": "copyright",
     },
-    web={
+    address_symbols={
         ".": "ponto",
         "/": "barra",
         "\\": "barra invertida",
@@ -255,7 +255,7 @@ PORTUGUESE: Final = Wording(
         "obs.": "observação",
         "min.": "mínimo",
     },
-    breaths=frozenset("e ou mas que porque quando enquanto se como onde para com desde sem até depois".split()),
+    breath_words=frozenset("e ou mas que porque quando enquanto se como onde para com desde sem até depois".split()),
     squared="ao quadrado",
     cubed="ao cubo",
     feminine_endings=(
@@ -292,5 +292,5 @@ PORTUGUESE: Final = Wording(
         "Gregório Napoleão Ramsés".split()
     ),
     ruler_ordinals=10,
-    numbered=frozenset("século capítulo tomo volume parte ato livro seção fase tipo".split()),
+    words_before_roman=frozenset("século capítulo tomo volume parte ato livro seção fase tipo".split()),
 )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxport.text.normalise.locale_words import Currency, Wording
+from voxport.text.normalise.locale_words import Currency, LocaleWords
 
-SPANISH: Final = Wording(
+SPANISH: Final = LocaleWords(
     locale="es",
-    rules="es",
+    base_language="es",
     decimal_comma=True,
     decimals_as_number=True,
     month_first=False,
-    point="coma",
+    decimal_point="coma",
     minus="menos",
-    to="a",
-    over="sobre",
-    halves={
+    range_to="a",
+    fraction_over="sobre",
+    denominators={
         2: ("medio", "medios"),
         3: ("tercio", "tercios"),
         4: ("cuarto", "cuartos"),
@@ -24,14 +24,14 @@ SPANISH: Final = Wording(
         10: ("décimo", "décimos"),
     },
     one_half="un medio",
-    half_of=("medio", "media"),
+    half_before_noun=("medio", "media"),
     and_a_half="y medio",
-    date="{day} de {month} de {year}",
-    time="{hour} y {minute}",
-    time_sharp="{hour} en punto",
+    date_format="{day} de {month} de {year}",
+    time_format="{hour} y {minute}",
+    full_hour_format="{hour} en punto",
     clock_hours=("hora", "horas"),
-    morning="de la mañana",
-    afternoon="de la tarde",
+    am="de la mañana",
+    pm="de la tarde",
     feminine_hours=True,
     currencies={
         "$": Currency("dólar", "dólares", "centavo", "centavos"),
@@ -50,8 +50,8 @@ SPANISH: Final = Wording(
         "millones": ("millón", "millones"),
         "bn": ("mil millones", "mil millones"),
     },
-    of_scale=" de",
-    marks={
+    scale_preposition=" de",
+    symbols={
         "&": "y",
         "+": "más",
         "=": "igual a",
@@ -72,7 +72,7 @@ SPANISH: Final = Wording(
         "§": "sección",
         "©": "copyright",
     },
-    web={
+    address_symbols={
         ".": "punto",
         "/": "barra",
         "\\": "barra invertida",
@@ -265,7 +265,7 @@ SPANISH: Final = Wording(
         "tab.": "tabla",
         "fol.": "folio",
     },
-    breaths=frozenset(
+    breath_words=frozenset(
         "y o pero que porque cuando mientras si como donde para con desde hasta sin según aunque".split()
     ),
     squared="al cuadrado",
@@ -287,5 +287,5 @@ SPANISH: Final = Wording(
         "Napoleón Ramsés".split()
     ),
     ruler_ordinals=10,
-    numbered=frozenset("siglo capítulo tomo volumen parte acto libro sección fase tipo".split()),
+    words_before_roman=frozenset("siglo capítulo tomo volumen parte acto libro sección fase tipo".split()),
 )

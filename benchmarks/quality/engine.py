@@ -1,0 +1,99 @@
+"""How near the local engine's clones are, and what they take. One command:
+
+    make bench-setup && .venv/bin/python benchmarks/quality/engine.py
+
+For each of the eight speakers of `PAIRS.tsv`: clone from the reference, speak twenty sentences that are in no
+recording, and compare with the speaker's other recordings. Then the same from noisy recordings, over the steps of the
+fit, the time and the memory, other engines beside, and what a client waits for over HTTP. It prints the tables, writes
+`benchmarks/results/engine.json` and the pictures, and puts all into `docs/engine.md`. About half an hour on two idle
+cores; `--speakers 2` is a quick look that writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import machine, peak_memory, real_time_factor
+from benchmarks.quality.degradations import degradations
+from benchmarks.quality.engine_page import page
+from benchmarks.quality.engine_plots import plot_curve, plot_pitch, plot_spectra
+from benchmarks.quality.rival_engines import compare_engines, write_wav
+from benchmarks.quality.speaker_similarity import SimilarityBench
+from benchmarks.recordings import cohort, speakers, speech_folder
+from benchmarks.speed.http_latency import latencies
+from voxport.audio.arrays import SAMPLE_RATE
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "img"
+BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
+NOISE = "five other voices 10 dB"
+NOISY = 4  # speakers
+CURVES = ("libri_1998", "vctk_p226")
+EVERY = 4  # steps of the fit
+LONG = (
+    "When you have finished the letter, put it under the blue lamp and close the window. I will read it tonight, after "
+    "the guests have gone home. The ferry leaves the island at seven in the morning. "
+) * 4
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--speakers", type=int, default=None, help="only so many of the speakers; writes nothing")
+    folder, wanted = speech_folder(), arguments.parse_args().speakers
+    before = machine()
+    print(before, flush=True)
+    bench = SimilarityBench(speakers(folder), cohort(folder))
+    chosen = bench.known[:wanted]
+    rows = [bench.evaluate(speaker) for speaker in chosen]
+    degrade = degradations(folder)[NOISE]
+    noisy = [bench.evaluate_degraded(speaker, degrade(speaker.reference)) for speaker in chosen[:NOISY]]
+    curves = {speaker.name: bench.curve(speaker, EVERY) for speaker in chosen if speaker.name in CURVES}
+    if wanted is None:
+        IMAGES.mkdir(exist_ok=True)
+        plot_curve(curves, IMAGES / "fit.png")
+        plot_pitch(bench, chosen, IMAGES / "pitch.png")
+        plot_spectra(bench, chosen, IMAGES / "spectra.png")
+    bench.engine.close()
+    result = {
+        "machine": before,
+        "speakers": rows,
+        "noise": NOISE,
+        "noisy": noisy,
+        "curves": curves,
+        "real_time_factor": {str(threads): real_time_factor(LONG, threads=threads) for threads in (1, 2)},
+        "peak_memory_mb": peak_memory(LONG, chosen[0].reference),
+        "beside": compare_engines(bench.dnsmos),
+        "http": _waits(chosen[0].reference),
+        "load_after": machine()["load_1min"],
+    }
+    written = page(result)
+    print(written)
+    if wanted is None:
+        _save(result, written)
+
+
+def _waits(reference: Any) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="voxport-sample-") as folder:
+        sample = Path(folder) / "ten_seconds.wav"
+        write_wav(sample, np.resize(reference, 10 * SAMPLE_RATE), SAMPLE_RATE)
+        return latencies(sample)
+
+
+def _save(result: dict[str, Any], written: str) -> None:
+    results = ROOT / "benchmarks" / "results"
+    results.mkdir(exist_ok=True)
+    (results / "engine.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    page_file = ROOT / "docs" / "engine.md"
+    before, _, rest = page_file.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page_file.write_text(f"{before}{BEGIN}\n{written}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""How near the clones are: each speaker's own recordings against the clone, by judges that enrolment never met."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality.metrics import Dnsmos, Transcriber, UnseenEncoder, unit
+from benchmarks.recordings import Speaker, load
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.audio.pitch import median_f0
+from voxport.engine import Engine, EngineVoice
+from voxport.engine.enrolment.speaking_rate import syllable_rate
+from voxport.engine.fit.optimizer import FitState
+from voxport.engine.kokoro.stock_voices import stock_packs
+from voxport.engine.kokoro.voice import TIMBRE
+from voxport.engine.kokoro.voice_blend import stock_embeddings
+
+GROUPS = (
+    (
+        "The ferry leaves the island at seven in the morning.",
+        "Nobody remembers how the custom began.",
+        "When you have finished the letter, put it under the blue lamp.",
+        "I will read it tonight, after the guests have gone home.",
+    ),
+    (
+        "A cold wind came down from the hills and shook the trees.",
+        "My sister keeps two horses and a very old dog.",
+        "The road to the harbour was closed for the second time this week.",
+        "Please wait for the signal before you open the door.",
+    ),
+    (
+        "She bought fresh bread, cheese and a jar of honey at the market.",
+        "The train was late, so we walked along the river for an hour.",
+        "There is a small garden behind the church.",
+        "He asked whether anyone had seen his brown leather bag.",
+    ),
+    (
+        "Most of the windows were broken, but the roof was still sound.",
+        "We could not agree on a name for the boat.",
+        "Thank you for the flowers, they are beautiful.",
+        "The teacher wrote three long words on the board.",
+    ),
+    (
+        "If the weather holds, we shall reach the village before dark.",
+        "The old clock above the station has stopped again.",
+        "Children were playing football in the empty square.",
+        "Every evening he counts the ships that pass the lighthouse.",
+    ),
+)
+"""Twenty sentences that are in no recording and that the fit does not speak, heard four at a time."""
+_BETWEEN = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
+
+
+@dataclass(frozen=True)
+class KnownSpeaker:
+    """A speaker of the benchmark: the recording to clone from, and what the others say of the speaker."""
+
+    name: str
+    reference: FloatArray
+    pitch: float  # Hz
+    syllables: float  # a second, counted in the held-out recordings
+    unseen: FloatArray  # [256], of the held-out recordings, by the unseen encoder
+    own: FloatArray  # the same by the fit's own encoder
+
+
+class SimilarityBench:
+    """The engine and its judges."""
+
+    def __init__(self, found: list[Speaker], cohort: list[Path]) -> None:
+        self.engine = Engine.load(threads=2)
+        self._unseen = UnseenEncoder()
+        self._transcriber = Transcriber()
+        self.dnsmos = Dnsmos.require()
+        clips = [load(path) for path in cohort]
+        self._cohort = {
+            "unseen": np.stack([self._unseen.embed(clip) for clip in clips]),
+            "own": np.stack([self.engine.embed(clip) for clip in clips]),
+        }
+        self.known = [self._known_speaker(speaker) for speaker in found]
+        self.clones: dict[str, EngineVoice] = {}
+        self._stock: dict[str, tuple[list[FloatArray], dict[str, float]]] = {}
+
+    def evaluate(self, speaker: KnownSpeaker) -> dict[str, Any]:
+        """All figures of one speaker: of the persistent clone, the instant one, and the nearest stock voice."""
+        start = time.perf_counter()
+        clone = self.engine.enrol(speaker.reference)
+        full = time.perf_counter()
+        self.clones[speaker.name] = clone
+        instant = self.engine.enrol(speaker.reference, instant=True)
+        quick = time.perf_counter()
+        stock_id = self._nearest_stock(speaker)
+        row: dict[str, Any] = {
+            "speaker": speaker.name,
+            "reference_hz": round(speaker.pitch, 1),
+            "seconds": round(full - start, 1),
+            "instant_seconds": round(quick - full, 1),
+            "stock_id": stock_id,
+            "clone": self.score(self.speak_groups(clone), speaker),
+            "instant": self.score(self.speak_groups(instant), speaker),
+            "stock": self._score_stock(stock_id, speaker),
+        }
+        print(json.dumps(row), flush=True)
+        return row
+
+    def evaluate_degraded(self, speaker: KnownSpeaker, degraded: FloatArray) -> dict[str, Any]:
+        """A clone from the speaker's recording after it was spoilt."""
+        voice = self.engine.enrol(degraded)
+        figures = self.score(self.speak_groups(voice, groups=2), speaker)
+        row = {"speaker": speaker.name, "stock_dnsmos": self._stock[self._nearest_stock(speaker)][1]["dnsmos"]}
+        row |= {name: figures[name] for name in ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")}
+        print(json.dumps(row), flush=True)
+        return row
+
+    def curve(self, speaker: KnownSpeaker, every: int) -> list[dict[str, Any]]:
+        """Similarity and naturalness over the steps of the fit, without its early stop's choice: each `every` steps
+        the running mean of the fit is spoken."""
+        states: list[FitState] = [FitState()]
+        self.engine.enrol(
+            speaker.reference, on_progress=lambda _, state: states.append(FitState.from_bytes(state)) if state else None
+        )
+        start = self.engine.enrol(speaker.reference, instant=True)
+        spread = stock_packs().means[:, TIMBRE].std(axis=0)
+        points = []
+        for state in states:
+            if state.step % every == 0:
+                voice = start.with_timbre(np.asarray(state.mean * spread, np.float32))
+                figures = self.score(self.speak_groups(voice, groups=1), speaker)
+                points.append({"step": state.step, **figures})
+        return points
+
+    def stock_audio(self, speaker: KnownSpeaker) -> FloatArray:
+        """The first sentences in the nearest stock voice."""
+        return self._stock[self._nearest_stock(speaker)][0][0]
+
+    def speak_groups(self, voice: EngineVoice, groups: int = len(GROUPS)) -> list[FloatArray]:
+        """The first `groups` of the sentences in a voice, each group as one piece of audio."""
+        return [self._group(voice, group) for group in GROUPS[:groups]]
+
+    def _group(self, voice: EngineVoice, group: tuple[str, ...]) -> FloatArray:
+        parts = []
+        for text in group:
+            parts += [*(self.engine.speak(chunk, voice) for chunk in self.engine.plan(text, "en-us")), _BETWEEN]
+        return np.concatenate(parts)
+
+    def _known_speaker(self, speaker: Speaker) -> KnownSpeaker:
+        reference, heldout = load(speaker.reference), [load(path) for path in speaker.heldout]
+        return KnownSpeaker(
+            speaker.name,
+            reference,
+            median_f0(reference, SAMPLE_RATE) or 0.0,
+            float(np.mean([syllable_rate(audio) or 0.0 for audio in heldout])),
+            unit(np.mean([self._unseen.embed(audio) for audio in heldout], axis=0)),
+            unit(np.mean([self.engine.embed(audio) for audio in heldout], axis=0)),
+        )
+
+    def _score_stock(self, stock_id: str, speaker: KnownSpeaker) -> dict[str, Any]:
+        """Several speakers may have the same nearest stock voice: it is spoken, and read by Whisper, once."""
+        if stock_id not in self._stock:
+            packs = stock_packs()
+            spoken = self.speak_groups(packs.voice(packs.ids.index(stock_id)))
+            self._stock[stock_id] = spoken, self._speech(spoken)
+        spoken, speech = self._stock[stock_id]
+        return {**self._likeness(spoken, speaker), **speech}
+
+    def score(self, spoken: list[FloatArray], speaker: KnownSpeaker) -> dict[str, Any]:
+        return {**self._likeness(spoken, speaker), **self._speech(spoken)}
+
+    def _likeness(self, spoken: list[FloatArray], speaker: KnownSpeaker) -> dict[str, Any]:
+        """Similarities: raw, normalised (0: the mean of the strangers), and with 0 at the three nearest strangers;
+        whether the speaker is the nearest of all; semitones between the median pitch and the recording's; by how many
+        percent more syllables are counted in a second than in the speaker's other recordings."""
+        audio = np.concatenate(spoken)
+        heard = {"unseen": self._unseen.embed(audio), "own": self.engine.embed(audio)}
+        ceiling = {"unseen": self._unseen.embed(speaker.reference), "own": self.engine.embed(speaker.reference)}
+        figures: dict[str, Any] = {}
+        for name, truth in (("unseen", speaker.unseen), ("own", speaker.own)):
+            cohort = np.sort(self._cohort[name] @ truth)
+            top, value = float(ceiling[name] @ truth), float(heard[name] @ truth)
+            figures[name] = round(value, 3)
+            figures[f"{name}_ceiling"] = round(top, 3)
+            figures[f"{name}_normalised"] = round(_between(cohort.mean(), value, top), 3)
+            figures[f"{name}_from_nearest"] = round(_between(cohort[-3:].mean(), value, top), 3)
+        others = {known.name: float(heard["unseen"] @ known.unseen) for known in self.known}
+        figures["rank"] = 1 + sum(one > others[speaker.name] for one in others.values())
+        figures["rank"] += int(np.sum(self._cohort["unseen"] @ heard["unseen"] > others[speaker.name]))
+        pitch = median_f0(audio, SAMPLE_RATE)
+        figures["semitones"] = round(12 * float(np.log2(pitch / speaker.pitch)), 2) if pitch else float("nan")
+        figures["rate"] = round(100 * ((syllable_rate(audio) or 0.0) / speaker.syllables - 1), 1)
+        return figures
+
+    def _speech(self, spoken: list[FloatArray]) -> dict[str, float]:
+        """Word errors in percent, and naturalness."""
+        errors = [self._transcriber.errors(one, " ".join(group)) for one, group in zip(spoken, GROUPS, strict=False)]
+        return {
+            "word_errors": round(100 * sum(wrong for wrong, _ in errors) / sum(words for _, words in errors), 1),
+            "dnsmos": round(float(np.mean([self.dnsmos.overall(one) for one in spoken])), 3),
+        }
+
+    def _nearest_stock(self, speaker: KnownSpeaker) -> str:
+        """The stock voice that the engine's own encoder takes for the nearest at the speaker's pitch."""
+        similar = stock_embeddings().at_pitch(speaker.pitch) @ self.engine.embed(speaker.reference)
+        return stock_packs().ids[int(np.argmax(similar))]
+
+
+def _between(low: float, value: float, high: float) -> float:
+    return float((value - low) / (high - low))

@@ -1,0 +1,236 @@
+"""Lives of a gateway, for benchmarks that end many of them: its HTTP server and its worker as processes that are forked
+from one that has imported everything, and that kill themselves (SIGKILL) at a chosen commit of the database.
+
+All is the real thing but two: a sample is taken for good without the engine's judgement, which would cost each life
+seconds, and the worker tidies up every half second instead of every minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from sqlalchemy.engine.default import DefaultDialect
+
+from voxport.app import create_app
+from voxport.billing.money import to_micro
+from voxport.gateway import open_gateway
+from voxport.logs import configure_logging
+from voxport.samples.loader import Audio, Sample, SampleLoader
+from voxport.serving import INITIAL_CREDITS
+from voxport.settings import Settings
+from voxport.testing.running_gateway import NO_LIMITS
+from voxport.testing.sample_reports import GOOD_REPORT
+from voxport.web.protocol import server_config
+from voxport.worker import run_worker
+
+SERVER, WORKER = "server", "worker"
+_TIDY_SECONDS = 0.5
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class CommitPoint:
+    """A commit: the process that makes it, the function in which, the how manieth there, and `before` or `after`."""
+
+    process: str
+    label: str
+    nth: int
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.process}: {self.when} {self.label} #{self.nth}"
+
+
+@dataclass
+class CrashableGateway:
+    """A data folder, and the processes that live on it. The port stays the same through all lives."""
+
+    folder: Path
+    settings: dict[str, Any]
+    key: str = ""
+    profile_id: str = ""
+    restarts: int = 0
+    _processes: dict[str, BaseProcess] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def create(self) -> None:
+        """The first profile, with credits and a key."""
+        gateway = open_gateway(self.open_settings())
+        with gateway.database.transaction() as tx:
+            self.profile_id = gateway.accounts.create_profile(tx, "Customer").id
+            gateway.billing.add_credits(tx, self.profile_id, to_micro(INITIAL_CREDITS))
+            _, self.key = gateway.accounts.create_key(tx, self.profile_id, "")
+        gateway.close()
+
+    def open_settings(self) -> Settings:
+        own = {"data_dir": self.folder / "data", "public_url": self.url, "tidy_seconds": _TIDY_SECONDS}
+        return _settings({**own, **self.settings})
+
+    def start(self, process: str, point: CommitPoint | None = None) -> None:
+        """Begin a life of one of the two; with a `point` it ends there."""
+        run = _run_server if process == SERVER else _run_worker
+        own = point if point is not None and point.process == process else None
+        values = self.open_settings().model_dump(exclude_defaults=True)
+        arguments = (values, self._listener, self.folder, own) if process == SERVER else (values, self.folder, own)
+        child = _CONTEXT.Process(target=run, args=arguments, name=process)
+        child.start()
+        self._processes[process] = child
+
+    def wait_until_up(self) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx2.HTTPError):
+                if httpx2.get(self.url + "/healthz", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.02)
+        raise RuntimeError("the server did not start: " + (self.folder / "server.log").read_text()[-2000:])
+
+    @contextlib.contextmanager
+    def running(self, point: CommitPoint | None, *, kills_both: bool) -> Iterator[threading.Event]:
+        """Both processes, started again whenever one dies; with `kills_both` the first death takes the other too. The
+        event is set at the first death."""
+        died, ending = threading.Event(), threading.Event()
+        for process in (SERVER, WORKER):
+            self.start(process, point)
+        self.wait_until_up()
+        watcher = threading.Thread(target=self._watch, args=(died, ending, kills_both))
+        watcher.start()
+        try:
+            yield died
+        finally:
+            ending.set()
+            watcher.join()
+            self.kill(SERVER, WORKER)
+
+    def kill(self, *processes: str) -> None:
+        """SIGKILL, at once."""
+        # These, and not what takes their place meanwhile.
+        children = [self._processes[process] for process in processes if process in self._processes]
+        for child in children:
+            if child.pid is not None and child.is_alive():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGKILL)
+        for child in children:
+            child.join()
+
+    def commits(self, process: str) -> list[str]:
+        """The labels of a process's commits, in order."""
+        path = self.folder / f"{process}.commits"
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
+    def _watch(self, died: threading.Event, ending: threading.Event, kills_both: bool) -> None:
+        while not ending.wait(0.005):
+            dead = [name for name, child in self._processes.items() if not child.is_alive()]
+            if not dead:
+                continue
+            self.restarts += 1
+            if kills_both and not died.is_set():
+                self.kill(SERVER, WORKER)
+                dead = [SERVER, WORKER]
+            died.set()
+            for name in dead:
+                self.start(name)
+
+    def close(self) -> None:
+        self.kill(SERVER, WORKER)
+        self._listener.close()
+
+
+def _run_server(values: dict[str, Any], listener: socket.socket, folder: Path, point: CommitPoint | None) -> None:
+    with _logged(folder / "server.log"):
+        gateway = open_gateway(_settings(values))
+        gateway.providers.start = lambda: None  # type: ignore[method-assign]  # no engine: nobody asks for it
+        app = create_app(gateway.settings, gateway=gateway)
+        _watch_commits(folder / "server.commits", point)
+        uvicorn.Server(server_config(app, gateway.settings)).run(sockets=[listener])
+
+
+def _run_worker(values: dict[str, Any], folder: Path, point: CommitPoint | None) -> None:
+    with _logged(folder / "worker.log"):
+        _watch_commits(folder / "worker.commits", point)
+        run_worker(_settings(values), with_parent=False)
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    given: dict[str, Any] = {"_env_file": None, **NO_LIMITS, **values}
+    return Settings(**given)
+
+
+def _accept_sample(_: SampleLoader, audio: Audio) -> Sample:
+    return Sample(audio, GOOD_REPORT)
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Standard error goes to a file, and no sample is judged."""
+    with path.open("a") as file:
+        os.dup2(file.fileno(), 2)
+    configure_logging("info")
+    SampleLoader.check = _accept_sample  # type: ignore[method-assign,assignment]
+    yield
+
+
+def _watch_commits(path: Path, point: CommitPoint | None) -> None:
+    """Write down each commit, and die at the one that was chosen. The file is unbuffered: it outlives the kill."""
+    counts: Counter[str] = Counter()
+    original_commit: Callable[..., None] = DefaultDialect.do_commit
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def die_at(label: str, when: str) -> None:
+        if point is not None and (label, counts[label], when) == (point.label, point.nth, point.when):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def do_commit(dialect: DefaultDialect, connection: Any) -> None:
+        label = _label()
+        counts[label] += 1
+        os.write(descriptor, f"{label}\n".encode())
+        die_at(label, "before")
+        original_commit(dialect, connection)
+        die_at(label, "after")
+
+    DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
+
+
+def _label() -> str:
+    """The function that commits: the innermost of the gateway's own, or else of the job engine's."""
+    frame = sys._getframe(2)
+    engine = ""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "/voxport/" in name and "/db/session.py" not in name and "/crash_harness.py" not in name:
+            # The engine's own commits within a step of ours are its, not the step's.
+            return engine or f"{Path(name).parent.name}.{frame.f_code.co_qualname}"
+        if "/dbos/" in name and not engine:
+            engine = f"dbos.{frame.f_code.co_qualname}".replace(".<locals>", "")
+        frame = frame.f_back  # type: ignore[assignment]
+    return engine or "?"
+
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+# Installed modules only: in Python 3.11 the process that forks does not have this one's `sys.path`, and skips without a
+# word what it can't import. Each life would import all of it again.
+_CONTEXT.set_forkserver_preload(
+    [
+        *("voxport.app", "voxport.serving", "voxport.worker", "voxport.web.protocol"),
+        *("voxport.providers.elevenlabs", "voxport.providers.minimax", "voxport.providers.local"),
+        *("voxport.testing.running_gateway", "voxport.testing.sample_reports"),
+    ]
+)

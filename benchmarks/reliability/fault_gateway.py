@@ -1,0 +1,215 @@
+"""A gateway for `faults.py`: the real command with a hosted provider's double, the calls that are sent to it, what they
+were told, and what is left in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from benchmarks.reliability.leftovers import leftovers
+from benchmarks.support import write_speaker_wav
+from voxport.billing.verify import verify
+from voxport.client import Client
+from voxport.db.session import Database
+from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
+from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
+from voxport.testing.doubles.speech import synthesize
+from voxport.testing.running_gateway import LiveGateway, running_gateway
+
+KEY = "a-key-for-a-benchmark"
+TEXT = "The ferry leaves the island at seven in the morning."
+VOICE = "21m00Tcm4TlvDq8ikWAM"
+UNAVAILABLE = frozenset({503})
+"""What a caller may be told while a disk or the database does not do its work."""
+
+CLONE_PRICE = 5.0
+_CALL_TIMEOUT = 90.0  # seconds: the longest time-out of the gateway's own, and some
+_SETTLED_SECONDS = 240.0
+_INTERNALS = ("Traceback", "sqlite", "/tmp", "/data", "/files", ".py", "Errno", "OperationalError")
+_NOT_CONNECTED, _NOT_ANSWERED, _HALF_ANSWERED = "no connection", "closed before an answer", "half a body"
+
+
+@dataclass
+class FaultOutcome:
+    """`answers` counts what the callers got; `problems` are sentences on what must not be."""
+
+    case: str
+    answers: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    normal_seconds: float = 0.0
+    max_call_seconds: float = 0.0
+    paid: float = 0.0
+    """Tokens that the answers said they cost."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def record(self, what: str, call: Callable[[], httpx2.Response], *, allowed: frozenset[int] = UNAVAILABLE) -> bool:
+        """Make a call, and write down what it was told; whether it was served."""
+        began = time.monotonic()
+        try:
+            answer = call()
+        except httpx2.ConnectError:
+            self._record_failure(_NOT_CONNECTED)
+            return False
+        except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError) as error:
+            self._record_failure(_HALF_ANSWERED if "complete message body" in str(error) else _NOT_ANSWERED)
+            return False
+        except httpx2.TimeoutException:
+            with self._lock:
+                self.problems.append(f"{what}: no answer in {_CALL_TIMEOUT:g} s")
+            return False
+        with self._lock:
+            self.max_call_seconds = max(self.max_call_seconds, time.monotonic() - began)
+            self._record_answer(what, answer, allowed)
+        return not answer.is_error
+
+    def _record_failure(self, how: str) -> None:
+        with self._lock:
+            self.answers[how] += 1
+
+    def _record_answer(self, what: str, answer: httpx2.Response, allowed: frozenset[int]) -> None:
+        if not answer.is_error:
+            self.answers[str(answer.status_code)] += 1
+            self.paid += _cost(answer)
+            return
+        error = answer.json().get("error", {}) if "json" in answer.headers.get("content-type", "") else {}
+        self.answers[f"{answer.status_code} {error.get('code')}"] += 1
+        if answer.status_code not in allowed:
+            self.problems.append(f"{what}: {answer.status_code} {answer.text[:200]}")
+        if not error.get("message", "").endswith(".") or any(word in answer.text for word in _INTERNALS):
+            self.problems.append(f"{what}: no clear error: {answer.text[:200]}")
+
+    @property
+    def unanswered(self) -> int:
+        """Calls of which only the ledger knows what became of them."""
+        return self.answers[_NOT_ANSWERED] + self.answers[_HALF_ANSWERED]
+
+
+class FaultEnv:
+    """A folder with a gateway's data, through several lives of it, and the provider that it asks."""
+
+    def __init__(self, folder: Path, provider_url: str, double: ElevenLabsDouble) -> None:
+        self.folder = folder
+        self.double = double
+        self.files = folder / "files"
+        self.data = folder / "data"
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self.sample = folder / "speaker.wav"
+        self.settings = {
+            "VOXPORT_ELEVENLABS_API_KEY": KEY,
+            "VOXPORT_ELEVENLABS_BASE_URL": provider_url,
+            "VOXPORT_UNKNOWN_OUTCOME_MINUTES": "0.01",
+            "VOXPORT_TIDY_SECONDS": "1",
+            "VOXPORT_STORAGE_URL": self.files.as_uri(),
+            "TMPDIR": str(self.temporary),
+        }
+        self.key = ""
+        self.max_seconds = math.inf
+
+    @contextlib.contextmanager
+    def gateway(self, **settings: str) -> Iterator[tuple[LiveGateway, Client]]:
+        if not self.sample.exists():
+            write_speaker_wav(self.sample)
+        with running_gateway(self.folder, ready=True, **{**self.settings, **settings}) as live:
+            self.key = live.key or self.key
+            with Client(live.url, self.key) as client:
+                client.http.timeout = httpx2.Timeout(_CALL_TIMEOUT)
+                yield live, client
+
+    def require_settled(self, client: Client, outcome: FaultOutcome, *, paid: float | None = None) -> None:
+        """Wait until nothing is held or under way, as it comes by itself, and write down what is wrong then. `paid`:
+        what must have been charged, where the answers don't tell it."""
+        until = time.monotonic() + _SETTLED_SECONDS
+        while (left := self._unsettled(client)) and time.monotonic() < until:
+            time.sleep(0.5)
+        outcome.problems += left
+        funds = client.balance()
+        charged = round(100.0 - funds["credits"], 6)
+        expected = round(outcome.paid if paid is None else paid, 6)
+        if abs(charged - expected) > 1e-6:
+            outcome.problems.append(f"{charged:g} tokens were charged, and the answers said {expected:g}")
+        database = Database(f"sqlite:///{self.data / 'voxport.db'}")
+        outcome.problems += [*verify(database), *leftovers(database, self.files)]
+        database.close()
+
+    def _unsettled(self, client: Client) -> list[str]:
+        """What is still under way."""
+        try:
+            held = client.balance()["held"]
+            jobs = client.call("GET", "/v2/jobs?limit=200")["data"]
+        except (httpx2.HTTPError, KeyError):
+            return ["the gateway does not answer"]
+        writes = len(list((self.files / ".incoming").iterdir()))
+        found = {
+            f"{held:g} tokens are held": held > 0,
+            "a job has not ended": any(job["status"] in ("queued", "processing") for job in jobs),
+            f"{writes} writes to storage were left": writes > 0,
+            "temporary files were left": any(self.temporary.glob("voxport-*")),
+        }
+        return [sentence for sentence, holds in found.items() if holds]
+
+
+@contextlib.contextmanager
+def open_fault_env(name: str) -> Iterator[FaultEnv]:
+    """A new folder and a provider, for one case."""
+    synthesize(TEXT, 0)  # made before the clock runs
+    account = ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9, concurrency=50)
+    double = ElevenLabsDouble(account)
+    with tempfile.TemporaryDirectory(prefix=f"voxport-fault-{name}-") as folder, serve_app(double.app) as url:
+        yield FaultEnv(Path(folder), url, double)
+
+
+def speak(client: Client, **fields: Any) -> httpx2.Response:
+    headers = {"Idempotency-Key": fields.pop("idempotency_key")} if "idempotency_key" in fields else {}
+    body = {"text": TEXT, "voice_id": VOICE, "provider": "elevenlabs", "output_format": "mp3", **fields}
+    return client.http.post("/v1/proxy/core-tts", json=body, headers=headers)
+
+
+def upload(client: Client, sample: Path) -> httpx2.Response:
+    """Announce and PUT a recording: the answer to the one that failed, or to the second."""
+    body = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav"}
+    slot = client.http.post("/v1/proxy/upload-media", json=body)
+    if slot.is_error:
+        return slot
+    url = slot.json()["data"]["upload_url"]
+    content, headers = sample.read_bytes(), {"Content-Type": "audio/wav"}
+    return httpx2.put(url, content=content, headers=headers, timeout=_CALL_TIMEOUT)
+
+
+def balance(client: Client) -> httpx2.Response:
+    return client.http.get("/v2/billing/balance")
+
+
+def instant(client: Client, audio_url: str) -> httpx2.Response:
+    body = {"audioUrl": audio_url, "text": TEXT, "provider": "elevenlabs"}
+    return client.http.post("/v1/proxy/core-instant-clone-tts", json=body)
+
+
+def voxport(env: FaultEnv, *arguments: str) -> str:
+    command = [sys.executable, "-m", "voxport", *arguments, "--data-dir", str(env.data)]
+    environment = {**os.environ, **env.settings}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stdout
+
+
+def _cost(answer: httpx2.Response) -> float:
+    """What a served call says that it cost; a clone is charged when its job is done."""
+    header = answer.headers.get("X-Gateway-Token-Cost")
+    if header is not None:
+        return float(header)
+    if answer.request.url.path == "/v1/proxy/core-tts":
+        return float(answer.json()["cost"]["tokens"])
+    return 0.0

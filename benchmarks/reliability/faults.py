@@ -1,0 +1,399 @@
+"""Each fault that a machine may have, made by real means while a gateway serves:
+
+    python benchmarks/reliability/faults.py [--case storage_full]
+
+The gateway is the real command in processes of its own, ElevenLabs is its double, and the `local` engine is the real
+one. While the fault lasts, callers speak, upload, clone and ask for their balance; afterwards all of it must work
+again by itself, every job must come to its end, every hold be settled, the ledger be clean, and no file or temporary
+folder be left. Disks are made full or read-only by mounts, which needs root: without it those cases are left out. Exit
+code 1 where something was lost, a caller waited beyond the time-outs, or was told what is no clear error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+import httpx2
+
+from benchmarks import reports
+from benchmarks.reliability.fault_gateway import (
+    CLONE_PRICE,
+    UNAVAILABLE,
+    FaultEnv,
+    FaultOutcome,
+    balance,
+    instant,
+    open_fault_env,
+    speak,
+    upload,
+)
+from benchmarks.reliability.fault_injectors import (
+    HangingFfmpeg,
+    ShiftedClock,
+    bind_mounted,
+    can_mount,
+    children_by_command,
+    filled,
+    read_only,
+    suspended,
+    tmpfs,
+    write_locked,
+)
+from benchmarks.support import describe_machine
+from voxport.client import CallFailed, Client
+from voxport.testing.doubles import Fault
+from voxport.testing.running_gateway import LiveGateway
+
+_NORMAL_SECONDS = 180.0
+_LOAD_CALLERS = 8
+_LOAD_SECONDS = 6.0
+_HOUR = 3_600.0
+_LONG_TEXT = "Every morning I walk along the harbour before the town wakes up, and watch the boats go out. " * 8
+
+FaultCase = Callable[[FaultEnv, FaultOutcome], None]
+
+
+def storage_full(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The disk of the stored files is full."""
+    with tmpfs(env.files, mebibytes=24):
+        _survive_fault(env, outcome, lambda _: filled(env.files), seconds=15)
+
+
+def storage_read_only(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The disk of the stored files became read-only."""
+    with bind_mounted(env.files):
+        _survive_fault(env, outcome, lambda _: read_only(env.files), seconds=15)
+
+
+def database_full(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The disk of the database and its log is full."""
+    with tmpfs(env.data, mebibytes=48):
+        _survive_fault(env, outcome, lambda _: filled(env.data), seconds=15)
+
+
+def database_locked(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """Another process holds the database's lock for 35 s, longer than a caller waits for it (30 s)."""
+    _survive_fault(env, outcome, lambda _: write_locked(env.data / "voxport.db"), seconds=35)
+
+
+def worker_stopped(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The worker gets no time for 20 s (SIGSTOP)."""
+    _survive_fault(env, outcome, lambda live: suspended(_worker(live)), seconds=20, allowed=frozenset())
+
+
+def server_stopped(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The HTTP server gets no time for 10 s (SIGSTOP)."""
+    _survive_fault(env, outcome, lambda live: suspended(live.process.pid), seconds=10, allowed=frozenset())
+
+
+def ffmpeg_hangs(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """ffmpeg stops as soon as it is started, for 75 s: whoever needs it waits a minute at most."""
+    program = HangingFfmpeg(env.folder)
+    settings = {"VOXPORT_FFMPEG": str(program.program)}
+    _survive_fault(env, outcome, lambda _: program.hanging(), seconds=75, settings=settings)
+
+
+def clock_back(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The clock is set back an hour, between an upload and its use, a call and its repetition, and a lost answer and
+    its hold's end; and later forward again."""
+    clock = ShiftedClock(env.folder)
+    with env.gateway(**clock.settings) as (_, client):
+        outcome.record("speech", lambda: speak(client, idempotency_key="before"), allowed=frozenset())
+        before = client.upload(env.sample)
+        env.double.faults.add(Fault(path="/v1/text-to-speech", drop_response=True))
+        outcome.record("a lost answer", lambda: speak(client), allowed=frozenset({504}))
+        with clock.set_back(_HOUR):
+            again = speak(client, idempotency_key="before")
+            if again.headers.get("Idempotent-Replayed") != "true":
+                outcome.problems.append("a call of before the step was made again")
+            began = time.monotonic()
+            outcome.record("speech", lambda: speak(client), allowed=frozenset())
+            outcome.record("an upload of before", lambda: instant(client, before), allowed=frozenset())
+            outcome.record("an upload of now", lambda: instant(client, client.upload(env.sample)), allowed=frozenset())
+            job_id = client.clone(before, provider="elevenlabs")
+            _require_completed(client, job_id, outcome)
+            outcome.normal_seconds = time.monotonic() - began
+            env.require_settled(client, outcome)
+        outcome.record("speech", lambda: speak(client), allowed=frozenset())
+        _require_completed(client, client.clone(before, provider="elevenlabs"), outcome)
+        env.require_settled(client, outcome)
+
+
+def engine_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """kill -9 of the engine in the middle of a speech, and once more while it is idle."""
+    with env.gateway() as (live, client), ThreadPoolExecutor(1) as threads:
+        _wait_until_ready(live)
+        stock = client.call("GET", "/v1/proxy/core-tts-voices?provider=local")["data"]["voices"][0]["voice_id"]
+        spoken = {"provider": "local", "voice_id": stock}
+        call = threads.submit(outcome.record, "speech", lambda: speak(client, text=_LONG_TEXT, **spoken))
+        time.sleep(2.0)
+        _kill(_engine(live))
+        if not call.result():
+            outcome.problems.append("the engine's death was not made good")
+        _wait_until_ready(live)
+        _kill(_engine(live))
+        began = time.monotonic()
+        outcome.record("speech", lambda: speak(client, **spoken), allowed=frozenset())
+        outcome.normal_seconds = time.monotonic() - began
+        env.require_settled(client, outcome)
+
+
+def server_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """kill -9 of the HTTP server under load, and a new one."""
+    _survive_end(env, outcome, lambda live: _kill(live.process.pid))
+
+
+def terminated(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """SIGTERM under load: what runs is finished, what has not begun is refused, and a job is handed back."""
+    _survive_end(env, outcome, lambda live: os.kill(live.process.pid, signal.SIGTERM))
+    _require_all_answered(outcome)
+
+
+def worker_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """kill -9 of the worker in the middle of a clone."""
+    with env.gateway() as (live, client):
+        job_id = client.clone(client.upload(env.sample), provider="elevenlabs")
+        client.wait_until_started(job_id)
+        _kill(_worker(live))
+        began = time.monotonic()
+        _require_completed(client, job_id, outcome)
+        outcome.normal_seconds = time.monotonic() - began
+        env.require_settled(client, outcome)
+
+
+CASES: dict[str, FaultCase] = {
+    case.__name__: case
+    for case in (
+        *(storage_full, storage_read_only, database_full, database_locked),
+        *(engine_killed, ffmpeg_hangs, clock_back, worker_stopped, server_stopped),
+        *(terminated, server_killed, worker_killed),
+    )
+}
+_MOUNTS = ("storage_full", "storage_read_only", "database_full")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", choices=list(CASES), action="append", help="this one only, without writing figures")
+    chosen = parser.parse_args().case
+    print(describe_machine())
+    outcomes = [run(name) for name in chosen or CASES if can_run(name)]
+    if chosen is None:
+        print(reports.write("faults", report(outcomes)))
+    return 1 if any(outcome.problems for outcome in outcomes) else 0
+
+
+def can_run(name: str) -> bool:
+    return name not in _MOUNTS or can_mount()
+
+
+def run(name: str, *, max_seconds: float = math.inf) -> FaultOutcome:
+    """One case, from a new folder. A fault that the processes survive, and the load before one that ends them, last
+    `max_seconds` at most."""
+    outcome = FaultOutcome(name)
+    with open_fault_env(name) as env:
+        env.max_seconds = max_seconds
+        CASES[name](env, outcome)
+    print(f"{name}: {_answers_in_words(outcome)}; normal after {outcome.normal_seconds:.1f} s", flush=True)
+    for problem in outcome.problems:
+        print(f"  WRONG: {problem}", flush=True)
+    return outcome
+
+
+def report(outcomes: list[FaultOutcome]) -> reports.Report:
+    """The section of docs/reliability.md."""
+    left_out = [name for name in CASES if not can_run(name)]
+    return reports.Report(
+        title="Faults of the machine",
+        command="python benchmarks/reliability/faults.py",
+        passed=not left_out and not any(outcome.problems for outcome in outcomes),
+        summary=[
+            f"{len(outcomes)} faults{f' (left out, without root: {len(left_out)})' if left_out else ''}, each while a "
+            "gateway serves. What must hold after it: every job has ended as it should, no hold is open, the charges "
+            "are what the answers said, the ledger is clean, and no file, row or temporary folder is left over.",
+            f"Lost or wrong: {sum(len(outcome.problems) for outcome in outcomes)}. The longest that a caller waited "
+            f"for an answer: {max(outcome.max_call_seconds for outcome in outcomes):.0f} s.",
+        ],
+        columns=("Fault", "What the callers were told", "Normal again after, s", "Lost"),
+        rows=[
+            (
+                (CASES[outcome.case].__doc__ or "").split("\n\n")[0].replace("\n    ", " "),
+                _answers_in_words(outcome),
+                round(outcome.normal_seconds, 1),
+                "; ".join(outcome.problems) or "nothing",
+            )
+            for outcome in outcomes
+        ],
+    )
+
+
+def _survive_fault(
+    env: FaultEnv,
+    outcome: FaultOutcome,
+    fault: Callable[[LiveGateway], AbstractContextManager[None]],
+    *,
+    seconds: float,
+    allowed: frozenset[int] = UNAVAILABLE,
+    settings: dict[str, str] | None = None,
+) -> None:
+    """A fault that the gateway's processes survive, while a job runs and callers call."""
+    with env.gateway(**(settings or {})) as (live, client):
+        outcome.record("before it", lambda: speak(client), allowed=frozenset())
+        audio_url = client.upload(env.sample)
+        jobs = [client.clone(audio_url, provider="elevenlabs")]
+        client.wait_until_started(jobs[0])
+        calls = {
+            "speech": lambda: speak(client),
+            "upload": lambda: upload(client, env.sample),
+            "balance": lambda: balance(client),
+            "instant": lambda: instant(client, audio_url),
+        }
+        # The fault ends before the calls do: some of them wait for its end.
+        with ThreadPoolExecutor(1) as threads, _calling(outcome, calls, allowed), fault(live):
+            late = threads.submit(_clone_if_accepted, client, audio_url)
+            time.sleep(min(seconds, env.max_seconds))
+        jobs += late.result()
+        _require_all_answered(outcome)
+        began = time.monotonic()
+        _wait_until_normal(env, client, outcome)
+        for job_id in jobs:
+            _require_completed(client, job_id, outcome)
+        outcome.normal_seconds = time.monotonic() - began
+        env.require_settled(client, outcome)
+
+
+def _clone_if_accepted(client: Client, audio_url: str) -> list[str]:
+    """The job of a clone that is asked for while the fault lasts; none where it was refused."""
+    with contextlib.suppress(CallFailed):
+        return [client.clone(audio_url, provider="elevenlabs")]
+    return []
+
+
+class _calling:  # noqa: N801  # a context manager, used as a function
+    """Callers of each kind, one after the other, until the end of the block; it ends when the last is answered."""
+
+    def __init__(
+        self, outcome: FaultOutcome, calls: dict[str, Callable[[], httpx2.Response]], allowed: frozenset[int]
+    ) -> None:
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._call, args=(outcome, what, call, allowed)) for what, call in calls.items()
+        ]
+
+    def _call(
+        self, outcome: FaultOutcome, what: str, call: Callable[[], httpx2.Response], allowed: frozenset[int]
+    ) -> None:
+        while not self._stop.is_set():
+            outcome.record(what, call, allowed=allowed)
+            self._stop.wait(0.5)
+
+    def __enter__(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def _require_all_answered(outcome: FaultOutcome) -> None:
+    if outcome.unanswered:
+        outcome.problems.append(f"{outcome.unanswered} calls that were let in got no whole answer")
+
+
+def _survive_end(env: FaultEnv, outcome: FaultOutcome, end: Callable[[LiveGateway], None]) -> None:
+    """An end of the HTTP server under load, in whatever way, and its next life."""
+    env.double.account.latency = 1.0
+    with env.gateway() as (live, client):
+        audio_url = client.upload(env.sample)
+        job_id = client.clone(audio_url, provider="elevenlabs")
+        client.wait_until_started(job_id)
+        calls = {f"speech {number}": lambda: speak(client) for number in range(_LOAD_CALLERS - 2)}
+        calls |= {f"instant {number}": lambda: instant(client, audio_url) for number in range(2)}
+        with _calling(outcome, calls, frozenset({503})):
+            time.sleep(min(_LOAD_SECONDS, env.max_seconds))
+            end(live)
+            live.process.wait(120)
+    env.double.account.latency = 0.0
+    began = time.monotonic()
+    with env.gateway() as (_, client):
+        _wait_until_normal(env, client, outcome)
+        _require_completed(client, job_id, outcome)
+        outcome.normal_seconds = time.monotonic() - began
+        # Of an answer that did not arrive nobody but the ledger knows whether it was made and paid.
+        lost = round(100.0 - client.balance()["credits"] - outcome.paid, 6)
+        if lost and not 0 < lost <= outcome.unanswered * 2.0:
+            outcome.problems.append(f"{lost:g} tokens were charged for {outcome.unanswered} calls without an answer")
+        env.require_settled(client, outcome, paid=outcome.paid + lost)
+
+
+def _wait_until_normal(env: FaultEnv, client: Client, outcome: FaultOutcome) -> None:
+    """Wait until speech and upload are served again."""
+    until = time.monotonic() + _NORMAL_SECONDS
+    quiet = FaultOutcome(outcome.case)
+    while time.monotonic() < until:
+        served = quiet.record("speech", lambda: speak(client))
+        outcome.paid += quiet.paid
+        quiet.paid = 0.0
+        if served and quiet.record("upload", lambda: upload(client, env.sample)):
+            return
+        time.sleep(0.2)
+    outcome.problems.append(f"not normal after {_NORMAL_SECONDS:g} s: {_answers_in_words(quiet)}")
+
+
+def _require_completed(client: Client, job_id: str, outcome: FaultOutcome) -> None:
+    """A clone has to complete, and is paid then."""
+    until = time.monotonic() + _NORMAL_SECONDS
+    while (job := client.call("GET", f"/v2/jobs/{job_id}"))["status"] in ("queued", "processing"):
+        if time.monotonic() > until:
+            outcome.problems.append(f"a job is {job['status']} ({job['stage']}) after {_NORMAL_SECONDS:g} s")
+            return
+        time.sleep(0.2)
+    if job["status"] == "completed":
+        outcome.paid += CLONE_PRICE
+        outcome.answers["a clone completed"] += 1
+    else:
+        outcome.problems.append(f"a job {job['status']}: {job.get('error')}")
+
+
+def _wait_until_ready(live: LiveGateway) -> None:
+    until = time.monotonic() + _NORMAL_SECONDS
+    while httpx2.get(live.url + "/readyz", timeout=30).status_code != 200:
+        if time.monotonic() > until:
+            raise RuntimeError("the gateway did not become ready")
+        time.sleep(0.1)
+
+
+def _worker(live: LiveGateway) -> int:
+    return children_by_command(live.process.pid, "voxport worker")[0]
+
+
+def _engine(live: LiveGateway) -> int:
+    """The server's own engine, not the worker's."""
+    workers = set(children_by_command(_worker(live), "voxport.engine.process.child"))
+    return next(
+        pid for pid in children_by_command(live.process.pid, "voxport.engine.process.child") if pid not in workers
+    )
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def _answers_in_words(outcome: FaultOutcome) -> str:
+    return ", ".join(f"{count} × {answer}" for answer, count in sorted(outcome.answers.items())) or "nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

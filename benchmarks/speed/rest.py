@@ -1,0 +1,98 @@
+"""How little an idle gateway does, and how soon it starts a job then.
+
+    python benchmarks/speed/rest.py [--seconds 120] [--jobs 200] [--postgres]
+
+Starts a gateway as a user does, waits until it is ready and quiet, and measures the processor time of all its
+processes while nobody calls. Then it sends clone jobs one after another, each to an idle worker, and reads the time
+from the row's creation to the start of its work. The sample is no recording, so that a job ends soon.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+
+from benchmarks.support import describe_machine, percentile
+from voxport.testing.running_gateway import running_gateway
+
+_QUIET_SECONDS = 10.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120, help="how long to watch the idle gateway")
+    parser.add_argument("--jobs", type=int, default=200, help="how many jobs to start")
+    parser.add_argument("--postgres", action="store_true", help="a Postgres server in place of SQLite")
+    options = parser.parse_args()
+    print(describe_machine())
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _database(options.postgres) as settings,
+        running_gateway(Path(folder), ready=True, **settings) as live,
+        live.client() as http,
+    ):
+        time.sleep(_QUIET_SECONDS)
+        before = _processor_seconds(live.process.pid)
+        time.sleep(options.seconds)
+        after = _processor_seconds(live.process.pid)
+        waits = sorted(_seconds_to_start(http) for _ in range(options.jobs))
+    print("| | |\n|---|---|")
+    print(f"| database | {'Postgres' if options.postgres else 'SQLite'} |")
+    for name, used in after.items():
+        print(f"| {name}: processor seconds | {used - before.get(name, 0.0):.2f} |")
+    total = sum(after.values()) - sum(before.values())
+    print(f"| all processes: processor seconds in {options.seconds:g} s | {total:.2f} |")
+    print(f"| share of one core | {total / options.seconds:.2%} |")
+    for share in (50, 99):
+        print(f"| job, from its row to its start, p{share} | {percentile(waits, share) * 1000:.0f} ms |")
+
+
+def _processor_seconds(pid: int) -> dict[str, float]:
+    """User and system time of a process and its descendants, by what they run."""
+    used: dict[str, float] = {}
+    root = psutil.Process(pid)
+    for process in [root, *root.children(recursive=True)]:
+        words = process.cmdline()
+        name = next((word for word in words if word in ("serve", "worker") or word.startswith("voxport.")), words[0])
+        times = process.cpu_times()
+        used[name] = used.get(name, 0.0) + times.user + times.system
+    return used
+
+
+def _seconds_to_start(http: httpx2.Client) -> float:
+    body = {"media_type": "audio", "filename": "no.wav", "content_type": "audio/wav"}
+    upload = http.post("/v1/proxy/upload-media", json=body).raise_for_status().json()["data"]
+    httpx2.put(upload["upload_url"], content=b"no recording", headers={"Content-Type": "audio/wav"}).raise_for_status()
+    body = {"audioUrl": upload["public_url"], "provider": "local"}
+    job = http.post("/v1/proxy/core-voice-clone", json=body).raise_for_status().json()["job"]
+    row: dict[str, Any] = {}
+    while row.get("status") not in ("failed", "completed"):
+        time.sleep(0.1)
+        row = http.get(f"/v2/jobs/{job['id']}").json()
+    # An idle worker: it looks often for two seconds after a job.
+    time.sleep(2.5)
+    return (datetime.fromisoformat(row["started_at"]) - datetime.fromisoformat(row["created_at"])).total_seconds()
+
+
+@contextlib.contextmanager
+def _database(postgres: bool) -> Iterator[dict[str, str]]:
+    if not postgres:
+        yield {}
+        return
+    from tests.support.postgres import running_postgres
+
+    with running_postgres() as server:
+        yield {"VOXPORT_DATABASE_URL": server.new_database()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""A gateway of one's own: the real command in processes of its own, on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+# Settings, by name, without what limits how often and how much one caller may.
+NO_LIMITS = dict.fromkeys(
+    (
+        "rate_limit_per_second",
+        "rate_limit_strangers_per_minute",
+        "rate_limit_address_per_second",
+        "clones_per_hour",
+        "clones_per_day",
+        "max_open_jobs",
+        "max_stored_bytes",
+    ),
+    0,
+)
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 60.0
+
+
+class GatewayFailed(Exception):
+    """The gateway did not start; the message holds its log."""
+
+
+@dataclass(frozen=True)
+class LiveGateway:
+    """A running gateway. `key` is empty where it printed none: its data folder had a profile before."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    key: str
+    data_dir: Path
+    stdout: Path
+    stderr: Path
+
+    def client(self, timeout: float = 300) -> httpx2.Client:
+        """A client that sends the key; `timeout` in seconds."""
+        return httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=timeout)
+
+
+@contextlib.contextmanager
+def running_gateway(
+    folder: Path, *arguments: str, ready: bool = True, wrapper: Sequence[str] = (), **settings: str
+) -> Iterator[LiveGateway]:
+    """`voxport serve` on a free port, with its data and what it prints under `folder`, until the end of the block.
+
+    Waits until it is ready, or (`ready` False) until it answers. `wrapper` is put before the command. No `VOXPORT_…`
+    variable of the environment gets in, only `settings`, and NO_LIMITS where these name none: a test's callers are all
+    one address. Raises GatewayFailed.
+    """
+    data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
+    command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    unlimited = {f"VOXPORT_{name.upper()}": str(value) for name, value in NO_LIMITS.items()}
+    with running_command(command, folder, stdout, stderr, wrapper=wrapper, **{**unlimited, **settings}) as process:
+        url = _wait_for(process, stderr, "/readyz" if ready else "/healthz")
+        found = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
+        yield LiveGateway(process, url, found[1] if found else "", data_dir, stdout, stderr)
+
+
+@contextlib.contextmanager
+def running_command(
+    arguments: list[str],
+    folder: Path,
+    stdout: Path,
+    stderr: Path,
+    *,
+    wrapper: Sequence[str] = (),
+    **settings: str,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`voxport ARGUMENTS` in `folder`, as a process of its own, ended with SIGTERM when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOXPORT_")}
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        process = subprocess.Popen(  # noqa: S603  # our own program
+            [*wrapper, sys.executable, "-m", "voxport", *arguments],
+            cwd=folder,
+            env={**inherited, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], stderr: Path, path: str) -> str:
+    """The gateway's address, as soon as `path` answers 200."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"listens on (http://\S+)", stderr.read_text())
+        if found is not None:
+            with contextlib.suppress(httpx2.HTTPError):
+                if httpx2.get(found[1] + path, timeout=10).status_code == 200:
+                    return found[1]
+        time.sleep(0.05)
+    raise GatewayFailed(f"The gateway did not start. It said:\n{stderr.read_text()}")

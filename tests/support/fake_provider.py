@@ -1,0 +1,257 @@
+"""A provider without an engine, and a gateway that speaks with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.audio.speaker_count import EmbedClips
+from voxport.clock import now
+from voxport.cloning.handler import CloneHandler
+from voxport.cloning.instant import InstantCloning
+from voxport.cloning.service import Cloning
+from voxport.erasure.service import Erasure
+from voxport.errors import VoxportError
+from voxport.gateway import Gateway
+from voxport.jobs.handler import JobHandler
+from voxport.jobs.runner import JobRunner
+from voxport.provider_calls.service import ProviderCalls
+from voxport.providers.base import (
+    NO_SETTINGS,
+    SAMPLE_RATE,
+    Capabilities,
+    Checkpoint,
+    ClonedVoice,
+    Piece,
+    ProgressCallback,
+    Provider,
+    ResumeToken,
+    ResumeTokenInvalid,
+    StockVoice,
+    VoiceRef,
+    VoiceSettings,
+)
+from voxport.providers.base import Audio as Speech
+from voxport.providers.registry import Registry
+from voxport.samples.loader import Audio, Sample, SampleLoader
+from voxport.speech.handler import SpeechHandler
+from voxport.speech.service import SpeechService
+from voxport.testing.sample_reports import GOOD_REPORT
+from voxport.voices.provisioning import VoiceProvisioning
+from voxport.voices.service import VoiceService
+
+
+@dataclass
+class FakeProvider:
+    """Hums instead of provisioning: `samples` of a tone for any text, in `pieces` pieces. `failure` is raised by
+    whatever is asked, by `speak` before its piece number `fail_at_piece`. `on_piece` is told of each piece before it is
+    made."""
+
+    name: str = "local"
+    samples: int = SAMPLE_RATE
+    pieces: int = 1
+    fail_at_piece: int = 0
+    on_piece: Callable[[int], None] = lambda _: None
+    plan: str = "as ever"
+    supports_streaming: bool = True
+    settings: tuple[str, ...] = ("speed",)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    failure: VoxportError | None = None
+    text_failure: VoxportError | None = None
+    can_clone: bool = True
+    stock: list[StockVoice] = field(default_factory=lambda: [StockVoice("hum", "Hum", "en-us", "female")])
+    deleted: list[str] = field(default_factory=list)
+    delete_failure: VoxportError | None = None
+    cloned: list[str] = field(default_factory=list)
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            supports_voice_cloning=self.can_clone,
+            supports_instant_clone=self.can_clone,
+            supports_streaming=self.supports_streaming,
+            languages=("en-us", "en-gb", "fr-fr"),
+            clone_language="en-us",
+            max_text_length=5000,
+            voice_settings=self.settings,
+        )
+
+    def unavailable_reason(self) -> str | None:
+        return None
+
+    def list_voices(self) -> list[StockVoice]:
+        return list(self.stock)
+
+    def check_text(self, text: str, language: str) -> None:
+        if self.text_failure is not None:
+            raise self.text_failure
+
+    def clone(
+        self,
+        sample: Speech,
+        *,
+        voice_id: str,
+        instant: bool,
+        on_progress: ProgressCallback,
+        checkpoint: Checkpoint | None = None,
+    ) -> ClonedVoice:
+        on_progress(0.5)
+        self._fail()
+        self.cloned.append(voice_id)
+        return ClonedVoice(voice_id, "en-us", b"a voice")
+
+    def speak(
+        self,
+        text: str,
+        voice: VoiceRef,
+        *,
+        language: str,
+        settings: VoiceSettings = NO_SETTINGS,
+        low_latency: bool = False,
+        resume_from: ResumeToken | None = None,
+        client: str = "",
+    ) -> Iterator[Piece]:
+        request = {
+            "text": text,
+            "language": language,
+            "settings": dict(settings),
+            "low_latency": low_latency,
+            "resume_from": resume_from,
+        }
+        self.requests.append({**request, "client": client})
+        if resume_from is not None and resume_from["plan"] != self.plan:
+            raise ResumeTokenInvalid
+        wave = (np.sin(np.arange(self.samples) * 2 * np.pi * 220 / SAMPLE_RATE) * 0.5).astype(np.float32)
+        for number, audio in enumerate(np.array_split(wave, self.pieces)):
+            if resume_from is not None and number < resume_from["next"]:
+                continue
+            if number >= self.fail_at_piece:
+                self._fail()
+            self.on_piece(number)
+            yield Piece(audio, (number + 1) / self.pieces, {"plan": self.plan, "next": number + 1})
+
+    def embed_each(self, clips: Sequence[Speech]) -> NDArray[np.float32]:
+        return np.full((len(clips), 4), 0.5, np.float32)
+
+    def delete(self, voice: VoiceRef) -> None:
+        if self.delete_failure is not None:
+            raise self.delete_failure
+        self.deleted.append(voice.provider_voice_id)
+
+    def forget(self, voice_id: str) -> None:
+        self.delete(VoiceRef(voice_id))
+
+    def circuit(self) -> None:
+        return None
+
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+class AcceptingSamples(SampleLoader):
+    """Takes whatever was uploaded for a minute of good speech; `warnings` are found in it."""
+
+    warnings: tuple[str, ...] = ()
+    failure: VoxportError | None = None
+
+    def load(self, key: str, *, speech: str | None = None) -> Audio:
+        return np.zeros(12 * SAMPLE_RATE, np.float32)
+
+    def check(self, audio: Audio) -> Sample:
+        if self.failure is not None:
+            raise self.failure
+        return Sample(audio, dataclasses.replace(GOOD_REPORT, warnings=self.warnings))
+
+
+@dataclass(frozen=True)
+class FakeProviderEnv:
+    """A gateway whose `local` provider is the tone."""
+
+    gateway: Gateway
+    provider: FakeProvider
+    samples: AcceptingSamples
+    handler: CloneHandler
+
+
+def with_fake_provider(gateway: Gateway, provider: FakeProvider | None = None) -> FakeProviderEnv:
+    """The same gateway with services that speak by a tone and find every sample good."""
+    provider = provider or FakeProvider()
+    samples = AcceptingSamples(*sample_dependencies(gateway, provider.embed_each))
+    others = [one for one in gateway.providers.all() if one.name != provider.name]
+    fake_env = with_providers(gateway, [*others, provider], samples)
+    handler = fake_env.handlers[0]
+    assert isinstance(handler, CloneHandler)
+    return FakeProviderEnv(fake_env, provider, samples, handler)
+
+
+def sample_dependencies(gateway: Gateway, embed: EmbedClips) -> tuple[Any, ...]:
+    """What the gateway's Samples are made of."""
+    ffmpeg = find_ffmpeg(gateway.settings.ffmpeg)
+    return (gateway.settings, gateway.catalog, gateway.storage, gateway.media, gateway.signer, ffmpeg, embed)
+
+
+def with_providers(
+    gateway: Gateway, providers: list[Provider], samples: SampleLoader, *, clock: Callable[[], datetime] = now
+) -> Gateway:
+    """The same gateway with services that know other providers and samples."""
+    registry = Registry(providers, gateway.settings.default_provider, gateway.settings.provider_order)
+    calls, ffmpeg = gateway.held_calls, find_ffmpeg(gateway.settings.ffmpeg)
+    voices = VoiceService(gateway.database, gateway.storage, registry, clock=clock)
+    release_after = timedelta(minutes=gateway.settings.unknown_outcome_minutes)
+    provider_calls = ProviderCalls(
+        gateway.database, gateway.billing, calls, gateway.jobs, registry, release_after=release_after, clock=clock
+    )
+    keep_alive = timedelta(days=gateway.settings.voice_keep_alive_days)
+    provisioning = VoiceProvisioning(
+        gateway.database, voices, samples, provider_calls, registry, keep_alive=keep_alive, clock=clock
+    )
+    handlers: list[JobHandler] = [
+        CloneHandler(gateway.jobs, samples, gateway.storage, registry, voices, provisioning, provider_calls),
+    ]
+    speech = (voices, provisioning, provider_calls, registry, gateway.media, gateway.storage, ffmpeg)
+    handlers.append(SpeechHandler(gateway.jobs, *speech))
+    return dataclasses.replace(
+        gateway,
+        providers=registry,
+        voices=voices,
+        provisioning=provisioning,
+        provider_calls=provider_calls,
+        cloning=Cloning(gateway.billing, gateway.jobs, samples, registry, voices, gateway.consents),
+        instant=InstantCloning(
+            gateway.catalog,
+            calls,
+            samples,
+            registry,
+            voices,
+            provisioning,
+            provider_calls,
+            gateway.consents,
+            gateway.moderation,
+        ),
+        speech=SpeechService(gateway.catalog, gateway.billing, calls, gateway.jobs, *speech, gateway.moderation),
+        erasure=Erasure(
+            gateway.database,
+            gateway.accounts,
+            gateway.billing,
+            gateway.jobs,
+            JobRunner(gateway.jobs, handlers),
+            provider_calls,
+            voices,
+            gateway.media,
+            other_steps=[gateway.consents.redact, gateway.idempotency.erase, gateway.webhooks.erase],
+        ),
+        handlers=handlers,
+    )

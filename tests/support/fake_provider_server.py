@@ -1,0 +1,41 @@
+"""A whole gateway that hums: `python -m tests.support.fake_provider_server DATA_DIR PORT_FILE`. HTTP on a free port,
+whose number is written to PORT_FILE, and a worker, in one process. Everything but the provider is real."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+
+from tests.support.client import settings_for
+from tests.support.fake_provider import FakeProvider, with_fake_provider
+from voxport.app import create_app
+from voxport.gateway import open_gateway
+from voxport.jobs.dbos_worker import DbosWorker
+from voxport.jobs.runner import JobRunner
+
+
+def main(data_dir: Path, port_file: Path) -> None:
+    provider = FakeProvider(pieces=4, on_piece=lambda _: time.sleep(0.05))
+    gateway = with_fake_provider(open_gateway(settings_for(data_dir)), provider).gateway
+    gateway.provider_calls.release_dead_owners()
+    worker = DbosWorker(
+        gateway.database,
+        JobRunner(gateway.jobs, gateway.handlers),
+        clone_concurrency=1,
+        speech_concurrency=2,
+        poll_seconds=0.1,
+    )
+    worker.start()
+    listener = uvicorn.Config("", port=0).bind_socket()
+    temporary = port_file.with_suffix(".new")
+    temporary.write_text(str(listener.getsockname()[1]))
+    temporary.rename(port_file)
+    app = create_app(gateway.settings, gateway=gateway)
+    uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,63 @@
+"""A worker process that hums: `python -m tests.support.fake_provider_worker DATA_DIR SPOKEN SECONDS [PLACES]`.
+
+Everything but the provider is real. Each piece takes so many seconds ("0.1,60": the first 0.1, all others 60), and is
+written to the file SPOKEN by its number before it leaves the provider. PLACES is how many texts are spoken at once, 2
+where it is left out. Twice a second the worker lookup_delays for the jobs of dead workers, and writes a line to
+SPOKEN.rounds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import voxport.jobs.dbos_worker
+from tests.support.client import settings_for
+from tests.support.fake_provider import FakeProvider, with_fake_provider
+from voxport.gateway import open_gateway
+from voxport.jobs.dbos_worker import DbosWorker
+from voxport.jobs.runner import JobRunner
+from voxport.providers.base import SAMPLE_RATE
+
+PIECES = 12
+
+
+def main(data_dir: Path, spoken: Path, seconds: Sequence[float], places: int = 2) -> None:
+    left = itertools.chain(seconds[:-1], itertools.repeat(seconds[-1]))
+
+    def tell(number: int) -> None:
+        time.sleep(next(left))
+        with spoken.open("a") as file:
+            file.write(f"{number}\n")
+
+    provider = FakeProvider(samples=PIECES * SAMPLE_RATE, pieces=PIECES, on_piece=tell)
+    gateway = with_fake_provider(open_gateway(settings_for(data_dir)), provider).gateway
+    runner = JobRunner(gateway.jobs, gateway.handlers)
+    voxport.jobs.dbos_worker._REAP_SECONDS = 0.5
+    voxport.jobs.dbos_worker._STRAY_ROUNDS = 100  # more than a test takes
+    rounds = spoken.with_suffix(".rounds")
+    Reaping(
+        gateway.database, runner, clone_concurrency=1, speech_concurrency=places, poll_seconds=0.1, rounds=rounds
+    ).start()
+    time.sleep(300)
+
+
+class Reaping(DbosWorker):
+    """A worker that writes down its lookup_delays for the jobs of dead ones."""
+
+    def __init__(self, *arguments: Any, rounds: Path, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._rounds = rounds
+
+    def _reap(self) -> None:
+        super()._reap()
+        with self._rounds.open("a") as file:
+            file.write("looked\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [*map(float, sys.argv[3].split(","))], *map(int, sys.argv[4:]))
