@@ -17,7 +17,6 @@ from tests.support.engine import engine, phonemizer, process, recording
 from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
 from tests.support.ffmpeg import ffmpeg
 from tests.support.postgres import Postgres, running_postgres
-from voxport.fetch.client import FetchPolicy
 from voxport.gateway import Gateway, open_gateway
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
@@ -33,6 +32,7 @@ __all__ = [
 ]
 
 MakeGateway = Callable[..., Gateway]
+SEAMS = {"providers", "samples", "fetch_policy", "clock"}
 MakeClient = Callable[..., GatewayClient]
 
 
@@ -47,15 +47,17 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_gateway(tmp_path: Path, new_database: Path) -> Iterator[MakeGateway]:
-    """Opens gateways, each in a folder of its own unless `data_dir` says which; they end with the test."""
+    """Opens gateways with these settings, or options of `open_gateway`, each in a folder of its own unless `data_dir`
+    says which; they end with the test."""
     opened: list[Gateway] = []
 
-    def make(*, fetch_policy: FetchPolicy | None = None, **settings: Any) -> Gateway:
-        data_dir = settings.pop("data_dir", tmp_path / f"data-{len(opened)}")
-        if "database_url" not in settings and not data_dir.exists():
+    def make(**options: Any) -> Gateway:
+        seams = {name: options.pop(name) for name in SEAMS & options.keys()}
+        data_dir = options.pop("data_dir", tmp_path / f"data-{len(opened)}")
+        if "database_url" not in options and not data_dir.exists():
             data_dir.mkdir(mode=0o700)
             shutil.copy(new_database, data_dir)
-        opened.append(open_gateway(settings_for(data_dir, **settings), fetch_policy=fetch_policy))
+        opened.append(open_gateway(settings_for(data_dir, **options), **seams))
         return opened[-1]
 
     yield make
@@ -152,9 +154,9 @@ def fake_provider() -> FakeProvider:
 
 
 @pytest.fixture
-def fake_env(gateway: Gateway, fake_provider: FakeProvider) -> FakeProviderEnv:
+def fake_env(make_gateway: MakeGateway, fake_provider: FakeProvider) -> FakeProviderEnv:
     """A gateway that hums a tone instead of speaking, and finds every sample good."""
-    return with_fake_provider(gateway, fake_provider)
+    return with_fake_provider(make_gateway, fake_provider)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def run_concurrently(times: int, call: Callable[[], httpx2.Response]) -> list[in
 def open_customer(make_gateway: MakeGateway, database_url: str) -> Callable[..., GatewayClient]:
     """Customers of a humming gateway with these settings, on each database."""
     return lambda **settings: open_client(
-        with_fake_provider(make_gateway(database_url=database_url, **settings)).gateway, "1000"
+        with_fake_provider(make_gateway, database_url=database_url, **settings).gateway, "1000"
     )
 
 

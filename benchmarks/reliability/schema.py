@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.reports import Report, write
 from tests.support.client import GatewayClient, open_client, settings_for
-from tests.support.fake_provider import with_fake_provider
+from tests.support.fake_provider import AcceptingSamples, FakeProvider
 from tests.support.server import serving, wait_until
 from voxport.fetch.client import FetchPolicy
 from voxport.gateway import open_gateway
@@ -186,15 +186,15 @@ def _beyond_shape(document: Any) -> set[str]:
 def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
     """A customer of a humming gateway with a worker, and its port."""
     opened = open_gateway(
-        settings_for(folder / "data", public_url="http://127.0.0.1", job_poll_seconds=0.05, admin_key=_ADMIN_KEY)
+        settings_for(folder / "data", public_url="http://127.0.0.1", job_poll_seconds=0.05, admin_key=_ADMIN_KEY),
+        providers=[FakeProvider()],
+        samples=AcceptingSamples,
+        fetch_policy=FetchPolicy(max_bytes=1 << 20, timeout_seconds=5, resolver=_nowhere, dialer=_nowhere),
     )
-    fake_env = with_fake_provider(opened)
-    fake_env.samples._policy = FetchPolicy(max_bytes=1 << 20, timeout_seconds=5, resolver=_nowhere, dialer=_nowhere)
-    joined = fake_env.gateway
-    client = open_client(joined, "1000000")
+    client = open_client(opened, "1000000")
     worker = DbosWorker(
-        joined.database,
-        JobRunner(joined.jobs, joined.handlers),
+        opened.database,
+        JobRunner(opened.jobs, opened.handlers),
         clone_concurrency=1,
         speech_concurrency=2,
         poll_seconds=0.05,

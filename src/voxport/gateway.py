@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,7 +36,7 @@ from voxport.media.signing import UrlSigner
 from voxport.migrations.migrate import migrate
 from voxport.moderation.service import Moderation, open_moderation
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import ProviderConfig
+from voxport.providers.base import Provider, ProviderConfig
 from voxport.providers.local import LocalProvider
 from voxport.providers.local import open_provider as open_local
 from voxport.providers.names import installed_providers
@@ -75,6 +75,7 @@ class Gateway:
     media: MediaService
     local: LocalProvider
     providers: Registry
+    samples: SampleLoader
     voices: VoiceService
     provisioning: VoiceProvisioning
     provider_calls: ProviderCalls
@@ -102,13 +103,19 @@ class Gateway:
 
 
 def open_gateway(
-    settings: Settings, *, fetch_policy: FetchPolicy | None = None, clock: Callable[[], datetime] = now
+    settings: Settings,
+    *,
+    providers: Sequence[Provider] = (),
+    samples: type[SampleLoader] = SampleLoader,
+    fetch_policy: FetchPolicy | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> Gateway:
     """Open database and storage, bring the tables up to date, and build the services. Nothing is started: the
-    engine's process begins with `providers.start()` or the first call. `fetch_policy` and `clock` (of
-    voices, intents and webhooks) are for tests that bring their own. Raises ConfigError."""
+    engine's process begins with `providers.start()` or the first call. The options are for tests: `providers` replace
+    the installed ones of the same names, `samples` loads and checks the recordings, `clock` is that of voices, intents
+    and webhooks. Raises ConfigError."""
     try:
-        return _open(settings, fetch_policy, clock)
+        return _open(settings, providers, samples, fetch_policy, clock)
     except (CatalogError, StorageError) as error:
         raise ConfigError(str(error)) from error
     except DBAPIError as error:
@@ -121,7 +128,13 @@ class ConfigError(Exception):
     """The settings, or what they name, can't be used; a sentence for the operator."""
 
 
-def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[[], datetime]) -> Gateway:
+def _open(
+    settings: Settings,
+    given: Sequence[Provider],
+    samples_type: type[SampleLoader],
+    fetch_policy: FetchPolicy | None,
+    clock: Callable[[], datetime],
+) -> Gateway:
     catalog = load_catalog(settings.catalog_file)
     # Recordings, texts and the secret: for nobody else on the machine.
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -136,16 +149,12 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     moderation = open_moderation(settings.moderation, timeout=settings.moderation_timeout)
 
     local = open_local(_provider_config("local", settings, catalog, secret))
-    providers = Registry(
-        [
-            local
-            if name == local.name
-            else open_provider(name, entry_point, _provider_config(name, settings, catalog, secret))
-            for name, entry_point in installed_providers().items()
-        ],
-        settings.default_provider,
-        settings.provider_order,
-    )
+    opened: dict[str, Provider] = {provider.name: provider for provider in (local, *given)}
+    installed = {
+        name: opened.get(name) or open_provider(name, entry_point, _provider_config(name, settings, catalog, secret))
+        for name, entry_point in installed_providers().items()
+    }
+    providers = Registry(list((installed | opened).values()), settings.default_provider, settings.provider_order)
 
     accounts = Accounts(database, secret, settings)
     leases = Leases(database.url)
@@ -165,7 +174,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
     billing = Billing(database, catalog, alerts, clone_limits, top_up_advice(settings.top_up, settings.public_url))
     calls = HeldCalls(database, billing, leases)
     media = MediaService(settings, catalog, database, storage, signer)
-    samples = SampleLoader(settings, catalog, storage, media, signer, ffmpeg, local.embed_each, fetch_policy)
+    samples = samples_type(settings, catalog, storage, media, signer, ffmpeg, local.embed_each, fetch_policy)
     jobs = Jobs(
         database,
         billing,
@@ -219,6 +228,7 @@ def _open(settings: Settings, fetch_policy: FetchPolicy | None, clock: Callable[
         media=media,
         local=local,
         providers=providers,
+        samples=samples,
         voices=voices,
         provisioning=provisioning,
         provider_calls=provider_calls,

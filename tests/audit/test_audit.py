@@ -48,11 +48,12 @@ def test_profiles_keys_and_credits_are_in_it_with_who_did_it(gateway: Gateway) -
     assert gateway.audit.verify() is None
 
 
-def test_clones_and_deletions_are_in_it_and_no_text_no_url_no_name(customer: GatewayClient) -> None:
+def test_clones_and_deletions_are_in_it_and_no_text_no_url_no_name(
+    fake_env: FakeProviderEnv, customer: GatewayClient
+) -> None:
     audio = customer.upload()["public_url"]
     body = {"audioUrl": audio, "provider": "local", "name": "Grandmother"}
     job_id = customer.post(CLONE, body).json()["job"]["id"]
-    fake_env = FakeProviderEnv(customer.gateway, None, None, None)  # type: ignore[arg-type]
     work(fake_env, job_id)
     voice_id = customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
     said = customer.post(INSTANT, {"audioUrl": audio, "text": "A very private word.", "provider": "local"})

@@ -25,7 +25,7 @@ SPEECH: dict[str, Any] = {"text": "Hello.", "voice_id": "hum"}
 @pytest.fixture
 def busy(make_gateway: MakeGateway) -> FakeProviderEnv:
     """A gateway that lets one call in at a time, and lets others wait for a second."""
-    return with_fake_provider(make_gateway(speech_concurrency=1, speech_queue_seconds=1.0), FakeProvider())
+    return with_fake_provider(make_gateway, speech_concurrency=1, speech_queue_seconds=1.0)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def test_who_has_no_credits_is_refused_without_waiting(busy: FakeProviderEnv) ->
 
 
 def test_a_call_whose_turn_does_not_come_costs_nothing_and_leaves_nothing(make_gateway: MakeGateway) -> None:
-    busy = with_fake_provider(make_gateway(speech_concurrency=1, speech_queue_seconds=0.3), FakeProvider())
+    busy = with_fake_provider(make_gateway, speech_concurrency=1, speech_queue_seconds=0.3)
     client = open_client(busy.gateway)
     other = client.another_customer()
     with occupied(client, busy.provider):

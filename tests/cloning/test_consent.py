@@ -19,7 +19,7 @@ GRANTED = {"granted": True, "speaker": "Ada Lovelace", "words": "You may use my 
 @pytest.fixture
 def strict(make_gateway: MakeGateway) -> GatewayClient:
     """A customer of an operator who requires consent; the gateway hums."""
-    return open_client(with_fake_provider(make_gateway(require_consent=True, admin_key=ADMIN_KEY)).gateway)
+    return open_client(with_fake_provider(make_gateway, require_consent=True, admin_key=ADMIN_KEY).gateway)
 
 
 def body_for(client: GatewayClient, path: str, **fields: Any) -> dict[str, Any]:

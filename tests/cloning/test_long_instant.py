@@ -29,7 +29,7 @@ class LongFakeProvider(FakeProvider):
 
 
 def test_a_long_instant_clone_and_its_kept_answer_take_little_memory(make_gateway: MakeGateway) -> None:
-    gateway = with_fake_provider(make_gateway(), LongFakeProvider()).gateway
+    gateway = with_fake_provider(make_gateway, LongFakeProvider()).gateway
     client = open_client(gateway)
     principal = gateway.accounts.authenticate(client.key)
     request = InstantRequest(client.upload()["public_url"], "Hello.", "local", {})

@@ -203,12 +203,12 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.support.client import settings_for
-from tests.support.fake_provider import with_fake_provider
+from tests.support.fake_provider import AcceptingSamples, FakeProvider
 from voxport.audit.service import CLI
 from voxport.db.session import Database
 from voxport.gateway import open_gateway
 def erase(profile_id, left):
-    gateway = with_fake_provider(open_gateway(settings_for(Path(sys.argv[1])))).gateway
+    gateway = open_gateway(settings_for(Path(sys.argv[1])), providers=[FakeProvider()], samples=AcceptingSamples)
     def counted(self, *arguments):
         nonlocal left
         left -= 1
@@ -235,8 +235,8 @@ def test_an_erasure_that_is_killed_at_any_of_its_commits_is_ended_by_the_worker(
     """kill -9 before each transaction in turn, until one run comes to its end."""
     root = Path(__file__).resolve().parents[2]
     kills = 0
-    gateway = make_gateway()
-    fake_env = with_fake_provider(gateway)
+    fake_env = with_fake_provider(make_gateway)
+    gateway = fake_env.gateway
     neighbour = filled(fake_env)
     command = [sys.executable, "-c", _KILLED, str(gateway.settings.data_dir)]
     with subprocess.Popen(

@@ -23,5 +23,5 @@ def short_pauses() -> Iterator[None]:
 
 @pytest.fixture
 def hosted_env(make_gateway: MakeGateway) -> Iterator[HostedEnv]:
-    with open_hosted_env(make_gateway()) as opened:
+    with open_hosted_env(make_gateway) as opened:
         yield opened

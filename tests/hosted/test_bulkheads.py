@@ -28,7 +28,7 @@ SPEECH = "/v1/text-to-speech"
 
 @pytest.fixture
 def hosted_env(make_gateway: MakeGateway) -> Iterator[HostedEnv]:
-    with open_hosted_env(make_gateway(speech_concurrency=4, speech_queue_seconds=300)) as opened:
+    with open_hosted_env(make_gateway, speech_concurrency=4, speech_queue_seconds=300) as opened:
         opened.local.stock.append(StockVoice("hum", "Hum", "en-us", None))
         yield opened
 

@@ -14,6 +14,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -229,11 +230,11 @@ def leak_recorder() -> Iterator[LeakRecorder]:
 
 @pytest.fixture(scope="module")
 def row_runner(tmp_path_factory: pytest.TempPathFactory, leak_recorder: LeakRecorder) -> Iterator[RowRunner]:
-    gateway = open_gateway(settings_for(tmp_path_factory.mktemp("rows")))
+    settings = settings_for(tmp_path_factory.mktemp("rows"))
 
     @contextlib.contextmanager
     def open_env() -> Iterator[HostedEnv]:
-        with open_hosted_env(gateway, credits="5000", timeout=CALL_TIMEOUT) as hosted_env:
+        with open_hosted_env(partial(open_gateway, settings), credits="5000", timeout=CALL_TIMEOUT) as hosted_env:
             leak_recorder.follow(hosted_env)
             yield hosted_env
 
@@ -241,7 +242,6 @@ def row_runner(tmp_path_factory: pytest.TempPathFactory, leak_recorder: LeakReco
         patched.setattr(hosted, "time", TurnedTime())
         with open_env() as hosted_env:
             yield RowRunner(open_env, hosted_env)
-    gateway.close()
 
 
 def _params(of: Callable[[Row], bool]) -> list[Any]:

@@ -64,7 +64,7 @@ def worked_on(hosted_env: HostedEnv, job_id: str, ended: threading.Event) -> thr
 def test_the_hold_of_a_job_that_times_out_in_a_paid_call_is_kept_until_nobody_can_tell(
     make_gateway: MakeGateway, provider: str
 ) -> None:
-    with open_hosted_env(make_gateway()) as hosted_env:
+    with open_hosted_env(make_gateway) as hosted_env:
         double = getattr(hosted_env, provider)
         answer, ended = threading.Event(), threading.Event()
         double.faults.add(Fault(MAKING[provider], until=answer))
@@ -91,7 +91,7 @@ def test_the_hold_of_a_job_that_times_out_in_a_paid_call_is_kept_until_nobody_ca
 
 
 def test_the_hold_of_a_job_that_times_out_between_two_calls_comes_back_at_once(make_gateway: MakeGateway) -> None:
-    with open_hosted_env(make_gateway(speech_job_seconds=0.5)) as hosted_env:
+    with open_hosted_env(make_gateway, speech_job_seconds=0.5) as hosted_env:
         voice_id = hosted_env.clone("elevenlabs")
         hosted_env.elevenlabs.faults.add(Fault(SPEECH["elevenlabs"], delay_seconds=0.8))
         job = hosted_env.run(hosted_env.client.post(TTS, {"text": "A sentence. ", "voice_id": voice_id}, headers=LATER))
@@ -104,7 +104,7 @@ def test_the_hold_of_a_job_that_times_out_between_two_calls_comes_back_at_once(m
 def test_a_part_that_the_provider_refused_is_spoken_later_and_none_twice(
     make_gateway: MakeGateway, provider: str
 ) -> None:
-    with open_hosted_env(make_gateway()) as hosted_env:
+    with open_hosted_env(make_gateway) as hosted_env:
         voice_id, double = hosted_env.clone(provider), getattr(hosted_env, provider)
         double.spoken.clear()
         double.requests.clear()

@@ -154,7 +154,7 @@ class MisnamingProvider(FakeProvider):
 
 def test_the_ids_of_any_provider_are_checked_also_of_a_plugin(make_gateway: MakeGateway) -> None:
     stock = [StockVoice("hum", "Hum", "en-us", None), StockVoice("a\r\nb", "Bad", "en-us", None)]
-    fake_env: FakeProviderEnv = with_fake_provider(make_gateway(), MisnamingProvider(stock=stock))
+    fake_env: FakeProviderEnv = with_fake_provider(make_gateway, MisnamingProvider(stock=stock))
     client = open_client(fake_env.gateway)
     body = {"audioUrl": client.upload()["public_url"], "text": "Hello.", "provider": "local"}
     answer = client.post("/v1/proxy/core-instant-clone-tts", body)

@@ -23,7 +23,7 @@ SPEECH = "/v1/text-to-speech"
 
 @pytest.fixture
 def hosted_env(make_gateway: MakeGateway) -> Iterator[HostedEnv]:
-    with open_hosted_env(make_gateway(speech_concurrency=1)) as opened:
+    with open_hosted_env(make_gateway, speech_concurrency=1) as opened:
         yield opened
 
 

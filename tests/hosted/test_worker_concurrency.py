@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,11 @@ def queued(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         more = {"database_url": server.new_database(request.getfixturevalue("postgres_template"))}
-    gateway = open_gateway(settings_for(folder, **more))
-    with open_hosted_env(gateway) as opened:
+    with open_hosted_env(partial(open_gateway, settings_for(folder, **more))) as opened:
         opened.local.stock.append(StockVoice("hum", "Hum", "en-us", None))
         old = queued_by_an_older_version(opened)
         with worker(opened):
             yield Queued(opened, old)
-    gateway.close()
 
 
 @pytest.fixture

@@ -216,7 +216,7 @@ def test_a_call_that_failed_may_be_tried_again_with_its_key_also_with_another_bo
 
 
 def test_a_call_without_the_money_may_be_tried_again_when_it_is_there(make_gateway: MakeGateway) -> None:
-    fake_env = with_fake_provider(make_gateway(), FakeProvider())
+    fake_env = with_fake_provider(make_gateway, FakeProvider())
     client = open_client(fake_env.gateway, "0")
     assert repeat(client, TTS, SPEECH).status_code == 402
     with fake_env.gateway.database.transaction() as tx:
@@ -287,7 +287,7 @@ def idempotency_at(client: GatewayClient, later: timedelta) -> Idempotency:
 
 
 def test_the_store_being_down_refuses_the_call(make_gateway: MakeGateway) -> None:
-    fake_env = with_fake_provider(make_gateway(), FakeProvider())
+    fake_env = with_fake_provider(make_gateway, FakeProvider())
     client = open_client(fake_env.gateway)
     with fake_env.gateway.database.transaction() as tx:
         tx.execute(text("ALTER TABLE kept_answers RENAME TO gone"))
@@ -302,7 +302,7 @@ def test_the_store_being_down_refuses_the_call(make_gateway: MakeGateway) -> Non
 def test_of_forty_calls_at_once_one_is_done_on_both_databases(
     make_gateway: MakeGateway, database_url: str, path: str
 ) -> None:
-    fake_env = with_fake_provider(make_gateway(database_url=database_url), FakeProvider())
+    fake_env = with_fake_provider(make_gateway, database_url=database_url)
     client = open_client(fake_env.gateway)
     audio_url = client.upload()["public_url"]
     body = SPEECH if path == TTS else {"audioUrl": audio_url, "provider": "local"}

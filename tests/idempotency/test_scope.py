@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient, error_of, open_client
-from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
+from tests.support.fake_provider import FakeProviderEnv, with_fake_provider
 from voxport.billing.verify import verify
 from voxport.idempotency.claim import IdempotentRequest
 
@@ -33,7 +33,7 @@ def rotated(client: GatewayClient) -> str:
 
 @pytest.fixture
 def env_on_both(make_gateway: MakeGateway, database_url: str) -> tuple[FakeProviderEnv, GatewayClient]:
-    fake_env = with_fake_provider(make_gateway(database_url=database_url), FakeProvider())
+    fake_env = with_fake_provider(make_gateway, database_url=database_url)
     return fake_env, open_client(fake_env.gateway)
 
 

@@ -92,7 +92,7 @@ def test_a_long_text_is_cancelled_at_each_stage(
         heard.append(number)
 
     provider = FakeProvider(pieces=8, samples=8 * 24_000, on_piece=hear)
-    client = open_client(with_fake_provider(make_gateway(), provider).gateway)
+    client = open_client(with_fake_provider(make_gateway, provider).gateway)
     before = files(client)
     job_id = client.post(TTS, {"text": "Hello. " * 40, "voice_id": "hum"}, headers=LATER).json()["job"]["id"]
     cancel_at(client, job_id, stage, monkeypatch)
@@ -111,7 +111,7 @@ def test_a_job_that_waits_is_cancelled_and_never_begun(customer: GatewayClient) 
 
 def test_a_download_from_a_server_that_says_nothing_stops_soon(make_gateway: MakeGateway, tmp_path: Path) -> None:
     with WebhookReceiver(stay_silent(100)) as silent:
-        client = open_client(with_fake_provider(make_gateway(private_hosts=silent.host, fetch_timeout=100)).gateway)
+        client = open_client(with_fake_provider(make_gateway, private_hosts=silent.host, fetch_timeout=100).gateway)
         before = files(client)
         job_id = client.post(CLONE, {"audioUrl": silent.url, "provider": "local"}).json()["job"]["id"]
         worker = threading.Thread(target=work, args=(client, job_id))

@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from sqlalchemy import event, text
 
-from tests.support.client import GatewayClient, error_of, open_client, settings_for
+from tests.conftest import MakeClient
+from tests.support.client import GatewayClient, error_of
 from tests.support.server import serving, wait_until
 from voxport.errors import SampleUnusable
-from voxport.gateway import open_gateway
 from voxport.jobs.event_hub import JobSubscription
 from voxport.jobs.event_replay import ReplayPosition
 from voxport.jobs.sse import EventStream
@@ -94,11 +93,9 @@ def _event(block: str) -> Event | None:
 
 
 @pytest.fixture
-def customer(database_url: str, tmp_path: Path) -> Iterator[GatewayClient]:
+def customer(make_client: MakeClient, database_url: str) -> GatewayClient:
     """A customer on each kind of database."""
-    gateway = open_gateway(settings_for(tmp_path / "data", database_url=database_url, event_streams_per_profile=3))
-    yield open_client(gateway, "1000")
-    gateway.close()
+    return make_client("1000", database_url=database_url, event_streams_per_profile=3)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 @pytest.fixture
 def watched(make_gateway: MakeGateway) -> GatewayClient:
     """A customer of a gateway that hums, and that an operator watches."""
-    return open_client(with_fake_provider(make_gateway(admin_key=ADMIN, elevenlabs_api_key="xi-key")).gateway)
+    return open_client(with_fake_provider(make_gateway, admin_key=ADMIN, elevenlabs_api_key="xi-key").gateway)
 
 
 def read(client: GatewayClient) -> Samples:

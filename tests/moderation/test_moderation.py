@@ -58,7 +58,7 @@ def moderation_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def moderated(make_gateway: MakeGateway, moderation_calls: list[Any]) -> GatewayClient:
-    return open_client(with_fake_provider(make_gateway(moderation="acme", moderation_timeout=60)).gateway)
+    return open_client(with_fake_provider(make_gateway, moderation="acme", moderation_timeout=60).gateway)
 
 
 def speech_calls(client: GatewayClient, text: str) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
@@ -89,7 +89,7 @@ def test_a_refused_text_is_not_spoken_in_any_way_and_the_sentence_is_the_operato
 @pytest.mark.parametrize("text", ["crash", "slow", "odd"])
 def test_what_is_not_judged_is_never_waved_through(make_gateway: MakeGateway, text: str) -> None:
     timeout = 0.2 if text == "slow" else 60
-    moderated = open_client(with_fake_provider(make_gateway(moderation="acme", moderation_timeout=timeout)).gateway)
+    moderated = open_client(with_fake_provider(make_gateway, moderation="acme", moderation_timeout=timeout).gateway)
     for path, body, headers in speech_calls(moderated, text):
         answer = moderated.post(path, body, headers=headers)
         assert (answer.status_code, error_of(answer)["code"]) == (503, "moderation_unavailable")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ SERVICE: ServiceName = "core-tts"
 def fake_env(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProviderEnv]:
     """A gateway that hums, for all tests here: each looks for the rows of its own."""
     url = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
-    gateway = open_gateway(settings_for(tmp_path_factory.mktemp("books"), database_url=url))
-    yield with_fake_provider(gateway)
-    gateway.close()
+    fake_env = with_fake_provider(
+        partial(open_gateway, settings_for(tmp_path_factory.mktemp("books"), database_url=url))
+    )
+    yield fake_env
+    fake_env.gateway.close()
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pytest
 
 from tests.support.client import GatewayClient
-from tests.support.fake_provider import sample_dependencies
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
+from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.audio.measurements import measure
 from voxport.cli.synthetic import write_speaker
 from voxport.samples.loader import SampleLoader
@@ -55,7 +55,10 @@ def test_two_samples_are_checked_at_once_and_the_others_wait(
             inside -= 1
         return np.full((len(clips), 4), 0.5, np.float32)
 
-    samples = SampleLoader(*sample_dependencies(client.gateway, embed))
+    parts = client.gateway
+    samples = SampleLoader(
+        parts.settings, parts.catalog, parts.storage, parts.media, parts.signer, find_ffmpeg(), embed
+    )
     part = speaker[: 6 * SAMPLE_RATE]
     with ThreadPoolExecutor(6) as pool:
         reports = [found.report for found in pool.map(samples.check, [part] * 6)]

@@ -67,7 +67,7 @@ def provider(request: pytest.FixtureRequest) -> Iterator[DrippingProvider]:
 
 @pytest.fixture
 def listener(make_gateway: MakeGateway, provider: DrippingProvider) -> GatewayClient:
-    return open_client(with_fake_provider(make_gateway(), provider).gateway)
+    return open_client(with_fake_provider(make_gateway, provider).gateway)
 
 
 def read_stream(listener: GatewayClient, port: int, output_format: str) -> None:

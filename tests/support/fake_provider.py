@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.audio.speaker_count import EmbedClips
-from voxport.clock import now
-from voxport.cloning.handler import CloneHandler
-from voxport.cloning.instant import InstantCloning
-from voxport.cloning.service import Cloning
-from voxport.erasure.service import Erasure
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
-from voxport.jobs.handler import JobHandler
-from voxport.jobs.runner import JobRunner
-from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import (
     NO_SETTINGS,
     SAMPLE_RATE,
@@ -31,7 +19,6 @@ from voxport.providers.base import (
     ClonedVoice,
     Piece,
     ProgressCallback,
-    Provider,
     ResumeToken,
     ResumeTokenInvalid,
     StockVoice,
@@ -39,13 +26,8 @@ from voxport.providers.base import (
     VoiceSettings,
 )
 from voxport.providers.base import Audio as Speech
-from voxport.providers.registry import Registry
 from voxport.samples.loader import Audio, Sample, SampleLoader
-from voxport.speech.handler import SpeechHandler
-from voxport.speech.service import SpeechService
 from voxport.testing.sample_reports import GOOD_REPORT
-from voxport.voices.provisioning import VoiceProvisioning
-from voxport.voices.service import VoiceService
 
 
 @dataclass
@@ -136,9 +118,6 @@ class FakeProvider:
             self.on_piece(number)
             yield Piece(audio, (number + 1) / self.pieces, {"plan": self.plan, "next": number + 1})
 
-    def embed_each(self, clips: Sequence[Speech]) -> NDArray[np.float32]:
-        return np.full((len(clips), 4), 0.5, np.float32)
-
     def delete(self, voice: VoiceRef) -> None:
         if self.delete_failure is not None:
             raise self.delete_failure
@@ -183,75 +162,13 @@ class FakeProviderEnv:
     gateway: Gateway
     provider: FakeProvider
     samples: AcceptingSamples
-    handler: CloneHandler
 
 
-def with_fake_provider(gateway: Gateway, provider: FakeProvider | None = None) -> FakeProviderEnv:
-    """The same gateway with services that speak by a tone and find every sample good."""
+def with_fake_provider(
+    open_gateway: Callable[..., Gateway], provider: FakeProvider | None = None, **options: Any
+) -> FakeProviderEnv:
+    """A gateway, opened with these options, that speaks by a tone and finds every sample good."""
     provider = provider or FakeProvider()
-    samples = AcceptingSamples(*sample_dependencies(gateway, provider.embed_each))
-    others = [one for one in gateway.providers.all() if one.name != provider.name]
-    fake_env = with_providers(gateway, [*others, provider], samples)
-    handler = fake_env.handlers[0]
-    assert isinstance(handler, CloneHandler)
-    return FakeProviderEnv(fake_env, provider, samples, handler)
-
-
-def sample_dependencies(gateway: Gateway, embed: EmbedClips) -> tuple[Any, ...]:
-    """What the gateway's Samples are made of."""
-    ffmpeg = find_ffmpeg(gateway.settings.ffmpeg)
-    return (gateway.settings, gateway.catalog, gateway.storage, gateway.media, gateway.signer, ffmpeg, embed)
-
-
-def with_providers(
-    gateway: Gateway, providers: list[Provider], samples: SampleLoader, *, clock: Callable[[], datetime] = now
-) -> Gateway:
-    """The same gateway with services that know other providers and samples."""
-    registry = Registry(providers, gateway.settings.default_provider, gateway.settings.provider_order)
-    calls, ffmpeg = gateway.held_calls, find_ffmpeg(gateway.settings.ffmpeg)
-    voices = VoiceService(gateway.database, gateway.storage, registry, clock=clock)
-    release_after = timedelta(minutes=gateway.settings.unknown_outcome_minutes)
-    provider_calls = ProviderCalls(
-        gateway.database, gateway.billing, calls, gateway.jobs, registry, release_after=release_after, clock=clock
-    )
-    keep_alive = timedelta(days=gateway.settings.voice_keep_alive_days)
-    provisioning = VoiceProvisioning(
-        gateway.database, voices, samples, provider_calls, registry, keep_alive=keep_alive, clock=clock
-    )
-    handlers: list[JobHandler] = [
-        CloneHandler(gateway.jobs, samples, gateway.storage, registry, voices, provisioning, provider_calls),
-    ]
-    speech = (voices, provisioning, provider_calls, registry, gateway.media, gateway.storage, ffmpeg)
-    handlers.append(SpeechHandler(gateway.jobs, *speech))
-    return dataclasses.replace(
-        gateway,
-        providers=registry,
-        voices=voices,
-        provisioning=provisioning,
-        provider_calls=provider_calls,
-        cloning=Cloning(gateway.billing, gateway.jobs, samples, registry, voices, gateway.consents),
-        instant=InstantCloning(
-            gateway.catalog,
-            calls,
-            samples,
-            registry,
-            voices,
-            provisioning,
-            provider_calls,
-            gateway.consents,
-            gateway.moderation,
-        ),
-        speech=SpeechService(gateway.catalog, gateway.billing, calls, gateway.jobs, *speech, gateway.moderation),
-        erasure=Erasure(
-            gateway.database,
-            gateway.accounts,
-            gateway.billing,
-            gateway.jobs,
-            JobRunner(gateway.jobs, handlers),
-            provider_calls,
-            voices,
-            gateway.media,
-            other_steps=[gateway.consents.redact, gateway.idempotency.erase, gateway.webhooks.erase],
-        ),
-        handlers=handlers,
-    )
+    gateway = open_gateway(providers=[provider], samples=AcceptingSamples, **options)
+    assert isinstance(gateway.samples, AcceptingSamples)
+    return FakeProviderEnv(gateway, provider, gateway.samples)

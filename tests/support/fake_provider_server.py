@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from tests.support.client import settings_for
-from tests.support.fake_provider import FakeProvider, with_fake_provider
+from tests.support.fake_provider import AcceptingSamples, FakeProvider
 from voxport.app import create_app
 from voxport.gateway import open_gateway
 from voxport.jobs.dbos_worker import DbosWorker
@@ -19,7 +19,7 @@ from voxport.jobs.runner import JobRunner
 
 def main(data_dir: Path, port_file: Path) -> None:
     provider = FakeProvider(pieces=4, on_piece=lambda _: time.sleep(0.05))
-    gateway = with_fake_provider(open_gateway(settings_for(data_dir)), provider).gateway
+    gateway = open_gateway(settings_for(data_dir), providers=[provider], samples=AcceptingSamples)
     gateway.provider_calls.release_dead_owners()
     worker = DbosWorker(
         gateway.database,

@@ -17,7 +17,7 @@ from typing import Any
 
 import voxport.jobs.dbos_worker
 from tests.support.client import settings_for
-from tests.support.fake_provider import FakeProvider, with_fake_provider
+from tests.support.fake_provider import AcceptingSamples, FakeProvider
 from voxport.gateway import open_gateway
 from voxport.jobs.dbos_worker import DbosWorker
 from voxport.jobs.runner import JobRunner
@@ -35,7 +35,7 @@ def main(data_dir: Path, spoken: Path, seconds: Sequence[float], places: int = 2
             file.write(f"{number}\n")
 
     provider = FakeProvider(samples=PIECES * SAMPLE_RATE, pieces=PIECES, on_piece=tell)
-    gateway = with_fake_provider(open_gateway(settings_for(data_dir)), provider).gateway
+    gateway = open_gateway(settings_for(data_dir), providers=[provider], samples=AcceptingSamples)
     runner = JobRunner(gateway.jobs, gateway.handlers)
     voxport.jobs.dbos_worker._REAP_SECONDS = 0.5
     voxport.jobs.dbos_worker._STRAY_ROUNDS = 100  # more than a test takes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from tests.support.audio_features import decoded
 from tests.support.client import GatewayClient, open_client
-from tests.support.fake_provider import AcceptingSamples, FakeProvider, sample_dependencies, with_providers
+from tests.support.fake_provider import AcceptingSamples, FakeProvider
 from voxport.gateway import Gateway
 from voxport.jobs.runner import JobRunner
 from voxport.providers.elevenlabs import ElevenLabs
@@ -113,9 +113,11 @@ class HostedEnv:
 
 
 @contextlib.contextmanager
-def open_hosted_env(gateway: Gateway, *, credits: str = "100", timeout: float = 120.0) -> Iterator[HostedEnv]:
-    """The gateway, its providers and a customer. `timeout` is how long a call waits for its turn, in seconds. A voice
-    whose making was not answered is looked for three times, without a pause between."""
+def open_hosted_env(
+    open_gateway: Callable[..., Gateway], *, credits: str = "100", timeout: float = 120.0, **options: Any
+) -> Iterator[HostedEnv]:
+    """A gateway, opened with these options, its providers and a customer. `timeout` is how long a call waits for its
+    turn, in seconds. A voice whose making was not answered is looked for three times, without a pause between."""
     synthesize("Made once, so that no first call waits for it.", 0)
     clock, local = ManualClock(), FakeProvider(stock=[])
     elevenlabs, minimax = ElevenLabsDouble(clock=clock), MiniMaxDouble(clock=clock)
@@ -125,15 +127,14 @@ def open_hosted_env(gateway: Gateway, *, credits: str = "100", timeout: float = 
     with serve_app(elevenlabs.app) as eleven_url, serve_app(minimax.app) as mini_url:
         eleven = ElevenLabs(ELEVENLABS_KEY, base_url=eleven_url, lookup_delays=(0.0, 0.0, 0.0), **limits)  # type: ignore[arg-type]
         mini = MiniMax(MINIMAX_KEY, base_url=mini_url, **limits)  # type: ignore[arg-type]
-        rebuilt = with_providers(
-            gateway,
-            [eleven, mini, local],
-            UncheckedSamples(*sample_dependencies(gateway, local.embed_each)),
+        gateway = open_gateway(
+            providers=[eleven, mini, local],
+            samples=UncheckedSamples,
             clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
+            **options,
         )
-        yield HostedEnv(open_client(rebuilt, credits), rebuilt, elevenlabs, minimax, clock, local, eleven_url)
-        eleven.close()
-        mini.close()
+        yield HostedEnv(open_client(gateway, credits), gateway, elevenlabs, minimax, clock, local, eleven_url)
+        gateway.close()
 
 
 def recording(speaker: int) -> bytes:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.support.client import settings_for
-from tests.support.fake_provider import FakeProvider, sample_dependencies, with_providers
+from tests.support.fake_provider import FakeProvider
 from tests.support.hosted_env import ELEVENLABS_KEY, UncheckedSamples
 from voxport.gateway import open_gateway
 from voxport.jobs.dbos_worker import DbosWorker
@@ -17,15 +17,13 @@ from voxport.providers.elevenlabs import ElevenLabs
 
 
 def main(data_dir: Path, database_url: str, elevenlabs_url: str) -> None:
-    gateway = open_gateway(settings_for(data_dir, database_url=database_url))
-    local = FakeProvider()
     hosted = ElevenLabs(
         ELEVENLABS_KEY, base_url=elevenlabs_url, tag="t1", max_text_length=5_000, timeout=60.0, read_timeout=300.0
     )
-    samples = UncheckedSamples(*sample_dependencies(gateway, local.embed_each))
-    rebuilt = with_providers(gateway, [hosted, local], samples)
-    runner = JobRunner(rebuilt.jobs, rebuilt.handlers)
-    DbosWorker(rebuilt.database, runner, clone_concurrency=1, speech_concurrency=2, poll_seconds=0.1).start()
+    settings = settings_for(data_dir, database_url=database_url)
+    gateway = open_gateway(settings, providers=[hosted, FakeProvider()], samples=UncheckedSamples)
+    runner = JobRunner(gateway.jobs, gateway.handlers)
+    DbosWorker(gateway.database, runner, clone_concurrency=1, speech_concurrency=2, poll_seconds=0.1).start()
     time.sleep(300)
 
 

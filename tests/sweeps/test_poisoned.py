@@ -49,7 +49,7 @@ class FailingProvider(FakeProvider):
 @pytest.fixture
 def failing(make_gateway: MakeGateway) -> tuple[FakeProviderEnv, FailingProvider]:
     provider = FailingProvider()
-    return with_fake_provider(make_gateway(), provider), provider
+    return with_fake_provider(make_gateway, provider), provider
 
 
 def clone(fake_env: FakeProviderEnv, client: GatewayClient) -> str:

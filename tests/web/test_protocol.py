@@ -268,7 +268,7 @@ def test_an_upload_that_is_steady_is_taken(quick: int, client: GatewayClient) ->
 @pytest.mark.slow
 def test_a_slow_answer_of_the_gateway_is_no_slow_client(make_gateway: MakeGateway) -> None:
     timeouts = replace(QUICK, body=0.8, reader=0.8)
-    client = open_client(with_fake_provider(make_gateway(), FakeProvider(on_piece=lambda _: time.sleep(1.2))).gateway)
+    client = open_client(with_fake_provider(make_gateway, FakeProvider(on_piece=lambda _: time.sleep(1.2))).gateway)
     with serving(client, timeouts) as port:
         answer = httpx2.post(
             f"http://127.0.0.1:{port}/v1/proxy/core-tts",

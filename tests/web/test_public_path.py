@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient, open_client
-from tests.support.fake_provider import FakeProvider, with_fake_provider
+from tests.support.fake_provider import with_fake_provider
 from tests.support.uploads import DATA
 
 PUBLIC = "https://api.example.com/voice"
@@ -27,7 +27,7 @@ def kept(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def behind(make_gateway: MakeGateway) -> GatewayClient:
-    return open_client(with_fake_provider(make_gateway(public_url=PUBLIC), FakeProvider()).gateway)
+    return open_client(with_fake_provider(make_gateway, public_url=PUBLIC).gateway)
 
 
 def reach(client: GatewayClient, method: str, path: str, kept: str, **options: object) -> httpx2.Response:
@@ -98,7 +98,7 @@ def test_an_address_without_a_path_names_no_servers(client: GatewayClient) -> No
 def test_a_path_that_begins_like_the_gateways_own_is_left_to_the_proxy(
     make_gateway: MakeGateway, tmp_path: Path, public_url: str
 ) -> None:
-    client = open_client(with_fake_provider(make_gateway(public_url=public_url), FakeProvider()).gateway)
+    client = open_client(with_fake_provider(make_gateway, public_url=public_url).gateway)
     answer = client.post(TTS, SPEECH, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202
     assert answer.headers["Location"].startswith(urlsplit(public_url).path.rstrip("/") + "/v2/jobs/")

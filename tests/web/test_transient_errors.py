@@ -42,7 +42,7 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_timeouts")
 def test_a_locked_database_is_told_and_holds_nothing(make_gateway: MakeGateway) -> None:
-    client = open_client(with_fake_provider(make_gateway()).gateway)
+    client = open_client(with_fake_provider(make_gateway).gateway)
     database = client.gateway.settings.data_dir / "voxport.db"
     with sqlite3.connect(database, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -128,7 +128,7 @@ def test_what_may_pass_at_postgres_is_told_from_what_does_not(
 def test_a_storage_that_takes_nothing_is_told_and_costs_nothing(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    client = open_client(with_fake_provider(make_gateway()).gateway)
+    client = open_client(with_fake_provider(make_gateway).gateway)
     slot = client.upload_slot()
 
     def fail(self: LocalStorage) -> None:
@@ -149,7 +149,7 @@ def test_a_mistake_of_our_own_stays_a_500(make_gateway: MakeGateway) -> None:
     def fail(_: int) -> None:
         raise OSError(errno.EINVAL, "no trouble that passes")
 
-    client = open_client(with_fake_provider(make_gateway(), FakeProvider(on_piece=fail)).gateway)
+    client = open_client(with_fake_provider(make_gateway, FakeProvider(on_piece=fail)).gateway)
     answer = client.post(TTS, SPEECH)
     assert answer.status_code == 500
     assert error_of(answer)["code"] == "internal_error"

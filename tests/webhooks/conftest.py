@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import GatewayClient, open_client, settings_for
-from voxport.fetch.client import FetchPolicy
-from voxport.gateway import open_gateway
+from tests.conftest import MakeClient
+from tests.support.client import GatewayClient
 from voxport.testing.doubles.clock import ManualClock
 from voxport.testing.receiver import WebhookReceiver
 
@@ -67,27 +65,18 @@ def receiver() -> Iterator[OpenReceiver]:
 
 
 @pytest.fixture
-def open_webhook_env(tmp_path: Path, new_database: Path) -> Iterator[Callable[..., WebhookEnv]]:
+def open_webhook_env(make_client: MakeClient, tmp_path: Path) -> Callable[..., WebhookEnv]:
     """Opens a gateway that may call these receivers."""
-    with ExitStack() as stack:
 
-        def make(*receivers: WebhookReceiver, fetch_policy: FetchPolicy | None = None, **settings: Any) -> WebhookEnv:
-            clock = ManualClock(frozen=True)
-            given = {
-                "private_hosts": ",".join(one.host for one in receivers),
-                "webhook_timeout": 20.0,
-                **settings,
-            }
-            folder = tmp_path / "data"
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-                shutil.copy(new_database, folder)
-            gateway = open_gateway(
-                settings_for(folder, **given),
-                fetch_policy=fetch_policy,
-                clock=lambda: datetime.fromtimestamp(clock.now(), UTC),
-            )
-            stack.callback(gateway.close)
-            return WebhookEnv(open_client(gateway), clock)
+    def make(*receivers: WebhookReceiver, **options: Any) -> WebhookEnv:
+        clock = ManualClock(frozen=True)
+        given = {
+            "data_dir": tmp_path / "data",
+            "private_hosts": ",".join(one.host for one in receivers),
+            "webhook_timeout": 20.0,
+            "clock": lambda: datetime.fromtimestamp(clock.now(), UTC),
+            **options,
+        }
+        return WebhookEnv(make_client(**given), clock)
 
-        yield make
+    return make

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.client import GatewayClient, error_of, open_client, settings_for
+from tests.conftest import MakeClient
+from tests.support.client import GatewayClient, error_of
 from tests.webhooks.conftest import AUDIO, CLONE, LOG
 from voxport.audit.service import CLI
 from voxport.billing.held_calls import BilledCall
 from voxport.billing.money import to_micro
 from voxport.billing.verify import verify
 from voxport.errors import InsufficientCredits
-from voxport.gateway import open_gateway
 
 ALERT = "/v2/billing/alert"
 URL = "https://hooks.example.com/low"
 
 
 @pytest.fixture
-def customer(database_url: str, tmp_path: Path) -> Iterator[GatewayClient]:
+def customer(make_client: MakeClient, database_url: str) -> GatewayClient:
     """A customer with 20 tokens, on each kind of database."""
-    gateway = open_gateway(settings_for(tmp_path / "data", database_url=database_url))
-    yield open_client(gateway, "20")
-    gateway.close()
+    return make_client("20", database_url=database_url)
 
 
 def put(client: GatewayClient, below: Any = 10, url: str = URL) -> dict[str, Any]:
