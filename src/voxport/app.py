@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import get_type_hints
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -84,7 +85,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
             422: {"model": ValidationErrorBody, "description": "The shape of the request is wrong"},
         },
     )
-    app.state.gateway = gateway
+    app.state.services = {kind: getattr(gateway, name) for name, kind in get_type_hints(Gateway).items()}
     app.state.limiters = ConcurrencyLimiters(
         capacity=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds, on_idle=IdleTrimmer().on_idle
     )

@@ -11,13 +11,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
 from voxport.accounts.rate_limits import RateLimits
 from voxport.accounts.service import Accounts, Principal
 from voxport.audit.service import Actor
 from voxport.errors import BadRequest, Unauthenticated
+from voxport.settings import Settings
+from voxport.web.dependencies import service_of
 from voxport.web.json_body import JsonRequest
 
 _SLOW_BODY_SECONDS = 1.0
@@ -32,7 +33,7 @@ class AuthenticatedRoute(APIRoute):
 
         async def authenticated(original: Request) -> Response:
             request = JsonRequest(original.scope, original.receive)
-            accounts: Accounts = request.app.state.gateway.accounts
+            accounts = service_of(request, Accounts)
             limits: RateLimits = request.app.state.rate_limits
             request.state.principal = await limits.admit(request, _extract_key, accounts.authenticate)
             limits.count(request, request.state.principal.key_id)
@@ -59,7 +60,8 @@ class AdminRoute(APIRoute):
 
         async def authenticated(original: Request) -> Response:
             request = JsonRequest(original.scope, original.receive)
-            expected: SecretStr = request.app.state.gateway.settings.admin_key
+            expected = service_of(request, Settings).admin_key
+            assert expected is not None  # else there is no such route
             limits: RateLimits = request.app.state.rate_limits
             await limits.admit(request, _extract_key, partial(_require_admin_key, expected.get_secret_value().encode()))
             await _read_body_slowly(request)

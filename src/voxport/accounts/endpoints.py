@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter
 
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
@@ -22,12 +20,12 @@ from voxport.accounts.schemas import (
 from voxport.accounts.service import Accounts, Rotated
 from voxport.clock import iso
 from voxport.db.session import Database
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 
 router = APIRouter(prefix="/v2/keys", tags=["keys"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
-AccountsDep = Annotated[Accounts, from_gateway("accounts")]
-DatabaseDep = Annotated[Database, from_gateway("database")]
+AccountsDep = Injected[Accounts]
+DatabaseDep = Injected[Database]
 
 
 @router.get("", summary="Your keys, the oldest first; never the keys themselves")

@@ -32,21 +32,21 @@ from voxport.erasure.service import Erasure
 from voxport.media.service import MediaService
 from voxport.voices.service import VoiceService
 from voxport.voices.stored import storage_usage
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
 router = APIRouter(prefix="/v2/admin", tags=["admin"], route_class=AdminRoute, dependencies=KEY_SCHEMES)
 
-AccountsDep = Annotated[Accounts, from_gateway("accounts")]
-AuditDep = Annotated[Audit, from_gateway("audit")]
-BillingDep = Annotated[Billing, from_gateway("billing")]
-ConsentsDep = Annotated[Consents, from_gateway("consents")]
-AdjustmentsDep = Annotated[Adjustments, from_gateway("adjustments")]
-DatabaseDep = Annotated[Database, from_gateway("database")]
-ErasureDep = Annotated[Erasure, from_gateway("erasure")]
-MediaDep = Annotated[MediaService, from_gateway("media")]
+AccountsDep = Injected[Accounts]
+AuditDep = Injected[Audit]
+BillingDep = Injected[Billing]
+ConsentsDep = Injected[Consents]
+AdjustmentsDep = Injected[Adjustments]
+DatabaseDep = Injected[Database]
+ErasureDep = Injected[Erasure]
+MediaDep = Injected[MediaService]
 ProfileFilter = Annotated[str | None, Query(description="Only what concerns this profile.")]
-VoicesDep = Annotated[VoiceService, from_gateway("voices")]
+VoicesDep = Injected[VoiceService]
 
 
 # What the document says of a status code that is not the usual one.

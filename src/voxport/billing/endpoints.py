@@ -28,13 +28,13 @@ from voxport.catalog import Catalog
 from voxport.clock import iso
 from voxport.db.session import Database
 from voxport.web.content_negotiation import prefers
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
 router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-BillingDep = Annotated[Billing, from_gateway("billing")]
+BillingDep = Injected[Billing]
 _DATETIME_DESCRIPTION = "A date, or a date-time of ISO 8601, in UTC: `2026-04-27`, `2026-04-27T10:30:00Z`."
 
 
@@ -61,7 +61,7 @@ def ledger(caller: Caller, billing: BillingDep, limit: Limit = 50, cursor: Curso
 )
 def usage_report(
     caller: Caller,
-    database: Annotated[Database, from_gateway("database")],
+    database: Injected[Database],
     response: Response,
     group_by: Annotated[GroupBy, Query(description="What a row of the answer is for.")] = "service",
     begin: Annotated[str | None, Query(alias="from", max_length=64, description=_DATETIME_DESCRIPTION)] = None,
@@ -102,7 +102,7 @@ def request_cost(request_id: str, caller: Caller, billing: BillingDep) -> Reques
 
 
 @router.get("/v1/catalog", summary="Services, prices and limits")
-def catalog(catalog: Annotated[Catalog, from_gateway("catalog")]) -> CatalogBody:
+def catalog(catalog: Injected[Catalog]) -> CatalogBody:
     services = [
         ServiceRow(
             service=name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -19,7 +18,7 @@ from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
 from voxport.web.concurrency import LimitersDep
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.headers import warnings_header
 from voxport.web.open_file import OpenFileResponse
 
@@ -37,7 +36,7 @@ def clone_voice(
     caller: Caller,
     request_id: RequestId,
     make_claim: ClaimFactory,
-    cloning: Annotated[Cloning, from_gateway("cloning")],
+    cloning: Injected[Cloning],
 ) -> JSONResponse:
     consent = None if body.consent is None else body.consent.as_consent()
     request = CloneRequest(body.audio_url, body.provider, body.name, body.description, body.webhook_url, consent)
@@ -57,7 +56,7 @@ def bind_voice(
     caller: Caller,
     request_id: RequestId,
     make_claim: ClaimFactory,
-    cloning: Annotated[Cloning, from_gateway("cloning")],
+    cloning: Injected[Cloning],
 ) -> JSONResponse:
     job = cloning.bind(
         caller,
@@ -83,7 +82,7 @@ async def instant_clone(
     limiters: LimitersDep,
     http: Request,
     make_claim: ClaimFactory,
-    instant: Annotated[InstantCloning, from_gateway("instant")],
+    instant: Injected[InstantCloning],
 ) -> Response:
     sent = body.voice_settings.sent() if body.voice_settings is not None else {}
     request = InstantRequest(

@@ -14,6 +14,7 @@ from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.errors import Invalid
 from voxport.idempotency.claim import IdempotentRequest, KeyClaim, ReplayableResponse
 from voxport.idempotency.service import Idempotency
+from voxport.web.dependencies import service_of
 from voxport.web.open_file import OpenFileResponse
 
 
@@ -27,7 +28,7 @@ class BilledRoute(AuthenticatedRoute):
             return await handle(request)
         if len(keys) > 1:
             raise Invalid("Send one Idempotency-Key.", location=("header", "Idempotency-Key"))
-        idempotency: Idempotency = request.app.state.gateway.idempotency
+        idempotency = service_of(request, Idempotency)
         idempotent_request = IdempotentRequest(
             profile_id=request.state.principal.profile_id,
             request_id=request.state.request_id,

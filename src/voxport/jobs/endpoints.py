@@ -19,14 +19,14 @@ from voxport.jobs.schemas import JobBody, JobList, Status, accepted_body, job_bo
 from voxport.jobs.service import Jobs
 from voxport.jobs.sse import EventStream
 from voxport.media.service import MediaService
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
 router = APIRouter(prefix="/v2/jobs", tags=["jobs"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-JobsDep = Annotated[Jobs, from_gateway("jobs")]
-MediaDep = Annotated[MediaService, from_gateway("media")]
+JobsDep = Injected[Jobs]
+MediaDep = Injected[MediaService]
 _RETRY_AFTER_SECONDS = "2"
 
 
@@ -64,7 +64,7 @@ async def job_events(
     jobs: JobsDep,
     media: MediaDep,
     hub: EventHubDep,
-    accounts: Annotated[Accounts, from_gateway("accounts")],
+    accounts: Injected[Accounts],
     last_event_id: Annotated[str | None, Header(description="The id of the last event that you got.")] = None,
 ) -> Response:
     job, events = await run_in_threadpool(jobs.history, caller.profile_id, job_id)

@@ -38,7 +38,7 @@ from voxport.media.signing import PATH, Grant, UrlSigner, signed_parameters
 from voxport.storage.base import KeyExists
 from voxport.storage.local import LocalStorage
 from voxport.web.conditional_requests import allows_range, evaluate_preconditions
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
 uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
@@ -57,9 +57,9 @@ _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
 KindQuery = Annotated[Kind | None, Query(description="Only uploads, or only speech that was made.")]
-MediaDep = Annotated[MediaService, from_gateway("media")]
-StorageDep = Annotated[LocalStorage, from_gateway("storage")]
-SignerDep = Annotated[UrlSigner, from_gateway("signer")]
+MediaDep = Injected[MediaService]
+StorageDep = Injected[LocalStorage]
+SignerDep = Injected[UrlSigner]
 
 
 @uploads.post("/v1/proxy/upload-media", summary="A URL to PUT a recording or a video to")

@@ -22,7 +22,7 @@ from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, SpeechResult, SpeechService, SynthesisProgress
 from voxport.web.concurrency import LimitersDep
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.headers import warnings_header
 from voxport.web.streaming import streaming_response
 
@@ -58,8 +58,8 @@ async def speak(
     request_id: RequestId,
     limiters: LimitersDep,
     http: Request,
-    speech: Annotated[SpeechService, from_gateway("speech")],
-    catalog: Annotated[Catalog, from_gateway("catalog")],
+    speech: Injected[SpeechService],
+    catalog: Injected[Catalog],
     make_claim: ClaimFactory,
     prefer: Prefer = None,
 ) -> Response:
@@ -107,8 +107,8 @@ def _job_answer(job: Job) -> ReplayableResponse:
 def estimate(
     body: SpeechBody,
     caller: Caller,
-    speech: Annotated[SpeechService, from_gateway("speech")],
-    catalog: Annotated[Catalog, from_gateway("catalog")],
+    speech: Injected[SpeechService],
+    catalog: Injected[Catalog],
     prefer: Prefer = None,
 ) -> EstimateBody:
     found = speech.estimate(caller, _request(body, prefer))

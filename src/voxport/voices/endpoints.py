@@ -27,20 +27,20 @@ from voxport.voices.schemas import (
     VoicesData,
 )
 from voxport.voices.service import VoiceChange, VoiceEntry, VoiceService
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.provider_threads import ProviderThreadsDep
 
 router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
-VoicesDep = Annotated[VoiceService, from_gateway("voices")]
+VoicesDep = Injected[VoiceService]
 
 
 @router.get("/v1/proxy/core-tts-voices", summary="The voices, and what each provider can do")
 def list_voices(
     caller: Caller,
     voices: VoicesDep,
-    providers: Annotated[Registry, from_gateway("providers")],
+    providers: Injected[Registry],
     provider: Annotated[ProviderName | None, Query(description="Only the voices of this provider.")] = None,
     language: Annotated[
         str | None, Query(max_length=16, description="Only the voices of this language: `en` includes `en-us`.")

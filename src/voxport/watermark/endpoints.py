@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
@@ -11,17 +9,14 @@ from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Cal
 from voxport.watermark.schemas import DetectBody, DetectData, DetectedBody
 from voxport.watermark.service import Watermarks
 from voxport.web.concurrency import LimitersDep
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 
 router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
 
 @router.post("/detect", summary="Whether a recording was spoken by the local engine")
 async def detect_watermark(
-    body: DetectBody,
-    caller: Caller,
-    limiters: LimitersDep,
-    watermarks: Annotated[Watermarks, from_gateway("watermarks")],
+    body: DetectBody, caller: Caller, limiters: LimitersDep, watermarks: Injected[Watermarks]
 ) -> DetectedBody:
     """Free. The first minute is looked at."""
     source = await run_in_threadpool(watermarks.locate, caller, body.audio_url)

@@ -1,16 +1,32 @@
-"""How an endpoint gets the parts of the gateway that it needs."""
+"""How an endpoint gets the services that it calls."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
+T = TypeVar("T")
 
-def from_gateway(name: str) -> Any:
-    """A dependency on the gateway's part of that name: `Annotated[Billing, from_gateway("billing")]`."""
 
-    async def find(request: Request) -> Any:
-        return getattr(request.app.state.gateway, name)
+def service_of(request: Request, kind: type[T]) -> T:
+    """The application's one object of this type."""
+    service: T = request.app.state.services[kind]
+    return service
 
-    return Depends(find)
+
+if TYPE_CHECKING:
+    Injected = Annotated[T, "a dependency"]
+else:
+
+    class Injected:
+        """The type of an endpoint's parameter that is a service: `billing: Injected[Billing]`."""
+
+        @classmethod
+        @cache
+        def __class_getitem__(cls, kind: type) -> Any:
+            async def find(request: Request) -> Any:
+                return service_of(request, kind)
+
+            return Annotated[kind, Depends(find)]

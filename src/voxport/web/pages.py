@@ -9,7 +9,7 @@ from importlib import resources
 from string import Template
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from starlette.responses import Response
 import voxport
 from voxport.settings import Settings
 from voxport.web.content_negotiation import prefers
+from voxport.web.dependencies import Injected
 from voxport.web.public_path import public_path
 
 router = APIRouter(include_in_schema=False)
@@ -31,9 +32,8 @@ _SWAGGER = {
 
 
 @router.get("/")
-def home(request: Request, accept: Annotated[list[str] | None, Header()] = None) -> Response:
+def home(settings: Injected[Settings], accept: Annotated[list[str] | None, Header()] = None) -> Response:
     """Answer with a page where the client would rather have HTML than JSON, else with the same addresses as JSON."""
-    settings: Settings = request.app.state.gateway.settings
     if not prefers(accept, "text/html", over="application/json"):
         return JSONResponse({"status": "success", "data": _index(settings.public_url)}, headers={"Vary": "Accept"})
     style = _read_resource("home.css")
@@ -52,8 +52,8 @@ def home(request: Request, accept: Annotated[list[str] | None, Header()] = None)
 
 
 @router.get("/docs")
-def docs(request: Request) -> HTMLResponse:
-    path = public_path(request.app.state.gateway.settings.public_url)
+def docs(settings: Injected[Settings]) -> HTMLResponse:
+    path = public_path(settings.public_url)
     return get_swagger_ui_html(
         openapi_url=f"{path}/openapi.json",
         title="Voxport: API reference",

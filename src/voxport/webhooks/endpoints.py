@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
 from voxport.billing.money import json_number, to_micro
 from voxport.clock import iso
-from voxport.web.dependencies import from_gateway
+from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 from voxport.webhooks.alerts import BalanceAlerts
 from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery
@@ -35,9 +35,9 @@ from voxport.webhooks.service import Webhooks
 
 router = APIRouter(prefix="/v2", tags=["webhooks"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
 
-WebhooksDep = Annotated[Webhooks, from_gateway("webhooks")]
-SecretsDep = Annotated[SigningSecrets, from_gateway("signing_secrets")]
-AlertsDep = Annotated[BalanceAlerts, from_gateway("alerts")]
+WebhooksDep = Injected[Webhooks]
+SecretsDep = Injected[SigningSecrets]
+AlertsDep = Injected[BalanceAlerts]
 
 
 @router.get("/webhooks/deliveries", summary="Your webhooks, newest first")
