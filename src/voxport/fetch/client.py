@@ -19,6 +19,7 @@ from voxport.errors import AudioUrlUnusable, TooLarge
 from voxport.fetch.content_encoding import decoder_for
 from voxport.fetch.pinned_network import Deadline, PinnedNetworkBackend
 from voxport.fetch.policy import FetchPolicy, NetworkFailedError, RefusedError, port_of, validate_url
+from voxport.retry import retry
 
 __all__ = ["FetchPolicy", "FetchResult", "PostResult", "fetch", "post", "precheck_url"]
 
@@ -77,15 +78,14 @@ def fetch(
     before each retry where the network or the server failed; the policy's time is for all tries together."""
     with _uniform_refusal():
         deadline = Deadline(policy.timeout_seconds, check_cancelled)
-        for delay in retry_delays:
-            try:
-                return _follow(url, into, policy, deadline)
-            except NetworkFailedError as exc:
-                _log.info("audioUrl is tried again: %s", exc)
-                deadline.sleep(delay)
-                into.seek(0)
-                into.truncate()
-        return _follow(url, into, policy, deadline)
+
+        def sleep(delay: float, error: NetworkFailedError) -> None:
+            _log.info("audioUrl is tried again: %s", error)
+            deadline.sleep(delay)
+            into.seek(0)
+            into.truncate()
+
+        return retry(lambda: _follow(url, into, policy, deadline), retry_delays, on=NetworkFailedError, sleep=sleep)
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], policy: FetchPolicy) -> PostResult:

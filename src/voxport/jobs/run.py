@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from voxport.errors import ProviderBusy, ProviderUnavailable
+from voxport.errors import ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.jobs.models import Job
 from voxport.jobs.port import JobOverdue, Json
 from voxport.jobs.service import Jobs
+from voxport.retry import retry
 
 _PROGRESS_SECONDS = 0.5
 _MAX_PAUSE = 120.0
@@ -69,14 +70,13 @@ class JobRun:
     def with_retries(self, work: Callable[[], T]) -> T:
         """What `work` gives: called again after a pause, a few times, where a provider was busy or not there. For work
         of which nothing was done, or paid, then."""
-        for pause in self._pauses:
-            try:
-                return work()
-            except (ProviderBusy, ProviderUnavailable) as error:
-                wait = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
-                _log.info("a job waits for its provider", extra={"job_id": self.job_id, "code": error.code})
-                self._wait(min(wait, _MAX_PAUSE))
-        return work()
+
+        def sleep(pause: float, error: VoxportError) -> None:
+            seconds = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
+            _log.info("a job waits for its provider", extra={"job_id": self.job_id, "code": error.code})
+            self._wait(min(seconds, _MAX_PAUSE))
+
+        return retry(work, self._pauses, on=(ProviderBusy, ProviderUnavailable), sleep=sleep)
 
     def _wait(self, seconds: float) -> None:
         """Wait, for as long as the job is wanted. Raises JobNotActive, JobOverdue."""

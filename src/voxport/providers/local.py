@@ -42,6 +42,7 @@ from voxport.providers.base import (
     VoiceRef,
     VoiceSettings,
 )
+from voxport.retry import retry
 from voxport.text.foreign_words import unspeakable_words
 from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.sentences import check_alphabet, clean_markup_text
@@ -50,7 +51,7 @@ T = TypeVar("T")
 
 CLONE_LANGUAGE = "en-us"
 _MAX_WORDS_SHOWN, _MAX_WORD_LENGTH = 10, 30  # in a warning: words that are not spoken, and characters of each
-_MAX_ATTEMPTS = 2  # the engine's process may have died under the first: it starts anew, and nothing is paid twice
+_PAUSES = (0.0,)  # the engine's process may have died under the first call: it starts anew, and nothing is paid twice
 
 
 def open_provider(config: ProviderConfig) -> LocalProvider:
@@ -219,17 +220,14 @@ class LocalProvider:
         self._engine.close()
 
     def _call_engine(self, call: Callable[[], T]) -> T:
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
-            try:
-                return call()
-            except EngineUnavailable as error:
-                if attempt == _MAX_ATTEMPTS:
-                    raise ProviderUnavailable(
-                        "The local engine does not answer. Nothing was charged; try again in a minute."
-                    ) from error
-            except EngineError as error:
-                raise _to_provider_error(error) from error
-        raise AssertionError("unreachable")
+        try:
+            return retry(call, _PAUSES, on=EngineUnavailable)
+        except EngineUnavailable as error:
+            raise ProviderUnavailable(
+                "The local engine does not answer. Nothing was charged; try again in a minute."
+            ) from error
+        except EngineError as error:
+            raise _to_provider_error(error) from error
 
 
 def _unspoken_warnings(text: str, language: str) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from voxport.audio.codec.encoder import Pcm
 from voxport.providers.base import ResumeToken
+from voxport.retry import retry
 from voxport.storage.base import Storage
 
 _RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each write that failed
@@ -41,15 +42,12 @@ class StoredParts:
     def add(self, token: ResumeToken, samples: Pcm) -> None:
         """Keep a piece. It may have been paid for, so that it is not thrown away at once where the disk is full."""
         content = json.dumps(token).encode() + b"\n" + samples.astype("<i2").tobytes()
-        for pause in _RETRY_PAUSES:
-            try:
-                self._storage.put(self._key(self._count), content)
-                break
-            except OSError:
-                _log.exception("a piece can't be kept yet", extra={"job_id": self._job_id})
-                time.sleep(pause)
-        else:
-            self._storage.put(self._key(self._count), content)
+
+        def sleep(pause: float, _: OSError) -> None:
+            _log.exception("a piece can't be kept yet", extra={"job_id": self._job_id})
+            time.sleep(pause)
+
+        retry(lambda: self._storage.put(self._key(self._count), content), _RETRY_PAUSES, on=OSError, sleep=sleep)
         self._count += 1
 
     def __iter__(self) -> Iterator[Pcm]:
