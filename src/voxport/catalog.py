@@ -5,12 +5,26 @@ from __future__ import annotations
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-ServiceName = Literal["core-voice-clone", "core-instant-clone-tts", "core-tts", "core-tts-voices", "upload-media"]
+_PACKAGED: Final[dict[str, Any]] = yaml.safe_load(
+    resources.files("voxport").joinpath("catalog.yaml").read_text("utf-8")
+)
+if TYPE_CHECKING:  # a type checker can't read the file
+    ServiceName = str
+else:
+    ServiceName = Literal[tuple(_PACKAGED["services"])]
+LimitName = Literal[
+    "text_characters",
+    "text_characters_async",
+    "upload_audio_bytes",
+    "upload_video_bytes",
+    "sample_min_speech_seconds",
+    "sample_max_seconds",
+]
 
 
 def _as_text(value: object) -> object:
@@ -27,6 +41,8 @@ class Service(BaseModel):
     unit_type: Literal["item", "second"]
     unit_price: Price
     description: str
+    limits: tuple[LimitName, ...] | None = None
+    """What a caller meets. None in an operator's file that names none: then it is as in the package."""
 
 
 class Limits(BaseModel):
@@ -55,23 +71,10 @@ class Catalog(BaseModel):
 
     def limits_of(self, service: ServiceName) -> dict[str, int]:
         """The limits that a caller of this service meets, by name."""
-        limits = self.limits
-        text = {"text_characters": limits.text_characters}
-        sample = {
-            "sample_min_speech_seconds": limits.sample_min_speech_seconds,
-            "sample_max_seconds": limits.sample_max_seconds,
-        }
-        per_service: dict[ServiceName, dict[str, int]] = {
-            "core-voice-clone": {**sample},
-            "core-instant-clone-tts": {**text, **sample},
-            "core-tts": {**text, "text_characters_async": limits.text_characters_async},
-            "core-tts-voices": {},
-            "upload-media": {
-                "upload_audio_bytes": limits.upload_audio_bytes,
-                "upload_video_bytes": limits.upload_video_bytes,
-            },
-        }
-        return per_service[service]
+        names = self.services[service].limits
+        if names is None:
+            names = _PACKAGED["services"][service]["limits"]
+        return {name: getattr(self.limits, name) for name in names}
 
 
 class CatalogError(Exception):
@@ -81,14 +84,10 @@ class CatalogError(Exception):
 def load_catalog(path: Path | None = None) -> Catalog:
     """Read the catalogue from `path`, or the one of the package. Raises CatalogError."""
     try:
-        if path is None:
-            text = resources.files("voxport").joinpath("catalog.yaml").read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
-        catalog = Catalog.model_validate(yaml.safe_load(text))
+        catalog = Catalog.model_validate(_PACKAGED if path is None else yaml.safe_load(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise CatalogError(f"The catalogue {path or 'of the package'} can't be used: {error}") from error
-    missing = set(ServiceName.__args__) - set(catalog.services)  # type: ignore[attr-defined]
+    missing = set(_PACKAGED["services"]) - set(catalog.services)
     if missing:
         raise CatalogError(f"The catalogue {path} lacks: {', '.join(sorted(missing))}")
     return catalog

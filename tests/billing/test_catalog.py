@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import MakeClient
 from tests.support.catalog import catalog_file
@@ -89,3 +90,22 @@ def test_what_is_no_catalogue_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_catalogue_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"none\.yaml"):
         load_catalog(tmp_path / "none.yaml")
+
+
+def test_an_operators_file_that_names_no_limits_of_a_service_has_those_of_the_package(tmp_path: Path) -> None:
+    path = catalog_file(tmp_path, text_characters=77)
+    content = yaml.safe_load(path.read_text())
+    for service in content["services"].values():
+        del service["limits"]
+    path.write_text(yaml.safe_dump(content))
+    shipped, own = load_catalog(), load_catalog(path)
+    for name in shipped.services:
+        limits = {one: 77 if one == "text_characters" else value for one, value in shipped.limits_of(name).items()}
+        assert own.limits_of(name) == limits
+
+
+def test_a_limit_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = catalog_file(tmp_path)
+    path.write_text(path.read_text().replace("- text_characters\n", "- text_character\n"))
+    with pytest.raises(CatalogError, match="text_character"):
+        load_catalog(path)

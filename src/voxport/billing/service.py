@@ -140,7 +140,7 @@ class Billing:
         Raises AlreadySettled where the hold was captured or released before: the work must not be delivered then.
         """
         hold = self._require(tx, hold_id)
-        amount = min(self.price(_service(hold), units), hold.amount)
+        amount = min(self.price(hold.service, units), hold.amount)
         if not repository.settle_hold(tx, hold_id, "captured", amount, now()):
             raise AlreadySettled(hold_id)
         after = repository.update_balance(tx, hold.profile_id, credits=-amount, held=-hold.amount)
@@ -328,7 +328,3 @@ def reference_conflict() -> Conflict:
         "This reference was used for another booking of the profile. Nothing was booked; choose a new one.",
         code="reference_taken",
     )
-
-
-def _service(hold: Hold) -> ServiceName:
-    return hold.service  # type: ignore[return-value]  # written from a ServiceName

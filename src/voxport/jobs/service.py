@@ -182,7 +182,7 @@ class Jobs:
 
     def is_overdue(self, job: Job) -> bool:
         """Counted from its begin, whoever works on it; the time in the queue is not."""
-        limit = self._limits.get(_service(job))
+        limit = self._limits.get(job.service)
         return limit is not None and job.started_at is not None and now() - job.started_at > limit
 
     def begin(self, job_id: str) -> None:
@@ -287,7 +287,3 @@ class Jobs:
 
 def _not_found() -> NotFound:
     return NotFound("There is no such job. GET /v2/jobs lists yours.", code="job_not_found")
-
-
-def _service(job: Job) -> ServiceName:
-    return job.service  # type: ignore[return-value]  # written from a ServiceName
