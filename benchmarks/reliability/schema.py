@@ -186,7 +186,13 @@ def _beyond_shape(document: Any) -> set[str]:
 def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
     """A customer of a humming gateway with a worker, and its port."""
     opened = open_gateway(
-        settings_for(folder / "data", public_url="http://127.0.0.1", job_poll_seconds=0.05, admin_key=_ADMIN_KEY),
+        settings_for(
+            folder / "data",
+            public_url="http://127.0.0.1",
+            job_poll_seconds=0.05,
+            admin_key=_ADMIN_KEY,
+            worker_speech_concurrency=2,
+        ),
         providers=[FakeProvider()],
         samples=AcceptingSamples,
         fetch_policy=FetchPolicy(max_bytes=1 << 20, timeout_seconds=5, resolver=_nowhere, dialer=_nowhere),
@@ -195,8 +201,6 @@ def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
     worker = DbosWorker(
         opened.database,
         JobRunner(opened.jobs, opened.handlers),
-        clone_concurrency=1,
-        speech_concurrency=2,
         poll_seconds=0.05,
     )
     worker.start()

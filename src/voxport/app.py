@@ -20,6 +20,7 @@ from voxport.cloning.endpoints import router as cloning
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.event_hub import EventHub
+from voxport.jobs.handler import all_stages
 from voxport.malloc_tuning import IdleTrimmer
 from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
@@ -107,7 +108,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     for router in [pages, *routers]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
-    extend_openapi(app)
+    extend_openapi(app, job_stages=all_stages(gateway.handlers))
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)
     # The last one is the outermost.

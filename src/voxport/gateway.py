@@ -180,10 +180,6 @@ def _open(
         billing,
         queue,
         webhooks,
-        limits={
-            "core-voice-clone": timedelta(seconds=settings.clone_job_seconds),
-            "core-tts": timedelta(seconds=settings.speech_job_seconds),
-        },
         max_open=settings.max_open_jobs,
         event_retention=timedelta(days=settings.job_event_keep_days),
     )
@@ -208,9 +204,11 @@ def _open(
     )
     consents = Consents(database, is_required=settings.require_consent)
     handlers: list[JobHandler] = [
-        CloneHandler(jobs, samples, storage, providers, voices, provisioning, provider_calls),
-        SpeechHandler(jobs, voices, provisioning, provider_calls, providers, media, storage, ffmpeg),
+        CloneHandler(settings, jobs, samples, storage, providers, voices, provisioning, provider_calls),
+        SpeechHandler(settings, jobs, voices, provisioning, provider_calls, providers, media, storage, ffmpeg),
     ]
+    for handler in handlers:
+        queue.declare(handler.service, handler.queue)
     idempotency = Idempotency(database, billing, media, storage, provider_calls.release_dead_owners, clock=clock)
     return Gateway(
         settings=settings,

@@ -39,8 +39,6 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     worker = DbosWorker(
         gateway.database,
         runner,
-        clone_concurrency=settings.worker_concurrency,
-        speech_concurrency=settings.worker_speech_concurrency,
         poll_seconds=settings.job_poll_seconds,
         on_wake=gateway.webhook_sender.wake,
     )
@@ -111,4 +109,4 @@ def _time_out_jobs(gateway: Gateway, runner: JobRunner) -> int:
     def time_out(job: Job) -> bool:
         return runner.time_out(job, lambda tx: gateway.provider_calls.mark_job_unknown(tx, job.id))
 
-    return gateway.sweeps.process("overdue_jobs", gateway.jobs.overdue(), lambda job: job.id, time_out)
+    return gateway.sweeps.process("overdue_jobs", runner.overdue(), lambda job: job.id, time_out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from tests.support.client import GatewayClient, open_client
 from voxport.billing.verify import verify
 from voxport.gateway import Gateway
-from voxport.jobs.handler import Step
+from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.models import Job
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
@@ -24,22 +25,23 @@ PRICE = 5_000_000
 
 
 @dataclass
-class StubHandler:
+class StubHandler(JobHandler):
     """A handler of two steps, the second of which completes the job. `before_first` runs within the first."""
 
+    service = "core-voice-clone"
+    stages = ("fetching", "checking", "cloning")
     gateway: Gateway
     before_first: Callable[[], None] = lambda: None
     ran: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
     cleaned_completed: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
-    service: str = "core-voice-clone"
+
+    def __post_init__(self) -> None:
+        self.time_limit = timedelta(seconds=self.gateway.settings.clone_job_seconds)
 
     def steps(self) -> Sequence[Step]:
         return (("first", self._first), ("second", self._second))
-
-    def drain(self, seconds: float) -> None:
-        return None
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
         (self.cleaned_completed if completed else self.cleaned).append(run.output_id)

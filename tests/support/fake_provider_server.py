@@ -19,15 +19,11 @@ from voxport.jobs.runner import JobRunner
 
 def main(data_dir: Path, port_file: Path) -> None:
     provider = FakeProvider(pieces=4, on_piece=lambda _: time.sleep(0.05))
-    gateway = open_gateway(settings_for(data_dir), providers=[provider], samples=AcceptingSamples)
-    gateway.provider_calls.release_dead_owners()
-    worker = DbosWorker(
-        gateway.database,
-        JobRunner(gateway.jobs, gateway.handlers),
-        clone_concurrency=1,
-        speech_concurrency=2,
-        poll_seconds=0.1,
+    gateway = open_gateway(
+        settings_for(data_dir, worker_speech_concurrency=2), providers=[provider], samples=AcceptingSamples
     )
+    gateway.provider_calls.release_dead_owners()
+    worker = DbosWorker(gateway.database, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1)
     worker.start()
     listener = uvicorn.Config("", port=0).bind_socket()
     temporary = port_file.with_suffix(".new")

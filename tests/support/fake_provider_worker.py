@@ -35,14 +35,14 @@ def main(data_dir: Path, spoken: Path, seconds: Sequence[float], places: int = 2
             file.write(f"{number}\n")
 
     provider = FakeProvider(samples=PIECES * SAMPLE_RATE, pieces=PIECES, on_piece=tell)
-    gateway = open_gateway(settings_for(data_dir), providers=[provider], samples=AcceptingSamples)
+    gateway = open_gateway(
+        settings_for(data_dir, worker_speech_concurrency=places), providers=[provider], samples=AcceptingSamples
+    )
     runner = JobRunner(gateway.jobs, gateway.handlers)
     voxport.jobs.dbos_worker._REAP_SECONDS = 0.5
     voxport.jobs.dbos_worker._STRAY_ROUNDS = 100  # more than a test takes
     rounds = spoken.with_suffix(".rounds")
-    Reaping(
-        gateway.database, runner, clone_concurrency=1, speech_concurrency=places, poll_seconds=0.1, rounds=rounds
-    ).start()
+    Reaping(gateway.database, runner, poll_seconds=0.1, rounds=rounds).start()
     time.sleep(300)
 
 

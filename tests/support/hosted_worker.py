@@ -20,10 +20,10 @@ def main(data_dir: Path, database_url: str, elevenlabs_url: str) -> None:
     hosted = ElevenLabs(
         ELEVENLABS_KEY, base_url=elevenlabs_url, tag="t1", max_text_length=5_000, timeout=60.0, read_timeout=300.0
     )
-    settings = settings_for(data_dir, database_url=database_url)
+    settings = settings_for(data_dir, database_url=database_url, worker_speech_concurrency=2)
     gateway = open_gateway(settings, providers=[hosted, FakeProvider()], samples=UncheckedSamples)
     runner = JobRunner(gateway.jobs, gateway.handlers)
-    DbosWorker(gateway.database, runner, clone_concurrency=1, speech_concurrency=2, poll_seconds=0.1).start()
+    DbosWorker(gateway.database, runner, poll_seconds=0.1).start()
     time.sleep(300)
 
 

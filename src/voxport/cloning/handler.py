@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from voxport.audit.service import GATEWAY, record
 from voxport.cloning.service import ONE_CLONE, SERVICE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable
-from voxport.jobs.handler import Step
+from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
@@ -20,6 +21,7 @@ from voxport.providers.base import ClonedVoice
 from voxport.providers.registry import Registry, require_sample_length
 from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.samples.quality import quality
+from voxport.settings import Settings
 from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
@@ -29,14 +31,18 @@ _FETCH_RETRY_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that
 _log = logging.getLogger("voxport.cloning")
 
 
-class CloneHandler:
+class CloneHandler(JobHandler):
     """Each step writes under the name that the voice is made by (the job's subject), so that running it twice leaves
     one voice. A job that binds makes a speaker whose voice there is already at another provider."""
 
     service = SERVICE
+    queue = "voxport-clone-jobs"
+    unpartitioned_queue = "voxport-jobs"
+    stages = ("fetching", "checking", "cloning", "registering")
 
     def __init__(
         self,
+        settings: Settings,
         jobs: Jobs,
         samples: SampleLoader,
         storage: Storage,
@@ -45,6 +51,8 @@ class CloneHandler:
         provisioning: VoiceProvisioning,
         provider_calls: ProviderCalls,
     ) -> None:
+        self.concurrency = settings.worker_concurrency
+        self.time_limit = timedelta(seconds=settings.clone_job_seconds)
         self._jobs = jobs
         self._samples = samples
         self._storage = storage
@@ -65,9 +73,6 @@ class CloneHandler:
             keys.append(sample_key(run.output_id))
         for key in keys:
             self._storage.delete(key)
-
-    def drain(self, seconds: float) -> None:
-        """A clone that is begun again is the same one."""
 
     def _fetch_sample(self, run: JobRun) -> Json:
         if _is_binding(run):

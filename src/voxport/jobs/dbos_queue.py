@@ -9,12 +9,6 @@ from sqlalchemy.orm import Session
 from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
 
-# A partition for each provider, so that jobs that hang at one hold up none of another. See docs/decisions/0054.
-CLONE_QUEUE = "voxport-clone-jobs"
-SPEECH_QUEUE = "voxport-speech-jobs"
-# Before 2026-12 the queues had no partitions. What was queued there then is still run.
-OLD_CLONE_QUEUE = "voxport-jobs"
-OLD_SPEECH_QUEUE = "voxport-speech"
 _NO_PROVIDER = "none"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
@@ -31,14 +25,19 @@ class DbosQueue:
             application_name=APPLICATION,
             lazy=True,
         )
+        self._queues: dict[str, str] = {}
+
+    def declare(self, service: str, queue: str) -> None:
+        """Say into which queue the jobs of a service go."""
+        self._queues[service] = queue
 
     def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
         """Queue the job in the caller's transaction: it runs when that commits, and never when it doesn't. The
-        same job enqueued twice runs once. Each service has a queue of its own for each provider."""
+        same job enqueued twice runs once. Raises KeyError for a service that was not declared."""
         self._client.enqueue_in_transaction(
             tx,
             {
-                "queue_name": SPEECH_QUEUE if service == "core-tts" else CLONE_QUEUE,
+                "queue_name": self._queues[service],
                 "queue_partition_key": provider or _NO_PROVIDER,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,

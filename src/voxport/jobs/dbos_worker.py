@@ -19,16 +19,7 @@ from dbos._queue import queue_worker_thread
 from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.db.wakeups import WakeupListener
-from voxport.jobs.dbos_queue import (
-    APPLICATION,
-    CLONE_QUEUE,
-    OLD_CLONE_QUEUE,
-    OLD_SPEECH_QUEUE,
-    SPEECH_QUEUE,
-    VERSION,
-    WORKFLOW,
-    jobs_engine,
-)
+from voxport.jobs.dbos_queue import APPLICATION, VERSION, WORKFLOW, jobs_engine
 from voxport.jobs.port import Json
 from voxport.jobs.runner import JobRunner
 
@@ -54,17 +45,13 @@ class DbosWorker:
         database: Database,
         runner: JobRunner,
         *,
-        clone_concurrency: int,
-        speech_concurrency: int,
         poll_seconds: float,
         on_wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`clone_concurrency` and `speech_concurrency`: how many jobs of each run at once at each provider. `on_wake`
-        is called, from another thread, when there may be other work in the database than jobs."""
+        """`on_wake` is called, from another thread, when there may be other work in the database than jobs."""
         self._leases = Leases(database.url)
         self._executor_id, self._lease = self._leases.acquire_slot("worker")
-        self._concurrency = {CLONE_QUEUE: clone_concurrency, SPEECH_QUEUE: speech_concurrency}
-        self._old_concurrency = {OLD_CLONE_QUEUE: clone_concurrency, OLD_SPEECH_QUEUE: speech_concurrency}
+        self._runner = runner
         self._poll_seconds = poll_seconds
         self._on_wake = on_wake
         self._listener = WakeupListener(database.url, self._wake)
@@ -87,7 +74,7 @@ class DbosWorker:
                 "log_level": "WARNING",
             }
         )
-        self._register(runner)
+        self._register()
 
     def start(self) -> None:
         _quiet_logs()
@@ -97,16 +84,10 @@ class DbosWorker:
         DBOS.launch()
         self._stop_unused_threads(events)
         DBOS.set_latest_application_version(VERSION)
-        for name, concurrency in self._concurrency.items():
-            self._poll_queue(name, _PollTrigger(self._is_busy(name)), concurrency=concurrency, is_partitioned=True)
-        for name, concurrency in self._old_concurrency.items():
-            # Nothing comes in there but from an older version beside this one, so that no job wakes it.
-            self._poll_queue(
-                name,
-                _PollTrigger(self._is_busy(name), is_wakeable=False),
-                concurrency=concurrency,
-                is_partitioned=False,
-            )
+        for handler in self._runner.handlers.values():
+            self._poll_queue(handler.queue, handler.concurrency, is_partitioned=True)
+            if handler.unpartitioned_queue is not None:
+                self._poll_queue(handler.unpartitioned_queue, handler.concurrency, is_partitioned=False)
         self._listener.start()
         self._reaper.start()
         _log.info("worker started", extra={"executor": self._executor_id})
@@ -122,9 +103,11 @@ class DbosWorker:
             thread.join(timeout=10)
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
-    def _poll_queue(self, name: str, trigger: _PollTrigger, *, concurrency: int, is_partitioned: bool) -> None:
-        """Look for the jobs of a queue in a thread; `concurrency` are those of each provider, or all where the queue is
+    def _poll_queue(self, name: str, concurrency: int, *, is_partitioned: bool) -> None:
+        """Look for the jobs of a queue in a thread; so many run at once at each provider, or in all where the queue is
         not partitioned."""
+        # Nothing comes into an unpartitioned one but from an older version beside this one, so that no job wakes it.
+        trigger = _PollTrigger(self._is_busy(name), is_wakeable=is_partitioned)
         queue = DBOS.register_queue(
             name,
             worker_concurrency=None if is_partitioned else concurrency,
@@ -182,11 +165,11 @@ class DbosWorker:
             event.set()
         self._dbos._background_jobs_stop_event.set()
 
-    def _register(self, runner: JobRunner) -> None:
+    def _register(self) -> None:
         def run_job(job_id: str) -> str:
             self._running.add(job_id)
             try:
-                return _run_steps(runner, job_id)
+                return _run_steps(self._runner, job_id)
             finally:
                 self._running.discard(job_id)
 

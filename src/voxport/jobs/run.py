@@ -6,13 +6,16 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from voxport.errors import ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.jobs.models import Job
 from voxport.jobs.port import JobOverdue, Json
 from voxport.jobs.service import Jobs
 from voxport.retry import retry
+
+if TYPE_CHECKING:
+    from voxport.jobs.handler import JobHandler
 
 _PROGRESS_SECONDS = 0.5
 _MAX_PAUSE = 120.0
@@ -23,9 +26,17 @@ _log = logging.getLogger("voxport.jobs")
 class JobRun:
     """What a step sees of its job."""
 
-    def __init__(self, jobs: Jobs, job: Job, results: dict[str, Json], pauses: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        job: Job,
+        handler: JobHandler,
+        results: dict[str, Json],
+        pauses: Sequence[float] = (),
+    ) -> None:
         self._jobs = jobs
         self.job = job
+        self._handler = handler
         self._results = results
         self._pauses = pauses
         self._reported_at = 0.0
@@ -62,7 +73,9 @@ class JobRun:
         moment = time.monotonic()
         if stage == self._stage and moment - self._reported_at < _PROGRESS_SECONDS:
             return
-        if self._jobs.is_overdue(self.job):
+        if stage not in (self._stage, *self._handler.stages):
+            raise ValueError(f"{self.job.service} declares no stage {stage}")
+        if self._jobs.is_overdue(self.job, self._handler.time_limit):
             raise JobOverdue(self.job_id)
         self._jobs.advance(self.job_id, stage, progress)
         self._reported_at, self._stage, self._progress = moment, stage, progress

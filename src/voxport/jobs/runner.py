@@ -28,10 +28,10 @@ class JobRunner:
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
         self._pauses = pauses
-        self._handlers = {handler.service: handler for handler in handlers}
+        self.handlers = {handler.service: handler for handler in handlers}
 
     def step_names(self, service: str) -> list[str]:
-        return [name for name, _ in self._handlers[service].steps()]
+        return [name for name, _ in self.handlers[service].steps()]
 
     def begin(self, job_id: str) -> str | None:
         """The job's service, or None where there is nothing (left) to do."""
@@ -49,13 +49,13 @@ class JobRunner:
         job = self._jobs.find(job_id)
         if job is None:
             return None
-        run = JobRun(self._jobs, job, results, self._pauses)
-        handler = self._handlers[job.service]
+        handler = self.handlers[job.service]
+        run = JobRun(self._jobs, job, handler, results, self._pauses)
         bind_request(job.request_id)
         try:
             if job.status != "processing":
                 raise JobNotActive(job_id)
-            if self._jobs.is_overdue(job):
+            if self._jobs.is_overdue(job, handler.time_limit):
                 raise JobOverdue(job_id)
             return dict(handler.steps())[step](run)
         except JobNotActive:
@@ -75,12 +75,17 @@ class JobRunner:
         current = self._jobs.find(job.id)
         if current is None or current.status not in ("queued", "processing"):
             return False
-        self._handlers[job.service].clean_up(JobRun(self._jobs, current, {}), completed=False)
+        handler = self.handlers[job.service]
+        handler.clean_up(JobRun(self._jobs, current, handler, {}), completed=False)
         error = VoxportError("The job could not be finished. Nothing was charged; send the request again.")
         given_up = self._jobs.fail(current, error)
         if given_up:
             _log.error("the job engine gave up a job", extra={"job_id": job.id})
         return given_up
+
+    def overdue(self) -> list[Job]:
+        """Jobs that have been worked on for longer than they may."""
+        return [job for one in self.handlers.values() for job in self._jobs.overdue(one.service, one.time_limit)]
 
     def time_out(self, job: Job, is_unknown: Callable[[Session], bool]) -> bool:
         """End a job whose time is over while a step of it is being worked on, or while nobody works on it. Whoever
@@ -89,7 +94,8 @@ class JobRunner:
 
     def clean_up(self, job: Job) -> None:
         """Remove what the steps of a job that came to nothing left behind."""
-        self._clean_up(self._handlers[job.service], JobRun(self._jobs, job, {}))
+        handler = self.handlers[job.service]
+        self._clean_up(handler, JobRun(self._jobs, job, handler, {}))
 
     def _fail(self, handler: JobHandler, run: JobRun, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)

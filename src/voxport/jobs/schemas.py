@@ -25,7 +25,6 @@ WebhookUrl = Annotated[
 JobWebhook = Annotated[
     WebhookUrl | None, Field(description="A public http(s) URL of yours that is told of the job's end.")
 ]
-Stage = Literal["waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing", "done"]
 
 
 class JobBody(BaseModel):
@@ -34,7 +33,7 @@ class JobBody(BaseModel):
     id: str = Field(description="The job's id.")
     service: str = Field(description="The service that was called, such as `core-voice-clone`.")
     status: Status = Field(description="Ends as `completed`, `failed` or `cancelled`.")
-    stage: Stage = Field(description="What is being done right now.")
+    stage: str = Field(description="What is being done right now.")  # the document names those that handlers declare
     progress: float = Field(description="From 0 to 1.")
     created_at: str = Field(description="When the job was queued, ISO 8601 in UTC.")
     started_at: str | None = Field(description="When work on it began, ISO 8601 in UTC; null while it waits.")

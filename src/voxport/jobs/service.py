@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -47,8 +47,8 @@ class NewJob:
 
 
 class Jobs:
-    """`limits`: how long a job of a service may be worked on. `max_open`: jobs of a profile that may be unfinished at
-    once, 0 for any number. `event_retention`: how long the events of one that has ended can be asked for."""
+    """`max_open`: jobs of a profile that may be unfinished at once, 0 for any number. `event_retention`: how long the
+    events of one that has ended can be asked for."""
 
     def __init__(
         self,
@@ -57,7 +57,6 @@ class Jobs:
         queue: DbosQueue,
         listener: JobListener,
         *,
-        limits: Mapping[ServiceName, timedelta],
         max_open: int,
         event_retention: timedelta,
     ) -> None:
@@ -65,7 +64,6 @@ class Jobs:
         self._billing = billing
         self._queue = queue
         self._listener = listener
-        self._limits = limits
         self._max_open = max_open
         self._event_retention = event_retention
 
@@ -171,19 +169,14 @@ class Jobs:
         with self._database.snapshot() as tx:
             return repository.open_before(tx, moment)
 
-    def overdue(self) -> Sequence[Job]:
-        """Jobs that have been worked on for longer than they may, for the worker."""
+    def overdue(self, service: str, limit: timedelta) -> Sequence[Job]:
+        """Jobs of a service that have been worked on for longer than `limit`, for the worker."""
         with self._database.snapshot() as tx:
-            return [
-                job
-                for service, limit in self._limits.items()
-                for job in repository.processing_since(tx, service, now() - limit)
-            ]
+            return repository.processing_since(tx, service, now() - limit)
 
-    def is_overdue(self, job: Job) -> bool:
+    def is_overdue(self, job: Job, limit: timedelta) -> bool:
         """Counted from its begin, whoever works on it; the time in the queue is not."""
-        limit = self._limits.get(job.service)
-        return limit is not None and job.started_at is not None and now() - job.started_at > limit
+        return job.started_at is not None and now() - job.started_at > limit
 
     def begin(self, job_id: str) -> None:
         """queued → processing; one that is processing already goes on. Raises JobNotActive."""

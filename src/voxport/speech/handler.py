@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Generator, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16
 from voxport.audio.codec.encoder import Pcm
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable
-from voxport.jobs.handler import Step
+from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
@@ -22,6 +23,7 @@ from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Piece, ResumeTokenInvalid
 from voxport.providers.registry import Registry
+from voxport.settings import Settings
 from voxport.speech.drain import PaidPartTracker
 from voxport.speech.durations import billed_seconds
 from voxport.speech.parts import StoredParts
@@ -34,13 +36,17 @@ _SPEAKING_FRACTION = 0.95  # the share of a job's time that is not encoding
 _log = logging.getLogger("voxport.speech")
 
 
-class SpeechHandler:
+class SpeechHandler(JobHandler):
     """A job's subject is the key of its file. Between the steps, and through a kill, the pieces lie in storage."""
 
     service = SERVICE
+    queue = "voxport-speech-jobs"
+    unpartitioned_queue = "voxport-speech"
+    stages = ("speaking", "storing")
 
     def __init__(
         self,
+        settings: Settings,
         jobs: Jobs,
         voices: VoiceService,
         provisioning: VoiceProvisioning,
@@ -50,6 +56,8 @@ class SpeechHandler:
         storage: Storage,
         ffmpeg: Path,
     ) -> None:
+        self.concurrency = settings.worker_speech_concurrency
+        self.time_limit = timedelta(seconds=settings.speech_job_seconds)
         self._jobs = jobs
         self._voices = voices
         self._provisioning = provisioning

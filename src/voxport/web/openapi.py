@@ -67,13 +67,15 @@ def operation_id(route: APIRoute) -> str:
     return f"admin_{route.name}" if "admin" in route.tags else route.name
 
 
-def extend_openapi(app: FastAPI) -> None:
-    """Let the application's document say all of it."""
+def extend_openapi(app: FastAPI, *, job_stages: list[str]) -> None:
+    """Let the application's document say all of it; `job_stages` are those that a job can be in."""
     generate = app.openapi
 
     def extended() -> Json:
         if app.openapi_schema is None:
-            _extend_document(generate())
+            document = generate()
+            _extend_document(document)
+            document["components"]["schemas"]["JobBody"]["properties"]["stage"]["enum"] = job_stages
         assert app.openapi_schema is not None
         return app.openapi_schema
 
