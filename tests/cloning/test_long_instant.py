@@ -6,7 +6,6 @@ import io
 import tracemalloc
 import wave
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -16,14 +15,14 @@ from tests.support.fake_provider import FakeProvider, with_fake_provider
 from voxport.billing.verify import verify
 from voxport.cloning.instant import InstantRequest
 from voxport.idempotency.claim import IdempotentRequest, KeyClaim, ReplayableResponse
-from voxport.providers.base import SAMPLE_RATE, Piece
+from voxport.providers.base import SAMPLE_RATE, Piece, Utterance, VoiceRef
 
 MINUTES = 10
 SIZE = 44 + 2 * 60 * MINUTES * SAMPLE_RATE
 
 
 class LongFakeProvider(FakeProvider):
-    def speak(self, text: str, *_: Any, **__: Any) -> Iterator[Piece]:
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         for number in range(MINUTES * 60):
             yield Piece(np.full(SAMPLE_RATE, 0.25, np.float32), (number + 1) / (MINUTES * 60), {})
 

@@ -10,7 +10,7 @@ from tests.support.client import error_of
 from tests.support.hosted_env import ELEVENLABS_KEY, TTS, HostedEnv
 from voxport.billing.verify import verify
 from voxport.providers.audio_bounds import max_seconds
-from voxport.providers.base import SAMPLE_RATE, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Utterance, VoiceRef
 from voxport.providers.upstream import ResponseLost, Upstream
 from voxport.testing.doubles import Fault, serve_app
 
@@ -76,7 +76,7 @@ def test_another_provider_speaks_in_place_of_junk(hosted_env: HostedEnv) -> None
 @pytest.mark.parametrize("is_low_latency", [False, True])
 def test_audio_comes_in_pieces_of_bounded_size(hosted_env: HostedEnv, provider: str, is_low_latency: bool) -> None:
     spoken = hosted_env.gateway.providers.get(provider).speak(
-        LONG, VoiceRef(STOCK[provider]), language="en", low_latency=is_low_latency
+        VoiceRef(STOCK[provider]), Utterance(LONG, "en", low_latency=is_low_latency)
     )
     sizes = [piece.audio.size for piece in spoken]
     assert sum(sizes) > 100 * SAMPLE_RATE

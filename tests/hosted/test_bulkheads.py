@@ -18,7 +18,7 @@ from tests.support.server import serving, wait_until
 from voxport.billing.verify import verify
 from voxport.errors import ProviderBusy
 from voxport.providers import billed_client as hosted
-from voxport.providers.base import StockVoice, VoiceRef
+from voxport.providers.base import StockVoice, Utterance, VoiceRef
 from voxport.testing.doubles import Fault
 from voxport.web.concurrency import ConcurrencyLimiter
 
@@ -111,7 +111,7 @@ def test_a_refusal_is_asked_again_less_and_less_often_whatever_it_says(
     body = {"detail": {"status": "too_many_concurrent_requests", "message": "Too many."}}
     hosted_env.elevenlabs.faults.add(Fault(SPEECH, times=100, status=429, body=body, headers={"Retry-After": "1"}))
     with pytest.raises(ProviderBusy) as busy:
-        list(hosted_env.gateway.providers.get("elevenlabs").speak(TEXT, VoiceRef(RACHEL), language="en"))
+        list(hosted_env.gateway.providers.get("elevenlabs").speak(VoiceRef(RACHEL), Utterance(TEXT, "en")))
     assert 3 <= len(pauses) <= 7
     assert all(pause >= 1 for pause in pauses)
     assert pauses[-1] > 1.5

@@ -23,7 +23,7 @@ from voxport.errors import (
     VoiceLost,
     VoxportError,
 )
-from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, ResumeTokenInvalid, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, ResumeTokenInvalid, Utterance, VoiceRef
 from voxport.providers.elevenlabs import ElevenLabs
 from voxport.testing.doubles import ElevenLabsDouble, Fault, identify, serve_app
 from voxport.testing.doubles.elevenlabs import ElevenLabsVoice
@@ -78,7 +78,7 @@ def clone(provider: ElevenLabs, voice_id: str = "voice1", *, pitch: float = 120.
 
 def spoken(provider: ElevenLabs, voice: VoiceRef, text: str = TEXT, *, low_latency: bool = False) -> Audio:
     return np.concatenate(
-        [piece.audio for piece in provider.speak(text, voice, language="en", low_latency=low_latency)]
+        [piece.audio for piece in provider.speak(voice, Utterance(text, "en", low_latency=low_latency))]
     )
 
 
@@ -203,7 +203,7 @@ def test_speech_is_as_loud_as_all_and_as_long_as_it_was_made(provider: ElevenLab
 
 
 def test_a_stream_has_the_same_voice_and_comes_in_pieces(provider: ElevenLabs) -> None:
-    pieces = list(provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True))
+    pieces = list(provider.speak(RACHEL, Utterance(TEXT * 3, "en", low_latency=True)))
     assert len(pieces) > 3
     whole = np.concatenate([piece.audio for piece in pieces])
     assert identify(whole) == identify(spoken(provider, RACHEL, TEXT * 3))
@@ -214,11 +214,11 @@ def test_a_long_text_is_spoken_in_parts_and_goes_on_where_it_stopped(double: Ele
     text = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
     with serve_app(double.app) as url:
         provider = adapter(url, longest=500)
-        pieces = list(provider.speak(text, RACHEL, language="en"))
+        pieces = list(provider.speak(RACHEL, Utterance(text, "en")))
         ends = [number for number, piece in enumerate(pieces) if piece.is_resumable]
-        rest = list(provider.speak(text, RACHEL, language="en", resume_from=pieces[ends[1]].resume_token))
+        rest = list(provider.speak(RACHEL, Utterance(text, "en", resume_from=pieces[ends[1]].resume_token)))
         with pytest.raises(ResumeTokenInvalid):
-            list(provider.speak("Another text.", RACHEL, language="en", resume_from=pieces[ends[1]].resume_token))
+            list(provider.speak(RACHEL, Utterance("Another text.", "en", resume_from=pieces[ends[1]].resume_token)))
         provider.close()
     assert [pieces[end].progress for end in ends] == [0.25, 0.5, 0.75, 1.0]
     assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[ends[1] + 1 :]]
@@ -231,13 +231,15 @@ def test_what_is_no_speech_between_paragraphs_is_not_sent(double: ElevenLabsDoub
 
 
 def test_speech_goes_on_behind_a_part_and_not_inside_of_one(provider: ElevenLabs) -> None:
-    pieces = [piece for piece in provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True) if piece.audio.size]
+    pieces = [
+        piece for piece in provider.speak(RACHEL, Utterance(TEXT * 3, "en", low_latency=True)) if piece.audio.size
+    ]
     progresses = [piece.progress for piece in pieces]
     assert progresses == sorted(set(progresses))
     with pytest.raises(ResumeTokenInvalid):
-        list(provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True, resume_from=pieces[0].resume_token))
+        list(provider.speak(RACHEL, Utterance(TEXT * 3, "en", low_latency=True, resume_from=pieces[0].resume_token)))
     assert (
-        list(provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True, resume_from=pieces[-1].resume_token))
+        list(provider.speak(RACHEL, Utterance(TEXT * 3, "en", low_latency=True, resume_from=pieces[-1].resume_token)))
         == []
     )
 
@@ -245,7 +247,7 @@ def test_speech_goes_on_behind_a_part_and_not_inside_of_one(provider: ElevenLabs
 def test_who_listens_slowly_holds_no_place(double: ElevenLabsDouble) -> None:
     with serve_app(double.app) as url:
         provider = adapter(url, timeout=60.0)
-        slow = [provider.speak(TEXT * 3, RACHEL, language="en", low_latency=True) for _ in range(4)]
+        slow = [provider.speak(RACHEL, Utterance(TEXT * 3, "en", low_latency=True)) for _ in range(4)]
         for listener in slow:
             next(listener)
         assert spoken(provider, RACHEL).size

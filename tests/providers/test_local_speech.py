@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from voxport.engine import EngineProcess
-from voxport.providers.base import SAMPLE_RATE, Piece, ResumeTokenInvalid, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Piece, ResumeTokenInvalid, Utterance, VoiceRef
 from voxport.providers.local import LocalProvider
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def provider() -> Iterator[LocalProvider]:
 
 @pytest.fixture(scope="module")
 def pieces(provider: LocalProvider) -> list[Piece]:
-    return list(provider.speak(TEXT, VOICE, language="en-us"))
+    return list(provider.speak(VOICE, Utterance(TEXT, "en-us")))
 
 
 def test_pieces_join_without_a_click(pieces: list[Piece]) -> None:
@@ -48,7 +48,7 @@ def test_pieces_join_without_a_click(pieces: list[Piece]) -> None:
 def test_a_speech_that_goes_on_behind_a_place_is_the_same_to_the_last_bit(
     provider: LocalProvider, pieces: list[Piece]
 ) -> None:
-    rest = list(provider.speak(TEXT, VOICE, language="en-us", resume_from=pieces[0].resume_token))
+    rest = list(provider.speak(VOICE, Utterance(TEXT, "en-us", resume_from=pieces[0].resume_token)))
     assert [piece.resume_token for piece in rest] == [piece.resume_token for piece in pieces[1:]]
     assert rest[-1].progress == pieces[-1].progress == 1.0
     for one, other in zip(rest, pieces[1:], strict=True):
@@ -57,16 +57,16 @@ def test_a_speech_that_goes_on_behind_a_place_is_the_same_to_the_last_bit(
 
 def test_a_place_of_another_text_is_lost(provider: LocalProvider, pieces: list[Piece]) -> None:
     with pytest.raises(ResumeTokenInvalid):
-        next(provider.speak(TEXT + " More.", VOICE, language="en-us", resume_from=pieces[0].resume_token))
+        next(provider.speak(VOICE, Utterance(TEXT + " More.", "en-us", resume_from=pieces[0].resume_token)))
 
 
 def test_twice_the_speed_takes_about_half_the_time_with_its_pauses(
     provider: LocalProvider, pieces: list[Piece]
 ) -> None:
-    fast = sum(piece.audio.size for piece in provider.speak(TEXT, VOICE, language="en-us", settings={"speed": 2.0}))
+    fast = sum(piece.audio.size for piece in provider.speak(VOICE, Utterance(TEXT, "en-us", {"speed": 2.0})))
     assert 0.4 < fast / sum(piece.audio.size for piece in pieces) < 0.65
 
 
 def test_an_english_voice_speaks_spanish(provider: LocalProvider) -> None:
-    (piece,) = provider.speak("Buenos días, ¿cómo está usted?", VOICE, language="es")
+    (piece,) = provider.speak(VOICE, Utterance("Buenos días, ¿cómo está usted?", "es"))
     assert 1 < piece.audio.size / SAMPLE_RATE < 5

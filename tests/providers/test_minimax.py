@@ -20,7 +20,7 @@ from voxport.errors import (
     VoiceLost,
     VoxportError,
 )
-from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, Utterance, VoiceRef
 from voxport.providers.minimax import MiniMax
 from voxport.testing.doubles import Fault, MiniMaxDouble, identify, serve_app
 from voxport.testing.doubles.minimax import wire
@@ -64,7 +64,7 @@ def clone(provider: MiniMax, voice_id: str = "voice1", *, pitch: float = 120.0, 
 
 def spoken(provider: MiniMax, voice: VoiceRef, text: str = TEXT, *, low_latency: bool = False) -> Audio:
     return np.concatenate(
-        [piece.audio for piece in provider.speak(text, voice, language="en", low_latency=low_latency)]
+        [piece.audio for piece in provider.speak(voice, Utterance(text, "en", low_latency=low_latency))]
     )
 
 
@@ -161,16 +161,16 @@ def test_speech_is_whole_once_and_as_loud_as_all(double: MiniMaxDouble, provider
 
 
 def test_a_stream_comes_in_pieces(provider: MiniMax) -> None:
-    assert len(list(provider.speak(TEXT * 3, NARRATOR, language="en", low_latency=True))) > 3
+    assert len(list(provider.speak(NARRATOR, Utterance(TEXT * 3, "en", low_latency=True)))) > 3
 
 
 def test_a_long_text_is_spoken_in_parts(double: MiniMaxDouble) -> None:
     text = " ".join(f"This is sentence number {number} of a long text." for number in range(40))
     with serve_app(double.app) as url:
         provider = adapter(url, longest=500)
-        pieces = list(provider.speak(text, NARRATOR, language="en"))
+        pieces = list(provider.speak(NARRATOR, Utterance(text, "en")))
         ends = [number for number, piece in enumerate(pieces) if piece.is_resumable]
-        rest = list(provider.speak(text, NARRATOR, language="en", resume_from=pieces[ends[1]].resume_token))
+        rest = list(provider.speak(NARRATOR, Utterance(text, "en", resume_from=pieces[ends[1]].resume_token)))
         provider.close()
     assert len(ends) == 4
     assert [piece.audio.tobytes() for piece in rest] == [piece.audio.tobytes() for piece in pieces[ends[1] + 1 :]]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fake_provider import FakeProvider
 from voxport.errors import BadRequest, ProviderUnavailable
-from voxport.providers.base import VoiceRef
+from voxport.providers.base import Utterance, VoiceRef
 from voxport.providers.registry import Registry
 from voxport.providers.unavailable import UnavailableProvider
 
@@ -61,7 +61,7 @@ def test_whatever_a_closed_provider_is_asked_it_is_unavailable(provider: object)
     with pytest.raises(ProviderUnavailable):
         one.clone(np.zeros(1, np.float32), voice_id="x", instant=True, on_progress=lambda _: None)
     with pytest.raises(ProviderUnavailable):
-        list(one.speak("Hi", voice, language="en"))
+        list(one.speak(voice, Utterance("Hi", "en")))
     with pytest.raises(ProviderUnavailable):
         one.delete(voice)
     assert one.list_voices() == []

@@ -78,7 +78,7 @@ def test_the_answer_says_which_language_a_code_was_taken_for(
         "en-gb",
         "en-us",
     ]
-    assert [call["language"] for call in fake_env.provider.requests] == ["fr-fr", "en-gb", "en-us"]
+    assert [call.language for call in fake_env.provider.requests] == ["fr-fr", "en-gb", "en-us"]
     assert {"language", "warnings"} & set(spoken(customer)) == set()
     estimate = customer.post("/v1/estimate", {"voice_id": "hum", "text": "Hello there.", "language": "fr"}).json()[
         "data"

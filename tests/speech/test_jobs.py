@@ -145,8 +145,8 @@ def test_the_job_speaks_in_the_language_and_at_the_speed_of_its_request(
 ) -> None:
     work(five, queue(customer, language="fr-fr", voice_settings={"speed": 0.5}))
     request = five.provider.requests[0]
-    assert (request["language"], request["settings"], request["low_latency"]) == ("fr-fr", {"speed": 0.5}, False)
-    assert request["text"] == BODY["text"]
+    assert (request.language, request.settings, request.low_latency) == ("fr-fr", {"speed": 0.5}, False)
+    assert request.text == BODY["text"]
 
 
 def test_progress_is_seen_piece_by_piece(

@@ -7,7 +7,6 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from tests.support.client import GatewayClient, open_client
 from tests.support.fake_provider import FakeProvider, with_fake_provider
 from tests.support.server import serving, wait_until
 from voxport.billing.verify import verify
-from voxport.providers.base import SAMPLE_RATE, Capabilities, Piece, ResumeToken, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Capabilities, Piece, Utterance, VoiceRef
 from voxport.providers.chunked_speech import speak_in_parts
 
 TTS = "/v1/proxy/core-tts"
@@ -40,10 +39,8 @@ class DrippingProvider(FakeProvider):
     def capabilities(self) -> Capabilities:
         return dataclasses.replace(super().capabilities(), is_hosted=True)
 
-    def speak(self, text: str, voice: VoiceRef, *, resume_from: ResumeToken | None = None, **_: Any) -> Iterator[Piece]:
-        return speak_in_parts(
-            text, "en-us", limit=5_000, source=self._source, low_latency=True, resume_from=resume_from
-        )
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
+        return speak_in_parts(utterance, limit=5_000, source=self._source)
 
     def _source(self, _: str) -> Iterator[bytes]:
         self.begun.set()

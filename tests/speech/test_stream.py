@@ -80,7 +80,7 @@ def test_the_body_is_the_audio_and_the_headers_tell_the_rest(
     cost = cost_of(customer, answer.headers["X-Gateway-Request-ID"])
     assert (cost["service"], cost["status"], cost["units"], cost["tokens"]) == ("core-tts", "captured", 5.0, 0.05)
     assert customer.balance() == {"balance": 99.95, "credits": 99.95, "held": 0.0, "currency": "token"}
-    assert five.provider.requests[0]["low_latency"] is True
+    assert five.provider.requests[0].low_latency is True
     assert verify(customer.gateway.database) == []
 
 

@@ -30,7 +30,7 @@ def test_the_language_is_the_voices_own_until_another_is_asked_for(
 ) -> None:
     for fields in ({}, {"language": None}, {"language": "fr-fr"}, {"language": "FR-FR"}):
         assert customer.post(TTS, {**BODY, **fields}).status_code == 200
-    assert [call["language"] for call in fake_env.provider.requests] == ["en-us", "en-us", "fr-fr", "fr-fr"]
+    assert [call.language for call in fake_env.provider.requests] == ["en-us", "en-us", "fr-fr", "fr-fr"]
 
 
 @pytest.mark.parametrize("language", ["de", "english", "", "klingon", "en-us "])
@@ -55,17 +55,13 @@ def test_an_alphabet_that_the_language_cannot_speak_is_422_and_lists_what_is_spo
 def test_the_speed_is_handed_on(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
     for settings in ({}, None, {"speed": 0.5}, {"speed": 2}, {"speed": 1.25}):
         assert customer.post(TTS, {**BODY, "voice_settings": settings}).status_code == 200
-    assert [call["settings"] for call in fake_env.provider.requests] == [
-        {},
-        {},
-        *({"speed": s} for s in (0.5, 2.0, 1.25)),
-    ]
+    assert [call.settings for call in fake_env.provider.requests] == [{}, {}, *({"speed": s} for s in (0.5, 2.0, 1.25))]
 
 
 def test_the_speed_of_an_instant_clone_is_handed_on(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
     body = {"audioUrl": customer.upload()["public_url"], "text": "Hi", "voice_settings": {"speed": 1.5}}
     assert customer.post(INSTANT, body).status_code == 200
-    assert fake_env.provider.requests[0]["settings"] == {"speed": 1.5}
+    assert fake_env.provider.requests[0].settings == {"speed": 1.5}
 
 
 @pytest.mark.parametrize("speed", [0.49, 2.01, 0, -1, "1", None, True, 1e400])

@@ -12,18 +12,17 @@ import numpy as np
 from voxport.errors import VoxportError
 from voxport.gateway import Gateway
 from voxport.providers.base import (
-    NO_SETTINGS,
     SAMPLE_RATE,
     Capabilities,
     Checkpoint,
     ClonedVoice,
     Piece,
     ProgressCallback,
-    ResumeToken,
+    Provider,
     ResumeTokenInvalid,
     StockVoice,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
 from voxport.providers.base import Audio as Speech
 from voxport.samples.loader import Audio, Sample, SampleLoader
@@ -31,7 +30,7 @@ from voxport.testing.sample_reports import GOOD_REPORT
 
 
 @dataclass
-class FakeProvider:
+class FakeProvider(Provider):
     """Hums instead of provisioning: `samples` of a tone for any text, in `pieces` pieces. `failure` is raised by
     whatever is asked, by `speak` before its piece number `fail_at_piece`. `on_piece` is told of each piece before it is
     made."""
@@ -44,7 +43,7 @@ class FakeProvider:
     plan: str = "as ever"
     supports_streaming: bool = True
     settings: tuple[str, ...] = ("speed",)
-    requests: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[Utterance] = field(default_factory=list)
     failure: VoxportError | None = None
     text_failure: VoxportError | None = None
     can_clone: bool = True
@@ -63,9 +62,6 @@ class FakeProvider:
             max_text_length=5000,
             voice_settings=self.settings,
         )
-
-    def unavailable_reason(self) -> str | None:
-        return None
 
     def list_voices(self) -> list[StockVoice]:
         return list(self.stock)
@@ -88,25 +84,9 @@ class FakeProvider:
         self.cloned.append(voice_id)
         return ClonedVoice(voice_id, "en-us", b"a voice")
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
-        request = {
-            "text": text,
-            "language": language,
-            "settings": dict(settings),
-            "low_latency": low_latency,
-            "resume_from": resume_from,
-        }
-        self.requests.append({**request, "client": client})
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
+        self.requests.append(utterance)
+        resume_from = utterance.resume_from
         if resume_from is not None and resume_from["plan"] != self.plan:
             raise ResumeTokenInvalid
         wave = (np.sin(np.arange(self.samples) * 2 * np.pi * 220 / SAMPLE_RATE) * 0.5).astype(np.float32)
@@ -125,15 +105,6 @@ class FakeProvider:
 
     def forget(self, voice_id: str) -> None:
         self.delete(VoiceRef(voice_id))
-
-    def circuit(self) -> None:
-        return None
-
-    def start(self) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
 
     def _fail(self) -> None:
         if self.failure is not None:

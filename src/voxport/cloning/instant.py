@@ -21,7 +21,7 @@ from voxport.cloning.service import ONE_CLONE
 from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.moderation.service import Moderation
 from voxport.provider_calls.service import CallJournal, ProviderCalls
-from voxport.providers.base import Audio, Provider, VoiceRef, VoiceSettings
+from voxport.providers.base import Audio, Provider, Utterance, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry, require_sample_length
 from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.speech.durations import require_text
@@ -180,13 +180,9 @@ class InstantCloning:
         cloned = self._provisioning.clone(provider, sample, voice_id=voice_id, instant=True)
         reference = VoiceRef(cloned.provider_voice_id, cloned.file)
         try:
-            spoken = provider.speak(
-                prepared.text,
-                reference,
-                language=cloned.language,
-                settings=prepared.settings,
-                client=prepared.caller.profile_id,
-            )
+            client = prepared.caller.profile_id
+            utterance = Utterance(prepared.text, cloned.language, prepared.settings, client=client)
+            spoken = provider.speak(reference, utterance)
             return voice_id, write_wav((to_pcm16(piece.audio) for piece in spoken), wav)
         finally:
             try:

@@ -6,15 +6,17 @@ the caller can do, and `Invalid` for a text that it can't speak.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxport.audio.arrays import SAMPLE_RATE as SAMPLE_RATE
+from voxport.errors import Invalid, ProviderFailed
+from voxport.text.sentences import clean_text
 
 Audio = NDArray[np.float32]
 """Mono samples at SAMPLE_RATE, full scale at ±1."""
@@ -25,8 +27,6 @@ ProgressCallback = Callable[[float], None]
 
 VoiceSettings = Mapping[str, float]
 """What was asked for of `stability`, `similarity_boost`, `style` (0 to 1) and `speed` (0.5 to 2), by name."""
-
-NO_SETTINGS: Final[VoiceSettings] = MappingProxyType({})
 
 Circuit = Literal["closed", "open", "half_open"]
 """`open`: the provider failed again and again, and is left alone for a while; `half_open`: one call tries it."""
@@ -49,10 +49,32 @@ class ResumeTokenInvalid(Exception):
 
 
 @dataclass(frozen=True)
+class Utterance:
+    """A text and how to speak it, for any voice."""
+
+    text: str
+    language: str
+    """One of the capabilities'."""
+    settings: VoiceSettings = field(default_factory=dict)
+    """Of those that the capabilities name."""
+    low_latency: bool = False
+    """Ask for a short first piece: somebody listens already."""
+    resume_from: ResumeToken | None = None
+    """Go on behind a piece of the same utterance that was made earlier."""
+    client: str = ""
+    """Who gets a fair share of the provider's calls."""
+
+    @property
+    def speed(self) -> float:
+        """1.0 where none is asked for."""
+        return self.settings.get("speed", 1.0)
+
+
+@dataclass(frozen=True)
 class Piece:
     """A stretch of a text, spoken: it joins the next one without gap or click. `progress` of the text (0 to 1) is
-    spoken with it; `speak` called with its `resume_token` goes on behind it. One without audio says that `speak` still
-    waits, so that whoever reads can see whether somebody listens."""
+    spoken with it; an utterance that resumes from its `resume_token` goes on behind it. One without audio says that
+    `speak` still waits, so that whoever reads can see whether somebody listens."""
 
     audio: Audio
     progress: float
@@ -126,21 +148,31 @@ class ProviderConfig:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-class Provider(Protocol):
-    @property
-    def name(self) -> str: ...
+class Provider(ABC):
+    """The base class of every provider. `name` is that of its entry point. Several threads may call it at once. The
+    defaults are those of a provider without voices of its own, an account or anything to close, which gives a file for
+    a clone."""
 
+    name: str
+
+    @abstractmethod
     def capabilities(self) -> Capabilities: ...
 
     def unavailable_reason(self) -> str | None:
         """Why the provider can't be asked now; None where it can."""
+        return None
 
     def list_voices(self) -> list[StockVoice]:
         """The stock voices."""
+        return []
 
     def check_text(self, text: str, language: str) -> Sequence[str] | None:
-        """Raises Invalid where the text can't be spoken in the language. Gives a sentence for each thing in it that
-        will not be spoken, for the `warnings` of the answer; none or None where all will be. Costs no synthesis."""
+        """Raises Invalid where the text can't be spoken in the language: here, where none of it is a letter or a digit.
+        Gives a sentence for each thing in it that will not be spoken, for the `warnings` of the answer; none or None
+        where all will be. Costs no synthesis."""
+        if not any(character.isalnum() for character in clean_text(text)):
+            raise Invalid("The text has nothing that can be spoken.", location=("body", "text"))
+        return None
 
     def clone(
         self,
@@ -153,37 +185,28 @@ class Provider(Protocol):
     ) -> ClonedVoice:
         """A voice from a sample. `instant` is for a single use, where the caller waits. `voice_id` is the gateway's
         name for this making: called again with the same one, the provider makes no second voice. `on_progress` is
-        called at least twice a second by work that can be stopped. Raises SlotsFull, OutcomeUnknown and
+        called at least twice a second by work that can be stopped. Raises SlotsFull, OutcomeUnknown and the others. Not
+        called where the capabilities name no cloning."""
+        raise ProviderFailed(f"The provider {self.name} can't clone voices.")
+
+    @abstractmethod
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
+        """The utterance in the voice, piece by piece as it is made, at −18 LUFS. Raises ResumeTokenInvalid where it
+        can't go on from there, VoiceLost, OutcomeUnknown and
         the others."""
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
-        """The text in the voice, piece by piece as it is made, at −18 LUFS. `language` is one of the capabilities',
-        `settings` are of those that it uses. `low_latency` asks for a short first piece, for someone who listens
-        already; `resume_from` goes on behind a piece of the same call, made earlier: raises ResumeTokenInvalid where
-        that can't be. `client` is who gets a fair share of the provider's calls. Raises VoiceLost, OutcomeUnknown and
-        the others."""
-
-    def delete(self, voice: VoiceRef) -> None:
+    def delete(self, voice: VoiceRef) -> None:  # noqa: B027  # nothing is kept at the provider
         """Remove a clone at the provider; one that is gone already is no error."""
 
-    def forget(self, voice_id: str) -> None:
+    def forget(self, voice_id: str) -> None:  # noqa: B027
         """Remove what `clone` made, or may have made, under this name: its answer was lost."""
 
     def circuit(self) -> Circuit | None:
         """How a hosted provider does, without asking it; None where there is nothing that could break."""
+        return None
 
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: B027
         """Get warm, without waiting."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Give back processes and connections."""

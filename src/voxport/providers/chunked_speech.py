@@ -12,9 +12,8 @@ import numpy as np
 
 from voxport.audio.loudness import LoudnessNormalizer, LoudnessState
 from voxport.audio.trim import fade_edges
-from voxport.errors import Invalid
 from voxport.providers.audio_bounds import AudioLengthCheck, silent_audio_error
-from voxport.providers.base import SAMPLE_RATE, Audio, Piece, ResumeToken, ResumeTokenInvalid
+from voxport.providers.base import SAMPLE_RATE, Audio, Piece, ResumeTokenInvalid, Utterance
 from voxport.providers.spool import Spool, from_pcm
 from voxport.text.sentences import clean_text, pack_parts, split_in_half, split_sentences
 
@@ -35,27 +34,13 @@ PcmSource = Callable[[str], Iterator[bytes]]
 """A text as s16le at 24 kHz, in pieces of any size."""
 
 
-def require_speakable(text: str) -> None:
-    """Raises Invalid where nothing of the text is a letter or a digit."""
-    if not any(character.isalnum() for character in clean_text(text)):
-        raise Invalid("The text has nothing that can be spoken.", location=("body", "text"))
-
-
-def speak_in_parts(
-    text: str,
-    language: str,
-    *,
-    limit: int,
-    source: PcmSource,
-    low_latency: bool,
-    resume_from: ResumeToken | None,
-    speed: float = 1.0,
-) -> Iterator[Piece]:
+def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> Iterator[Piece]:
     """The text, part by part, each of at most `limit` characters, in pieces of five seconds at most. With `low_latency`
     they come while the part is being made; else none does before all of its part is there and was found to be speech of
     it. Speech goes on behind a part, not behind a piece inside of one. Raises ResumeTokenInvalid, ProviderFailed, and
     what the source raises."""
-    parts = _split(text, language, limit if low_latency else min(limit, _MAX_WHOLE_CHARACTERS))
+    low_latency, resume_from = utterance.low_latency, utterance.resume_from
+    parts = _split(utterance.text, utterance.language, limit if low_latency else min(limit, _MAX_WHOLE_CHARACTERS))
     plan = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     if resume_from is not None and (resume_from["plan"] != plan or resume_from["next"] is None):
         raise ResumeTokenInvalid
@@ -66,7 +51,7 @@ def speak_in_parts(
     for number in range(resume_from["next"] if resume_from is not None else 0, len(parts)):
         part, is_last = parts[number].strip("\n"), number + 1 == len(parts)
         pause = np.empty(0, np.float32) if is_last else _pause_after(parts[number])
-        with Spool(AudioLengthCheck(part, speed)) as spool:
+        with Spool(AudioLengthCheck(part, utterance.speed)) as spool:
             if low_latency:
                 spool.fill_in_background(source(part))
                 audios = _level_stream(_split_at_quiet_points(spool.contents()), normalizer)

@@ -27,7 +27,6 @@ from voxport.engine import (
 )
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
-    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
@@ -35,12 +34,12 @@ from voxport.providers.base import (
     ClonedVoice,
     Piece,
     ProgressCallback,
+    Provider,
     ProviderConfig,
-    ResumeToken,
     ResumeTokenInvalid,
     StockVoice,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
 from voxport.retry import retry
 from voxport.text.foreign_words import unspeakable_words
@@ -76,7 +75,10 @@ def open_provider(config: ProviderConfig) -> LocalProvider:
     )
 
 
-class LocalProvider:
+class LocalProvider(Provider):
+    """It can always be asked: an engine that died starts again with the next call, which says so where it does not.
+    The engine keeps nothing: a voice is the file that the gateway has."""
+
     name = "local"
 
     def __init__(
@@ -107,10 +109,6 @@ class LocalProvider:
 
     def capabilities(self) -> Capabilities:
         return self._capabilities
-
-    def unavailable_reason(self) -> str | None:
-        """It always can be: an engine that died starts again with the next call, which says so where it does not."""
-        return None
 
     def is_ready(self) -> bool:
         """Whether the engine is loaded and answers at once. One that died while idle is started again: no call
@@ -158,21 +156,11 @@ class LocalProvider:
                 sample, on_progress=save_and_report, checkpoint=checkpoint.load() if checkpoint is not None else None
             )
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
-        speed = settings.get("speed", 1.0)
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
+        resume_from, speed = utterance.resume_from, utterance.speed
         # The engine shares its time between callers, chunk by chunk, so that a long text lets short calls pass.
         caller = object()
-        chunks = self._plan(text, language, low_latency=low_latency, caller=caller)
+        chunks = self._plan(utterance, caller=caller)
         plan = _fingerprint(chunks)
         if resume_from is not None and resume_from["plan"] != plan:
             raise ResumeTokenInvalid
@@ -195,23 +183,15 @@ class LocalProvider:
                 resume_token={"plan": plan, "next": number + 1, "samples": offset, **asdict(normalizer.state)},
             )
 
-    def _plan(self, text: str, language: str, *, low_latency: bool, caller: object) -> list[Chunk]:
+    def _plan(self, utterance: Utterance, *, caller: object) -> list[Chunk]:
+        text, language, is_first_short = utterance.text, utterance.language, utterance.low_latency
         return self._call_engine(
-            lambda: self._engine.plan(text, language, short_first_chunk=low_latency, caller=caller)
+            lambda: self._engine.plan(text, language, short_first_chunk=is_first_short, caller=caller)
         )
 
     def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:
         """For each clip a unit vector that is near for two recordings of one speaker: for the check of samples."""
         return self._call_engine(lambda: self._engine.embed_each(clips))
-
-    def delete(self, voice: VoiceRef) -> None:
-        """The engine keeps nothing: a voice is the file that the gateway has."""
-
-    def forget(self, voice_id: str) -> None:
-        """Nor does it keep what was not finished."""
-
-    def circuit(self) -> None:
-        return None
 
     def start(self) -> None:
         self._engine.start()

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 
 from voxport.errors import ProviderUnavailable
 from voxport.providers.base import (
-    NO_SETTINGS,
     Audio,
     Capabilities,
     Checkpoint,
     ClonedVoice,
     Piece,
     ProgressCallback,
-    ResumeToken,
-    StockVoice,
+    Provider,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
 
 _UNKNOWN = Capabilities(
@@ -29,26 +27,19 @@ _UNKNOWN = Capabilities(
 )
 
 
-class UnavailableProvider:
+class UnavailableProvider(Provider):
     """Everything but its description is 503. `reason` follows "The provider … can't be used: "."""
 
     def __init__(self, name: str, reason: str, capabilities: Capabilities = _UNKNOWN) -> None:
-        self._name = name
+        self.name = name
         self._reason = reason
         self._capabilities = capabilities
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
     def unavailable_reason(self) -> str | None:
         return self._reason
-
-    def list_voices(self) -> list[StockVoice]:
-        return []
 
     def check_text(self, text: str, language: str) -> None:
         raise self._unavailable()
@@ -64,17 +55,7 @@ class UnavailableProvider:
     ) -> ClonedVoice:
         raise self._unavailable()
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         raise self._unavailable()
 
     def delete(self, voice: VoiceRef) -> None:
@@ -83,14 +64,5 @@ class UnavailableProvider:
     def forget(self, voice_id: str) -> None:
         raise self._unavailable()
 
-    def circuit(self) -> None:
-        return None
-
-    def start(self) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
-
     def _unavailable(self) -> ProviderUnavailable:
-        return ProviderUnavailable(f"The provider {self._name} can't be used: {self._reason}.")
+        return ProviderUnavailable(f"The provider {self.name} can't be used: {self._reason}.")

@@ -21,7 +21,7 @@ from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import Piece, ResumeTokenInvalid
+from voxport.providers.base import Piece, ResumeTokenInvalid, Utterance
 from voxport.providers.registry import Registry
 from voxport.settings import Settings
 from voxport.speech.drain import PaidPartTracker
@@ -100,14 +100,14 @@ class SpeechHandler(JobHandler):
         (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(voice.provider.name)
         is_hosted = provider.capabilities().is_hosted
-        pieces = self._provisioning.speak(
-            voice,
+        utterance = Utterance(
             request["text"],
-            language=request["language"],
-            settings=request.get("voice_settings") or {"speed": request.get("speed", 1.0)},
+            request["language"],
+            request.get("voice_settings") or {"speed": request.get("speed", 1.0)},
             resume_from=parts.last_resume_token(),
             client=run.profile_id,
         )
+        pieces = self._provisioning.speak(voice, utterance)
         progress = 0.0
         while progress < 1.0:
             try:

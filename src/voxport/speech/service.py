@@ -25,7 +25,7 @@ from voxport.jobs.service import Jobs, NewJob
 from voxport.media.service import MediaService
 from voxport.moderation.service import Moderation
 from voxport.provider_calls.service import CallJournal, ProviderCalls
-from voxport.providers.base import Piece
+from voxport.providers.base import Piece, Utterance
 from voxport.providers.registry import Registry
 from voxport.speech.durations import billed_seconds, estimated_seconds, max_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
@@ -243,15 +243,11 @@ class SpeechService:
                 _log.warning("another provider speaks instead", extra={"failed": provider.name, "code": error.code})
 
     def _speak_by(self, prepared: PreparedSpeech, route: Route) -> Iterator[Piece]:
-        request = prepared.request
-        return self._provisioning.speak(
-            route.voice,
-            request.text,
-            language=route.language,
-            settings=request.voice_settings,
-            low_latency=request.is_stream,
-            client=prepared.caller.profile_id,
+        request, client = prepared.request, prepared.caller.profile_id
+        utterance = Utterance(
+            request.text, route.language, request.voice_settings, low_latency=request.is_stream, client=client
         )
+        return self._provisioning.speak(route.voice, utterance)
 
     def _max_seconds(self, prepared: PreparedSpeech) -> Decimal:
         return max_seconds(prepared.request.text, prepared.speed, self._limits)

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,18 +21,16 @@ from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderFailed, ProviderUnavailable, SlotsFull, VoiceLost
 from voxport.provider_calls.service import NewCall, ProviderCalls
 from voxport.providers.base import (
-    NO_SETTINGS,
     Audio,
     Checkpoint,
     ClonedVoice,
     Piece,
     ProgressCallback,
     Provider,
-    ResumeToken,
     ResumeTokenInvalid,
     StockVoice,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
 from voxport.providers.ids import require_id
 from voxport.providers.registry import Registry
@@ -79,31 +78,13 @@ class VoiceProvisioning:
         self._clock = clock
         self._sweeps = Sweeps(database, clock=clock)
 
-    def speak(
-        self,
-        voice: ResolvedVoice,
-        text: str,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
+    def speak(self, voice: ResolvedVoice, utterance: Utterance) -> Iterator[Piece]:
         """`Provider.speak` with this voice, wherever it is by now. Raises NotFound where it was deleted meanwhile."""
         provider = voice.provider
-        reference = self._reference(voice)
+        reference, resume_from = self._reference(voice), utterance.resume_from
         for is_last in (False, True):
             try:
-                for piece in provider.speak(
-                    text,
-                    reference,
-                    language=language,
-                    settings=settings,
-                    low_latency=low_latency,
-                    resume_from=resume_from,
-                    client=client,
-                ):
+                for piece in provider.speak(reference, replace(utterance, resume_from=resume_from)):
                     resume_from = piece.resume_token
                     yield piece
                 return
@@ -188,11 +169,11 @@ class VoiceProvisioning:
             due = list(
                 repository.idle(tx, provider.name, alive_before=moment - rest, used_after=moment - self._keep_alive)
             )
-        language = provider.capabilities().clone_language
+        utterance = Utterance(_KEEP_ALIVE_TEXT, provider.capabilities().clone_language)
 
         def speak(binding: VoiceBinding) -> None:
             try:
-                for _ in provider.speak(_KEEP_ALIVE_TEXT, VoiceRef(binding.provider_voice_id), language=language):
+                for _ in provider.speak(VoiceRef(binding.provider_voice_id), utterance):
                     pass
             except VoiceLost:
                 self._update_binding(binding, exists_remotely=False)

@@ -11,7 +11,6 @@ import numpy as np
 
 from voxport.errors import SampleUnusable
 from voxport.providers.base import (
-    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
@@ -19,13 +18,13 @@ from voxport.providers.base import (
     ClonedVoice,
     Piece,
     ProgressCallback,
+    Provider,
     ProviderConfig,
-    ResumeToken,
     StockVoice,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
-from voxport.providers.chunked_speech import require_speakable, speak_in_parts
+from voxport.providers.chunked_speech import speak_in_parts
 
 _LANGUAGE: Final = "en"
 _STOCK: Final = StockVoice("hum-stock", "Hum", _LANGUAGE, None)
@@ -55,9 +54,10 @@ def opened() -> Iterator[Hum]:
         provider.close()
 
 
-class Hum:
-    """Several threads may call it at once; it keeps nothing between two calls. It need not derive from `Provider`: that
-    is a protocol, and a type checker sees whether it fits."""
+class Hum(Provider):
+    """Several threads may call it at once; it keeps nothing between two calls, and nothing of a clone: a voice is the
+    file that the gateway has. What it does not say here is as in `Provider`: it can always be asked, and there is
+    nothing to remove, to start or to close."""
 
     name = "hum"  # the same as that of the entry point
 
@@ -79,14 +79,8 @@ class Hum:
             sample_max_seconds=self._config.sample_max_seconds,
         )
 
-    def unavailable_reason(self) -> str | None:
-        return None
-
     def list_voices(self) -> list[StockVoice]:
         return [_STOCK]
-
-    def check_text(self, text: str, language: str) -> None:
-        require_speakable(text)
 
     def clone(
         self,
@@ -104,51 +98,16 @@ class Hum:
         on_progress(1.0)
         return ClonedVoice(voice_id, _LANGUAGE, file)
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         """In pieces of whole sentences. `speak_in_parts` cuts the text, makes all pieces equally loud, joins them
-        without a click, and knows its places again. Nobody waits long for a piece, so that `low_latency` changes
-        nothing."""
+        without a click, and knows its places again."""
         hertz = json.loads(voice.file)["hertz"] if voice.file is not None else self._stock_hertz
-        speed = settings.get("speed", 1.0)
 
         def source(part: str) -> Iterator[bytes]:
-            audio = _synthesize_hum(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / speed)
+            audio = _synthesize_hum(hertz, seconds=_SECONDS_PER_CHARACTER * len(part) / utterance.speed)
             yield (audio * 32_767).astype("<i2").tobytes()
 
-        return speak_in_parts(
-            text,
-            language,
-            limit=_MAX_PIECE_CHARACTERS,
-            source=source,
-            low_latency=False,
-            resume_from=resume_from,
-            speed=speed,
-        )
-
-    def delete(self, voice: VoiceRef) -> None:
-        """The gateway has the file, and removes it."""
-
-    def forget(self, voice_id: str) -> None:
-        """Nor was anything left of a making that broke off."""
-
-    def circuit(self) -> None:
-        return None
-
-    def start(self) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
+        return speak_in_parts(utterance, limit=_MAX_PIECE_CHARACTERS, source=source)
 
 
 def _pitch(sample: Audio) -> float:

@@ -17,7 +17,6 @@ from voxport.errors import (
     VoxportError,
 )
 from voxport.providers.base import (
-    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
@@ -28,14 +27,13 @@ from voxport.providers.base import (
     ProgressCallback,
     Provider,
     ProviderConfig,
-    ResumeToken,
     StockVoice,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
 from voxport.providers.billed_client import BilledClient, RefusedCall
 from voxport.providers.cached_status import CachedStatus
-from voxport.providers.chunked_speech import require_speakable, speak_in_parts
+from voxport.providers.chunked_speech import speak_in_parts
 from voxport.providers.elevenlabs import errors
 from voxport.providers.elevenlabs.account import (
     AccountFacts,
@@ -76,7 +74,7 @@ def open_provider(config: ProviderConfig) -> Provider:
     )
 
 
-class ElevenLabs:
+class ElevenLabs(Provider):
     """`tag` tells this gateway's voices from others' in the account; `timeout` is how long a call waits for its turn,
     in seconds."""
 
@@ -124,9 +122,6 @@ class ElevenLabs:
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._facts.value().stock)
-
-    def check_text(self, text: str, language: str) -> None:
-        require_speakable(text)
 
     # Voices
 
@@ -237,34 +232,21 @@ class ElevenLabs:
 
     # Speech
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         limit = min(self._facts.value().max_text_length, self._max_text_length)
         if not is_id(voice.provider_voice_id):
             raise VoiceLost(f"{errors.TITLE} has no voice under this id.")
         path = f"/v1/text-to-speech/{path_segment(voice.provider_voice_id, errors.TITLE)}"
-        wanted = {"voice_settings": dict(settings)} if settings else {}
+        if utterance.low_latency:
+            path += "/stream"
+        wanted = {"voice_settings": dict(utterance.settings)} if utterance.settings else {}
 
         def source(part: str) -> Iterator[bytes]:
             request = {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": self._model, **wanted}}
-            with self._billed_client.send_billed(
-                client, f"{path}/stream" if low_latency else path, self._classify, **request
-            ) as streamed:
+            with self._billed_client.send_billed(utterance.client, path, self._classify, **request) as streamed:
                 yield from _audio(streamed)
 
-        speed = settings.get("speed", 1.0)
-        return speak_in_parts(
-            text, language, limit=limit, source=source, low_latency=low_latency, resume_from=resume_from, speed=speed
-        )
+        return speak_in_parts(utterance, limit=limit, source=source)
 
     def _classify(self, streamed: StreamedResponse) -> StreamedResponse | RefusedCall:
         if streamed.status == 200:

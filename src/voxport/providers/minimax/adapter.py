@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from voxport.errors import OutcomeUnknown, ProviderFailed, VoiceLost
 from voxport.providers.base import (
-    NO_SETTINGS,
     SAMPLE_RATE,
     Audio,
     Capabilities,
@@ -20,14 +19,13 @@ from voxport.providers.base import (
     ProgressCallback,
     Provider,
     ProviderConfig,
-    ResumeToken,
     StockVoice,
+    Utterance,
     VoiceRef,
-    VoiceSettings,
 )
 from voxport.providers.billed_client import BilledClient, RefusedCall
 from voxport.providers.cached_status import CachedStatus, ProbeFailed
-from voxport.providers.chunked_speech import require_speakable, speak_in_parts
+from voxport.providers.chunked_speech import speak_in_parts
 from voxport.providers.ids import is_stock_id, plain_text
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
@@ -72,7 +70,7 @@ def open_provider(config: ProviderConfig) -> Provider:
     )
 
 
-class MiniMax:
+class MiniMax(Provider):
     """`tag` tells this gateway's voices from others' in the account; `group_id` is for accounts that still need one;
     `timeout` is how long a call waits for its turn, in seconds."""
 
@@ -120,9 +118,6 @@ class MiniMax:
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._stock.value())
-
-    def check_text(self, text: str, language: str) -> None:
-        require_speakable(text)
 
     # Voices
 
@@ -191,7 +186,7 @@ class MiniMax:
     def _activate(self, remote_id: str) -> bool:
         """Only by speech can it be told whether a voice exists: until then it is in no list."""
         try:
-            for _ in self.speak(_ACTIVATION_TEXT, VoiceRef(remote_id), language=_CLONE_LANGUAGE):
+            for _ in self.speak(VoiceRef(remote_id), Utterance(_ACTIVATION_TEXT, _CLONE_LANGUAGE)):
                 pass
         except VoiceLost:
             return False
@@ -199,35 +194,22 @@ class MiniMax:
 
     # Speech
 
-    def speak(
-        self,
-        text: str,
-        voice: VoiceRef,
-        *,
-        language: str,
-        settings: VoiceSettings = NO_SETTINGS,
-        low_latency: bool = False,
-        resume_from: ResumeToken | None = None,
-        client: str = "",
-    ) -> Iterator[Piece]:
+    def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         body = {
             "model": self._model,
-            "voice_setting": {"voice_id": voice.provider_voice_id, "speed": settings.get("speed", 1.0)},
+            "voice_setting": {"voice_id": voice.provider_voice_id, "speed": utterance.speed},
             "audio_setting": {"sample_rate": SAMPLE_RATE, "format": "pcm", "channel": 1},
-            "language_boost": _LANGUAGE_BOOSTS.get(language.partition("-")[0], "auto"),
+            "language_boost": _LANGUAGE_BOOSTS.get(utterance.language.partition("-")[0], "auto"),
         }
 
         def source(part: str) -> Iterator[bytes]:
             # As events also where nobody listens yet: one answer would hold all of the audio, in hexadecimal.
             # Without the exclusion the last event repeats all that came before.
             options = {"stream": True, "stream_options": {"exclude_aggregated_audio": True}}
-            with self._send_billed(client, {**body, "text": part, **options}) as streamed:
+            with self._send_billed(utterance.client, {**body, "text": part, **options}) as streamed:
                 yield from _events(streamed)
 
-        limit, speed = min(_MAX_TEXT_LENGTH, self._max_text_length), settings.get("speed", 1.0)
-        return speak_in_parts(
-            text, language, limit=limit, source=source, low_latency=low_latency, resume_from=resume_from, speed=speed
-        )
+        return speak_in_parts(utterance, limit=min(_MAX_TEXT_LENGTH, self._max_text_length), source=source)
 
     def _send_billed(self, client: str, body: dict[str, Any]) -> AbstractContextManager[StreamedResponse]:
         return self._billed_client.send_billed(client, "/v1/t2a_v2", _classify, params=self._query, json=body)

@@ -10,7 +10,7 @@ import pytest
 
 from voxport.audio.loudness import gated_blocks, lufs
 from voxport.errors import Invalid
-from voxport.providers.base import SAMPLE_RATE, Audio, Piece, Provider, ResumeTokenInvalid, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Audio, Piece, Provider, ResumeTokenInvalid, Utterance, VoiceRef
 
 TEXT = "The ferry leaves the island at seven in the morning, and the whole village comes down to wave."
 LONG = " ".join(f"This is the sentence with the number {number}, and it is one of many." for number in range(160))
@@ -21,7 +21,7 @@ def language(provider: Provider) -> str:
 
 
 def spoken_pieces(provider: Provider, voice: VoiceRef, text: str = TEXT, *, low_latency: bool = False) -> list[Piece]:
-    return list(provider.speak(text, voice, language=language(provider), low_latency=low_latency))
+    return list(provider.speak(voice, Utterance(text, language(provider), low_latency=low_latency)))
 
 
 @pytest.fixture(scope="session")
@@ -80,13 +80,13 @@ def test_who_listens_already_hears_all_of_it_too(long_pieces: list[Piece], low_l
 
 def test_a_long_text_goes_on_behind_any_of_its_resumable_pieces(provider: Provider, voice: VoiceRef) -> None:
     first: list[Piece] = []
-    spoken = provider.speak(LONG, voice, language=language(provider))
+    spoken = provider.speak(voice, Utterance(LONG, language(provider)))
     for piece in spoken:
         first.append(piece)
         if len(first) > 1 and first[-2].is_resumable:
             break
     token = json.loads(json.dumps(first[-2].resume_token))
-    again = next(provider.speak(LONG, voice, language=language(provider), resume_from=token))
+    again = next(provider.speak(voice, Utterance(LONG, language(provider), resume_from=token)))
     assert again.progress == pytest.approx(first[-1].progress, rel=0.1)
     assert again.audio.size == pytest.approx(first[-1].audio.size, rel=0.1)
 
@@ -96,11 +96,11 @@ def test_a_place_of_another_text_is_told_to_be_lost(
 ) -> None:
     token = short_pieces[-1].resume_token
     with pytest.raises(ResumeTokenInvalid):
-        list(provider.speak("Another text.", voice, language=language(provider), resume_from=token))
+        list(provider.speak(voice, Utterance("Another text.", language(provider), resume_from=token)))
 
 
 def test_a_listener_who_leaves_harms_nobody(provider: Provider, voice: VoiceRef) -> None:
-    leaving = provider.speak(TEXT * 5, voice, language=language(provider), low_latency=True)
+    leaving = provider.speak(voice, Utterance(TEXT * 5, language(provider), low_latency=True))
     next(leaving)
     close = getattr(leaving, "close", None)
     if close is not None:
@@ -113,7 +113,7 @@ def test_twice_the_speed_takes_about_half_as_long(
 ) -> None:
     if "speed" not in provider.capabilities().voice_settings:
         pytest.skip("it has no speed")
-    quick = list(provider.speak(TEXT, voice, language=language(provider), settings={"speed": 2.0}))
+    quick = list(provider.speak(voice, Utterance(TEXT, language(provider), {"speed": 2.0})))
     assert 0.35 < joined(quick).size / joined(short_pieces).size < 0.75
 
 

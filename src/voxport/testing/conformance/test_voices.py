@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from voxport.errors import VoxportError
-from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, Provider, VoiceRef
+from voxport.providers.base import SAMPLE_RATE, Audio, ClonedVoice, Provider, Utterance, VoiceRef
 from voxport.providers.ids import is_id, is_stock_id
 from voxport.testing.conformance.conftest import reference
 
@@ -39,8 +39,8 @@ def cloned(provider: Provider, sample: Audio) -> Iterator[ClonedVoice]:
 
 
 def spoken(provider: Provider, voice: VoiceRef) -> Audio:
-    language = provider.capabilities().clone_language
-    return np.concatenate([piece.audio for piece in provider.speak(TEXT, voice, language=language)])
+    utterance = Utterance(TEXT, provider.capabilities().clone_language)
+    return np.concatenate([piece.audio for piece in provider.speak(voice, utterance)])
 
 
 def test_it_has_a_name_that_fits_into_a_request(provider: Provider) -> None:
