@@ -16,10 +16,10 @@ from voxport.billing.verify import verify
 from voxport.errors import OutcomeUnknown
 from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import NewJob
+from voxport.provider_calls.drain import PaidPartTracker
 from voxport.provider_calls.service import NewCall
 from voxport.providers.base import VoiceRef
 from voxport.samples.loader import SampleSource
-from voxport.speech.drain import PaidPartTracker
 from voxport.testing.doubles import Fault
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from voxport.audit.service import GATEWAY, record
 from voxport.cloning.service import ONE_CLONE, SERVICE
-from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable
+from voxport.errors import OutcomeUnknown
 from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import ClonedVoice
+from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry, require_sample_length
 from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.samples.quality import quality
@@ -28,7 +28,6 @@ from voxport.voices.service import VoiceService
 from voxport.voices.storage_keys import fit_key, sample_key, voice_key
 
 _FETCH_RETRY_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that the network broke off
-_log = logging.getLogger("voxport.cloning")
 
 
 class CloneHandler(JobHandler):
@@ -93,24 +92,24 @@ class CloneHandler(JobHandler):
         """At the first provider that does not fail; with `provider: auto` there may be several."""
         run.advance("cloning", 0.2)
         names = _providers(run)
-        for name in names:
-            try:
-                if name == names[-1]:
-                    return run.with_retries(lambda name=name: self._clone_at(run, name))  # type: ignore[misc]
-                return self._clone_at(run, name)
-            except OutcomeUnknown as unknown:
-                raise self._provider_calls.record_unknown_job(run.job_id, unknown) from unknown
-            except (ProviderError, SampleUnusable) as error:
-                if name == names[-1]:
-                    raise
-                self._provider_calls.abandon_at(run.job_id, name)
-                _log.warning("another provider clones instead", extra={"failed": name, "code": error.code})
-        raise AssertionError("a job has a provider")
+
+        def attempt(name: str) -> Json:
+            if name == names[-1]:
+                return run.with_retries(lambda: self._clone_at(run, name))
+            return self._clone_at(run, name)
+
+        try:
+            return first_that_works(
+                dict(zip(names, names, strict=True)),
+                attempt,
+                on_failover=lambda name: self._provider_calls.abandon_at(run.job_id, name),
+            )
+        except OutcomeUnknown as unknown:
+            raise self._provider_calls.record_unknown_job(run.job_id, unknown) from unknown
 
     def _clone_at(self, run: JobRun, name: str) -> Json:
         provider = self._providers.require_cloning(name, instant=False)
-        if provider.capabilities().is_hosted:
-            self._provider_calls.begin_job(run, "binding" if _is_binding(run) else "clone", name, run.output_id)
+        self._provider_calls.begin_job(run, "binding" if _is_binding(run) else "clone", provider, run.output_id)
         sample = self._samples.load(sample_key(_voice_id(run)))
         require_sample_length(provider, sample)
         cloned = self._provisioning.clone(

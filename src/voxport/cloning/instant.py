@@ -6,6 +6,7 @@ import contextlib
 import logging
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
@@ -18,10 +19,11 @@ from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settleme
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.consent import Consent, Consents
 from voxport.cloning.service import ONE_CLONE
-from voxport.errors import OutcomeUnknown, ProviderError, SampleUnusable, VoxportError
 from voxport.moderation.service import Moderation
-from voxport.provider_calls.service import CallJournal, ProviderCalls
+from voxport.provider_calls.call_journal import CallJournal
+from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Audio, Provider, Utterance, VoiceRef, VoiceSettings
+from voxport.providers.failover import all_that_can, first_that_works
 from voxport.providers.registry import Registry, require_sample_length
 from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.speech.durations import require_text
@@ -103,26 +105,20 @@ class InstantCloning:
         BadRequest, AudioUrlUnusable, NotFound, ModerationUnavailable."""
         require_text(request.text, self._catalog.limits.text_characters)
         self._consents.require(request.consent)
-        usable: list[Provider] = []
-        refusal: VoxportError | None = None
-        source: SampleSource | None = None
-        warnings: tuple[str, ...] = ()
-        for provider in self._providers.require_cloners(request.provider, instant=True):
-            try:
-                require_settings(provider, request.voice_settings)
-                source = source or self._samples.locate(caller.profile_id, request.audio_url)
-                language = provider.capabilities().clone_language
-                found = text_warnings(provider, request.text, language, is_named=False)
-                usable.append(provider)
-                warnings = warnings or found
-            except VoxportError as error:
-                refusal = refusal or error
-        if source is None or not usable:
-            assert refusal is not None
-            raise refusal
+        locate = cache(lambda: self._samples.locate(caller.profile_id, request.audio_url))
+
+        def check(provider: Provider) -> tuple[Provider, tuple[str, ...]]:
+            require_settings(provider, request.voice_settings)
+            locate()
+            language = provider.capabilities().clone_language
+            return provider, text_warnings(provider, request.text, language, is_named=False)
+
+        usable = all_that_can(self._providers.require_cloners(request.provider, instant=True), check)
+        providers = tuple(provider for provider, _ in usable)
+        warnings = next((found for _, found in usable if found), ())
         self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=None, service=SERVICE)
         return PreparedInstant(
-            caller, request.text, request.voice_settings, tuple(usable), source, request.consent, warnings
+            caller, request.text, request.voice_settings, providers, locate(), request.consent, warnings
         )
 
     def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldCall:
@@ -141,24 +137,18 @@ class InstantCloning:
         """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
         that is not known. Raises SampleUnusable, ProviderError."""
         claim = held.call.claim
-        with contextlib.ExitStack() as files, held as hold, self._provider_calls.journal(hold) as journal:
+        with contextlib.ExitStack() as files, held as hold, CallJournal(self._provider_calls, hold) as journal:
             sample = self._samples.check(self._samples.load_source(held.call.profile_id, prepared.source))
-            for provider in prepared.providers:
-                wav = files.enter_context(tempfile.TemporaryFile())
-                try:
-                    voice_id, samples = self._speak_once(prepared, provider, sample.audio, journal, wav)
-                    require_audio(samples, provider.name)
-                    break
-                except (ProviderError, SampleUnusable) as error:
-                    if provider is prepared.providers[-1] or isinstance(error, OutcomeUnknown):
-                        raise
-                    wav.close()
-                    _log.warning("another provider speaks instead", extra={"failed": provider.name})
+            wav = files.enter_context(tempfile.TemporaryFile())
+            voice_id, provider = first_that_works(
+                {provider.name: provider for provider in prepared.providers},
+                lambda provider: self._speak_once(prepared, provider, sample.audio, journal, wav),
+            )
             claim.store(wav)
 
             def result(settled: Settlement) -> InstantResult:
                 warnings = (*sample.report.warnings, *prepared.warnings)
-                return InstantResult(wav, voice_id, provider.name, settled.cost, settled.balance, warnings)
+                return InstantResult(wav, voice_id, provider, settled.cost, settled.balance, warnings)
 
             def settle(tx: Session, settled: Settlement) -> None:
                 journal.settle_if_removed(tx)
@@ -170,20 +160,22 @@ class InstantCloning:
 
     def _speak_once(
         self, prepared: PreparedInstant, provider: Provider, sample: Audio, journal: CallJournal, wav: BinaryIO
-    ) -> tuple[str, int]:
-        """Write the text in a voice that is made for it and removed; its id, and how many samples there are. Who can't
-        remove the voice now does so later."""
+    ) -> tuple[str, str]:
+        """Write the text in a voice that is made for it and removed; its id, and the provider's name. A voice that
+        can't be removed now is removed later. Raises ProviderFailed where there is no audio."""
         require_sample_length(provider, sample)
         voice_id = self._voices.new_voice_id()
-        if provider.capabilities().is_hosted:
-            journal.begin("instant", provider.name, voice_id)
+        journal.begin("instant", provider, voice_id)
         cloned = self._provisioning.clone(provider, sample, voice_id=voice_id, instant=True)
         reference = VoiceRef(cloned.provider_voice_id, cloned.file)
         try:
             client = prepared.caller.profile_id
             utterance = Utterance(prepared.text, cloned.language, prepared.settings, client=client)
-            spoken = provider.speak(reference, utterance)
-            return voice_id, write_wav((to_pcm16(piece.audio) for piece in spoken), wav)
+            wav.seek(0)
+            wav.truncate()  # what a provider wrote that failed
+            samples = write_wav((to_pcm16(piece.audio) for piece in provider.speak(reference, utterance)), wav)
+            require_audio(samples, provider.name)
+            return voice_id, provider.name
         finally:
             try:
                 provider.delete(reference)

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, cast
 
 from sqlalchemy.orm import Session
 
-from voxport.billing.held_calls import HeldCall, HeldCalls
+from voxport.billing.held_calls import HeldCalls
 from voxport.billing.service import Billing
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import OutcomeUnknown, ProviderTimeout, ProviderUnavailable
+from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderTimeout, ProviderUnavailable
 from voxport.ids import new_id
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.provider_calls import repository
+from voxport.provider_calls.drain import PaidPartTracker
 from voxport.provider_calls.models import ProviderCall
+from voxport.providers.base import Provider
 from voxport.providers.registry import Registry
 from voxport.sweeps.service import Sweeps
 
@@ -72,22 +74,10 @@ class ProviderCalls:
         self._providers = providers
         self._release_after = release_after
         self._clock = clock
+        self._paid_parts = PaidPartTracker()
         self._sweeps = Sweeps(database, clock=clock)
 
-    # One call of a customer's
-
-    @contextmanager
-    def journal(self, hold: HeldCall) -> Iterator[CallJournal]:
-        """The paid calls of one billed call. A block that ends without `settle` leaves no intent open, and where it
-        ends by OutcomeUnknown the hold is kept."""
-        journal = CallJournal(self, hold)
-        try:
-            yield journal
-        except OutcomeUnknown:
-            journal.mark_unknown()
-            raise
-        finally:
-            journal.close()
+    # One call of a customer's (`call_journal.py`)
 
     def open(self, tx: Session, new: NewCall, *, state: str = "open") -> str:
         """Write an intent down; its id. Of a call, it belongs to this process."""
@@ -142,19 +132,45 @@ class ProviderCalls:
 
     # Of a job
 
-    def begin_job(self, run: JobRun, kind: Kind, provider: str, voice_id: str) -> None:
-        """Written once for a job and a provider, however often the step runs. Raises OutcomeUnknown where an earlier
-        run ended so, ProviderUnavailable where one gave this provider up: what it may have made is being removed."""
+    def begin_job(self, run: JobRun, kind: Kind, provider: Provider, voice_id: str) -> None:
+        """Written once for a job and a hosted provider, however often the step runs. Raises OutcomeUnknown where an
+        earlier run ended so, ProviderUnavailable where one gave this provider up: what it may have made is being
+        removed."""
+        if not provider.capabilities().is_hosted:
+            return
+        name = provider.name
         with self._database.transaction() as tx:
-            found = [one for one in repository.for_job(tx, run.job_id) if one.provider == provider]
+            found = [one for one in repository.for_job(tx, run.job_id) if one.provider == name]
             if any(one.state == "unknown" for one in found):
-                raise _unknown_error(provider)
+                raise _unknown_error(name)
             if any(one.state == "removing" for one in found):
-                raise ProviderUnavailable(f"The provider {provider} failed. Nothing was charged; try again.")
+                raise ProviderUnavailable(f"The provider {name} failed. Nothing was charged; try again.")
             if not found:
-                self.open(tx, NewCall(kind, provider, voice_id, run.profile_id, run.hold_id, run.job_id))
+                self.open(tx, NewCall(kind, name, voice_id, run.profile_id, run.hold_id, run.job_id))
 
-    def begin_part(self, run: JobRun, provider: str, voice_id: str, part: int) -> None:
+    @contextmanager
+    def part(self, run: JobRun, provider: Provider, voice_id: str, number: int) -> Iterator[None]:
+        """The speaking of the next piece of a job's speech, which at a hosted provider is a paid call. Raises
+        OutcomeUnknown where it ends so, or was begun before by a process that died; after any other end than
+        ProviderBusy or ProviderUnavailable it is not begun again."""
+        is_hosted = provider.capabilities().is_hosted
+        try:
+            with self._paid_parts.track() if is_hosted else nullcontext():
+                if is_hosted:
+                    self._begin_part(run, provider.name, voice_id, number)
+                yield
+        except OutcomeUnknown as unknown:
+            raise self.record_unknown_job(run.job_id, unknown) from unknown
+        except (ProviderBusy, ProviderUnavailable):
+            if is_hosted:
+                self._part_refused(run.job_id)
+            raise
+
+    def drain(self, seconds: float) -> None:
+        """Let no part that is paid for begin any more, and wait for those that are under way, for so long at most."""
+        self._paid_parts.drain(seconds)
+
+    def _begin_part(self, run: JobRun, provider: str, voice_id: str, part: int) -> None:
         """The next piece of a job's speech. Raises OutcomeUnknown where this piece was begun before, by a process that
         died: it may have been spoken, and billed."""
         with self._database.transaction() as tx:
@@ -167,7 +183,7 @@ class ProviderCalls:
                 call_id = self.open(tx, NewCall("speech", provider, voice_id, run.profile_id, run.hold_id, run.job_id))
                 repository.change(tx, call_id, expected=("open",), part=part)
 
-    def undo_part(self, job_id: str) -> None:
+    def _part_refused(self, job_id: str) -> None:
         """The piece that was begun last was not spoken, and the provider said so: it may be begun again."""
         with self._database.transaction() as tx:
             for one in repository.for_job(tx, job_id):
@@ -326,51 +342,6 @@ class ProviderCalls:
             # Its hold is no longer this row's to settle: the call or the job goes on, or has ended.
             changes = {"state": "removing", "owner": None, "hold_id": None, "changed_at": self._clock()}
             repository.change(tx, call_id, expected=("open",), **changes)
-
-
-class CallJournal:
-    """The paid calls that one billed call makes, one after the other."""
-
-    def __init__(self, provider_calls: ProviderCalls, hold: HeldCall) -> None:
-        self._provider_calls = provider_calls
-        self._hold = hold
-        self._call_id: str | None = None
-        self._is_finished = False
-        self.is_voice_removed = False
-        """Whether the voice that was made for the call is gone again."""
-
-    def begin(self, kind: Kind, provider: str, voice_id: str) -> None:
-        """Before a paid call; what was begun before it came to nothing."""
-        self.close()
-        self.is_voice_removed = False
-        call = self._hold.call
-        self._call_id = self._provider_calls.begin(
-            NewCall(kind, provider, voice_id, call.profile_id, self._hold.hold_id)
-        )
-
-    def settle(self, tx: Session) -> None:
-        """It was done and is being charged."""
-        if self._call_id is not None:
-            self._provider_calls.finish(tx, self._call_id)
-            self._is_finished = True
-
-    def settle_if_removed(self, tx: Session) -> None:
-        """Likewise, unless a voice is still to be removed."""
-        if self.is_voice_removed:
-            self.settle(tx)
-
-    def mark_unknown(self) -> None:
-        if self._call_id is not None:
-            self._provider_calls.mark_unknown(self._call_id)
-            self._hold.leave_open()
-            self._call_id = None
-
-    def close(self) -> None:
-        if self._is_finished and self._hold.is_settled:  # the transaction of the charge held
-            self._call_id = None
-        if self._call_id is not None:
-            self._provider_calls.abandon(self._call_id, is_removed=self.is_voice_removed)
-            self._call_id = None
 
 
 def _unknown_error(provider: str) -> OutcomeUnknown:

@@ -9,6 +9,7 @@ from typing import cast
 
 from voxport.errors import BadRequest, ProviderUnavailable, SampleUnusable
 from voxport.providers.base import SAMPLE_RATE, Audio, Provider, ProviderConfig
+from voxport.providers.failover import all_that_can
 from voxport.providers.names import AUTO
 from voxport.providers.unavailable import UnavailableProvider
 
@@ -97,16 +98,7 @@ class Registry:
 
     def require_cloners(self, choice: str | None, *, instant: bool) -> list[Provider]:
         """Those of the candidates that are up and clone. Raises what speaks against the first where there is none."""
-        usable: list[Provider] = []
-        first: BadRequest | ProviderUnavailable | None = None
-        for name in self.candidates(choice):
-            try:
-                usable.append(self.require_cloning(name, instant=instant))
-            except (BadRequest, ProviderUnavailable) as error:
-                first = first or error
-        if not usable:
-            raise first or ProviderUnavailable("No provider can be used.")
-        return usable
+        return all_that_can(self.candidates(choice), lambda name: self.require_cloning(name, instant=instant))
 
     def start(self) -> None:
         for provider in self.all():

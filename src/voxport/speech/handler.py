@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16
 from voxport.audio.codec.encoder import Pcm
-from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable
 from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
@@ -24,7 +23,6 @@ from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Piece, ResumeTokenInvalid, Utterance
 from voxport.providers.registry import Registry
 from voxport.settings import Settings
-from voxport.speech.drain import PaidPartTracker
 from voxport.speech.durations import billed_seconds
 from voxport.speech.parts import StoredParts
 from voxport.speech.service import SERVICE, require_audio
@@ -62,7 +60,6 @@ class SpeechHandler(JobHandler):
         self._voices = voices
         self._provisioning = provisioning
         self._provider_calls = provider_calls
-        self._paid_parts = PaidPartTracker()
         self._providers = providers
         self._media = media
         self._storage = storage
@@ -79,7 +76,7 @@ class SpeechHandler(JobHandler):
 
     def drain(self, seconds: float) -> None:
         """A part that is being paid for is not spoken again: it is waited for, and none is begun."""
-        self._paid_parts.drain(seconds)
+        self._provider_calls.drain(seconds)
 
     def _speak(self, run: JobRun) -> Json:
         run.advance("speaking", 0.0)
@@ -99,7 +96,6 @@ class SpeechHandler(JobHandler):
         request = run.request
         (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(voice.provider.name)
-        is_hosted = provider.capabilities().is_hosted
         utterance = Utterance(
             request["text"],
             request["language"],
@@ -110,17 +106,8 @@ class SpeechHandler(JobHandler):
         pieces = self._provisioning.speak(voice, utterance)
         progress = 0.0
         while progress < 1.0:
-            try:
-                with self._paid_parts.track() if is_hosted else contextlib.nullcontext():
-                    if is_hosted:
-                        self._provider_calls.begin_part(run, provider.name, voice.voice_id, len(parts))
-                    piece = _next_part(pieces, parts)
-            except OutcomeUnknown as unknown:
-                raise self._provider_calls.record_unknown_job(run.job_id, unknown) from unknown
-            except (ProviderBusy, ProviderUnavailable):
-                if is_hosted:
-                    self._provider_calls.undo_part(run.job_id)
-                raise
+            with self._provider_calls.part(run, provider, voice.voice_id, len(parts)):
+                piece = _next_part(pieces, parts)
             if piece is None:
                 return
             progress = piece.progress

@@ -9,8 +9,9 @@ from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, AudioFormat
 from voxport.audio.codec.streaming import STREAM_FORMATS
 from voxport.catalog import Catalog
-from voxport.errors import BadRequest, Invalid, VoxportError
+from voxport.errors import BadRequest, Invalid
 from voxport.providers.base import Provider, VoiceSettings
+from voxport.providers.failover import all_that_can
 from voxport.providers.registry import Registry
 from voxport.speech.codes import nearest_code, unsupported_language
 from voxport.speech.durations import require_text
@@ -85,15 +86,8 @@ class Preparation:
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
         """Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         self._check_request(request)
-        routes: list[Route] = []
-        refusal: VoxportError | None = None
-        for voice in self._voices.resolve(caller.profile_id, request.voice_id, request.provider):
-            try:
-                routes.append(self._route(request, voice))
-            except VoxportError as error:
-                refusal = refusal or error
-        if not routes and refusal is not None:
-            raise refusal
+        speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
+        routes = all_that_can(speakers, lambda voice: self._route(request, voice))
         return PreparedSpeech(caller, request, tuple(routes), FORMATS[request.output_format])
 
     def _route(self, request: SpeechRequest, voice: ResolvedVoice) -> Route:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -19,13 +19,15 @@ from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settlement
 from voxport.billing.service import Billing
 from voxport.catalog import Catalog, ServiceName
-from voxport.errors import OutcomeUnknown, ProviderError, ProviderFailed
+from voxport.errors import ProviderFailed
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.service import MediaService
 from voxport.moderation.service import Moderation
-from voxport.provider_calls.service import CallJournal, ProviderCalls
+from voxport.provider_calls.call_journal import CallJournal
+from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Piece, Utterance
+from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry
 from voxport.speech.durations import billed_seconds, estimated_seconds, max_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
@@ -33,7 +35,6 @@ from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
-_log = logging.getLogger("voxport.speech")
 SERVICE: ServiceName = "core-tts"
 
 
@@ -144,7 +145,7 @@ class SpeechService:
         """Speak, encode, store, charge. Raises ProviderError; then nothing is stored or charged."""
         prepared, key, claim, progress = held.prepared, held.key, held.call.call.claim, SynthesisProgress()
         audio_format = prepared.audio_format
-        with held.call as hold, self._provider_calls.journal(hold) as journal:
+        with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
             try:
                 pieces = self._synthesize(prepared, progress, journal)
                 with self._storage.writable_path(key) as path, contextlib.closing(pieces):
@@ -169,7 +170,7 @@ class SpeechService:
         """The audio as it is made; `progress` says by whom. Charged at the end; where the generator is closed before
         (the client went away), for what was made until then. An error costs nothing. Raises ProviderError."""
         prepared, claim = held.prepared, held.call.call.claim
-        with held.call as hold, self._provider_calls.journal(hold) as journal:
+        with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
             try:
                 pieces = self._synthesize(prepared, progress, journal)
                 yield from claim.copy(stream_encoded(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg))
@@ -223,24 +224,25 @@ class SpeechService:
         self, prepared: PreparedSpeech, progress: SynthesisProgress, journal: CallJournal
     ) -> Generator[Pcm, None, None]:
         """The speech, by the first of the routes that does not fail before its first sound."""
-        for route in prepared.routes:
+
+        def begin(route: Route) -> Iterator[Piece]:
+            """The pieces from the first sound on, once it is there."""
             provider = route.voice.provider
             progress.provider = provider.name
-            try:
-                if provider.capabilities().is_hosted:
-                    journal.begin("speech", provider.name, route.voice.voice_id)
-                for piece in self._speak_by(prepared, route):
-                    progress.samples += piece.audio.size
-                    if progress.has_listener_left and progress.samples:
-                        raise _ListenerLeft
-                    if piece.audio.size:
-                        yield to_pcm16(piece.audio)
-                require_audio(progress.samples, provider.name)
-                return
-            except ProviderError as error:
-                if progress.samples or route is prepared.routes[-1] or isinstance(error, OutcomeUnknown):
-                    raise
-                _log.warning("another provider speaks instead", extra={"failed": provider.name, "code": error.code})
+            journal.begin("speech", provider, route.voice.voice_id)
+            pieces = self._speak_by(prepared, route)
+            first = list(islice((piece for piece in pieces if piece.audio.size), 1))
+            if not first:
+                require_audio(0, provider.name)
+            return chain(first, pieces)
+
+        for piece in first_that_works({route.voice.provider.name: route for route in prepared.routes}, begin):
+            progress.samples += piece.audio.size
+            if progress.has_listener_left:
+                raise _ListenerLeft
+            if piece.audio.size:
+                yield to_pcm16(piece.audio)
+        require_audio(progress.samples, progress.provider)
 
     def _speak_by(self, prepared: PreparedSpeech, route: Route) -> Iterator[Piece]:
         request, client = prepared.request, prepared.caller.profile_id
