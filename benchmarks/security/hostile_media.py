@@ -33,8 +33,8 @@ from benchmarks.security.hostile_files import make_good, mutate, others
 from benchmarks.security.hostile_net import Canary
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
-from voxport.audio.codec.encode import to_pcm16, wav_bytes
 from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.errors import SampleUnusable
 from voxport.samples.check import check
 from voxport.testing.doubles.speech import synthesize

@@ -15,8 +15,8 @@ import pytest
 import voxport.audio.codec.decode as decode_module
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
-from voxport.audio.codec.encode import wav_bytes
 from voxport.audio.codec.ffmpeg import FfmpegLimits, find_ffmpeg, run_ffmpeg
+from voxport.audio.codec.wav import wav_bytes
 from voxport.errors import SampleUnusable, Unavailable
 from voxport.samples.selection import decode_speech
 

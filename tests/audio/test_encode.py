@@ -16,7 +16,8 @@ import pytest
 
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
-from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16, wav_bytes
+from voxport.audio.codec.encode import FORMATS, encode_file
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.errors import Unavailable
 
 BEGINS = {"mp3": b"ID3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}

@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
-from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.codec.encoder import EncoderStalled, Pcm
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
+from voxport.audio.codec.encoder import EncoderStalled
 from voxport.audio.codec.streaming import stream_encoded
 
 SECOND = np.zeros(SAMPLE_RATE, np.int16)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -12,7 +10,8 @@ import pytest
 
 from tests.support.ebur128 import Loudness, measure
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
-from voxport.audio.codec.encode import encode_file, to_pcm16
+from voxport.audio.codec.encode import encode_file
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.audio.loudness import CEILING_DBTP, LoudnessNormalizer, gated_blocks, limit_peaks, lufs
 from voxport.engine import Engine
 
@@ -24,13 +23,7 @@ PROSE = (
 
 
 def heard(audio: FloatArray) -> Loudness:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(SAMPLE_RATE)
-        writer.writeframes(to_pcm16(audio).tobytes())
-    return measure(file.getvalue())
+    return measure(wav_bytes(to_pcm16(audio)))
 
 
 def syllables(seconds: float, level: float, seed: int = 0) -> FloatArray:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import MakeClient, MakeGateway
 from tests.support.client import GatewayClient, error_of, open_client
-from voxport.audio.codec.encode import wav_bytes
+from voxport.audio.codec.wav import wav_bytes
 from voxport.fetch.client import FetchPolicy
 
 CLONE = "/v1/proxy/core-voice-clone"

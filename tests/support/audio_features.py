@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 
-from voxport.audio.arrays import FloatArray
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.engine.kokoro.spectral_eq import filterbank
 
@@ -19,5 +19,5 @@ def log_mels(audio: FloatArray) -> FloatArray:
 
 def decoded(content: bytes) -> FloatArray:
     """The samples of a file of audio: float32, mono, at 24 kHz."""
-    command = [str(find_ffmpeg()), "-v", "error", "-i", "-", "-ac", "1", "-ar", "24000", "-f", "f32le", "-"]
+    command = [str(find_ffmpeg()), "-v", "error", "-i", "-", "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "-"]
     return np.frombuffer(subprocess.run(command, input=content, capture_output=True, check=True).stdout, "<f4")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import wave
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-import numpy as np
 
 from tests.support.audio_features import decoded
 from tests.support.client import GatewayClient, open_client
 from tests.support.fake_provider import AcceptingSamples, FakeProvider
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.gateway import Gateway
 from voxport.jobs.runner import JobRunner
 from voxport.providers.elevenlabs import ElevenLabs
@@ -140,10 +138,4 @@ def open_hosted_env(
 def recording(speaker: int) -> bytes:
     """A WAV file of twelve seconds and more of one speaker."""
     audio = synthesize("a" * 220, speaker % 2)[speaker * 100 :]
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(24_000)
-        writer.writeframes((np.clip(audio, -1, 1) * 32_767).astype("<i2").tobytes())
-    return file.getvalue()
+    return wav_bytes(to_pcm16(audio))

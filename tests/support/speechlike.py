@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 24_000
+from voxport.audio.arrays import SAMPLE_RATE
 
 
 def speechlike(seconds: float, seed: int = 0) -> NDArray[np.float32]:
     """float32 mono at 24 kHz, peak 0.5."""
     rng = np.random.default_rng(seed)
-    count = round(seconds * RATE)
-    time = np.arange(count) / RATE
+    count = round(seconds * SAMPLE_RATE)
+    time = np.arange(count) / SAMPLE_RATE
     pitch = 120 + 30 * np.sin(2 * np.pi * 0.4 * time + rng.uniform(0, 6)) + 8 * np.sin(2 * np.pi * 1.7 * time)
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
     sound = np.zeros(count)
     for harmonic in range(1, 45):
         frequency = harmonic * pitch

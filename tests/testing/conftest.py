@@ -8,6 +8,7 @@ import httpx2
 import numpy as np
 import pytest
 
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, serve_app
 from voxport.testing.doubles.speech import encoded
 
@@ -48,5 +49,5 @@ def mini(minimax: MiniMaxDouble) -> Iterator[httpx2.Client]:
 
 def recording(seconds: float = 12.0, *, pitch: float = 120.0, codec: str = "wav") -> bytes:
     """A file of audio; another pitch is another speaker."""
-    time = np.arange(round(seconds * 24_000)) / 24_000
-    return encoded((0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32), codec, 24_000, None)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return encoded((0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32), codec, SAMPLE_RATE, None)

@@ -11,8 +11,9 @@ import pytest
 from tests.support.client import GatewayClient
 from tests.test_recordings import SPEECH
 from voxport.audio.codec.decode import decode
-from voxport.audio.codec.encode import encode_file, to_pcm16
+from voxport.audio.codec.encode import encode_file
 from voxport.audio.codec.ffmpeg import find_ffmpeg
+from voxport.audio.codec.wav import to_pcm16
 from voxport.engine.watermark import add_watermark
 
 pytestmark = pytest.mark.skipif(not SPEECH.is_dir(), reason="needs the recordings")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxport.audio.codec.encode import to_pcm16, wav_bytes
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.engine import Engine
 from voxport.engine.kokoro.stock_voices import stock_packs
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import KEY_SCHEMES, Caller, RequestId
+from voxport.audio.codec.encode import FORMATS
 from voxport.billing.money import format_tokens
 from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
 from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
@@ -21,6 +22,8 @@ from voxport.web.concurrency import LimitersDep
 from voxport.web.dependencies import Injected
 from voxport.web.headers import warnings_header
 from voxport.web.open_file import OpenFileResponse
+
+_WAV = FORMATS["wav"].content_type
 
 router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
 
@@ -73,7 +76,7 @@ def bind_voice(
     "/v1/proxy/core-instant-clone-tts",
     summary="One text in the voice of a recording, as WAV",
     response_class=Response,
-    responses={200: {"content": {"audio/wav": {}}, "description": "The WAV file, mono, 16 bit, 24 kHz."}},
+    responses={200: {"content": {_WAV: {}}, "description": "The WAV file, mono, 16 bit, 24 kHz."}},
 )
 async def instant_clone(
     body: InstantBody,
@@ -101,7 +104,7 @@ async def instant_clone(
 
 def _wav_answer(body: InstantBody, result: InstantResult) -> ReplayableResponse:
     headers = {
-        "Content-Type": "audio/wav",
+        "Content-Type": _WAV,
         "X-Used-Voice-Id": result.voice_id,
         "X-Provider": result.provider,
         "X-Text-Length": str(len(body.text)),

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.audio.codec.encode import to_pcm16, write_wav
+from voxport.audio.codec.wav import to_pcm16, write_samples
 from voxport.audit.service import Actor, record
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settlement
@@ -173,7 +173,7 @@ class InstantCloning:
             utterance = Utterance(prepared.text, cloned.language, prepared.settings, client=client)
             wav.seek(0)
             wav.truncate()  # what a provider wrote that failed
-            samples = write_wav((to_pcm16(piece.audio) for piece in provider.speak(reference, utterance)), wav)
+            samples = write_samples((to_pcm16(piece.audio) for piece in provider.speak(reference, utterance)), wav)
             require_audio(samples, provider.name)
             return voice_id, provider.name
         finally:

@@ -16,9 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
+from voxport.audio.codec.encode import FORMATS
 from voxport.clock import iso
 from voxport.errors import BadSignature, Conflict, Invalid, NotFound, PreconditionFailed
 from voxport.media.models import Media
+from voxport.media.names import parse_content_type
 from voxport.media.schemas import (
     DeletedFile,
     DeletedFileBody,
@@ -50,9 +52,9 @@ _BINARY_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
 _FILE_CONTENT = {"audio/*": _BINARY_SCHEMA, "video/*": _BINARY_SCHEMA}
 _BODY_HEADERS = {"content-length", "content-type", "content-disposition"}
 # An upload is sent as the type that was announced: a page that tries it needs types that it can send as they stand.
-_UPLOAD_CONTENT = (
-    dict.fromkeys(("audio/wav", "audio/mpeg", "audio/flac", "audio/ogg", "video/mp4"), _BINARY_SCHEMA) | _FILE_CONTENT
-)
+# The example's stands first, then the types that are made here and can be read again.
+_MADE = [str(kind) for each in FORMATS.values() if (kind := parse_content_type(each.content_type)) and kind.is_readable]
+_UPLOAD_CONTENT = dict.fromkeys(("audio/wav", *_MADE, "video/mp4"), _BINARY_SCHEMA) | _FILE_CONTENT
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.measurements import measure
 from voxport.audio.speaker_count import EmbedClips, has_several_speakers
 from voxport.audio.vad import speech_spans
 from voxport.errors import SampleUnusable
 from voxport.samples.findings import assess
 
-_RATE = 24_000
 _SILENT_PEAK = 0.001  # -60 dBFS: below is a muted microphone's noise
 _ADVICE = "Send 30 seconds or more of one person speaking clearly."
 
@@ -53,7 +53,7 @@ class SampleReport:
 def check(
     audio: npt.NDArray[np.float32],
     *,
-    rate: int = _RATE,
+    rate: int = SAMPLE_RATE,
     embed: EmbedClips | None = None,
     min_speech_seconds: float = 3.0,
 ) -> SampleReport:
@@ -62,21 +62,21 @@ def check(
     Raises SampleUnusable where there is too little speech; `details` hold `reason` (silent, no_speech or
     too_short), `speech_seconds` and `duration_seconds`.
     """
-    if rate != _RATE:
-        audio = soxr.resample(audio, rate, _RATE)
-    duration = len(audio) / _RATE
-    spans = [] if _is_silent(audio) else speech_spans(audio, _RATE)
-    seconds = sum(end - begin for begin, end in spans) / _RATE
+    if rate != SAMPLE_RATE:
+        audio = soxr.resample(audio, rate, SAMPLE_RATE)
+    duration = len(audio) / SAMPLE_RATE
+    spans = [] if _is_silent(audio) else speech_spans(audio, SAMPLE_RATE)
+    seconds = sum(end - begin for begin, end in spans) / SAMPLE_RATE
     if seconds < min_speech_seconds:
         raise _unusable(audio, seconds, duration, min_speech_seconds)
-    measured = measure(audio, _RATE, spans)
+    measured = measure(audio, SAMPLE_RATE, spans)
     speech = np.concatenate([audio[begin:end] for begin, end in spans])
     several = embed is not None and has_several_speakers(speech, embed)
     report = SampleReport(
         duration_seconds=duration,
         speech_seconds=seconds,
-        speech_begin_seconds=spans[0][0] / _RATE,
-        speech_end_seconds=spans[-1][1] / _RATE,
+        speech_begin_seconds=spans[0][0] / SAMPLE_RATE,
+        speech_end_seconds=spans[-1][1] / SAMPLE_RATE,
         **asdict(measured),
         several_speakers=several,
         warnings=(),
@@ -85,7 +85,7 @@ def check(
 
 
 def trim_to_speech(
-    audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = _RATE
+    audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = SAMPLE_RATE
 ) -> npt.NDArray[np.float32]:
     """The recording without the silence before and after the speech."""
     return audio[round(report.speech_begin_seconds * rate) : round(report.speech_end_seconds * rate)]

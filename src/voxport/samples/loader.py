@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
-from voxport.audio.codec.encode import encode_file, to_pcm16
+from voxport.audio.codec.encode import encode_file
+from voxport.audio.codec.wav import to_pcm16
 from voxport.audio.speaker_count import EmbedClips
 from voxport.catalog import Catalog
 from voxport.errors import AudioUrlUnusable, BadSignature, NotFound, SampleUnusable

@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
+from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
 from voxport.billing.money import format_tokens, json_number, to_micro
 from voxport.catalog import Catalog, Service
 from voxport.errors import Invalid
@@ -45,7 +46,7 @@ Prefer = Annotated[
     response_model=SpokenBody | AcceptedBody,
     responses={
         200: {
-            "content": {"audio/mpeg": {}, "audio/ogg": {}, "audio/wav": {}},
+            "content": {FORMATS[name].content_type: {} for name in STREAM_FORMATS},
             "description": "The file, or the stream, whose headers say in X-Voxport-Warnings and Content-Language what "
             "the file's answer says in warnings and language",
         },

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from voxport.audio.codec.encode import FORMATS, encode_file, to_pcm16
-from voxport.audio.codec.encoder import Pcm
+from voxport.audio.arrays import Pcm
+from voxport.audio.codec.encode import FORMATS, encode_file
+from voxport.audio.codec.wav import to_pcm16
 from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from voxport.audio.codec.encoder import Pcm
+from voxport.audio.arrays import Pcm
 from voxport.providers.base import ResumeToken
 from voxport.retry import retry
 from voxport.storage.base import Storage

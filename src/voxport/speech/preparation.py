@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from voxport.accounts.service import Principal
-from voxport.audio.codec.encode import FORMATS, AudioFormat
-from voxport.audio.codec.streaming import STREAM_FORMATS
+from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat
 from voxport.catalog import Catalog
 from voxport.errors import BadRequest, Invalid
 from voxport.providers.base import Provider, VoiceSettings

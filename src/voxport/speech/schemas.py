@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
 from voxport.jobs.schemas import JobWebhook
 from voxport.providers.names import ProviderChoice
 from voxport.web.schemas import MAX_TEXT_LENGTH, RequestBody, Success
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
+if TYPE_CHECKING:
+    FormatName = str
+else:
+    FormatName = Literal[*FORMATS]
 
 
 NamedLanguage = Annotated[
@@ -61,8 +66,8 @@ class SpeechBody(RequestBody):
         default=None,
         description="The provider that speaks; `auto` takes the first one that can. Default: the voice's own.",
     )
-    output_format: Literal["mp3", "wav", "ogg", "flac", "pcm"] = Field(
-        default="mp3", description="The audio format. `pcm` is only for `stream`."
+    output_format: FormatName = Field(
+        default="mp3", description=f"The audio format. `stream` takes only {', '.join(STREAM_FORMATS)}."
     )
     language: Annotated[
         str | None,

@@ -12,9 +12,11 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.audio.codec.encode import MAX_HEADER_BYTES, MIN_SAMPLES, encode_file, to_pcm16
-from voxport.audio.codec.encoder import EncoderStalled, Pcm
+from voxport.audio.arrays import Pcm
+from voxport.audio.codec.encode import MAX_HEADER_BYTES, MIN_SAMPLES, encode_file
+from voxport.audio.codec.encoder import EncoderStalled
 from voxport.audio.codec.streaming import stream_encoded
+from voxport.audio.codec.wav import to_pcm16
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settlement
 from voxport.billing.service import Billing

@@ -13,18 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
-
-from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.ffmpeg import limited_command
 from voxport.errors import Unavailable
 from voxport.poll import is_readable, is_writable
 from voxport.storage.workdirs import work_dir
 from voxport.transient_errors import DISK_ERRORS
-
-Pcm = npt.NDArray[np.int16]
-"""Mono samples at SAMPLE_RATE, 16 bits."""
 
 # 100,000 characters at half the speed are 10 hours at most. Opus, the slowest, takes 0.01 s for a second of sound
 # (measured): five times that. No file of them is larger than the samples (1.7 GB).

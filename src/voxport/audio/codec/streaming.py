@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Generator
 from pathlib import Path
 
-from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.codec.encode import ENCODERS
-from voxport.audio.codec.encoder import STALL_TIMEOUT, FfmpegEncoder, Pcm
-
-STREAM_FORMATS = ("mp3", "ogg", "wav")
-
-_UNKNOWN_SIZE = 0xFFFFFFFF  # a size that is not known yet, as ffmpeg writes it into a pipe and players take it
-_STREAM_OPTIONS = {
-    "mp3": ["-write_xing", "0", "-id3v2_version", "0", "-flush_packets", "1"],
-    "ogg": ["-page_duration", "100000", "-flush_packets", "1"],  # µs: a page ten times a second
-}
+from voxport.audio.arrays import Pcm
+from voxport.audio.codec.encode import FORMATS
+from voxport.audio.codec.encoder import STALL_TIMEOUT, FfmpegEncoder
 
 
 def stream_encoded(
@@ -29,13 +20,15 @@ def stream_encoded(
     What it raises comes out here. Raises KeyError for a format that can't be streamed, EncoderStalled where ffmpeg
     hangs, RuntimeError where it fails.
     """
-    if fmt == "wav":
-        return _stream_wav(pieces)
-    return _stream_encoded(pieces, [*ENCODERS[fmt], *_STREAM_OPTIONS[fmt]], ffmpeg, stall_timeout)
+    audio_format = FORMATS[fmt]
+    if audio_format.stream_options is None:
+        raise KeyError(fmt)
+    if not audio_format.encoder_options:
+        return _unencoded(pieces, audio_format.header(None))
+    return _stream_encoded(pieces, [*audio_format.encoder_options, *audio_format.stream_options], ffmpeg, stall_timeout)
 
 
-def _stream_wav(pieces: Generator[Pcm, None, None]) -> Generator[bytes, None, None]:
-    header = _wav_header()
+def _unencoded(pieces: Generator[Pcm, None, None], header: bytes) -> Generator[bytes, None, None]:
     try:
         for piece in pieces:
             yield header + piece.astype("<i2").tobytes()
@@ -82,9 +75,3 @@ class _WriterThread(threading.Thread):
             self._encoder.kill()
         finally:
             self._pieces.close()
-
-
-def _wav_header() -> bytes:
-    """RIFF, mono, 16 bits, of unknown length."""
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
-    return struct.pack("<4sI4s", b"RIFF", _UNKNOWN_SIZE, b"WAVE") + form + struct.pack("<4sI", b"data", _UNKNOWN_SIZE)

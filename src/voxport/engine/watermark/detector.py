@@ -16,17 +16,8 @@ from typing import Final
 import numpy as np
 import soxr
 
-from voxport.audio.arrays import FloatArray
-from voxport.engine.watermark.pattern import (
-    BAND_HZ,
-    BANDS,
-    CELL_FRAMES,
-    CELLS,
-    FRAME_SAMPLES,
-    MIN_HZ,
-    RATE,
-    pattern_signs,
-)
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME_SAMPLES, MIN_HZ, pattern_signs
 
 MAX_FALSE_ALARM: Final = 1e-6
 """The bound at which audio counts as marked."""
@@ -60,9 +51,9 @@ class Detection:
 def detect(audio: FloatArray, rate: int) -> Detection:
     """Whether `audio` (mono, `rate` in Hz) was spoken by this engine. 60 s take about a second and 100 MB."""
     samples = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    if rate != RATE:
-        samples = soxr.resample(samples, rate, RATE)
-    if samples.size < _MIN_SECONDS * RATE or float(np.abs(samples).max()) < _SILENCE_PEAK:
+    if rate != SAMPLE_RATE:
+        samples = soxr.resample(samples, rate, SAMPLE_RATE)
+    if samples.size < _MIN_SECONDS * SAMPLE_RATE or float(np.abs(samples).max()) < _SILENCE_PEAK:
         return Detection(watermarked=False, confidence=0.0, strength=0.0)
     power = _power_spectra(samples)
     best, trial_count = 0.0, 0
@@ -99,7 +90,7 @@ def _contrasts(power: FloatArray, speed: float) -> tuple[FloatArray, FloatArray]
 @cache
 def _band_shares(speed: float) -> FloatArray:
     """[bins, BANDS]: the share of each bin in each band of the pattern, for audio played `speed` times as fast."""
-    half = RATE / _WINDOW / 2
+    half = SAMPLE_RATE / _WINDOW / 2
     centres = np.arange(_WINDOW // 2 + 1)[:, None] * 2 * half
     lower = (MIN_HZ + BAND_HZ * np.arange(BANDS)) * speed
     overlap = np.minimum(lower + BAND_HZ * speed, centres + half) - np.maximum(lower, centres - half)

@@ -7,24 +7,15 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import FloatArray
-from voxport.engine.watermark.pattern import (
-    BAND_HZ,
-    BANDS,
-    CELL_FRAMES,
-    CELLS,
-    FRAME_SAMPLES,
-    MIN_HZ,
-    RATE,
-    pattern_signs,
-)
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME_SAMPLES, MIN_HZ, pattern_signs
 
 DEPTH_DB: Final = 1.75
 """How much louder or softer. It is a share of what is there, so it lies under the speech that masks it, and silence
 stays silent. `docs/engine.md` has what it does to DNSMOS and the level of the mark under the speech."""
 _WINDOW: Final = 512
 _HOP: Final = _WINDOW // 2
-_FADE_SAMPLES: Final = RATE // 200
+_FADE_SAMPLES: Final = SAMPLE_RATE // 200
 
 
 class Watermarker:
@@ -73,7 +64,7 @@ def _watermark_signal(audio: FloatArray, start_sample: int) -> FloatArray:
 def _gain_changes() -> FloatArray:
     """[CELLS, bins]: what is added to a bin of the spectrum, as a share of it."""
     louder = 10 ** (DEPTH_DB / 20)
-    bands = np.floor((np.arange(_WINDOW // 2 + 1) * RATE / _WINDOW - MIN_HZ) / BAND_HZ).astype(int)
+    bands = np.floor((np.arange(_WINDOW // 2 + 1) * SAMPLE_RATE / _WINDOW - MIN_HZ) / BAND_HZ).astype(int)
     inside = (bands >= 0) & (bands < BANDS)
     changes = np.zeros((CELLS, bands.size), np.float32)
     changes[:, inside] = np.where(pattern_signs()[:, bands[inside]] > 0, louder - 1.0, 1.0 / louder - 1.0)

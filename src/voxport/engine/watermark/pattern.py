@@ -10,7 +10,6 @@ import numpy as np
 
 from voxport.audio.arrays import FloatArray
 
-RATE: Final = 24_000
 FRAME_SAMPLES: Final = 240
 """Samples, 10 ms: the grain of time in which a detector looks for the beginning of the pattern."""
 CELL_FRAMES: Final = 3

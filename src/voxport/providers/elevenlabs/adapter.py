@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.errors import (
     OutcomeUnknown,
     ProviderFailed,
@@ -47,7 +48,6 @@ from voxport.providers.ids import is_id, path_segment, require_id
 from voxport.providers.limiter import Limiter
 from voxport.providers.unavailable import UnavailableProvider
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
-from voxport.providers.wav import wav_file
 
 _CLONE_LANGUAGE: Final = "en"
 _MAX_CALLS: Final = 30  # the largest plan's
@@ -178,7 +178,7 @@ class ElevenLabs(Provider):
 
     def _create(self, name: str, sample: Audio) -> str:
         """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
-        files = [("files", ("sample.wav", wav_file(sample), "audio/wav"))]
+        files = [("files", ("sample.wav", wav_bytes(to_pcm16(sample)), "audio/wav"))]
         for is_last in (False, True):
             try:
                 with self._billed_client.translate_failures():

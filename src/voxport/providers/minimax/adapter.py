@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
+from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.errors import OutcomeUnknown, ProviderFailed, VoiceLost
 from voxport.providers.base import (
     SAMPLE_RATE,
@@ -31,7 +32,6 @@ from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
 from voxport.providers.unavailable import UnavailableProvider
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
-from voxport.providers.wav import wav_file
 
 MODEL: Final = "speech-2.6-hd"
 _MAX_TEXT_LENGTH: Final = 9_999  # characters of one call
@@ -162,7 +162,7 @@ class MiniMax(Provider):
         return f"vxp-{self._tag}-{re.sub(r'[^A-Za-z0-9]', '', voice_id)}-{number}x"
 
     def _upload(self, sample: Audio) -> int:
-        files = {"file": ("sample.wav", wav_file(sample), "audio/wav")}
+        files = {"file": ("sample.wav", wav_bytes(to_pcm16(sample)), "audio/wav")}
         answer = self._send_free("/v1/files/upload", data={"purpose": "voice_clone"}, files=files)
         body = answer.json()
         file = body.get("file") if isinstance(body, dict) else None

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.testing.doubles.server import hang_up
 
 _HANG_SECONDS: Final = 600.0
@@ -126,7 +127,7 @@ def spoil_audio(audio: bytes, fault: Fault | None) -> bytes:
     if fault is None:
         return audio
     if fault.noise:
-        audio = random.Random(1).randbytes(round(fault.noise * 24_000) * 2)  # noqa: S311  # the same noise each time
+        audio = random.Random(1).randbytes(round(fault.noise * SAMPLE_RATE) * 2)  # noqa: S311  # the same noise each time
     if fault.silence:
         audio = bytes(len(audio))
     return audio + b"\x01" if fault.extra_byte else audio

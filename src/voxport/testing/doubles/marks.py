@@ -12,13 +12,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from voxport.audio.arrays import SAMPLE_RATE
+
 Audio = NDArray[np.float32]
 
-RATE: Final = 24_000
 _BITS: Final = 16
 _LOWEST_HZ: Final = 8_200.0  # Hz
 _STEP_HZ: Final = 110.0  # Hz between two tones
-_PERIOD: Final = RATE // 10  # samples: all tones are multiples of 10 Hz
+_PERIOD: Final = SAMPLE_RATE // 10  # samples: all tones are multiples of 10 Hz
 _LEVEL: Final = 0.004  # of each tone; speech has about 0.1
 _MIN_POWER_RATIO: Final = 4.0
 """How much stronger the tone of a bit has to be than the other one (in power), for the mark to be told."""
@@ -31,12 +32,12 @@ def mark_of(content: bytes) -> int:
 
 def marked(audio: Audio, mark: int) -> Audio:
     """`audio` (mono, 24 kHz) with the mark in it."""
-    time = np.arange(_PERIOD) / RATE
+    time = np.arange(_PERIOD) / SAMPLE_RATE
     tones = np.sum([np.sin(2 * np.pi * _frequency(bit, mark >> bit & 1) * time) for bit in range(_BITS)], axis=0)
     return np.asarray(audio + _LEVEL * np.resize(tones, audio.size), np.float32)
 
 
-def identify(audio: NDArray[Any], rate: int = RATE) -> int | None:
+def identify(audio: NDArray[Any], rate: int = SAMPLE_RATE) -> int | None:
     """The mark in `audio` (mono, at `rate` Hz, half a second or more); None where there is none, or not a clear one."""
     if audio.size < rate // 2:
         return None

@@ -10,8 +10,10 @@ from typing import Final
 import numpy as np
 import soxr
 
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.ffmpeg import find_ffmpeg
-from voxport.testing.doubles.marks import RATE, Audio, marked
+from voxport.audio.codec.wav import to_pcm16
+from voxport.testing.doubles.marks import Audio, marked
 
 _RECORDED: Final = Path(__file__).with_name("speech.flac")  # mono, 24 kHz
 _SECONDS_PER_CHARACTER: Final = 0.06
@@ -21,7 +23,7 @@ _MIN_SECONDS: Final = 1.0  # seconds
 def synthesize(text: str, mark: int, *, speed: float = 1.0) -> Audio:
     """float32 mono at 24 kHz: speech of the length that `text` takes, in the voice with the mark."""
     seconds = max(_MIN_SECONDS, _SECONDS_PER_CHARACTER * len(text) / speed)
-    return marked(np.resize(_speech(), round(seconds * RATE)), mark)
+    return marked(np.resize(_speech(), round(seconds * SAMPLE_RATE)), mark)
 
 
 def encoded(audio: Audio, codec: str, rate: int, bit_rate: int | None) -> bytes:
@@ -38,16 +40,16 @@ def encoded(audio: Audio, codec: str, rate: int, bit_rate: int | None) -> bytes:
         "ulaw": ["-c:a", "pcm_mulaw", "-f", "mulaw"],
         "alaw": ["-c:a", "pcm_alaw", "-f", "alaw"],
     }
-    command = [str(find_ffmpeg()), "-v", "error", "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", "-"]
+    command = [str(find_ffmpeg()), "-v", "error", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "-"]
     command += [*formats[codec], "-ar", str(rate), "-ac", "1", "-threads", "1"]
     if bit_rate is not None and codec in ("mp3", "opus"):
         command += ["-b:a", str(bit_rate)]
-    return subprocess.run([*command, "-"], input=pcm16(audio, RATE), capture_output=True, check=True).stdout  # noqa: S603  # our own program
+    return subprocess.run([*command, "-"], input=pcm16(audio, SAMPLE_RATE), capture_output=True, check=True).stdout  # noqa: S603  # our own program
 
 
 def pcm16(audio: Audio, rate: int) -> bytes:
-    resampled = audio if rate == RATE else soxr.resample(audio, RATE, rate)
-    return (np.clip(resampled, -1.0, 1.0) * 32_767).astype("<i2").tobytes()
+    resampled = audio if rate == SAMPLE_RATE else soxr.resample(audio, SAMPLE_RATE, rate)
+    return to_pcm16(resampled).astype("<i2").tobytes()
 
 
 @cache
