@@ -20,7 +20,6 @@ from voxport.errors import ProviderBusy
 from voxport.providers import billed_client as hosted
 from voxport.providers.base import StockVoice, Utterance, VoiceRef
 from voxport.testing.doubles import Fault
-from voxport.web.concurrency import ConcurrencyLimiter
 
 RACHEL = "21m00Tcm4TlvDq8ikWAM"
 SPEECH = "/v1/text-to-speech"
@@ -47,10 +46,10 @@ def test_a_provider_that_hangs_holds_up_no_call_of_another(hosted_env: HostedEnv
     with serving(hosted_env.client) as port, ThreadPoolExecutor(24) as pool:
         hanging = [pool.submit(post, hosted_env, port, voice_id=RACHEL, provider="elevenlabs") for _ in range(24)]
         try:
-            wait_until(lambda: limiter.available == 0 and waiting(limiter) == 20, seconds=60, what="a full house")
+            wait_until(lambda: limiter.available == 0 and limiter.waiting == 20, seconds=60, what="a full house")
             local = post(hosted_env, port, voice_id="hum", provider="local")
             auto = post(hosted_env, port, voice_id=voice_id, provider="auto")
-            assert (limiter.available, waiting(limiter)) == (0, 20), (
+            assert (limiter.available, limiter.waiting) == (0, 20), (
                 "both came while all places were taken, and waited for none"
             )
             assert not any(one.done() for one in hanging)
@@ -61,11 +60,6 @@ def test_a_provider_that_hangs_holds_up_no_call_of_another(hosted_env: HostedEnv
     assert auto.json()["data"]["provider"] == "minimax"
     assert statuses <= {429, 503, 504}
     assert verify(hosted_env.gateway.database) == []
-
-
-def waiting(limiter: ConcurrencyLimiter) -> int:
-    """How many stand in its line."""
-    return sum(len(line) for line in list(limiter._queues.values()))
 
 
 def test_a_caller_that_leaves_frees_its_place_and_pays_for_what_is_made(hosted_env: HostedEnv) -> None:

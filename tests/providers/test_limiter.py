@@ -136,4 +136,4 @@ def served(clients: list[str]) -> list[str]:
 
 def inside_and_in_line(places: Limiter) -> int:
     with places._lock:
-        return places.running + sum(len(line) for line in places._waiting.values())
+        return places.running + places.waiting

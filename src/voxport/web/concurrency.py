@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
@@ -13,9 +12,9 @@ from fastapi import Depends, Request
 from starlette.types import Receive
 
 from voxport.errors import ProviderBusy
+from voxport.fair_queue import FairQueue
 
 T = TypeVar("T")
-_ADMISSION_DECAY = 0.9  # what is left of how often a client was let in, with each further call
 
 
 def _noop() -> None:
@@ -23,21 +22,25 @@ def _noop() -> None:
 
 
 class ConcurrencyLimiter:
-    """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. Of
-    those that wait, the client that was let in least lately is next, and what is inside counts once more, so that one
-    with a thousand calls starves nobody. All in one event loop."""
+    """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. All in
+    one event loop."""
 
     def __init__(self, *, capacity: int, wait_seconds: float, on_idle: Callable[[], None] = _noop) -> None:
         """`on_idle` is called when the last call has ended."""
-        self.available = capacity
         self._on_idle = on_idle
         self._capacity = capacity
         self._abandoned = 0
         self._threads = anyio.CapacityLimiter(2 * capacity)  # those of abandoned calls too
         self._wait_seconds = wait_seconds
-        self._active: dict[str, int] = defaultdict(int)
-        self._recently_admitted: dict[str, float] = defaultdict(float)
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queue = FairQueue[asyncio.Future[None]](self._capacity, lambda admitted: admitted.set_result(None))
+
+    @property
+    def available(self) -> int:
+        return self._queue.available
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.waiting
 
     async def run(
         self,
@@ -107,11 +110,9 @@ class ConcurrencyLimiter:
 
     async def acquire(self, client: str) -> None:
         """Take a place, for a call of several parts; `release` gives it back. Raises ProviderBusy."""
-        if self.available and not self._queues:
-            self._admit(client)
+        admitted = self._queue.acquire(client, asyncio.get_running_loop().create_future)
+        if admitted is None:
             return
-        admitted = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(client, deque()).append(admitted)
         try:
             await asyncio.wait_for(asyncio.shield(admitted), self._wait_seconds)
         except TimeoutError:
@@ -125,11 +126,7 @@ class ConcurrencyLimiter:
             raise
 
     def release(self, client: str) -> None:
-        self.available += 1
-        self._active[client] -= 1
-        if not self._active[client]:
-            del self._active[client]
-        self._admit_next()
+        self._queue.release(client)
         self._notify_if_idle()
 
     async def in_thread(self, call: Callable[[], T]) -> T:
@@ -137,29 +134,8 @@ class ConcurrencyLimiter:
         return await to_thread.run_sync(call, limiter=self._threads)
 
     def _notify_if_idle(self) -> None:
-        if not self._active and not self._abandoned:
+        if not self._queue.active and not self._abandoned:
             self._on_idle()
-
-    def _admit(self, client: str) -> None:
-        self.available -= 1
-        self._active[client] += 1
-        for name in list(self._recently_admitted):
-            self._recently_admitted[name] *= _ADMISSION_DECAY
-            if self._recently_admitted[name] < 0.01:
-                del self._recently_admitted[name]
-        self._recently_admitted[client] += 1.0
-
-    def _admit_next(self) -> None:
-        while self.available and self._queues:
-            client = min(
-                self._queues, key=lambda name: self._active.get(name, 0) + self._recently_admitted.get(name, 0.0)
-            )
-            line = self._queues.pop(client)
-            admitted = line.popleft()
-            if line:
-                self._queues[client] = line  # behind the others with as few
-            self._admit(client)
-            admitted.set_result(None)
 
     def _leave_queue(self, client: str, admitted: asyncio.Future[None]) -> None:
         """Leave the line; or, called in the very last moment, the place."""
@@ -167,10 +143,7 @@ class ConcurrencyLimiter:
             self.release(client)
             return
         admitted.cancel()
-        line = self._queues[client]
-        line.remove(admitted)
-        if not line:
-            del self._queues[client]
+        self._queue.leave(client, admitted)
 
 
 class ConcurrencyPermit:
