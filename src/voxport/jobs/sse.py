@@ -18,6 +18,7 @@ from voxport.jobs.event_hub import EventHub, JobSubscription
 from voxport.jobs.event_replay import FINAL_STATUSES, JobSnapshot, ReplayPosition, events_since
 from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs
+from voxport.web.disconnect import run_until_disconnect
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 STALL_TIMEOUT: Final = 30.0  # a reader that takes nothing for so long is gone, whatever its connection says
@@ -58,10 +59,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch_client, receive, tasks.cancel_scope)
-                await self._send(send)
-                tasks.cancel_scope.cancel()
+            await run_until_disconnect(receive, partial(self._send, send))
         finally:
             self._hub.unsubscribe(self._subscription)
 
@@ -98,11 +96,6 @@ class EventStream(Response):
             sent_ids = [one.event_id for one in news if one.event_id is not None]
             self._position = ReplayPosition(sent_ids[-1] if sent_ids else self._position.event_id, job.progress)
         return b"".join(map(partial(_frame, self._to_json), news)), job.status in FINAL_STATUSES
-
-    async def _watch_client(self, receive: Receive, scope: anyio.CancelScope) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
 
 
 def _frame(to_json: Callable[[Job], str], one: JobSnapshot) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
@@ -13,6 +14,7 @@ from starlette.types import Receive
 
 from voxport.errors import ProviderBusy
 from voxport.fair_queue import FairQueue
+from voxport.web.disconnect import watch_disconnect
 
 T = TypeVar("T")
 
@@ -60,22 +62,19 @@ class ConcurrencyLimiter:
             is_started = True
             return call()
 
-        disconnected = asyncio.ensure_future(wait_for_disconnect(receive)) if receive is not None else None
-        try:
-            permit = await self.acquire_permit(client, disconnected)
-            if disconnected is not None:
-                disconnected.add_done_callback(permit.on_disconnect)
+        with watch_disconnect(receive) if receive is not None else contextlib.nullcontext() as disconnected:
             try:
-                return await self.in_thread(started_call)
-            finally:
-                permit.release()
-        except BaseException:
-            if not is_started:
-                await run_shielded(on_rejected)
-            raise
-        finally:
-            if disconnected is not None:
-                disconnected.cancel()
+                permit = await self.acquire_permit(client, disconnected)
+                if disconnected is not None:
+                    disconnected.add_done_callback(permit.on_disconnect)
+                try:
+                    return await self.in_thread(started_call)
+                finally:
+                    permit.release()
+            except BaseException:
+                if not is_started:
+                    await run_shielded(on_rejected)
+                raise
 
     async def acquire_permit(self, client: str, disconnected: asyncio.Future[None] | None = None) -> ConcurrencyPermit:
         """Take a place; where `disconnected` is done before there is one, leave the line. Raises ProviderBusy."""
@@ -189,12 +188,6 @@ class ConcurrencyLimiters:
     def first_available(self, names: Sequence[str]) -> int:
         """The number of the first that has a place free; 0 where none has."""
         return next((number for number, name in enumerate(names) if self.for_provider(name).available > 0), 0)
-
-
-async def wait_for_disconnect(receive: Receive) -> None:
-    """Return when the caller of a request is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _is_cancelled(acquiring: asyncio.Future[None]) -> bool:

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyPermit, run_shielded, wait_for_disconnect
+from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyPermit, run_shielded
+from voxport.web.disconnect import run_until_disconnect, watch_disconnect
 
 _STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
 _log = logging.getLogger("voxport.live")
@@ -35,50 +36,32 @@ async def streaming_response(
     not
     come, `on_disconnect` when the client goes away, which the request's `receive` tells: one that waits leaves the
     line, and one whose first sound is being made gives its place back."""
-    disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
-    try:
-        return await _start_response(
-            limiter, client, chunks, disconnected, headers=headers, on_rejected=on_rejected, on_disconnect=on_disconnect
-        )
-    finally:
-        disconnected.cancel()
-
-
-async def _start_response(
-    limiter: ConcurrencyLimiter,
-    client: str,
-    chunks: Generator[bytes, None, None],
-    disconnected: asyncio.Future[None],
-    *,
-    headers: Callable[[], Mapping[str, str]],
-    on_rejected: Callable[[], None],
-    on_disconnect: Callable[[], None],
-) -> LiveStreamResponse:
-    try:
-        permit = await limiter.acquire_permit(client, disconnected)
-    except BaseException:
-        await run_shielded(on_rejected)
-        raise
-
-    def handle_disconnect(future: asyncio.Future[None]) -> None:
-        if not future.cancelled():
-            on_disconnect()
-            permit.on_disconnect()
-
-    disconnected.add_done_callback(handle_disconnect)
-    try:
-        first = await limiter.in_thread(partial(next, chunks, b""))
-    except BaseException:
-        permit.release()
-        if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
+    with watch_disconnect(receive) as disconnected:
+        try:
+            permit = await limiter.acquire_permit(client, disconnected)
+        except BaseException:
             await run_shielded(on_rejected)
-        raise
-    try:
-        return LiveStreamResponse(limiter, permit, first, chunks, headers=headers(), on_disconnect=on_disconnect)
-    except BaseException:
-        await limiter.in_thread(chunks.close)
-        permit.release()
-        raise
+            raise
+
+        def handle_disconnect(future: asyncio.Future[None]) -> None:
+            if not future.cancelled():
+                on_disconnect()
+                permit.on_disconnect()
+
+        disconnected.add_done_callback(handle_disconnect)
+        try:
+            first = await limiter.in_thread(partial(next, chunks, b""))
+        except BaseException:
+            permit.release()
+            if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
+                await run_shielded(on_rejected)
+            raise
+        try:
+            return LiveStreamResponse(limiter, permit, first, chunks, headers=headers(), on_disconnect=on_disconnect)
+        except BaseException:
+            await limiter.in_thread(chunks.close)
+            permit.release()
+            raise
 
 
 class LiveStreamResponse(Response):
@@ -108,10 +91,7 @@ class LiveStreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch_connection, receive, tasks.cancel_scope)
-                await self._send(send)
-                tasks.cancel_scope.cancel()
+            await run_until_disconnect(receive, partial(self._send, send), self._disconnect)
         finally:
             with anyio.CancelScope(shield=True):
                 try:
@@ -136,11 +116,6 @@ class LiveStreamResponse(Response):
             _log.exception("a stream broke off for a reason of our own")
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _watch_connection(self, receive: Receive, scope: anyio.CancelScope) -> None:
-        await wait_for_disconnect(receive)
-        self._disconnect()
-        scope.cancel()
 
     def _disconnect(self) -> None:
         """The place is given back at once: the piece in work may take long."""

@@ -1,0 +1,41 @@
+"""The client of a request that goes away before its answer has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+
+import anyio
+from starlette.types import Receive
+
+
+@contextlib.contextmanager
+def watch_disconnect(receive: Receive) -> Iterator[asyncio.Future[None]]:
+    """A future that is done when the client goes away; cancelled at the end of the block. The body was read before."""
+    disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
+    try:
+        yield disconnected
+    finally:
+        disconnected.cancel()
+
+
+async def run_until_disconnect(
+    receive: Receive, send_all: Callable[[], Awaitable[None]], on_disconnect: Callable[[], None] = lambda: None
+) -> None:
+    """Await `send_all`. Where the client goes away before, call `on_disconnect` and cancel it."""
+
+    async def watch() -> None:
+        await _wait_for_disconnect(receive)
+        on_disconnect()
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        await send_all()
+        tasks.cancel_scope.cancel()
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
