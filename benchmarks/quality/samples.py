@@ -22,7 +22,7 @@ from benchmarks.machine import machine
 from benchmarks.quality.degradations import Degradation, degradations, rms
 from benchmarks.quality.metrics import UnseenEncoder
 from benchmarks.recordings import load, speakers, speech_folder
-from voxport.audio.arrays import FloatArray
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.audio.speaker_encoder import SpeakerEncoder
@@ -87,7 +87,7 @@ def _compared(
     figures = {
         "own before": means[0], "own after": means[1], "own least after": least[1],
         "unseen before": means_other[0], "unseen after": means_other[1], "unseen least after": least_other[1],
-        "processor s per s": seconds / (audible / 24_000),
+        "processor s per s": seconds / (audible / SAMPLE_RATE),
     }  # fmt: skip
     return {name: round(float(value), 3) for name, value in figures.items()}
 
