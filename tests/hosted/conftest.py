@@ -9,15 +9,15 @@ import pytest
 from tests.conftest import MakeGateway
 from tests.support.hosted_env import HostedEnv, open_hosted_env
 from voxport.providers import upstream
-from voxport.voices import provisioning as speaking
+from voxport.voices import provisioning
 
 
 @pytest.fixture(autouse=True, scope="session")
 def short_pauses() -> Iterator[None]:
     """A free question that was not answered is asked again at once, and a free slot is seen soon."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(upstream, "_PAUSES", (0.0, 0.0))
-        patched.setattr(speaking, "_MOMENT", 0.02)
+        patched.setattr(upstream, "_RETRY_PAUSES", (0.0, 0.0))
+        patched.setattr(provisioning, "_POLL_SECONDS", 0.02)
         yield
 
 

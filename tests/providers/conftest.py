@@ -33,5 +33,5 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> TurnedTime:
 def short_pauses() -> Iterator[None]:
     """A free question that was not answered is asked again at once."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(upstream, "_PAUSES", (0.0, 0.0))
+        patched.setattr(upstream, "_RETRY_PAUSES", (0.0, 0.0))
         yield

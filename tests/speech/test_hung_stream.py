@@ -29,7 +29,7 @@ BODY = {"text": "Hello, this is a voice.", "voice_id": "hum", "provider": "local
 def test_a_hung_encoder_ends_the_stream(
     customer: GatewayClient, fake_env: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch, is_left: bool
 ) -> None:
-    monkeypatch.setattr(service, "live", partial(stream_encoded, stall_timeout=0.5))
+    monkeypatch.setattr(service, "stream_encoded", partial(stream_encoded, stall_timeout=0.5))
     limiter = customer.app.state.limiters.for_provider("local")
     places, begun, hung = limiter.available, threading.Event(), threading.Event()
     fake_env.provider.samples, fake_env.provider.pieces = 300 * SAMPLE_RATE, 300
