@@ -1,11 +1,11 @@
-"""The local cloning engine. It knows nothing of the gateway around it, and importing it loads no network.
+"""The local cloning engine. It does not depend on the gateway, and importing it loads no network.
 
     from voxport.engine import Engine
     engine = Engine.load()
     voice = engine.enrol(recording)                                          # float32 mono, 24 kHz
     audio = [engine.speak(chunk, voice) for chunk in engine.plan("Hello.", "en-us")]
 
-`docs/engine.md` says how it works.
+`docs/engine.md` explains how it works.
 """
 
 from voxport.audio.arrays import SAMPLE_RATE

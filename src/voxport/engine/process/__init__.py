@@ -1,1 +1,1 @@
-"""The engine in a process of its own."""
+"""Runs the engine in a child process: its client, its protocol and the child's program."""

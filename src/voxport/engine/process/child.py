@@ -1,9 +1,8 @@
-"""The engine's process: `python -m voxport.engine.process.child`, spoken to over its standard input and output.
+"""The program of the engine's process, `python -m voxport.engine.process.child`. Serves standard input and output.
 
-It says `{"kind": "ready"}` when it is loaded, then answers one request after the other, by the request's number. After
-each step of an enrolment it says `{"kind": "pause"}` and answers others until it is told to go on (`resume`). It ends
-as soon as its standard input closes, also in the middle of a synthesis: then whoever started it is gone, however that
-happened.
+It sends `{"kind": "ready"}` when the engine is loaded, then answers one request at a time, with the request's number.
+After each step of an enrolment it sends `{"kind": "pause"}` and answers other requests until it receives `resume`. It
+exits as soon as its standard input closes, even during a synthesis, because its parent is then gone.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from voxport.engine_errors import EngineError
 Send = Callable[[Header, bytes], None]
 
 _HEARTBEAT_SECONDS = 0.5
-"""An enrolment says so often that it lives: only then does its caller hear of a cancel in time."""
+"""Interval of an enrolment's progress frames. The caller can notice a cancellation only when it receives one."""
 
 
 def main() -> None:
     arguments = _parse_arguments()
     os.nice(arguments.niceness)
     output_fd = os.dup(1)
-    os.dup2(2, 1)  # nothing else may write between the frames, whatever library prints
+    os.dup2(2, 1)  # output that a library prints must not corrupt the frames
     requests: queue.Queue[tuple[Header, bytes]] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
 
@@ -58,7 +57,7 @@ def main() -> None:
 
 
 def _serve(engine: Engine, requests: queue.Queue[tuple[Header, bytes]], send: Send) -> None:
-    """Answer one request after the other, until one says that a call which pauses shall go on."""
+    """Answer one request at a time until a `resume` request arrives, which continues the paused call."""
     while True:
         header, body = requests.get()
         if header["call"] == "resume":
@@ -77,7 +76,7 @@ def _serve(engine: Engine, requests: queue.Queue[tuple[Header, bytes]], send: Se
         except EngineError as error:
             language = getattr(error, "language", None)
             reply({"kind": "error", "type": type(error).__name__, "message": str(error), "language": language})
-        except Exception:  # the caller hears a bland sentence, standard error the whole story
+        except Exception:  # the caller gets a generic message, the traceback goes to standard error
             traceback.print_exc()
             reply({"kind": "error", "type": "EngineError", "message": "The engine failed on this call."})
 
@@ -111,7 +110,7 @@ def _handle(engine: Engine, header: Header, body: bytes, send: Send, pause: Call
 
 
 class _Heartbeat:
-    """Tells progress as it comes, and between that the last one again. After each progress the call pauses."""
+    """Sends each new progress and then pauses the call; in between, repeats the last progress at a fixed interval."""
 
     def __init__(self, send: Send, pause: Callable[[], None]) -> None:
         self._send = send
@@ -144,7 +143,7 @@ def _requested_voice(engine: Engine, header: Header, body: bytes) -> EngineVoice
 
 
 def _read_requests(requests: queue.Queue[tuple[Header, bytes]]) -> None:
-    """Requests as they come; the end of the process as soon as there can be no more."""
+    """Put the requests from standard input into the queue, and exit the process when standard input ends."""
     try:
         while True:
             requests.put(unpack(_read_exactly))

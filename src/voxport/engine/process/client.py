@@ -1,4 +1,4 @@
-"""The engine in a process of its own, for many threads: one call at a time, shared fairly between callers."""
+"""A thread-safe client of the engine's process. It serves one call at a time and is fair to its callers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from voxport.engine.process.protocol import Header
 from voxport.engine_errors import EngineUnavailable
 
 OnProgress = Callable[[float, bytes], None]
-"""Hears how far a call is (0 to 1), and a state to go on from (empty where there is no new one)."""
+"""Called with the progress of a call (0 to 1) and a checkpoint to resume from (empty when there is no new one)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Progress:
 
 
 CallEvent = _Progress | tuple[Header, bytes] | BaseException
-"""What happens to a call: progress, its answer, or why there is none."""
+"""An event of a call: its progress, its answer, or the error that ended it."""
 
 
 @dataclass
@@ -43,18 +43,19 @@ class _EngineCall:
 
     @property
     def is_short(self) -> bool:
-        """Whether it takes seconds at most: all but the fit of a voice, which takes half a minute and more."""
+        """Whether the call takes a few seconds at most. Only the fit of a voice takes longer: half a minute or more."""
         return self.header["call"] != "enrol" or bool(self.header["instant"])
 
 
 class EngineProcess:
-    """A client of the engine's process. Any thread may call. One call is served at a time; the next is that of the
-    `caller` who has used the process least (CallQueue). A call without a caller is a caller of its own. Between the
-    steps of an enrolment the calls of others are served.
+    """A client of the engine's process, which any thread may call.
 
-    The process starts with `start`, or with the first call, and again with the next call after it died. A call
-    during which it dies, or does not answer within `call_timeout` seconds (progress counts as an answer), raises
-    EngineUnavailable; calls that wait are not touched. The process ends with its parent, however that ends.
+    One call is served at a time; the next is that of the `caller` that has used the process least (CallQueue). A call
+    without a caller counts as a caller of its own. Other calls are served between the steps of an enrolment.
+
+    `start` or the first call starts the process, and the next call restarts it after it died. A call raises
+    EngineUnavailable when the process dies during it or does not answer within `call_timeout` seconds (progress counts
+    as an answer); waiting calls are not affected. The process ends with its parent, however the parent ends.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class EngineProcess:
         start_timeout: float = 120,
         call_timeout: float = 120,
     ) -> None:
-        """`threads` of computation; `niceness` is added to that of this process; `fit_steps` is the length
-        of a fit; timeouts in seconds."""
+        """`threads` is the number of computing threads; `niceness` is added to that of this process; `fit_steps` is
+        the length of a fit; timeouts are in seconds."""
         self._options: dict[str, Any] = {
             "threads": threads,
             "niceness": niceness,
@@ -81,11 +82,11 @@ class EngineProcess:
         self._lock = threading.Lock()
         self._server_thread: threading.Thread | None = None
         self._connection: EngineConnection | None = None
-        self._calls_in_service: list[_EngineCall] = []  # the call, and above it one that is served between its steps
+        self._calls_in_service: list[_EngineCall] = []  # a stack: the call, then one served between its steps
         self._is_closed = False
 
     def start(self) -> None:
-        """Begin to start the process; `is_ready` says when it is loaded."""
+        """Start the process without waiting for it; `is_ready` says when it is loaded."""
         self._enqueue(_EngineCall({"call": "start"}), None)
 
     def is_ready(self) -> bool:
@@ -94,14 +95,14 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process's id while it runs, for those who watch it."""
+        """The process's id while it runs, for monitoring."""
         connection = self._connection
         return connection.pid if connection is not None and connection.is_alive() else None
 
     def plan(
         self, text: str, language: str, *, short_first_chunk: bool = False, caller: Hashable = None
     ) -> list[Chunk]:
-        """As `Engine.plan`."""
+        """See `Engine.plan`."""
         request = {"call": "plan", "text": text, "language": language, "short_first_chunk": short_first_chunk}
         header, _ = self._request(request, caller=caller)
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
@@ -109,8 +110,8 @@ class EngineProcess:
     def speak(
         self, chunk: Chunk, voice: bytes | str, speed: float = 1.0, *, start_sample: int = 0, caller: Hashable = None
     ) -> FloatArray:
-        """float32 mono, 24 kHz. `voice` is a voice file's bytes, or the id of a stock voice; `start_sample` as for
-        Engine."""
+        """Speak a chunk: float32 mono, 24 kHz. `voice` is a voice file's bytes or the id of a stock voice;
+        `start_sample` is that of `Engine.speak`."""
         stock, file = (voice, b"") if isinstance(voice, str) else (None, voice)
         request = {
             "call": "speak",
@@ -129,26 +130,28 @@ class EngineProcess:
         on_progress: OnProgress | None = None,
         checkpoint: bytes | None = None,
     ) -> bytes:
-        """The voice file of the speaker in `audio` (float32 mono, 24 kHz). `on_progress` is called in the caller's own
-        thread, at least twice a second; when it raises, the enrolment is given up and its process ended. `checkpoint`
-        is the last state that `on_progress` heard of an enrolment of the same recording that was killed: this one goes
-        on."""
+        """Make the voice file of the speaker in `audio` (float32 mono, 24 kHz).
+
+        `on_progress` is called in the caller's own thread, at least twice a second. When it raises, the enrolment is
+        abandoned and its process killed. `checkpoint` resumes a killed enrolment of the same recording: it is the
+        last state that `on_progress` received from that one.
+        """
         state = checkpoint or b""
         request = {"call": "enrol", "instant": instant, "checkpoint": len(state)}
         return self._request(request, state + _to_bytes(audio), on_progress=on_progress)[1]
 
     def embed(self, audio: FloatArray) -> FloatArray:
-        """The speaker's embedding, float32 [256] of length 1, of `audio` (float32 mono, 24 kHz)."""
+        """The speaker embedding of `audio` (float32 mono, 24 kHz): float32 [256] of length 1."""
         return np.asarray(self.embed_each([audio])[0])
 
     def embed_each(self, clips: Sequence[FloatArray]) -> FloatArray:
-        """float32 [clips, 256]: as `embed` for each clip, in one call."""
+        """The embedding of each clip, float32 [clips, 256], in one call."""
         request = {"call": "embed", "sizes": [len(clip) for clip in clips]}
         content = self._request(request, b"".join(_to_bytes(clip) for clip in clips))[1]
         return np.frombuffer(content, "<f4").reshape(len(clips), -1)
 
     def close(self) -> None:
-        """End the process. A call that is being served, and those that wait, raise EngineUnavailable."""
+        """End the process. Calls in service and waiting calls raise EngineUnavailable."""
         with self._lock:
             self._is_closed = True
             server_thread = self._server_thread
@@ -180,8 +183,8 @@ class EngineProcess:
         try:
             on_progress(event.progress, event.state)
         except BaseException:
-            # Nobody waits for the rest of it, which may be minutes: the process goes at once, and the next call
-            # starts another. A call of somebody else that is served between two steps is finished first.
+            # Nobody needs the rest of the call, which may take minutes, so the process is killed at once and the next
+            # call starts another. A call of another caller that is served between two steps finishes first.
             with self._lock:
                 call.is_abandoned = True
                 if self._calls_in_service[-1:] == [call] and self._connection is not None:
@@ -193,7 +196,7 @@ class EngineProcess:
             if self._is_closed:
                 raise EngineUnavailable("The engine is shut down.")
             if self._server_thread is None:
-                # One thread starts and serves the process for as long as this object lives.
+                # One thread starts and serves the process during the lifetime of this object.
                 self._server_thread = threading.Thread(target=self._serve, name="engine-process", daemon=True)
                 self._server_thread.start()
             self._calls.put(object() if caller is None else caller, call)
@@ -243,8 +246,11 @@ class EngineProcess:
             raise
 
     def _serve_others(self, call: _EngineCall, connection: EngineConnection, meter: _ServiceMeter) -> None:
-        """Serve the calls whose turn it is before the next step of the enrolment `call`. One after the other, none
-        between the steps of these, and no fit: memory does not grow with those who wait."""
+        """Serve the calls that are due before the next step of the enrolment `call`, one after the other.
+
+        No other call is served between the steps of these, and none of them is a fit, so memory does not grow with
+        the number of waiting calls.
+        """
         if self._calls_in_service[0] is not call:
             return
         meter.charge()
@@ -281,7 +287,7 @@ class EngineProcess:
 
 
 class _ServiceMeter:
-    """Charges a call for the time in which it is served, without that of the calls between its steps."""
+    """Charges a call for its service time, without the time of the calls served between its steps."""
 
     def __init__(self, calls: CallQueue[_EngineCall], ticket: CallTicket[_EngineCall]) -> None:
         self._calls = calls

@@ -1,4 +1,4 @@
-"""One running engine process, seen from its parent: start it, exchange frames with it, end it."""
+"""The parent's connection to one engine process: starts it, exchanges frames with it and ends it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from voxport.text.languages import LANGUAGES
 _INHERITED_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME")
 _INHERITED_PREFIXES: Final = ("LC_", "PYTHON", "OPENBLAS_", "OMP_")
 _DEFAULTS: Final = {
-    # A thread of the fit that waits for another sleeps in place of burning the core that the other needs.
+    # A waiting thread of the fit sleeps, so that it does not spin on a core that another thread needs.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 _ERRORS: Final[dict[str, type[EngineError]]] = {
@@ -36,7 +36,7 @@ class EngineConnection:
     """A child process and its pipes. Used by one thread; only `kill` may be called from another."""
 
     def __init__(self, *, threads: int, niceness: int, fit_steps: int, model_path: Path | None) -> None:
-        """Starts the process; `wait` waits until it is loaded. Raises OSError when it can't be started."""
+        """Start the process; `wait_until_ready` waits until it is loaded. Raises OSError when it can't be started."""
         command = [sys.executable, "-P", "-m", "voxport.engine.process.child"]
         command += ["--threads", str(threads), "--niceness", str(niceness), "--fit-steps", str(fit_steps)]
         command += ["--model", str(model_path)] if model_path else []
@@ -46,7 +46,7 @@ class EngineConnection:
             stdout=subprocess.PIPE,
             bufsize=0,
             env=_environment(),
-            start_new_session=True,  # ctrl-C in a terminal is for the parent, which then ends the child
+            start_new_session=True,  # ctrl-C in a terminal reaches only the parent, which then ends the child
         )
         assert self._child.stdin is not None and self._child.stdout is not None
         self._stdin_fd, self._stdout_fd = self._child.stdin.fileno(), self._child.stdout.fileno()
@@ -61,7 +61,7 @@ class EngineConnection:
         return self._child.pid
 
     def wait_until_ready(self, timeout: float) -> None:
-        """Until the engine is loaded. Raises EngineUnavailable when it can't be, or not in `timeout` seconds."""
+        """Wait until the engine is loaded. Raises EngineUnavailable when loading fails or exceeds `timeout` seconds."""
         if not self._is_loaded:
             self._deadline = time.monotonic() + timeout
             self._receive()
@@ -82,9 +82,11 @@ class EngineConnection:
         on_progress: Callable[[float, bytes], None],
         on_pause: Callable[[], None],
     ) -> tuple[Header, bytes]:
-        """The answer to one request. Each frame may take `timeout` seconds. `on_pause` is called where the process
-        waits between two steps, and may exchange other requests. Raises what the engine raised, and EngineUnavailable
-        when the process is gone or late: then it is of no use any more."""
+        """Send one request and return its answer. Each frame may take `timeout` seconds.
+
+        `on_pause` is called while the process waits between two steps, and may exchange other requests. Raises the
+        engine's error, or EngineUnavailable when the process is dead or late; the connection is unusable after that.
+        """
         self._last_number = number = self._last_number + 1
         self._progress_callbacks[number] = on_progress
         try:
@@ -92,7 +94,7 @@ class EngineConnection:
             self._send(pack({**header, "number": number}, body))
             while True:
                 answer, content = self._receive()
-                # A call that pauses goes on telling that it lives, which says nothing of the one that is served.
+                # A paused call keeps sending progress, which must not extend the deadline of the call in service.
                 if answer["number"] == number:
                     self._deadline = time.monotonic() + timeout
                 if answer["kind"] == "progress":
@@ -110,7 +112,7 @@ class EngineConnection:
         self._child.kill()
 
     def close(self) -> None:
-        """End the process and wait for it. The pipes close with it."""
+        """Kill the process, wait for it and close its pipes."""
         self._child.kill()
         self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout):
@@ -159,7 +161,7 @@ def _error(answer: Header) -> EngineError:
 
 
 def _environment() -> dict[str, str]:
-    """What the child needs, and no secret of its parent."""
+    """The child's environment: the variables it needs, and no secret of its parent."""
     inherited = {
         name: value
         for name, value in os.environ.items()

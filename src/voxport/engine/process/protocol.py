@@ -1,9 +1,9 @@
-"""Frames between the engine's process and its client: a JSON header, and arrays or files as raw bytes.
+"""Packs and unpacks the frames between the engine's process and its client.
 
 4 bytes  length of the header, little endian
 4 bytes  length of the body
 header   UTF-8 JSON
-body     raw bytes: float32 samples, or a voice file
+body     raw bytes: float32 samples, a voice file or a checkpoint
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def pack(header: Header, body: bytes = b"") -> bytes:
 
 
 def unpack(read: Callable[[int], bytes]) -> tuple[Header, bytes]:
-    """The next frame. `read(n)` gives exactly n bytes. Raises ValueError where there is no frame."""
+    """Read the next frame. `read(n)` returns exactly n bytes. Raises ValueError when the bytes are not a frame."""
     header_length, body_length = _LENGTHS_HEADER.unpack(read(_LENGTHS_HEADER.size))
     if header_length > _MAX_BYTES or body_length > _MAX_BYTES:
         raise ValueError("not a frame")
