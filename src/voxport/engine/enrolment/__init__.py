@@ -1,1 +1,1 @@
-"""A recording to a voice."""
+"""Makes a voice from a recording."""

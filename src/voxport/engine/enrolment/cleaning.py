@@ -1,7 +1,7 @@
-"""A recording as it came, made ready for enrolment: the main speaker's clean speech, and what was found.
+"""Prepares a recording for enrolment: extracts the clean speech of the main speaker and measures the recording.
 
-Only steps that bring a spoilt recording nearer to its clean one, by two speaker encoders, and leave a clean one as it
-is (`benchmarks/quality/samples.py`, docs/engine.md).
+Each step brings a degraded recording nearer to its clean original by two speaker encoders, and leaves a clean recording
+unchanged (`benchmarks/quality/samples.py`, docs/engine.md).
 """
 
 from __future__ import annotations
@@ -21,33 +21,36 @@ from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.audio.vad import Span, pad_spans, speech_spans
 
 MAX_RECORDING_SECONDS: Final = 60.0
-"""What comes after is not heard."""
+"""The rest of the recording is ignored."""
 _SILENCE_PEAK: Final = 1e-4  # -80 dBFS
-# Above this estimate a recording is left as it is: real ones that are fine have 21 dB and more.
+# Recordings above this estimate are not denoised: good real ones have 21 dB or more.
 _MAX_NOISY_SNR_DB: Final = 20.0
-# 20 dB: the share of the recording that stays in what is cleaned. All of it gone is nearer by the encoder of the fit,
-# but not by another one, to which holes in the spectrum sound like another speaker.
+# -20 dB: the share of the noisy recording that is mixed into the denoised one. Without it the result is nearer by the
+# encoder of the fit, but not by another encoder, which takes holes in the spectrum for another speaker.
 _RESIDUAL: Final = 0.1
 _PAUSE_PADDING: Final = round(0.4 * SAMPLE_RATE)
-"""What stays of a long pause at each side. Shorter ones belong to how somebody speaks."""
+"""Samples of a long pause that are kept on each side. Shorter pauses are part of the way a person speaks."""
 _QUIET_RMS: Final = 10 ** (-35 / 20)
 _TARGET_RMS: Final = 10 ** (-24 / 20)
-"""A recording whose speech is below the first (RMS) is raised to the second."""
+"""A recording whose speech is below `_QUIET_RMS` is raised to `_TARGET_RMS`."""
 _LEVELLING_MARGIN_DB: Final = 6.0
-"""Stretches of speech are raised to this much under the loud ones; within it, sentences differ by themselves."""
+"""Soft segments are raised to this much below the loud ones. Sentences differ by as much naturally."""
 _MAX_LEVELLING_DB: Final = 20.0
-"""Farther down it is somebody else, far away."""
+"""The largest gain of a soft segment. Softer speech is another, distant speaker."""
 _FADE_SAMPLES: Final = round(0.01 * SAMPLE_RATE)
 _MIN_MAIN_SPEAKER_SECONDS: Final = 3.0
-"""Of the main speaker's speech. With less, the whole recording says more."""
+"""The least speech of the main speaker to select it. With less, the whole recording is more informative."""
 
 
 @dataclass(frozen=True)
 class CleanedRecording:
-    """`audio` is float32 mono at 24 kHz: speech with short pauses, never longer than the recording; where nobody
-    speaks, all of it. `bandwidth_hz` is the highest frequency that speech (not the noise) reaches, so that
-    nothing is learnt from what lies above. `snr_db` (an estimate) and `speech_seconds` are the recording's, before
-    anything was taken out. `notes` are sentences about what was done."""
+    """A cleaned recording and its measurements.
+
+    `audio` is float32 mono at 24 kHz: speech with short pauses, never longer than the recording, or the whole recording
+    when it has no speech. `bandwidth_hz` is the highest frequency of the speech (not the noise), so that nothing is
+    learnt from above it. `snr_db` (an estimate) and `speech_seconds` are those of the original recording. `notes` are
+    sentences about the steps that were applied.
+    """
 
     audio: FloatArray
     bandwidth_hz: float
@@ -57,9 +60,11 @@ class CleanedRecording:
 
 
 def clean_recording(audio: FloatArray, encoder: SpeakerEncoder) -> CleanedRecording:
-    """The speech of the one who speaks most in `audio` (float32 mono, 24 kHz, finite). About 0.1 s for a second of
-    sound on one thread where it has to be denoised, 0.06 s else. Where nobody speaks (as the model of voice activity
-    hears it), the recording comes back without its rumble and hum, and with `speech_seconds` 0."""
+    """Extract the speech of the main speaker of `audio` (float32 mono, 24 kHz, finite).
+
+    Takes about 0.1 s per second of audio on one thread with denoising, 0.06 s without. When the voice activity detector
+    finds no speech, the result is the recording without its rumble and hum, with `speech_seconds` 0.
+    """
     notes: list[str] = []
     recording, mains_hz = without_hum(audio[: round(MAX_RECORDING_SECONDS * SAMPLE_RATE)])
     if mains_hz:
@@ -91,7 +96,7 @@ def clean_recording(audio: FloatArray, encoder: SpeakerEncoder) -> CleanedRecord
 
 @cache
 def denoiser() -> Denoiser:
-    """Loaded with the first recording that needs it."""
+    """The denoiser, loaded when a recording first needs it."""
     return Denoiser(threads=1)
 
 
@@ -101,8 +106,10 @@ def _amplify(audio: FloatArray, level_dbfs: float) -> FloatArray:
 
 
 def _level_segments(audio: FloatArray, spans: list[Span]) -> tuple[FloatArray, bool]:
-    """Stretches of speech that are much softer than the loud half are raised; whether any was. In the pauses the gain
-    goes from the one's to the next one's."""
+    """Raise segments of speech that are much softer than the loud ones. Returns (audio, whether any was raised).
+
+    In a pause the gain is interpolated between the segments around it.
+    """
     levels = np.array([_segment_level(audio[begin:end]) for begin, end in spans])
     lengths = np.array([end - begin for begin, end in spans])
     order = np.argsort(levels)
@@ -115,14 +122,14 @@ def _level_segments(audio: FloatArray, spans: list[Span]) -> tuple[FloatArray, b
 
 
 def _segment_level(segment: FloatArray) -> float:
-    """dB of its loud parts, so that the pauses in it don't count."""
+    """The level (dB) of the segment's loud parts, so that its pauses don't count."""
     size = SAMPLE_RATE // 50
     frames = segment[: max(len(segment) // size, 1) * size].reshape(-1, min(size, len(segment)))
     return float(np.percentile(10 * np.log10(np.mean(np.square(frames, dtype=np.float64), axis=1) + 1e-12), 90))
 
 
 def _keep_main_speaker(speech: FloatArray, encoder: SpeakerEncoder) -> tuple[FloatArray, float]:
-    """What the main speaker says, and the seconds of the others that were left out."""
+    """(the main speaker's speech, the removed seconds of other speakers)."""
     mask = main_speaker_mask(speech, encoder.embed_each)
     if mask is None or mask.sum() < _MIN_MAIN_SPEAKER_SECONDS * SAMPLE_RATE:
         return speech, 0.0
@@ -133,14 +140,14 @@ def _keep_main_speaker(speech: FloatArray, encoder: SpeakerEncoder) -> tuple[Flo
 
 
 def _join(segments: list[FloatArray]) -> FloatArray:
-    """One after the other, with soft ends, so that no click is heard; one alone stays as it is."""
+    """Concatenate segments with faded ends, so that no click is heard. A single segment is not faded."""
     if len(segments) == 1:
         return segments[0]
     return np.concatenate([_fade(one) for one in segments])
 
 
 def _fade(segment: FloatArray) -> FloatArray:
-    """With soft ends, so that no click is heard where two are joined."""
+    """Fade the segment in and out."""
     size = min(_FADE_SAMPLES, len(segment) // 2)
     gains = np.ones(len(segment), np.float32)
     gains[:size] = np.linspace(0.0, 1.0, size)

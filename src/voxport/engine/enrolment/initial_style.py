@@ -1,7 +1,8 @@
-"""The first guess: what style a speaker has, from the embedding alone, learned from speech that the engine made.
+"""Predicts a speaker's initial style from the speaker embedding and the median pitch, with a linear model.
 
-`scripts/build_initial_style.py` spoke sentences in random styles (mixes of stock voices, shaken), listened with the
-speaker encoder, and fitted the way back. No recording of a person was used.
+`scripts/build_initial_style.py` trained the model on speech of the engine: it spoke sentences in random styles (blends
+of stock voices with noise), embedded them with the speaker encoder and fitted the inverse map. It used no recording of
+a person.
 """
 
 from __future__ import annotations
@@ -21,22 +22,26 @@ from voxport.engine_errors import EngineUnavailable
 
 @dataclass(frozen=True)
 class InitialStyleModel:
-    """`z = [embedding, log f0 - mean_log_f0, 1] @ weights`, in units of the stock voices' deviation: [258, 128]."""
+    """The linear model `z = [embedding, log f0 - mean_log_f0, 1] @ weights`, with `weights` [258, 128]. `z` is in units
+    of the stock voices' deviation."""
 
     asset: str
     mean_log_f0: float
     weights: FloatArray
 
     def predict_timbre(self, embedding: FloatArray, median: float) -> FloatArray:
-        """The timbre half of the style [128] of a speaker with `embedding` [256] and the pitch `median` (Hz)."""
+        """Predict the timbre half of the style [128] from the `embedding` [256] and the `median` pitch (Hz)."""
         means = stock_packs().means[:, TIMBRE]
         features = np.concatenate([embedding, [np.log(median) - self.mean_log_f0, 1.0]])
         return np.asarray(means.mean(axis=0) + (features @ self.weights) * means.std(axis=0), np.float32)
 
 
 def initial_voice(embedding: FloatArray, median: float, language: str) -> EngineVoice:
-    """The voice of a speaker with this `embedding` [256] and median pitch (Hz). The rhythm is that of the mix of
-    `language`'s stock voices that is nearest to the speaker, or it would be an accent."""
+    """The initial voice of a speaker with this `embedding` [256] and `median` pitch (Hz).
+
+    Its prosody is that of the blend of stock voices of `language` that is nearest to the speaker: stock voices of other
+    languages would add an accent.
+    """
     packs = stock_packs()
     embeddings = stock_embeddings().at_pitch(median)
     speaks_language = np.array([1.0 if packs.voice_language(i) == language else 0.0 for i in range(len(packs.ids))])

@@ -1,11 +1,11 @@
-"""A speaker from a recording: a first guess of the timbre, rate, pitch and tone set, and the timbre fitted by gradient.
+"""Enrols a speaker: predicts an initial voice, matches its rate, pitch and spectrum, and fits its timbre by gradient.
 
 recording ──▶ embedding, spectrum, pitch
                   │
-                  ├─▶ first guess (initial_style.py)  ──▶ rate, pitch and tone set ──▶ instant clone
-                  └─▶ the same ──▶ fit (fit/, PyTorch)  ──▶ pitch and tone set again ──▶ persistent clone
+                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ instant clone
+                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ match pitch, spectrum again ──▶ persistent clone
 
-Rate, pitch and tone: speaking_rate.py, pitch_control.py, spectral_eq.py.
+Rate, pitch and spectrum are matched by speaking_rate.py, pitch_control.py and kokoro/spectral_eq.py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from voxport.engine_errors import EngineError, SampleNotEnrollable
 from voxport.text.phonemizer import Phonemizer
 
 _LANGUAGE: Final = "en-us"
-"""Of the probe sentences, and the default of a cloned voice: what the speaker spoke is not known here."""
+"""Language of the probe sentences, and of a cloned voice: the language of the recording is unknown."""
 _PROBE_TEXTS: Final = (
     "The old boat drifted slowly along the quiet river.",
     "She found a better answer in a small yellow book.",
@@ -42,19 +42,19 @@ _PROBE_TEXTS: Final = (
     "It was a long winter, and nobody had expected the snow to stay.",
     "Thank you very much, I will call you again tomorrow morning.",
 )
-"""Sentences over which the pitch is predicted, so that its middle is the voice's, not one sentence's."""
+"""Sentences for which the pitch is predicted, several so that its median is the voice's and not one sentence's."""
 _MEASURED_PROBES: Final = 3
-"""Sentences that are spoken to hear the pitch and the tone of a persistent clone, no more than the fit has steps; an
-instant one has time for one."""
+"""Sentences that are spoken to measure pitch and spectrum of a persistent clone, at most as many as the fit has steps.
+An instant clone has time for one."""
 _RATE_PROBES: Final = 4
-"""Sentences, those without a pause, over which the rate of a voice is predicted."""
+"""Sentences for which the rate of a voice is predicted: the first ones, which have no pause."""
 _CLEANED_PROGRESS, _ANALYSED_PROGRESS = 0.4, 0.6
-"""How far the guess is after the cleaning of the recording, and after all that is measured in it."""
+"""Progress of the initial voice after the recording is cleaned, and after it is analysed."""
 _INITIAL_PROGRESS, _FIT_PROGRESS = 0.1, 0.9
-"""How far an enrolment is after the guess, and after the fit."""
+"""Progress of an enrolment after the initial voice, and after the fit."""
 
 OnProgress = Callable[[float, bytes], None]
-"""Hears how far the enrolment is (0 to 1), and a state to go on from (empty where there is no new one)."""
+"""Called with the progress (0 to 1) and a checkpoint to resume from (empty when there is no new one)."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,15 @@ class _SpeakerProfile:
     audio: FloatArray
     embedding: FloatArray  # [256]
     median_f0: float  # Hz
-    log_f0_deviation: float  # deviation of log Hz
-    syllable_rate: float | None  # a second
-    spectrum: FloatArray  # [80], as spectral_eq.py has it
+    log_f0_deviation: float  # log Hz
+    syllable_rate: float | None  # syllables per second
+    spectrum: FloatArray  # [80], see spectral_eq.py
     bandwidth_hz: float
 
 
 class Enrolment:
-    """`threads` and `model_path` are the engine's own; the fit reads the same weights, and takes `fit_steps`."""
+    """Enrols speakers. `threads` and `model_path` are those of the engine, since the fit reads the same weights;
+    `fit_steps` is the number of steps of a fit."""
 
     def __init__(
         self,
@@ -89,14 +90,15 @@ class Enrolment:
         self._model_path = model_path
 
     def enrol_instant(self, audio: FloatArray, on_progress: OnProgress) -> EngineVoice:
-        """The first guess with its pitch and its tone set. Raises SampleNotEnrollable."""
+        """Make an instant clone: the initial voice with matched pitch and spectrum. Raises SampleNotEnrollable."""
         speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS, b""))
         on_progress(_ANALYSED_PROGRESS, b"")
         return self._initial_voice(speaker, measured_count=1, iterations=1)
 
     def enrol_fitted(self, audio: FloatArray, on_progress: OnProgress, checkpoint: bytes | None) -> EngineVoice:
-        """The fitted voice. `checkpoint` is the last state that `on_progress` heard of an enrolment of the same
-        recording that was killed. Raises SampleNotEnrollable, EngineError (without PyTorch)."""
+        """Make a persistent clone by fitting the initial voice. `checkpoint` resumes a killed enrolment of the same
+        recording: it is the last state that `on_progress` received. Raises SampleNotEnrollable, or EngineError without
+        PyTorch."""
         speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS * _INITIAL_PROGRESS, b""))
         on_progress(_ANALYSED_PROGRESS * _INITIAL_PROGRESS, b"")
         start = self._initial_voice(speaker, measured_count=1, iterations=2)
@@ -162,8 +164,8 @@ class Enrolment:
     def _match_pitch_and_eq(
         self, voice: EngineVoice, speaker: _SpeakerProfile, *, measured_count: int, iterations: int
     ) -> EngineVoice:
-        """`voice` with the speaker's pitch and tone, both heard in the same sentences: speech takes longest of all
-        that an enrolment does but for the fit."""
+        """Match the pitch and spectrum of `voice` to the speaker's. Both are measured on the same spoken sentences,
+        because speaking is the slowest part of an enrolment after the fit."""
         voice, audio = with_pitch(
             voice,
             self._probe_chunks(),

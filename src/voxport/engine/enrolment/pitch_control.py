@@ -1,4 +1,4 @@
-"""The pitch of a voice, set: the predicted curve is shifted to a median and stretched to a spread."""
+"""Sets the pitch of a voice: shifts the predicted pitch curve to a median and scales it to a deviation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import EngineVoice
 
 _MIN_SLOPE, _MAX_SLOPE = 0.7, 1.25
-"""How far the melody may be flattened or widened; beyond, it sounds like another sentence."""
+"""Limits of the scaling of the melody; beyond them it sounds like another sentence."""
 _MEASURED_ABOVE_PREDICTED: Final = 0.05
-"""Log Hz (0.9 semitones): the first guess. What is heard has its median this much above the predicted curve's, as the
-frames of weak voice, which lie low, are lost to an estimator."""
+"""Log Hz (0.9 semitones): the initial estimate of the measured median above the predicted one. A pitch estimator misses
+weakly voiced frames, which have a low pitch."""
 
 
 def with_pitch(
@@ -29,12 +29,13 @@ def with_pitch(
     measured_count: int = 0,
     iterations: int = 2,
 ) -> tuple[EngineVoice, FloatArray]:
-    """`voice` with its pitch at `median` Hz, and its spread (deviation of log Hz) near `log_f0_deviation` when given;
-    and what was spoken last on the way (float32, 24 kHz, without the voice's tone), empty where nothing was.
+    """Set the median pitch of `voice` to `median` Hz and, when given, its deviation to about `log_f0_deviation` log Hz.
 
-    The curve is predicted for all `chunks`, which is cheap: the more of them, the less the result depends on one
-    sentence's melody. The first `measured_count` of them are spoken and measured, `iterations` times, and what is off
-    is corrected.
+    Returns (voice, audio): `audio` is the speech of the last iteration (float32, 24 kHz, without the voice's EQ), empty
+    when nothing was spoken.
+
+    The curve is predicted for all `chunks`, which is cheap; the more chunks, the less the result depends on the melody
+    of one sentence. The first `measured_count` chunks are spoken and measured `iterations` times to correct the error.
     """
     predicted = [_PredictedChunk(chunk, voice, synthesizer) for chunk in chunks]
     predicted_median = _median_log_f0(predicted)
@@ -54,7 +55,7 @@ def with_pitch(
 
 
 class _PredictedChunk:
-    """One chunk in one voice, its prediction kept: only the pitch changes from turn to turn."""
+    """A chunk with its prediction in one voice, reused by all iterations because only the pitch changes."""
 
     def __init__(self, chunk: Chunk, voice: EngineVoice, synthesizer: Synthesizer) -> None:
         self._style = voice.style(len(chunk.tokens))

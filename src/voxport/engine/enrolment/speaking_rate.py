@@ -1,9 +1,9 @@
-"""How fast somebody speaks: the syllables in a second of a recording whose words nobody knows, and the rate at which a
-voice has to speak to have as many.
+"""Estimates a speaker's syllable rate from a recording without its transcript, and sets the rate of a voice to match.
 
-A syllable is a peak of the loudness between 300 and 2,500 Hz, where vowels are strong and hiss and hum are not, after
-de Jong and Wempe (2009). Such a count is rough: over 71 recordings of 3 to 16 s whose words are known it lies 10 % off
-(one standard deviation), where the recordings themselves differ by 13 %. So only a part of what it says is believed.
+A syllable is a peak of the loudness between 300 and 2,500 Hz, where vowels are strong and hiss and hum are weak, after
+de Jong and Wempe (2009). The count is rough: over 71 recordings of 3 to 16 s with known transcripts its error is 10 %
+(one standard deviation), while the recordings themselves differ by 13 %. So the voice follows only part of the
+measured difference (`_RATE_EXPONENT`).
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _WINDOW: Final = 600  # samples: 25 ms
 _FFT: Final = 1024
 _HOP: Final = 240  # samples: 100 frames a second
 _SMOOTHING_FRAMES: Final = 9
-"""Of the window that the loudness is averaged with: a syllable lasts 100 ms or more."""
-_MIN_PROMINENCE_DB: Final = 2.0  # dB, that a peak stands out of the dips beside it
-_MAX_BELOW_LOUD_DB: Final = 25.0  # dB under the loud frames, below which nothing is a syllable
-_MAX_GAP_FRAMES: Final = 15  # frames, up to which a gap belongs to the speech
+"""Length of the window that smooths the loudness: a syllable lasts 100 ms or more."""
+_MIN_PROMINENCE_DB: Final = 2.0  # of a peak above the dips beside it
+_MAX_BELOW_LOUD_DB: Final = 25.0  # of a syllable's peak below the loud frames
+_MAX_GAP_FRAMES: Final = 15  # shorter gaps count as speech
 _MEAN_COUNTED_RATE, _MEAN_TRUE_RATE = 4.4, 4.7
-"""Syllables a second, as counted here and as the words have them: the means of the eight recordings that
+"""Syllables per second as counted here and by the transcripts: means of the eight recordings that
 `benchmarks/quality/engine.py` clones."""
 _RATE_EXPONENT: Final = 0.7
-"""Of how far a recording's count is from the usual (in its logarithm); what is right on average for 71 recordings."""
+"""Exponent of a count's ratio to the mean count: the best on average for 71 recordings."""
 _MIN_RATE, _MAX_RATE = 0.75, 1.25
-"""How far the network's own rate is left. Stock voices speak 4.8 syllables a second, people read 3.7 to 5.7."""
+"""Limits relative to the network's own rate. Stock voices speak 4.8 syllables per second, people read 3.7 to 5.7."""
 _VOWELS: Final = frozenset(to_tokens("aeiouæɑɒɔəɛɜɪʊʌɐᵻᵊyøAIOQWY"))
 _NON_SPEECH_SECONDS: Final = 1.05
-"""Seconds of a prediction that are not speech: before and after the sentence, and its soft ends."""
+"""Seconds of a prediction without speech: before and after the sentence, and its soft ends."""
 _FRAME_RATE: Final = 40.0  # of the predictor's features, Hz
 
 
 def syllable_rate(audio: FloatArray) -> float | None:
-    """Syllables in a second of speech, pauses left out, in float32 mono at 24 kHz; None where none is heard."""
+    """Syllables per second of speech, without pauses, in float32 mono at 24 kHz; None when there are none."""
     levels = _band_levels(audio)
     if not levels.size:
         return None
@@ -56,8 +56,8 @@ def syllable_rate(audio: FloatArray) -> float | None:
 def with_speaking_rate(
     voice: EngineVoice, chunks: list[Chunk], synthesizer: Synthesizer, *, measured_rate: float | None
 ) -> EngineVoice:
-    """`voice` at the rate of a speaker of whom `measured_rate` syllables a second were counted. What the voice has by
-    itself is predicted for `chunks`, sentences without pauses."""
+    """Set the rate of `voice` to that of a speaker with `measured_rate` counted syllables per second. The voice's own
+    rate is predicted on `chunks`, which must be sentences without pauses."""
     if measured_rate is None:
         return voice
     target_rate = _MEAN_TRUE_RATE * (measured_rate / _MEAN_COUNTED_RATE) ** _RATE_EXPONENT
@@ -68,7 +68,7 @@ def with_speaking_rate(
 
 
 def _band_levels(audio: FloatArray) -> FloatArray:
-    """dB, 100 a second."""
+    """The smoothed level of the vowel band in dB, 100 frames per second."""
     if audio.size < _WINDOW:
         return np.empty(0)
     frames = np.lib.stride_tricks.sliding_window_view(audio, _WINDOW)[::_HOP] * np.hanning(_WINDOW)
@@ -80,11 +80,11 @@ def _band_levels(audio: FloatArray) -> FloatArray:
 
 
 def _count_peaks(levels: FloatArray, threshold: float) -> int:
-    """The peaks above `threshold` that stand _MIN_PROMINENCE_DB dB or more above the deepest dip on the way to the
-    higher ground at each side."""
+    """Count the peaks above `threshold` with a prominence of at least _MIN_PROMINENCE_DB: the height above the deepest
+    dip towards higher levels on each side."""
     count, dip, peak = 0, levels[0], -np.inf
     for level in levels[1:]:
-        if peak == -np.inf:  # on the way down, or at the bottom: a rise begins a hill
+        if peak == -np.inf:  # falling or at a dip: a sufficient rise starts a peak
             dip = min(dip, level)
             if level - dip >= _MIN_PROMINENCE_DB:
                 peak = level
