@@ -1,4 +1,4 @@
-"""From what is known of a speaker to the fitted voice, in this process (PyTorch is imported here)."""
+"""Fits a voice to a speaker in this process. Importing this module imports PyTorch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from voxport.text.phonemizer import Phonemizer
 _LANGUAGE: Final = "en-us"
 
 OnProgress = Callable[[float, bytes], None]
-"""Told after each step: how far the fit is (0 to 1), and the state from which it can go on."""
+"""Called after each step with the progress of the fit (0 to 1) and a checkpoint to resume from."""
 
 
 def fit_voice(
@@ -42,15 +42,17 @@ def fit_voice(
     checkpoint: bytes | None,
     on_progress: OnProgress,
 ) -> EngineVoice:
-    """`start` with its timbre fitted to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
-    The rhythm, the pitch and the tone of `start` stay. The descent takes `steps` steps at most.
-    `checkpoint` is what `on_progress` was told by a fit that was killed."""
+    """Fit the timbre of `start` to the speaker of `audio` (float32 mono, 24 kHz), whose embedding [256] is given.
+
+    The rhythm, the pitch and the EQ of `start` stay. The descent takes at most `steps` steps. `checkpoint` resumes a
+    killed fit: it is the last state that `on_progress` received. A damaged one is ignored.
+    """
     thread_count = ThreadCount(threads)
     weights, source_graph = load_decoder_weights(model_path)
     source = SourceModule(source_graph)
     chunks = [plan(text, _LANGUAGE, phonemizer)[0] for text in (*TRAINING_TEXTS, VALIDATION_TEXT)]
     *training, validation = [source.decoder_input(chunk, start, synthesizer).segments() for chunk in chunks]
-    # All beginnings, then all ends, so that no two steps in a row have a sentence in common.
+    # All beginnings, then all ends, so that two consecutive steps never share a sentence.
     segments = [part[at] for at in (0, -1) for part in training]
     spectrum = LongTermSpectrum(max_hz=bandwidth_hz)
     target = FitTarget(_to_tensor(embedding), spectrum(_to_tensor(audio)))

@@ -1,4 +1,4 @@
-"""What the fit hears, in PyTorch: the speaker encoder, and the spectrum."""
+"""The features that the loss of the fit compares, in PyTorch: the speaker embedding and the long-term spectrum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voxport.engine.kokoro.spectral_eq import (
 
 _LAYERS, _HIDDEN_SIZE, _MELS = 3, 256, 40
 _WINDOW_FRAMES: Final = 160
-_STEP_FRAMES: Final = 40  # frames between two windows: closer than at inference, as the fit's sentences are short
+_STEP_FRAMES: Final = 40  # frames between two windows: fewer than at inference, as the fit's sentences are short
 _TARGET_RMS: Final = 10 ** (-24 / 20)
 # Windows of 25 ms every 10 ms, as at 16 kHz: the bins up to 8 kHz are the same frequencies.
 _FFT, _HOP, _BINS = 600, 240, 201
@@ -54,7 +54,7 @@ class TorchSpeakerEncoder:
         self._window = torch.hann_window(_FFT)
 
     def __call__(self, audio: Tensor) -> Tensor:
-        """[256] of length 1, of `audio` [samples] at 24 kHz, brought to one loudness."""
+        """The embedding [256], of length 1, of `audio` [samples] at 24 kHz, which is normalised to one loudness."""
         audio = audio * (_TARGET_RMS / (audio.square().mean().sqrt() + 1e-6))
         spectrum = torch.stft(
             audio, _FFT, _HOP, _FFT, self._window, center=True, pad_mode="constant", return_complex=True
@@ -72,7 +72,7 @@ class LongTermSpectrum:
     """The long-term spectrum: mean and deviation over the loud frames of the logarithm of each mel band's power."""
 
     def __init__(self, *, max_hz: float) -> None:
-        """Bands that reach above `max_hz` (the sample's bandwidth) are not heard."""
+        """Bands that reach above `max_hz` (the sample's bandwidth) are left out."""
         filters = filterbank()
         edges = np.linspace(0, SAMPLE_RATE / 2, filters.shape[1])
         bands = [band for band in filters if edges[np.flatnonzero(band)[-1]] <= max_hz]
@@ -80,7 +80,8 @@ class LongTermSpectrum:
         self._window = torch.hann_window(FFT_SIZE)
 
     def __call__(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """(mean, deviation) [bands], natural logarithms; the mean's own mean is taken off, since level is no timbre."""
+        """(mean, deviation), each [bands], natural logarithms. The mean over the bands is subtracted from `mean`, since
+        the level is not part of the timbre."""
         spectrum = torch.stft(audio, FFT_SIZE, _SPECTRUM_HOP, FFT_SIZE, self._window, return_complex=True)
         power = self._filters @ (spectrum.real.square() + spectrum.imag.square())
         frame_power = power.sum(0)
@@ -91,7 +92,7 @@ class LongTermSpectrum:
 
 
 class SpectralEqFilter:
-    """The filter behind the network (`spectral_eq.py`), with a gradient."""
+    """The EQ of `spectral_eq.py` as a differentiable filter."""
 
     def __init__(self, spectral_eq: FloatArray) -> None:
         self._spectral_eq = spectral_eq
@@ -120,6 +121,6 @@ def _load_encoder_weights() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np
 def _reorder_gates(
     blocks: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """ONNX orders an LSTM's gates i, o, f, c; PyTorch i, f, c, o. Blocks of four, one after the other."""
+    """Reorder blocks of four LSTM gates from ONNX's order (i, o, f, c) to PyTorch's (i, f, c, o)."""
     order = [start + gate for start in range(0, len(blocks), 4) for gate in (0, 2, 3, 1)]
     return np.ascontiguousarray(np.concatenate([blocks[index] for index in order]))

@@ -1,13 +1,14 @@
-"""The descent: the 128 numbers of the timbre follow the gradient until the speech would pay for it.
+"""Optimises the 128 numbers of the timbre by gradient descent, and stops before the speech degrades.
 
-The loss, each term for a reason (`benchmarks/quality/ablation.py` leaves each out):
+The loss is a sum of three terms (`benchmarks/quality/ablation.py` leaves out each of them):
 
-- the distance of the speaker encoder's embeddings, one minus their cosine: who speaks. Alone it is gamed;
-- the squared distance of the long-term spectra: what the encoder does not hear, and what holds it to sound;
-- the squared distance from the start, in units of the stock voices' deviation: what the network was trained on.
+- one minus the cosine of the speaker encoder's embeddings: the speaker's identity. Alone, the fit games it;
+- the squared distance of the long-term spectra: differences that the encoder ignores, and a guard against gaming it;
+- the squared distance from the start, in units of the stock voices' deviation: stays near the network's training data.
 
-The fit's own encoder climbs on when nothing else does, so it does not say when to stop. A sentence that is never
-fitted does: by its spectrum (a view that has no network in it), and by how much of it is still voiced.
+The similarity by the fit's own encoder keeps rising when no other measure does, so it does not decide when to stop. A
+validation sentence, which is never fitted, decides: by its spectrum, a measure that involves no network, and by the
+share of it that is still voiced.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ _LEARNING_RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
 _EMBEDDING_WEIGHT: Final = 1.0
 _SPECTRUM_WEIGHT: Final = 0.1
 _OFFSET_WEIGHT: Final = 0.0015
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Adam's own
-_VALIDATION_INTERVAL: Final = 4  # steps between two looks at the unfitted sentence
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Adam's defaults
+_VALIDATION_INTERVAL: Final = 4  # steps
 _MIN_STEPS: Final = 8
 _AVERAGE_WEIGHT: Final = 0.5  # weight of a step's result in the running mean that is returned
 _MIN_VOICED_RATIO: Final = 0.85
-"""The share of the start's voiced frames below which the voice breaks up."""
+"""The fit stops when fewer than this share of the start's voiced frames is still voiced: the voice breaks up."""
 _MAX_LOSS_RATIO: Final = 1.5
-"""The second view may rise by this over its best before the fit stops."""
+"""The fit stops when the spectral loss of the validation sentence exceeds its best by this factor."""
 
 
 _CHECKPOINT_ARRAYS: Final = ("offset", "first", "second", "mean", "best")
@@ -46,7 +47,7 @@ _CHECKPOINT_ARRAYS: Final = ("offset", "first", "second", "mean", "best")
 
 @dataclass(frozen=True)
 class FitTarget:
-    """What the fit is to come near to: the sample's embedding [256], and its spectrum's (mean, deviation)."""
+    """The target of the fit: the sample's embedding [256], and the (mean, deviation) of its spectrum."""
 
     embedding: Tensor
     spectrum: tuple[Tensor, Tensor]
@@ -54,7 +55,7 @@ class FitTarget:
 
 @dataclass
 class FitState:
-    """All that a killed fit needs to go on: small, and saved after each step."""
+    """The state of a fit. It is small and saved after each step, so that a killed fit can resume."""
 
     step: int = 0
     offset: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
@@ -63,7 +64,7 @@ class FitState:
     mean: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
     best: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
     validations: list[tuple[float, float]] = field(default_factory=list)
-    """(second view, voiced frames) of the unfitted sentence, from the start on."""
+    """(spectral loss, voiced frames) of the validation sentence; the first entry is from before the first step."""
     is_stopped: bool = False
 
     def to_bytes(self) -> bytes:
@@ -75,7 +76,7 @@ class FitState:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> FitState:
-        """Raises ValueError where it is no state."""
+        """Raises ValueError when `content` is not a state."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 arrays = {name: stored[name].astype(np.float32) for name in _CHECKPOINT_ARRAYS}
@@ -86,7 +87,7 @@ class FitState:
 
 
 class TimbreOptimizer:
-    """`deviation` [128] is the stock voices' deviation, the unit of everything here."""
+    """Runs the fit. `deviation` [128] is the stock voices' deviation, the unit of all offsets in a FitState."""
 
     def __init__(
         self,
@@ -109,8 +110,11 @@ class TimbreOptimizer:
         self._spectral_eq = spectral_eq
 
     def run(self, state: FitState, on_step: Callable[[FitState], None], *, steps: int) -> FloatArray:
-        """The change of the timbre half of the style [128], going on from `state`, which `on_step` hears after each
-        step. Ends after `steps` in all, or before, when the voice gets no nearer."""
+        """Continue the fit from `state`, and return the offset of the timbre half of the style [128].
+
+        `on_step` receives the state after each step. The fit ends after `steps` steps in total, or earlier when the
+        validation sentence gets worse.
+        """
         if not state.validations:
             self._validate(state)
         while state.step < steps and not state.is_stopped:
@@ -132,7 +136,7 @@ class TimbreOptimizer:
         first = state.first / (1 - _BETA1**state.step)
         second = state.second / (1 - _BETA2**state.step)
         state.offset = (state.offset - _LEARNING_RATE * first / (np.sqrt(second) + _EPSILON)).astype(np.float32)
-        # The last steps circle around what they look for, each sentence pulling its own way: their mean is nearer.
+        # The last steps circle around the optimum, as each sentence pulls in its own direction; their mean is nearer.
         weight = 1.0 if state.step <= 2 else _AVERAGE_WEIGHT
         state.mean = (state.mean + weight * (state.offset - state.mean)).astype(np.float32)
 
@@ -150,7 +154,7 @@ class TimbreOptimizer:
         return self._spectral_eq(self._decoder(segment.features, segment.f0, segment.noise, segment.source_tone, style))
 
     def _validate(self, state: FitState) -> None:
-        """Judge the running mean by the unfitted sentence; keep it while it is the best, stop when it pays."""
+        """Judge the running mean on the validation sentence: keep it as the result, or stop when it got worse."""
         with torch.no_grad():
             audio = torch.cat([self._synthesize(segment, torch.from_numpy(state.mean)) for segment in self._validation])
             mean, deviation = self._spectrum(audio)

@@ -1,7 +1,7 @@
-"""What the fit speaks: stretches of sentences, short, since the cost is linear in audio, and of many sounds.
+"""The sentences of the fit, cut into short segments that cover many sounds; the cost of a step is linear in the audio.
 
-All stretches have one length. PyTorch keeps its plans and buffers for each shape that it has seen, so that with the
-sentences' own lengths the memory of a fit went a gigabyte higher.
+All segments have the same length. PyTorch keeps plans and buffers for each shape it has seen: with the sentences' own
+lengths a fit needed a gigabyte more memory.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ TRAINING_TEXTS: Final = (
     "Nobody had expected such a thaw in the first week of March.",
 )
 VALIDATION_TEXT: Final = "Could you tell me which road they took to the harbour?"
-"""Never fitted: it judges when to stop."""
+"""Not fitted; decides when to stop."""
 SEGMENT_FRAMES: Final = 72
-"""Of the features, 40 a second: 1.8 s, a little more than the 1.6 s that the speaker encoder hears at once."""
+"""Frames of the features, 40 per second: 1.8 s, a little more than the speaker encoder's window of 1.6 s."""
 _SILENT_FRAMES: Final = 10
-"""Frames of near silence that the network puts before a sentence, and after it."""
+"""Frames of near silence that the network adds before a sentence and after it."""
 _TONE_STEPS_PER_FRAME: Final = 120
-"""Of the tone in each frame of the features; one more ends it."""
+"""Steps of the source tone per frame of the features; one more step ends it."""
 
 
 @dataclass(frozen=True)
 class DecoderInput:
-    """What the decoder is given for a sentence or a part of one, rhythm and pitch set; `style` [128] is the timbre to
-    start from."""
+    """The decoder's input for a sentence or a segment, with the voice's rhythm and pitch applied. `style` [128] is the
+    initial timbre."""
 
     features: Tensor
     f0: Tensor
@@ -47,7 +47,7 @@ class DecoderInput:
     style: Tensor
 
     def segments(self) -> list[DecoderInput]:
-        """The first and the last FRAMES of what is spoken; the one stretch where they are the same."""
+        """The first and the last SEGMENT_FRAMES of the speech, or one segment when both are the same."""
         frames = self.features.shape[2]
         first = min(_SILENT_FRAMES, max(0, frames - SEGMENT_FRAMES))
         return [self._segment(start) for start in sorted({first, max(first, frames - _SILENT_FRAMES - SEGMENT_FRAMES)})]
@@ -64,7 +64,7 @@ class DecoderInput:
 
 
 class SourceModule:
-    """The source module alone: from a pitch curve to the tone that the generator shapes."""
+    """Kokoro's source module alone: turns a pitch curve into the tone that the generator shapes."""
 
     def __init__(self, graph: bytes) -> None:
         self._session = open_session(graph, 1)

@@ -1,8 +1,8 @@
-"""How many threads the fit computes with: all of its own on a machine that has room, one beside other work.
+"""Chooses the fit's number of threads: all that it may use on an idle machine, one beside other work.
 
-The threads of one operation wait for each other, a thousand times in a step. Where one of them is kept from its core,
-all are as slow as that one: beside two processes that compute, a fit with two threads takes three to ten times as long
-as alone, one with a single thread twice (`benchmarks/speed/priority.py`).
+The threads of an operation wait for each other, a thousand times in a step. When one of them has no core, all are as
+slow as that one: beside two computing processes, a fit with two threads takes three to ten times as long as alone, a
+fit with one thread twice as long (`benchmarks/speed/priority.py`).
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Final
 import torch
 
 ThreadTimes = dict[str, tuple[int, int]]
-"""By thread: nanoseconds on a core, and nanoseconds ready to run without one."""
+"""For each thread: (nanoseconds on a core, nanoseconds ready to run without one)."""
 
 _MAX_WAIT_RATIO: Final = 0.2
-"""Share of the time in which the threads could run and had no core, from which on the machine has no room. Two threads
-on two cores measured 0.01 to 0.15 alone, and 0.37 and more beside one process that computes."""
+"""Share of the runnable time without a core above which the machine counts as contended. Two threads on two cores
+measured 0.01 to 0.15 alone, and 0.37 or more beside one computing process."""
 _MIN_CALM_STEPS: Final = 2
-"""Steps without contention before more threads are tried; twice as many after each try that failed."""
+"""Steps without contention before more threads are tried. Each try doubles the number for the next one."""
 
 
 def scheduling_times() -> ThreadTimes:
-    """Of this process's threads, by the kernel's count (/proc/PID/task/TID/schedstat); empty where there is none."""
+    """The kernel's scheduling times of this process's threads (/proc/PID/task/TID/schedstat); empty where the kernel
+    has none."""
     times = {}
     for path in Path("/proc/self/task").glob("*/schedstat"):
         try:
@@ -36,7 +37,7 @@ def scheduling_times() -> ThreadTimes:
 
 
 class ThreadCount:
-    """Chooses PyTorch's number of threads, after each step from what that step met."""
+    """Chooses PyTorch's number of threads after each step, from the contention during that step."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class ThreadCount:
         times: Callable[[], ThreadTimes] = scheduling_times,
         set_threads: Callable[[int], None] = torch.set_num_threads,
     ) -> None:
-        """The first choice is by what the process has met since it started."""
+        """The first choice considers the contention since the process started."""
         self._max_threads = max_threads
         self._read_times = times
         self._set_threads = set_threads
@@ -56,7 +57,7 @@ class ThreadCount:
         self._choose(1 if self._is_contended() else max_threads)
 
     def adapt(self) -> None:
-        """Choose for the next step; called after each."""
+        """Choose the number for the next step. Call it after each step."""
         if self._is_contended():
             if self._count > 1:
                 self._choose(1)
@@ -72,7 +73,7 @@ class ThreadCount:
         self._set_threads(count)
 
     def _is_contended(self) -> bool:
-        """Since the last look."""
+        """Whether the threads waited too long for a core since the previous call."""
         now, last = self._read_times(), self._last_times
         running_ns = sum(ran - last.get(thread, (0, 0))[0] for thread, (ran, _) in now.items())
         waiting_ns = sum(waited - last.get(thread, (0, 0))[1] for thread, (_, waited) in now.items())

@@ -1,8 +1,8 @@
-"""Kokoro's decoder in PyTorch, so that a gradient can be taken through it. Only the fit needs it.
+"""Kokoro's decoder in PyTorch, for the gradient of the fit.
 
-The layers are those of the ONNX graph, with the same weights (`weights.py`), in Kokoro's order: encode, four decode
-blocks, and the generator, which upsamples by 10 and by 6 and makes a short-time spectrum of 20 samples a window. What
-the style changes are the scales and shifts behind each normalisation ("AdaIN"); all else is fixed.
+It has the layers and weights (`torch_weights.py`) of the ONNX graph, in Kokoro's order: encode, four decode blocks, and
+the generator, which upsamples by 10 and by 6 and makes a short-time spectrum with windows of 20 samples. The style
+changes only the scale and shift after each normalisation ("AdaIN").
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _NOISE_CONV_OPTIONS: Final[tuple[dict[str, int], ...]] = ({"stride": 6, "padding
 _BINS: Final = 11
 _HALF_POWER: Final[float] = 0.5**0.5
 _OUTPUT_GAIN: Final = 1.5
-"""The exported graph adds the windows up without dividing by their sum, which is 1.5 for a Hann window squared at a
-quarter of its length. The twin is as loud as the graph."""
+"""Matches the loudness of the exported graph. It adds the windows without dividing by their sum, which is 1.5 for a
+squared Hann window with a hop of a quarter of its length."""
 
 
 class TorchDecoder:
-    """`weights` by name, as `load_decoder_weights` gives them. Called with tensors, none of which it changes."""
+    """The decoder as a function of tensors, which it does not modify. `weights` are those of `load_decoder_weights`."""
 
     def __init__(self, weights: dict[str, FloatArray]) -> None:
         self._weights = {name: torch.from_numpy(np.array(numbers, np.float32)) for name, numbers in weights.items()}
         self._window = torch.hann_window(20)
 
     def __call__(self, features: Tensor, f0: Tensor, noise: Tensor, source_tone: Tensor, style: Tensor) -> Tensor:
-        """Audio [samples] at 24 kHz. `features` [1, 512, frames], `f0` and `noise` [1, 2 x frames], `source_tone` [1,
-        22, steps] of the source module, `style` [128], the timbre half."""
+        """Synthesise audio [samples] at 24 kHz from `features` [1, 512, frames], `f0` and `noise` [1, 2 x frames], the
+        source module's `source_tone` [1, 22, steps] and the timbre half of the style, `style` [128]."""
         pitch = self._conv("F0_conv", f0[:, None], stride=2, padding=1)
         energy = self._conv("N_conv", noise[:, None], stride=2, padding=1)
         text = self._conv("asr_res.0", features)
@@ -47,8 +47,8 @@ class TorchDecoder:
     def _generator(self, x: Tensor, source_tone: Tensor, style: Tensor) -> Tensor:
         for i, (stride, padding) in enumerate(_UPSAMPLING):
             source = self._conv(f"generator.noise_convs.{i}", source_tone, **_NOISE_CONV_OPTIONS[i])
-            # What the style does to the source itself is left out of the gradient: a sixth of a step's time, and no
-            # voice came out worse for it (docs/engine.md).
+            # The gradient leaves out the effect of the style on the source: it takes a sixth of a step's time, and no
+            # voice got worse without it (docs/engine.md).
             source = self._residual(f"generator.noise_res.{i}", source, style.detach())
             up = f"generator.ups.{i}"
             x = functional.conv_transpose1d(
@@ -103,7 +103,7 @@ class TorchDecoder:
 
 
 class _Snake(torch.autograd.Function):
-    """x + sin²(ax) / a. By hand, since its gradient, 1 + sin(2ax), needs nothing kept but x."""
+    """x + sin²(ax) / a, with its own gradient, 1 + sin(2ax), for which only x has to be kept."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, alpha: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""The decoder's weights as numbers, out of the same ONNX file that speaks.
+"""Loads the decoder's weights in float32 for the fit, from the ONNX file that the engine speaks with.
 
-`graph/decoder_weights.py` reads them; the fit wants all of them in float32.
+`graph/decoder_weights.py` reads them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from voxport.engine_errors import EngineUnavailable
 
 
 def load_decoder_weights(model_path: Path | None = None) -> tuple[dict[str, FloatArray], bytes]:
-    """(weights by name, float32; the ONNX graph from `f0` to the source's tone), of Kokoro's ONNX file, int8 by
-    default. Raises EngineUnavailable where it is missing or another network."""
+    """Load (float32 weights by name, ONNX graph of the source module) from Kokoro's ONNX file, by default the int8 one.
+    Raises EngineUnavailable when it is missing or another network."""
     import onnx
 
     decoder = onnx.load_from_string(split_model(model_bytes(model_path))[1])

@@ -1,10 +1,8 @@
-"""Looks for the mark. It knows neither the audio as it was nor where in the pattern it begins, nor how fast it is
-played.
+"""Detects the watermark without the original audio, its position in the pattern or its playback speed.
 
-The statistic needs no model of speech. Whatever the audio holds, unless it was made with the pattern: of all the
-patterns that could have been drawn, a share of at most exp(-z²/2) correlates with it as well as z (Hoeffding's
-inequality for random signs). That, times the number of places and speeds at which was looked, bounds the chance of a
-false alarm.
+The statistic needs no model of speech. For any audio that was not made with the pattern, at most a share of exp(-z²/2)
+of all possible patterns correlates with it as strongly as z (Hoeffding's inequality for random signs). This share
+times the number of positions and speeds that were tried bounds the probability of a false alarm.
 """
 
 from __future__ import annotations
@@ -20,28 +18,32 @@ from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME_SAMPLES, MIN_HZ, pattern_signs
 
 MAX_FALSE_ALARM: Final = 1e-6
-"""The bound at which audio counts as marked."""
+"""Audio counts as marked when the bound on the false alarm probability is at most this."""
 _SPEEDS: Final = tuple(round(0.96 + 0.01 * step, 2) for step in range(9))
-"""At 1 % off, the mark of a clip of some seconds is still seen; the steps leave 0.5 % at most."""
+"""In a clip of a few seconds the mark is still detected at a speed error of 1 %; these steps leave at most 0.5 %."""
 _MIN_SECONDS: Final = 0.25
 _SILENCE_PEAK: Final = 1e-4
 _WINDOW: Final = 512
 _PERIOD_FRAMES: Final = CELLS * CELL_FRAMES
 _FLOOR_DB: Final = -55.0
-"""Under the loud parts (per band): what is softer has no say."""
+"""Relative to the loud parts, per band: softer parts have no influence."""
 _NEIGHBOUR_FRAMES, _NEIGHBOUR_BANDS = 5, 2
-"""The neighbours on each side whose mean is taken away: what is left changes from cell to cell, as the mark does."""
+"""The neighbours on each side whose mean is subtracted. The rest changes from cell to cell, as the mark does."""
 _MAX_CONTRAST_DB: Final = 6.0
-"""A harmonic that comes and goes weighs no more than this."""
+"""Limits the weight of a harmonic that comes and goes."""
 _NOISE_QUANTILE, _NOISE_MARGIN = 0.1, 10.0
-"""The noise of a band is what its softest tenth has; ten times that (10 dB) counts half."""
+"""The noise of a band is this quantile of its energy. Energy at the margin, ten times the noise (10 dB), has half the
+weight."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """`confidence` from 0 to 1 is 0.5 where the chance of a false alarm is one in a million, and above where it is
-    less: 0.99 is one in a hundred million. `watermarked` says whether it reaches 0.5. `strength` is z, the pattern's
-    correlation in deviations of chance; unmarked audio shows 3 to 6, more where it is longer."""
+    """The result of a detection.
+
+    `confidence` (0 to 1) is 0.5 when the false alarm probability is one in a million and higher when it is lower: 0.99
+    is one in a hundred million. `watermarked` says whether it reaches 0.5. `strength` is z, the pattern's correlation
+    in standard deviations of chance; unmarked audio has 3 to 6, and more when it is longer.
+    """
 
     watermarked: bool
     confidence: float
@@ -49,7 +51,7 @@ class Detection:
 
 
 def detect(audio: FloatArray, rate: int) -> Detection:
-    """Whether `audio` (mono, `rate` in Hz) was spoken by this engine. 60 s take about a second and 100 MB."""
+    """Detect whether this engine spoke `audio` (mono, `rate` in Hz). 60 s take about a second and 100 MB."""
     samples = np.nan_to_num(np.asarray(audio, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if rate != SAMPLE_RATE:
         samples = soxr.resample(samples, rate, SAMPLE_RATE)
@@ -61,22 +63,22 @@ def detect(audio: FloatArray, rate: int) -> Detection:
         for contrasts in _contrasts(power, speed):
             strength, positions = _best_correlation(_at_original_speed(contrasts, speed))
             best, trial_count = max(best, strength), trial_count + positions
-    # The exponent is kept where a float can hold it.
+    # The exponent is limited so that exp() does not underflow.
     chance = min(1.0, trial_count * float(np.exp(-min(best**2 / 2, 600.0))))
     confidence = 1 / (1 + chance / MAX_FALSE_ALARM)
     return Detection(chance <= MAX_FALSE_ALARM, round(confidence, 6), round(best, 2))
 
 
 def _power_spectra(samples: FloatArray) -> FloatArray:
-    """[frames, bins], float32."""
+    """Power spectra [frames, bins], float32."""
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::FRAME_SAMPLES]
     return np.asarray(np.abs(np.fft.rfft(frames * window, axis=1)) ** 2, np.float32)
 
 
 def _contrasts(power: FloatArray, speed: float) -> tuple[FloatArray, FloatArray]:
-    """Two views, each [frames, BANDS]: how much louder each place is than those around it, in dB; and the same where
-    what is near the band's noise has little say, which finds in noise what the first one doesn't."""
+    """Two contrast maps, each [frames, BANDS]: how much louder each point is than its neighbours, in dB; and the same
+    with little weight on points near the band's noise, which detects marks in noise that the first one misses."""
     energies = power @ _band_shares(speed)
     loud = float(np.quantile(energies.sum(axis=1), 0.95)) / BANDS
     levels = 10 * np.log10(energies + loud * 10 ** (_FLOOR_DB / 10) + 1e-20)
@@ -89,7 +91,7 @@ def _contrasts(power: FloatArray, speed: float) -> tuple[FloatArray, FloatArray]
 
 @cache
 def _band_shares(speed: float) -> FloatArray:
-    """[bins, BANDS]: the share of each bin in each band of the pattern, for audio played `speed` times as fast."""
+    """The share of each bin in each band of the pattern, [bins, BANDS], for audio played `speed` times as fast."""
     half = SAMPLE_RATE / _WINDOW / 2
     centres = np.arange(_WINDOW // 2 + 1)[:, None] * 2 * half
     lower = (MIN_HZ + BAND_HZ * np.arange(BANDS)) * speed
@@ -98,7 +100,7 @@ def _band_shares(speed: float) -> FloatArray:
 
 
 def _local_mean(values: FloatArray, reach: int) -> FloatArray:
-    """Of each row and up to `reach` rows on each side."""
+    """The mean of each row and up to `reach` rows on each side."""
     count = len(values)
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
     first = np.maximum(np.arange(count) - reach, 0)
@@ -107,7 +109,7 @@ def _local_mean(values: FloatArray, reach: int) -> FloatArray:
 
 
 def _at_original_speed(contrasts: FloatArray, speed: float) -> FloatArray:
-    """The frames as they would lie at the speed of 1."""
+    """Resample the frames to a speed of 1."""
     if speed == 1.0 or len(contrasts) < 2:
         return contrasts
     positions = np.arange(int((len(contrasts) - 1) * speed) + 1) / speed
@@ -117,9 +119,9 @@ def _at_original_speed(contrasts: FloatArray, speed: float) -> FloatArray:
 
 
 def _best_correlation(contrasts: FloatArray) -> tuple[float, int]:
-    """The largest z over all places of the pattern and all stretches of the audio, and at how many was looked.
+    """(the largest z over all offsets of the pattern and all segments of the audio, the number of trials).
 
-    The periods of a stretch are laid over each other, then correlated with the pattern at each of its beginnings."""
+    The periods of a segment are summed, then correlated with the pattern at each offset."""
     periods = -(-len(contrasts) // _PERIOD_FRAMES)
     padded = np.zeros((periods * _PERIOD_FRAMES, BANDS))
     padded[: len(contrasts)] = contrasts
@@ -134,7 +136,7 @@ def _best_correlation(contrasts: FloatArray) -> tuple[float, int]:
 
 
 def _max_correlation(folded: FloatArray) -> float:
-    """The largest z of one period [_PERIOD, BANDS] over all beginnings of the pattern in it."""
+    """The largest z of one period [_PERIOD_FRAMES, BANDS] over all offsets of the pattern."""
     around = np.concatenate([np.zeros((1, BANDS)), np.cumsum(np.concatenate([folded, folded[:CELL_FRAMES]]), axis=0)])
     cells = (around[CELL_FRAMES:][:_PERIOD_FRAMES] - around[:_PERIOD_FRAMES]).reshape(CELLS, CELL_FRAMES, BANDS)
     products = np.einsum("fsb,fb->fs", np.fft.rfft(cells, axis=0), _conjugate_spectrum())

@@ -1,4 +1,4 @@
-"""Puts the mark into audio: each cell of time and frequency a little louder or softer, as the pattern says."""
+"""Watermarks audio: makes each cell of time and frequency slightly louder or softer by the pattern's sign."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine.watermark.pattern import BAND_HZ, BANDS, CELL_FRAMES, CELLS, FRAME_SAMPLES, MIN_HZ, pattern_signs
 
 DEPTH_DB: Final = 1.75
-"""How much louder or softer. It is a share of what is there, so it lies under the speech that masks it, and silence
-stays silent. `docs/engine.md` has what it does to DNSMOS and the level of the mark under the speech."""
+"""Gain of a cell, up or down. It scales the signal, so the speech masks it and silence stays silent. `docs/engine.md`
+has its effect on DNSMOS and the level of the mark below the speech."""
 _WINDOW: Final = 512
 _HOP: Final = _WINDOW // 2
 _FADE_SAMPLES: Final = SAMPLE_RATE // 200
 
 
 class Watermarker:
-    """Marks audio that comes in pieces: the pattern goes on from piece to piece. Each comes back at once, in its own
-    length; at its ends the mark (not the audio) fades over 5 ms, so that nothing clicks wherever it was cut."""
+    """Marks audio piece by piece: the pattern continues from piece to piece, and there is no delay.
+
+    At the ends of each piece the mark (not the audio) fades over 5 ms, so that there is no click wherever it was cut.
+    """
 
     def __init__(self, start_sample: int = 0) -> None:
-        """`start_sample` samples of the audio lie before the first piece."""
+        """`start_sample` is the number of samples before the first piece."""
         self._position = start_sample
 
     def process(self, piece: FloatArray) -> FloatArray:
-        """`piece` (float32 mono, 24 kHz, any length), marked: float32, within -1 to 1."""
+        """Mark `piece` (float32 mono, 24 kHz, any length). Returns float32 of the same length, clipped to -1 to 1."""
         marked = np.clip(piece + _watermark_signal(piece, self._position), -1.0, 1.0).astype(np.float32)
         self._position += piece.size
         return marked
 
 
 def add_watermark(audio: FloatArray) -> FloatArray:
-    """The whole of `audio` (float32 mono, 24 kHz), marked."""
+    """Mark `audio` (float32 mono, 24 kHz) as one piece."""
     return Watermarker().process(audio)
 
 
 def _watermark_signal(audio: FloatArray, start_sample: int) -> FloatArray:
-    """What the mark adds. Windows of 21 ms, half overlapped, on a grid of the pattern's own time."""
+    """The signal that the mark adds, from windows of 21 ms that overlap by half, on a grid of the pattern's time."""
     padding = _WINDOW + start_sample % _HOP
     hops = -(-(padding + audio.size + _WINDOW) // _HOP)
     padded = np.zeros(hops * _HOP + _WINDOW, np.float32)
@@ -62,7 +64,7 @@ def _watermark_signal(audio: FloatArray, start_sample: int) -> FloatArray:
 
 @cache
 def _gain_changes() -> FloatArray:
-    """[CELLS, bins]: what is added to a bin of the spectrum, as a share of it."""
+    """The change of each bin of the spectrum, relative to the bin: [CELLS, bins]."""
     louder = 10 ** (DEPTH_DB / 20)
     bands = np.floor((np.arange(_WINDOW // 2 + 1) * SAMPLE_RATE / _WINDOW - MIN_HZ) / BAND_HZ).astype(int)
     inside = (bands >= 0) & (bands < BANDS)

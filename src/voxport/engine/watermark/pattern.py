@@ -1,4 +1,4 @@
-"""The pattern: a sign for each cell of time and frequency, the same on every machine, again and again."""
+"""The watermark's pattern: a sign for each cell of time and frequency. It repeats and is the same on every machine."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from voxport.audio.arrays import FloatArray
 
 FRAME_SAMPLES: Final = 240
-"""Samples, 10 ms: the grain of time in which a detector looks for the beginning of the pattern."""
+"""Samples, 10 ms: the time resolution of the detector's search for the start of the pattern."""
 CELL_FRAMES: Final = 3
-"""Frames of a cell. Longer ones (40, 60 ms) told less in the same time: a second holds fewer of them, and speech
-moves within them. Shorter ones (20 ms) were the first to go in noise."""
+"""Frames per cell, 30 ms. Longer cells (40, 60 ms) gave less evidence in the same time: there are fewer per second, and
+speech changes within them. Shorter cells (20 ms) were the first to be lost in noise."""
 CELLS: Final = 64
-"""Cells in time until the pattern repeats, 1.92 s."""
+"""Cells in time before the pattern repeats: 1.92 s."""
 BANDS: Final = 30
 BAND_HZ: Final = 187.5
 MIN_HZ: Final = 328.125
-"""The bands reach from here to 5,953 Hz: above lies little speech, and codecs spend nothing on it."""
+"""Lower end of the bands, which reach to 5,953 Hz. Above that there is little speech, and codecs drop it."""
 _KEY: Final = b"voxport watermark 1"
-"""Not a secret: every gateway must know the mark of every other. Another key makes another mark, which this
+"""Not a secret, since every gateway must detect the marks of all others. Another key gives another pattern, which this
 detector does not find."""
 
 
 @cache
 def pattern_signs() -> FloatArray:
-    """float32 [CELLS, BANDS] of +1 and -1: the bits of SHA-256 over the key and a counter."""
+    """The signs +1 and -1, float32 [CELLS, BANDS]: the bits of SHA-256 over the key and a counter."""
     count = CELLS * BANDS
     digests = b"".join(hashlib.sha256(_KEY + bytes([block])).digest() for block in range(-(-count // 256)))
     bits = np.unpackbits(np.frombuffer(digests, np.uint8))[:count]
