@@ -1,4 +1,4 @@
-"""A chunk: the piece of text that is synthesised in one go."""
+"""Defines the chunk, a piece of text that is synthesised in one call."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MAX_TOKENS: Final = 510
 
 @dataclass(frozen=True)
 class Chunk:
-    """`text` for people, `tokens` for the network (without boundary tokens, 1 to 510 of them), and
-    `pause_after`, the seconds of silence that belong between this chunk and the next."""
+    """A piece of text: `text` for people, `tokens` for the network (1 to 510, without boundary tokens), and
+    `pause_after`, the seconds of silence before the next chunk."""
 
     text: str
     tokens: tuple[int, ...]

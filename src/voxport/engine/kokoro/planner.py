@@ -1,4 +1,4 @@
-"""Text to chunks: sentences kept whole where they fit, short ones together, long ones cut where one breathes."""
+"""Splits a text into chunks: keeps sentences whole where they fit, merges short ones and splits long ones at pauses."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from voxport.text.sentences import check_alphabet, clean_markup_text, split_sent
 from voxport.text.split_points import Passage, needs_mark, split_long_sentence, split_opening, split_passage
 
 _MIN_TOKENS: Final = 100
-"""Tokens from which a chunk is long enough to stand alone: prosody is poor on very short ones."""
+"""Shorter chunks are merged with a neighbour, because the prosody of very short chunks is poor."""
 _MIN_FIRST_TOKENS: Final = 20
-"""The same for the first chunk where the first sound is wanted soon."""
+"""The same for the first chunk when the first audio should come soon."""
 _MAX_MERGED_TOKENS: Final = 160
-"""Tokens up to which short sentences are put together: about 10 s of speech."""
+"""Short sentences are merged up to this length: about 10 s of speech."""
 MAX_CHUNK_TOKENS: Final = 220
-"""Tokens up to which a sentence is kept whole: about 13 s. The network takes 510, but it rushes near that end, and the
-memory of a synthesis grows with its length (590 MB in all at 150 tokens, 730 at 250, 1,120 at 372)."""
+"""Longer sentences are split: this is about 13 s. The network accepts 510 tokens, but rushes near that limit, and the
+memory of a synthesis grows with its length (590 MB in total at 150 tokens, 730 at 250, 1,120 at 372)."""
 _MAX_SPOKEN_CHARACTERS: Final = 400
-"""Characters from which a sentence is cut without asking how many tokens it has: there are more than 220 then, as
-a letter that is said has 0.6 symbols or more."""
+"""Longer sentences are split without counting their tokens: they have more than 220, since a spoken letter has at least
+0.6 symbols."""
 _BATCH_CHARACTERS: Final = 4_000
-"""Characters that are phonemised with one question."""
+"""Characters that are phonemised in one call."""
 _PAUSE_PARAGRAPH: Final = 0.6
 _PAUSE_SENTENCE: Final = 0.3
 _PAUSE_CLAUSE: Final = 0.12
-"""Seconds of silence after a chunk. Synthesis is trimmed, so this is nearly the whole pause."""
+"""Seconds of silence after a chunk. The synthesised audio is trimmed, so this is nearly the whole pause."""
 
 
 def plan(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = False) -> list[Chunk]:
-    """The chunks of `text`, in order, each of 1 to 220 tokens; the last is followed by no pause.
+    """Split `text` into chunks of 1 to 220 tokens. No pause follows the last one.
 
-    The same text and `short_first_chunk` give the same chunks each time, so that who was interrupted goes on by number.
-    Raises TextNotSpeakable where `language` is none of LANGUAGES, where most letters are of an alphabet that it
-    can't speak, or where nothing is left to speak.
+    The result is deterministic, so that an interrupted caller can resume by the chunk's number. Raises
+    TextNotSpeakable when `language` is not in LANGUAGES, when most letters are of an alphabet that it can't speak, or
+    when there is nothing to speak.
     """
     return list(plan_stream(text, language, phonemizer, short_first_chunk=short_first_chunk))
 
 
 def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = True) -> Iterator[Chunk]:
-    """What `plan` gives, one by one, each as soon as it is known: the first sentence is not kept waiting by a long
-    text. With `short_first_chunk` the first chunk is a few words only (20 to 60 tokens). Raises as `plan` does."""
+    """Yield the chunks of `plan`, each as soon as it is known, so that a long text does not delay the first sentence.
+    With `short_first_chunk` the first chunk is only a few words (20 to 60 tokens). Raises the same errors as `plan`."""
     cleaned = clean_markup_text(text)
     check_alphabet(cleaned, language)
     passages = _passages(without_unspeakable(cleaned, language), language, short_first_chunk)
@@ -67,8 +67,8 @@ def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, short_first
 
 
 def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage]:
-    """The sentences of `text`. What a line without a mark says is closed by a dot, so that the next one does not run
-    into it; the last of the text keeps the melody that it has."""
+    """Split `text` into sentences. A line that ends without a punctuation mark is closed by a dot, so that it does not
+    run into the next one; the last line of the text keeps its own melody."""
     passages: list[Passage] = []
     seconds_left = MAX_TOTAL_SECONDS
     for paragraph in text.split("\n\n"):
@@ -95,7 +95,7 @@ def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage
 
 
 def _batches(passages: list[Passage]) -> Iterator[list[Passage]]:
-    """The first one alone, the others by thousands of characters."""
+    """Group the passages: the first one alone, the others in batches of about _BATCH_CHARACTERS."""
     batch: list[Passage] = []
     budget = 0
     for passage in passages:
@@ -109,7 +109,7 @@ def _batches(passages: list[Passage]) -> Iterator[list[Passage]]:
 
 
 def _chunks(passages: list[Passage], language: str, phonemizer: Phonemizer) -> Iterator[Chunk]:
-    """Each wish as one chunk, or as several where it doesn't fit the network; none where nothing is spoken."""
+    """Yield each passage as one chunk, or as several when it is too long; none when nothing in it is spoken."""
     spoken_passages = [passage.normalise(language) for passage in passages]
     short_texts = [
         passage.spoken_text for passage in spoken_passages if len(passage.spoken_text) <= _MAX_SPOKEN_CHARACTERS
@@ -125,9 +125,9 @@ def _chunks(passages: list[Passage], language: str, phonemizer: Phonemizer) -> I
 
 
 def _merge(last: Chunk | None, chunk: Chunk, min_tokens: int) -> Chunk | None:
-    """Both as one chunk while they are short, of one paragraph, and the whole stays comfortable; None otherwise."""
+    """Merge two chunks that are short and of the same paragraph; None when they should stay apart or get too long."""
     if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, _PAUSE_SENTENCE):
-        return None  # a paragraph, or a pause of a length that was asked for
+        return None  # the end of a paragraph, or a pause of a requested length
     is_short = len(last.tokens) < min_tokens or (min_tokens == _MIN_TOKENS and len(chunk.tokens) < min_tokens)
     if not is_short or len(last.tokens) + 1 + len(chunk.tokens) > _MAX_MERGED_TOKENS:
         return None

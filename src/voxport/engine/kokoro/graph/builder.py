@@ -1,4 +1,4 @@
-"""A small pen for ONNX graphs: each call writes one node, or a few, and gives the name of what comes out."""
+"""A small builder for ONNX graphs: each call adds one or a few nodes and returns the name of the output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class GraphBuilder:
         self.nodes.append(node)
 
     def constant(self, name: str, value: Any) -> str:
-        """A constant; one of a name that is there already is used again."""
+        """Add a constant, or reuse the existing one of the same name."""
         from onnx import numpy_helper
 
         if name not in self.constants:
@@ -49,5 +49,5 @@ class GraphBuilder:
         return self.op("Slice", tensor, self.int_constant(start), self.int_constant(end), self.int_constant(0))
 
     def pad_rows(self, tensor: str, before: int, after: int, value: str = "") -> str:
-        """`tensor` [rows, columns] with rows of `value` (zero when none is named) around it."""
+        """Pad `tensor` [rows, columns] with rows of the constant named `value` (zero by default)."""
         return self.op("Pad", tensor, self.int_constant(before, 0, after, 0), *([value] if value else []))

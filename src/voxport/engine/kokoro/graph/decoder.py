@@ -1,10 +1,10 @@
-"""Kokoro's decoder, written anew from its weights: the same sums in an order that costs less (see docs/engine.md).
+"""Builds Kokoro's decoder from its weights, with the same computation in a cheaper order (see docs/engine.md).
 
     features, f0, noise ──▶ encode, decode.0-3 ──▶ two stages of upsampling and residual blocks ──▶ iSTFT ──▶ audio
     f0 ──▶ tone ─────────────────────────────────────▲
     style ──▶ scale and shift of every adaptive norm ─▲
 
-The nodes from f0 to the tone are Kokoro's own.
+The nodes from f0 to the tone are copied from Kokoro's own graph.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _DILATIONS: Final = (1, 3, 5)
 _HOP: Final = 5
 _WINDOW: Final = 20
 _TIMBRE_SIZE: Final = 128
-"""The numbers of a style that the decoder reads: the first ones."""
+"""The decoder reads only the first numbers of a style."""
 
 
 def build_decoder(model: ModelProto, weights: DecoderWeights) -> bytes:
-    """The graph, with the inputs and the output of `model`, which is Kokoro's own decoder. Raises KeyError where it
-    lacks a weight."""
+    """Build the graph, with the inputs and the output of `model`, Kokoro's own decoder. Raises KeyError when a weight
+    is missing."""
     return _DecoderBuilder(weights).build(model)
 
 
@@ -49,7 +49,8 @@ class _DecoderBuilder:
         node_count = len(self.graph.nodes)
         self._write_style_affine()
         tone = onnx.load_from_string(extract_source_module(model)).graph
-        # Which norms there are is known only when the rest is written, but what they read must come before it.
+        # The norms are known only when the other nodes are written, but the nodes that compute their scales and shifts
+        # must come first.
         nodes = [*tone.node, *self.graph.nodes[node_count:], *self.graph.nodes[:node_count]]
         constants = [*tone.initializer, *self.graph.constants.values()]
         graph = helper.make_graph(nodes, "kokoro_decoder", model.graph.input, model.graph.output, constants)
@@ -57,7 +58,7 @@ class _DecoderBuilder:
         return bytes(model_proto.SerializeToString())
 
     def _write_decode_blocks(self) -> str:
-        """[2 x frames, 512]"""
+        """Write the encode and decode blocks. The output is [2 x frames, 512]."""
         g, layers = self.graph, self.layers
         features = g.op("Transpose", g.op("Squeeze", "features", g.int_constant(0)), perm=[1, 0])
         f0, noise = (
@@ -86,10 +87,10 @@ class _DecoderBuilder:
         return g.op("Mul", g.op("Add", y, shortcut), g.float_constant("half_root", 0.5**0.5))
 
     def _write_generator(self, x: str) -> str:
-        """Log magnitudes and phases, [120 x frames + 1, 22]."""
+        """Write the generator. The output is log magnitudes and phases, [120 x frames + 1, 22]."""
         g, layers = self.graph, self.layers
         for stage, stride in enumerate(_STRIDES):
-            # The mean of three blocks is their sum here; the third is in the weight that follows.
+            # The three blocks are summed, not averaged: the weights that follow include the factor 1/3.
             x = g.op("LeakyRelu", x, alpha=0.1)
             x = layers.upsample(f"generator.ups.{stage}", x, stride=stride, gain=1 / 3 if stage else 1.0)
             if stage:
@@ -114,7 +115,7 @@ class _DecoderBuilder:
         return x
 
     def _write_istft(self, spectrum: str) -> None:
-        """The inverse STFT: each stretch of five samples is a product of the four frames that reach it."""
+        """Write the inverse STFT: each five samples are a matrix product of the four frames that overlap them."""
         g = self.graph
         bins = _WINDOW // 2 + 1
         g.split(spectrum, [bins, bins], ["log_magnitude", "raw_phase"], axis=1)
@@ -123,7 +124,7 @@ class _DecoderBuilder:
         frames = g.op("Concat", *parts, axis=1)
         overlap = _WINDOW // _HOP
         shifted = [g.pad_rows(frames, back, overlap - 1 - back) for back in range(overlap)]
-        # Kokoro's export multiplies by 4, the window over the hop, and never divides by the windows' sum.
+        # Kokoro's export multiplies by 4 (window / hop), and does not divide by the sum of the windows.
         basis = 4.0 * self.weights.floats["inverse_basis"].reshape(2 * bins, overlap, _HOP).transpose(1, 0, 2)
         matrix = g.float_constant("basis", basis.reshape(-1, _HOP))
         samples = g.op("Reshape", g.op("MatMul", g.op("Concat", *shifted, axis=1), matrix), g.int_constant(-1))
@@ -131,8 +132,8 @@ class _DecoderBuilder:
         g.op("Slice", samples, g.int_constant(margin), g.int_constant(-margin), output="audio")
 
     def _write_style_affine(self) -> None:
-        """What the style says to every norm, by one product: a scale and a shift for each channel. Where Snake
-        follows, both are taken times its alpha."""
+        """Write one product that computes the scale and shift of each channel of every norm from the style. Before a
+        Snake both are multiplied by its alpha."""
         g, floats = self.graph, self.weights.floats
         values, scales, shifts, sizes, names = [], [], [], [], []
         for path, channels in self.layers.channels.items():

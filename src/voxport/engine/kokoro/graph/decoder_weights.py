@@ -1,7 +1,7 @@
-"""The numbers of Kokoro's decoder, taken out of its ONNX graph.
+"""Reads the weights of Kokoro's decoder from its ONNX graph.
 
-Node names carry the module's path in Kokoro's own source, which is kept as the weight's name:
-`/decoder/decoder/generator/resblocks.0/convs1.0/Conv_quant` is `generator.resblocks.0.convs1.0`.
+A weight's name is the module's path in Kokoro's own source, taken from the node's name:
+`/decoder/decoder/generator/resblocks.0/convs1.0/Conv_quant` becomes `generator.resblocks.0.convs1.0`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _BASIS_NAME: Final = "inverse_basis"
 
 @dataclass(frozen=True)
 class QuantisedWeight:
-    """A weight as eight-bit numbers: `(values - zero) x scale`. `values` are int8, from -64 to 64; `zero` and `scale`
-    are one number, or one for each output."""
+    """A weight as eight-bit numbers, `(values - zero) x scale`. `values` are int8 from -64 to 64; `zero` and `scale`
+    are one number, or one per output."""
 
     values: Any
     zero: Any
@@ -38,15 +38,15 @@ class QuantisedWeight:
 
 @dataclass(frozen=True)
 class DecoderWeights:
-    """`quantised` by module path: convolutions [outputs, inputs, taps], linear maps [inputs, outputs]. `floats` by
-    module path and kind (".weight", ".bias", ".alpha1.0"): what the file keeps in float32."""
+    """The decoder's weights: `quantised` by module path, convolutions [outputs, inputs, taps] and linear maps [inputs,
+    outputs]; `floats`, which the file stores in float32, by module path and kind (".weight", ".bias", ".alpha1.0")."""
 
     quantised: dict[str, QuantisedWeight] = field(default_factory=dict)
     floats: dict[str, FloatArray] = field(default_factory=dict)
 
 
 def read_weights(model: ModelProto) -> DecoderWeights:
-    """Of Kokoro's decoder, int8 or float32."""
+    """Read the weights of Kokoro's decoder, int8 or float32."""
     from onnx import numpy_helper
 
     stored = {weight.name: weight for weight in model.graph.initializer}
@@ -84,8 +84,8 @@ def _read_node(node: NodeProto, array: Callable[[str], Any], weights: DecoderWei
 
 
 def _to_int8(numbers: Any) -> Any:
-    """Seven-bit numbers (0 to 127) as int8 from -64: two products with an uint8 then fit 16 bits, which is what
-    AVX2 adds them in where there is no VNNI."""
+    """Convert seven-bit numbers (0 to 127) to int8 from -64, so that the sum of two products with a uint8 fits the 16
+    bits in which AVX2 without VNNI adds them."""
     return (numbers.astype(np.int16) - 64).astype(np.int8)
 
 

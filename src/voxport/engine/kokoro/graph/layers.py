@@ -1,7 +1,7 @@
-"""The layers of the decoder on tensors [time, channels], so that each convolution is one matrix product.
+"""Writes the layers of the decoder on tensors [time, channels], so that each convolution is one matrix product.
 
-An eight-bit convolution quantises its input (one scale for all of it), puts the taps that each output needs side by
-side, and multiplies by the weight, which ONNX Runtime keeps packed: the product gives floats with scale and bias in.
+An eight-bit convolution quantises its input (with one scale), gathers the taps of each output side by side, and
+multiplies by the weight, which ONNX Runtime keeps packed. The product is in floats and includes scale and bias.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voxport.engine.kokoro.graph.builder import ORT_DOMAIN, GraphBuilder
 from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 
 _EPSILON: Final = 1e-5
-"""Under the root of the variance, as in PyTorch's InstanceNorm1d."""
+"""Added to the variance, as in PyTorch's InstanceNorm1d."""
 _END: Final = np.iinfo(np.int64).max
 
 
@@ -25,14 +25,15 @@ class Layers:
         self.graph = graph
         self.weights = weights
         self.channels: dict[str, int] = {}
-        """Of each adaptive norm, in the order of use."""
+        """The number of channels of each adaptive norm, in the order of use."""
         self.alphas: dict[str, str] = {}
-        """The norms that Snake follows, and its alpha: the norm then gives alpha times its value."""
+        """The alpha of each norm that a Snake follows; such a norm returns alpha times its value."""
         self._statistics: dict[str, tuple[str, str]] = {}
         self._tap_indices: dict[tuple[str, int, int], str] = {}
 
     def conv(self, path: str, x: str, *, rate: str, dilation: int = 1) -> str:
-        """A convolution that keeps the length. `rate` names the kind of time axis, for it shares its indices."""
+        """A convolution that keeps the length. Convolutions with the same `rate`, the name of a time axis, share their
+        indices."""
         g, weight = self.graph, self.weights.quantised[path]
         outputs, _, taps = weight.values.shape
         scale, zero = f"{x}_scale", f"{x}_zero"
@@ -58,7 +59,8 @@ class Layers:
         return g.op("MatMulIntegerToFloat", *operands, domain=ORT_DOMAIN)
 
     def float_conv(self, path: str, x: str, *, stride: int = 1, padding: int = 0) -> str:
-        """[1, inputs, time] → [time, outputs], for the few small convolutions that are no product."""
+        """A float convolution [1, inputs, time] → [time, outputs], for the few small ones that are not written as a
+        matrix product."""
         g = self.graph
         weight = self.weights.quantised[path].dequantise()
         operands = [
@@ -70,7 +72,7 @@ class Layers:
         return g.op("Transpose", g.op("Squeeze", output, g.int_constant(0)), perm=[1, 0])
 
     def float_same_conv(self, path: str, x: str, *, rate: str, gain: float = 1.0) -> str:
-        """A convolution in float32, its weight times `gain`, for the last one, whose outputs are phases."""
+        """A convolution in float32 with its weight times `gain`, for the last layer, whose outputs are phases."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]
         outputs, _, taps = weight.shape
         windows = g.op("Gather", g.pad_rows(x, taps // 2, taps // 2), self._indices(x, rate, taps, 1))
@@ -81,7 +83,7 @@ class Layers:
         return g.op("Add", product, g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
 
     def upsample(self, path: str, x: str, *, stride: int, gain: float = 1.0) -> str:
-        """A transposed convolution of 2 x `stride` taps: each input and the one before it make `stride` outputs."""
+        """A transposed convolution of 2 x `stride` taps: each input and the previous one make `stride` outputs."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]  # [inputs, outputs, taps]
         inputs, outputs, _ = weight.shape
         tap_pairs = weight.reshape(inputs, outputs, 2, stride).transpose(2, 0, 3, 1)
@@ -93,11 +95,11 @@ class Layers:
         return g.op("Add", cropped, g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
 
     def repeat_rows(self, x: str, channels: int) -> str:
-        """Each row twice."""
+        """Repeat each row twice."""
         return self.interleave(x, x, channels)
 
     def upsample_depthwise(self, path: str, x: str) -> str:
-        """The decoder's depthwise transposed convolution of three taps, stride two."""
+        """The decoder's depthwise transposed convolution of three taps with stride two."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]  # [channels, 1, 3]
         before, middle, after = (g.float_constant(f"{path}.weight.{tap}", weight[None, :, 0, tap]) for tap in range(3))
         bias = g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"])
@@ -111,7 +113,7 @@ class Layers:
         return g.op("Reshape", g.op("Concat", even, odd, axis=1), g.int_constant(-1, channels))
 
     def adain(self, path: str, x: str, channels: int) -> str:
-        """Each channel to mean 0 and variance 1 over time, then scaled and shifted as the style says."""
+        """Normalise each channel to mean 0 and variance 1 over time, then scale and shift it by the style."""
         g = self.graph
         self.channels[path] = channels
         if x not in self._statistics:
@@ -122,7 +124,7 @@ class Layers:
         return g.op("Add", g.op("Mul", x, slope), offset)
 
     def adain_snake(self, path: str, alpha: str, x: str, channels: int) -> str:
-        """An adaptive norm, then Snake: y + sin²(alpha y) / alpha. The norm gives alpha y at once."""
+        """An adaptive norm, then Snake: y + sin²(alpha y) / alpha. The norm returns alpha y directly."""
         g = self.graph
         self.alphas[path] = alpha
         y = self.adain(path, x, channels)
@@ -145,7 +147,7 @@ class Layers:
         self._statistics[names[0]] = (names[1], names[2])
 
     def _indices(self, x: str, rate: str, taps: int, dilation: int) -> str:
-        """int32 [time, taps]: the padded rows that each output needs."""
+        """The indices of the padded rows of each output, int32 [time, taps]."""
         g = self.graph
         if (rate, taps, dilation) not in self._tap_indices:
             length = g.op("Squeeze", g.op("Shape", x, start=0, end=1))

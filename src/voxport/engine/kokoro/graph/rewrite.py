@@ -1,4 +1,4 @@
-"""Kokoro's ONNX file → what the engine runs: the predictor as it is, and the decoder written anew."""
+"""Makes the models that the engine runs from Kokoro's ONNX file: the unchanged predictor and a rewritten decoder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from voxport.engine_errors import EngineUnavailable
 
 
 def build_split_model(model: bytes) -> tuple[bytes, bytes]:
-    """(predictor, decoder), with the inputs and outputs that `split_model` tells. A file without eight-bit
-    convolutions, as Kokoro's float32 one, keeps its own decoder. Raises EngineUnavailable when `model` is not that
-    network."""
+    """Make (predictor, decoder), with the inputs and outputs of `split_model`. A file without eight-bit convolutions,
+    such as Kokoro's float32 one, keeps its own decoder. Raises EngineUnavailable when `model` is another network."""
     import onnx
 
     predictor, decoder = split_model(model)
