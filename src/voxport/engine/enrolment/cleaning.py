@@ -39,7 +39,7 @@ _MAX_LEVELLING_DB: Final = 20.0
 """The largest gain of a soft segment. Softer speech is another, distant speaker."""
 _FADE_SAMPLES: Final = round(0.01 * SAMPLE_RATE)
 _MIN_MAIN_SPEAKER_SECONDS: Final = 3.0
-"""The least speech of the main speaker to select it. With less, the whole recording is more informative."""
+"""With less speech of the main speaker, the whole recording is used: it is more informative."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _segment_level(segment: FloatArray) -> float:
 
 
 def _keep_main_speaker(speech: FloatArray, encoder: SpeakerEncoder) -> tuple[FloatArray, float]:
-    """(the main speaker's speech, the removed seconds of other speakers)."""
+    """Return the main speaker's speech, and the seconds of other speakers that were removed."""
     mask = main_speaker_mask(speech, encoder.embed_each)
     if mask is None or mask.sum() < _MIN_MAIN_SPEAKER_SECONDS * SAMPLE_RATE:
         return speech, 0.0

@@ -15,7 +15,7 @@ from voxport.engine.kokoro.voice import EngineVoice
 _MIN_SLOPE, _MAX_SLOPE = 0.7, 1.25
 """Limits of the scaling of the melody; beyond them it sounds like another sentence."""
 _MEASURED_ABOVE_PREDICTED: Final = 0.05
-"""Log Hz (0.9 semitones): the initial estimate of the measured median above the predicted one. A pitch estimator misses
+"""Initial estimate of the measured median minus the predicted one, in log Hz (0.9 semitones). A pitch estimator misses
 weakly voiced frames, which have a low pitch."""
 
 

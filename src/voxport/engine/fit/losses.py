@@ -80,8 +80,8 @@ class LongTermSpectrum:
         self._window = torch.hann_window(FFT_SIZE)
 
     def __call__(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """(mean, deviation), each [bands], natural logarithms. The mean over the bands is subtracted from `mean`, since
-        the level is not part of the timbre."""
+        """Return (mean, deviation), each [bands], natural logarithms. The mean over the bands is subtracted from the
+        first, since the level is not part of the timbre."""
         spectrum = torch.stft(audio, FFT_SIZE, _SPECTRUM_HOP, FFT_SIZE, self._window, return_complex=True)
         power = self._filters @ (spectrum.real.square() + spectrum.imag.square())
         frame_power = power.sum(0)

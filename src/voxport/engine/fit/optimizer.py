@@ -2,7 +2,7 @@
 
 The loss is a sum of three terms (`benchmarks/quality/ablation.py` leaves out each of them):
 
-- one minus the cosine of the speaker encoder's embeddings: the speaker's identity. Alone, the fit games it;
+- one minus the cosine of the speaker encoder's embeddings: the speaker's identity. A fit with this term alone games it;
 - the squared distance of the long-term spectra: differences that the encoder ignores, and a guard against gaming it;
 - the squared distance from the start, in units of the stock voices' deviation: stays near the network's training data.
 

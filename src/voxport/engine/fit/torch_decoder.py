@@ -47,8 +47,8 @@ class TorchDecoder:
     def _generator(self, x: Tensor, source_tone: Tensor, style: Tensor) -> Tensor:
         for i, (stride, padding) in enumerate(_UPSAMPLING):
             source = self._conv(f"generator.noise_convs.{i}", source_tone, **_NOISE_CONV_OPTIONS[i])
-            # The gradient leaves out the effect of the style on the source: it takes a sixth of a step's time, and no
-            # voice got worse without it (docs/engine.md).
+            # The gradient leaves out the effect of the style on the source: this saves a sixth of a step's time, and
+            # no voice got worse (docs/engine.md).
             source = self._residual(f"generator.noise_res.{i}", source, style.detach())
             up = f"generator.ups.{i}"
             x = functional.conv_transpose1d(

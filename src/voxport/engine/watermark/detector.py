@@ -119,7 +119,7 @@ def _at_original_speed(contrasts: FloatArray, speed: float) -> FloatArray:
 
 
 def _best_correlation(contrasts: FloatArray) -> tuple[float, int]:
-    """(the largest z over all offsets of the pattern and all segments of the audio, the number of trials).
+    """Return the largest z over all offsets of the pattern and all segments of the audio, and the number of trials.
 
     The periods of a segment are summed, then correlated with the pattern at each offset."""
     periods = -(-len(contrasts) // _PERIOD_FRAMES)
