@@ -1,8 +1,8 @@
-"""Text as it is written to text as it is said: "$3.50" to "three dollars and fifty cents".
+"""Converts written text to spoken text: "$3.50" becomes "three dollars and fifty cents".
 
-`normalise_text` does one reader after the other. Each replaces what it knows and leaves the rest as it is, so no word
-is lost; at the end no digit and no sign is left that nobody would speak. Every regular expression is bounded or
-possessive, so the time grows with the length of the text only. `docs/text.md` says what is read how.
+`normalise_text` runs the readers one after the other. Each replaces what it recognises and leaves the rest unchanged,
+so no word is lost. The result contains no digit, and no sign that nobody would speak. Every regular expression is
+bounded or possessive, so the run time is linear in the length of the text. `docs/text.md` lists what is read how.
 """
 
 from __future__ import annotations
@@ -77,12 +77,14 @@ _READERS: Final = (
 
 
 _SUPERSCRIPTS: Final = re.compile(r"(?<=[\w)])(?:⁻?[⁰¹²³⁴-⁹]{2,}|⁻[⁰¹²³⁴-⁹]|[⁰¹⁴-⁹])(?!\w)")
-"""Powers in raised digits; "²" and "³" alone may belong to a unit."""
+"""Exponents in superscript digits. A single "²" or "³" is excluded: it may belong to a unit."""
 
 
 def normalise_text(text: str, language: str) -> str:
-    """`text` (of one of LANGUAGES) with numbers, dates, amounts, addresses, abbreviations and signs in words. Of
-    Japanese and Chinese only numbers are read, the latter by misaki."""
+    """Return `text` with numbers, dates, amounts, addresses, abbreviations and signs in words.
+
+    `language` is one of LANGUAGES. In Japanese and Chinese only numbers are converted; misaki reads the Chinese ones.
+    """
     if language in MISAKI_LANGUAGES:
         return kanji_numbers.read(text, language)
     spoken = " ".join(_plain_digits(text).split())
@@ -92,7 +94,7 @@ def normalise_text(text: str, language: str) -> str:
 
 
 def _plain_digits(text: str) -> str:
-    """Digits of every script as 0 to 9; "½" as "1/2" and "①" as "1", apart from what stands beside them."""
+    """Convert digits of every script to 0-9, "½" to "1/2" and "①" to "1", the last two set off by spaces."""
     if text.isascii():
         return text
     text = _SUPERSCRIPTS.sub(lambda match: f"^{unicodedata.normalize('NFKC', match.group()).replace('−', '-')}", text)

@@ -1,4 +1,4 @@
-"""The abbreviations that a language knows, in every case that they are written in, and those that only look so."""
+"""The abbreviations of each language in all their case variants, and tests for unknown words that look abbreviated."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from voxport.text.normalise.locales import LOCALE_WORDS
 from voxport.text.normalise.wordlist import word_set
 
 STREETS: Final = word_set("St. Dr. Ave. Blvd. Rd. Ln. Ct. Pl. Sq. Pkwy. Hwy.")
-"""English: behind a name these are streets."""
+"""English abbreviations that mean streets when they follow a name."""
 
 BEFORE_NAMES: Final = word_set(
     "dept. Dept. Univ. Bldg. Intl. Assn. Mfg. Govt. Ste. misc. avg. approx. est. temp. attn. qty. tel. Tel. "
     "depto. Depto. dpto. Dpto. admón. Admón. Prov. prov. ed. cia."
 )
-"""Abbreviations that stand before what they name far more often than at the end of a sentence: "Dept. Alpha"."""
+"""Abbreviations that precede a noun far more often than they end a sentence: "Dept. Alpha"."""
 
 TITLES_BEFORE_CAPITALS: Final = frozenset(["Me", "St", "Prof", "Rev", "Capt", "Lt", "Sgt", "Mt"])
-"""Without a dot these are titles only before a name."""
+"""Without a dot, these are titles only before a capitalised name."""
 
 
 @dataclass(frozen=True)
 class Abbreviations:
-    """Abbreviation to its words: before a name, anywhere, only before a number, and those of days and months. `words`
-    are words too where a small letter follows: "He said no. five left"."""
+    """Maps from abbreviation to its expansion: before a name, anywhere, only before a number, and for days and months.
+
+    `words` lists forms that may also be ordinary words before a lower-case letter: "He said no. five left".
+    """
 
     titles: Mapping[str, str]
     anywhere: Mapping[str, str]
@@ -51,8 +53,8 @@ def abbreviations_of(language: str) -> Abbreviations:
 
 
 def looks_abbreviated(word: str, language: str) -> bool:
-    """Whether `word` (without its dot) ends as no word of the language does: without a vowel, or behind letters on
-    which none ends."""
+    """Return whether `word` (without its dot) looks like an abbreviation: it has no vowel, or ends in letters that end
+    no word of the language."""
     if not 2 <= len(word) <= 6 or not word.isalpha():
         return False
     base_language, lowered = LOCALE_WORDS[language].base_language, word.lower()
@@ -62,7 +64,7 @@ def looks_abbreviated(word: str, language: str) -> bool:
 
 
 def lacks_vowels(word: str, language: str) -> bool:
-    """Whether `word` (without its dot) is surely an abbreviation, also before a capital: "pkg. Alpha"."""
+    """Return whether `word` (without its dot) is certainly an abbreviation, even before a capital: "pkg. Alpha"."""
     lowered = word.lower()
     if (
         not word.isalpha()
@@ -75,7 +77,8 @@ def lacks_vowels(word: str, language: str) -> bool:
 
 
 def _with_case_variants(words: Mapping[str, str], *, upper: bool = False) -> dict[str, str]:
-    """Each one as it begins a sentence too, and those with a dot in capitals: "dr.", "Dr.", "DR."."""
+    """Add the capitalised form of each abbreviation, the lower-case form of `_LOWERCASE_TITLES`, and with `upper` the
+    upper-case form of dotted ones: "dr.", "Dr.", "DR."."""
     variants = dict(words)
     for abbreviation, full in words.items():
         if abbreviation.lower() in _LOWERCASE_TITLES:
@@ -92,12 +95,11 @@ _LOWERCASE_TITLES: Final = word_set(
     "sr. sra. srta. sres. srs. sras. dr. dra. drs. dras. prof. profa. av. avda. lic. arq. gral. pza. ctra. mtro. mtra. "
     "eng. mr. mrs. ms. mme mlle avv. on. dott. dott.ssa sig. sig.ra blvd. ave. vs."
 )
-"""Titles that are written with a small letter as well."""
+"""Titles that are also written in lower case."""
 _VOWEL: Final = re.compile("[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüœ]")
 _INTERJECTION: Final = re.compile(
     r"(?:[a-z]??(.)\1{1,9}|[bg]r+|s+h+|h+m+|m+h+m*|m+|p+s+t+|p+f+t*|t+s+k+|z+|n+g+h+|t+ch+|pf+)+"
 )
-"""An interjection."""
 _UNUSUAL_ENDING: Final = {
     "en": re.compile(r"[bcdfgjkpqtvz][lmnv]$|[^aeiouylrn]c$|[aeiou][vq]$|[lmnrs][gjqvz]$(?<!ng)|xc?l$|[bdgpt]r$|vg$"),
     "es": re.compile(r"[bcfghkmpqtvw]$|[bcdfghlmnpqrstvz][bcdfghklmnpqrstvxz]$"),
@@ -105,10 +107,10 @@ _UNUSUAL_ENDING: Final = {
     "it": re.compile(r"[bcdfghlmnpqrstvz]$"),
     "pt": re.compile(r"[bcdfghkpqtvw]$|[bcdfghlmpqrstvz][bcdfghklmpqrstvz]$"),
 }
-"""By the name of the rules: how an abbreviation ends and a word does not."""
+"""By base language: endings that abbreviations have and ordinary words do not."""
 _ORDINARY_WORDS: Final = word_set(
     "con per non il un del al nel sul dal col ed ad od san gran bel buon ben mal pur ogni film bar sport "
     "bus gas stop web club tram test post blog chat net internet clic chic coñac club pub rock robot "
     "déficit set kit tv cd dvd pc shh hmm brr psst pst tsk"
 )
-"""Words that end so nonetheless, and sounds."""
+"""Ordinary words and interjections that have such an ending all the same."""

@@ -1,4 +1,4 @@
-"""Abbreviations in full, and Roman numerals where they are surely numbers: "Dr.", "etc.", "Henry VIII"."""
+"""Expands abbreviations, and Roman numerals that are certainly numbers: "Dr.", "etc.", "Henry VIII"."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from voxport.text.normalise.wordlist import word_set
 
 _ROMAN: Final = r"(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})"
 _LETTER: Final = r"[\w\u0900-\u0963\u0970-\u097f.]"
-"""What an abbreviation does not begin behind: letters, with the vowel signs of Devanagari, which are no `\\w`."""
+"""Characters that cannot precede an abbreviation: letters, and the vowel signs of Devanagari, which `\\w` doesn't
+match."""
 _STREET: Final = re.compile(
     r"(?<![\w.])([A-Z][\w'’]{1,30}|\d{1,4}(?:st|nd|rd|th)) (St|Dr)"
     r"(?:\.(?= [a-z]|[,;:)])|(\.)(?= [A-Z])|(?=[,;:.)]?\s*$)|(?=[,;:)])|(?= [a-z]))"
 )
-"""Behind a name, and before no other one: "Main St., St. John", "Elm Dr. near Dr. Elm"."""
+""""St" or "Dr" after a name and not before another name: "Main St., St. John", "Elm Dr. near Dr. Elm"."""
 _NUMBERED_STREET: Final = re.compile(r"(?<![\w.])(\d{1,5}[A-Z]? (?:[A-Z][\w'’]{1,30} ){1,2})(St|Dr)\.(?= [A-Z])")
-"""Behind the number of a house also before a town."""
+"""After a house number it is a street even before a capital (a town)."""
 _INCHES: Final = re.compile(r"(?<=\d )in\.(?= [a-z])")
 _UNIT: Final = re.compile(
     r"(?<=\d)( ?(?:min|mins|sec|s|h|hrs|km|m|cm|mm|kg|g|mg|l|ml|ft|lb|lbs|oz|mi))\.(?:(?= [a-zà-ÿ\d]|[,;:)])()|(?!\w))"
 )
-"""The dot behind a unit, which ends a sentence before a capital or at the end."""
+"""The dot after a unit. Before a capital or at the end of the text it also ends the sentence."""
 _HINDI_ZERO_DOT: Final = re.compile(r"([\u0904-\u0963]{1,6})0(?= )")
-"""Hindi writes a zero for the dot of an abbreviation too."""
+"""Hindi also writes a zero for the dot of an abbreviation."""
 _NUMBER_OF: Final = re.compile(r"(?<![\w.])[Nn]o\. of(?!\w)")
 _NOT_STREETS: Final = word_set("hello hi hey dear thanks thank yes ok okay sorry ask see call sir saint mr mrs")
 _VALUES: Final = {"I": 1, "V": 5, "X": 10}
@@ -61,7 +62,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _expand(match: re.Match[str], numbers: NumberWords) -> str:
-    """The words, and the dot where it ended the sentence too: "etc."."""
+    """Return the expansion, with a dot if the abbreviation's dot also ended the sentence ("etc.")."""
     abbreviation, abbreviations = match[1], abbreviations_of(numbers.language)
     ends_sentence = abbreviation.endswith(".") and (
         _END.match(match.string, match.end()) is not None
@@ -84,7 +85,7 @@ def _street_name(match: re.Match[str]) -> str:
 
 
 def _starts_sentence(text: str, position: int, numbers: NumberWords) -> bool:
-    """Whether a sentence begins here: with a word that has a capital and is no name."""
+    """Return whether a sentence starts here: the next word is capitalised and is not a name."""
     following = _NEXT_WORD.match(text, position)
     return (
         following is not None
@@ -116,7 +117,8 @@ def _roman_value(numeral: str) -> int:
 
 @cache
 def _abbreviations(numbers: NumberWords) -> re.Pattern[str]:
-    """A title may stand without a space before its name ("Mr.Smith"), and some without a dot are words elsewhere."""
+    """Match every abbreviation. A title may have no space before its name ("Mr.Smith"). Some forms without a dot are
+    ordinary words unless a capital follows."""
     abbreviations = abbreviations_of(numbers.language)
     titles = [key for key in abbreviations.titles if key.endswith(".") and key.count(".") == 1 and len(key) > 2]
     joined = "|".join(map(re.escape, sorted(titles, key=len, reverse=True)))
@@ -133,7 +135,7 @@ def _abbreviations(numbers: NumberWords) -> re.Pattern[str]:
 
 @cache
 def _numbered(numbers: NumberWords) -> re.Pattern[str]:
-    """Before digits ("Apt. 4B", "No. A4", "tel. (11) 5555") and Roman numerals ("Cap. IV")."""
+    """Match abbreviations before digits ("Apt. 4B", "No. A4", "tel. (11) 5555") and Roman numerals ("Cap. IV")."""
     keys = sorted(abbreviations_of(numbers.language).before_numbers, key=len, reverse=True)
     written = "|".join(map(re.escape, keys))
     roman = r"(?<=[^\W\d_]{3}\. )(?:[IVX]{2,6}(?!\w)|[IVX](?=[,.;:)]|$| [a-z(]))"

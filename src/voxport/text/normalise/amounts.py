@@ -1,4 +1,4 @@
-"""Amounts: percentages and units ("25%", "5 km/h", "20 °C"). `money` reads currencies."""
+"""Reads percentages and amounts with units ("25%", "5 km/h", "20 °C"). `money` reads currencies."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ UNITS: Final = {
     "hr": "duration-hour",
 }
 _ALONE: Final = ("km/h", "km²", "km", "cm", "mm", "kg", "mph", "kWh", "GB", "MB", "GHz", "MHz", "kHz", "°C", "°F", "m²")
-"""Units that are units also where no number stands directly before them."""
+"""Units that are also read without a number directly before them."""
 
 
 def read(text: str, numbers: NumberWords) -> str:
@@ -120,7 +120,7 @@ def _unit(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _is_one(whole: str, fraction: str, numbers: NumberWords) -> bool:
-    """French and Portuguese say the singular up to two: "1,5 litre"."""
+    """Return whether the unit is singular. French and Portuguese use the singular below two: "1,5 litre"."""
     return whole == "1" and (not fraction or numbers.locale_words.base_language in ("fr", "pt"))
 
 

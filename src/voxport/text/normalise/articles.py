@@ -1,4 +1,5 @@
-"""The article of a date, once: "The 4th of July" is "The fourth of July", not "The the fourth"."""
+"""Removes the doubled article of an English date: "The 4th of July" becomes "The fourth of July", not "The the
+fourth"."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from voxport.text.normalise.number_words import NumberWords
 
 
 def read(text: str, numbers: NumberWords) -> str:
-    """Behind the reader of dates, which says an article of its own."""
+    """Runs after the reader of dates, which adds an article."""
     return _double_article(numbers).sub(r"\1 ", text) if numbers.locale_words.base_language == "en" else text
 
 

@@ -1,4 +1,4 @@
-"""A day and a month without a year, "le 11/09", where a word beside them tells that they are no fraction."""
+"""Reads a day and month without a year ("le 11/09") if an adjacent word shows that it is not a fraction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SURE_CUES: Final = {
     "pt": r"dias?|data:?|segunda|ter[çc]a|quarta|quinta|sexta|s[áa]bado|domingo",
     "hi": r"दिनांक|तारीख|तिथि|तारीख़",
 }
-"""Words behind which it is always a date."""
+"""Words after which it is always a date."""
 _LIKELY_CUES: Final = {
     "en": r"on|by|until|till|since|before|after",
     "es": r"el|del|al|y el|o el",
@@ -27,7 +27,7 @@ _LIKELY_CUES: Final = {
     "pt": r"em|de|a|at[ée]|do|ao|no|o|desde",
     "hi": r"(?!)",
 }
-"""Words behind which a fraction with a name, "3/4", may stand too."""
+"""Words after which a common fraction such as "3/4" is also possible."""
 _NOT_OF_A_THING: Final = (
     r"(?! ?[%°])(?! (?:of|de|du|des|di|del|dell|della|da|do|das|dos|d|el|inch|cup|cups|lb|oz|kg)\b)"
 )
@@ -37,7 +37,7 @@ _ALONE: Final = re.compile(
     r"| (?:es|era|fue|será|cae|è|era|sarà|cade|est|était|sera|é|foi|será|cai|is|was|will) ",
     re.IGNORECASE,
 )
-"""What follows a date where it might be a fraction of a thing."""
+"""What follows a date, if it could also be a fraction of something."""
 
 
 def read(text: str, numbers: NumberWords) -> str:

@@ -1,4 +1,4 @@
-"""What only Britain writes: "50p" is fifty pence, "10 st" ten stone."""
+"""Reads forms used only in British English: "50p" is fifty pence, "10 st" is ten stone."""
 
 from __future__ import annotations
 

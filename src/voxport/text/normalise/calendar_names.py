@@ -1,4 +1,4 @@
-"""Names of days and months that are written short: "Jan 5", "Mon.", "5 janv. 2024", "lun. 3". Names by CLDR."""
+"""Expands abbreviated names of days and months: "Jan 5", "Mon.", "5 janv. 2024", "lun. 3". The names are from CLDR."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MORE_ABBREVIATIONS: Final = {
     "fr": {"fév": "février", "oct": "octobre"},
     "hi": {},
 }
-"""What is usual beside CLDR's short forms."""
+"""Common abbreviations that CLDR lacks."""
 _DAY_OF_MONTH: Final = r"(?:3[01]|[12]\d|0?[1-9])"
 
 
@@ -39,7 +39,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 @cache
 def calendar_names(locale: str) -> frozenset[str]:
-    """The names of days and months, in full and short, in small letters and without a dot."""
+    """Return the full and short names of days and months, in lower case and without a dot."""
     names = [
         name
         for width in ("wide", "abbreviated")
@@ -51,7 +51,7 @@ def calendar_names(locale: str) -> frozenset[str]:
 
 @cache
 def calendar_abbreviations(language: str) -> dict[str, str]:
-    """The short names with their dot, and what they stand for: "Jan.", "lun."."""
+    """Map the short names, with their dot, to the full ones: "Jan.", "lun."."""
     numbers = number_words(language)
     names = {} if numbers.locale_words.base_language == "hi" else {**_short_months(numbers), **_short_days(numbers)}
     if numbers.locale_words.base_language == "en":
@@ -69,7 +69,7 @@ def _named_day(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _sentence_dot(match: re.Match[str]) -> str:
-    """The dot, where it ended the sentence too."""
+    """Return the dot if it also ended the sentence."""
     ends = match.group().endswith(".") and re.match(r"[\"'”’)]*\s*$", match.string[match.end() : match.end() + 9])
     return "." if ends else ""
 
@@ -103,7 +103,7 @@ def _short_days(numbers: NumberWords) -> dict[str, str]:
 
 
 def _alternatives(names: dict[str, str], numbers: NumberWords) -> str:
-    """A regular expression of the short names; English writes them with a capital."""
+    """Return a regular expression of the short names. In English they must be capitalised or upper-case."""
     written = sorted(names, key=len, reverse=True)
     if numbers.locale_words.base_language == "en":
         return "|".join(f"{name.capitalize()}|{name.upper()}" for name in written)
@@ -112,7 +112,8 @@ def _alternatives(names: dict[str, str], numbers: NumberWords) -> str:
 
 @cache
 def _after_number(numbers: NumberWords) -> re.Pattern[str]:
-    """Behind a day, with a dot, or before a year: "set" and "mar" are words too."""
+    """Match a short month after a day. In Romance languages it needs a dot or a year, since "set" and "mar" are also
+    words."""
     months = _alternatives(_short_months(numbers), numbers)
     of = "" if numbers.locale_words.base_language in ("en", "fr", "it") else r"(?:de )?"
     if numbers.locale_words.base_language == "en":
@@ -125,7 +126,8 @@ def _after_number(numbers: NumberWords) -> re.Pattern[str]:
 
 @cache
 def _before_number(numbers: NumberWords) -> re.Pattern[str]:
-    """Before a day or a year, in English ("Jan 5", "Jan. 2024"); elsewhere with a dot before a year."""
+    """Match a short month before a day or a year in English ("Jan 5", "Jan. 2024"), elsewhere with a dot before a
+    year."""
     months = _alternatives(_short_months(numbers), numbers)
     if numbers.locale_words.base_language == "en":
         return re.compile(rf"(?<![\w.])({months})\.?(?= \d)")
@@ -143,7 +145,7 @@ def _days(numbers: NumberWords) -> re.Pattern[str]:
 
 @cache
 def _day_pairs(numbers: NumberWords) -> re.Pattern[str]:
-    """ "Lun. au ven.", "seg. a sex."."""
+    """Match two short days with a separator: "Lun. au ven.", "seg. a sex."."""
     days = _alternatives(_short_days(numbers), numbers)
     return re.compile(
         rf"(?<![\w.])({days})\.?( ?(?:[-–/]|au|à|al|alla?|ao|às?|a|et|e|y|ou|o)(?: el)? )({days})\.(?!\w)"

@@ -1,6 +1,4 @@
-"""Times as a country writes them: "14h30", "ore 14.30", "9.30am", "9-17h".
-
-They become "14:30" for the reader of dates."""
+"""Converts national notations of times ("14h30", "ore 14.30", "9.30am", "9-17h") to "14:30" for the reader of dates."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _with_h(match: re.Match[str], numbers: NumberWords) -> str:
-    """Portuguese says hours and minutes where it writes "h"."""
+    """Portuguese names hours and minutes if the time is written with "h"."""
     hour, minute = str(int(match[1])), str(int(match[2]))
     if numbers.locale_words.base_language != "pt":
         return f"{match[1]}:{match[2]}"

@@ -1,4 +1,4 @@
-"""Dates and times: "2026-03-04", "3/4/2026", "March 3rd, 2026", "15:30", "3 p.m."."""
+"""Reads dates and times: "2026-03-04", "3/4/2026", "March 3rd, 2026", "15:30", "3 p.m."."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def day_and_month(day: int, month: int, numbers: NumberWords) -> str:
-    """A day without its year in words, or nothing where there is no such day."""
+    """Return a day and month in words, or an empty string if there is no such day."""
     if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(2000, month)[1]:
         return ""
     name = _months(numbers.locale_words.locale)[month]
@@ -62,7 +62,7 @@ def _numeric(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _date(match: re.Match[str], numbers: NumberWords, year: str, month: str, day: str) -> str:
-    """In words, or what was written where there is no such day."""
+    """Return the date in words, or the text as written if there is no such day."""
     if not 1 <= int(month) <= 12 or not 1 <= int(day) <= 31 or int(year) == 0:
         return match.group()
     if int(day) > calendar.monthrange(2000, int(month))[1]:
@@ -80,7 +80,8 @@ def _day(day: int, numbers: NumberWords) -> str:
 
 
 def _named_months(text: str, numbers: NumberWords) -> str:
-    """A day beside a month's name, which English and some others say as an ordinal. The year stays for later."""
+    """Read a day beside a month's name, which English and some other languages say as an ordinal. A later reader reads
+    the year."""
     names = "|".join(re.escape(name) for name in _months(numbers.locale_words.locale).values())
     if numbers.locale_words.ordinal_days:
         suffix = r"(?:st|nd|rd|th)?"
@@ -101,13 +102,13 @@ def _named_months(text: str, numbers: NumberWords) -> str:
 def _time(match: re.Match[str], numbers: NumberWords) -> str:
     spoken = _full_hour(match, numbers) or _clock_time(int(match[1]), int(match[2]), numbers, half_day=match[4])
     if match[3] and int(match[3]):
-        spoken += f" {int(match[3])} s"  # the reader of units makes seconds of it
+        spoken += f" {int(match[3])} s"  # the reader of units turns this into seconds
     return f" {spoken} "
 
 
 def _full_hour(match: re.Match[str], numbers: NumberWords) -> str:
-    """Spanish "14:00" and "9:00 h" are "catorce horas" and "nueve horas", and in "10:00 a 14:00" the first has no word
-    of its own. Nothing elsewhere."""
+    """Read a full hour in Spanish: "14:00" is "catorce horas", "9:00 h" is "nueve horas", and in "10:00 a 14:00" the
+    first time has no noun of its own. Other languages return the text unchanged."""
     hours, hour = numbers.locale_words.clock_hours, int(match[1])
     if hours is None or match[2] != "00" or match[4] or match[3] not in (None, "00"):
         return ""
@@ -124,7 +125,7 @@ def _hour(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _clock_time(hour: int, minute: int, numbers: NumberWords, half_day: str | None = None) -> str:
-    """`half_day` is the first letter of "a.m." or "p.m."."""
+    """Return the time in words. `half_day` is the first letter of "a.m." or "p.m."."""
     locale_words = numbers.locale_words
     hours = numbers.cardinal(
         str(hour), feminine=locale_words.feminine_hours and not (locale_words.base_language == "it" and hour > 1)

@@ -1,4 +1,4 @@
-"""How what is copied or dialled is said: character by character, with a breath between the groups."""
+"""Reads numbers that are copied or dialled character by character, with a pause between groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from voxport.text.normalise.number_words import NumberWords
 
 
 def by_character(written: str, numbers: NumberWords) -> str:
-    """Digits one by one, capitals as letters. Groups are as written; a long run of digits is cut into groups."""
+    """Return digits one by one and letters as capitals. Written groups are kept; a long run of digits is split into
+    groups."""
     groups = [group for group in re.split(r"[^\w]+|_", written) if group]
     if len(groups) == 1 and groups[0].isdecimal():
         groups = _split_digits(groups[0])
@@ -21,7 +22,8 @@ def _spell_group(group: str, numbers: NumberWords) -> str:
 
 
 def _split_digits(digits: str) -> list[str]:
-    """Up to six digits in one group; else fours where they come out even, or threes with up to four at the end."""
+    """Split a run of digits: up to six stay one group, multiples of four form fours, others threes with up to four
+    last."""
     if len(digits) <= 6:
         return [digits]
     if len(digits) % 4 == 0:

@@ -1,4 +1,4 @@
-"""Words that lose their vowel before a number: "l'8", "dall'11"; Italian "il 8" is "l'otto", "1 ora" "un'ora"."""
+"""Elides vowels before numbers: "l'8", "dall'11"; in Italian "il 8" is "l'otto" and "1 ora" is "un'ora"."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _DECADE: Final = re.compile(r"(?<=\w )['’](?=\d\d(?![\w.,'’]))")
 
 
 def read_decades(text: str, _numbers: NumberWords) -> str:
-    """The apostrophe of "gli anni '80", which English says with an ending of its own."""
+    """Remove the apostrophe of a decade such as "gli anni '80". English decades have an ending of their own."""
     return _DECADE.sub("", text) if "'" in text or "’" in text else text
 
 
 def read(text: str, numbers: NumberWords) -> str:
-    """Behind the readers of numbers."""
+    """Runs after the readers of numbers."""
     pattern = _APOSTROPHE_SPACE.get(numbers.locale_words.base_language)
     if pattern is not None:
         text = pattern.sub(r"\1\2", text)
@@ -35,7 +35,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _elide(article: str) -> str:
-    """ "il" becomes "l'", "al" "all'"."""
+    """Return the elided article: "il" becomes "l'", "al" becomes "all'"."""
     if article.lower() == "il":
         return "L'" if article[0] == "I" else "l'"
     return f"{article}l'"

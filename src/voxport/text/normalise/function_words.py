@@ -1,4 +1,4 @@
-"""Function words of each language of the engine: what a sentence begins with, and never a name or a unit."""
+"""Function words of each language: words that start a sentence and are never a name or a unit."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ SENTENCE_OPENERS: Final[dict[str, frozenset[str]]] = {
     ),
     "hi": frozenset(),
 }
-"""By the name of the rules (`LocaleWords.base_language`). Hindi has no capitals, by which the beginning of a sentence
-is seen."""
+"""By base language (`LocaleWords.base_language`). Hindi is empty: it has no capitals to show where a sentence
+starts."""

@@ -1,7 +1,7 @@
-"""Numbers whose digits are grouped in thousands, in any convention that leaves no doubt, in one form of writing.
+"""Converts numbers with grouped thousands, in any unambiguous convention, to one notation.
 
 `1.250.000`, `12,500.00`, `1'000'000` and `12,34,567` become digits with `GROUP_MARK` between the thousands and the
-language's own decimal mark. The readers after this one (dates, versions, amounts) then take them for one number.
+language's own decimal mark. The later readers (dates, versions, amounts) then see one number.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _SEVERAL_GROUPS: Final = re.compile(
     rf"(?:\.\d{{3}}){{2,7}}(?:,\d{{1,9}})?+|(?:,\d{{3}}){{2,7}}(?:\.\d{{1,9}})?+|(?:['’]\d{{3}}){{1,7}}(?:[.,]\d{{1,9}})?+"
     rf"|\.\d{{3}},\d{{1,9}}|,\d{{3}}\.\d{{1,9}})){_END}"
 )
-"""Two groups or more; one group with apostrophes; one group and a decimal mark that is another sign."""
+"""Two or more groups; one group after an apostrophe; or one group and a different decimal mark."""
 _INDIAN: Final = re.compile(rf"{_START}(?P<n>[1-9]\d?(?:,\d\d){{1,6}},\d{{3}}(?:\.\d{{1,9}})?+){_END}")
 _BLANKS: Final = re.compile(
     r"(?<![\w.,'’/:+-])(?<!\d )(?P<n>[1-9]\d{0,2}(?:(?: \d{3}){2,6}|(?: 000){1,6})(?:[.,]\d{1,9})?+)"
     r"(?! ?\d)(?!['’]?[\w/])(?![.,:'’-]\d)"
 )
 _MONEY: Final = re.compile(rf"(?<=[$€£])(?P<n>[1-9]\d{{0,2}},\d{{3}}){_END}")
-"""Money has no three decimals: `$12,500` is grouped where a comma marks decimals too."""
+"""Money never has three decimals, so `$12,500` is grouped even in languages with a decimal comma."""
 _POINTED_EURO: Final = re.compile(rf"(?<=€)(?P<n>[1-9]\d{{0,2}}\.\d{{3}}){_END}")
 _VERSION_CUE: Final = re.compile(r"(?:\bv|versi[oó]n\w*|vers[ãa]o|वर्शन|संस्करण|\bIP|\bIPv4)\s?$", re.IGNORECASE)
 _SLASHED: Final = re.compile(r"(?<=\d)/[-–=](?![\w-])")
-"""What closes an amount in India: "500/-"."""
+"""The ending of an Indian amount: "500/-"."""
 _MEASURED: Final = re.compile(
     r"(?<![\w.,'’/:+-])(?<!\d )(?P<n>[1-9]\d{0,2} \d{3})(?= ?(?:[ckm]?m|[km]?g|m[lL]|[lL]|km/h|kWh|[kM]?W|%|[€£$]|"
     r"°[CF]|met(?:er|re)s|kilomet(?:er|re)s|kilograms|tonnes|euros|dollars)(?!\w))"
 )
-"""A blank groups before a unit in every language: "1 250 m"."""
+"""Before a unit, a space groups thousands in every language: "1 250 m"."""
 _POINT_START: Final = re.compile(r"(?:(?<=[\s(\[$€£¥+−-])|^)\.(?=\d{1,9}(?![\w.]))")
 
 
@@ -59,7 +59,7 @@ def _normalise_grouping(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _split_decimals(written: str) -> tuple[str, str]:
-    """The digits before and behind the decimal mark: the last sign, if it stands once and another sign groups."""
+    """Split into the digits before and after the decimal mark: the last sign, if another sign groups the thousands."""
     signs = re.findall(r"[^\d]", written)
     last = signs[-1]
     is_decimal = len(set(signs)) > 1 and last in ".,"
@@ -68,6 +68,6 @@ def _split_decimals(written: str) -> tuple[str, str]:
 
 
 def _is_address(written: str) -> bool:
-    """Whether it is an IPv4 address whose numbers happen to have three digits each."""
+    """Return whether it is an IPv4 address, whose parts happen to have three digits each."""
     parts = written.split(".")
     return len(parts) == 4 and all(part.isdecimal() and part[0] != "0" and int(part) < 256 for part in parts)

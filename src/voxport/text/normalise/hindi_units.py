@@ -1,4 +1,4 @@
-"""Units as Hindi shortens them: "5 किमी", "2 किग्रा", "60 किमी/घंटा"."""
+"""Expands Hindi abbreviations of units: "5 किमी", "2 किग्रा", "60 किमी/घंटा"."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNIT: Final = re.compile(
     r"(?![\w\u0900-\u0963])"
 )
 _RUPEES: Final = re.compile(r"(?<![\w\u0900-\u0963])(?:Rs\.?|रु\.|रू\.) ?(?=\d)")
-"""Their name is said behind the number."""
+"""The currency's name follows the number in speech."""
 _UNIT_AFTER_NUMBER: Final = re.compile(r"(?<=\d )(ग्रा|ली|मी)\.?(?![\w\u0900-\u0963])")
 
 

@@ -1,4 +1,4 @@
-"""Codes, accounts, cards, plates and other identifiers: known by the words beside them, or by their shape."""
+"""Reads codes, accounts, cards, plates and other identifiers, recognised by adjacent words or by their shape."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SMALL_COUNT: Final = re.compile(r"\d{1,2}")
 _YEAR: Final = re.compile(r"19\d\d|20\d\d")
 _CERTAIN_VERBS: Final = "has|was|is|does|goes|leaves|departs|arrives|boards|lands|needs|expires"
 _COUNTED: Final = re.compile(rf" (?!(?:{_CERTAIN_VERBS})\b)[a-z]{{2,20}}s\b")
-"""A noun in the plural: what stands before it is a count."""
+"""A plural noun: the number before it is a count."""
 _MEASURED: Final = re.compile(
     r" ?(?:[ckm]?m|[km]?g|[cm]?l|h|min|km/h|lbs?|oz|ft|euros?|euro|dollari|dólares|dollars|reais|persone|mil|mille|"
     r"रुपये|रुपए|लाख|करोड़|लोग|किलो|किमी)(?![\w\u0900-\u097f])"

@@ -1,7 +1,8 @@
-"""Numbers of Japanese and Chinese texts, before misaki reads them.
+"""Converts numbers in Japanese and Chinese texts for misaki.
 
-Japanese ones become kanji, by CLDR: misaki fails with more than nine digits, and knows only with kanji how a counter
-changes ("300円", "1人"). Of Chinese ones only groups are joined: misaki reads the rest.
+Japanese numbers become kanji by CLDR's rules: misaki fails on more than nine digits, and needs kanji to know how a
+counter changes ("300円", "1人"). In Chinese, misaki reads most numbers itself; this module removes their grouping and
+reads times, telephone numbers and long digit runs.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import Final
 from unicode_rbnf import RbnfEngine
 
 _MAX_DIGITS: Final = 16
-"""Digits up to which a number is said as one; 10 or more without groups are a telephone number or a code."""
+"""Longest number that is read as one, in digits. From 10 digits without groups it is a telephone number or a code."""
 _MIN_COPIED_DIGITS: Final = 10
 _GROUPED: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3}){1,5}(?![\d,])")
 _NUMBER: Final = re.compile(r"(\d++)(?:\.(\d++))?+")
 _PHONE: Final = re.compile(r"(?<![\d.-])0\d{0,4}(?:-\d{1,4}){1,3}(?![\d-])")
-"""A telephone number, which begins with a zero."""
+"""A telephone number starts with a zero."""
 _DIGITS: Final = dict(zip("0123456789", ("ゼロ", "一", "二", "三", "四", "五", "六", "七", "八", "九"), strict=True))
 
 
 _LONG: Final = re.compile(rf"(?<![\d.,])(?:\d{{{_MIN_COPIED_DIGITS},}}+|0\d++)(?![\d.])")
 _TIME: Final = re.compile(r"(?<![\d:.-])([01]?\d|2[0-4])[:：]([0-5]\d)(?![\d:：])")
 _DAY: Final = re.compile(r"(?<![\d.,-])0?(10|14|2[04]|[2-9])日(?!本)|(?<=月)0?(1)日")
-"""Not of "2日本". The first is "tsuitachi" only behind a month."""
+"""Excludes "2日本". The 1st is "tsuitachi" only after a month."""
 _DAYS: Final = {
     "1": "ついたち", "2": "ふつか", "3": "みっか", "4": "よっか", "5": "いつか", "6": "むいか", "7": "なのか",
     "8": "ようか", "9": "ここのか", "10": "とおか", "14": "じゅうよっか", "20": "はつか", "24": "にじゅうよっか",
@@ -34,8 +35,11 @@ _DAYS: Final = {
 
 
 def read(text: str, language: str) -> str:
-    """A Japanese `text` without a digit: grouped numbers, decimals, percentages, times, days and telephone numbers as
-    one writes them in words. A Chinese one with plain digits, without groups, long runs of them in words."""
+    """Return `text` with its numbers prepared for misaki.
+
+    Japanese: grouped numbers, decimals, percentages, times, days and telephone numbers in words, with no digit left.
+    Chinese: plain digits without grouping, and long runs of digits in words.
+    """
     text = "".join(map(_plain_digit, text))
     if not any(character.isdecimal() for character in text):
         return text
@@ -73,7 +77,7 @@ def _digit_by_digit(digits: str, language: str = "ja") -> str:
 
 
 def _plain_digit(character: str) -> str:
-    """Digits of every script, circled and raised ones too, as 0 to 9."""
+    """Convert digits of every script, also circled and superscript ones, to 0-9."""
     if character.isascii() or not character.isnumeric():
         return character
     digit = unicodedata.digit(character, None)

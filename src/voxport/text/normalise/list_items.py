@@ -1,4 +1,4 @@
-"""The number of a list's item: "1. Wash the rice" is "one, Wash the rice"."""
+"""Reads the number of a list item: "1. Wash the rice" is "one, Wash the rice"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VALUES: Final = {"I": 1, "V": 5, "X": 10}
 
 
 def read(text: str, numbers: NumberWords) -> str:
-    """`text` is one sentence or line; only at its beginning such a number can stand."""
+    """`text` is one sentence or line. Only its beginning can hold the number of an item."""
     item = _ITEM.match(text)
     if item is not None:
         parts = item[1].split(".")

@@ -1,4 +1,4 @@
-"""Thousands, millions and billions without a currency: "1k users", "2M downloads", "1.5B". Not "4K TV"."""
+"""Reads thousands, millions and billions without a currency: "1k users", "2M downloads", "1.5B", but not "4K TV"."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COMPANY: Final = re.compile(
     r"(?: (?:of|at|for|from|in|de|del|di|da|la|chez))* $",
     re.IGNORECASE,
 )
-"""What stands before the name of the company 3M."""
+"""What precedes the name of the company 3M."""
 _COMPANY_DOES: Final = re.compile(
     r" (?:Company|Co\.|Corp|announced|said|says|makes|made|reported|reports|agreed|invented|sells|sold|tape|stock|"
     r"shares)\b"
@@ -84,7 +84,7 @@ def _scale_words(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _in_millions(match: re.Match[str], numbers: NumberWords) -> str:
-    """Brazil's "1,5 mi" and "2 bi"."""
+    """Read Brazilian "1,5 mi" and "2 bi"."""
     whole, _ = numbers.parts(match["n"])
     scale = numbers.locale_words.scales[match["scale"]][0 if whole in ("0", "1") else 1]
     return f" {numbers.say(match['n'], before_noun=True)} {scale} "
@@ -96,7 +96,7 @@ def _is_company(match: re.Match[str]) -> bool:
 
 
 def _preposition(match: re.Match[str], numbers: NumberWords) -> str:
-    """ "Dos millones DE usuarios": where a noun follows."""
+    """Return the preposition before a noun: "Dos millones DE usuarios"."""
     following = match.string[match.end() : match.end() + 40]
     noun = re.match(r" ([^\W\d_]{3,30})", following)
     if noun is None or match["plus"] or noun[1].lower() in _NOT_NOUNS:

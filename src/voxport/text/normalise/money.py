@@ -1,4 +1,4 @@
-"""Money: "$3.50", "£5m", "20 CHF", "A$20", "5¢", "$1,234.50 MXN"."""
+"""Reads money: "$3.50", "£5m", "20 CHF", "A$20", "5¢", "$1,234.50 MXN"."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from voxport.text.normalise.number_words import ELISION_MARK, NumberWords
 _OTHER_SIGNS: Final = (
     "".join(chr(point) for point in range(0x20A0, 0x20C1) if unicodedata.category(chr(point)) == "Sc") + "؋৲৳૱௹฿៛﷼¤֏"
 )
-"""Signs of currencies that need not stand in the table: each is named by Unicode where CLDR has no name."""
+"""Currency signs beyond the table: each has a name in CLDR or Unicode."""
 _MINUS: Final = r"(?P<minus>(?<![\w])[-−])?"
 
 
 _ADJECTIVE: Final = re.compile(r"\b(?:an?|another|every|each) $", re.IGNORECASE)
-"""Before an amount that describes a thing: "a $5 bill" is "a five dollar bill"."""
+"""Words before an amount that describes a noun: "a $5 bill" is "a five dollar bill"."""
 
 
 def read(text: str, numbers: NumberWords) -> str:
@@ -37,7 +37,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 @cache
 def currency(sign: str, numbers: NumberWords) -> Currency:
-    """What a sign or an ISO code is called. A sign that CLDR has no name for is called by its name in Unicode."""
+    """Return the names of a sign or an ISO code. A sign without a name in CLDR gets its Unicode name."""
     locale_words, code = numbers.locale_words, currency_names.SIGNS.get(sign, sign.rstrip(" $€£¥₹") or sign)
     local = currency_names.LOCAL_SIGNS.get(code, code)
     if local in locale_words.currencies:
@@ -115,7 +115,7 @@ def _word_code(word: str, numbers: NumberWords) -> str:
 
 @cache
 def _sign_and_word(numbers: NumberWords) -> re.Pattern[str]:
-    """A sign and a word, or a code, of which the latter says more: "$500 pesos", "MXN $500", "$5 USD"."""
+    """Match an amount with a sign and a more specific word or code: "$500 pesos", "MXN $500", "$5 USD"."""
     words = "|".join(
         (*currency_names.CODES, *(f"(?i:{key})" for key in currency_names.WORDS[numbers.locale_words.base_language]))
     )

@@ -1,4 +1,4 @@
-"""Numbers as words of one language: a thin layer over unicode-rbnf, which knows CLDR's rules."""
+"""Converts numbers to words: a thin layer over unicode-rbnf, which implements CLDR's rules."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from voxport.text.normalise.locale_words import LocaleWords
 from voxport.text.normalise.locales import LOCALE_WORDS
 
 GROUP_MARK: Final = "٬"
-"""Stands between the thousands of a number that `grouped` has understood: Unicode's Arabic thousands separator,
-which no text of these languages has."""
+"""Separates the thousands of a number that `grouped` has recognised: Unicode's Arabic thousands separator, which no
+text of these languages contains."""
 ELISION_MARK: Final = "\u2060"
-"""Behind an apostrophe, until the space after it is removed."""
+"""Follows an apostrophe and marks that the next space is to be removed."""
 _MAX_DIGITS: Final = 15
-"""Digits up to which a number is said as one; what is longer is read digit by digit."""
+"""Longest number that is read as one, in digits. Longer numbers are read digit by digit."""
 
 
 class NumberWords:
-    """How one language says numbers, and its `locale_words` for all else."""
+    """Number rules of one language, with its `locale_words`."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -31,7 +31,7 @@ class NumberWords:
 
     @cached_property
     def pattern(self) -> str:
-        """The regular expression of a written number, as this language groups thousands and marks decimals."""
+        """Regular expression of a written number with this language's thousands separator and decimal mark."""
         known = rf"\d{{1,3}}(?:{GROUP_MARK}\d{{3}})++"
         if self.locale_words.decimal_comma:
             known += r"(?:,\d++)?+"
@@ -41,7 +41,7 @@ class NumberWords:
         return rf"(?:{known}(?:\.\d++)?+|{indian}|\d{{1,3}}(?:,\d{{3}})++(?!\d)(?:\.\d++)?+|\d++(?:\.\d++)?+)"
 
     def parts(self, number: str) -> tuple[str, str]:
-        """The digits before and behind the decimal mark of what `pattern` matched."""
+        """Return the digits before and after the decimal mark of a match of `pattern`."""
         number = number.replace(GROUP_MARK, "")
         if not self.locale_words.decimal_comma:
             whole, _, fraction = number.replace(",", "").partition(".")
@@ -53,14 +53,14 @@ class NumberWords:
         return whole, fraction
 
     def say(self, number: str, *, feminine: bool = False, before_noun: bool = False) -> str:
-        """What `pattern` matched, in words. `before_noun`: a noun follows."""
+        """Return a match of `pattern` in words. `before_noun`: a noun follows."""
         whole, fraction = self.parts(number)
         if fraction:
             return f"{self.cardinal(whole)} {self.locale_words.decimal_point} {self._decimals(fraction)}"
         return self.cardinal(whole, feminine=feminine, before_noun=before_noun)
 
     def cardinal(self, digits: str, *, feminine: bool = False, before_noun: bool = False) -> str:
-        """`digits` as one number; digit by digit where it starts with a zero or is too long."""
+        """Return `digits` as one number, or digit by digit if it starts with a zero or is too long."""
         if len(digits) > _MAX_DIGITS or (digits[0] == "0" and len(digits) > 1):
             return self.digit_by_digit(digits)
         if self.locale_words.locale.startswith("en") or self.locale_words.base_language == "hi":
@@ -74,7 +74,7 @@ class NumberWords:
         return self._apply_rule("spellout-ordinal-feminine" if feminine else "spellout-ordinal-masculine", value)
 
     def year(self, digits: str) -> str:
-        """Four digits as a year: "nineteen eighty-four" where a language says it so."""
+        """Return four digits as a year: "nineteen eighty-four" in languages that say years so."""
         value = int(digits)
         if self.locale_words.locale.startswith("en") and (1010 <= value <= 1999 or 2010 <= value <= 2099):
             return self._apply_rule("spellout-numbering-year", value).replace("oh-", "oh ")
@@ -86,7 +86,7 @@ class NumberWords:
         return self.cardinal(str(value))
 
     def _decimals(self, digits: str) -> str:
-        """Romance languages say up to three as one number behind its zeros: "soixante-quinze", "zéro cinq"."""
+        """Romance languages read up to three decimals as one number after any zeros: "soixante-quinze", "zéro cinq"."""
         significant = digits.lstrip("0")
         if not self.locale_words.decimals_as_number or len(digits) > 3 or not significant:
             return self.digit_by_digit(digits)
@@ -97,15 +97,18 @@ class NumberWords:
         return " ".join(self._digits[digit] for digit in digits)
 
     def million_preposition(self, number: str, following: str) -> str:
-        """What stands between whole millions and the noun at the beginning of `following`: "de", or in French "d'",
-        behind which `ELISION_MARK` says that the space is to go; a space elsewhere."""
+        """Return what joins whole millions to the noun at the beginning of `following`.
+
+        That is "de", in French also "d'" followed by `ELISION_MARK` (the space is removed later), and elsewhere a
+        space.
+        """
         whole, fraction = self.parts(number)
         if fraction or not re.fullmatch(r"[1-9]\d*0{6}", whole):
             return " "
         return self.preposition_before(following)
 
     def preposition_before(self, following: str) -> str:
-        """The same behind a word that means a million or more."""
+        """Return the same after a word that means a million or more."""
         if not self.locale_words.scale_preposition or re.match(r" ?d(?:[aeio]\b|['’])", following):
             return " "
         if self.locale_words.base_language == "fr" and re.match(r" ?[aeiouyhàâéèêëîïôûœ]", following, re.IGNORECASE):
@@ -113,7 +116,7 @@ class NumberWords:
         return f"{self.locale_words.scale_preposition} "
 
     def is_feminine(self, following: str) -> bool:
-        """Whether the noun at the beginning of `following` looks feminine."""
+        """Return whether the noun at the beginning of `following` looks feminine."""
         noun = re.match(r"\s([^\W\d_]{2,30})(?!\w)", following)
         if noun is None:
             return False
@@ -131,8 +134,11 @@ class NumberWords:
         return words.replace("\u00ad", "").replace(",", "").replace("−", self.locale_words.minus)
 
     def _portuguese_cardinal(self, rule: str, value: int) -> str:
-        """CLDR has an "e" behind each million; grammars have it only before a last group of at most a hundred or of
-        full hundreds: "um milhão duzentos e cinquenta mil", "um milhão e duzentos mil"."""
+        """Return the cardinal without the "e" that CLDR puts after each million.
+
+        Grammars have it only before a last group of at most a hundred or of full hundreds: "um milhão duzentos e
+        cinquenta mil", "um milhão e duzentos mil".
+        """
         groups, rest = [], value
         for power in range(12, -1, -3):
             group, rest = divmod(rest, 10**power) if power else (rest, 0)
@@ -149,5 +155,5 @@ class NumberWords:
 
 @cache
 def number_words(language: str) -> NumberWords:
-    """The `NumberWords` of a language, made once."""
+    """Return the cached `NumberWords` of a language."""
     return NumberWords(language)

@@ -1,4 +1,4 @@
-"""Plain numbers: ranges, fractions, versions, ordinals, decades, years, and all digits left."""
+"""Reads plain numbers: ranges, fractions, versions, ordinals, decades, years, and all remaining digits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENDPOINT: Final = r"\d++(?:[.,٬]\d++)*+(?:[kKMB](?!\w)| ?[%°])?+"
 _RANGE: Final = re.compile(
     rf"(?<![\w.,/:-])((?:[$£€¥₹] ?)?{_ENDPOINT})(?:-| ?– ?|—)(?=[$£€¥₹]?{_ENDPOINT}(?! ?[-–—] ?\d))"
 )
-"""Two numbers, no more: 3-2-1 is none, and a hyphen between spaces is a dash or a minus."""
+"""Exactly two numbers: 3-2-1 is not a range, and a hyphen between spaces is a dash or a minus."""
 _PRICES: Final = re.compile(
     rf"(?<![\w.,/:-])((?:R|US|A|C)?[$£€¥₹]) ?({_AMOUNT})(?:-| ?– ?|—)(?={_AMOUNT}(?!\w| ?[-–—] ?\d))"
 )
@@ -25,12 +25,12 @@ _NUMBERED_VERSION: Final = re.compile(
     r"(\d{1,4})\.([1-9]\d{1,3})(?![\w%])(?![.,]\d)",
     re.IGNORECASE,
 )
-"""The parts of a version are numbers of their own: 2.10 comes after 2.9."""
+"""The parts of a version are separate numbers: 2.10 comes after 2.9."""
 _VERSION: Final = re.compile(r"(?<![\d.,])(?:(?<=\b[vV])|(?<![^\W_]))(\d{1,6}(?:\.\d{1,6}){2,8})(?![\w])(?!\.\d)")
 _FRACTION: Final = re.compile(r"(?<![\w.,/-])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?![\w/-])(?![.,]\d)")
 _NOUN: Final = re.compile(r" (?!d[aeio]\b|d['’]|[eoyàa] )[^\W\d_]")
 _SHORT_NOUN: Final = re.compile(r"\s(?:año|día|mes|vez|pie|ley|luz|rey|par|gol|bar|ojo|ala|voz|gas|kit|re|bit|web)\b")
-"""Words of three letters that are counted; most of that length are none."""
+"""Three-letter words that are counted; most words of that length are not nouns."""
 _AFTER_ARTICLE: Final = re.compile(r"(?<!\w)(?:le|du|au|el|del|al|il|dal|nel|o|do|ao|no) $", re.IGNORECASE)
 _DECADE: Final = re.compile(r"(?<![\w.,])['’]?((?:1[1-9]|20)?\d)0['’]?s\b")
 _DECADES: Final = re.compile(r"(?<=\d0s) ?[-–] ?(?=['’]?(?:1[1-9]|20)?\d0s\b)")
@@ -38,15 +38,17 @@ _YEAR: Final = re.compile(r"(?<![\w.,+-])(1[1-9]\d\d|20\d\d)(?![\w%])(?![.,]\d)"
 _EARLY_YEAR: Final = re.compile(
     r"(?:(?<=\b[Ii]n )|(?<=\bof )|(?<=\b[Ss]ince )|(?<=[a-z], ))(10[1-9]\d)(?=\s*(?:[.,;:!?)]|$))(?![.,]\d)"
 )
-"""Before 1100 only where nothing is counted: "in 1066."."""
+"""A year before 1100, only if nothing is counted: "in 1066."."""
 _NEGATIVE: Final = re.compile(r"(?:(?<=\s)|(?<=\()|^)[-−](?=\d)")
 _MIN_COPIED_DIGITS: Final = 10
-"""Digits from which an unbroken run is no amount but a number to dial or to copy."""
+"""An unbroken run of this many digits or more is dialled or copied, not an amount."""
 
 
 def read_shapes(text: str, numbers: NumberWords) -> str:
-    """Numbers that are known by their shape, before amounts are looked for. Of a range only the dash is read, "3-5"
-    as "3 to 5": its numbers stay for the readers after this one."""
+    """Read numbers that are recognised by their shape, before the readers of amounts run.
+
+    In a range only the dash is read ("3-5" becomes "3 to 5"): later readers read its numbers.
+    """
     if not any(character.isdecimal() for character in text):
         return text
     text = _VERSION.sub(lambda match: _version(match[1], numbers), text)
@@ -129,7 +131,7 @@ def _half_unit(match: re.Match[str], halves: tuple[str, str], numbers: NumberWor
 
 
 def _decade(match: re.Match[str], numbers: NumberWords) -> str:
-    """ "1990s" is "nineteen nineties"; "2000s" is "two thousands"."""
+    """Read a decade: "1990s" is "nineteen nineties", "2000s" is "two thousands"."""
     digits = match[1] + "0"
     words = numbers.year(digits) if len(digits) == 4 else numbers.cardinal(digits)
     return f" {words[:-1]}ies " if words.endswith("y") else f" {words}s "

@@ -1,6 +1,5 @@
-"""Ordinals in Romance languages and Hindi: "3er piso", "1° de enero", "N° 5", "4tos", "2वां".
-
-A degree stays a degree."""
+"""Reads ordinals in Romance languages and Hindi: "3er piso", "1° de enero", "N° 5", "4tos", "2वां". Degrees stay
+degrees."""
 
 from __future__ import annotations
 
@@ -51,7 +50,8 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _degree(match: re.Match[str], numbers: NumberWords) -> str:
-    """An ordinal before a noun, before "of" a month or behind an article; else degrees."""
+    """Read an ordinal before a noun, before "of" and a month, or after an article; otherwise leave degrees
+    unchanged."""
     before = match.string[max(0, match.start() - 16) : match.start()]
     after, noun, value = match.string[match.end() : match.end() + 40], (match[2] or "").lower(), int(match[1])
     last = _LAST_WORD.search(before)
@@ -69,7 +69,7 @@ def _degree(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _apocopate(value: int, numbers: NumberWords, before_noun: bool) -> str:
-    """Spanish shortens before a masculine noun: "primer", "tercer", "vigésimo primer"."""
+    """Return the ordinal. Spanish shortens it before a masculine noun: "primer", "tercer", "vigésimo primer"."""
     spoken = numbers.ordinal(value)
     if numbers.locale_words.base_language == "es" and before_noun and spoken.endswith(("primero", "tercero")):
         return spoken[:-1]

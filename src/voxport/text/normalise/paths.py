@@ -1,4 +1,4 @@
-"""Paths, file names, options and identifiers: "/etc/hosts" is "slash E T C slash hosts"."""
+"""Reads paths, file names, options and identifiers: "/etc/hosts" is "slash E T C slash hosts"."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _EITHER: Final = {
     "it": (r"lui/lei|lei/lui|egli/ella|il/la|i/le|gli/le|un/una|sì/no", "o"),
     "pt": (r"ele/ela|eles/elas|ela/ele|dele/dela|o/a|os/as|um/uma|sim/não", "ou"),
 }
-"""Pairs of which one holds, and the word that one says for the slash."""
+"""Pairs of alternatives, and the word that replaces the slash."""
 _PRONOUNS: Final = re.compile(
     r"(?<![\w/])(?:she/her(?:/hers)?|he/him(?:/his)?|they/them(?:/theirs)?|s?he/they)(?![\w/])", re.IGNORECASE
 )
-"""How somebody wants to be spoken of: "she her"."""
+"""Personal pronouns, read without the slash: "she her"."""
 _TRAILING: Final = ".,;:!?…)]}'’*_\"”»"
 
 
 def read(text: str, numbers: NumberWords) -> str:
-    """Before abbreviations are looked for: "etc" inside a path is none."""
+    """Runs before the reader of abbreviations: "etc" inside a path is not one."""
     if "/" in text or "\\" in text:
         text = _PATH.sub(lambda match: _path(match.group(), numbers), text)
     if "." in text:
@@ -60,7 +60,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def read_slashes(text: str, numbers: NumberWords) -> str:
-    """Slashes between words that no other reader has taken: "a/b", but not "and/or"."""
+    """Read slashes between words that no other reader has taken: "a/b", but not "and/or"."""
     if "/" not in text:
         return text
     text = _AND_OR.sub(r"\1 \2", text)
@@ -87,7 +87,8 @@ def _path(written: str, numbers: NumberWords) -> str:
 
 
 def _is_path(path: str) -> bool:
-    """Of words with slashes between only those with a file's or a program's name: not "he/she"."""
+    """Return whether it is a path. Without a leading marker it needs an underscore or a file extension: not
+    "he/she"."""
     if path[0] in "/~.\\" or path[1:3] == ":\\":
         return True
     return re.search(rf"_|\.(?:{_EXTENSIONS})$", path) is not None
@@ -103,7 +104,8 @@ def _split_camel_case(humps: str) -> str:
 
 
 def _path_words(path: str, numbers: NumberWords) -> str:
-    """As an address is said; what would be an abbreviation elsewhere, letter by letter."""
+    """Return the path in the words of an address. Parts that would be abbreviations elsewhere are spelt letter by
+    letter."""
     abbreviations = abbreviations_of(numbers.language)
     abbreviated = {key.rstrip(".") for key in (*abbreviations.anywhere, *abbreviations.titles)}
     spoken = address_words(_CAMEL.sub(lambda match: f"{match[1]}{_split_camel_case(match[2])}", path), numbers).split(

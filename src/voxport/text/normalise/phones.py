@@ -1,4 +1,4 @@
-"""Telephone numbers: the groups as they are written, digit by digit, with a breath between them."""
+"""Reads telephone numbers in their written groups, digit by digit, with a pause between groups."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PHONE: Final = re.compile(rf"(?<![\w.,/-])(?<!\d )(?:{_SHAPES})(?! ?\d)(?![\w/-
 _VANITY: Final = re.compile(
     r"(?<![\w.,/-])1-(8\d\d)-([A-Z]{3,10}(?:-[A-Z]{3,10})?|\d{3}-[A-Z]{4}|[A-Z]{3}-\d{4})(?!\w)"
 )
-"""1-800-FLOWERS: a word stays a word."""
+"""1-800-FLOWERS: the word stays a word."""
 _SPANISH_PHONE: Final = r"[6-9]\d\d \d{3} \d{3}"
 _EMERGENCY: Final = (
     r"911|112|999|988|111|110|113|114|115|116|117|118|119|100|101|102|108|1098|190|191|192|193|197|198|199|"
@@ -49,7 +49,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _phone(written: str, numbers: NumberWords) -> str:
-    """French says pairs as numbers."""
+    """Return the number in words. French reads pairs of digits as numbers."""
     groups = re.findall(r"\d+", written)
     if written[0] == "+" and sum(map(len, groups)) < 7:
         return written
@@ -70,7 +70,7 @@ def _phone(written: str, numbers: NumberWords) -> str:
 
 
 def _emergency_number(match: re.Match[str], numbers: NumberWords) -> str:
-    """French says those of two digits as a number: "le quinze"."""
+    """Read an emergency number. French reads two digits as a number: "le quinze"."""
     cue, digits = match[1] or "", next(group for group in match.groups()[1:] if group)
     if len(digits) == 2 and numbers.locale_words.base_language == "fr":
         return f"{cue}{numbers.cardinal(digits)}"
@@ -93,7 +93,7 @@ def _extension_words(match: re.Match[str], numbers: NumberWords) -> str:
 
 @cache
 def _spanish() -> re.Pattern[str]:
-    """Nine digits in threes are a telephone number in Spain unless something is counted: "612 345 678 euros"."""
+    """Match nine digits in threes, a telephone number in Spain unless something is counted: "612 345 678 euros"."""
     return re.compile(
         rf"(?<![\w.,/-])(?<!\d ){_SPANISH_PHONE}(?=\s*(?:[.,;:!?)]|$)| (?:o|y|si|para|de|a|por|en|desde)\b)(?![.,]\d)"
     )

@@ -1,4 +1,4 @@
-"""Rates and compound measures: "$5/month", "5 €/kg", "2 MB/s", "100 Mbps", "2 1/2 lbs", 5' 11"."""
+"""Reads rates and compound measures: "$5/month", "5 €/kg", "2 MB/s", "100 Mbps", "2 1/2 lbs", 5' 11"."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _per(unit: str, numbers: NumberWords) -> str:
 
 @cache
 def _fraction_units() -> re.Pattern[str]:
-    """A unit behind a fraction, before the fraction becomes words."""
+    """Match a unit after a fraction, before the fraction is converted to words."""
     units = "|".join(
         re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True) if unit not in ("m", "s", "h", "°")
     )

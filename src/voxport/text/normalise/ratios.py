@@ -1,4 +1,4 @@
-"""Ratios and positions: "3:2", "16:9", "1:100", "45° N", and "50/50"."""
+"""Reads ratios and positions: "3:2", "16:9", "1:100", "45° N", and "50/50"."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SCREENS: Final = {
     "fr": {"9": "neuvièmes", "3": "tiers", "10": "dixièmes"},
     "it": {"9": "noni", "3": "terzi", "10": "decimi"},
 }
-"""By the height: these languages say the ratio of a screen as a fraction."""
+"""Keyed by height: these languages read a screen's ratio as a fraction."""
 _SCREEN: Final = re.compile(r"(?<![\w.,:])(16|4|21):(9|3|10)(?![\w:])(?![.,]\d)(?! ?[ap]\.?m)")
 _RATIO_WORD: Final = {"en": "to", "es": "a", "fr": "pour", "it": "a", "pt": "para", "hi": "अनुपात"}
 _RATIO: Final = re.compile(r"(?<![\w.,:])(\d{1,6}):(\d|\d{3,6})(?![\w:])(?![.,]\d{1,2}(?!\d))(?! ?[ap]\.?m)")
-"""Minutes have two digits: what has one, or more than two, is no time."""
+"""The minutes of a time have two digits, so one digit or three and more make a ratio."""
 _CUED: Final = re.compile(
     r"(?<!\w)((?:ratios?|scale|mix\w*|odds|dilut\w+|aspect|raz[óo]n|proporci[óo]n|escala|relaci[óo]n|rapport|échelle|"
     r"ratio|proportions?|rapporto|scala|proporzione|propor[çc][ãa]o|raz[ãa]o|अनुपात)"
@@ -28,7 +28,7 @@ _BOOK: Final = re.compile(
     r"Marcos|Lucas|Juan|Romanos|Genèse|Psaumes?|Matthieu|Marc|Luc|Jean|Genesi|Salm[oi]|Matteo|Marco|Luca|Giovanni|"
     r"Gênesis|Mateus|João) $"
 )
-"""Behind these stand a chapter and a verse."""
+"""A book of the Bible, before a chapter and verse."""
 _COMPASS: Final = {
     "en": {"N": "north", "S": "south", "E": "east", "W": "west"},
     "es": {"N": "norte", "S": "sur", "E": "este", "O": "oeste", "W": "oeste"},
@@ -44,7 +44,7 @@ _HALVES: Final = re.compile(r"(?<![\w.,/-])50/50(?![\w/-])(?![.,]\d)")
 
 
 def read(text: str, numbers: NumberWords) -> str:
-    """Before the readers of times and fractions."""
+    """Runs before the readers of times and fractions."""
     if ":" in text:
         text = _SCREEN.sub(lambda match: _screen(match, numbers), text)
         text = _CUED.sub(lambda match: f"{match[1]}{_ratio(match[2], match[3], numbers)}", text)

@@ -1,4 +1,5 @@
-"""Roman numerals beyond those behind a name: wars, rulers with a title, and those that nothing else can be."""
+"""Reads Roman numerals of wars and titled rulers, and those that can be nothing else. `abbreviations` reads the
+others."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def _numbered(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _standalone(match: re.Match[str], numbers: NumberWords) -> str:
-    """Left to the reader of names behind a name, which may be a ruler's; else a number, or a year."""
+    """Read a numeral as a number or a year. After a ruler's name it is left to `abbreviations`."""
     numeral = match.group()
     before = re.search(r"(\w+)\s$", match.string[max(0, match.start() - 30) : match.start()])
     if (

@@ -1,4 +1,4 @@
-"""Signs that carry meaning beside numbers and letters: "≥18", "x <= 5", "√16", "10 / 2 = 5", "+5%", "A → B"."""
+"""Reads signs beside numbers and letters: "≥18", "x <= 5", "√16", "10 / 2 = 5", "+5%", "A → B"."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PRODUCT: Final = re.compile(r"(?<=\d)( ?)([*·×xX])( ?)(?=\d)|(?<=[\w)²³]) (
 _SIZE: Final = re.compile(r"[\d.,٬]{1,20} ?(?:[cmk]?m|in|ft|px|pixels?|inch(?:es)?|cm|″|\")(?!\w)")
 _MEASURE: Final = r"(?:[cmk]?m|in|ft|px|cm)"
 _MEASURED: Final = re.compile(rf"(?<=\d)( ?{_MEASURE}) ?[x×] ?(?=\d[\d.,]{{0,9}} ?{_MEASURE}\b)")
-"""Both sides of a size with their unit: "3 m × 4 m"."""
+"""Both sides of a size have a unit: "3 m × 4 m"."""
 _DIVISION: Final = re.compile(r"(?<=[\d)]) / (?=[\d(])|(?<=\d)/(?=\d{1,9} ?=)|(?<= [^\W\d_]) / (?=[^\W\d_]\b)")
 _DIFFERENCE: Final = re.compile(
     r"(?<=[\d)²³]) - (?=[\d(][\w.,٬()²³ +*/−×÷-]{0,40}=)|(?<=\b[a-z]) - (?=[a-z0-9]\b)|(?<=\d)-(?=\d{1,9} ?=)"
@@ -85,7 +85,7 @@ def _read_relations(text: str, signs: SignWords, plus_or_minus: str) -> str:
 
 
 def _relation(match: re.Match[str], signs: SignWords) -> str:
-    """Between operands a relation; behind a word only a limit: "must be ≥18"."""
+    """Read a relation between operands, or a limit after a word: "must be ≥18"."""
     sign = match[1] or match[2]
     before = match.string[max(0, match.start() - 24) : match.start()]
     if re.search(r"(?:(?<![^\W_])[^\W\d_]|\d|[²³)%])$", before):
@@ -104,7 +104,7 @@ def _power(exponent: str, signs: SignWords, numbers: NumberWords) -> str:
 
 
 def _product(match: re.Match[str], signs: SignWords) -> str:
-    """Sizes are said "by": "1920x1080", "3 × 4 m"."""
+    """Read a product. Sizes are read with "by": "1920x1080", "3 × 4 m"."""
     if match[2] in ("x", "X") or _SIZE.match(match.string, match.end()):
         return signs.by if match[2] in ("x", "X", "×") else signs.times
     return signs.times

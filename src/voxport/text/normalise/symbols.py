@@ -1,4 +1,4 @@
-"""Signs between words: those that one says, in words; those that nobody says, away."""
+"""Reads signs between words: converts those that are spoken to words and removes the others."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 from voxport.text.normalise.number_words import NumberWords
 
 _KEPT_PUNCTUATION: Final = frozenset(";:,.!?…—–“”\"()[]«»„‚‘’'-।॥ ")
-"""Punctuation that is a pause or a melody, and what belongs to words."""
+"""Punctuation that affects pauses or intonation, and characters that are part of words."""
 _BETWEEN: Final = "+=×÷±"
-"""Signs that are said only where something stands on both sides of them."""
+"""Signs that are spoken only between two operands."""
 
 _DOTS: Final = re.compile(r"((?<![\w.])(?:[^\W\d_]\.){1,7}[^\W\d_]?(?!\w))|(?<=\w)\.(?=\w)")
-"""The dots of "U.S.A." stay; the one of "node.js" is said."""
+"""The dots of "U.S.A." stay; the dot of "node.js" is spoken."""
 
 
 def read(text: str, numbers: NumberWords) -> str:
@@ -42,7 +42,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 @cache
 def _keep_or_space(character: str) -> str:
-    """Itself where it is a letter, a mark on one, a digit or kept punctuation, else a space."""
+    """Return a letter, a combining mark, a digit or kept punctuation unchanged, and a space for anything else."""
     if character in _KEPT_PUNCTUATION or unicodedata.category(character)[0] in "LMN" or character == "\u200d":
         return character
     return " "

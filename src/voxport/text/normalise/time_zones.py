@@ -1,4 +1,4 @@
-"""Time zones behind a time: "3 PM EST" is "three P M E S T"."""
+"""Spells time zones after a time: "3 PM EST" is "three P M E S T"."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ZONES: Final = (
 )
 _ZONE: Final = re.compile(rf"(?<=[\d.hmM])( ?)({ZONES})(?!\w)")
 _ANYWHERE: Final = re.compile(r"(?<![\w/.-])(?:GMT|UTC)(?![\w/-])")
-"""These are nothing else, so that they are the same wherever a text is cut."""
+"""These have no other meaning, so they are spelt everywhere. The result doesn't depend on where a text is split."""
 _CLOCK: Final = re.compile(r"(?:\d(?::\d\d| ?h\d{0,2}| ?[ap]\.? ?m\.?)|\d{1,2}h?)$", re.IGNORECASE)
 
 
 def read(text: str, _numbers: NumberWords) -> str:
-    """Before the readers of times: espeak-ng would say some of them as words."""
+    """Runs before the readers of times: espeak-ng would read some zones as words."""
     text = _ANYWHERE.sub(lambda match: " ".join(match[0]), text)
     return _ZONE.sub(_spell_zone, text) if re.search(r"\d", text) else text
 

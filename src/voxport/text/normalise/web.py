@@ -1,4 +1,4 @@
-"""Addresses as one says them: "https://example.com/a?x=1" is "example dot com slash a question mark x equals one"."""
+"""Reads addresses: "https://example.com/a?x=1" is "example dot com slash a question mark x equals one"."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _url(written: str, numbers: NumberWords) -> str:
-    """The address without its scheme, which nobody says; the marks that end the sentence stay behind it."""
+    """Read an address without its scheme, which nobody says. Marks that end the sentence stay after it."""
     address = written.rstrip(_TRAILING)
     if address.count("(") > address.count(")") and written[len(address) : len(address) + 1] == ")":
         address += ")"
@@ -40,7 +40,7 @@ def _url(written: str, numbers: NumberWords) -> str:
 
 
 def address_words(address: str, numbers: NumberWords) -> str:
-    """The words and signs of an address or a path, one by one."""
+    """Return the words and signs of an address or a path, one by one."""
     return f" {' '.join(_piece(piece, numbers) for piece in _PIECE.findall(address))} "
 
 
@@ -48,7 +48,7 @@ def _piece(piece: str, numbers: NumberWords) -> str:
     if piece.isdecimal():
         return numbers.year(piece) if len(piece) == 4 and piece[0] in "12" else _digits(piece, numbers)
     if piece[0].isalpha():
-        # "www", "uk", "xml": letters without a vowel are said one by one.
+        # Letters without a vowel, such as "www", "uk" and "xml", are read one by one.
         return " ".join(piece.upper()) if _CONSONANTS.fullmatch(piece) or piece.lower() in _SPELT_LABELS else piece
     return numbers.locale_words.address_symbols.get(piece, "")
 
@@ -58,4 +58,4 @@ def _digits(piece: str, numbers: NumberWords) -> str:
 
 
 _SPELT_LABELS: Final = frozenset(["uk", "us", "eu", "io", "ai", "tv", "au", "fr", "id"])
-"""Parts of an address that are said letter by letter though one could say them as words."""
+"""Parts of an address that are spelt although they could be read as words."""

@@ -1,4 +1,4 @@
-"""A list of words as it is written in this package's data: with spaces between."""
+"""Parses a list of words separated by spaces, the form that this package's data is written in."""
 
 from __future__ import annotations
 

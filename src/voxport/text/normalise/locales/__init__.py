@@ -1,4 +1,4 @@
-"""One wording for each language of the engine."""
+"""The `LocaleWords` of each language of the engine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Words that say what a number is: a code, an order, a telephone number.
+"""Words that show what a number is: a code, an order, a telephone number.
 
-They are regular expressions, without regard to case.
+The values are case-insensitive regular expressions.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Final
 @dataclass(frozen=True)
 class NumberCues:
     code_words: str
-    """Words that are followed by digits to be copied."""
+    """Words before digits that are copied."""
     numbered_things: str
-    """Things that have a long number, but may also be counted or have a year: "room 12", "flight 447"."""
+    """Things that have a long number but can also be counted or precede a year: "room 12", "flight 447"."""
     filler_words: str
-    """Words that may stand between one of those and its digits."""
+    """Words allowed between one of the above and its digits."""
     code_predicate: str
     """What follows the digits in "482913 is your code"."""
     phone_words: str
-    """Words that a telephone number follows, or stands beside."""
+    """Words before or beside a telephone number."""
     extension_words: str
-    """How an extension is written; its name is the first alternative of the table `extensions`."""
+    """Abbreviations of an extension. Its spoken name is the first alternative of the table `extensions`."""
     extension_name: str
 
 

@@ -1,4 +1,4 @@
-"""Words that part degrees from ordinals where both are written "3°", in Spanish, French, Italian and Portuguese."""
+"""Words that distinguish degrees from ordinals written "3°" in Spanish, French, Italian and Portuguese."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BEFORE_DEGREES: Final = frozenset(
         "tra entro ángulo angolo latitud latitude latitudine"
     ).split()
 )
-"""Words behind which a number with "°" is in degrees."""
+"""After these words a number with "°" is in degrees."""
 BEHIND_DEGREES: Final = frozenset(
     (
         "celsius centígrados centigradi centigrades fahrenheit kelvin grados graus gradi degrés norte sur sul sud "
@@ -20,7 +20,7 @@ BEHIND_DEGREES: Final = frozenset(
         "qui del do da dos das nel nella no na si se ma mas pero mais hacia hasta fino même anche también também"
     ).split()
 )
-"""Words that are no noun which an ordinal could count."""
+"""Words after "3°" that are not a noun, so it cannot be an ordinal."""
 BEFORE_ORDINALS: Final = frozenset(
     (
         "el la los las del al o os as do da no na ao il lo nel dal sul le un una em en é è es fue foi quedó ficou "
@@ -28,5 +28,5 @@ BEFORE_ORDINALS: Final = frozenset(
     ).split()
 )
 BEHIND_ORDINALS: Final = frozenset(("de di en em in del do da y e nella na no a").split())
-"""Between them an ordinal stands without its noun: "el 3° de la lista"."""
+"""After an article and before one of these words an ordinal stands without a noun: "el 3° de la lista"."""
 FUNCTION_WORDS: Final = frozenset(("de del en y e o a di in su que se da do no na em es ou con com").split())

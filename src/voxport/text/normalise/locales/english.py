@@ -1,4 +1,4 @@
-"""English; `locales/__init__.py` has what British English says otherwise."""
+"""English. `locales/__init__.py` holds the differences of British English."""
 
 from __future__ import annotations
 

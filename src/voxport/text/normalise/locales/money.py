@@ -1,4 +1,4 @@
-"""Currencies: signs and codes, and the words that CLDR has no names for."""
+"""Signs and codes of currencies, and the names that CLDR lacks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SIGNS: Final[Mapping[str, str]] = {
     "₨": "PKR", "៛": "KHR", "৳": "BDT", "﷼": "IRR", "Rs.": "INR", "Rs": "INR", "रु": "INR", "zł": "PLN", "Kč": "CZK",
     "Ft": "HUF", "lei": "RON", "kr.": "kr", "kr": "kr", "Fr.": "CHF", "¢": "¢", "XBT": "BTC",
 }  # fmt: skip
-"""A sign to its ISO code; "kr" is the crown of several countries, and "¢" is a part of one."""
+"""Sign to ISO code. "kr" is shared by several countries, and "¢" is part of several currencies."""
 CODES: Final = (
     "AED ARS AUD BDT BGN BRL BTC CAD CHF CLP CNY COP CRC CZK DKK DOP EGP ETH EUR GBP GHS HKD HUF IDR ILS INR IRR ISK "
     "JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NPR NZD PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH "
     "USD UYU VND XBT ZAR"
 ).split()
 AMBIGUOUS_CODES: Final = frozenset("COP TRY PEN RON MAD ETH".split())
-"""Codes that are words too ("TRY 5 times", "COP 28"): only a large amount behind one is money."""
+"""Codes that are also words ("TRY 5 times", "COP 28"). Only a large amount after one is money."""
 LOCAL: Final = ("USD", "EUR", "GBP", "JPY", "INR", "BRL")
-"""Currencies that need no country: each wording names them by their sign."""
+"""Currencies that need no country: each locale names them by their sign."""
 LOCAL_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$"}
 
 _PESO_CENT: Final = {
@@ -57,7 +57,7 @@ FEMININE: Final = {
     "it": ("lir", "rupi", "coron", "grivni", "nair", "sterlin"),
     "fr": ("livre", "roupie", "couronne", "hryvnia"), "pt": ("libra", "lira", "rupia", "coroa", "naira"),
 }  # fmt: skip
-"""Beginnings of the names that are feminine."""
+"""Prefixes of feminine currency names."""
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {"dollars?": "USD", "pesos?": "peso", "euros?": "EUR", "pounds?": "GBP", "reais": "BRL", "rupees?": "INR"},
@@ -67,12 +67,12 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "pt": {"d[óo]lar(?:es)?": "USD", "pesos?": "peso", "euros?": "EUR", "rea(?:l|is)": "BRL"},
     "hi": {"डॉलर": "USD", "पेसो": "peso", "रुपये": "INR", "रुपए": "INR", "यूरो": "EUR"},
 }
-"""Words beside a sign that says the same again, or what the sign left open: "$500 pesos"."""
+"""Words beside a sign that repeat it or make it specific: "$500 pesos"."""
 _PESO: Final = {"en": ("peso", "pesos"), "hi": ("पेसो", "पेसो")}
 
 
 def local_name(code: str, base_language: str) -> tuple[str, str] | None:
-    """The name, as one and as several, of what CLDR does not name."""
+    """Return singular and plural of a currency that CLDR has no name for, else None."""
     if code == "¢":
         return _CENT[base_language]
     if code == "kr":
@@ -85,7 +85,7 @@ def local_name(code: str, base_language: str) -> tuple[str, str] | None:
 
 
 def cents(code: str, base_language: str, dollar: Currency) -> tuple[str, str]:
-    """The hundredth part; empty where nobody uses one, or where it has no name here."""
+    """Return singular and plural of the hundredth part; empty if it is not in use or has no name here."""
     if code in ("AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "ZAR"):
         return dollar.cent, dollar.cents
     if code in ("peso", "MXN", "ARS", "COP", "PHP", "UYU", "DOP"):

@@ -1,4 +1,4 @@
-"""What stands behind the "/" of a rate, by language: "month", "mes", "kg"."""
+"""Units after the "/" of a rate, by language: "month", "mes", "kg"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What signs between numbers and letters are called, beyond those in `LocaleWords.symbols`."""
+"""Names of signs between numbers and letters, in addition to `LocaleWords.symbols`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class SignWords:
     """Before a number alone: "≥18"."""
     less_than: str
     more_than: str
-    """The same for "<5" and ">5"."""
+    """"<5" and ">5" before a number alone."""
     relations: Mapping[str, str]
-    """Between two things: "x ≥ 3"."""
+    """Between two operands: "x ≥ 3"."""
     about: str
     """Before a number alone: "~5", "≈5"."""
     square_root: str
     times: str
     by: str
-    """Of sizes: "3 x 4 m"."""
+    """In sizes: "3 x 4 m"."""
     divided_by: str
     power: str
     arrow: str
@@ -30,7 +30,7 @@ class SignWords:
     infinity: str
     per_mille: str
     multiple: str
-    """Behind a number: "3x faster"."""
+    """After a number: "3x faster"."""
     number_sign: str
     """"N° 5"."""
     around_the_clock: str
