@@ -1,8 +1,8 @@
-"""English words that are written alike and said otherwise, "read", "live", "lead", by the words around them.
+"""Respells English heteronyms ("read", "live", "lead") by the words around them, so that espeak-ng says them right.
 
-The rules of `base_language.py` decide only where the neighbours tell; all else is left to espeak-ng, which knows some
-of it by itself ("to record", "have read"). What is decided is spelt so that espeak-ng says it: "red" for the past of
-"read". The text that people see keeps its letters.
+The rules in `rules.py` decide only cases that the neighbouring words settle. All others are left to espeak-ng, which
+resolves some itself ("to record", "have read"). A decided word is respelt so that espeak-ng says it: "red" for the past
+of "read". Only the spoken text changes, not the text that people see.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from voxport.text.heteronyms.rules import RULES
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _NEAR_WORDS: Final = 12
-"""Words on each side that are looked at."""
+"""Words examined on each side."""
 
 
 def respell_heteronyms(text: str, language: str) -> str:
-    """`text` with the words that are decided in another spelling; unchanged in other languages."""
+    """Return `text` with the decided words respelt. Texts in other languages than English are returned unchanged."""
     if not language.startswith("en"):
         return text
     words = list(_WORD.finditer(text))
@@ -36,7 +36,8 @@ def respell_heteronyms(text: str, language: str) -> str:
 
 
 def _context(text: str, words: list[re.Match[str]], number: int) -> WordContext:
-    """What stands around a word, as far as the clause goes: behind a mark the neighbour is the empty word."""
+    """Return the context of a word within its clause. Words across a punctuation mark are left out of `before` and
+    `after`."""
     first, stop = max(0, number - _NEAR_WORDS), min(len(words), number + _NEAR_WORDS + 1)
     before: list[str] = []
     for n in range(number - 1, first - 1, -1):
@@ -55,7 +56,7 @@ def _context(text: str, words: list[re.Match[str]], number: int) -> WordContext:
 
 
 def _are_separated(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
-    """Whether a mark stands between two words that follow each other; a hyphen or a quote is none."""
+    """Return whether a mark stands between two consecutive words. Hyphens and quotes don't count."""
     return any(character not in " -'’\"“”" for character in text[one.end() : other.start()])
 
 

@@ -1,4 +1,4 @@
-"""What stands around an English word, and what it tells of it: whether a verb or a noun can stand there."""
+"""The context of an English word, and whether a verb or a noun can stand there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from voxport.text.normalise.wordlist import word_set
 
 @dataclass(frozen=True)
 class WordContext:
-    """A word, the words `before` it (nearest first) and `after` it in its clause, all that are `near` in small
-    letters, and whether a hyphen joins it to the left ("-") or to the right ("+")."""
+    """A word and its context.
+
+    `before` (nearest first) and `after` hold the words of its clause, `near` all words around it in lower case.
+    `hyphens` contains "-" if a hyphen joins the word to the left, and "+" if to the right.
+    """
 
     word: str
     before: tuple[str, ...]
@@ -20,7 +23,7 @@ class WordContext:
     hyphens: str
 
     def previous(self, back: int = 1) -> str:
-        """The word that stands `back` words before, in small letters; adverbs are passed over."""
+        """Return the word `back` words before in lower case, not counting adverbs, or an empty string."""
         words = [word.lower() for word in self.before if word.lower() not in _ADVERBS]
         return words[back - 1] if len(words) >= back else ""
 
@@ -33,8 +36,7 @@ class WordContext:
 
     @property
     def follows_name(self) -> bool:
-        """Whether a name stands before: a word with a capital that does not begin its clause, or begins it and is no
-        function word."""
+        """Whether a name precedes: a capitalised word other than "I" and the function words."""
         if not self.before or not self.before[0][0].isupper() or self.before[0] == "I":
             return False
         word = self.before[0].lower()
@@ -81,7 +83,7 @@ TIME_NOUNS: Final = word_set(
 
 
 def is_base_verb(context: WordContext) -> bool:
-    """Whether the word is surely a verb in its plain form: "to X", "they X", "X the", "scientists X the"."""
+    """Return whether the word is certainly a verb in its base form: "to X", "they X", "X the", "scientists X the"."""
     previous, following = context.previous(), context.following()
     if previous in DETERMINERS and previous not in SUBJECT_PRONOUNS:
         return False
@@ -96,7 +98,7 @@ def is_base_verb(context: WordContext) -> bool:
 
 
 def is_third_person_verb(context: WordContext) -> bool:
-    """Whether a word with an -s is surely a verb: "she X", "Ana X the"."""
+    """Return whether a word with an -s is certainly a verb: "she X", "Ana X the"."""
     return context.previous() in SINGULAR_SUBJECTS | word_set("who which") or (
         context.follows_name and context.following() in OBJECT_OPENERS
     )

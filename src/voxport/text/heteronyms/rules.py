@@ -1,4 +1,4 @@
-"""What decides how an English heteronym is said: one rule for each, over the words around it."""
+"""Rules that decide how an English heteronym is said by the words around it, one per word."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ def _desert(context: WordContext) -> str | None:
 
 
 Rule = Callable[[WordContext], str | None]
-"""The spelling by which espeak-ng says the word so, or None where it is left to it."""
+"""Returns the spelling that makes espeak-ng say the word right, or None to leave the word to espeak-ng."""
 
 _VERBS: Final[Mapping[str, str]] = {
     "record": "rekord", "object": "objekt", "present": "presennt", "perfect": "perfecked", "permit": "permitt",
@@ -341,7 +341,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "progress": "progresse", "project": "projectt", "excuse": "excuze", "abuse": "abuze", "separate": "sepparayt",
     "graduate": "graduayt", "estimate": "estimayt", "moderate": "moderayt",
 }  # fmt: skip
-"""Where espeak-ng says the noun as long as no "to" stands before."""
+"""Words that espeak-ng says as nouns unless "to" precedes."""
 _THIRD_PERSON_VERBS: Final[Mapping[str, str]] = {
     "records": "rekords", "objects": "objekts", "presents": "prezents", "permits": "permitts",
     "conducts": "conduckts", "conflicts": "conflikts", "rebels": "rebells",
@@ -369,4 +369,4 @@ RULES: Final[Mapping[str, Rule]] = {
     "content": _content, "use": _use, "uses": _uses, "house": _house, "desert": _desert, "produce": _produce,
     "refuse": _refuse,
 }  # fmt: skip
-"""By the word in small letters."""
+"""Keyed by the word in lower case."""

@@ -37,7 +37,7 @@ _ALONE: Final = re.compile(
     r"| (?:es|era|fue|será|cae|è|era|sarà|cade|est|était|sera|é|foi|será|cai|is|was|will) ",
     re.IGNORECASE,
 )
-"""What follows a date, if it could also be a fraction of something."""
+"""What follows a date that could also be a fraction."""
 
 
 def read(text: str, numbers: NumberWords) -> str:

@@ -24,7 +24,7 @@ _DAY_OF_MONTH: Final = r"(?:3[01]|[12]\d|0?[1-9])"
 
 def read(text: str, numbers: NumberWords) -> str:
     if numbers.locale_words.base_language == "hi":
-        return text  # CLDR's short forms in Hindi are whole words, or end with a sign of their own
+        return text  # CLDR's short forms in Hindi are whole words, or end with a special sign
     text = _after_number(numbers).sub(lambda m: f"{m[1]}{_name(m[2], numbers)}", text)
     text = _before_number(numbers).sub(lambda m: _name(m[1], numbers), text)
     if numbers.locale_words.base_language != "en":

@@ -18,7 +18,7 @@ _DECADE: Final = re.compile(r"(?<=\w )['’](?=\d\d(?![\w.,'’]))")
 
 
 def read_decades(text: str, _numbers: NumberWords) -> str:
-    """Remove the apostrophe of a decade such as "gli anni '80". English decades have an ending of their own."""
+    """Remove the apostrophe of a decade such as "gli anni '80". English decades ("'80s") are not affected."""
     return _DECADE.sub("", text) if "'" in text or "’" in text else text
 
 

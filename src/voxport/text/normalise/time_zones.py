@@ -12,7 +12,7 @@ ZONES: Final = (
 )
 _ZONE: Final = re.compile(rf"(?<=[\d.hmM])( ?)({ZONES})(?!\w)")
 _ANYWHERE: Final = re.compile(r"(?<![\w/.-])(?:GMT|UTC)(?![\w/-])")
-"""These have no other meaning, so they are spelt everywhere. The result doesn't depend on where a text is split."""
+"""These have no other meaning. They are spelt everywhere, so the result doesn't depend on where a text is split."""
 _CLOCK: Final = re.compile(r"(?:\d(?::\d\d| ?h\d{0,2}| ?[ap]\.? ?m\.?)|\d{1,2}h?)$", re.IGNORECASE)
 
 

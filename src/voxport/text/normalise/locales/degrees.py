@@ -28,5 +28,5 @@ BEFORE_ORDINALS: Final = frozenset(
     ).split()
 )
 BEHIND_ORDINALS: Final = frozenset(("de di en em in del do da y e nella na no a").split())
-"""After an article and before one of these words an ordinal stands without a noun: "el 3° de la lista"."""
+"""Between `BEFORE_ORDINALS` and one of these words, an ordinal has no noun: "el 3° de la lista"."""
 FUNCTION_WORDS: Final = frozenset(("de del en y e o a di in su que se da do no na em es ou con com").split())
