@@ -1,1 +1,1 @@
-"""What comes in and goes out as audio: uploads, the safe fetch, decoding, the sample check, encoding."""
+"""Audio files of the API: uploads, stored speech, and signed URLs."""

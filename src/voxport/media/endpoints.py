@@ -47,12 +47,12 @@ uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies
 blobs = APIRouter(tags=["media"])
 
 _WRITE_BYTES = 1 << 20
-_MAX_CONCURRENT_PUTS = 2  # to one URL: who tries again may do so before the connection that broke is known to be dead
+_MAX_CONCURRENT_PUTS = 2  # per URL: a client may retry before its broken connection is detected
 _BINARY_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
 _FILE_CONTENT = {"audio/*": _BINARY_SCHEMA, "video/*": _BINARY_SCHEMA}
 _BODY_HEADERS = {"content-length", "content-type", "content-disposition"}
-# An upload is sent as the type that was announced: a page that tries it needs types that it can send as they stand.
-# The example's stands first, then the types that are made here and can be read again.
+# A browser that tries an upload needs concrete types, and sends the file as the announced one. The type of the example
+# comes first, then the types that the gateway makes and can read.
 _MADE = [str(kind) for each in FORMATS.values() if (kind := parse_content_type(each.content_type)) and kind.is_readable]
 _UPLOAD_CONTENT = dict.fromkeys(("audio/wav", *_MADE, "video/mp4"), _BINARY_SCHEMA) | _FILE_CONTENT
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
@@ -160,7 +160,7 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
         headers={
             "Cache-Control": "private, max-age=3600",
             "Content-Security-Policy": "default-src 'none'; sandbox",
-            # Whoever has the signed URL may play it in a page of theirs.
+            # Anyone with the signed URL may play the file in their own page.
             "Cross-Origin-Resource-Policy": "cross-origin",
         },
         stat_result=status,
@@ -177,7 +177,8 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
         match = _RANGE.fullmatch(range_header.strip())
         is_one = match is not None and bool(match["first"] or match["last"])
         if not is_one or not allows_range(request.headers, **validators):
-            # Several ranges, none that can be read, or of another file: RFC 9110 lets a server send the whole then.
+            # Several ranges, an invalid one, or one of another version of the file: RFC 9110 allows to send the whole
+            # file.
             request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
         elif match is not None and _is_unsatisfiable(match, status.st_size):
             return _range_error(request, status.st_size)
@@ -196,8 +197,11 @@ def _file_fields(row: Media) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _limit_concurrent_puts(uploading: Counter[str], key: str) -> Iterator[None]:
-    """The room of an upload is reserved once, and each PUT to its URL writes a file of its own: a thousand of them
-    would fill the disk. All in one event loop."""
+    """Limit the concurrent PUTs to one URL; raises Conflict beyond that.
+
+    The quota is reserved once per upload but each PUT writes a file of its own, so unlimited PUTs could fill the disk.
+    Not thread-safe: all calls are in one event loop.
+    """
     if uploading[key] >= _MAX_CONCURRENT_PUTS:
         raise Conflict("The file is being sent by another connection. Wait for its end.", code="upload_in_flight")
     uploading[key] += 1
@@ -210,7 +214,7 @@ def _limit_concurrent_puts(uploading: Counter[str], key: str) -> Iterator[None]:
 
 
 async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int:
-    """Stream the body to storage; its bytes. Nothing stays of a body that is refused or broken off."""
+    """Stream the body to storage and return its size in bytes. A rejected or interrupted body leaves no file."""
     size = 0
     pending = bytearray()
     upload = await run_in_threadpool(storage.create, grant.key)

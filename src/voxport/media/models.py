@@ -11,10 +11,10 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Media(Base):
-    """A file in storage, or (an upload whose `uploaded_at` is null) the place for one.
+    """A stored file, or an upload that is still expected (`uploaded_at` is null).
 
-    `kind` is `upload` or `speech`. While `size_bytes` is null, the row counts `reserved_bytes` against what its profile
-    may keep.
+    `kind` is `upload` or `speech`. While `size_bytes` is null, the row counts `reserved_bytes` against the profile's
+    quota.
     """
 
     __tablename__ = "media"

@@ -1,4 +1,4 @@
-"""Names and types that a client gives, made safe."""
+"""Sanitises file names and content types from clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 
 _WORD = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
-# As browsers write them in `blob.type`: RFC 2045 wants quotes around a comma and no semicolon at the end.
+# Accepts what browsers write in `blob.type`, although RFC 2045 requires quotes around a comma and forbids a semicolon
+# at the end.
 _VALUE = r"(?:[A-Za-z0-9!#$%&'*+.,:/=?@^_`|~-]+(?: +[A-Za-z0-9!#$%&'*+.,:/=?@^_`|~-]+)*|\"[ !#-\[\]-~]*\")"
 _CONTENT_TYPE = re.compile(
     rf"(?P<kind>{_WORD})/(?P<subtype>{_WORD})(?P<parameters>(?:[ \t]*;(?:[ \t]*{_WORD}[ \t]*=[ \t]*{_VALUE})?)*)[ \t]*"
@@ -16,7 +17,7 @@ _PARAMETER = re.compile(rf"({_WORD})[ \t]*=[ \t]*({_VALUE})")
 _MAX_NAME = 100
 _MAX_EXTENSION = 12
 
-# What the decoder reads, by the subtypes that clients send for it.
+# Subtypes that the decoder can read, with the aliases that clients send.
 _SUBTYPES = {
     "audio": {
         *("wav", "x-wav", "wave", "vnd.wave", "x-pn-wav"),
@@ -33,10 +34,10 @@ _SUBTYPES = {
 
 
 def clean_filename(name: str) -> str:
-    """A file name of ASCII letters, digits, `.`, `_` and `-`, at most 100 characters, that names no folder.
+    """Return a file name of ASCII letters, digits, `.`, `_` and `-`, at most 100 characters, without a directory.
 
-    The extension survives, of a long name and of one in another alphabet; `file` stands for a name of which nothing is
-    left.
+    The extension is kept, also if the name is long or in another alphabet. A name of which nothing is left becomes
+    `file`.
     """
     last = re.split(r"[/\\]", name.strip())[-1]
     plain = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode()
@@ -48,13 +49,13 @@ def clean_filename(name: str) -> str:
     return f"{stem.lstrip('._-')[: _MAX_NAME - len(extension) - 1] or 'file'}.{extension}"
 
 
-# What phones and browsers send for files of any kind: the bytes decide when the file is used.
+# Types that phones and browsers send for any file. The content decides when the file is used.
 _GENERIC_TYPES = {("application", "ogg"), ("application", "octet-stream")}
 
 
 @dataclass(frozen=True)
 class ContentType:
-    """`parameters` have one spelling: `;a=b`, names in lower case, quotes only where a value needs them."""
+    """`parameters` are normalised: `;a=b`, names in lower case, quotes only where a value needs them."""
 
     kind: str
     subtype: str
@@ -65,18 +66,20 @@ class ContentType:
 
     @property
     def is_readable(self) -> bool:
-        """Whether files of this type are taken."""
+        """Whether files of this type are accepted."""
         return self.is_generic or self.subtype in _SUBTYPES.get(self.kind, set())
 
     @property
     def is_generic(self) -> bool:
-        """Whether it says nothing of whether the file is audio or video."""
+        """Whether the type leaves open if the file is audio or video."""
         return (self.kind, self.subtype) in _GENERIC_TYPES
 
 
 def parse_content_type(text: str) -> ContentType | None:
-    """The media type in lower case with its parameters in one spelling, or None where it is none. Taken as browsers
-    write it: with a comma without quotes, or a semicolon at the end."""
+    """Return the media type in lower case with normalised parameters, or None if it is invalid.
+
+    Accepts what browsers write: an unquoted comma, or a semicolon at the end.
+    """
     match = _CONTENT_TYPE.fullmatch(text.strip()) if len(text) <= 255 else None
     if match is None:
         return None
@@ -86,6 +89,6 @@ def parse_content_type(text: str) -> ContentType | None:
 
 
 def _normalize_value(value: str) -> str:
-    """A parameter's value without blanks after commas, in quotes only where it has to have them."""
+    """Return a parameter's value without spaces after commas, quoted only if necessary."""
     text = re.sub(r",[ \t]+", ",", value.strip('"'))
     return text if re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text) else f'"{text}"'

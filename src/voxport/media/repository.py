@@ -1,4 +1,4 @@
-"""SQL of the files."""
+"""SQL queries of the files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def find_owned(tx: Session, profile_id: str, key: str) -> Media | None:
 
 
 def stored(tx: Session, profile_id: str, key: str) -> Media | None:
-    """A file of the profile that is there whole: not one that is being written, nor a place for one."""
+    """Return a complete file of the profile, not one that is still being written or expected."""
     return tx.scalar(select(Media).where(Media.key == key, *_stored_of(profile_id)))
 
 
 def stored_keys(tx: Session, profile_id: str, keys: Collection[str]) -> Sequence[str]:
-    """Those of the keys under which a file of the profile is there."""
+    """Return those of `keys` that are complete files of the profile."""
     return tx.scalars(select(Media.key).where(Media.key.in_(keys), *_stored_of(profile_id))).all()
 
 
@@ -38,29 +38,29 @@ def stored_page(tx: Session, profile_id: str, *, kind: str | None, before: int |
 
 
 def remove_stored(tx: Session, profile_id: str, key: str) -> bool:
-    """False where it is not there (any more)."""
+    """Return False if the file is not there any more."""
     statement = delete(Media).where(Media.key == key, *_stored_of(profile_id))
     return cast(CursorResult[Any], tx.execute(statement)).rowcount == 1
 
 
 def by_key(tx: Session, key: str) -> Media | None:
-    """For the bearer of a signed URL, which needs no profile."""
+    """Return the row of a key without a profile, for holders of a signed URL."""
     return tx.scalar(select(Media).where(Media.key == key))
 
 
 def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> bool:
-    """False where the row is gone."""
+    """Return False if the row is gone."""
     return update_one(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
 
 
 def lock_profile(tx: Session, profile_id: str) -> None:
-    """Keep other changes of what the profile stores waiting until the end of the transaction. (SQLite has one writer
-    at a time anyway.)"""
+    """Block other changes of the profile's stored bytes until the transaction ends. SQLite has a single writer
+    anyway."""
     tx.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update(key_share=True))
 
 
 def stored_bytes(tx: Session, profile_id: str) -> int:
-    """What the profile keeps, and has announced."""
+    """Return the total bytes of stored files and reservations."""
     size = func.coalesce(Media.size_bytes, Media.reserved_bytes)
     return int(tx.scalar(select(func.coalesce(func.sum(size), 0)).where(Media.profile_id == profile_id)) or 0)
 
@@ -84,7 +84,7 @@ def all_of_profile(tx: Session, profile_id: str) -> Sequence[Media]:
 
 
 def totals(tx: Session, profile_id: str) -> dict[str, tuple[int, int]]:
-    """Files that are there, and their bytes, by kind."""
+    """Return the number of complete files and their bytes, by kind."""
     size = func.coalesce(func.sum(Media.size_bytes), 0)
     query = select(Media.kind, func.count(), size).where(Media.profile_id == profile_id)
     rows = tx.execute(query.where(Media.uploaded_at.is_not(None)).group_by(Media.kind))

@@ -1,4 +1,4 @@
-"""Bodies of upload-media, and the one field by which other bodies name a recording."""
+"""Bodies of upload-media and of /v1/media, and the field by which other bodies name a recording."""
 
 from __future__ import annotations
 

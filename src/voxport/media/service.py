@@ -1,4 +1,4 @@
-"""Files of a profile: a place to upload to, what was synthesised, and URLs to both."""
+"""Files of a profile: upload targets, synthesised speech, and signed URLs of both."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ MediaType = Literal["audio", "video"]
 _log = logging.getLogger("voxport.media")
 _SWEEP = "files"
 _SWEEP_BATCH = 200
-_MAX_CALL_AGE = timedelta(days=1)  # no call lives that long
+_MAX_CALL_AGE = timedelta(days=1)  # longer than any call lives
 
 
 @dataclass(frozen=True)
 class UploadTarget:
-    """Where a client PUTs its file, and where it is found afterwards. `expires_in` in seconds."""
+    """The URL for the client's PUT, and the file's later URL. `expires_in` is in seconds."""
 
     upload_url: str
     public_url: str
@@ -69,8 +69,8 @@ class MediaService:
         content_type: str,
         size_bytes: int | None,
     ) -> UploadTarget:
-        """Reserve a key, and the size where it is announced, and sign the two URLs. Raises UnsupportedMedia, TooLarge,
-        Forbidden (no room)."""
+        """Reserve a key, and the size if it is announced, and sign the two URLs. Raises UnsupportedMedia, TooLarge,
+        Forbidden (quota)."""
         parsed = parse_content_type(content_type)
         if parsed is None or not parsed.is_readable:
             raise UnsupportedMedia(
@@ -98,9 +98,11 @@ class MediaService:
         )
 
     def check_upload(self, grant: Grant, content_type: str | None, content_length: int | None) -> None:
-        """What can be refused before a byte of the file is read; and room for it is reserved: its length, or where
-        that is not announced the most that it may have. Raises UnsupportedMedia, TooLarge, Invalid, Conflict,
-        NotFound, Forbidden (no room, or the profile is suspended)."""
+        """Check an upload before its body is read, and reserve its quota.
+
+        Reserves its length, or the maximum size if the length is unknown. Raises UnsupportedMedia, TooLarge, Invalid,
+        Conflict, NotFound, Forbidden (quota, or suspended profile).
+        """
         sent = parse_content_type(content_type or "")
         if sent is None or sent != parse_content_type(grant.content_type or ""):
             raise UnsupportedMedia(f"Send the file with the header Content-Type: {grant.content_type}")
@@ -120,13 +122,16 @@ class MediaService:
             repository.reserve(tx, grant.key, size_bytes)
 
     def abandon_upload(self, grant: Grant) -> None:
-        """Nothing came of it: only what was announced stays reserved."""
+        """Reset the reservation of a failed upload to the announced size."""
         with self._database.transaction() as tx:
             repository.reserve(tx, grant.key, grant.size_bytes or 0)
 
     def record_upload(self, key: str, size_bytes: int) -> None:
-        """The file is in storage. Raises NotFound where its place was swept meanwhile, Forbidden where another PUT to
-        the same URL gave the room up that this one had; the file is removed then."""
+        """Record that the file is in storage.
+
+        Raises NotFound if the upload's row was swept, and Forbidden if another PUT to the same URL released the
+        reservation and the quota is now full. In both cases the file is deleted.
+        """
         try:
             with self._database.transaction() as tx:
                 row = repository.by_key(tx, key)
@@ -142,8 +147,8 @@ class MediaService:
         return f"audio/tts/{random_text(20)}/{random_text(12)}{extension}"
 
     def require_quota(self, tx: Session, profile_id: str, size_bytes: int) -> None:
-        """Raises Forbidden where the profile may not keep so many bytes more. Nobody else changes what it keeps until
-        the transaction ends."""
+        """Raise Forbidden if `size_bytes` more would exceed the profile's quota. Locks the quota until the transaction
+        ends."""
         max_bytes = self._settings.max_stored_bytes
         if not max_bytes:
             return
@@ -159,37 +164,37 @@ class MediaService:
             )
 
     def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str, max_bytes: int) -> None:
-        """Write down audio that is about to be made. The row comes before the file, so that a file whose call died
-        is found and swept. Raises Forbidden (no room)."""
+        """Add a row for audio that will be synthesised. The row precedes the file, so that the sweep finds the file of
+        a call that died. Raises Forbidden (quota)."""
         self.require_quota(tx, profile_id, max_bytes)
         tx.add(_row(profile_id, key, "speech", content_type, max_bytes))
 
     def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
-        """The audio is in storage and belongs to its profile from now on."""
+        """Mark the audio as stored: from now on it belongs to its profile."""
         repository.mark_uploaded(tx, key, size_bytes, now())
 
     def add_speech(self, tx: Session, profile_id: str, key: str, content_type: str, size_bytes: int) -> None:
-        """Write down audio that is in storage already: it is paid for, so it stays whatever the profile keeps."""
+        """Add a row for audio that is already stored. It is paid for, so the quota is not checked."""
         tx.add(_row(profile_id, key, "speech", content_type, size_bytes))
         tx.flush()
         self.record_speech(tx, key, size_bytes)
 
     def remove(self, key: str) -> None:
-        """Remove a file and its row; the file first, since a row without a file is found again."""
+        """Delete a file and then its row. A crash in between leaves a row, so the deletion can be retried."""
         self._storage.delete(key)
         with self._database.transaction() as tx:
             repository.remove(tx, key)
             self._sweeps.clear(tx, _SWEEP, key)
 
     def list(self, profile_id: str, *, kind: str | None, limit: int, cursor: str | None) -> Page[Media]:
-        """The profile's files, newest first."""
+        """Return the profile's files, newest first."""
         before = decode_cursor(cursor)
         with self._database.snapshot() as tx:
             rows = repository.stored_page(tx, profile_id, kind=kind, before=before, limit=limit + 1)
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def get(self, profile_id: str, key: str) -> Media:
-        """Raises NotFound, also for a file that is still being written."""
+        """Return a file's row. Raises NotFound, also while the file is being written."""
         with self._database.snapshot() as tx:
             row = repository.stored(tx, profile_id, key)
         if row is None:
@@ -197,8 +202,8 @@ class MediaService:
         return row
 
     def delete(self, profile_id: str, key: str, *, actor: Actor) -> None:
-        """Remove a file of the profile: the file first, since a row without one is found again. A job that was about to
-        read it as its sample fails and costs nothing. Raises NotFound."""
+        """Delete a file of the profile and then its row, so that the deletion can be retried after a crash. A job that
+        has yet to read the file as its sample fails at no cost. Raises NotFound."""
         self.get(profile_id, key)
         self._storage.delete(key)
         with self._database.transaction() as tx:
@@ -208,16 +213,16 @@ class MediaService:
 
     @property
     def url_seconds(self) -> int:
-        """How long a URL is good that is signed now."""
+        """Lifetime in seconds of a URL signed now."""
         return self._settings.media_url_expiry_seconds
 
     def read_url(self, key: str) -> str:
-        """A signed URL to read a file with."""
+        """Return a signed URL to read a file."""
         expires = int(time.time()) + self.url_seconds
         return self._signer.url(Grant("get", key, expires))
 
     def read_urls(self, profile_id: str, keys: Collection[str]) -> dict[str, str]:
-        """Signed URLs of those of the profile's files that are there, by key."""
+        """Return signed URLs by key, for those keys that are complete files of the profile."""
         with self._database.snapshot() as tx:
             stored_keys = repository.stored_keys(tx, profile_id, keys)
         return {key: self.read_url(key) for key in stored_keys}
@@ -228,26 +233,28 @@ class MediaService:
         return row.content_type if row else None
 
     def require_owner(self, profile_id: str, key: str) -> None:
-        """Raises NotFound unless the file, uploaded yet or not, belongs to the profile."""
+        """Raise NotFound unless the file, uploaded or not, belongs to the profile."""
         with self._database.snapshot() as tx:
             row = repository.find_owned(tx, profile_id, key)
         if row is None:
             raise NotFound("There is no such upload of yours.", code="media_not_found")
 
     def require_uploaded(self, profile_id: str, key: str) -> None:
-        """Raises NotFound unless the file belongs to the profile and is there."""
+        """Raise NotFound unless the file belongs to the profile and has been uploaded."""
         self.require_owner(profile_id, key)
         if self._storage.size(key) is None:
             raise NotFound("The file was not uploaded yet. PUT it to the upload_url first.", code="media_not_found")
 
     def totals(self, profile_id: str) -> dict[str, tuple[int, int]]:
-        """How many files of each kind a profile has, and their bytes."""
+        """Return the number of files and their bytes, by kind."""
         with self._database.snapshot() as tx:
             return repository.totals(tx, profile_id)
 
     def remove_all(self, profile_id: str, *, with_unfinished: bool, actor: Actor) -> Sequence[str]:
-        """Remove the files of a profile that is being erased; what could not be removed. `with_unfinished`: also those
-        that nobody writes any more."""
+        """Delete all files of a profile that is being erased. Returns a message if some could not be deleted.
+
+        `with_unfinished` includes speech whose writer has died.
+        """
         failed = 0
         with self._database.snapshot() as tx:
             rows = list(repository.all_of_profile(tx, profile_id))
@@ -267,8 +274,8 @@ class MediaService:
         return [f"{failed} files can't be removed now"] if failed else []
 
     def sweep(self) -> int:
-        """Remove uploads older than the setting says (a voice keeps its own copy of its sample), and what calls
-        that died left of their audio. How many files."""
+        """Delete uploads older than `upload_keep_days` (a voice keeps its own copy of its sample), and speech that dead
+        calls left unfinished. Returns the number of files."""
         old = now() - timedelta(days=self._settings.upload_keep_days)
         unfinished_before = now() - _MAX_CALL_AGE
         paused = self._sweeps.paused_items(_SWEEP)
@@ -285,8 +292,8 @@ class MediaService:
 
 
 def check_size(grant: Grant, size_bytes: int, *, is_complete: bool) -> None:
-    """Raises TooLarge as soon as a file is over what its URL allows, Invalid where a complete one is empty, or shorter
-    than was announced."""
+    """Raise TooLarge once a file exceeds what its URL allows, and Invalid if a complete file is empty or shorter than
+    announced."""
     if is_complete and size_bytes == 0:
         raise Invalid("The body is empty. Send the bytes of the file; the upload_url is still good.")
     if grant.max_bytes is not None and size_bytes > grant.max_bytes:

@@ -1,7 +1,7 @@
-"""The embedded storage's signed URLs: `/v1/blobs/KEY?operation=…&expires=…&signature=…`.
+"""Signs and verifies the URLs of the embedded storage: `/v1/blobs/KEY?operation=…&expires=…&signature=…`.
 
-The signature (HMAC-SHA256, in hex, the URL's last parameter) covers the key and every other parameter. Whoever
-holds the URL may do what it says until it expires; nothing else is checked.
+The signature (HMAC-SHA256 in hex, the last parameter) covers the key and all other parameters. Anyone with the URL may
+perform its operation until it expires. Nothing else is checked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True)
 class Grant:
-    """What a signed URL allows. `content_type`, `max_bytes` and `size_bytes` (exact, or None) are an upload's."""
+    """What a signed URL allows. Only uploads have `content_type`, `max_bytes` and `size_bytes` (exact, or None)."""
 
     operation: Operation
     key: str
@@ -49,13 +49,13 @@ class UrlSigner:
         self._public_url = public_url
 
     def url(self, grant: Grant) -> str:
-        """The grant as a URL under the gateway's public address."""
+        """Return the grant as a URL under the gateway's public address."""
         query = {name: str(value) for name, value in _parameters(grant).items() if value is not None}
         path = quote(PATH + grant.key)
         return f"{self._public_url}{path}?{urlencode(query)}&signature={self._signature(grant)}"
 
     def verify(self, operation: Operation, key: str, query: str) -> Grant:
-        """The grant of a request. Raises BadSignature where it is malformed, forged, expired, or for another
+        """Return the grant of a request. Raises BadSignature if it is malformed, forged, expired, or for another
         operation."""
         grant = self._authenticate(key, query)
         if grant is None:
@@ -67,8 +67,11 @@ class UrlSigner:
         return grant
 
     def find_grant(self, url: str) -> Grant | None:
-        """The grant of `url` where it is one of the gateway's own, whatever it is for and expired or not; None for any
-        other URL. It is told by its signature, not by its host: the gateway may be known under several names."""
+        """Return the grant of `url` if the gateway signed it, also for another operation or expired; None for other
+        URLs.
+
+        The signature decides, not the host: the gateway may be known under several names.
+        """
         try:
             parts = urlsplit(url)
             _, found, key = unquote(parts.path, errors="strict").partition(PATH)
@@ -89,8 +92,7 @@ class UrlSigner:
 
 
 def signed_parameters(operation: Operation) -> list[dict[str, Any]]:
-    """The query of a signed URL as parameters of an OpenAPI operation, in the order in which they are sent: the
-    signature is the last one."""
+    """Return the query of a signed URL as OpenAPI parameters, in the order of the URL. The signature is the last."""
     number = {"type": "integer", "minimum": 0}
     fields: list[tuple[str, dict[str, Any], bool, str]] = [
         ("operation", {"type": "string", "const": operation, "default": operation}, True, "What the URL is good for."),
@@ -134,7 +136,7 @@ def _parameters(grant: Grant) -> dict[str, str | int | None]:
 
 
 def _parse(key: str, query: str) -> Grant | None:
-    """The grant that the parameters tell of, not yet proven; None where they are not as `url` writes them."""
+    """Return the unverified grant in the parameters, or None if `url` could not have written them."""
     try:
         pairs = parse_qsl(query, strict_parsing=True, errors="strict", max_num_fields=8)
     except ValueError:
