@@ -1,1 +1,1 @@
-"""What the demo, the tests and the benchmarks share."""
+"""Code shared by the demo, the tests and the benchmarks."""

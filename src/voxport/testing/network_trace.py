@@ -1,4 +1,4 @@
-"""Whom a program speaks to over the network, as the kernel sees it: its calls traced by `strace`."""
+"""Traces a program's network calls with `strace`, and lists the destinations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 _RESOLVER_PORTS: Final = frozenset({53, 853, 5353})
-"""DNS, DNS over TLS, multicast DNS."""
+"""Ports of DNS, DNS over TLS and multicast DNS."""
 _RESOLVER_SOCKETS: Final = ("nscd", "resolve", "avahi")
-"""Parts of the paths of local sockets that look names up: nscd's, systemd-resolved's, Avahi's."""
+"""Parts of the socket paths of local name services: nscd, systemd-resolved, Avahi."""
 _SENT: Final = re.compile(r"^\d+\s+(?:connect|sendto|sendmsg|sendmmsg)\(")
 _INTERNET: Final = re.compile(
     r"sa_family=AF_INET6?, sin6?_port=htons\((\d+)\).*?"
@@ -25,26 +25,26 @@ _LOCAL: Final = re.compile(r'sa_family=AF_UNIX, sun_path=@?"([^"]+)"')
 
 @dataclass(frozen=True)
 class Destination:
-    """Where something was sent: an address with its port, or a local socket's path with port 0."""
+    """The destination of a call: an address and port, or the path of a local socket with port 0."""
 
     address: str
     port: int
 
     @property
     def is_lookup(self) -> bool:
-        """Whether it is something that looks names up."""
+        """Whether the destination is a name service."""
         if self.port == 0:
             return any(part in self.address for part in _RESOLVER_SOCKETS)
         return self.port in _RESOLVER_PORTS
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a socket of this machine: nothing that is sent there leaves it by itself."""
+        """Whether the destination is a socket of this machine. Data sent there doesn't leave the machine by itself."""
         return self.port == 0 or ipaddress.ip_address(self.address).is_loopback
 
 
 def why_not_traceable() -> str | None:
-    """Why no program can be traced here; None where it can."""
+    """Return why programs can't be traced on this machine, or None if they can."""
     if shutil.which("strace") is None:
         return "strace is not installed (Debian package strace)"
     tried = subprocess.run([*tracer(Path("/dev/null")), "true"], capture_output=True, text=True, check=False)  # noqa: S603
@@ -52,22 +52,24 @@ def why_not_traceable() -> str | None:
 
 
 def tracer(output: Path) -> Sequence[str]:
-    """The words to put before a command so that its network calls, and those of all its children, are written to
-    `output`. The process is the command itself, so signals reach it; strace watches from a process of its own and ends
-    with the last that it watches."""
-    # Only these calls are stopped (seccomp), so that computing is not slowed; no content is written (-s 0).
+    """Return the arguments to put before a command to trace its network calls, and those of its children, to `output`.
+
+    The process is the command itself, so it receives signals. strace runs in a process of its own and ends with the
+    last traced process.
+    """
+    # seccomp stops only these calls, so computation is not slowed. No content is written (-s 0).
     calls = "trace=connect,sendto,sendmsg,sendmmsg"
     return ("strace", "-D", "-f", "-qq", "--seccomp-bpf", "-s", "0", "-e", calls, "-o", str(output))
 
 
 def destinations(output: Path) -> list[Destination]:
-    """All to which the traced program connected or sent, in order, with repetitions."""
+    """Return all destinations of the traced program in order, with repetitions."""
     found = []
     for line in output.read_text(errors="replace").splitlines():
         if not _SENT.match(line):
             continue
         for port, four, six in _INTERNET.findall(line):
-            if int(port) != 0:  # getaddrinfo asks the routing table by connecting to port 0: nothing is sent
+            if int(port) != 0:  # getaddrinfo connects to port 0 to query the routing table; nothing is sent
                 found.append(Destination(four or six, int(port)))
         found += [Destination(path, 0) for path in _LOCAL.findall(line)]
     return found

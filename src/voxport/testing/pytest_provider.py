@@ -1,4 +1,4 @@
-"""pytest's option `--provider`. A plugin, since pytest reads no options from the conftest of a package (`--pyargs`)."""
+"""Adds pytest's option `--provider`. pytest reads no options from a package's conftest (`--pyargs`), hence a plugin."""
 
 from __future__ import annotations
 

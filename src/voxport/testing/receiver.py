@@ -1,4 +1,5 @@
-"""A receiver of webhooks on a free port of 127.0.0.1 that answers by a script, well or badly, and keeps what came."""
+"""A webhook receiver on a free port of 127.0.0.1. It sends scripted responses, valid or broken, and records
+requests."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ Answer = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request as it came; the names of its headers are in lower case. `at` is of the monotonic clock."""
+    """A received request. Header names are in lower case; `at` is monotonic time."""
 
     line: str
     headers: dict[str, str]
@@ -25,7 +26,7 @@ class ReceivedRequest:
     at: float
 
     def verify(self, secret: str) -> dict[str, object]:
-        """What it says, by the official library. Raises WebhookVerificationError."""
+        """Verify the signature with the official library and return the payload. Raises WebhookVerificationError."""
         payload: dict[str, object] = Webhook(secret).verify(self.body, self.headers)
         return payload
 
@@ -40,13 +41,13 @@ def stay_silent(seconds: float) -> Answer:
 
 
 def reset_connection(connection: socket.socket) -> None:
-    """Break the connection off, so that the other side sees a reset."""
+    """Make the connection close with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class WebhookReceiver:
-    """Takes the answers in their order, one for each request; the last one is for all that come after. While it is
-    not `listening`, connections are refused."""
+    """Sends the scripted responses in order, one per request, and the last one to all later requests. While not
+    `listening`, it refuses connections."""
 
     def __init__(self, *answers: Answer, listening: bool = True) -> None:
         self.received: list[ReceivedRequest] = []
@@ -69,7 +70,7 @@ class WebhookReceiver:
 
     @property
     def host(self) -> str:
-        """As `VOXPORT_PRIVATE_HOSTS` names it."""
+        """The host in the notation of `VOXPORT_PRIVATE_HOSTS`."""
         return f"127.0.0.1:{self.port}"
 
     def listen(self) -> None:
@@ -77,7 +78,7 @@ class WebhookReceiver:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def wait(self, count: int, seconds: float = 20.0) -> list[ReceivedRequest]:
-        """What came, as soon as it is so many. Raises TimeoutError."""
+        """Wait for `count` requests and return them. Raises TimeoutError."""
         until = time.monotonic() + seconds
         while len(self.received) < count:
             if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""A gateway of one's own: the real command in processes of its own, on a free port of 127.0.0.1."""
+"""Runs a gateway: the real command in its own processes, on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-# Settings, by name, without what limits how often and how much one caller may.
+# Settings that remove all limits on the rate and amount of one caller's requests.
 NO_LIMITS = dict.fromkeys(
     (
         "rate_limit_per_second",
@@ -32,12 +32,12 @@ _STOP_SECONDS = 60.0
 
 
 class GatewayFailed(Exception):
-    """The gateway did not start; the message holds its log."""
+    """The gateway did not start. The message contains its log."""
 
 
 @dataclass(frozen=True)
 class LiveGateway:
-    """A running gateway. `key` is empty where it printed none: its data folder had a profile before."""
+    """A running gateway. `key` is empty if it printed none because its data folder already had a profile."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -47,7 +47,7 @@ class LiveGateway:
     stderr: Path
 
     def client(self, timeout: float = 300) -> httpx2.Client:
-        """A client that sends the key; `timeout` in seconds."""
+        """Return a client that sends the key. `timeout` is in seconds."""
         return httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=timeout)
 
 
@@ -55,11 +55,11 @@ class LiveGateway:
 def running_gateway(
     folder: Path, *arguments: str, ready: bool = True, wrapper: Sequence[str] = (), **settings: str
 ) -> Iterator[LiveGateway]:
-    """`voxport serve` on a free port, with its data and what it prints under `folder`, until the end of the block.
+    """Run `voxport serve` on a free port until the end of the block, with its data and output under `folder`.
 
-    Waits until it is ready, or (`ready` False) until it answers. `wrapper` is put before the command. No `VOXPORT_…`
-    variable of the environment gets in, only `settings`, and NO_LIMITS where these name none: a test's callers are all
-    one address. Raises GatewayFailed.
+    Waits until it is ready, or with `ready` False until it responds. `wrapper` precedes the command. The process
+    inherits no `VOXPORT_…` variable; it gets `settings`, and NO_LIMITS for those not given, since all callers of a test
+    share one address. Raises GatewayFailed.
     """
     data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
     command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
@@ -80,7 +80,7 @@ def running_command(
     wrapper: Sequence[str] = (),
     **settings: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`voxport ARGUMENTS` in `folder`, as a process of its own, ended with SIGTERM when the block ends."""
+    """Run `voxport ARGUMENTS` in `folder` as a process of its own. It gets SIGTERM at the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOXPORT_")}
     with stdout.open("wb") as out, stderr.open("wb") as err:
@@ -104,7 +104,7 @@ def running_command(
 
 
 def _wait_for(process: subprocess.Popen[bytes], stderr: Path, path: str) -> str:
-    """The gateway's address, as soon as `path` answers 200."""
+    """Return the gateway's URL as soon as `path` responds with 200. Raises GatewayFailed."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(r"listens on (http://\S+)", stderr.read_text())

@@ -1,4 +1,4 @@
-"""What the check says of a good minute of speech, for gateways that judge no recording."""
+"""The report of a good minute of speech, for gateways that don't check samples."""
 
 from __future__ import annotations
 

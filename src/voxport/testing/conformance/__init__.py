@@ -1,8 +1,8 @@
-"""What every provider has to keep to, as tests: of Voxport's own providers, and of anybody's.
+"""Tests that every provider must pass, Voxport's own and third-party ones.
 
-    pytest --pyargs voxport.testing.conformance                     # all that are registered
+    pytest --pyargs voxport.testing.conformance                     # all registered providers
     pytest --pyargs voxport.testing.conformance --provider local    # one
 
-A provider is registered by an entry point of the group `voxport.conformance`: its name, and a function that opens it,
-as a context manager, in a way that costs nothing: a hosted one against its double (`docs/providers.md`).
+An entry point of the group `voxport.conformance` registers a provider: its name, and a context manager that opens it
+free of charge, a hosted one against its double (`docs/providers.md`).
 """

@@ -1,4 +1,4 @@
-"""The registered providers, each opened once."""
+"""Fixtures: the registered providers, each opened once, and voices and samples for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
-    """One of the registered providers, open."""
+    """A registered provider, open."""
     (point,) = [point for point in entry_points(group=GROUP) if point.name == request.param]
     with cast(AbstractContextManager[Provider], point.load()()) as opened:
         yield opened
@@ -35,7 +35,7 @@ def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def sample() -> Audio:
-    """Twelve seconds of somebody's clean speech."""
+    """Twelve seconds of clean speech of one speaker."""
     return synthesize("a" * 200, 0)
 
 
@@ -48,7 +48,7 @@ def other_sample() -> Audio:
 
 @pytest.fixture(scope="session")
 def voice(provider: Provider, sample: Audio) -> VoiceRef:
-    """A voice to speak with: a stock voice, else a clone."""
+    """A voice to speak with: a stock voice if there is one, else a clone."""
     stock = provider.list_voices()
     if stock:
         return VoiceRef(stock[0].voice_id)

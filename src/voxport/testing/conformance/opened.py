@@ -1,4 +1,4 @@
-"""Voxport's own providers, opened so that nothing is billed: the local one as it is, the hosted ones at doubles."""
+"""Opens Voxport's own providers without costs: the local one directly, the hosted ones against their doubles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMax
 
 _KEY: Final = "a-key-of-the-conformance-suite"
 _FIT_STEPS: Final = 1
-"""How like the speaker a clone is, is not asked here."""
+"""The suite doesn't test how similar a clone is to its speaker."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Text becomes speech: whole, in pieces, from the middle on, loud enough, and once."""
+"""Tests of synthesis: complete text, pieces, resumption, loudness, and no repetition."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def spoken_pieces(provider: Provider, voice: VoiceRef, text: str = TEXT, *, low_
 
 @pytest.fixture(scope="session")
 def short_pieces(provider: Provider, voice: VoiceRef) -> list[Piece]:
-    """TEXT, spoken once for all that only look at it."""
+    """TEXT, spoken once for all tests that only examine it."""
     return spoken_pieces(provider, voice)
 
 
@@ -38,7 +38,7 @@ def long_pieces(provider: Provider, voice: VoiceRef) -> list[Piece]:
 
 @pytest.fixture(scope="session")
 def low_latency(provider: Provider, voice: VoiceRef) -> list[Piece]:
-    """The same for somebody who listens already."""
+    """Three times TEXT with low latency, for a live listener."""
     return spoken_pieces(provider, voice, TEXT * 3, low_latency=True)
 
 

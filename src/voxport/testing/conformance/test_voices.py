@@ -1,4 +1,4 @@
-"""What a provider says of itself, and the voices that it makes, keeps and removes."""
+"""Tests of a provider's description, and of the voices that it creates, stores and deletes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def quick_clone(provider: Provider, sample: Audio, voice_id: str) -> ClonedVoice
 
 @pytest.fixture(scope="session")
 def cloned(provider: Provider, sample: Audio) -> Iterator[ClonedVoice]:
-    """A quick clone for all who only look at it or speak with it."""
+    """An instant clone, shared by all tests that only examine it or speak with it."""
     require_cloning(provider)
     created = quick_clone(provider, sample, "conformance-id")
     yield created
@@ -122,7 +122,7 @@ def test_what_was_made_under_a_name_can_be_forgotten_by_it(provider: Provider, s
     cloned = quick_clone(provider, sample, "conformance11")
     provider.forget("conformance11")
     provider.forget("conformance11")
-    provider.forget("conformance12")  # never made
+    provider.forget("conformance12")  # never created
     if cloned.file is None:
         with pytest.raises(VoxportError):
             spoken(provider, reference(cloned))

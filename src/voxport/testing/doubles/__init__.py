@@ -1,11 +1,11 @@
-"""ElevenLabs and MiniMax as two small servers, with their answers, their errors and their limits, to test against.
+"""Test doubles of ElevenLabs and MiniMax: small servers with the providers' responses, errors and limits.
 
     double = ElevenLabsDouble()
     with serve_app(double.app) as url:
         ...
 
-What they do is in PROVIDERS.md's checklists, line by line (`docs/doubles.md` says which test covers which). They
-speak with real speech, into which each voice puts a mark of its own (`marks.py`), so that a test hears who spoke.
+They implement the checklists of PROVIDERS.md line by line; `docs/doubles.md` says which test covers which line. They
+respond with real speech that carries an audio mark per voice (`marks.py`), so that a test can identify the voice.
 """
 
 from voxport.testing.doubles.clock import ManualClock

@@ -1,4 +1,4 @@
-"""How a double answers a request: it is written down, meets its fault, and an error of its own becomes an answer."""
+"""The base of a double: logs each request, applies its fault, and converts an error to a response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class ErrorAnswer(Exception):
-    """Raised by a handler for an answer that is an error."""
+    """Raised by a handler to send an error response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -21,8 +21,11 @@ class ErrorAnswer(Exception):
 
 
 class DoubleServer:
-    """`requests`: what was asked so far, as (method, path). `on_request` is told of each request when it comes
-    (`apply_before`), and when its work is done and not yet answered (`apply_after`)."""
+    """Base class of the doubles.
+
+    `requests` logs the requests as (method, path). `on_request` is called with "before" when a request arrives, and
+    with "after" when its work is done but not yet answered.
+    """
 
     def __init__(self) -> None:
         self.faults = Faults()
@@ -42,7 +45,7 @@ class DoubleServer:
                 response = await handler(request)
             except ErrorAnswer as refused:
                 response = refused.response
-            except ClientDisconnect:  # nobody is there to be answered
+            except ClientDisconnect:  # the client is gone
                 return Response(status_code=400)
             self.on_request(request, "after")
             return await apply_after(fault, response)

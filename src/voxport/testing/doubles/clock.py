@@ -1,4 +1,4 @@
-"""A clock that a test turns."""
+"""A clock that tests advance."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import time
 
 
 class ManualClock:
-    """Seconds since 1970, ahead of the machine's clock by as much as it was turned. One that `frozen` moves only when
-    it is turned, so that a slow machine changes nothing."""
+    """Returns seconds since 1970, offset from the system clock by the time advanced.
+
+    A `frozen` clock moves only when advanced, so that a slow machine doesn't affect the result.
+    """
 
     def __init__(self, *, frozen: bool = False) -> None:
         self._ahead = 0.0

@@ -1,4 +1,4 @@
-"""What goes wrong at a double, on demand: each fault is for the next requests that it fits, and then gone."""
+"""Injects faults into a double. Each fault applies to the next requests that match it, and is then removed."""
 
 from __future__ import annotations
 
@@ -24,24 +24,23 @@ _HANG_SECONDS: Final = 600.0
 
 @dataclass
 class Fault:
-    """`path` is the beginning of the request's path that it is for, `times` how many requests meet it, after
-    `skip_first` ones that do not.
+    """A fault for requests whose path starts with `path`: skips `skip_first` of them, then applies to the next `times`.
 
-    - `delay_seconds`: seconds before the answer
-    - `hang`: no answer for ten minutes
-    - `until`: no answer before this is set, and for ten minutes at most
-    - `dropped`: the connection is closed, and nothing is done
-    - `status`, `body`, `headers`, `content_type`: this answer, and nothing is done
-    - `drop_response`: the work is done, and the connection closed before the answer
-    - `reset`: the connection is closed in the middle of the answer's body
-    - `truncate`: the answer ends after this share of its body, as if it were whole
-    - `chunk_error`: a stream's second event holds this code (MiniMax)
-    - `replace`: the work is done, and this is the answer (a 200 with an error inside)
-    - `noise`: so many seconds of noise in place of the speech (of 16 bits and 24 kHz)
-    - `silence`: silence in place of the speech, as long as it
-    - `extra_byte`: the speech with one byte more
-    - `gzip_bomb_bytes`: the answer is gzip that nobody asked for, which unpacks to so many bytes of zeros
-    - `drip_seconds`: seconds between two KiB of the answer
+    - `delay_seconds`: delay before the response
+    - `hang`: no response for ten minutes
+    - `until`: no response before this event is set, for ten minutes at most
+    - `dropped`: the connection is closed without doing the work
+    - `status`, `body`, `headers`, `content_type`: this response, without doing the work
+    - `drop_response`: the work is done, and the connection closed before the response
+    - `reset`: the connection is closed in the middle of the response body
+    - `truncate`: the response ends after this fraction of its body, as if it were complete
+    - `chunk_error`: the second event of a stream contains this code (MiniMax)
+    - `replace`: the work is done, and this is the response (a 200 with an error inside)
+    - `noise`: this many seconds of noise instead of the speech (16 bits, 24 kHz)
+    - `silence`: silence of the same length instead of the speech
+    - `extra_byte`: one more byte after the speech
+    - `gzip_bomb_bytes`: the response is unrequested gzip that unpacks to this many zero bytes
+    - `drip_seconds`: seconds between two chunks of 1 KiB of the response
     """
 
     path: str = "/"
@@ -74,7 +73,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their request."""
+    """The faults that have not been applied yet."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
@@ -89,7 +88,7 @@ class Faults:
             self._waiting.clear()
 
     def take(self, request: Request) -> Fault | None:
-        """The first that fits, used once."""
+        """Return the first fault that matches, and use it up once."""
         with self._lock:
             for fault in self._waiting:
                 if request.url.path.startswith(fault.path) and fault.method in (None, request.method):
@@ -104,7 +103,7 @@ class Faults:
 
 
 class CutResponse(Response):
-    """An answer whose connection is closed before its end, or before its beginning (`share` 0)."""
+    """A response whose connection is closed after `share` of its body. At 0 nothing is sent."""
 
     def __init__(self, whole: Response, share: float) -> None:
         super().__init__(status_code=whole.status_code)
@@ -118,12 +117,12 @@ class CutResponse(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
             sent = content[: int(len(content) * self._share)]
             await send({"type": "http.response.body", "body": sent, "more_body": True})
-            await anyio.sleep(0.05)  # so that the first part leaves before the end
+            await anyio.sleep(0.05)  # lets the first part leave before the end
         hang_up(scope)
 
 
 def spoil_audio(audio: bytes, fault: Fault | None) -> bytes:
-    """What a fault makes of speech (s16le)."""
+    """Apply a fault to speech (s16le)."""
     if fault is None:
         return audio
     if fault.noise:
@@ -134,7 +133,7 @@ def spoil_audio(audio: bytes, fault: Fault | None) -> bytes:
 
 
 async def apply_before(fault: Fault | None) -> Response | None:
-    """What a fault does before the work; an answer where the work is not to be done."""
+    """Apply a fault before the work. Returns a response if the work must not be done."""
     if fault is None:
         return None
     if fault.hang:
@@ -149,7 +148,7 @@ async def apply_before(fault: Fault | None) -> Response | None:
 
 
 async def apply_after(fault: Fault | None, response: Response) -> Response:
-    """What a fault makes of the answer."""
+    """Apply a fault to the response."""
     if fault is None:
         return response
     if fault.drop_response:
@@ -174,7 +173,7 @@ async def apply_after(fault: Fault | None, response: Response) -> Response:
 
 
 async def until_set(event: threading.Event) -> None:
-    """Wait for the event, for ten minutes at most."""
+    """Wait for the event, up to ten minutes."""
     with anyio.move_on_after(_HANG_SECONDS):
         while not event.is_set():
             await anyio.sleep(0.01)
@@ -194,7 +193,7 @@ def _bomb(size: int) -> bytes:
 
 
 async def content_of(response: Response) -> bytes:
-    """The whole body, also of a stream."""
+    """Return the whole body, also of a streaming response."""
     stream: AsyncIterator[bytes | str | memoryview] | None = getattr(response, "body_iterator", None)
     if stream is None:
         return bytes(response.body)

@@ -1,7 +1,7 @@
-"""Each voice of a double speaks the same recording with a mark of its own in it, so that a test hears who spoke.
+"""Marks the speech of each voice of a double, so that a test can identify the voice.
 
-A mark is 16 bits, each one of two soft tones between 8.2 and 11.6 kHz, where speech has little. mp3, Opus, another
-sampling rate of 24 kHz or more, and another level leave them there.
+All voices speak the same recording. A mark has 16 bits; each is one of two quiet tones between 8.2 and 11.6 kHz, where
+speech has little energy. Marks survive mp3, Opus, resampling to 24 kHz or more, and a change of level.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from voxport.audio.arrays import SAMPLE_RATE
 Audio = NDArray[np.float32]
 
 _BITS: Final = 16
-_LOWEST_HZ: Final = 8_200.0  # Hz
-_STEP_HZ: Final = 110.0  # Hz between two tones
-_PERIOD: Final = SAMPLE_RATE // 10  # samples: all tones are multiples of 10 Hz
-_LEVEL: Final = 0.004  # of each tone; speech has about 0.1
+_LOWEST_HZ: Final = 8_200.0
+_STEP_HZ: Final = 110.0  # between two tones
+_PERIOD: Final = SAMPLE_RATE // 10  # samples; all tones are multiples of 10 Hz
+_LEVEL: Final = 0.004  # amplitude of each tone; speech has about 0.1
 _MIN_POWER_RATIO: Final = 4.0
-"""How much stronger the tone of a bit has to be than the other one (in power), for the mark to be told."""
+"""Minimum power ratio between the two tones of a bit at which the bit counts as detected."""
 
 
 def mark_of(content: bytes) -> int:
-    """The mark of the voice that is made from this sample."""
+    """Return the mark of the voice that is cloned from this sample."""
     return int.from_bytes(hashlib.sha256(content).digest()[:2], "big")
 
 
 def marked(audio: Audio, mark: int) -> Audio:
-    """`audio` (mono, 24 kHz) with the mark in it."""
+    """Return `audio` (mono, 24 kHz) with the mark added."""
     time = np.arange(_PERIOD) / SAMPLE_RATE
     tones = np.sum([np.sin(2 * np.pi * _frequency(bit, mark >> bit & 1) * time) for bit in range(_BITS)], axis=0)
     return np.asarray(audio + _LEVEL * np.resize(tones, audio.size), np.float32)
 
 
 def identify(audio: NDArray[Any], rate: int = SAMPLE_RATE) -> int | None:
-    """The mark in `audio` (mono, at `rate` Hz, half a second or more); None where there is none, or not a clear one."""
+    """Return the mark in `audio` (mono, at `rate` Hz, at least half a second), or None if there is no clear one."""
     if audio.size < rate // 2:
         return None
     power = np.abs(np.fft.rfft(audio * np.hanning(audio.size))) ** 2

@@ -1,4 +1,4 @@
-"""A double behind a real socket of 127.0.0.1."""
+"""Serves a double on a real socket of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import uvicorn
 from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_TIMEOUT_SECONDS: Final = 20.0  # for its start, and for its end
+_TIMEOUT_SECONDS: Final = 20.0  # for startup and for shutdown
 _GRACE_SECONDS: Final = 0.1
-"""For answers that are under way when a double ends: one that hangs ends with it."""
+"""Time for responses in progress when a double is stopped. A hanging response is then cancelled."""
 _CONNECTIONS: Final[dict[tuple[str, int], asyncio.Transport]] = {}
-"""By the client's address: an ASGI application has no other way to hang up."""
+"""Keyed by the client's address. An ASGI application has no other way to close a connection."""
 
 
 @contextlib.contextmanager
 def serve_app(app: ASGIApp) -> Iterator[str]:
-    """The address of `app`, served by a thread of this process until the end of the block."""
+    """Serve `app` in a thread of this process until the end of the block. Yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = PromptServer(
         uvicorn.Config(app, http=_Protocol, lifespan="off", log_config=None, access_log=False),
@@ -34,15 +34,15 @@ def serve_app(app: ASGIApp) -> Iterator[str]:
 
 
 def hang_up(scope: Scope) -> None:
-    """Close the connection of this request at once, whatever was sent."""
+    """Close the connection of this request at once, whatever has been sent."""
     transport = _CONNECTIONS.get(tuple(scope["client"]))
     if transport is not None:
         transport.abort()
 
 
 class PromptServer(uvicorn.Server):
-    """Starts and ends without uvicorn's fixed pauses (0.1 s of each turn of its loop, 0.1 s of its end): many live for
-    one test. `grace_seconds` is how long its end waits for answers that are under way."""
+    """A server without uvicorn's fixed pauses (0.1 s per turn of its loop, 0.1 s at shutdown): many live for a single
+    test. `grace_seconds` is how long shutdown waits for responses in progress."""
 
     def __init__(self, config: uvicorn.Config, *, grace_seconds: float) -> None:
         super().__init__(config)
@@ -53,7 +53,7 @@ class PromptServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def running(self, listener: socket.socket) -> Iterator[None]:
-        """In a thread of its own, until the end of the block. Raises RuntimeError where it does not start."""
+        """Run in a thread until the end of the block. Raises RuntimeError if the server doesn't start."""
         thread = threading.Thread(target=self.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
@@ -66,10 +66,10 @@ class PromptServer(uvicorn.Server):
             listener.close()
 
     def _end(self) -> None:
-        """From any thread."""
+        """Stop the server. Thread-safe."""
         self._ended.set()
         self.should_exit = True
-        with contextlib.suppress(RuntimeError):  # its loop is closed already
+        with contextlib.suppress(RuntimeError):  # its loop is already closed
             self._wake()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

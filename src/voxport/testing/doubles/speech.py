@@ -1,4 +1,4 @@
-"""What the doubles say: real speech, as long as the text would take."""
+"""Speech of the doubles: a real recording, cut or repeated to the duration that the text would take."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from voxport.testing.doubles.marks import Audio, marked
 
 _RECORDED: Final = Path(__file__).with_name("speech.flac")  # mono, 24 kHz
 _SECONDS_PER_CHARACTER: Final = 0.06
-_MIN_SECONDS: Final = 1.0  # seconds
+_MIN_SECONDS: Final = 1.0
 
 
 def synthesize(text: str, mark: int, *, speed: float = 1.0) -> Audio:
-    """float32 mono at 24 kHz: speech of the length that `text` takes, in the voice with the mark."""
+    """Return speech with the voice's mark, as long as `text` takes (float32, mono, 24 kHz)."""
     seconds = max(_MIN_SECONDS, _SECONDS_PER_CHARACTER * len(text) / speed)
     return marked(np.resize(_speech(), round(seconds * SAMPLE_RATE)), mark)
 
 
 def encoded(audio: Audio, codec: str, rate: int, bit_rate: int | None) -> bytes:
-    """`audio` (24 kHz) as `pcm` (s16le without a header), `wav`, `mp3`, `opus`, `flac`, `ulaw` or `alaw`. `bit_rate` in
-    bits a second, where the format has one."""
+    """Encode `audio` (24 kHz) as `pcm` (s16le without a header), `wav`, `mp3`, `opus`, `flac`, `ulaw` or `alaw`.
+    `bit_rate` is in bits per second, for formats that have one."""
     if codec == "pcm":
         return pcm16(audio, rate)
     formats = {
@@ -54,8 +54,9 @@ def pcm16(audio: Audio, rate: int) -> bytes:
 
 @cache
 def _speech() -> Audio:
-    """The sentence as the local engine's `am_michael` speaks it: "The ferry leaves the island at seven in the morning,
-    and the whole village comes down to wave." From a file, since to load the engine takes three seconds."""
+    """Return a sentence spoken by the local engine's `am_michael`: "The ferry leaves the island at seven in the
+    morning, and the whole village comes down to wave." It is read from a file because loading the engine takes three
+    seconds."""
     command = [str(find_ffmpeg()), "-v", "error", "-i", str(_RECORDED), "-f", "s16le", "-"]
     pcm = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603  # our own program
     return np.asarray(np.frombuffer(pcm, "<i2") / np.float32(32_767), np.float32)

@@ -1,4 +1,4 @@
-"""ElevenLabs, as PROVIDERS.md section 1 describes it."""
+"""A double of ElevenLabs as described in PROVIDERS.md section 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ElevenLabsAccount", "ElevenLabsDouble", "ElevenLabsVoice"]
 
 
 class ElevenLabsDouble(ElevenLabsState):
-    """`app` is the server, the rest its state, to set up and to look at."""
+    """`app` is the server. The other attributes are its state, which tests set up and inspect."""
 
     def __init__(self, account: ElevenLabsAccount | None = None, *, clock: ManualClock | None = None) -> None:
         super().__init__(account or ElevenLabsAccount(), clock or ManualClock())

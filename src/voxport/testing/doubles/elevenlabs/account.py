@@ -1,4 +1,4 @@
-"""An account at the ElevenLabs double: its plan, its keys, its voices."""
+"""The state of an ElevenLabs account: plan, keys, voices."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ _PREMADE: Final = {
 
 @dataclass
 class ElevenLabsAccount:
-    """`keys`: each key with what it may do. `quota_status`: how an empty account answers, 401 or 402. With
-    `queues` too many calls wait instead of being refused."""
+    """An account's settings.
+
+    `keys` maps each key to its scopes. `quota_status` is the response to an exhausted quota, 401 or 402. With `queues`,
+    calls over the concurrency limit wait instead of being refused.
+    """
 
     keys: dict[str, frozenset[str]] = field(default_factory=lambda: {"xi-good": ALL_SCOPES})
     tier: str = "creator"
@@ -39,9 +42,9 @@ class ElevenLabsAccount:
     sends_concurrency: bool = False
     quota_status: int = 401
     latency: float = 0.0
-    """Seconds that a synthesis takes."""
+    """Duration of a synthesis in seconds."""
     go_on: threading.Event | None = None
-    """No synthesis is done before this is set."""
+    """If set, each synthesis waits for this event."""
     requires_verification: bool = False
     library_voice_match: dict[str, str] | None = None
 
@@ -59,7 +62,7 @@ class ElevenLabsVoice:
 
 
 class ElevenLabsState(DoubleServer):
-    """All that the double knows. `voices` are the account's own ones."""
+    """The state of the double. `voices` holds the account's own voices."""
 
     def __init__(self, account: ElevenLabsAccount, clock: ManualClock) -> None:
         super().__init__()
@@ -71,12 +74,12 @@ class ElevenLabsState(DoubleServer):
             for voice_id, (name, gender) in _PREMADE.items()
         }
         self.lists_hide_until = 0.0
-        """On the monotonic clock: until then no list shows the account's own voices, as if they were still made."""
+        """Until this monotonic time no list contains the account's own voices, as if they were still being created."""
         self.spoken: list[str] = []
-        """The voice of each synthesis that was done, and billed."""
+        """The voice of each completed, billed synthesis."""
 
     def require(self, request: Request, scope: str) -> None:
-        """Raises Refused (401). Only `xi-api-key` counts."""
+        """Raise ErrorAnswer (401) unless the `xi-api-key` header has the scope. Other headers don't authenticate."""
         key = request.headers.get("xi-api-key")
         if key is None and "authorization" in request.headers:
             message = "The authorization header is invalid."
@@ -91,7 +94,10 @@ class ElevenLabsState(DoubleServer):
             raise wire.error(401, "authentication_error", "unauthorized", message, status="missing_permissions")
 
     def voice(self, voice_id: str, *, absent: int) -> ElevenLabsVoice:
-        """Raises Refused: malformed ids are 400 everywhere but in speech, unknown ones `absent`."""
+        """Return a voice. Raises ErrorAnswer with the status `absent` if there is none.
+
+        All routes but speech use 400, with which a malformed id has an error code of its own.
+        """
         found = self.voices.get(voice_id) or self.premade.get(voice_id)
         if found is not None:
             return found

@@ -1,4 +1,4 @@
-"""What else there is at the ElevenLabs double: models, the subscription, and dubbing (the older one)."""
+"""The remaining routes of the ElevenLabs double: models, the subscription, and the older dubbing API."""
 
 from __future__ import annotations
 

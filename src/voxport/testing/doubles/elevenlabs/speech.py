@@ -1,4 +1,4 @@
-"""Speech at the ElevenLabs double: whole, streamed, and with the times of the characters."""
+"""Speech routes of the ElevenLabs double: whole, streamed, and with character timestamps."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ElevenLabsSpeechRoutes:
         return StreamingResponse(lines(), headers=headers, media_type="application/json")
 
     async def _synthesize(self, request: Request, formats: frozenset[str]) -> tuple[bytes, dict[str, str], str]:
-        """(audio, headers, media type) of a synthesis."""
+        """Return (audio, headers, media type) of a synthesis."""
         body = wire.checked_body(await request.body())
         self._state.require(request, "text_to_speech")
         wanted = request.query_params.get("output_format", "mp3_44100_128")
@@ -96,7 +96,7 @@ class ElevenLabsSpeechRoutes:
         self._state.spoken.append(voice.voice_id)
         concurrent = (running, self._state.account.concurrency) if self._state.account.sends_concurrency else None
         headers = wire.success_headers(characters=len(body.text), concurrent=concurrent)
-        # What the real header says of other formats than mp3 is not known: nobody may rely on it.
+        # The real header for formats other than mp3 is unknown: no code may rely on it.
         return audio, headers, "audio/mpeg"
 
     def _pay(self, characters: int) -> None:
@@ -113,7 +113,7 @@ class ElevenLabsSpeechRoutes:
 
 
 class _ConcurrencyLimit:
-    """The syntheses that an account may run at once."""
+    """Limits the concurrent syntheses of an account."""
 
     def __init__(self, account: ElevenLabsAccount) -> None:
         self._account = account

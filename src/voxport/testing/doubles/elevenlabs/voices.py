@@ -1,4 +1,4 @@
-"""Voices at the ElevenLabs double: clone, list, get, delete."""
+"""Voice routes of the ElevenLabs double: clone, list, get, delete."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class ElevenLabsVoiceRoutes:
 
 
 def _labels(sent: Any) -> dict[str, str]:
-    """Absent, `null`, or a JSON object. Raises Refused (422)."""
+    """Accept an absent field, `null`, or a JSON object. Raises ErrorAnswer (422)."""
     try:
         labels = json.loads(sent) if isinstance(sent, str) and sent else None
     except ValueError:
@@ -163,6 +163,6 @@ def _shown(voice: ElevenLabsVoice) -> dict[str, Any]:
 
 
 def _is_audio(content: bytes) -> bool:
-    """By its first bytes: WAV, FLAC, Ogg, MP3, MP4, WebM."""
+    """Detect WAV, FLAC, Ogg, MP3, MP4 and WebM by their first bytes."""
     starts = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\x1aE\xdf\xa3")
     return content.startswith(starts) or content[4:8] == b"ftyp"

@@ -1,4 +1,4 @@
-"""The shapes that ElevenLabs' answers and errors have, and its formats, as PROVIDERS.md section 1 has them."""
+"""Response and error bodies and audio formats of ElevenLabs, from PROVIDERS.md section 1."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODELS: Final = {
     "eleven_turbo_v2_5": 40_000,
     "eleven_v3": 5_000,
 }
-"""The longest text of a request to each, in characters."""
+"""Maximum text length of a request, in characters, by model."""
 _LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pt", "pl", "hi", "ja", "zh", "ko", "ar")
 
 
@@ -60,7 +60,7 @@ class SpeechBody(BaseModel):
 def error(
     http: int, kind: str, code: str, message: str, *, status: str | None = None, param: str | None = None
 ) -> ErrorAnswer:
-    """The envelope of 2026: `type`, `code`, `message`, `status`, `request_id`, and perhaps `param`."""
+    """Return an error in the envelope of 2026: `type`, `code`, `message`, `status`, `request_id`, optional `param`."""
     trace = trace_id()
     detail = {"type": kind, "code": code, "message": message, "status": status or code, "request_id": trace}
     if param is not None:
@@ -69,18 +69,18 @@ def error(
 
 
 def legacy_error(http: int, status: str, message: str) -> ErrorAnswer:
-    """The envelope of before: `status` and `message` only."""
+    """Return an error in the older envelope: only `status` and `message`."""
     detail = {"status": status, "message": message}
     return ErrorAnswer(JSONResponse({"detail": detail}, http, headers=_traced(trace_id())))
 
 
 def unprocessable(problems: list[dict[str, Any]]) -> ErrorAnswer:
-    """FastAPI's 422."""
+    """Return an error in the format of FastAPI's 422."""
     return ErrorAnswer(JSONResponse({"detail": problems}, 422, headers=_traced(trace_id())))
 
 
 def checked_body(content: bytes) -> SpeechBody:
-    """Raises Refused (422)."""
+    """Parse the body of a speech request. Raises ErrorAnswer (422)."""
     try:
         return TypeAdapter(SpeechBody).validate_json(content or b"null")
     except ValidationError as failure:
@@ -99,7 +99,10 @@ def missing(*names: str) -> ErrorAnswer:
 
 
 def success_headers(*, characters: int, concurrent: tuple[int, int] | None) -> dict[str, str]:
-    """Of speech. `concurrent`: how many run and how many may, where the account tells it."""
+    """Return the headers of a speech response.
+
+    `concurrent` is (running, maximum) if the account sends it.
+    """
     headers = {
         "request-id": new_id(),
         "history-item-id": new_id(),
@@ -113,7 +116,7 @@ def success_headers(*, characters: int, concurrent: tuple[int, int] | None) -> d
 
 
 def new_id() -> str:
-    """20 letters and digits, as voices have."""
+    """Return an id of 20 letters and digits, like those of voices."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(20))
 
 

@@ -1,4 +1,4 @@
-"""MiniMax, as PROVIDERS.md section 2 describes it."""
+"""A double of MiniMax as described in PROVIDERS.md section 2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MiniMaxAccount", "MiniMaxDouble", "MiniMaxVoice"]
 
 
 class MiniMaxDouble(MiniMaxState):
-    """`app` is the server, the rest its state, to set up and to look at."""
+    """`app` is the server. The other attributes are its state, which tests set up and inspect."""
 
     def __init__(self, account: MiniMaxAccount | None = None, *, clock: ManualClock | None = None) -> None:
         super().__init__(account or MiniMaxAccount(), clock or ManualClock())

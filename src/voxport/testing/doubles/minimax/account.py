@@ -1,4 +1,4 @@
-"""An account at the MiniMax double: its keys, its voices, its files."""
+"""The state of a MiniMax account: keys, voices, files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voxport.testing.doubles.marks import mark_of
 from voxport.testing.doubles.minimax import wire
 
 UNUSED_SECONDS: Final = 7 * 86_400.0
-"""A clone that is not spoken with for so long is deleted."""
+"""A clone is deleted after this time without a synthesis."""
 SYSTEM: Final = {
     "English_expressive_narrator": "Expressive Narrator",
     "English_Graceful_Lady": "Graceful Lady",
@@ -27,9 +27,12 @@ SYSTEM: Final = {
 
 @dataclass
 class MiniMaxAccount:
-    """`sends_null_for_empty`: empty lists and files come as null instead of being left out or empty.
-    `sensitive_object`: `input_sensitive` has the shape of the schema instead of the example's. `foreign_voice_ids`:
-    voices of another account."""
+    """An account's settings.
+
+    `sends_null_for_empty`: empty lists and files are null instead of being absent or empty. `sensitive_object`:
+    `input_sensitive` has the shape of the schema instead of the example's. `foreign_voice_ids`: voices of another
+    account.
+    """
 
     keys: set[str] = field(default_factory=lambda: {"sk-api-good"})
     can_clone: bool = True
@@ -49,7 +52,7 @@ class MiniMaxVoice:
 
 
 class MiniMaxState(DoubleServer):
-    """All that the double knows. `voices` are the clones that exist."""
+    """The state of the double. `voices` holds the existing clones."""
 
     def __init__(self, account: MiniMaxAccount, clock: ManualClock) -> None:
         super().__init__()
@@ -58,11 +61,11 @@ class MiniMaxState(DoubleServer):
         self.voices: dict[str, MiniMaxVoice] = {}
         self.system = {voice_id: MiniMaxVoice(voice_id, mark_of(voice_id.encode()), 0.0) for voice_id in SYSTEM}
         self.used_voice_ids: set[str] = set()
-        """Ids that were in use once: none can be used again."""
+        """Ids that were in use once. They can't be used again."""
         self.spoken: list[str] = []
-        """The voice of each synthesis that was done, and billed."""
+        """The voice of each completed, billed synthesis."""
         self.activated: list[str] = []
-        """The clones that were charged: each with its first synthesis."""
+        """The clones that were charged, each at its first synthesis."""
         self._downloads: dict[str, bytes] = {}
 
     def route(self, path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -81,7 +84,7 @@ class MiniMaxState(DoubleServer):
         self.used_voice_ids.add(voice_id)
 
     def url(self, request: Request, content: bytes) -> str:
-        """Where these bytes can be fetched."""
+        """Return a URL that serves `content`."""
         name = f"{secrets.token_hex(8)}.mp3"
         self._downloads[name] = content
         return f"{request.base_url}download/{name}"

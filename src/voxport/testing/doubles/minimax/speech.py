@@ -1,4 +1,4 @@
-"""Speech at the MiniMax double: whole (as hex, or behind a URL), and as server-sent events."""
+"""Speech routes of the MiniMax double: whole (as hex, or by URL), and as server-sent events."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class MiniMaxSpeechRoutes:
 async def _events(
     audio: bytes, extra: dict[str, Any], trace: str, *, whole_at_end: bool, error: int | None
 ) -> AsyncIterator[bytes]:
-    """The parts, and at the end `extra_info`, with the whole audio again unless that was excluded."""
+    """Yield the parts and a last event with `extra_info`, which also has the whole audio unless that was excluded."""
 
     def event(part: bytes, status: int, code: int = 0, **more: Any) -> bytes:
         data = {"audio": part.hex(), "status": status, "ced": ""}

@@ -1,4 +1,4 @@
-"""A request for speech at the MiniMax double."""
+"""Parses the speech requests of the MiniMax double."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voxport.testing.doubles.minimax import wire
 
 @dataclass(frozen=True)
 class MiniMaxSpeechRequest:
-    """A synthesis, as it was asked for."""
+    """A parsed synthesis request."""
 
     text: str
     voice_id: str
@@ -24,7 +24,7 @@ class MiniMaxSpeechRequest:
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> MiniMaxSpeechRequest:
-        """Raises Failure."""
+        """Parse a body. Raises Failure."""
         if not body.get("model"):
             raise wire.missing("model")
         if body["model"] not in wire.MODELS:

@@ -1,4 +1,4 @@
-"""Files and voices at the MiniMax double: upload, clone, list, delete."""
+"""File and voice routes of the MiniMax double: upload, clone, list, delete."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class MiniMaxVoiceRoutes:
             answer["input_sensitive"] = {"type": 0}
         else:
             answer |= {"input_sensitive": False, "input_sensitive_type": 0}
-        if body.get("text"):  # a preview: it does not activate the voice
+        if body.get("text"):  # a preview; it doesn't activate the voice
             if body.get("model") not in wire.MODELS:
                 raise wire.missing("model")
             audio = await run_sync(encoded, synthesize(str(body["text"]), mark), "mp3", 32_000, 128_000)
@@ -153,7 +153,7 @@ class MiniMaxVoiceRoutes:
 
 
 def _seconds(content: bytes) -> float:
-    """The length of a recording; 0 where it is none."""
+    """Return the length of a recording in seconds, or 0 if it is invalid."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()

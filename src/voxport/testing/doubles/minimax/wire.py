@@ -1,4 +1,4 @@
-"""The codes, the fields and the limits of MiniMax, as PROVIDERS.md section 2 has them."""
+"""Codes, fields and limits of MiniMax, from PROVIDERS.md section 2."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ FORMATS: Final = {
     "pcmu_wav": "ulaw_wav",
     "opus": "opus",
 }
-"""Each with what `speech.encoded` calls it."""
+"""Maps each format to its name in `speech.encoded`."""
 PURPOSES: Final = ("voice_clone", "prompt_audio", "t2a_async_input", "video_understanding", "video_generation_input")
 LANGUAGE_BOOSTS: Final = {
     "Chinese", "Chinese,Yue", "English", "Arabic", "Russian", "Spanish", "French", "Portuguese", "German", "Turkish",
@@ -71,7 +71,7 @@ VOICE_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{6,254}[A-Za-z0-9]")
 
 
 class Failure(Exception):
-    """A business error: HTTP 200, and the code in `base_resp`."""
+    """A business error: HTTP 200 with the code in `base_resp`."""
 
     def __init__(self, code: int, message: str | None = None) -> None:
         super().__init__(code)
@@ -84,7 +84,7 @@ def base_resp(code: int = 0, message: str | None = None) -> dict[str, Any]:
 
 
 def answer(body: dict[str, Any], *, code: int = 0, message: str | None = None) -> JSONResponse:
-    """A body with its tail, and the trace in a header too."""
+    """Return the body with `base_resp` appended and the trace id in a header."""
     trace = body.get("trace_id") or trace_id()
     return JSONResponse({**body, "base_resp": base_resp(code, message)}, headers={"Trace-Id": trace})
 
