@@ -13,8 +13,7 @@ from voxport.text.normalise.wordlist import word_set
 
 _ROMAN: Final = r"(?=[IVX])(X{0,3})(IX|IV|V?I{0,3})"
 _LETTER: Final = r"[\w\u0900-\u0963\u0970-\u097f.]"
-"""Characters that cannot precede an abbreviation: letters, and the vowel signs of Devanagari, which `\\w` doesn't
-match."""
+"""Characters that cannot precede an abbreviation: letters, and vowel signs of Devanagari, which are not in `\\w`."""
 _STREET: Final = re.compile(
     r"(?<![\w.])([A-Z][\w'’]{1,30}|\d{1,4}(?:st|nd|rd|th)) (St|Dr)"
     r"(?:\.(?= [a-z]|[,;:)])|(\.)(?= [A-Z])|(?=[,;:.)]?\s*$)|(?=[,;:)])|(?= [a-z]))"

@@ -1,5 +1,4 @@
-"""Removes the doubled article of an English date: "The 4th of July" becomes "The fourth of July", not "The the
-fourth"."""
+"""Removes the double article of an English date: "The 4th of July" is "The fourth of July", not "The the fourth"."""
 
 from __future__ import annotations
 

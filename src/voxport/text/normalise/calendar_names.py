@@ -112,8 +112,7 @@ def _alternatives(names: dict[str, str], numbers: NumberWords) -> str:
 
 @cache
 def _after_number(numbers: NumberWords) -> re.Pattern[str]:
-    """Match a short month after a day. In Romance languages it needs a dot or a year, since "set" and "mar" are also
-    words."""
+    """Match a short month after a day. Romance languages need a dot or a year too: "set" and "mar" are also words."""
     months = _alternatives(_short_months(numbers), numbers)
     of = "" if numbers.locale_words.base_language in ("en", "fr", "it") else r"(?:de )?"
     if numbers.locale_words.base_language == "en":

@@ -41,7 +41,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _with_h(match: re.Match[str], numbers: NumberWords) -> str:
-    """Portuguese names hours and minutes if the time is written with "h"."""
+    """Return hour and minute. Portuguese says the words for hours and minutes if the time is written with "h"."""
     hour, minute = str(int(match[1])), str(int(match[2]))
     if numbers.locale_words.base_language != "pt":
         return f"{match[1]}:{match[2]}"

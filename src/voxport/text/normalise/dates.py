@@ -107,8 +107,10 @@ def _time(match: re.Match[str], numbers: NumberWords) -> str:
 
 
 def _full_hour(match: re.Match[str], numbers: NumberWords) -> str:
-    """Read a full hour in Spanish: "14:00" is "catorce horas", "9:00 h" is "nueve horas", and in "10:00 a 14:00" the
-    first time has no noun of its own. Other languages return the text unchanged."""
+    """Return a full hour in Spanish, and elsewhere an empty string.
+
+    "14:00" is "catorce horas" and "9:00 h" is "nueve horas". In "10:00 a 14:00" the first time has no noun.
+    """
     hours, hour = numbers.locale_words.clock_hours, int(match[1])
     if hours is None or match[2] != "00" or match[4] or match[3] not in (None, "00"):
         return ""

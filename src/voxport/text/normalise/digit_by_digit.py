@@ -8,7 +8,7 @@ from voxport.text.normalise.number_words import NumberWords
 
 
 def by_character(written: str, numbers: NumberWords) -> str:
-    """Return digits one by one and letters as capitals. Written groups are kept; a long run of digits is split into
+    """Return digits one by one and letters as capitals, in the written groups. Long digit runs are split into
     groups."""
     groups = [group for group in re.split(r"[^\w]+|_", written) if group]
     if len(groups) == 1 and groups[0].isdecimal():
@@ -22,8 +22,7 @@ def _spell_group(group: str, numbers: NumberWords) -> str:
 
 
 def _split_digits(digits: str) -> list[str]:
-    """Split a run of digits: up to six stay one group, multiples of four form fours, others threes with up to four
-    last."""
+    """Split digits: up to six stay one group, multiples of four form fours, others threes with up to four last."""
     if len(digits) <= 6:
         return [digits]
     if len(digits) % 4 == 0:

@@ -1,5 +1,4 @@
-"""Reads ordinals in Romance languages and Hindi: "3er piso", "1° de enero", "N° 5", "4tos", "2वां". Degrees stay
-degrees."""
+"""Reads ordinals in Romance languages and Hindi, but not degrees: "3er piso", "1° de enero", "N° 5", "4tos", "2वां"."""
 
 from __future__ import annotations
 
@@ -50,8 +49,7 @@ def read(text: str, numbers: NumberWords) -> str:
 
 
 def _degree(match: re.Match[str], numbers: NumberWords) -> str:
-    """Read an ordinal before a noun, before "of" and a month, or after an article; otherwise leave degrees
-    unchanged."""
+    """Read an ordinal before a noun, before "of" and a month, or after an article. Other degrees stay unchanged."""
     before = match.string[max(0, match.start() - 16) : match.start()]
     after, noun, value = match.string[match.end() : match.end() + 40], (match[2] or "").lower(), int(match[1])
     last = _LAST_WORD.search(before)

@@ -87,8 +87,7 @@ def _path(written: str, numbers: NumberWords) -> str:
 
 
 def _is_path(path: str) -> bool:
-    """Return whether it is a path. Without a leading marker it needs an underscore or a file extension: not
-    "he/she"."""
+    """Return whether it is a path: it has a leading marker, an underscore or a file extension, unlike "he/she"."""
     if path[0] in "/~.\\" or path[1:3] == ":\\":
         return True
     return re.search(rf"_|\.(?:{_EXTENSIONS})$", path) is not None
@@ -104,8 +103,7 @@ def _split_camel_case(humps: str) -> str:
 
 
 def _path_words(path: str, numbers: NumberWords) -> str:
-    """Return the path in the words of an address. Parts that would be abbreviations elsewhere are spelt letter by
-    letter."""
+    """Return the path in the words of an address. Parts that look like abbreviations are spelt letter by letter."""
     abbreviations = abbreviations_of(numbers.language)
     abbreviated = {key.rstrip(".") for key in (*abbreviations.anywhere, *abbreviations.titles)}
     spoken = address_words(_CAMEL.sub(lambda match: f"{match[1]}{_split_camel_case(match[2])}", path), numbers).split(

@@ -16,7 +16,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "₨": "PKR", "៛": "KHR", "৳": "BDT", "﷼": "IRR", "Rs.": "INR", "Rs": "INR", "रु": "INR", "zł": "PLN", "Kč": "CZK",
     "Ft": "HUF", "lei": "RON", "kr.": "kr", "kr": "kr", "Fr.": "CHF", "¢": "¢", "XBT": "BTC",
 }  # fmt: skip
-"""Sign to ISO code. "kr" is shared by several countries, and "¢" is part of several currencies."""
+"""Sign to ISO code. "kr" is the crown of several countries and "¢" a hundredth part, so neither has a code."""
 CODES: Final = (
     "AED ARS AUD BDT BGN BRL BTC CAD CHF CLP CNY COP CRC CZK DKK DOP EGP ETH EUR GBP GHS HKD HUF IDR ILS INR IRR ISK "
     "JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NPR NZD PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH "
