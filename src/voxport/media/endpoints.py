@@ -177,8 +177,7 @@ def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, sto
         match = _RANGE.fullmatch(range_header.strip())
         is_one = match is not None and bool(match["first"] or match["last"])
         if not is_one or not allows_range(request.headers, **validators):
-            # Several ranges, an invalid one, or one of another version of the file: RFC 9110 allows to send the whole
-            # file.
+            # A list of ranges, an invalid one, or one of another version: RFC 9110 allows sending the whole file.
             request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
         elif match is not None and _is_unsatisfiable(match, status.st_size):
             return _range_error(request, status.st_size)

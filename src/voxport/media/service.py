@@ -69,8 +69,10 @@ class MediaService:
         content_type: str,
         size_bytes: int | None,
     ) -> UploadTarget:
-        """Reserve a key, and the size if it is announced, and sign the two URLs. Raises UnsupportedMedia, TooLarge,
-        Forbidden (quota)."""
+        """Reserve a key, and the size if it is announced, and sign the two URLs.
+
+        Raises UnsupportedMedia, TooLarge, Forbidden (quota).
+        """
         parsed = parse_content_type(content_type)
         if parsed is None or not parsed.is_readable:
             raise UnsupportedMedia(

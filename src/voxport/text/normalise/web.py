@@ -48,7 +48,7 @@ def _piece(piece: str, numbers: NumberWords) -> str:
     if piece.isdecimal():
         return numbers.year(piece) if len(piece) == 4 and piece[0] in "12" else _digits(piece, numbers)
     if piece[0].isalpha():
-        # Letters without a vowel, such as "www", "uk" and "xml", are read one by one.
+        # Parts without a vowel ("www", "xml") and known ones ("uk") are read letter by letter.
         return " ".join(piece.upper()) if _CONSONANTS.fullmatch(piece) or piece.lower() in _SPELT_LABELS else piece
     return numbers.locale_words.address_symbols.get(piece, "")
 
