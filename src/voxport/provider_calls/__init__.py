@@ -1,1 +1,1 @@
-"""Paid calls at hosted providers, written down before they are made, so that a kill or a lost answer loses none."""
+"""A write-ahead journal of paid calls to hosted providers. A kill or a lost response loses track of none of them."""

@@ -1,4 +1,4 @@
-"""The paid calls of one billed call, written down while they are made."""
+"""Journals the provider calls of one billed call."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from voxport.providers.base import Provider
 
 
 class CallJournal:
-    """The provider calls that one billed call makes, one after the other. Those at hosted providers are paid for and
-    written down; others are not. A block that ends without `settle` leaves no intent open, and where it ends by
-    OutcomeUnknown the hold is kept."""
+    """Journals the provider calls that one billed call makes, one at a time. Only calls to hosted providers are paid
+    for and written to the journal. A `with` block that ends without `settle` leaves no row open. If it ends by
+    OutcomeUnknown, the hold is kept."""
 
     def __init__(self, provider_calls: ProviderCalls, hold: HeldCall) -> None:
         self._provider_calls = provider_calls
@@ -23,7 +23,7 @@ class CallJournal:
         self._call_id: str | None = None
         self._is_finished = False
         self.is_voice_removed = False
-        """Whether the voice that was made for the call is gone again."""
+        """Whether the voice created for this call has been deleted at the provider."""
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +36,7 @@ class CallJournal:
             self.close()
 
     def begin(self, kind: Kind, provider: Provider, voice_id: str) -> None:
-        """Before a call, which is paid for at a hosted provider; what was begun before it came to nothing."""
+        """Write a row before a call to a hosted provider. Abandons the previous call if it is not settled."""
         self.close()
         self.is_voice_removed = False
         if provider.capabilities().is_hosted:
@@ -44,26 +44,26 @@ class CallJournal:
             self._call_id = self._provider_calls.begin(NewCall(kind, provider.name, voice_id, profile_id, hold_id))
 
     def settle(self, tx: Session) -> None:
-        """It was done and is being charged."""
+        """Finish the call in the transaction that charges for it."""
         if self._call_id is not None:
             self._provider_calls.finish(tx, self._call_id)
             self._is_finished = True
 
     def settle_if_removed(self, tx: Session) -> None:
-        """Likewise, unless a voice is still to be removed."""
+        """Like `settle`, unless a voice still has to be deleted at the provider."""
         if self.is_voice_removed:
             self.settle(tx)
 
     def mark_unknown(self) -> None:
-        """Nobody knows what became of it: the hold is kept."""
+        """Record that the outcome of the call is unknown, and keep the hold."""
         if self._call_id is not None:
             self._provider_calls.mark_unknown(self._call_id)
             self._hold.leave_open()
             self._call_id = None
 
     def close(self) -> None:
-        """What was begun and is not settled came to nothing."""
-        if self._is_finished and self._hold.is_settled:  # the transaction of the charge held
+        """Abandon the current call if it is not settled."""
+        if self._is_finished and self._hold.is_settled:  # the charge was committed
             self._call_id = None
         if self._call_id is not None:
             self._provider_calls.abandon(self._call_id, is_removed=self.is_voice_removed)

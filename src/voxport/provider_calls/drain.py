@@ -1,4 +1,4 @@
-"""The parts of jobs that this process is paying for, so that it can end between two of them."""
+"""Counts the paid parts of jobs under way in this process, so that a shutdown can wait for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PaidPartTracker:
 
     @contextmanager
     def track(self) -> Iterator[None]:
-        """A part; where the process is ending, none begins: the thread waits for that end."""
+        """Count a part for the duration of the block. While the process is draining, this blocks for good."""
         with self._changed:
             while self._is_draining:
                 self._changed.wait()
@@ -29,7 +29,7 @@ class PaidPartTracker:
                 self._changed.notify_all()
 
     def drain(self, seconds: float) -> None:
-        """Let no part begin any more, and wait for those that are under way, for so long at most."""
+        """Let no further part begin, and wait up to `seconds` for those under way."""
         deadline = time.monotonic() + seconds
         with self._changed:
             self._is_draining = True

@@ -1,4 +1,4 @@
-"""Table of the intents."""
+"""The table of paid provider calls."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class ProviderCall(Base):
-    """A paid call that is meant to be made. A row that came to its end as it should is removed.
+    """A paid call that is about to be made or under way. The row is deleted when the call ends normally.
 
-    `kind`: `clone` and `binding` (of a job), `instant`, `rebuild` and `room` (a voice that is given back), whose
-    `voice_id` is the name under which the provider was asked to make the voice; `speech`, whose `voice_id` is the
-    voice that speaks.
+    `kind`: `clone` and `binding` (of a job), `instant`, `rebuild` and `room` (the eviction of a voice): `voice_id` is
+    the name under which the provider was asked to create the voice. `speech`: `voice_id` is the voice that speaks.
 
-    `state`: `open` → gone, or `removing` (a voice is to be removed at the provider) → gone, or `unknown` (nobody
-    knows whether it was done; the hold is kept) → `lost` (the hold was given back, the provider may have been paid).
+    `state`: `open` → deleted, or `removing` (a voice has to be deleted at the provider) → deleted, or `unknown` (the
+    outcome is not known; the hold is kept) → `lost` (the hold was released; the provider may have been paid).
     """
 
     __tablename__ = "intents"
@@ -31,12 +30,12 @@ class ProviderCall(Base):
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     hold_id: Mapped[str | None] = mapped_column(ForeignKey("holds.id"))
     job_id: Mapped[str | None] = mapped_column(String(36), index=True)
-    # The lease of the process that makes the call; a job's intent has none: it outlives processes.
+    # The lease of the process that makes the call. None for a job's call, which outlives processes.
     owner: Mapped[str | None] = mapped_column(String(64))
-    # Of a job's speech: which piece is being spoken.
+    # For a job's speech: the number of the piece under way.
     part: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(16), index=True)
-    # What the customer got back of it, in micro-tokens.
+    # Amount released to the customer, in micro-tokens.
     released: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""SQL of the intents. Every change of a state is guarded by the state that it had."""
+"""SQL of the paid provider calls. Every change of state is conditional on the expected previous state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def list_all(tx: Session) -> Sequence[ProviderCall]:
 
 
 def owners_of_open(tx: Session) -> set[str]:
-    """The processes that have calls under way, or died in them."""
+    """The processes that have open calls. Some may have died."""
     query = select(ProviderCall.owner).where(ProviderCall.state == "open", ProviderCall.owner.is_not(None)).distinct()
     return {owner for owner in tx.scalars(query) if owner is not None}
 
@@ -35,7 +35,7 @@ def open_of_owner(tx: Session, owner: str) -> Sequence[ProviderCall]:
 
 
 def in_use(tx: Session, provider: str, *kinds: str) -> set[str]:
-    """The voices of calls that are under way."""
+    """The voice ids of open calls of these kinds at a provider."""
     query = select(ProviderCall.voice_id).where(
         ProviderCall.provider == provider, ProviderCall.kind.in_(kinds), ProviderCall.state == "open"
     )
@@ -43,14 +43,14 @@ def in_use(tx: Session, provider: str, *kinds: str) -> set[str]:
 
 
 def change(tx: Session, call_id: str, *, expected: Sequence[str], **values: Any) -> bool:
-    """Set columns where the intent's state is one of `expected`; False where it is not."""
+    """Set columns if the row's state is one of `expected`. Returns whether it was."""
     return update_one(
         tx, update(ProviderCall).where(ProviderCall.id == call_id, ProviderCall.state.in_(expected)).values(**values)
     )
 
 
 def remove_unchanged(tx: Session, row: ProviderCall) -> bool:
-    """Remove a row unless somebody changed it meanwhile."""
+    """Delete a row unless it has changed since it was read. Returns whether it was deleted."""
     same = (ProviderCall.id == row.id, ProviderCall.state == row.state, ProviderCall.changed_at == row.changed_at)
     return cast(CursorResult[Any], tx.execute(delete(ProviderCall).where(*same))).rowcount == 1
 

@@ -1,8 +1,8 @@
-"""What is meant to be paid for at a hosted provider, and what becomes of it when nobody can tell.
+"""Journals paid calls to hosted providers, and cleans up after those whose outcome is unknown.
 
-A row is written before each paid call and removed with its good end. Where a process dies in between, or an answer is
-lost, the row says what may have happened: a voice that was being made is removed at the provider, and a hold whose
-work may have been done is kept for a while, then given back to the customer.
+A row is written before each paid call and deleted when the call succeeds. If the process dies in between, or the
+response is lost, the row tells what may have happened: a voice that was being created is deleted at the provider, and
+the hold of work that may have been done is kept for a while, then released.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from voxport.sweeps.service import Sweeps
 Kind = Literal["clone", "binding", "instant", "rebuild", "room", "speech"]
 
 _VOICE_KINDS: Final = ("clone", "binding", "instant", "rebuild", "room")
-"""Kinds behind which a voice may be left at the provider."""
+"""Kinds that can leave a voice at the provider."""
 _SETTLE_TIME: Final = timedelta(minutes=20)
-"""After which a voice whose making was begun is there or will never be: providers take ten seconds, and an adapter's
-time-outs, looks and second try end before."""
+"""How long the creation of a voice can take before it has certainly succeeded or failed. Providers take ten seconds;
+an adapter's timeouts, lookups and second attempt end within this time."""
 _log = logging.getLogger("voxport.provider_calls")
 
 
 @dataclass(frozen=True)
 class NewCall:
-    """An intent to be written. `voice_id`: see the table."""
+    """A row to write. For `voice_id` see `ProviderCall`."""
 
     kind: Kind
     provider: str
@@ -54,7 +54,7 @@ class NewCall:
 
 
 class ProviderCalls:
-    """`release_after`: how long the hold of a call whose outcome is not known is kept."""
+    """`release_after`: how long the hold of a call with an unknown outcome is kept."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class ProviderCalls:
         self._paid_parts = PaidPartTracker()
         self._sweeps = Sweeps(database, clock=clock)
 
-    # One call of a customer's (`call_journal.py`)
+    # A customer's synchronous call (`call_journal.py`)
 
     def open(self, tx: Session, new: NewCall, *, state: str = "open") -> str:
-        """Write an intent down; its id. Of a call, it belongs to this process."""
+        """Write a row and return its id. Without a job, the row belongs to this process."""
         call = ProviderCall(
             id=new_id("int"),
             kind=new.kind,
@@ -105,11 +105,11 @@ class ProviderCalls:
             return self.open(tx, new)
 
     def finish(self, tx: Session, call_id: str) -> None:
-        """It came to its end, and nothing is left of it."""
+        """Delete the row of a call that succeeded."""
         repository.remove(tx, call_id)
 
     def abandon(self, call_id: str, *, is_removed: bool = False) -> None:
-        """It came to nothing; a voice that it may have made is to be removed, unless it is already."""
+        """End a call without a result. A voice that it may have created is deleted later, unless `is_removed`."""
         with self._database.transaction() as tx:
             if is_removed:
                 repository.remove(tx, call_id)
@@ -117,25 +117,25 @@ class ProviderCalls:
                 self._mark_removing(tx, call_id)
 
     def mark_unknown(self, call_id: str) -> None:
-        """Nobody knows what became of it. Its hold, if it has one, is kept."""
+        """Record that the outcome of the call is unknown. Its hold, if any, is kept."""
         with self._database.transaction() as tx:
             self._mark_unknown(tx, call_id)
 
     def voices_in_use(self, tx: Session, provider: str) -> set[str]:
-        """The voices that are being spoken with at a provider."""
+        """The voices that are speaking at a provider now."""
         return repository.in_use(tx, provider, "speech")
 
     def voices_being_made(self, tx: Session, provider: str) -> set[str]:
-        """The voices that are being made at a provider, by the names that they are made under; a temporary one is among
-        them until its call ends."""
+        """The remote names of the voices that are being created at a provider. A temporary voice is included until its
+        call ends."""
         return repository.in_use(tx, provider, "clone", "binding", "instant", "rebuild")
 
-    # Of a job
+    # Jobs
 
     def begin_job(self, run: JobRun, kind: Kind, provider: Provider, voice_id: str) -> None:
-        """Written once for a job and a hosted provider, however often the step runs. Raises OutcomeUnknown where an
-        earlier run ended so, ProviderUnavailable where one gave this provider up: what it may have made is being
-        removed."""
+        """Write a row for a job at a hosted provider, once, however often the step runs. Raises OutcomeUnknown if an
+        earlier run ended so, ProviderUnavailable if an earlier run abandoned this provider and what it may have created
+        is being deleted."""
         if not provider.capabilities().is_hosted:
             return
         name = provider.name
@@ -150,9 +150,9 @@ class ProviderCalls:
 
     @contextmanager
     def part(self, run: JobRun, provider: Provider, voice_id: str, number: int) -> Iterator[None]:
-        """The speaking of the next piece of a job's speech, which at a hosted provider is a paid call. Raises
-        OutcomeUnknown where it ends so, or was begun before by a process that died; after any other end than
-        ProviderBusy or ProviderUnavailable it is not begun again."""
+        """Journal the synthesis of the next piece of a job's speech, which is a paid call at a hosted provider. Raises
+        OutcomeUnknown if the block does, or if a process that died began the piece before. The piece can begin again
+        only after ProviderBusy or ProviderUnavailable."""
         is_hosted = provider.capabilities().is_hosted
         try:
             with self._paid_parts.track() if is_hosted else nullcontext():
@@ -167,12 +167,12 @@ class ProviderCalls:
             raise
 
     def drain(self, seconds: float) -> None:
-        """Let no part that is paid for begin any more, and wait for those that are under way, for so long at most."""
+        """Let no further paid part begin, and wait up to `seconds` for those under way."""
         self._paid_parts.drain(seconds)
 
     def _begin_part(self, run: JobRun, provider: str, voice_id: str, part: int) -> None:
-        """The next piece of a job's speech. Raises OutcomeUnknown where this piece was begun before, by a process that
-        died: it may have been spoken, and billed."""
+        """Record that a piece of a job's speech begins. Raises OutcomeUnknown if a process that died began the same
+        piece: the provider may have spoken and billed it."""
         with self._database.transaction() as tx:
             found = repository.for_job(tx, run.job_id)
             if any(one.state == "unknown" or one.part >= part for one in found):
@@ -184,19 +184,19 @@ class ProviderCalls:
                 repository.change(tx, call_id, expected=("open",), part=part)
 
     def _part_refused(self, job_id: str) -> None:
-        """The piece that was begun last was not spoken, and the provider said so: it may be begun again."""
+        """Record that the provider refused the last piece without speaking it, so that it can begin again."""
         with self._database.transaction() as tx:
             for one in repository.for_job(tx, job_id):
                 repository.change(tx, one.id, expected=("open",), part=one.part - 1)
 
     def mark_job_unknown(self, tx: Session, job_id: str) -> bool:
-        """The job ends while a paid call of it may be under way: whether there is one. Its intent settles the hold."""
+        """End a job that may have a paid call under way. Returns whether it has; the sweep then settles the hold."""
         for one in repository.for_job(tx, job_id):
             self._mark_unknown(tx, one.id)
         return any(one.state == "unknown" for one in repository.for_job(tx, job_id))
 
     def finish_job(self, tx: Session, job_id: str, provider: str) -> None:
-        """The job's work was done at this provider; what was begun at another came to nothing."""
+        """End a job whose work succeeded at this provider. Abandons its calls to others."""
         for one in repository.for_job(tx, job_id):
             if one.provider == provider and one.state == "open":
                 repository.remove(tx, one.id)
@@ -204,39 +204,39 @@ class ProviderCalls:
                 self._mark_removing(tx, one.id)
 
     def abandon_job(self, job_id: str) -> None:
-        """The job has ended: what is still open of it came to nothing."""
+        """Abandon the open calls of a job that has ended."""
         with self._database.transaction() as tx:
             for one in repository.for_job(tx, job_id):
                 self._mark_removing(tx, one.id)
 
     def abandon_at(self, job_id: str, provider: str) -> None:
-        """The job goes on elsewhere."""
+        """Abandon the calls of a job to one provider; the job continues at another."""
         with self._database.transaction() as tx:
             for one in repository.for_job(tx, job_id):
                 if one.provider == provider:
                     self._mark_removing(tx, one.id)
 
     def record_unknown_job(self, job_id: str, unknown: OutcomeUnknown) -> ProviderTimeout:
-        """Nobody knows what became of the job's call; the error that the job fails with. Only where an intent is there
-        to settle its hold later may the hold be kept."""
+        """Record that the outcome of the job's call is unknown. Returns the error that the job fails with: it is
+        OutcomeUnknown, which keeps the hold, only if there is a row that will settle the hold later."""
         with self._database.transaction() as tx:
             is_kept = self.mark_job_unknown(tx, job_id)
         return unknown if is_kept else ProviderTimeout(unknown.message, details=unknown.details)
 
-    # What kills and lost answers leave
+    # Recovery after kills and lost responses
 
     def list_all(self) -> list[ProviderCall]:
         with self._database.snapshot() as tx:
             return list(repository.list_all(tx))
 
     def count_pending(self, profile_id: str) -> int:
-        """How many of a profile's paid calls have not come to their end."""
+        """Count the paid calls of a profile that have not ended."""
         with self._database.snapshot() as tx:
             rows = repository.in_state(tx, "open", "removing", "unknown")
         return sum(row.profile_id == profile_id for row in rows)
 
     def delete_lost(self) -> int:
-        """Remove the rows that tell what was lost; how many there were."""
+        """Delete the rows in state `lost`. Returns their number."""
         with self._database.transaction() as tx:
             rows = repository.in_state(tx, "lost")
             for row in rows:
@@ -244,17 +244,17 @@ class ProviderCalls:
             return len(rows)
 
     def release_dead_owners(self) -> int:
-        """Take over from processes that died in a call: their holds are given back, at once or, where the work may
-        have been done, after a while. How many were given back at once."""
+        """Take over the calls of processes that died. Releases their holds, at once or, if the work may have been done,
+        after `release_after`. Returns how many were released at once."""
         with self._database.snapshot() as tx:
             owners = repository.owners_of_open(tx)
         return self._calls.release_abandoned(owners, self._adopt_orphans)
 
     def sweep(self) -> int:
-        """Bring to an end what can be: remove voices at the providers, give holds back. How many rows ended."""
+        """End the calls that can end: delete voices at the providers, release holds. Returns how many ended."""
         with self._database.snapshot() as tx:
             rows = list(repository.in_state(tx, "open", "removing", "unknown"))
-        down: set[str] = set()  # providers that did not answer: asked again in the next round
+        down: set[str] = set()  # providers that did not answer: retried in the next round
         return self._sweeps.process("paid_calls", rows, lambda row: row.id, lambda row: self._sweep_one(row, down))
 
     def _sweep_one(self, row: ProviderCall, down: set[str]) -> bool:
@@ -263,13 +263,13 @@ class ProviderCalls:
         is_removed = row.kind not in _VOICE_KINDS or self._delete_at_provider(row, down)
         age = self._clock() - row.changed_at
         if age < timedelta(0):
-            # The clock was set back: it ages from now on, not when that moment comes again.
+            # The clock was set back. Count the row's age from now.
             with self._database.transaction() as tx:
                 repository.change(tx, row.id, expected=(row.state,), changed_at=self._clock())
             return False
         if row.state == "unknown":
             return age >= self._release_after and self._write_off(row, needs_removal=row.kind in _VOICE_KINDS)
-        # A voice that makes room has been there for long: once removed it is gone.
+        # An evicted voice was created long ago: once deleted it can't appear again.
         is_settled = row.kind == "room" or age >= _SETTLE_TIME
         if not is_removed or not is_settled:
             return False
@@ -277,8 +277,8 @@ class ProviderCalls:
             return repository.remove_unchanged(tx, row)
 
     def _delete_at_provider(self, row: ProviderCall, down: set[str]) -> bool:
-        """Ask the provider to remove what was made, or may have been; whether it did. Where it can't, that is retried
-        with its own pauses, so that the row's hold is still released in time."""
+        """Ask the provider to delete the voice that it created or may have created. Returns whether it did. A failure
+        is retried on a schedule of its own, so that the row's hold is still released in time."""
 
         def delete_voice(call: ProviderCall) -> bool:
             if call.provider in down:
@@ -293,7 +293,7 @@ class ProviderCalls:
         return self._sweeps.process("provider_voices", [row], lambda call: call.id, delete_voice) == 1
 
     def _abandon_with_job(self, row: ProviderCall) -> bool:
-        """A job's intent that its end did not reach, for a kill."""
+        """Abandon an open row whose job has ended, when a kill kept the job's end from doing so."""
         job = self._jobs.find(row.job_id) if row.job_id is not None else None
         if job is None or job.status not in ("completed", "failed", "cancelled"):
             return False
@@ -301,8 +301,8 @@ class ProviderCalls:
         return True
 
     def _write_off(self, row: ProviderCall, *, needs_removal: bool) -> bool:
-        """Give the hold of an unknown outcome back. The row stays, for the operator; what is still to be removed has
-        another one."""
+        """Release the hold of a call with an unknown outcome. The row stays, for the operator. A voice that still has
+        to be deleted gets a row of its own."""
         with self._database.transaction() as tx:
             if not repository.change(tx, row.id, expected=("unknown",), state="lost", changed_at=self._clock()):
                 return False
@@ -339,7 +339,7 @@ class ProviderCalls:
         if row.kind == "speech":
             repository.remove(tx, call_id)
         else:
-            # Its hold is no longer this row's to settle: the call or the job goes on, or has ended.
+            # This row no longer settles the hold: the call or the job continues, or has ended.
             changes = {"state": "removing", "owner": None, "hold_id": None, "changed_at": self._clock()}
             repository.change(tx, call_id, expected=("open",), **changes)
 

@@ -1,7 +1,7 @@
-"""What a provider is: it clones a voice from a sample, and speaks text with a voice.
+"""The interface of a provider: it clones a voice from a sample, and speaks text with a voice.
 
-A provider knows nothing of HTTP, money or the database. It raises `voxport.errors.ProviderError`s, sorted by what
-the caller can do, and `Invalid` for a text that it can't speak.
+A provider knows nothing of our HTTP API, billing or database. It raises subclasses of `voxport.errors.ProviderError`,
+which are classified by what the caller can do, and `Invalid` for a text that it can't speak.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Audio = NDArray[np.float32]
 """Mono samples at SAMPLE_RATE, full scale at ±1."""
 
 ProgressCallback = Callable[[float], None]
-"""Told how far the work is, from 0 to 1. It may raise to stop the work."""
+"""Called with the progress of the work, from 0 to 1. It may raise to stop the work."""
 
 
 VoiceSettings = Mapping[str, float]
-"""What was asked for of `stability`, `similarity_boost`, `style` (0 to 1) and `speed` (0.5 to 2), by name."""
+"""The requested values of `stability`, `similarity_boost`, `style` (0 to 1) and `speed` (0.5 to 2), by name."""
 
 Circuit = Literal["closed", "open", "half_open"]
-"""`open`: the provider failed again and again, and is left alone for a while; `half_open`: one call tries it."""
+"""`open`: the provider failed repeatedly and gets no calls for a while; `half_open`: one trial call is allowed."""
 
 
 class Checkpoint(Protocol):
-    """Where work of minutes keeps its state, so that it goes on from there after a kill."""
+    """Stores the state of work that takes minutes, so that it can resume after a kill."""
 
     def load(self) -> bytes | None: ...
 
@@ -41,11 +41,11 @@ class Checkpoint(Protocol):
 
 
 ResumeToken = dict[str, Any]
-"""Where a piece of speech ends, as JSON that only the provider reads."""
+"""The position at which a piece of speech ends, as JSON that only the provider reads."""
 
 
 class ResumeTokenInvalid(Exception):
-    """Speech can't go on behind this place: the text would be cut in other pieces now. Begin again."""
+    """Speech can't resume from this position, because the text would now be split differently. Start again."""
 
 
 @dataclass(frozen=True)
@@ -54,63 +54,63 @@ class Utterance:
 
     text: str
     language: str
-    """One of the capabilities'."""
+    """One of the languages in the provider's capabilities."""
     settings: VoiceSettings = field(default_factory=dict)
-    """Of those that the capabilities name."""
+    """Only settings that the provider's capabilities name."""
     low_latency: bool = False
-    """Ask for a short first piece: somebody listens already."""
+    """Ask for a short first piece, for a client that is already listening."""
     resume_from: ResumeToken | None = None
-    """Go on behind a piece of the same utterance that was made earlier."""
+    """Resume after an earlier piece of the same utterance."""
     client: str = ""
-    """Who gets a fair share of the provider's calls."""
+    """The client for whom the provider's call slots are shared fairly."""
 
     @property
     def speed(self) -> float:
-        """1.0 where none is asked for."""
+        """The requested speed, 1.0 by default."""
         return self.settings.get("speed", 1.0)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text, spoken: it joins the next one without gap or click. `progress` of the text (0 to 1) is
-    spoken with it; an utterance that resumes from its `resume_token` goes on behind it. One without audio says that
-    `speak` still waits, so that whoever reads can see whether somebody listens."""
+    """The audio of a part of a text. It joins the next piece without gap or click. `progress` is the share of the text
+    (0 to 1) spoken after this piece. An utterance with this `resume_token` continues after the piece. A piece without
+    audio means that `speak` is still waiting, so that the consumer can check whether its client is still there."""
 
     audio: Audio
     progress: float
     resume_token: ResumeToken
     is_resumable: bool = True
-    """False inside of a paid call: nothing can go on behind its place, and the pieces up to the next one that is True
+    """False inside a paid call: speech can't resume after this piece, and the pieces up to the next resumable one
     belong together."""
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What clients check before they send a request. Lengths in characters, sample lengths in seconds."""
+    """What a provider supports. Text lengths in characters, sample lengths in seconds."""
 
     supports_voice_cloning: bool
     supports_instant_clone: bool
     supports_streaming: bool
     languages: tuple[str, ...]
     clone_language: str
-    """The language that a clone speaks where a request names none."""
+    """The language that a clone speaks if a request names none."""
     max_text_length: int
     voice_settings: tuple[str, ...] = ()
-    """What it uses of `stability`, `similarity_boost`, `style` and `speed`."""
+    """The subset of `stability`, `similarity_boost`, `style` and `speed` that it supports."""
     sample_min_seconds: int = 3
     sample_max_seconds: int = 60
     is_hosted: bool = False
-    """Its work is done, and billed, elsewhere: what became of a call may never be known, and a voice that it keeps may
-    be gone one day. A voice of one that is not hosted is the file that it gave."""
+    """Whether the work is done and billed by a remote service. The outcome of a call may then stay unknown, and a voice
+    that the service stores may disappear. A voice of a provider that is not hosted is the file that it returned."""
     missing_languages: Mapping[str, str] = field(default_factory=dict)
-    """Languages (two letters) that it would speak with more installed, each with the sentence that says what."""
+    """Languages (two letters) that need packages which are not installed, each with a sentence that names them."""
     unused_days: float | None = None
-    """Days after which it deletes a clone that nobody speaks with; None: it never does."""
+    """Days after which the provider deletes an unused clone; None for never."""
 
 
 @dataclass(frozen=True)
 class StockVoice:
-    """A voice that the provider brings along, for every profile."""
+    """A voice that the provider offers to every profile."""
 
     voice_id: str
     name: str
@@ -120,7 +120,7 @@ class StockVoice:
 
 @dataclass(frozen=True)
 class VoiceRef:
-    """A voice to speak with. `file` is what the provider gave for a clone that it doesn't keep itself."""
+    """A voice to speak with. `file` is what `clone` returned, if the provider doesn't store its clones."""
 
     provider_voice_id: str
     file: bytes | None = field(default=None, repr=False)
@@ -128,7 +128,7 @@ class VoiceRef:
 
 @dataclass(frozen=True)
 class ClonedVoice:
-    """What cloning gave. `file` is kept by the gateway and handed back with every `speak`."""
+    """The result of cloning. The gateway stores `file` and passes it to every `speak`."""
 
     provider_voice_id: str
     language: str
@@ -137,9 +137,9 @@ class ClonedVoice:
 
 @dataclass(frozen=True)
 class ProviderConfig:
-    """What a provider is opened with. `tag` tells this gateway's voices from others' in the same account; lengths in
-    characters and seconds, as the catalogue has them; `options` are the operator's settings for it, by their names
-    without `VOXPORT_` and the provider's own."""
+    """The configuration of a provider. `tag` distinguishes this gateway's voices from others in the same account.
+    Lengths are in characters and seconds, from the catalogue. `options` are the operator's settings for the provider,
+    by their names without `VOXPORT_` and the provider's name."""
 
     tag: str
     max_text_length: int
@@ -149,9 +149,9 @@ class ProviderConfig:
 
 
 class Provider(ABC):
-    """The base class of every provider. `name` is that of its entry point. Several threads may call it at once. The
-    defaults are those of a provider without voices of its own, an account or anything to close, which gives a file for
-    a clone."""
+    """The base class of every provider. `name` is the name of its entry point. Several threads may call it at once. The
+    default methods suit a provider that has no stock voices, no account and nothing to close, and that returns a file
+    for each clone."""
 
     name: str
 
@@ -159,7 +159,7 @@ class Provider(ABC):
     def capabilities(self) -> Capabilities: ...
 
     def unavailable_reason(self) -> str | None:
-        """Why the provider can't be asked now; None where it can."""
+        """Why the provider can't be used now; None if it can."""
         return None
 
     def list_voices(self) -> list[StockVoice]:
@@ -167,9 +167,9 @@ class Provider(ABC):
         return []
 
     def check_text(self, text: str, language: str) -> Sequence[str] | None:
-        """Raises Invalid where the text can't be spoken in the language: here, where none of it is a letter or a digit.
-        Gives a sentence for each thing in it that will not be spoken, for the `warnings` of the answer; none or None
-        where all will be. Costs no synthesis."""
+        """Check a text without synthesis. Raises Invalid if it can't be spoken in the language; by default, if it has
+        no letter or digit. Returns a sentence for each thing that will not be spoken, for the `warnings` of the
+        response; an empty list or None if everything will be."""
         if not any(character.isalnum() for character in clean_text(text)):
             raise Invalid("The text has nothing that can be spoken.", location=("body", "text"))
         return None
@@ -183,30 +183,29 @@ class Provider(ABC):
         on_progress: ProgressCallback,
         checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """A voice from a sample. `instant` is for a single use, where the caller waits. `voice_id` is the gateway's
-        name for this making: called again with the same one, the provider makes no second voice. `on_progress` is
-        called at least twice a second by work that can be stopped. Raises SlotsFull, OutcomeUnknown and the others. Not
-        called where the capabilities name no cloning."""
+        """Clone a voice from a sample. `instant` is for a single use while the caller waits. `voice_id` is an
+        idempotency key: called again with the same one, the provider creates no second voice. Work that can be stopped
+        calls `on_progress` at least twice a second. Raises SlotsFull, OutcomeUnknown and other ProviderErrors. Not
+        called if the capabilities exclude cloning."""
         raise ProviderFailed(f"The provider {self.name} can't clone voices.")
 
     @abstractmethod
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
-        """The utterance in the voice, piece by piece as it is made, at −18 LUFS. Raises ResumeTokenInvalid where it
-        can't go on from there, VoiceLost, OutcomeUnknown and
-        the others."""
+        """Speak the utterance in the voice, at −18 LUFS. Yields each piece as it is synthesized. Raises
+        ResumeTokenInvalid if it can't resume from the token, VoiceLost, OutcomeUnknown and other ProviderErrors."""
 
-    def delete(self, voice: VoiceRef) -> None:  # noqa: B027  # nothing is kept at the provider
-        """Remove a clone at the provider; one that is gone already is no error."""
+    def delete(self, voice: VoiceRef) -> None:  # noqa: B027  # the provider stores nothing
+        """Delete a clone at the provider. It is no error if the clone does not exist."""
 
     def forget(self, voice_id: str) -> None:  # noqa: B027
-        """Remove what `clone` made, or may have made, under this name: its answer was lost."""
+        """Delete what `clone` created, or may have created, with this `voice_id` when its response was lost."""
 
     def circuit(self) -> Circuit | None:
-        """How a hosted provider does, without asking it; None where there is nothing that could break."""
+        """The state of a hosted provider's circuit breaker, without a request; None for other providers."""
         return None
 
     def start(self) -> None:  # noqa: B027
-        """Get warm, without waiting."""
+        """Start warming up, without blocking."""
 
     def close(self) -> None:  # noqa: B027
-        """Give back processes and connections."""
+        """Close processes and connections."""

@@ -1,5 +1,5 @@
-"""What the adapters of hosted providers have in common: a call that costs is made once, in its turn, and what became of
-it is told."""
+"""The HTTP client of the adapters of hosted providers: it makes billed calls within a limit, never repeats one that may
+have been billed, and translates failures into errors."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from voxport.providers.limiter import Limiter
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 
 _MAX_ATTEMPTS: Final = 8
-"""Of one paid call that is refused for being one too many."""
+"""Attempts of one paid call that the provider refuses because of too many calls."""
 _HANG_SECONDS: Final = 5.0
-"""After which a free question without an answer was one to a provider that hangs."""
+"""A free request that fails after longer than this means that the provider hangs."""
 _COOLDOWN_SECONDS: Final = 30.0
-"""For which such a provider is asked nothing free."""
+"""How long a provider that hangs gets no free requests."""
 
 
 @dataclass(frozen=True)
 class RefusedCall:
-    """The provider did not do the work. `is_busy`: it was one call too many, and may be made again after `retry_after`
-    seconds (None where it doesn't say)."""
+    """The provider refused a call and did not do the work. `is_busy`: it had too many calls, and the call can be
+    retried after `retry_after` seconds (None if the provider doesn't say)."""
 
     error: VoxportError
     is_busy: bool = False
@@ -37,8 +37,8 @@ ErrorLabeller = Callable[[VoxportError, UpstreamResponse | None], VoxportError]
 
 
 class BilledClient:
-    """`label_error` writes the provider's name, and its own id of the request, into an error's details. `timeout` and
-    `pauses` (the shortest, the longest between two attempts) in seconds."""
+    """`label_error` adds the provider's name and its request id to an error's details. `timeout` and `pauses` (the
+    shortest and the longest between two attempts) are in seconds."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class BilledClient:
         classify: Callable[[StreamedResponse], StreamedResponse | RefusedCall],
         **request: Any,
     ) -> Iterator[StreamedResponse]:
-        """The answer to a POST that costs, as `classify` takes it, in a place of the limiter's. What is refused for
-        being too much is tried again while there is time; nothing else is. Raises ProviderError."""
+        """Send a billed POST in a slot of the limiter, and yield the response that `classify` accepts. Retries only
+        calls refused as too many, while there is time. Raises ProviderError."""
         attempts, deadline, (pause, max_pause) = 0, time.monotonic() + self._timeout, self._pauses
         while True:
             with (
@@ -85,8 +85,8 @@ class BilledClient:
             if not verdict.is_busy:
                 raise verdict.error
             attempts += 1
-            # What it asks for is the least: one that says "one second" each time is asked less and less often.
-            wait = max(verdict.retry_after or 0.0, pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads the tries
+            # `retry_after` is a minimum: a provider that always says "one second" is retried less and less often.
+            wait = max(verdict.retry_after or 0.0, pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads the retries
             if attempts == _MAX_ATTEMPTS or time.monotonic() + wait > deadline:
                 seconds = max(1, math.ceil(wait))
                 busy = ProviderBusy(
@@ -99,8 +99,8 @@ class BilledClient:
             pause = min(2 * pause, max_pause)
 
     def send_free(self, method: str, path: str, **request: Any) -> UpstreamResponse:
-        """The answer to a question that costs nothing. A provider that hung is left alone for a while: a hundred voices
-        that are to be removed there wait for one time-out, not for a hundred. Raises ProviderUnavailable."""
+        """Send a free request, with retries, and return the response. A provider that hung gets no free requests for a
+        while, so that deleting a hundred voices waits for one timeout, not a hundred. Raises ProviderUnavailable."""
         began = time.monotonic()
         if began < self._cooldown_until:
             raise self.unreachable_error()
@@ -117,7 +117,7 @@ class BilledClient:
 
     @contextmanager
     def translate_failures(self) -> Iterator[None]:
-        """Failures of the way there as what they mean for the caller."""
+        """Translate transport failures into ProviderErrors."""
         try:
             yield
         except RequestNotSent:
@@ -126,6 +126,6 @@ class BilledClient:
             raise self._label_error(OutcomeUnknown(f"{self._title} broke off. What it made is lost."), None) from None
 
     def unreachable_error(self, answer: UpstreamResponse | None = None) -> VoxportError:
-        """ProviderUnavailable."""
+        """Return a ProviderUnavailable."""
         text = f"{self._title} does not answer. Nothing was charged; try again in a minute."
         return self._label_error(ProviderUnavailable(text), answer)

@@ -1,5 +1,5 @@
-"""A network whose reads end by a moment, however little a server sends at once: the time-out of the HTTP layer above
-begins anew with each byte of a head, or of the line before a chunk."""
+"""A network backend with a total deadline for reads. The read timeout of the HTTP layer above restarts with each byte
+of the response head or of a chunk's size line, so a slow server could hold a connection for ever."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _deadline = _ReadDeadline()
 
 @contextlib.contextmanager
 def read_deadline(seconds: float) -> Iterator[None]:
-    """No read of this thread, over a transport of `bounded_transport`, ends later than in so many seconds."""
+    """Limit all reads of this thread over a `bounded_transport` to end within `seconds` from now."""
     before, _deadline.at = _deadline.at, time.monotonic() + seconds
     try:
         yield
@@ -34,7 +34,7 @@ def read_deadline(seconds: float) -> Iterator[None]:
 
 
 def bounded_transport(limits: httpx2.Limits) -> httpx2.HTTPTransport:
-    """The transport of a client, without proxies."""
+    """Return a transport that respects `read_deadline` and uses no proxies."""
     transport = httpx2.HTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
     transport._pool._network_backend = _BoundedBackend()
     return transport
@@ -42,7 +42,7 @@ def bounded_transport(limits: httpx2.Limits) -> httpx2.HTTPTransport:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Whose certificates are believed. To read the machine's list takes 20 ms and more, for each client anew."""
+    """The TLS context of all clients. Cached, because reading the machine's certificates takes 20 ms or more."""
     return httpx2.create_ssl_context(trust_env=False)
 
 

@@ -1,4 +1,4 @@
-"""A provider that fails again and again is left alone for a while: callers hear at once, and not after a time-out.
+"""A circuit breaker: while a provider keeps failing, calls fail at once instead of after a timeout.
 
 closed ── several failures in a row ──▶ open ── after a while ──▶ half open ── one call: good ──▶ closed
                                           ▲                            └────── bad: longer ──▶ open
@@ -22,8 +22,8 @@ BreakerState = Literal["closed", "open", "half_open"]
 
 @dataclass(frozen=True)
 class Permit:
-    """A call that may be made. `epoch` counts how often the breaker opened or closed: a call of an earlier epoch says
-    nothing of now."""
+    """Permission for one call. `epoch` counts how often the breaker has opened or closed; the result of a call from an
+    earlier epoch is ignored."""
 
     epoch: int
     is_trial: bool
@@ -37,7 +37,7 @@ class Breaker:
         self._open_seconds = _MIN_OPEN_SECONDS
         self._epoch = 0
         self._has_trial = False
-        # Reentrant: a generator that is collected while the lock is held ends its call in the same thread.
+        # Reentrant: garbage collection of a generator may end its call in the thread that holds the lock.
         self._lock = threading.RLock()
 
     @property
@@ -48,14 +48,14 @@ class Breaker:
             return "open" if self._clock() < self._open_until else "half_open"
 
     def seconds_left(self) -> int | None:
-        """Until the next try, rounded up; None where calls may be made."""
+        """Seconds until the next trial call, rounded up; None if calls are allowed."""
         with self._lock:
             left = 0.0 if self._open_until is None else self._open_until - self._clock()
             return math.ceil(left) if left > 0 else None
 
     def acquire(self) -> Permit | None:
-        """A permit where a call may be made, None where not; of those that ask while it is half open, one gets one.
-        Each permit is given back once, by one of the three below."""
+        """Return a permit if a call is allowed, else None. While half open, only one caller gets one. Each permit must
+        be returned once, by one of the three methods below."""
         with self._lock:
             if self._open_until is None:
                 return Permit(self._epoch, is_trial=False)
@@ -73,7 +73,7 @@ class Breaker:
             self._failures, self._open_seconds = 0, _MIN_OPEN_SECONDS
 
     def record_failure(self, permit: Permit) -> None:
-        """The call failed by the provider's fault."""
+        """Record that the call failed because of the provider."""
         with self._lock:
             if permit.epoch != self._epoch:
                 return
@@ -84,7 +84,7 @@ class Breaker:
                 self._change(self._clock() + self._open_seconds)
 
     def release(self, permit: Permit) -> None:
-        """The call ended without saying anything of the provider: its caller went away."""
+        """Return the permit of a call that ended without a verdict on the provider, as when its caller went away."""
         with self._lock:
             if permit.is_trial and permit.epoch == self._epoch:
                 self._has_trial = False

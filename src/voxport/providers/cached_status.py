@@ -1,4 +1,5 @@
-"""What a provider says of itself, asked now and then by a thread of its own, so that no caller waits for it twice."""
+"""Caches what a provider reports about itself. A background thread refreshes it; callers wait for the first probe
+only."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ _log = logging.getLogger("voxport.providers")
 _TTL_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 15.0
 _FIRST_PROBE_TIMEOUT: Final = 20.0
-"""For the first answer, which callers do wait for: counted from the question, not from each caller's call."""
+"""How long callers wait for the first probe, counted from the first call that waits."""
 
 
 class ProbeFailed(Exception):
-    """The provider can't be asked; says why, in words that follow "The provider … can't be used: ". `is_final`: it
-    said so itself, and what it said before is void."""
+    """The provider could not be probed. `reason` continues the sentence "The provider … can't be used: ". `is_final`:
+    the provider itself refused, and the cached value is void."""
 
     def __init__(self, reason: str, *, is_final: bool) -> None:
         super().__init__(reason)
@@ -28,7 +29,7 @@ class ProbeFailed(Exception):
 
 
 class CachedStatus(Generic[T]):
-    """`probe` raises ProbeFailed. A failure leaves what was told before, unless it is final."""
+    """`probe` may raise ProbeFailed. The cached value survives a failure, unless it is final."""
 
     def __init__(self, probe: Callable[[], T], default: T, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._probe = probe
@@ -42,22 +43,22 @@ class CachedStatus(Generic[T]):
         self._probing = threading.Lock()
 
     def refresh(self) -> None:
-        """Ask where it is due, without waiting."""
+        """Start a probe if one is due, without waiting."""
         if self._clock() >= self._expires_at and self._probing.acquire(blocking=False):
             threading.Thread(target=self._probe_once, daemon=True).start()
 
     def value(self) -> T:
-        """What was told last; the `default` of before where nothing was."""
+        """The last value that was probed, or `default`."""
         self._wait()
         return self._default if self._value is None else self._value
 
     def problem(self) -> str | None:
-        """Why the provider can't be used; None where it can."""
+        """Why the provider can't be used; None if it can."""
         self._wait()
         return self._problem
 
     def invalidate(self) -> None:
-        """Something showed that it is no longer so: asked again at once."""
+        """Mark the value as stale: the next call starts a probe."""
         self._expires_at = 0.0
 
     def _wait(self) -> None:
@@ -70,7 +71,7 @@ class CachedStatus(Generic[T]):
             self._problem = "it does not answer"
 
     def _probe_once(self) -> None:
-        self._expires_at = self._clock() + _TTL_SECONDS  # before the question, so that an `invalidate` meanwhile counts
+        self._expires_at = self._clock() + _TTL_SECONDS  # before the probe, so that an `invalidate` during it counts
         try:
             self._value, self._problem = self._probe(), None
         except ProbeFailed as failure:
