@@ -1,1 +1,1 @@
-"""Who does the work: the protocol, the registry, and the built-in providers."""
+"""Providers of voices and speech: their interface, the registry, and the built-in ones."""

@@ -1,4 +1,4 @@
-"""A long text at a provider that takes only so much at once: cut at sentence ends, spoken part by part, joined."""
+"""Speaks a long text at a provider that limits the text of a call: splits it at sentence ends and joins the audio."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from voxport.providers.spool import Spool, from_pcm
 from voxport.text.sentences import clean_text, pack_parts, split_in_half, split_sentences
 
 _ABBREVIATIONS: Final = {"es": "es", "fr": "fr-fr", "hi": "hi", "it": "it", "pt": "pt-br"}
-"""Whose abbreviations end no sentence, by the first part of a language's code; English ones in all others."""
+"""The locale whose abbreviations end no sentence, by the first part of a language's code; English for all others."""
 _SENTENCE_PAUSE: Final = np.zeros(round(0.3 * SAMPLE_RATE), np.float32)
 _PARAGRAPH_PAUSE: Final = np.zeros(round(0.6 * SAMPLE_RATE), np.float32)
 _FRAME: Final = SAMPLE_RATE // 100
 _MIN_SAMPLES: Final = SAMPLE_RATE
-"""Samples of a stream that are gathered before a place to cut is looked for, in their second half."""
+"""Samples of a stream to collect before a cut is sought, in their second half."""
 _MAX_WHOLE_CHARACTERS: Final = 2_000
-"""Characters of a part that is not streamed: two minutes of audio and more are waited for."""
-_SECONDS_PER_CHARACTER: Final = 0.06  # about; for how far a stream is
+"""Characters of a part that is not streamed. The caller waits for all of it, two minutes of audio or more."""
+_SECONDS_PER_CHARACTER: Final = 0.06  # approximate; for the progress of a stream
 _MAX_SILENCE: Final = 10 * SAMPLE_RATE
-"""Samples before the first sound of a stream's part."""
+"""Samples of silence allowed before the first sound of a streamed part."""
 
 PcmSource = Callable[[str], Iterator[bytes]]
-"""A text as s16le at 24 kHz, in pieces of any size."""
+"""Speaks a text. Yields s16le at 24 kHz in pieces of any size."""
 
 
 def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> Iterator[Piece]:
-    """The text, part by part, each of at most `limit` characters, in pieces of five seconds at most. With `low_latency`
-    they come while the part is being made; else none does before all of its part is there and was found to be speech of
-    it. Speech goes on behind a part, not behind a piece inside of one. Raises ResumeTokenInvalid, ProviderFailed, and
-    what the source raises."""
+    """Speak the text in parts of at most `limit` characters. Yields pieces of at most five seconds. With `low_latency`
+    they are yielded while their part is synthesized, else only after the whole part has arrived and passed the checks.
+    Speech can resume after a part, not after a piece inside one. Raises ResumeTokenInvalid, ProviderFailed, and what
+    the source raises."""
     low_latency, resume_from = utterance.low_latency, utterance.resume_from
     parts = _split(utterance.text, utterance.language, limit if low_latency else min(limit, _MAX_WHOLE_CHARACTERS))
     plan = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
@@ -58,7 +58,7 @@ def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> It
             else:
                 spool.fill(source(part))
                 audios = _level_whole(spool, normalizer)
-            pending, size = np.empty(0, np.float32), 0  # the last piece is known as such only when no other follows
+            pending, size = np.empty(0, np.float32), 0  # held back: only the last piece gets the pause
             for audio in audios:
                 if not audio.size:
                     if token is not None:
@@ -74,7 +74,8 @@ def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> It
 
 
 def _level_whole(spool: Spool, normalizer: LoudnessNormalizer) -> Iterator[Audio]:
-    """A whole part without the silence at its ends, level. Raises ProviderFailed where all of it is silence."""
+    """Trim the silence at the ends of a whole part and normalize its loudness. Raises ProviderFailed if it is
+    silent."""
     segments = spool.segments()
 
     def segment(number: int) -> Audio:
@@ -90,8 +91,8 @@ def _level_whole(spool: Spool, normalizer: LoudnessNormalizer) -> Iterator[Audio
 
 
 def _level_stream(pieces: Iterator[Audio], normalizer: LoudnessNormalizer) -> Iterator[Audio]:
-    """The pieces of a part, level. What is silent at its beginning waits for the first sound: where none comes, nothing
-    was made. Raises ProviderFailed then."""
+    """Normalize the loudness of the pieces of a part. Holds back the silence at the beginning until the first sound.
+    Raises ProviderFailed if none comes."""
     before, waiting = normalizer.state.blocks, list[Audio]()
     for audio in pieces:
         if not audio.size:
@@ -110,8 +111,8 @@ def _level_stream(pieces: Iterator[Audio], normalizer: LoudnessNormalizer) -> It
 
 
 def _split_at_quiet_points(stream: Iterator[bytes]) -> Iterator[Audio]:
-    """What comes, cut where it is softest: there a change of the level is not heard. An empty piece where there is not
-    enough yet."""
+    """Convert a stream to float32 and cut it at its softest points, where a change of gain is inaudible. Also yields an
+    empty piece each time content arrives."""
     waiting, odd = np.empty(0, np.float32), b""
     for content in stream:
         yield waiting[:0]
@@ -127,7 +128,7 @@ def _split_at_quiet_points(stream: Iterator[bytes]) -> Iterator[Audio]:
 
 
 def _quietest_sample(audio: Audio) -> int:
-    """The middle of the softest 10 ms between half of what is gathered and all of it."""
+    """Return the middle of the softest 10 ms in the second half of the first `_MIN_SAMPLES`."""
     start = _MIN_SAMPLES // 2
     audio = audio[:_MIN_SAMPLES]
     frames = audio[start : start + (audio.size - start) // _FRAME * _FRAME].reshape(-1, _FRAME)
@@ -139,7 +140,8 @@ def _pause_after(part: str) -> Audio:
 
 
 def _split(text: str, language: str, limit: int) -> list[str]:
-    """Of at most `limit` characters, each with something to speak; one that ends a paragraph ends with a line break."""
+    """Split into parts of at most `limit` characters, each speakable. The last of a paragraph ends with a line
+    break."""
     parts: list[str] = []
     abbreviations = _ABBREVIATIONS.get(language.partition("-")[0], "en-us")
     for paragraph in clean_text(text).split("\n\n"):

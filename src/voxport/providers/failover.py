@@ -1,4 +1,4 @@
-"""Failover between the providers of a request: of `provider: auto` there are several, else there is one."""
+"""Failover between the providers of a request: `provider: auto` has several, any other choice one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _log = logging.getLogger("voxport.providers")
 def first_that_works(
     candidates: Mapping[str, C], attempt: Callable[[C], T], *, on_failover: Callable[[str], None] = lambda _: None
 ) -> T:
-    """The result of `attempt` for the first candidate for which it does not fail. `candidates` are by the provider's
-    name, in the order in which they are tried. After a ProviderError or SampleUnusable the next one is tried, and
-    `on_failover` is called with the name of the one that failed; not after OutcomeUnknown, where the work may have been
-    done. Raises what the last one raises."""
+    """Return the result of `attempt` for the first candidate for which it succeeds. `candidates` maps provider names,
+    in the order in which they are tried. A ProviderError or SampleUnusable calls `on_failover` with the name of the
+    failed provider and moves on to the next one. OutcomeUnknown is raised at once, because the work may have been done.
+    Raises what the last candidate raises."""
     *others, last = candidates
     for name in others:
         try:
@@ -33,8 +33,8 @@ def first_that_works(
 
 
 def all_that_can(candidates: Iterable[C], check: Callable[[C], T]) -> list[T]:
-    """The results of `check` for the candidates that it does not refuse. Raises its first refusal where it refuses
-    all."""
+    """Return the results of `check` for the candidates for which it does not raise. Raises the first error if it raises
+    for all."""
     results: list[T] = []
     refusals: list[VoxportError] = []
     for candidate in candidates:

@@ -1,8 +1,7 @@
-"""How many calls a provider gets from us at once: as many as it takes, and fairly shared between those who wait.
+"""Limits the concurrent calls to a provider, and shares them fairly between waiting clients.
 
-The limit finds itself (additive increase, multiplicative decrease, as TCP does): a refusal for too many calls brings
-it to under what ran, and each round of calls that all went well raises it by one, up to what is allowed. What the
-provider says of itself is believed at once.
+The limit adapts as in TCP: a refusal for too many calls lowers it to one less than the calls that ran, and each round
+of successful calls raises it by one, up to the maximum. A maximum that the provider reports takes effect at once.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from voxport.errors import ProviderBusy
 from voxport.fair_queue import FairQueue
 
 _DECAY: Final = 0.9
-"""What is left of the mean duration with each further call."""
+"""The weight of the previous mean in the running mean of call durations."""
 
 
 class Limiter:
-    """`max_calls` calls at once, `initial_calls` of them until the provider was asked; who waits longer than `timeout`
-    seconds is told to come again."""
+    """Allows up to `max_calls` concurrent calls, starting at `initial_calls`. A caller that waits longer than `timeout`
+    seconds gets ProviderBusy."""
 
     def __init__(
         self,
@@ -40,8 +39,8 @@ class Limiter:
         self._clock = clock
         self._queue = FairQueue[threading.Event](min(initial_calls, max_calls), threading.Event.set)
         self._successes = 0
-        self._mean_seconds = 1.0  # of a call, a running mean
-        # Reentrant: a generator that is collected while the lock is held leaves its place in the same thread.
+        self._mean_seconds = 1.0  # running mean of a call's duration
+        # Reentrant: garbage collection of a generator may release its slot in the thread that holds the lock.
         self._lock = threading.RLock()
 
     @property
@@ -58,7 +57,7 @@ class Limiter:
 
     @contextlib.contextmanager
     def slot(self, client: str, *, timeout: float | None = None) -> Iterator[None]:
-        """One of the places, for the time of the block; `timeout` in seconds. Raises ProviderBusy."""
+        """Hold a slot for the duration of the block. `timeout` in seconds. Raises ProviderBusy."""
         self._acquire(client, self._timeout if timeout is None else max(0.0, timeout))
         start = self._clock()
         try:
@@ -69,7 +68,7 @@ class Limiter:
                 self._queue.release(client)
 
     def on_refused(self) -> None:
-        """The provider had too many calls. Said by a call that was refused, from its place."""
+        """Lower the limit, because the provider refused a call as one too many. Called while holding the slot."""
         with self._lock:
             self._queue.resize(max(1, min(self.limit, self.running) - 1))
             self._successes = 0
@@ -82,7 +81,7 @@ class Limiter:
                 self._successes = 0
 
     def set_max_calls(self, max_calls: int) -> None:
-        """The provider says how many it takes."""
+        """Set the maximum that the provider reports. The limit becomes the same."""
         with self._lock:
             self._max_calls = max(1, max_calls)
             self._queue.resize(self._max_calls)
@@ -93,7 +92,7 @@ class Limiter:
         if turn is None or turn.wait(timeout):
             return
         with self._lock:
-            if turn.is_set():  # called in the very last moment
+            if turn.is_set():  # the slot was granted at the last moment
                 return
             self._queue.leave(client, turn)
             wait = math.ceil(self._mean_seconds * (self.waiting + self.running) / self.limit)
