@@ -58,7 +58,7 @@ def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> It
             else:
                 spool.fill(source(part))
                 audios = _level_whole(spool, normalizer)
-            pending, size = np.empty(0, np.float32), 0  # held back: only the last piece gets the pause
+            pending, size = np.empty(0, np.float32), 0  # held back: the last piece gets the pause
             for audio in audios:
                 if not audio.size:
                     if token is not None:

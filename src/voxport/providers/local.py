@@ -1,4 +1,4 @@
-"""The `local` provider: the engine on this machine, in a process of its own."""
+"""The `local` provider: runs the engine on this machine, in a separate process."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ from voxport.text.sentences import check_alphabet, clean_markup_text
 T = TypeVar("T")
 
 CLONE_LANGUAGE = "en-us"
-_MAX_WORDS_SHOWN, _MAX_WORD_LENGTH = 10, 30  # in a warning: words that are not spoken, and characters of each
-_PAUSES = (0.0,)  # the engine's process may have died under the first call: it starts anew, and nothing is paid twice
+_MAX_WORDS_SHOWN, _MAX_WORD_LENGTH = 10, 30  # limits of a warning: words that are not spoken, and characters of each
+_PAUSES = (0.0,)  # the engine's process may die during a call and then restarts; a retry costs nothing
 
 
 def open_provider(config: ProviderConfig) -> LocalProvider:
-    """`options`: `threads` and `niceness` of the engine's process, `fit_steps` of a clone, `model` the file of its
-    weights."""
+    """Open the provider. `options`: `threads` and `niceness` of the engine's process, `fit_steps` of a clone, `model`,
+    the path of the weights."""
     options = config.options
 
     def engine() -> EngineProcess:
@@ -76,8 +76,8 @@ def open_provider(config: ProviderConfig) -> LocalProvider:
 
 
 class LocalProvider(Provider):
-    """It can always be asked: an engine that died starts again with the next call, which says so where it does not.
-    The engine keeps nothing: a voice is the file that the gateway has."""
+    """Speaks and clones with the local engine. Always available: an engine that died restarts with the next call, which
+    raises ProviderUnavailable if it can't. The engine stores no voices; a voice is a file that the gateway stores."""
 
     name = "local"
 
@@ -90,8 +90,8 @@ class LocalProvider(Provider):
         sample_min_seconds: int,
         sample_max_seconds: int,
     ) -> None:
-        """`new_fit_process` makes a process for one persistent clone: it takes long, and much memory, and ends with it.
-        Lengths in characters and seconds, as the catalogue has them."""
+        """`new_fit_process` creates a process for one persistent clone, which takes much time and memory. The process
+        ends with the clone. Lengths are in characters and seconds, from the catalogue."""
         self._engine = engine
         self._new_fit_process = new_fit_process
         self._capabilities = Capabilities(
@@ -111,8 +111,8 @@ class LocalProvider(Provider):
         return self._capabilities
 
     def is_ready(self) -> bool:
-        """Whether the engine is loaded and answers at once. One that died while idle is started again: no call
-        would, where calls are sent only to what is ready."""
+        """Whether the engine is loaded and answers at once. Restarts an engine that died while idle, because no call
+        would restart it if calls are sent only to a gateway that is ready."""
         if self._engine.is_ready():
             return True
         if self._engine.pid is None:
@@ -158,7 +158,7 @@ class LocalProvider(Provider):
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         resume_from, speed = utterance.resume_from, utterance.speed
-        # The engine shares its time between callers, chunk by chunk, so that a long text lets short calls pass.
+        # The engine takes turns between callers, chunk by chunk, so that a long text does not block short ones.
         caller = object()
         chunks = self._plan(utterance, caller=caller)
         plan = _fingerprint(chunks)
@@ -190,7 +190,7 @@ class LocalProvider(Provider):
         )
 
     def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:
-        """For each clip a unit vector that is near for two recordings of one speaker: for the check of samples."""
+        """Return a unit vector for each clip, similar for recordings of one speaker. Used to check samples."""
         return self._call_engine(lambda: self._engine.embed_each(clips))
 
     def start(self) -> None:
@@ -211,7 +211,7 @@ class LocalProvider(Provider):
 
 
 def _unspoken_warnings(text: str, language: str) -> list[str]:
-    """One sentence that names the words that no voice of the engine reads."""
+    """Return at most one sentence, which names the words that no voice of the engine can read."""
     words = [
         word if len(word) <= _MAX_WORD_LENGTH else f"{word[:_MAX_WORD_LENGTH]}…"
         for word in unspeakable_words(text, language)
@@ -233,7 +233,7 @@ def _missing_languages() -> dict[str, str]:
 
 
 def _fingerprint(chunks: list[Chunk]) -> str:
-    """The same for the same chunks: another version of the engine may cut a text, or read its numbers, otherwise."""
+    """Hash the chunks. Another version of the engine may split a text, or read its numbers, differently."""
     content = json.dumps([chunk.to_json() for chunk in chunks])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

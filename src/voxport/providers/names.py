@@ -1,4 +1,4 @@
-"""The names of the providers that are installed: of the package's own and of others', by entry points."""
+"""Lists the installed providers, built-in and third-party, by their entry points."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pydantic_core import PydanticCustomError
 ENTRY_POINT_GROUP: Final = "voxport.providers"
 BUILT_IN: Final = ("elevenlabs", "minimax", "local")
 AUTO: Final = "auto"
-"""For a request: the first provider, in the operator's order, that can do it."""
+"""A request's choice of the first provider, in the operator's order, that can do it."""
 
 
 @cache
 def installed_providers() -> dict[str, EntryPoint]:
-    """The entry point of each provider, the package's own first. Nothing is imported. Nobody takes their names, nor
-    `auto`."""
+    """Return the entry point of each provider, built-in ones first, without importing any. Third-party providers that
+    use the name of a built-in one, or `auto`, are ignored."""
     own, others = {}, {}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         if point.value.startswith("voxport.providers.") and point.name in BUILT_IN:

@@ -1,4 +1,4 @@
-"""The providers by name, opened when they are first needed, and the choice of one for a request."""
+"""Opens providers from entry points, and selects providers for a request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("voxport.providers")
 
 
 def open_provider(name: str, point: EntryPoint, config: ProviderConfig) -> Provider:
-    """The provider behind an entry point. One that can't be opened is there all the same, and says why."""
+    """Open the provider of an entry point. If that fails, return an UnavailableProvider with the reason."""
     try:
         provider = cast(Callable[[ProviderConfig], Provider], point.load())(config)
     except ModuleNotFoundError as error:
@@ -26,14 +26,14 @@ def open_provider(name: str, point: EntryPoint, config: ProviderConfig) -> Provi
     except Exception:
         _log.exception("a provider could not be opened", extra={"provider": name})
         return UnavailableProvider(name, "it could not be opened; the log says why")
-    if provider.name != name:  # it would take another's place
+    if provider.name != name:  # it would replace another provider
         provider.close()
         return UnavailableProvider(name, f"its entry point is called {name}, and it calls itself {provider.name}")
     return provider
 
 
 def require_sample_length(provider: Provider, sample: Audio) -> None:
-    """Raises SampleUnusable where the provider would refuse so short a recording."""
+    """Raises SampleUnusable if the recording is shorter than the provider accepts."""
     seconds, min_seconds = sample.size / SAMPLE_RATE, provider.capabilities().sample_min_seconds
     if seconds < min_seconds:
         raise SampleUnusable(
@@ -45,7 +45,7 @@ def require_sample_length(provider: Provider, sample: Audio) -> None:
 
 
 class Registry:
-    """`order` is that of `auto`: the names of the providers to try, the best one first."""
+    """The providers by name. `order` is the order of `auto`: the names of the providers to try, the best first."""
 
     def __init__(self, providers: Sequence[Provider], default: str | None, order: Sequence[str] = ()) -> None:
         self._providers: Mapping[str, Provider] = {provider.name: provider for provider in providers}
@@ -56,27 +56,27 @@ class Registry:
         return list(self._providers.values())
 
     def get(self, name: str) -> Provider:
-        """Raises ProviderUnavailable for one that is not installed (any more)."""
+        """Return a provider. Raises ProviderUnavailable if it is not, or no longer, installed."""
         provider = self._providers.get(name)
         if provider is None:
             raise ProviderUnavailable(f"The provider {name} can't be used: it is not installed.")
         return provider
 
     def default_name(self) -> str:
-        """The provider of a request that names none: the setting's, else ElevenLabs where it can be used."""
+        """The provider of a request that names none: from the setting, else ElevenLabs if available, else local."""
         if self._default is not None:
             return self._default
         usable = self.get("elevenlabs").unavailable_reason() is None
         return "elevenlabs" if usable else "local"
 
     def candidates(self, choice: str | None) -> list[str]:
-        """The names that a request's `provider` stands for, in the order in which they are tried."""
+        """The names that a request's `provider` selects, in the order in which they are tried."""
         if choice == AUTO:
             return [name for name in self._order if name in self._providers]
         return [choice or self.default_name()]
 
     def require_available(self, name: str) -> Provider:
-        """Raises ProviderUnavailable, with the reason."""
+        """Return a provider. Raises ProviderUnavailable, with the reason, if it can't be used."""
         provider = self.get(name)
         reason = provider.unavailable_reason()
         if reason is not None:
@@ -84,7 +84,7 @@ class Registry:
         return provider
 
     def require_cloning(self, name: str, *, instant: bool) -> Provider:
-        """A provider that is up and clones. Raises ProviderUnavailable, BadRequest."""
+        """Return a provider that is available and can clone. Raises ProviderUnavailable, BadRequest."""
         provider = self.require_available(name)
         capabilities = provider.capabilities()
         can = capabilities.supports_instant_clone if instant else capabilities.supports_voice_cloning
@@ -97,7 +97,7 @@ class Registry:
         return provider
 
     def require_cloners(self, choice: str | None, *, instant: bool) -> list[Provider]:
-        """Those of the candidates that are up and clone. Raises what speaks against the first where there is none."""
+        """Return the candidates that are available and can clone. If none is, raises the first one's error."""
         return all_that_can(self.candidates(choice), lambda name: self.require_cloning(name, instant=instant))
 
     def start(self) -> None:

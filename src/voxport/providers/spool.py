@@ -1,5 +1,5 @@
-"""The audio of one part of a text, in a file without a name from its arrival to its use: what a provider sends is in
-memory only piece by piece, however much it is."""
+"""Buffers the audio of one part of a text in an unnamed temporary file, so that only small pieces of it are in memory,
+however much a provider sends."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from voxport.providers.base import SAMPLE_RATE, Audio
 
 _SAMPLE_BYTES: Final = 2
 _READ_SAMPLES: Final = 5 * SAMPLE_RATE
-"""Samples in memory at once. Levelling takes about 70 bytes for each of them."""
+"""Samples in memory at once. Loudness normalization takes about 70 bytes for each of them."""
 _CHUNK_BYTES: Final = 1 << 16
 _POLL_SECONDS: Final = 0.5
-"""After which a reader that waits is told that nothing came."""
+"""After this long without content, a waiting reader gets an empty piece."""
 
 
 class Spool:
-    """s16le at 24 kHz. One thread writes, one reads. Leaving the `with` block gives the file back."""
+    """Stores s16le at 24 kHz. One thread writes, one reads. Leaving the `with` block closes the file."""
 
     def __init__(self, check: AudioLengthCheck) -> None:
         self.check = check
@@ -37,7 +37,7 @@ class Spool:
         self._is_closed = False
 
     def fill(self, source: Iterator[bytes]) -> None:
-        """Read the source to its end. Raises what it raises, and ProviderFailed where this can't be the part."""
+        """Read the source to its end. Raises what it raises, and ProviderFailed if the length is implausible."""
         try:
             for content in source:
                 self.check.add(len(content))
@@ -50,8 +50,8 @@ class Spool:
         self.check.end()
 
     def fill_in_background(self, source: Iterator[bytes]) -> None:
-        """`fill` by a thread of its own: who listens slowly holds neither a connection nor a place among the calls.
-        Where the listener leaves, the source is closed with its next content."""
+        """Run `fill` in a thread, so that a slow listener holds neither a connection nor a call slot. If the listener
+        leaves, the source is closed at its next content."""
 
         self._is_ended = False
 
@@ -70,8 +70,8 @@ class Spool:
         threading.Thread(target=read, daemon=True).start()
 
     def contents(self) -> Iterator[bytes]:
-        """What `fill_in_background` reads, as it comes; empty where nothing came for a while, so that the reader can
-        look whether somebody still listens. Raises what that met."""
+        """Yield what `fill_in_background` reads, as it arrives. Yields an empty piece if nothing arrives for a while,
+        so that the reader can check whether its client is still there. Raises what `fill` raised."""
         position = 0
         while True:
             with self._changed:
@@ -86,14 +86,14 @@ class Spool:
                 content = os.pread(self._file.fileno(), min(_CHUNK_BYTES, size - position), position)
                 position += len(content)
                 yield content
-            if is_ended:  # as it was when the size was read: what came later is looked at in the next round
+            if is_ended:  # read together with the size; content that arrived later is read in the next round
                 if failure is not None:
                     raise failure
                 return
 
     def segments(self) -> list[tuple[int, int]]:
-        """All that sounds, from sample to sample, in stretches of five seconds at most that are cut where it is
-        softest: there a change of the level is not levels."""
+        """Return the sounding range as (start, stop) samples of segments of at most five seconds. They are cut at the
+        softest points, where a change of gain is inaudible."""
         total = self._size // _SAMPLE_BYTES
         levels = [frame_rms(self.read(at, at + _READ_SAMPLES)) for at in range(0, total, _READ_SAMPLES)]
         loudness = np.concatenate([np.empty(0, np.float32), *levels])
@@ -107,7 +107,7 @@ class Spool:
         return [*found, (start, stop)] if stop > start else found
 
     def read(self, start: int, stop: int) -> Audio:
-        """float32 of the samples from `start` to before `stop`."""
+        """Return the samples from `start` up to but excluding `stop` as float32."""
         content = os.pread(self._file.fileno(), (stop - start) * _SAMPLE_BYTES, start * _SAMPLE_BYTES)
         return from_pcm(content)
 
@@ -127,10 +127,10 @@ class Spool:
     ) -> None:
         with self._changed:
             self._is_closed = True
-            if self._is_ended:  # else the thread that fills it does
+            if self._is_ended:  # else the thread that fills it closes it
                 self._file.close()
 
 
 def from_pcm(content: bytes) -> Audio:
-    """float32 of s16le; half a sample at the end is dropped."""
+    """Convert s16le to float32. Half a sample at the end is dropped."""
     return np.asarray(np.frombuffer(content[: len(content) // 2 * 2], "<i2") / np.float32(32_768), np.float32)

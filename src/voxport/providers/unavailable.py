@@ -1,4 +1,4 @@
-"""A provider that is known and can't be asked: no key is set, or its package does not load."""
+"""A provider that can't be used, because it has no key or its package does not load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNKNOWN = Capabilities(
 
 
 class UnavailableProvider(Provider):
-    """Everything but its description is 503. `reason` follows "The provider … can't be used: "."""
+    """Raises ProviderUnavailable (503) for all work. `reason` continues "The provider … can't be used: "."""
 
     def __init__(self, name: str, reason: str, capabilities: Capabilities = _UNKNOWN) -> None:
         self.name = name

@@ -1,7 +1,8 @@
-"""HTTP to a provider: one client with time-outs for each phase, and what became of a request that failed.
+"""HTTP to a provider: one client with a timeout for each phase, which classifies failures.
 
-What matters of a failure is whether the provider can have done, and billed, the work: `RequestNotSent` it can't,
-`ResponseLost` it can. No redirect is followed, no proxy of the environment used, and an answer is read up to a limit.
+Failures differ in whether the provider may have done, and billed, the work: after `RequestNotSent` it can't have, after
+`ResponseLost` it may have. The client follows no redirects, ignores proxies from the environment, and limits the size
+of a response.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from voxport.providers.breaker import Breaker
 _CONNECT_SECONDS: Final = 5.0
 _WRITE_SECONDS: Final = 30.0
 _FREE_READ_SECONDS: Final = 15.0
-"""For the answer to a question that costs nothing."""
+"""For the response to a free request."""
 _MAX_CONNECTIONS: Final = 128
 _KEEPALIVE_SECONDS: Final = 4.0
-"""Under the five seconds after which many servers close an idle connection: a request on one that was just closed
-ends without an answer, and nobody knows whether it was read."""
+"""Less than the five seconds after which many servers close an idle connection. A request on a connection that was just
+closed gets no response, and its outcome is unknown."""
 _MAX_BYTES: Final = 128 * 1024 * 1024
-"""Of an answer that is read piece by piece, unpacked."""
+"""Limit of a streamed response, decompressed."""
 _MAX_WHOLE_BYTES: Final = 8 * 1024 * 1024
-"""Of one that is read as a whole: the longest is a list of voices."""
+"""Limit of a response that is read as a whole. The longest is a list of voices."""
 _DECOMPRESS_BYTES: Final = 64 * 1024
-"""Of a packed answer that are in memory at once."""
+"""Decompressed bytes of a compressed response that are in memory at once."""
 _TOTAL_SECONDS: Final = 600.0
-"""For an answer, from its head to its end."""
+"""For a response, from its head to its end."""
 _FREE_TOTAL_SECONDS: Final = 30.0
-"""Likewise, of a question that costs nothing; after so long without an answer it is not asked again."""
+"""Likewise, for a free request. It is not retried after this time either."""
 _NOT_SENT_ERRORS: Final = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -45,7 +46,7 @@ _NOT_SENT_ERRORS: Final = (
     httpx2.LocalProtocolError,
 )
 _MAX_ATTEMPTS: Final = 3
-_RETRY_PAUSES: Final = (0.2, 0.8)  # seconds between the tries of a question that costs nothing
+_RETRY_PAUSES: Final = (0.2, 0.8)  # seconds between the attempts of a free request
 
 
 class RequestNotSent(Exception):
@@ -53,7 +54,7 @@ class RequestNotSent(Exception):
 
 
 class ResponseLost(Exception):
-    """The request was sent, and no whole answer came."""
+    """The request was sent, and no complete response arrived."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class UpstreamResponse:
         return self.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
     def json(self) -> Any:
-        """What it says; None where it is no JSON."""
+        """Return the parsed body; None if it is not JSON."""
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
@@ -76,8 +77,8 @@ class UpstreamResponse:
 
 @dataclass
 class StreamedResponse:
-    """An answer whose body comes piece by piece. `chunks` raises ResponseLost where it breaks off. Who reads it sets
-    `is_failure` where it says that the provider is down, whatever its status."""
+    """A response whose body is streamed. `chunks` raises ResponseLost if it breaks off. The reader sets `is_failure` if
+    the body says that the provider is down, whatever the status."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -85,7 +86,7 @@ class StreamedResponse:
     is_failure: bool = False
 
     def read(self, max_bytes: int = _MAX_WHOLE_BYTES) -> UpstreamResponse:
-        """The whole answer. Raises ResponseLost for a longer one."""
+        """Read the whole response. Raises ResponseLost if it is longer than `max_bytes`."""
         content = bytearray()
         for part in self.chunks:
             content += part
@@ -98,8 +99,8 @@ class StreamedResponse:
 
 
 class Upstream:
-    """`headers` carry the key; it is in nothing that is raised or logged here. `read_timeout` is the time between two
-    pieces of an answer; the whole takes ten minutes at most."""
+    """An HTTP client for one provider. `headers` contain the key, which appears in no exception or log message.
+    `read_timeout` is the time between two pieces of a response. The whole takes ten minutes at most."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], *, read_timeout: float) -> None:
         self.breaker = Breaker()
@@ -119,14 +120,14 @@ class Upstream:
         )
 
     def send(self, method: str, path: str, **request: Any) -> UpstreamResponse:
-        """One request, its whole answer. `request` is httpx2's `json`, `params`, `data`, `files`. Raises
+        """Send a request and return its whole response. `request` is httpx2's `json`, `params`, `data`, `files`. Raises
         RequestNotSent, ResponseLost."""
         with self.stream(method, path, **request) as streamed:
             return streamed.read()
 
     def send_with_retries(self, method: str, path: str, **request: Any) -> UpstreamResponse:
-        """A request that costs nothing and can be repeated: it is, where no answer comes or the provider is down. The
-        breaker has no part in it: that such a question is answered does not say that the work is done."""
+        """Send a free request that can be repeated, and retry it if no response comes or the status is 5xx. The breaker
+        is not involved: a response to a free request does not show that paid work succeeds."""
         timeout = httpx2.Timeout(_FREE_READ_SECONDS, connect=_CONNECT_SECONDS)
         deadline = time.monotonic() + _FREE_TOTAL_SECONDS
         for pause in (*_RETRY_PAUSES[: _MAX_ATTEMPTS - 1], None):
@@ -145,7 +146,7 @@ class Upstream:
 
     @contextlib.contextmanager
     def stream(self, method: str, path: str, **request: Any) -> Iterator[StreamedResponse]:
-        """One request, its answer as it comes. Raises RequestNotSent, ResponseLost."""
+        """Send a request and stream its response. Raises RequestNotSent, ResponseLost."""
         permit = self.breaker.acquire()
         if permit is None:
             raise RequestNotSent
@@ -190,15 +191,15 @@ class Upstream:
 
 
 def _decompress(response: httpx2.Response) -> Iterator[bytes]:
-    """The body, unpacked in small steps where it is packed although `identity` was asked for: httpx2 unpacks what came
-    at once, and a few KiB may hold a gigabyte. Raises ResponseLost."""
+    """Yield the body, decompressed in small steps if it is compressed although `identity` was requested. httpx2 would
+    decompress each chunk at once, and a few KiB may expand to a gigabyte. Raises ResponseLost."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
         yield from response.iter_raw()
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise ResponseLost
-    decompressor = zlib.decompressobj(wbits=47)  # gzip or zlib, whichever its head says
+    decompressor = zlib.decompressobj(wbits=47)  # gzip or zlib, detected from the header
     try:
         for packed in response.iter_raw():
             part = decompressor.decompress(packed, _DECOMPRESS_BYTES)
@@ -222,6 +223,6 @@ def _translate_errors() -> Iterator[None]:
 
 
 def _strip_context(failure: Exception) -> None:
-    """Without httpx2's own exception behind it, which holds the request and with it the key."""
+    """Remove httpx2's exception from the context, because it holds the request and with it the key."""
     failure.__context__ = None
     failure.__traceback__ = None
