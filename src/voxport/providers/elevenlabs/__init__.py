@@ -1,4 +1,4 @@
-"""ElevenLabs, by its HTTP interface (no SDK)."""
+"""ElevenLabs, through its HTTP API (no SDK)."""
 
 from voxport.providers.elevenlabs.adapter import ElevenLabs, open_provider
 

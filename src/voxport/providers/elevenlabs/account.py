@@ -1,4 +1,4 @@
-"""What an account at ElevenLabs may do, as it says itself, and the voices in it."""
+"""Queries what an account at ElevenLabs may do, and lists its voices."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from voxport.providers.upstream import RequestNotSent, ResponseLost, Upstream, U
 _PAGE_SIZE: Final = "100"
 _MAX_PAGES: Final = 500
 _LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pt", "pl", "hi", "ja", "zh", "ko", "ar")
-"""Of eleven_multilingual_v2, where the account's key may not read the models."""
-_MAX_TEXT_LENGTH: Final = 5_000  # characters, likewise; the least of all models
+"""The languages of eleven_multilingual_v2, for a key that may not read the models."""
+_MAX_TEXT_LENGTH: Final = 5_000  # characters, for such a key; the lowest limit of all models
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class AccountFacts:
 
 
 class UnexpectedResponse(Exception):
-    """An answer that is not the one that was hoped for."""
+    """A response that is an error or has an unexpected shape."""
 
     def __init__(self, answer: UpstreamResponse) -> None:
         super().__init__(answer.status)
@@ -36,7 +36,7 @@ class UnexpectedResponse(Exception):
 
 
 def fetch_facts(upstream: Upstream, model: str) -> AccountFacts:
-    """Ask the account. What its key may not read is left as it is usual. Raises ProbeFailed."""
+    """Query the account. Defaults stand for what its key may not read. Raises ProbeFailed."""
     try:
         listed = list_account_voices(upstream, voice_type="default")
         stock = tuple(_stock_voice(voice) for voice in listed if _is_stock(voice) and is_id(voice["voice_id"]))
@@ -61,7 +61,7 @@ def fetch_facts(upstream: Upstream, model: str) -> AccountFacts:
 
 
 def list_account_voices(upstream: Upstream, **query: str) -> Iterator[dict[str, Any]]:
-    """The voices of the account, page by page, as they are shown. Raises UnexpectedResponse, RequestNotSent,
+    """Yield the voices of the account as JSON, page by page. Raises UnexpectedResponse, RequestNotSent,
     ResponseLost."""
     token: str | None = None
     for _ in range(_MAX_PAGES):
@@ -81,7 +81,7 @@ def list_account_voices(upstream: Upstream, **query: str) -> Iterator[dict[str, 
 
 
 def is_own(voice: dict[str, Any]) -> bool:
-    """Whether somebody of the account made it."""
+    """Whether the voice was created in the account."""
     return voice.get("category") != "premade"
 
 
@@ -93,7 +93,7 @@ def needs_verification(voice: dict[str, Any]) -> bool:
 
 
 def _is_stock(voice: dict[str, Any]) -> bool:
-    """Whether it is everybody's. The account's own are not shown: they are the operator's, or other customers'."""
+    """Whether the voice is public. The account's own voices belong to the operator or customers and are not listed."""
     return voice.get("category") == "premade"
 
 
@@ -118,7 +118,7 @@ def _model(upstream: Upstream, model: str) -> dict[str, Any]:
 
 
 def _get_json(upstream: Upstream, path: str) -> Any:
-    """None where the key may not ask it."""
+    """Return the parsed body; None if the key may not read it."""
     answer = upstream.send_with_retries("GET", path)
     return answer.json() if answer.status == 200 else None
 

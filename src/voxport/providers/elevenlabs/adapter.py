@@ -53,10 +53,10 @@ _CLONE_LANGUAGE: Final = "en"
 _MAX_CALLS: Final = 30  # the largest plan's
 _INITIAL_CALLS: Final = 2  # the smallest plan's
 MODEL: Final = "eleven_multilingual_v2"
-_RETRY_PAUSES: Final = (0.25, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
-_PCM: Final = f"pcm_{SAMPLE_RATE}"  # of every plan, and what passes between gateway and provider: nothing to decode
+_RETRY_PAUSES: Final = (0.25, 16.0)  # seconds between two attempts of a refused call: shortest, longest
+_PCM: Final = f"pcm_{SAMPLE_RATE}"  # available in every plan, and needs no decoding
 _LOOKUP_DELAYS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
-"""Seconds before each look for a voice whose making was not answered."""
+"""Seconds before each lookup of a voice whose creation got no response."""
 
 
 def open_provider(config: ProviderConfig) -> Provider:
@@ -75,8 +75,8 @@ def open_provider(config: ProviderConfig) -> Provider:
 
 
 class ElevenLabs(Provider):
-    """`tag` tells this gateway's voices from others' in the account; `timeout` is how long a call waits for its turn,
-    in seconds."""
+    """`tag` distinguishes this gateway's voices from others in the account. `timeout` is how long a call waits for its
+    slot, in seconds."""
 
     name = "elevenlabs"
 
@@ -134,7 +134,7 @@ class ElevenLabs(Provider):
         on_progress: ProgressCallback,
         checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """Found by its name, where an earlier call with this `voice_id` made it."""
+        """Return the voice by its name if an earlier call with this `voice_id` created it, else create it."""
         name = self._remote_name(voice_id)
         on_progress(0.1)
         found = self._find(name) or self._create(name, sample)
@@ -149,8 +149,8 @@ class ElevenLabs(Provider):
             raise errors.to_provider_error(answer)
 
     def forget(self, voice_id: str) -> None:
-        """By its name; there may be two of it, where one that was given up came to be after all. Raises ProviderFailed
-        for one whose id can't be used."""
+        """Delete the voice by its name. There may be two of that name, if a creation that was given up succeeded after
+        all. Raises ProviderFailed if the id of one is invalid."""
         name = self._remote_name(voice_id)
         for voice in list(self._search(name)):
             if voice.get("name") == name:
@@ -160,7 +160,7 @@ class ElevenLabs(Provider):
         return f"voxport {self._tag} {voice_id}"
 
     def _find(self, name: str) -> str | None:
-        """Raises SampleUnusable for a voice that has to be verified, ProviderFailed for one whose id can't be used."""
+        """Find a voice by name. Raises SampleUnusable if it has to be verified, ProviderFailed if its id is invalid."""
         for voice in self._search(name):
             if voice.get("name") == name:
                 found = require_id(voice["voice_id"], errors.TITLE)
@@ -168,7 +168,7 @@ class ElevenLabs(Provider):
         return None
 
     def _search(self, search: str) -> Iterator[dict[str, Any]]:
-        """The account's own voices whose name holds `search`."""
+        """Yield the account's own voices whose name contains `search`."""
         try:
             yield from (voice for voice in list_account_voices(self._upstream, search=search) if is_own(voice))
         except UnexpectedResponse as error:
@@ -177,7 +177,7 @@ class ElevenLabs(Provider):
             raise self._billed_client.unreachable_error() from None
 
     def _create(self, name: str, sample: Audio) -> str:
-        """Make the voice. An answer that is lost is looked up; a voice that is not there is made again, once."""
+        """Create the voice. If the response is lost, look the voice up; if it is not there, create it again, once."""
         files = [("files", ("sample.wav", wav_bytes(to_pcm16(sample)), "audio/wav"))]
         for is_last in (False, True):
             try:
@@ -194,14 +194,14 @@ class ElevenLabs(Provider):
         raise AssertionError("unreachable")
 
     def _find_after_unknown(self, name: str, unknown: OutcomeUnknown) -> str | None:
-        """Looked for several times: making a voice takes ten seconds, so that it may still be under way."""
+        """Look for the voice several times. Its creation takes ten seconds and may still be under way."""
         for pause in self._lookup_delays:
             time.sleep(pause)
             try:
                 found = self._find(name)
             except (SampleUnusable, ProviderFailed):
                 raise
-            except VoxportError:  # then nothing is known, and nothing may be made again
+            except VoxportError:  # the outcome stays unknown, and the voice must not be created again
                 raise unknown from None
             if found is not None:
                 return found
@@ -219,7 +219,7 @@ class ElevenLabs(Provider):
         return self._require_verified(voice_id, is_required=bool(body.get("requires_verification")))
 
     def _require_verified(self, voice_id: str, *, is_required: bool) -> str:
-        """The voice, unless its speaker has to verify it first: then it is removed."""
+        """Return the voice id. If the speaker has to verify the voice first, delete it and raise SampleUnusable."""
         if not is_required:
             return voice_id
         with contextlib.suppress(VoxportError):
@@ -260,14 +260,14 @@ class ElevenLabs(Provider):
         )
 
     def _apply_call_limit(self, streamed: StreamedResponse) -> None:
-        """Where the account tells how many calls it takes, that is how many it gets."""
+        """Set the limit of concurrent calls that the response reports, if it reports one."""
         max_calls = streamed.headers.get("maximum-concurrent-requests", "")
         if max_calls.isdecimal() and len(max_calls) < 6:
             self._limiter.set_max_calls(int(max_calls))
 
     def _refusal_error(self, answer: UpstreamResponse, *, is_speech: bool = False) -> VoxportError:
-        """What a refusal means. One that speaks of the account says that what it told of itself is no longer so; that
-        all its slots are taken is nothing of that."""
+        """Translate a refusal into an error. A refusal because of the account, other than full voice slots, invalidates
+        the cached facts about the account."""
         error = errors.to_provider_error(answer, is_speech=is_speech)
         if isinstance(error, ProviderUnavailable) and not isinstance(error, SlotsFull) and answer.status < 500:
             self._facts.invalidate()
@@ -294,7 +294,7 @@ def _capabilities(facts: AccountFacts, max_text_length: int) -> Capabilities:
 
 
 def _audio(streamed: StreamedResponse) -> Iterator[bytes]:
-    """Raises ProviderError where a 200 holds no audio."""
+    """Yield the audio of a response. Raises ProviderError if a 200 contains none."""
     if streamed.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
         raise errors.to_provider_error(streamed.read(), is_speech=True)
     is_empty = True
@@ -307,5 +307,5 @@ def _audio(streamed: StreamedResponse) -> Iterator[bytes]:
 
 
 def _is_text(headers: Mapping[str, str]) -> bool:
-    """A page, where audio was asked for. What the header says of audio is not believed."""
+    """Whether the response is a page of text instead of audio. Other content types are not trusted."""
     return headers.get("content-type", "").startswith("text/")

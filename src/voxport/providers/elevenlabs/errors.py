@@ -1,8 +1,8 @@
-"""What ElevenLabs answers, sorted into what our caller can do about it.
+"""Translates errors of ElevenLabs into errors that tell the caller what to do.
 
-Its errors have four shapes, and the reason may be in `type`, `code` or `status` (the older name), so all three are
-looked at, with the HTTP status last: an empty account is 401 or 402, an unknown voice 400 or 404, a plan without
-cloning 400. Its own sentences stay inside: they speak to the operator, of the operator's account.
+Its errors have four shapes, and the reason may be in `type`, `code` or `status` (the older name). All three are
+checked before the HTTP status: an empty account is 401 or 402, an unknown voice 400 or 404, a plan without cloning 400.
+Its error messages are not passed on, because they address the operator and concern the operator's account.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _TOO_LONG: Final = {"max_character_limit_exceeded", "text_too_long"}
 _BAD_TEXT: Final = {"text_too_short", "invalid_text", "empty_text"}
 _UNVERIFIED: Final = {"voice_access_denied"}
 _MAX_WAIT: Final = 3_600.0
-_DEFAULT_WAIT: Final = 5  # seconds, where a refusal doesn't say
+_DEFAULT_WAIT: Final = 5  # seconds, if a refusal names none
 
 
 def is_busy(answer: UpstreamResponse) -> bool:
@@ -58,7 +58,7 @@ def is_busy(answer: UpstreamResponse) -> bool:
 
 
 def retry_after(answer: UpstreamResponse) -> float | None:
-    """The seconds of `Retry-After`, where it says them."""
+    """Return the seconds of `Retry-After`, at most `_MAX_WAIT`; None if it has no number."""
     try:
         seconds = float(answer.headers.get("retry-after", ""))
     except ValueError:
@@ -67,7 +67,7 @@ def retry_after(answer: UpstreamResponse) -> float | None:
 
 
 def reasons(answer: UpstreamResponse) -> set[str]:
-    """The tokens that say why: of `type`, `code` and `status`."""
+    """Return the reason codes in `type`, `code` and `status`."""
     detail = _detail(answer)
     if not isinstance(detail, dict):
         return set()
@@ -79,13 +79,12 @@ def is_voice_lost(answer: UpstreamResponse) -> bool:
 
 
 def to_provider_error(answer: UpstreamResponse, *, is_speech: bool = False) -> VoxportError:
-    """The error of our own for an answer that is none of those that were hoped for: to a text (`is_speech`), or to a
-    recording."""
+    """Return our error for an error response, to a text (`is_speech`) or to a recording."""
     return label_error(_classify(answer, is_speech=is_speech), answer)
 
 
 def label_error(error: VoxportError, answer: UpstreamResponse | None) -> VoxportError:
-    """With the provider's name and, of an answer, its own id of the request in the details."""
+    """Add the provider's name and, from a response, its request id to the error's details."""
     error.details |= {"provider": "elevenlabs", **(_trace(answer) if answer is not None else {})}
     return error
 
@@ -110,13 +109,13 @@ def _classify(answer: UpstreamResponse, *, is_speech: bool) -> VoxportError:
         return ProviderUnavailable(f"{TITLE} refuses the gateway's key. Its operator has to look at it.")
     if status == 503:
         return ProviderUnavailable(f"{TITLE} is down. Nothing was charged; try again in a minute.")
-    if status == 408 or status >= 500:  # also those of an edge that gave up waiting, long after the work had begun
+    if status == 408 or status >= 500:  # may come from an edge server that timed out long after the work began
         return OutcomeUnknown(f"{TITLE} did not say what became of the call.")
     return _bad_request_error(answer, why, is_speech=is_speech)
 
 
 def _bad_request_error(answer: UpstreamResponse, why: set[str], *, is_speech: bool) -> VoxportError:
-    """A request that it finds wrong."""
+    """Return the error for a request that ElevenLabs rejects as invalid."""
     if why & _BAD_SAMPLE and not is_speech:
         return SampleUnusable(
             f"{TITLE} can't use this recording. Send 30 seconds or more of one person speaking clearly.",
@@ -135,7 +134,7 @@ def _bad_request_error(answer: UpstreamResponse, why: set[str], *, is_speech: bo
 
 
 def _field(detail: Any) -> tuple[str, ...] | None:
-    """The field of ours that the first problem is about, where it is one of ours."""
+    """Return the field of our request that the first problem is about, if there is one."""
     problem = detail[0] if isinstance(detail, list) and detail and isinstance(detail[0], dict) else {}
     named = problem.get("loc")
     location = [str(part) for part in named if part != "body"] if isinstance(named, list) else []
@@ -153,7 +152,7 @@ def _detail(answer: UpstreamResponse) -> Any:
 
 
 def _trace(answer: UpstreamResponse) -> dict[str, str]:
-    """The provider's own id of the request, for a question to its support."""
+    """Return the provider's request id, for its support."""
     detail = _detail(answer)
     found = detail.get("request_id") if isinstance(detail, dict) else None
     found = found or answer.headers.get("x-trace-id") or answer.headers.get("request-id")

@@ -1,4 +1,4 @@
-"""MiniMax, by its HTTP interface."""
+"""MiniMax, through its HTTP API."""
 
 from voxport.providers.minimax.adapter import MiniMax, open_provider
 

@@ -1,4 +1,4 @@
-"""The `minimax` provider: rapid clones, whose ids we choose, and speech."""
+"""The `minimax` provider: rapid clones, with ids that the gateway chooses, and speech."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ _LANGUAGE_BOOSTS: Final = {
     **{"pt": "Portuguese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "ru": "Russian", "hi": "Hindi"},
     **{"nl": "Dutch", "pl": "Polish", "tr": "Turkish", "uk": "Ukrainian", "id": "Indonesian", "vi": "Vietnamese"},
 }
-"""What MiniMax calls a language; it takes names, not codes."""
+"""MiniMax's names of languages. It takes no codes."""
 _CLONE_LANGUAGE: Final = "en"
-_MIN_SAMPLE_SECONDS: Final = 10  # the least that it takes
+_MIN_SAMPLE_SECONDS: Final = 10  # the minimum of MiniMax
 _UNUSED_DAYS: Final = 7.0
 _MAX_CALLS: Final = 20
 _INITIAL_CALLS: Final = 4
-_RETRY_PAUSES: Final = (0.5, 16.0)  # seconds between two tries of a call that was refused: the shortest, the longest
+_RETRY_PAUSES: Final = (0.5, 16.0)  # seconds between two attempts of a refused call: shortest, longest
 _ACTIVATION_TEXT: Final = "Hello."
-"""A clone exists for good only once it has spoken: the shortest text that is speech."""
+"""A short text to speak, because a clone becomes permanent only once it has spoken."""
 _MAX_IDS: Final = 5
 _MAX_FILE_ID: Final = 1 << 64
-_MAX_LINE_BYTES: Final = 32 * 1024 * 1024  # bytes of an event
+_MAX_LINE_BYTES: Final = 32 * 1024 * 1024  # of an event
 
 
 def open_provider(config: ProviderConfig) -> Provider:
@@ -71,8 +71,8 @@ def open_provider(config: ProviderConfig) -> Provider:
 
 
 class MiniMax(Provider):
-    """`tag` tells this gateway's voices from others' in the account; `group_id` is for accounts that still need one;
-    `timeout` is how long a call waits for its turn, in seconds."""
+    """`tag` distinguishes this gateway's voices from others in the account. `group_id` is for accounts that still need
+    one. `timeout` is how long a call waits for its slot, in seconds."""
 
     name = "minimax"
 
@@ -130,9 +130,9 @@ class MiniMax(Provider):
         on_progress: ProgressCallback,
         checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """Under an id that follows from `voice_id`, so that an earlier call with it made this very voice: MiniMax then
-        says that the id is taken. It says so of a voice that is gone, too, and then the next id is tried. A persistent
-        clone is spoken with once, so that it stays for a week at least."""
+        """Create the voice under an id derived from `voice_id`. If MiniMax reports the id as taken, an earlier call
+        created the voice. It also reports ids of deleted voices as taken; then the next id is tried. A persistent clone
+        speaks once, so that it stays for at least a week."""
         on_progress(0.1)
         file_id = self._upload(sample)
         on_progress(0.4)
@@ -149,12 +149,12 @@ class MiniMax(Provider):
     def delete(self, voice: VoiceRef) -> None:
         body = {"voice_type": "voice_cloning", "voice_id": voice.provider_voice_id}
         answer = self._send_free("/v1/delete_voice", json=body)
-        # What it says of a voice that is not there is not known; a wrong parameter is all that it can be.
+        # The code for a missing voice is undocumented; it can only be an invalid parameter (2013).
         if answer.status != 200 or errors.code_of(answer.json()) not in (0, 2013, 2042, 2054):
             raise errors.to_provider_error(answer)
 
     def forget(self, voice_id: str) -> None:
-        """Under each id that it may have: a voice that never spoke is in no list."""
+        """Delete the voice under each id that it may have, because a voice that never spoke is in no list."""
         for number in range(_MAX_IDS):
             self.delete(VoiceRef(self._remote_id(voice_id, number)))
 
@@ -175,8 +175,8 @@ class MiniMax(Provider):
         return file_id
 
     def _create_voice(self, file_id: int, remote_id: str) -> tuple[bool, UpstreamResponse]:
-        """Whether the voice is new (False where the id was taken), and the answer. Making a voice costs nothing until
-        it speaks, so a lost answer is asked for again."""
+        """Create the voice. Returns whether it is new (False if the id was taken), and the response. A voice costs
+        nothing until it speaks, so the request is free and is retried."""
         answer = self._send_free("/v1/voice_clone", json={"file_id": file_id, "voice_id": remote_id})
         code = errors.code_of(answer.json()) if answer.status == 200 else None
         if code not in (0, errors.DUPLICATE):
@@ -184,7 +184,8 @@ class MiniMax(Provider):
         return code == 0, answer
 
     def _activate(self, remote_id: str) -> bool:
-        """Only by speech can it be told whether a voice exists: until then it is in no list."""
+        """Speak once with the voice. Returns whether it exists, which only speech can show: until then it is in no
+        list."""
         try:
             for _ in self.speak(VoiceRef(remote_id), Utterance(_ACTIVATION_TEXT, _CLONE_LANGUAGE)):
                 pass
@@ -203,8 +204,8 @@ class MiniMax(Provider):
         }
 
         def source(part: str) -> Iterator[bytes]:
-            # As events also where nobody listens yet: one answer would hold all of the audio, in hexadecimal.
-            # Without the exclusion the last event repeats all that came before.
+            # Stream even without `low_latency`: a single response would hold all of the audio in hexadecimal.
+            # Without the exclusion the last event repeats all of the audio.
             options = {"stream": True, "stream_options": {"exclude_aggregated_audio": True}}
             with self._send_billed(utterance.client, {**body, "text": part, **options}) as streamed:
                 yield from _events(streamed)
@@ -217,7 +218,7 @@ class MiniMax(Provider):
     # The account
 
     def _fetch_stock(self) -> tuple[StockVoice, ...]:
-        """Raises ProbeFailed."""
+        """Query the system voices. Raises ProbeFailed."""
         try:
             answer = self._upstream.send_with_retries(
                 "POST", "/v1/get_voice", params=self._query, json={"voice_type": "system"}
@@ -265,7 +266,7 @@ def _capabilities(max_text_length: int) -> Capabilities:
 
 
 def _language(voice: dict[str, Any]) -> str:
-    """Of a system voice: its id begins with the name of it."""
+    """Return the language of a system voice, whose id begins with the language's name."""
     start = re.match(r"[A-Za-z]+", str(voice["voice_id"]))
     names = {name: code for code, name in _LANGUAGE_BOOSTS.items()}
     return names.get(start[0], _CLONE_LANGUAGE) if start else _CLONE_LANGUAGE
@@ -276,7 +277,7 @@ def _is_json(streamed: StreamedResponse) -> bool:
 
 
 def _classify(streamed: StreamedResponse) -> StreamedResponse | RefusedCall:
-    """A refusal is plain JSON, also of a stream."""
+    """Accept or refuse a response. A refusal is plain JSON, even for a stream."""
     if streamed.status == 200 and not _is_json(streamed):
         return streamed
     answer = streamed.read(_MAX_LINE_BYTES)
@@ -290,7 +291,7 @@ def _classify(streamed: StreamedResponse) -> StreamedResponse | RefusedCall:
 
 
 def _audio(answer: UpstreamResponse) -> bytes:
-    """The bytes of an answer's hexadecimal audio. Raises ProviderError."""
+    """Return the audio of a response, decoded from hexadecimal. Raises ProviderError."""
     body = answer.json()
     data = body.get("data") if isinstance(body, dict) else None
     audio = data.get("audio") if isinstance(data, dict) else None
@@ -300,7 +301,8 @@ def _audio(answer: UpstreamResponse) -> bytes:
 
 
 def _events(streamed: StreamedResponse) -> Iterator[bytes]:
-    """The audio of each event. Raises ProviderError for a code inside one, OutcomeUnknown where the last is missing."""
+    """Yield the audio of each event. Raises ProviderError for an error code in an event, OutcomeUnknown if one follows
+    audio, ResponseLost if the last event is missing."""
     if _is_json(streamed):
         yield _audio(streamed.read())
         return
@@ -313,7 +315,7 @@ def _events(streamed: StreamedResponse) -> Iterator[bytes]:
         event = UpstreamResponse(200, streamed.headers, line[5:]).json()
         if errors.code_of(event) not in (0, None):
             error = errors.to_provider_error(UpstreamResponse(200, streamed.headers, b""), event, is_speech=True)
-            # What was spoken before it may be billed.
+            # The audio before it may be billed.
             raise OutcomeUnknown(f"{errors.TITLE} broke off.", details=error.details) if has_spoken else error
         data = event.get("data") if isinstance(event, dict) else None
         if not isinstance(data, dict):
@@ -327,7 +329,7 @@ def _events(streamed: StreamedResponse) -> Iterator[bytes]:
 
 
 def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Raises ResponseLost for a line without an end."""
+    """Split into lines. Raises ResponseLost if a line is too long."""
     waiting = bytearray()
     for part in parts:
         waiting += part

@@ -1,7 +1,7 @@
-"""What MiniMax answers, sorted into what our caller can do about it.
+"""Translates errors of MiniMax into errors that tell the caller what to do.
 
-Every business error is HTTP 200 with a code in `base_resp`; a real HTTP error comes from what stands before the
-service. Its own sentences stay inside: they speak to the operator, of the operator's account.
+Every business error is HTTP 200 with a code in `base_resp`; a real HTTP error comes from a server in front of the
+service. Its error messages are not passed on, because they address the operator and concern the operator's account.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _BAD_SAMPLE: Final = {1043, 1044, 2037, 2048, 20132}
 _SENSITIVE: Final = {1026, 1027}
 _TIMEOUT: Final = 1001
 _INVISIBLE: Final = 1042
-_WAIT_SECONDS: Final = 5  # seconds; MiniMax names none
+_WAIT_SECONDS: Final = 5  # MiniMax names none
 
 
 def code_of(body: Any) -> int | None:
-    """The code of an answer or of an event; None where it has none, as it should."""
+    """Return the code of a response or an event; None if it has no valid code."""
     tail = body.get("base_resp") if isinstance(body, dict) else None
     code = tail.get("status_code") if isinstance(tail, dict) else None
     return code if isinstance(code, int) else None
@@ -49,15 +49,15 @@ def is_busy(code: int | None) -> bool:
 
 
 def to_provider_error(answer: UpstreamResponse, body: Any = None, *, is_speech: bool = False) -> VoxportError:
-    """The error of our own for an answer (or for an event of its stream, `body`) that is not what was hoped for: to a
-    text (`is_speech`), or to a recording."""
+    """Return our error for an error response, or for an event of its stream (`body`), to a text (`is_speech`) or to a
+    recording."""
     code = code_of(answer.json() if body is None else body)
     error = _by_status(answer.status) if answer.status != 200 else _by_code(code, is_speech=is_speech)
     return label_error(error, answer, body)
 
 
 def label_error(error: VoxportError, answer: UpstreamResponse | None, body: Any = None) -> VoxportError:
-    """With the provider's name and, of an answer, its code and its own id of the request in the details."""
+    """Add the provider's name and, from a response, its code and request id to the error's details."""
     if answer is None:
         error.details |= {"provider": "minimax"}
         return error
@@ -119,5 +119,5 @@ def _by_status(status: int) -> VoxportError:
         return _by_code(1004)
     if status == 503:
         return _by_code(1024)
-    # Any other is also that of an edge that gave up waiting, long after the work had begun.
+    # 408 and 5xx may come from an edge server that timed out long after the work began.
     return _by_code(_TIMEOUT) if status == 408 or status >= 500 else _by_code(2013)
