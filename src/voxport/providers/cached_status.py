@@ -1,5 +1,4 @@
-"""Caches what a provider reports about itself. A background thread refreshes it; callers wait for the first probe
-only."""
+"""Caches what a provider reports about itself. A thread refreshes it; callers wait for the first probe only."""
 
 from __future__ import annotations
 

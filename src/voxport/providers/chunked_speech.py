@@ -74,8 +74,7 @@ def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> It
 
 
 def _level_whole(spool: Spool, normalizer: LoudnessNormalizer) -> Iterator[Audio]:
-    """Trim the silence at the ends of a whole part and normalize its loudness. Raises ProviderFailed if it is
-    silent."""
+    """Trim the silence at both ends of a part and normalize its loudness. Raises ProviderFailed if it is silent."""
     segments = spool.segments()
 
     def segment(number: int) -> Audio:
@@ -140,8 +139,7 @@ def _pause_after(part: str) -> Audio:
 
 
 def _split(text: str, language: str, limit: int) -> list[str]:
-    """Split into parts of at most `limit` characters, each speakable. The last of a paragraph ends with a line
-    break."""
+    """Split into speakable parts of at most `limit` characters. The last of a paragraph ends with a line break."""
     parts: list[str] = []
     abbreviations = _ABBREVIATIONS.get(language.partition("-")[0], "en-us")
     for paragraph in clean_text(text).split("\n\n"):

@@ -1,4 +1,4 @@
-"""Tables of the cloned voices."""
+"""The tables of cloned voices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Voice(Base):
-    """A cloned voice of one profile. `deleted_at` hides it at once; the row goes when its files have gone."""
+    """A cloned voice of one profile. `deleted_at` hides it at once; the row is deleted after its files."""
 
     __tablename__ = "voices"
 
@@ -32,11 +32,11 @@ class Voice(Base):
 
 
 class VoiceBinding(Base):
-    """Where a cloned voice can be spoken: its id at one provider, or the file that the provider gave for it.
+    """A cloned voice at one provider: its id there, or the file that the provider returned for it.
 
-    `remote_name` is the name under which the provider was asked to make it, another one with each making
-    (`generation`). One that is not bound is gone there, or was given back, and is made again from the sample when it is
-    spoken with. `used_at` is when a customer spoke with it last, `alive_at` when anybody did.
+    `remote_name` is the name under which the provider was asked to create it; it changes with each `generation`. If
+    `exists_remotely` is false, the voice was lost or evicted, and its next use rebuilds it from the sample. `used_at`
+    is its last use by a customer, `alive_at` its last use by a customer or by the gateway's keep-alive.
     """
 
     __tablename__ = "voice_bindings"

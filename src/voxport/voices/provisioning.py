@@ -1,7 +1,7 @@
-"""Speech in a voice that may be gone at its provider: it is made again from its sample, under the same `voice_id`.
+"""Speaks with voices, and rebuilds those that are gone at their provider from the sample, under the same `voice_id`.
 
-A hosted provider deletes a voice that nobody speaks with (MiniMax, after a week), or has room for so many only
-(ElevenLabs): one that is given back, or gone, costs its next caller a few seconds and nothing else.
+A hosted provider deletes unused voices (MiniMax, after a week) or limits their number (ElevenLabs). A lost or evicted
+voice costs its next caller a few seconds and nothing else.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ from voxport.voices import repository
 from voxport.voices.models import VoiceBinding
 from voxport.voices.service import ResolvedVoice, VoiceService, voice_not_found
 
-_LOCK_TIMEOUT: Final = 120.0  # seconds for another call to make the voice, and for those before it that need a slot
-_SLOT_TIMEOUT: Final = 30.0  # seconds for another call to leave its slot
+_LOCK_TIMEOUT: Final = 120.0  # seconds to wait for another call that rebuilds the voice or needs a slot
+_SLOT_TIMEOUT: Final = 30.0  # seconds to wait for another call to release its slot
 _MAX_EVICTIONS: Final = 3
-"""Voices that give way to one: where the account is still full then, it is full of others'."""
-_POLL_SECONDS: Final = 0.2  # seconds between two looks for a free slot
+"""Voices that are evicted for one clone. If the account is still full then, others fill it."""
+_POLL_SECONDS: Final = 0.2  # seconds between two checks for a free slot
 _MIN_TOUCH_INTERVAL: Final = timedelta(seconds=30)
-"""So often a voice's use is written down: one call after the other is one use."""
+"""The shortest interval between two updates of `used_at`. Calls in quick succession count as one use."""
 _KEEP_ALIVE_TEXT: Final = "Hello."
-"""The shortest text that is speech."""
+"""A short text to speak."""
 _KEEP_ALIVE_FRACTION: Final = 0.7
-"""Of the days after which a voice is deleted; the rest is for a gateway that is down for a while."""
+"""The fraction of `unused_days` after which a voice is kept alive. The rest is a margin for a gateway that is down."""
 _log = logging.getLogger("voxport.voices")
 
 
 class VoiceProvisioning:
-    """`keep_alive`: how long a voice that no customer speaks with is kept alive."""
+    """`keep_alive`: how long after its last use by a customer a voice is kept alive."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class VoiceProvisioning:
         self._sweeps = Sweeps(database, clock=clock)
 
     def speak(self, voice: ResolvedVoice, utterance: Utterance) -> Iterator[Piece]:
-        """`Provider.speak` with this voice, wherever it is by now. Raises NotFound where it was deleted meanwhile."""
+        """Speak as `Provider.speak`, and rebuild the voice if it is gone. Raises NotFound if it was deleted."""
         provider = voice.provider
         reference, resume_from = self._reference(voice), utterance.resume_from
         for is_last in (False, True):
@@ -94,7 +94,7 @@ class VoiceProvisioning:
                 _log.info("a voice is gone and made again", extra={"provider": provider.name})
                 reference = self._rebuild(voice, reference.provider_voice_id)
             except ResumeTokenInvalid:
-                # Behind a voice that was lost inside of a part there is nothing to go on from.
+                # The voice was lost inside a part, and speech can't resume there.
                 if is_last:
                     raise ProviderFailed("The voice was lost in the middle of the speech. Send it again.") from None
                 raise
@@ -109,9 +109,8 @@ class VoiceProvisioning:
         on_progress: ProgressCallback = lambda _: None,
         checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """`Provider.clone`; where the account is full, the voice that was longest not spoken with makes room, and where
-        all are being spoken with, one is waited for. The id that the provider gives is checked here, whichever provider
-        it is, and must be no other voice's: raises ProviderFailed."""
+        """Clone as `Provider.clone`. If the account is full, evicts the least recently used voice, and if all are in
+        use, waits for one. Raises ProviderFailed if the id from the provider is invalid or belongs to another voice."""
 
         def attempt() -> ClonedVoice:
             cloned = provider.clone(
@@ -123,7 +122,7 @@ class VoiceProvisioning:
 
         with contextlib.suppress(SlotsFull):
             return attempt()
-        # One call after the other: else a slot that one call makes free is taken by another that waits too.
+        # One call at a time: else another waiting call could take the slot that this one frees.
         with self._slot_lock(provider):
             deadline, evictions = time.monotonic() + _SLOT_TIMEOUT, 0
             while True:
@@ -136,13 +135,13 @@ class VoiceProvisioning:
                         raise
 
     def _require_unused_id(self, provider: Provider, provider_voice_id: str, voice_id: str) -> None:
-        """Raises ProviderFailed for the id of another voice: who got it would speak with that one, and delete it."""
+        """Raises ProviderFailed if the id belongs to another voice, which this clone would speak with and delete."""
         if not provider.capabilities().is_hosted:
             return
         with self._database.snapshot() as tx:
             is_taken = repository.has_remote_id(tx, provider.name, provider_voice_id, except_name=voice_id)
         stock: list[StockVoice] = []
-        with contextlib.suppress(ProviderUnavailable):  # a list that can't be had now is no reason to lose the voice
+        with contextlib.suppress(ProviderUnavailable):  # don't lose the voice because the list is unavailable
             stock = provider.list_voices()
         if is_taken or any(one.voice_id == provider_voice_id for one in stock):
             raise ProviderFailed(
@@ -150,7 +149,7 @@ class VoiceProvisioning:
             )
 
     def keep_alive(self) -> int:
-        """Speak with the voices that their provider would delete soon; how many were kept."""
+        """Speak with the voices that their provider would delete soon. Returns how many were kept alive."""
         kept = 0
         for provider in self._providers.all():
             days = provider.capabilities().unused_days
@@ -177,7 +176,7 @@ class VoiceProvisioning:
                     pass
             except VoiceLost:
                 self._update_binding(binding, exists_remotely=False)
-            except OutcomeUnknown:  # spoken or not, it is not said twice
+            except OutcomeUnknown:  # spoken or not, it is not repeated
                 self._update_binding(binding, alive_at=self._clock())
             else:
                 self._update_binding(binding, alive_at=self._clock())
@@ -200,8 +199,8 @@ class VoiceProvisioning:
         return VoiceRef(voice.provider_voice_id)
 
     def _rebuild(self, voice: ResolvedVoice, lost_id: str | None) -> VoiceRef:
-        """The voice as it is at the provider by now: made again, unless another call just did. `lost_id` is the
-        provider's id of the one that is no longer there."""
+        """Create the voice again at the provider, unless another call just did. Returns the current voice. `lost_id` is
+        the provider's id of the voice that is gone."""
         provider = voice.provider
         with self._rebuild_lock(voice.voice_id, provider.name):
             binding, sample_key, profile_id = self._binding(voice)
@@ -214,7 +213,7 @@ class VoiceProvisioning:
                     tx, binding, generation=binding.generation, exists_remotely=False, next_generation=generation
                 )
                 call_id = self._provider_calls.open(tx, NewCall("rebuild", provider.name, remote_name, profile_id))
-                if binding.exists_remotely:  # should it be there after all, it must not stay
+                if binding.exists_remotely:  # delete it in case it exists after all
                     eviction = NewCall("room", provider.name, binding.remote_name, profile_id)
                     self._provider_calls.open(tx, eviction, state="removing")
             try:
@@ -237,13 +236,13 @@ class VoiceProvisioning:
             except BaseException as failure:
                 self._provider_calls.abandon(call_id)
                 if isinstance(failure, OutcomeUnknown):
-                    # Of the caller's own call nothing is unknown: it was not made.
+                    # The caller's own call was not made, so its outcome is known.
                     raise ProviderFailed(f"{failure.message} Nothing was charged; try again.") from failure
                 raise
             return VoiceRef(cloned.provider_voice_id)
 
     def _binding(self, voice: ResolvedVoice) -> tuple[VoiceBinding, str, str]:
-        """The binding as it is now, its voice's sample and owner. Raises NotFound."""
+        """Return the current binding, and the sample key and profile of its voice. Raises NotFound."""
         with self._database.snapshot() as tx:
             found = repository.binding(tx, voice.voice_id, voice.provider.name)
         if found is None:
@@ -252,8 +251,8 @@ class VoiceProvisioning:
 
     @contextlib.contextmanager
     def _rebuild_lock(self, voice_id: str, provider: str) -> Iterator[None]:
-        """The right to make this voice there, over all processes. No two voices share one: a caller that waits for a
-        slot would hold up the caller that speaks with the voice in it. Raises ProviderBusy."""
+        """Hold the lock to rebuild this voice at this provider, across all processes. Each voice has its own lock, else
+        a caller that waits for a slot would block the caller that is using the voice in it. Raises ProviderBusy."""
         with contextlib.ExitStack() as stack:
             try:
                 name = hashlib.sha256(f"{voice_id}@{provider}".encode()).hexdigest()[:32]
@@ -266,7 +265,7 @@ class VoiceProvisioning:
 
     @contextlib.contextmanager
     def _slot_lock(self, provider: Provider) -> Iterator[None]:
-        """The right to make room at this provider, over all processes. Raises SlotsFull."""
+        """Hold the lock to free slots at this provider, across all processes. Raises SlotsFull."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(self._leases.hold(f"room-{provider.name}", _LOCK_TIMEOUT))
@@ -277,8 +276,8 @@ class VoiceProvisioning:
             yield
 
     def _wait_for_slot(self, provider: Provider, voice_id: str, deadline: float) -> bool:
-        """Wait until a call of ours at the provider ends, whose slot or voice may then be taken; False where there is
-        none, or none ends in time."""
+        """Wait until one of our calls at the provider ends and its slot or voice becomes available. Returns False if
+        there is none, or none ends in time."""
         before = self._in_use(provider, voice_id)
         while before and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
@@ -287,7 +286,7 @@ class VoiceProvisioning:
         return False
 
     def _in_use(self, provider: Provider, voice_id: str) -> set[str]:
-        """The voices that are being made at the provider, but this one, and those there that are spoken with."""
+        """The voices, other than this one, that are being created at the provider or exist there and are speaking."""
         with self._database.snapshot() as tx:
             speaking = repository.existing_at(tx, provider.name, self._provider_calls.voices_in_use(tx, provider.name))
             return {*self._provider_calls.voices_being_made(tx, provider.name), *(one.voice_id for one in speaking)} - {
@@ -295,8 +294,8 @@ class VoiceProvisioning:
             }
 
     def _evict(self, provider: Provider) -> bool:
-        """Give back the voice that was longest not spoken with; False where all are in use. It is made again when it
-        is spoken with."""
+        """Delete the least recently used voice at the provider. Its next use rebuilds it. Returns False if all are in
+        use, or the provider fails to delete it now."""
         with self._database.transaction() as tx:
             busy = self._provider_calls.voices_in_use(tx, provider.name)
             found = repository.least_recently_used(tx, provider.name, busy)

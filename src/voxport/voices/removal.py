@@ -1,4 +1,4 @@
-"""Removes a deleted voice: at its providers, from storage, and then its row."""
+"""Removes a deleted voice from its providers, then from storage, then from the database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voxport.voices import repository
 from voxport.voices.models import Voice
 
 SWEEP: Final = "deleted_voices"
-"""The task of `Sweeps` that finishes deletions."""
+"""The name of the sweep that finishes deletions."""
 _log = logging.getLogger("voxport.voices")
 
 
@@ -28,18 +28,18 @@ class VoiceRemoval:
         self._sweeps = sweeps
 
     def erase(self, voice: Voice) -> list[str]:
-        """Remove a hidden voice at its providers and its files; what could not be removed, in words."""
+        """Remove a hidden voice at its providers, and its files. Returns a sentence for each part that remains."""
         left = []
         for binding in voice.bindings:
             try:
                 provider = self._providers.get(binding.provider)
                 is_hosted = provider.capabilities().is_hosted
                 if binding.exists_remotely:
-                    # One that was bound before ids were checked is removed by its name.
+                    # A voice from before ids were checked may have an invalid one; it is deleted by its name.
                     if is_id(binding.provider_voice_id) or not is_hosted:
                         provider.delete(VoiceRef(binding.provider_voice_id))
                     if is_hosted:
-                        # A making whose answer was lost and that was repeated may have left a twin.
+                        # A creation that was repeated after a lost response may have left a duplicate.
                         provider.forget(binding.remote_name)
             except ProviderError as error:
                 left.append(f"{binding.provider}: {error.message}")

@@ -1,4 +1,4 @@
-"""SQL of the cloned voices."""
+"""SQL of cloned voices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def owned(tx: Session, profile_id: str, voice_id: str) -> Voice | None:
 
 
 def get_for_update(tx: Session, voice_id: str) -> Voice | None:
-    """Any profile's, for its owner's job or call; nobody hides it before the end of the transaction."""
+    """Return a voice of any profile, locked so that it can't be deleted before the transaction ends."""
     query = select(Voice).where(Voice.id == voice_id, Voice.deleted_at.is_(None))
     return tx.scalar(query.with_for_update().execution_options(populate_existing=True))
 
@@ -44,7 +44,7 @@ def mark_deleted(tx: Session, profile_id: str, voice_id: str, moment: datetime) 
 
 
 def mark_all_deleted(tx: Session, profile_id: str, moment: datetime) -> None:
-    """Hide what a profile has, and take from it what a person wrote."""
+    """Hide all voices of a profile, and clear the texts that a person wrote."""
     own = Voice.profile_id == profile_id
     tx.execute(update(Voice).where(own, Voice.deleted_at.is_(None)).values(deleted_at=moment))
     tx.execute(update(Voice).where(own).values(name="", description="", tags=[]))
@@ -64,13 +64,13 @@ def remove(tx: Session, voice_id: str) -> None:
 
 
 def existing_at(tx: Session, provider: str, voice_ids: Collection[str]) -> Sequence[VoiceBinding]:
-    """Those of the voices that are at the provider now."""
+    """Return the bindings of those of the voices that exist at the provider now."""
     query = select(VoiceBinding).where(VoiceBinding.provider == provider, VoiceBinding.exists_remotely)
     return tx.scalars(query.where(VoiceBinding.voice_id.in_(voice_ids))).all()
 
 
 def binding(tx: Session, voice_id: str, provider: str) -> tuple[VoiceBinding, str, str] | None:
-    """The binding of a voice that is not deleted, with the voice's sample and profile."""
+    """Return the binding of a voice that is not deleted, with the voice's sample key and profile."""
     query = (
         select(VoiceBinding, Voice.sample_key, Voice.profile_id)
         .join(Voice, Voice.id == VoiceBinding.voice_id)
@@ -83,8 +83,8 @@ def binding(tx: Session, voice_id: str, provider: str) -> tuple[VoiceBinding, st
 def change_binding(
     tx: Session, binding: VoiceBinding, *, generation: int, next_generation: int | None = None, **values: Any
 ) -> bool:
-    """Set columns of a binding that was not made again meanwhile; False where it was, or is deleted. By its voice and
-    provider: on SQLite the number of a deleted row may be another voice's by now."""
+    """Set columns of a binding if its generation is still `generation`. Returns False if it was rebuilt or deleted. The
+    row is found by voice and provider, because SQLite may reuse the primary key of a deleted row."""
     if next_generation is not None:
         values["generation"] = next_generation
     return update_one(
@@ -97,8 +97,8 @@ def change_binding(
 
 
 def has_remote_id(tx: Session, provider: str, provider_voice_id: str, *, except_name: str) -> bool:
-    """Whether a voice is at the provider under this id that was made under another name than `except_name`; one of the
-    same voice's earlier makings is none."""
+    """Whether the provider has a voice with this id whose remote name is not `except_name`. Earlier generations of the
+    same voice don't count."""
     query = select(VoiceBinding.sequence).where(
         VoiceBinding.provider == provider,
         VoiceBinding.provider_voice_id == provider_voice_id,
@@ -117,7 +117,7 @@ def touch(tx: Session, voice_id: str, provider: str, moment: datetime) -> None:
 
 
 def idle(tx: Session, provider: str, *, alive_before: datetime, used_after: datetime) -> Sequence[VoiceBinding]:
-    """Bound voices that nobody spoke with since one moment, and a customer since another."""
+    """Return existing voices last used by anybody before `alive_before`, and by a customer after `used_after`."""
     query = (
         select(VoiceBinding)
         .join(Voice, Voice.id == VoiceBinding.voice_id)
@@ -129,7 +129,7 @@ def idle(tx: Session, provider: str, *, alive_before: datetime, used_after: date
 
 
 def least_recently_used(tx: Session, provider: str, busy: Collection[str]) -> tuple[VoiceBinding, str] | None:
-    """The bound voice that a customer spoke with the longest time ago, none of `busy`; with its profile."""
+    """Return the existing voice with the oldest use by a customer, except those in `busy`, with its profile."""
     query = (
         select(VoiceBinding, Voice.profile_id)
         .join(Voice, Voice.id == VoiceBinding.voice_id)

@@ -62,7 +62,7 @@ class VoiceDetailBody(BaseModel):
     data: VoiceDetail = Field(description="What was asked for.")
 
 
-# Without control characters: no list could show them, and Postgres takes no NUL.
+# No control characters: lists can't show them, and Postgres rejects NUL.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=_PRINTABLE)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE)]

@@ -1,4 +1,4 @@
-"""Which voices there are, which of them a profile can speak with, and its library of clones."""
+"""Lists voices, resolves those that a profile can use, and manages its library of clones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from voxport.voices.removal import SWEEP, VoiceRemoval
 
 @dataclass(frozen=True)
 class VoiceEntry:
-    """A voice as a client sees it; `gender`, `created_at` are None where they are not known."""
+    """A voice as a client sees it. `gender` and `created_at` are None if unknown."""
 
     voice_id: str
     name: str
@@ -41,8 +41,8 @@ class VoiceEntry:
 
 @dataclass(frozen=True)
 class ResolvedVoice:
-    """A voice that the caller may speak with, at the provider that speaks it. `generation` counts how often a clone
-    was made again there; None is a stock voice's. One that is not bound has to be made again first."""
+    """A voice that the caller may use, at one provider. `generation` counts how often a clone was rebuilt there; None
+    for a stock voice. A clone with `exists_remotely` false has to be rebuilt first."""
 
     voice_id: str
     provider: Provider
@@ -56,7 +56,7 @@ class ResolvedVoice:
 
 @dataclass(frozen=True)
 class VoiceChange:
-    """What to change of a voice; None leaves it."""
+    """Changes to a voice. None leaves a field unchanged."""
 
     name: str | None = None
     description: str | None = None
@@ -75,14 +75,14 @@ class VoiceService:
         self._removal = VoiceRemoval(database, storage, providers, self._sweeps)
 
     def new_voice_id(self) -> str:
-        """No prefix: clients treat it as opaque, as the hosted providers' are."""
+        """Return a new id, without a prefix, like those of hosted providers. Clients treat it as opaque."""
         return random_text(20)
 
     def find(
         self, profile_id: str, *, provider: str | None, language: str | None, cloned: bool | None
     ) -> tuple[list[VoiceEntry], list[str]]:
-        """The voices that pass the filters, clones first, and a warning for each provider that could not be asked.
-        `language` may be a code (`en-us`) or its first part (`en`)."""
+        """Return the voices that pass the filters, clones first, and a warning for each provider that could not be
+        queried. `language` is a code (`en-us`) or its first part (`en`)."""
         entries: list[VoiceEntry] = []
         warnings: list[str] = []
         if cloned is not False:
@@ -98,7 +98,7 @@ class VoiceService:
                         entries += [_stock_entry(one, voice) for voice in _stock_of(one)]
                     except ProviderError as error:
                         warnings.append(f"The voices of {one.name} are missing: {error.message}")
-                elif one.circuit() is not None:  # one that nobody set up is missed by nobody
+                elif one.circuit() is not None:  # no warning for a provider that is not set up
                     warnings.append(f"The voices of {one.name} are missing: {reason}.")
         kept = [
             entry
@@ -119,8 +119,8 @@ class VoiceService:
         return _stock_entry(*found)
 
     def resolve(self, profile_id: str, voice_id: str, choice: str | None) -> list[ResolvedVoice]:
-        """The voice at a provider, at its own where none is named, or at each where it is, in the operator's order,
-        for `auto`. Raises NotFound where the profile can't use the voice, BadRequest where it is not bound there."""
+        """Return the voice at the chosen provider, at its own if `choice` is None, or for `auto` at each that has it,
+        in the operator's order. Raises NotFound if the profile can't use the voice, BadRequest if it is not there."""
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
             bindings = {one.provider: one for one in voice.bindings} if voice is not None else {}
@@ -145,7 +145,7 @@ class VoiceService:
         ]
 
     def reference(self, voice: ResolvedVoice) -> VoiceRef:
-        """What the provider needs to speak with it. Raises NotFound where the voice was deleted meanwhile."""
+        """Return what the provider needs to speak with the voice. Raises NotFound if it was deleted meanwhile."""
         try:
             file = self._storage.read(voice.file_key) if voice.file_key else None
         except FileNotFoundError:
@@ -183,13 +183,13 @@ class VoiceService:
         tx.flush()
 
     def providers_of(self, profile_id: str, voice_id: str) -> tuple[str, ...]:
-        """The names of the providers that have a clone of the profile's; of other voices there are none."""
+        """The names of the providers that have a clone of the profile; empty for other voices."""
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
             return () if voice is None else tuple(sorted(binding.provider for binding in voice.bindings))
 
     def require_unbound(self, profile_id: str, voice_id: str, provider: str) -> None:
-        """Raises NotFound, Forbidden (a stock voice), Conflict where the clone is at that provider already."""
+        """Raises NotFound, Forbidden (a stock voice), Conflict if that provider already has the clone."""
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
         if voice is None:
@@ -203,8 +203,8 @@ class VoiceService:
     def bind(
         self, tx: Session, voice_id: str, *, provider: str, cloned: ClonedVoice, file_key: str | None, remote_name: str
     ) -> None:
-        """Make a clone available at another provider. Raises NotFound where it was deleted meanwhile, Conflict where
-        another job was first."""
+        """Make a clone available at another provider. Raises NotFound if it was deleted meanwhile, Conflict if another
+        job was first."""
         voice = repository.get_for_update(tx, voice_id)
         if voice is None:
             raise voice_not_found()
@@ -214,7 +214,7 @@ class VoiceService:
         tx.flush()
 
     def change(self, profile_id: str, voice_id: str, change: VoiceChange) -> VoiceEntry:
-        """Raises NotFound, Forbidden (a stock voice)."""
+        """Change a clone and return it. Raises NotFound, Forbidden (a stock voice)."""
         with self._database.transaction() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
             if voice is not None:
@@ -226,9 +226,9 @@ class VoiceService:
         return self.get(profile_id, voice_id)
 
     def delete(self, profile_id: str, voice_id: str, *, actor: Actor) -> list[str]:
-        """Delete a clone here and at its providers; what could not be removed. Raises NotFound, Forbidden."""
+        """Delete a clone here and at its providers. Returns what could not be removed. Raises NotFound, Forbidden."""
         with self._database.transaction() as tx:
-            # Hidden first: no call binds it to a provider any more, and then what is bound is known.
+            # Hide it first, so that no call can bind it to another provider before its bindings are read.
             is_marked = repository.mark_deleted(tx, profile_id, voice_id, self._clock())
             voice = repository.get_any(tx, voice_id) if is_marked else None
             if is_marked:
@@ -238,7 +238,7 @@ class VoiceService:
         return self._removal.erase(voice)
 
     def delete_all(self, profile_id: str, *, actor: Actor) -> list[str]:
-        """Delete every clone of a profile that is being erased, its names at once; what could not be removed."""
+        """Delete all clones of a profile that is erased, their texts at once. Returns what could not be removed."""
         with self._database.transaction() as tx:
             for voice in repository.list_owned(tx, profile_id):
                 record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice.id)
@@ -248,7 +248,7 @@ class VoiceService:
         return [f"voice {voice.id} at {problem}" for voice in voices for problem in self._removal.erase(voice)]
 
     def storage_usage(self, profile_id: str) -> tuple[int, int]:
-        """How many clones a profile has, and the bytes of their samples and files."""
+        """Return the number of a profile's clones, and the bytes of their samples and files."""
         with self._database.snapshot() as tx:
             voices = list(repository.list_owned(tx, profile_id))
         keys = [voice.sample_key for voice in voices]
@@ -256,7 +256,7 @@ class VoiceService:
         return len(voices), sum(self._storage.size(key) or 0 for key in keys)
 
     def sweep_deleted(self) -> int:
-        """Finish deletions that a kill or a provider's failure interrupted; how many were finished."""
+        """Finish deletions that a kill or a provider's failure interrupted. Returns how many were finished."""
         with self._database.snapshot() as tx:
             voices = list(repository.list_deleted(tx))
 
@@ -288,8 +288,8 @@ class VoiceService:
         return voice_not_found()
 
     def _find_stock(self, voice_id: str) -> tuple[Provider, StockVoice] | None:
-        """Looked for at providers without a network first: a voice of theirs waits for no other one's answer. One whose
-        provider can't be used now is found, too: then the call is refused for that."""
+        """Find a stock voice. Searches providers without a network first, so that their voices wait for none. Also
+        finds voices of providers that can't be used now, so that the call is refused with that reason."""
         for provider in sorted(self._providers.all(), key=lambda one: one.circuit() is not None):
             try:
                 listed = _stock_of(provider)
@@ -301,7 +301,7 @@ class VoiceService:
         return None
 
     def _unavailable_sentence(self, name: str | None) -> str:
-        """Why the voices of the provider that a request names are not known, as a sentence; empty where they are."""
+        """Return a sentence on why the voices of a provider are unavailable; empty if they are available."""
         for provider in self._providers.all():
             if provider.name == name and (reason := provider.unavailable_reason()) is not None:
                 return f"The voices of {name} can't be known: {reason}."
@@ -335,7 +335,7 @@ def _entries(voice: Voice) -> list[VoiceEntry]:
 
 
 def _stock_of(provider: Provider) -> list[StockVoice]:
-    """A voice whose id can be no voice's, of whichever provider, is left out."""
+    """List a provider's stock voices, without those whose ids are invalid."""
     return [voice for voice in provider.list_voices() if is_stock_id(voice.voice_id)]
 
 
@@ -356,7 +356,7 @@ def _matches_language(language: str, wanted: str | None) -> bool:
 
 
 def voice_not_found(why: str = "") -> NotFound:
-    """`why`: a sentence on a provider whose voices could not be looked through."""
+    """`why`: a sentence on a provider whose voices could not be searched."""
     return NotFound(
         "There is no such voice for you. "
         + (f"{why} " if why else "")

@@ -1,4 +1,4 @@
-"""Where the files of a cloned voice lie in storage."""
+"""Storage keys of the files of a cloned voice."""
 
 
 def sample_key(voice_id: str) -> str:
@@ -6,10 +6,10 @@ def sample_key(voice_id: str) -> str:
 
 
 def voice_key(remote_name: str, provider: str) -> str:
-    """Of what a provider gave for the voice that was made under this name."""
+    """The file that a provider returned for the voice with this remote name."""
     return f"voices/{remote_name}/{provider}.voice"
 
 
 def fit_key(voice_id: str) -> str:
-    """Where a fit that is under way keeps its state."""
+    """The saved state of a fit that is under way."""
     return f"samples/{voice_id}/fit.state"

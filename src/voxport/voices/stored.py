@@ -1,4 +1,4 @@
-"""What is stored for a profile."""
+"""Measures what is stored for a profile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voxport.voices.service import VoiceService
 
 @dataclass(frozen=True)
 class StorageUsage:
-    """Counts, and bytes. The files of voices are their samples and what a provider gave for them."""
+    """Counts and bytes. The files of voices are their samples and the files that providers returned."""
 
     profile_id: str
     uploads: int

@@ -184,8 +184,7 @@ class MiniMax(Provider):
         return code == 0, answer
 
     def _activate(self, remote_id: str) -> bool:
-        """Speak once with the voice. Returns whether it exists, which only speech can show: until then it is in no
-        list."""
+        """Speak once with the voice. Returns whether it exists: until it has spoken, it is in no list."""
         try:
             for _ in self.speak(VoiceRef(remote_id), Utterance(_ACTIVATION_TEXT, _CLONE_LANGUAGE)):
                 pass
