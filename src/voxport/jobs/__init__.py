@@ -1,1 +1,1 @@
-"""Delayed work: the rows that a customer sees, and the engine that runs them durably."""
+"""Asynchronous jobs: the rows that customers see, and the engine that runs them durably."""

@@ -1,4 +1,4 @@
-"""The job engine's sending side: enqueue in the caller's transaction. See docs/decisions/0002."""
+"""Enqueues jobs in the caller's transaction: the client side of the job engine. See docs/decisions/0002."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voxport.db.wakeups import notify
 _NO_PROVIDER = "none"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
-# Bumped only when the order of a workflow's steps changes: rows of another version would wait for ever.
+# Change it only when the order of a workflow's steps changes: workers never run rows of another version.
 VERSION = "voxport-jobs-1"
 
 
@@ -28,12 +28,12 @@ class DbosQueue:
         self._queues: dict[str, str] = {}
 
     def declare(self, service: str, queue: str) -> None:
-        """Say into which queue the jobs of a service go."""
+        """Set the queue of a service's jobs."""
         self._queues[service] = queue
 
     def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
-        """Queue the job in the caller's transaction: it runs when that commits, and never when it doesn't. The
-        same job enqueued twice runs once. Raises KeyError for a service that was not declared."""
+        """Queue the job in the caller's transaction: it runs only if that commits. A job that is enqueued twice
+        runs once. Raises KeyError for a service that was not declared."""
         self._client.enqueue_in_transaction(
             tx,
             {
@@ -54,13 +54,15 @@ class DbosQueue:
 
 
 def migrate_jobs(database: Database) -> None:
-    """Make or upgrade the job engine's own tables, in the same database."""
+    """Create or upgrade the job engine's own tables, in the same database."""
     DBOS.migrate(system_database_url=database.url)
 
 
 def jobs_engine(database: Database) -> Engine:
-    """The job engine reads and then writes in one transaction, and on SQLite its limits hold between processes only
-    where every transaction takes the write lock at its start (measured: 6 jobs at once where 3 were allowed)."""
+    """Create the job engine's SQLAlchemy engine.
+
+    DBOS reads and then writes in one transaction. On SQLite, its concurrency limits hold between processes only if
+    every transaction takes the write lock at its start (measured without: 6 jobs ran at once where 3 were allowed)."""
     return (
         sqlite_engine(database.url, always_write=True)
         if database.is_sqlite

@@ -1,7 +1,7 @@
-"""The job engine's running side: takes jobs from the queue, checkpoints each step, and takes over from the dead.
+"""Runs queued jobs, checkpoints each step, and recovers the jobs of dead workers.
 
-DBOS itself never notices that a worker died; here each one leases a name, and whoever can take a lease knows that its
-owner is gone and recovers its jobs. See docs/decisions/0002.
+DBOS does not notice that a worker died. Each worker therefore leases a name; a worker that can take another's lease
+knows that its owner is gone, and recovers its jobs. See docs/decisions/0002.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from voxport.jobs.dbos_queue import APPLICATION, VERSION, WORKFLOW, jobs_engine
 from voxport.jobs.port import Json
 from voxport.jobs.runner import JobRunner
 
-# A job that killed its worker so often will kill the next one too.
+# A job that has killed its worker this many times would kill the next one too.
 MAX_RECOVERIES = 20
 _REAP_SECONDS = 2.0
-# An idle worker looks for work so often: a wake-up comes first, unless it was lost.
+# Polling interval of an idle worker, in case a wake-up was lost.
 _IDLE_SECONDS = 10.0
-# After a wake-up a worker looks at the pace of the setting for so long: another one may have held the queue's lock.
+# How long a worker polls at the configured interval after a wake-up: another one may have held the queue's lock.
 _ALERT_SECONDS = 2.0
-_STRAY_ROUNDS = 5  # of _REAP_SECONDS: a workflow that is just being started or ended is not a stray
-# What a step raises is the machine's trouble: it is run again for eight minutes, with longer and longer pauses.
+_STRAY_ROUNDS = 5  # of _REAP_SECONDS each; a workflow that is just starting or ending is not a stray
+# Steps raise only transient errors of the machine; they are retried for eight minutes, with growing pauses.
 _STEP_RETRIES: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
 _log = logging.getLogger("voxport.worker")
 T = TypeVar("T")
 
 
 class DbosWorker:
-    """Runs jobs in threads of this process until `stop`. One in a process: DBOS keeps global state."""
+    """Runs jobs in threads of this process until `stop`. One per process, because DBOS keeps global state."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class DbosWorker:
         poll_seconds: float,
         on_wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_wake` is called, from another thread, when there may be other work in the database than jobs."""
+        """`on_wake` is called, from another thread, when the database may hold other work than jobs."""
         self._leases = Leases(database.url)
         self._executor_id, self._lease = self._leases.acquire_slot("worker")
         self._runner = runner
@@ -78,7 +78,7 @@ class DbosWorker:
 
     def start(self) -> None:
         _quiet_logs()
-        # DBOS's own threads ask the database for each queue many times a second, whether there is work or not.
+        # DBOS's own threads query the database for each queue many times a second, even when idle.
         DBOS.listen_queues([])
         self._dbos.background_thread_stop_events = events = _StopEvents()
         DBOS.launch()
@@ -93,8 +93,8 @@ class DbosWorker:
         _log.info("worker started", extra={"executor": self._executor_id})
 
     def stop(self) -> None:
-        """Take no more jobs. A job that is being worked on goes on where it stopped when a worker starts again; the
-        lease goes with the process, since a step may run until then."""
+        """Take no more jobs. A running job continues from its last checkpoint once a worker starts again. The lease is
+        held until the process ends, because a step may run until then."""
         self._stopping.set()
         self._listener.close()
         for trigger in self._triggers:
@@ -104,9 +104,9 @@ class DbosWorker:
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _poll_queue(self, name: str, concurrency: int, *, is_partitioned: bool) -> None:
-        """Look for the jobs of a queue in a thread; so many run at once at each provider, or in all where the queue is
-        not partitioned."""
-        # Nothing comes into an unpartitioned one but from an older version beside this one, so that no job wakes it.
+        """Start a thread that polls a queue. At most `concurrency` jobs run at once, per provider if the queue is
+        partitioned and in all if it is not."""
+        # Only an older version running beside this one fills an unpartitioned queue, and it sends no wake-up.
         trigger = _PollTrigger(self._is_busy(name), is_wakeable=is_partitioned)
         queue = DBOS.register_queue(
             name,
@@ -150,17 +150,20 @@ class DbosWorker:
                 lease.release()
 
     def _exit_on_strays(self, mine: set[str]) -> None:
-        """A workflow whose last checkpoint could not be written (the disk was full) stays pending under an executor
-        that lives, and DBOS never looks at it again. Only a new process takes it up."""
+        """Exit the process if workflows of this executor stay pending without running.
+
+        A workflow whose last checkpoint could not be written (the disk was full) stays pending under a live executor,
+        and DBOS never looks at it again. Only a new process recovers it."""
         self._stray = {job_id: self._stray.get(job_id, 0) + 1 for job_id in mine - self._running}
         if any(rounds >= _STRAY_ROUNDS for rounds in self._stray.values()):
             _log.critical("jobs are pending and nobody runs them: this worker ends, to be started again")
             os._exit(1)
 
     def _stop_unused_threads(self, events: _StopEvents) -> None:
-        """DBOS asks once a second for new queues, delayed workflows, timeouts and schedules. Voxport uses none of
-        them: its queues have threads of their own, and it ends overdue jobs itself. The thread that takes up the jobs
-        of before must come to its end."""
+        """Stop the DBOS threads that poll once a second for new queues, delayed workflows, timeouts and schedules.
+
+        Voxport uses none of these: its queues have their own threads, and it ends overdue jobs itself. The thread that
+        recovers this worker's earlier jobs keeps running until it is done."""
         for event in events.launch_events:
             event.set()
         self._dbos._background_jobs_stop_event.set()
@@ -177,9 +180,10 @@ class DbosWorker:
 
 
 class _StopEvents(list[threading.Event]):
-    """DBOS's list of the events that stop its threads. `launch_events` are those that the launching thread itself
-    added: the queue manager's and the scheduler's. The recovery of this worker's pending jobs adds its own in its
-    thread."""
+    """Replaces DBOS's list of the events that stop its threads.
+
+    `launch_events` are the events that the launching thread added: those of the queue manager and the scheduler. The
+    recovery of this worker's pending jobs adds its event from its own thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -193,8 +197,10 @@ class _StopEvents(list[threading.Event]):
 
 
 class _PollTrigger:
-    """Tells DBOS's queue thread when to look for jobs, in place of the event that it waits for to be stopped: after a
-    wake-up at once; at its own pace while jobs run, since the end of one may let in the next; else seldom."""
+    """Tells DBOS's queue thread when to poll; it takes the place of the thread's stop event.
+
+    The thread polls at once after a wake-up, at the configured interval while jobs run (the end of one may admit the
+    next), and seldom otherwise."""
 
     def __init__(
         self, is_busy: Callable[[], bool], *, idle_seconds: float = _IDLE_SECONDS, is_wakeable: bool = True
@@ -210,7 +216,7 @@ class _PollTrigger:
         return self._stopped
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the next look, `timeout` seconds where the queue is busy. Returns whether to stop."""
+        """Wait until the next poll: `timeout` seconds if the queue is busy. Returns whether to stop."""
         is_alert = self._is_busy() or time.monotonic() < self._alert_until
         self._woken.wait(timeout if is_alert else max(timeout, self._idle_seconds))
         self._woken.clear()
@@ -228,7 +234,7 @@ class _PollTrigger:
 
 
 def lost_jobs(job_ids: list[str]) -> list[str]:
-    """Those of the open jobs that the engine will not run any more."""
+    """Return those of the open jobs that the engine will not run any more."""
     if not job_ids:
         return []
     rows = DBOS.list_workflows(workflow_ids=job_ids, load_input=False, load_output=False)
@@ -254,7 +260,7 @@ def _step(name: str, work: Callable[[], T]) -> T:
 
 
 def _quiet_logs() -> None:
-    """DBOS brings a console handler of its own; its lines belong with ours."""
+    """Route DBOS's log records through our handlers: DBOS installs a console handler of its own."""
     logger = logging.getLogger("dbos")
     logger.handlers.clear()
     logger.propagate = True

@@ -88,6 +88,6 @@ def cancel_job(job_id: str, caller: Caller, jobs: JobsDep, media: MediaDep) -> J
 
 
 def accepted(job: Job, **headers: str) -> ReplayableResponse:
-    """The 202 of a call that became a job."""
+    """Build the 202 response of a call that was queued as a job."""
     headers = {"Location": f"/v2/jobs/{job.id}", "Retry-After": _RETRY_AFTER_SECONDS, **headers}
     return ReplayableResponse(202, headers, accepted_body(job).model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""Who watches which jobs in this process, and the one look at the database that wakes those whose job has changed."""
+"""Tracks which clients of this process watch which jobs, and polls the database once for all of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from voxport.errors import RateLimited
 from voxport.jobs.service import Jobs
 
 _POLL_SECONDS: Final = 0.25
-_BATCH_SIZE: Final = 500  # jobs that one query asks for
+_BATCH_SIZE: Final = 500  # jobs per query
 _log = logging.getLogger("voxport.jobs")
 
 
 class EventHub:
-    """However many watch, one query for all their jobs is made each quarter of a second, and none where nobody does.
-    All in one event loop."""
+    """Wakes the subscriptions whose job has changed. It queries all watched jobs together every quarter of a second,
+    and makes no query while nobody watches. Runs in one event loop."""
 
     def __init__(self, jobs: Jobs, *, max_streams_per_profile: int) -> None:
         self._jobs = jobs
@@ -33,7 +33,7 @@ class EventHub:
         self.is_closed = False
 
     def subscribe(self, profile_id: str, job_id: str) -> JobSubscription:
-        """Watch a job, until `unsubscribe`. Raises RateLimited where the profile has too many streams open."""
+        """Watch a job until `unsubscribe`. Raises RateLimited if the profile has too many streams open."""
         if self._streams_open[profile_id] >= self._max_streams_per_profile:
             raise RateLimited(
                 f"You have {self._max_streams_per_profile} streams of events open. Close one, or try again in a while.",
@@ -59,7 +59,7 @@ class EventHub:
             self._last_states.pop(subscription.job_id, None)
 
     def close(self) -> None:
-        """The server stops: every stream ends, and its client comes back to another one."""
+        """End every stream because the server stops; the clients reconnect to another one."""
         self.is_closed = True
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
@@ -86,7 +86,7 @@ class EventHub:
 
 
 class JobSubscription:
-    """One client's look at one job."""
+    """One client's subscription to one job."""
 
     def __init__(self, profile_id: str, job_id: str) -> None:
         self.profile_id = profile_id
@@ -97,7 +97,7 @@ class JobSubscription:
         self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Until the job has changed since the last wait, or so long; whether it has."""
+        """Wait up to `seconds` for a change since the last wait. Returns whether there was one."""
         try:
             await asyncio.wait_for(self._changed.wait(), seconds)
         except TimeoutError:

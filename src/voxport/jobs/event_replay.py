@@ -1,4 +1,4 @@
-"""What happened to a job since an event: for a client that comes, or comes back."""
+"""Computes the events that a connecting or reconnecting client has not seen."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ FINAL_STATUSES = ("completed", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class JobSnapshot:
-    """The job as it was, or is. `event_id` is None for mere progress, which is not kept: who missed it misses
-    nothing."""
+    """The job at an event, or now. `event_id` is None for a change of progress only: those are not stored, and a
+    client that misses one loses nothing."""
 
     event_id: int | None
     job: Job
@@ -21,14 +21,14 @@ class JobSnapshot:
 
 @dataclass(frozen=True)
 class ReplayPosition:
-    """How far a client has come: the last event that it got, and the progress that it saw."""
+    """The last event that a client received, and the last progress (0 to 1) that it saw."""
 
     event_id: int | None
     progress: float = -1.0
 
 
 def parse_position(last_event_id: str | None, events: Sequence[JobEvent]) -> ReplayPosition:
-    """Where a client that sends this `Last-Event-ID` stands; one that we never gave counts for none."""
+    """Parse `Last-Event-ID`. An id that was never issued counts as none."""
     if last_event_id is None or not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 18:
         return ReplayPosition(None)
     event_id = int(last_event_id)
@@ -36,22 +36,22 @@ def parse_position(last_event_id: str | None, events: Sequence[JobEvent]) -> Rep
 
 
 def events_since(position: ReplayPosition, job: Job, events: Sequence[JobEvent]) -> list[JobSnapshot]:
-    """What the client has not seen yet; a client without a place sees the job as it is."""
-    newest = events[-1].sequence if events else 0  # the events of an old job are swept
+    """Return what the client has not seen yet; a client without an event id gets the current job."""
+    newest = events[-1].sequence if events else 0  # an old job's events are deleted
     if position.event_id is None:
         return [JobSnapshot(newest, job)]
     if not events and job.status in FINAL_STATUSES:
         return [JobSnapshot(0, job)] if position.event_id else []
     missed = [JobSnapshot(one.sequence, job_at_event(job, one)) for one in events if one.sequence > position.event_id]
     if missed:
-        missed[-1] = JobSnapshot(newest, job)  # with the progress that came after it
+        missed[-1] = JobSnapshot(newest, job)  # includes later progress
     elif job.status not in FINAL_STATUSES and job.progress != position.progress:
         return [JobSnapshot(None, job)]
     return missed
 
 
 def job_at_event(job: Job, event: JobEvent) -> Job:
-    """The job at an event. Of its end only the last event tells."""
+    """Return the job as it was at an event. A final event gives the job as stored, with result and cost."""
     if event.status in FINAL_STATUSES:
         return job
     return Job(

@@ -1,4 +1,4 @@
-"""What a job service declares and implements."""
+"""Base class of job handlers: what a job service declares and implements."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ Step = tuple[str, Callable[[JobRun], Json]]
 
 
 class JobHandler(ABC):
-    """The work of one service's jobs. A step may run twice (the one that a kill hit runs again), so each writes under
-    names that follow from the job. The last step completes the job, in one transaction with what it makes.
+    """Runs the jobs of one service. A step that a kill interrupts runs again, so each step writes under names derived
+    from the job. The last step completes the job and records its output in one transaction.
 
-    The names of the service, its queues, its steps and its stages are stored: jobs of an older version have them."""
+    The names of the service, queues, steps and stages are stored in the database: jobs of an older version use them."""
 
     service: str
-    """Its name in the catalogue and in the rows of its jobs."""
+    """Name in the catalogue and in the job rows."""
     queue: str
-    """The queue of its jobs, and of no other service's. It has a partition for each provider, so that jobs that hang
-    at one hold up none of another. See docs/decisions/0054."""
+    """Queue of this service's jobs only. It has one partition per provider, so that jobs stuck at one provider do not
+    block those of another. See docs/decisions/0054."""
     unpartitioned_queue: str | None = None
-    """The queue of before 2026-12. What was queued there then is still run."""
+    """Queue used before 2026-12. Jobs left in it are still run."""
     concurrency: int
-    """How many of its jobs a worker runs at once at each provider."""
+    """Jobs that a worker runs at once per provider."""
     time_limit: timedelta
-    """How long a job may be worked on, counted from its begin."""
+    """Maximum processing time of a job, counted from its start."""
     stages: tuple[str, ...]
-    """What its steps report to the customer, in their order; at most 16 characters each."""
+    """Stages that the steps report to the customer, in order; at most 16 characters each."""
 
     @abstractmethod
     def steps(self) -> Sequence[Step]: ...
 
     @abstractmethod
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
-        """The job has ended: remove what only its steps needed, and, unless it completed, what they made. Runs again
-        where a kill hit it."""
+        """Remove the temporary data of an ended job and, unless it completed, its output. Runs again if a kill
+        interrupts it."""
 
-    def drain(self, seconds: float) -> None:  # noqa: B027  # most steps can be begun again
-        """The process is about to end: wait, for so long at most, for what can't be begun again."""
+    def drain(self, seconds: float) -> None:  # noqa: B027  # most steps can be restarted
+        """Wait up to `seconds`, before the process ends, for work that can't be restarted."""
 
 
 def all_stages(handlers: Iterable[JobHandler]) -> list[str]:
-    """The stages of a job of any service, its wait and its end included."""
+    """Return the stages of the jobs of all services, including `waiting` and `done`."""
     declared = [stage for handler in handlers for stage in handler.stages]
     return list(dict.fromkeys(["waiting", *declared, "done"]))

@@ -1,4 +1,4 @@
-"""Tables of the jobs and of what happened to them."""
+"""Tables of jobs and their events."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Job(Base):
-    """`status` is queued → processing → completed, failed or cancelled. `request` is what the customer asked for,
-    `output_id` the id of what the job makes (chosen beforehand, so that a step that runs twice makes it once)."""
+    """A job. `status` is queued → processing → completed, failed or cancelled. `request` holds the customer's request.
+    `output_id` is the id of the job's output, chosen beforehand so that a step that runs twice creates it once."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -43,8 +43,8 @@ class Job(Base):
 
 
 class JobEvent(Base):
-    """A job came to another status or stage. Append-only, until a job that has ended is old; mere progress is not
-    written."""
+    """A change of a job's status or stage. Append-only; the events of jobs that ended long ago are deleted. Changes of
+    progress alone are not recorded."""
 
     __tablename__ = "job_events"
     __table_args__ = (Index("ix_job_events_job_id_sequence", "job_id", "sequence"),)

@@ -1,4 +1,4 @@
-"""What the job engine and the services of jobs share: the end of a job from outside, and who is told of an end."""
+"""Types that the job engine and the job services share: the job listener and the exceptions that stop a job."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Json = dict[str, Any]
 
 
 class JobListener(Protocol):
-    """Who tells the customer's own server of a job's end."""
+    """Notifies the customer's server of a job's end."""
 
     def require_usable(self, url: str) -> None:
-        """Raises WebhookUrlUnusable for a URL that can't be told anything."""
+        """Raises WebhookUrlUnusable for a URL that can't receive webhooks."""
 
     def on_job_ended(self, tx: Session, job: Job) -> None:
-        """The job has ended, in this transaction."""
+        """Called in the transaction that ends the job."""
 
 
 class JobNotActive(Exception):
-    """The job is no longer being processed: it was cancelled, or finished before."""
+    """The job is no longer being processed: it was cancelled or has finished."""
 
 
 class JobOverdue(Exception):
-    """The job has been processed for longer than it may."""
+    """The job has exceeded its time limit."""

@@ -1,4 +1,4 @@
-"""SQL of the jobs. Every change of a job's status is guarded by the status that it had."""
+"""SQL of jobs. Each status update is conditional on the previous status."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def by_id(tx: Session, job_id: str) -> Job | None:
 
 
 def change(tx: Session, job_id: str, *, expected: Sequence[str], **values: Any) -> bool:
-    """Set columns where the job's status is one of `expected`; False where it is not."""
+    """Set columns if the job's status is one of `expected`; False if it is not."""
     return update_one(tx, update(Job).where(Job.id == job_id, Job.status.in_(expected)).values(**values))
 
 
 def enter(tx: Session, job_id: str, stage: str, progress: float) -> bool:
-    """Into another stage; False where the job is in it already, or is not being processed."""
+    """Move a job to another stage; False if it is in that stage already, or is not being processed."""
     other = (Job.id == job_id, Job.status == "processing", Job.stage != stage)
     return update_one(tx, update(Job).where(*other).values(stage=stage, progress=progress))
 
@@ -37,7 +37,7 @@ def enter(tx: Session, job_id: str, stage: str, progress: float) -> bool:
 def page(
     tx: Session, profile_id: str, *, status: str | None, service: str | None, before: int | None, limit: int
 ) -> Sequence[Job]:
-    # Without what was asked for: a hundred thousand characters a row.
+    # `request` is deferred: it can have a hundred thousand characters per row.
     query = select(Job).options(defer(Job.request, raiseload=True)).where(Job.profile_id == profile_id)
     if status is not None:
         query = query.where(Job.status == status)
@@ -49,13 +49,13 @@ def page(
 
 
 def count_open(tx: Session, profile_id: str, max_count: int) -> int:
-    """How many jobs of the profile are not finished; `max_count` stands for that many or more."""
+    """Count the profile's unfinished jobs, up to `max_count`."""
     query = select(Job.sequence).where(Job.profile_id == profile_id, Job.status.in_(OPEN)).limit(max_count)
     return tx.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def open_before(tx: Session, moment: datetime) -> Sequence[Job]:
-    """Jobs that are not finished and were made before a moment."""
+    """Return the unfinished jobs that were created before `moment`."""
     return tx.scalars(select(Job).where(Job.status.in_(OPEN), Job.created_at < moment)).all()
 
 
@@ -72,13 +72,13 @@ def is_processing(tx: Session, job_id: str) -> bool:
 
 
 def processing_since(tx: Session, service: str, moment: datetime) -> Sequence[Job]:
-    """Jobs of a service that were begun before a moment and have not ended."""
+    """Return the jobs of a service that are processing and started before `moment`."""
     query = select(Job).where(Job.status == "processing", Job.service == service, Job.started_at < moment)
     return tx.scalars(query).all()
 
 
 def states(tx: Session, job_ids: Collection[str]) -> dict[str, tuple[str, str, float]]:
-    """Status, stage and progress of jobs, by id."""
+    """Return status, stage and progress of jobs, by id."""
     rows = tx.execute(select(Job.id, Job.status, Job.stage, Job.progress).where(Job.id.in_(job_ids)))
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
@@ -90,12 +90,12 @@ def add_event(tx: Session, job: Job, moment: datetime) -> None:
 
 
 def events(tx: Session, job_id: str) -> Sequence[JobEvent]:
-    """A job's, the oldest first."""
+    """Return a job's events, oldest first."""
     return tx.scalars(select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.sequence)).all()
 
 
 def sweep_events(tx: Session, before: datetime) -> int:
-    """Remove the events of jobs that ended before a moment; how many there were."""
+    """Delete the events of jobs that ended before `before`; returns their number."""
     ended = select(Job.id).where(Job.finished_at < before)
     old = delete(JobEvent).where(JobEvent.created_at < before, JobEvent.job_id.in_(ended))
     return cast(CursorResult[Any], tx.execute(old)).rowcount

@@ -1,4 +1,4 @@
-"""One job, as its steps see it while they run."""
+"""The context that a running step gets of its job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger("voxport.jobs")
 
 
 class JobRun:
-    """What a step sees of its job."""
+    """Gives a step its job, earlier results, progress reporting and retries. `pauses` are in seconds."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class JobRun:
         return self.job.hold_id
 
     def result_of(self, step: str) -> Json:
-        """What an earlier step returned."""
+        """Return the result of an earlier step."""
         return self._results[step]
 
     def advance(self, stage: str, progress: float) -> None:
-        """Tell the customer how far it is. Raises JobNotActive where the job was cancelled, JobOverdue where its time
-        is over."""
+        """Report stage and progress (0 to 1) to the customer. Raises JobNotActive if the job was cancelled, JobOverdue
+        if it exceeded its time limit."""
         moment = time.monotonic()
         if stage == self._stage and moment - self._reported_at < _PROGRESS_SECONDS:
             return
@@ -81,8 +81,8 @@ class JobRun:
         self._reported_at, self._stage, self._progress = moment, stage, progress
 
     def with_retries(self, work: Callable[[], T]) -> T:
-        """What `work` gives: called again after a pause, a few times, where a provider was busy or not there. For work
-        of which nothing was done, or paid, then."""
+        """Call `work`, and retry it after each of the pauses while the provider is busy or unavailable. Use it only for
+        work that does and pays nothing when it fails so."""
 
         def sleep(pause: float, error: VoxportError) -> None:
             seconds = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311
@@ -92,7 +92,7 @@ class JobRun:
         return retry(work, self._pauses, on=(ProviderBusy, ProviderUnavailable), sleep=sleep)
 
     def _wait(self, seconds: float) -> None:
-        """Wait, for as long as the job is wanted. Raises JobNotActive, JobOverdue."""
+        """Wait, and check the job meanwhile. Raises JobNotActive, JobOverdue."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, _PROGRESS_SECONDS))

@@ -1,4 +1,4 @@
-"""Runs one step of a job, and turns whatever goes wrong in it into the job's end."""
+"""Runs one step of a job, and fails the job if the step fails."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _log = logging.getLogger("voxport.jobs")
 
 
 class JobRunner:
-    """Knows the handlers by service. What `run_step` returns is what the job engine keeps; it raises the machine's
-    trouble (the disk is full, the database locked), in the work, in the job's end or in the clean-up, and is run again
-    then. Where it never passes, `fail_lost` comes later. `pauses`: seconds before each retry of what a provider was too
-    busy for."""
+    """Runs the steps of all services' handlers. The job engine checkpoints what `run_step` returns.
+
+    `run_step` raises transient errors of the machine (a full disk, a locked database), whether they occur in the work,
+    in ending the job or in the clean-up, and the engine runs it again. If the error never passes, `fail_lost` ends the
+    job. `pauses`: seconds before each retry of work that a provider was too busy for."""
 
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
@@ -34,7 +35,7 @@ class JobRunner:
         return [name for name, _ in self.handlers[service].steps()]
 
     def begin(self, job_id: str) -> str | None:
-        """The job's service, or None where there is nothing (left) to do."""
+        """Start a job and return its service, or None if there is nothing left to do."""
         job = self._jobs.find(job_id)
         if job is None:
             return None
@@ -45,7 +46,7 @@ class JobRunner:
         return job.service
 
     def run_step(self, job_id: str, step: str, results: dict[str, Json]) -> Json | None:
-        """The step's result, or None where the job has ended."""
+        """Run a step and return its result, or None if the job has ended."""
         job = self._jobs.find(job_id)
         if job is None:
             return None
@@ -70,8 +71,8 @@ class JobRunner:
         return None
 
     def fail_lost(self, job: Job) -> bool:
-        """End a job that the engine will not run any more; False where it had ended by itself. What its steps left is
-        removed first: where that fails, the job is still open and given up another time."""
+        """Fail a job that the engine will not run any more; False if it had already ended. The clean-up comes first: if
+        it fails, the job stays open and is failed in a later attempt."""
         current = self._jobs.find(job.id)
         if current is None or current.status not in ("queued", "processing"):
             return False
@@ -84,16 +85,16 @@ class JobRunner:
         return given_up
 
     def overdue(self) -> list[Job]:
-        """Jobs that have been worked on for longer than they may."""
+        """Return the jobs that have exceeded their time limit."""
         return [job for one in self.handlers.values() for job in self._jobs.overdue(one.service, one.time_limit)]
 
     def time_out(self, job: Job, is_unknown: Callable[[Session], bool]) -> bool:
-        """End a job whose time is over while a step of it is being worked on, or while nobody works on it. Whoever
-        does, or takes it up, sees that it has ended and cleans up. False where it had ended by itself."""
+        """Fail an overdue job, whether or not a worker is running it. The worker that runs or recovers it sees that it
+        has ended, and cleans up. False if it had already ended."""
         return self._jobs.fail(job, JobTimeout(), is_unknown=is_unknown)
 
     def clean_up(self, job: Job) -> None:
-        """Remove what the steps of a job that came to nothing left behind."""
+        """Remove what the steps of a failed or cancelled job left behind."""
         handler = self.handlers[job.service]
         self._clean_up(handler, JobRun(self._jobs, job, handler, {}))
 
@@ -102,8 +103,7 @@ class JobRunner:
         self._clean_up(handler, run)
 
     def _clean_up(self, handler: JobHandler, run: JobRun) -> None:
-        """After a job that came to nothing; and after one that completed, where a kill came before its last step's
-        end was written down."""
+        """Clean up an ended job. A completed one gets here if a kill came before its last step was checkpointed."""
         job = self._jobs.find(run.job_id)
         if job is not None and job.status in ("completed", "failed", "cancelled"):
             handler.clean_up(run, completed=job.status == "completed")

@@ -13,7 +13,7 @@ from voxport.jobs.models import Job
 from voxport.web.schemas import ErrorObject, NextCursor, StripWhitespace, Success
 
 ReadUrls = Callable[[str, Collection[str]], Mapping[str, str]]
-"""A profile and keys to the signed URLs of those of its files that are there, by key."""
+"""Maps a profile id and file keys to the signed URLs, by key, of the files that still exist."""
 
 _FILE_DELETED = "The file of this job was deleted: there is no URL to it any more."
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
@@ -33,7 +33,7 @@ class JobBody(BaseModel):
     id: str = Field(description="The job's id.")
     service: str = Field(description="The service that was called, such as `core-voice-clone`.")
     status: Status = Field(description="Ends as `completed`, `failed` or `cancelled`.")
-    stage: str = Field(description="What is being done right now.")  # the document names those that handlers declare
+    stage: str = Field(description="What is being done right now.")  # OpenAPI lists the stages of the handlers
     progress: float = Field(description="From 0 to 1.")
     created_at: str = Field(description="When the job was queued, ISO 8601 in UTC.")
     started_at: str | None = Field(description="When work on it began, ISO 8601 in UTC; null while it waits.")
@@ -71,12 +71,12 @@ class AcceptedBody(BaseModel):
 
 
 def job_body(job: Job, read_urls: ReadUrls) -> JobBody:
-    """The URL of a result is good for as long as one that was just made; it is null where the file was deleted."""
+    """Build a job's body. The result's URL is freshly signed; it is null if the file was deleted."""
     return job_bodies([job], read_urls)[0]
 
 
 def job_bodies(jobs: Sequence[Job], read_urls: ReadUrls) -> list[JobBody]:
-    """Jobs of one profile."""
+    """Build the bodies of jobs, which must be of one profile."""
     keys = [job.result["key"] for job in jobs if job.result is not None and "key" in job.result]
     urls = read_urls(jobs[0].profile_id, keys) if keys else {}
     return [_body(job, urls) for job in jobs]

@@ -1,4 +1,4 @@
-"""The life of a job: queued → processing → completed, failed or cancelled."""
+"""Creates, changes and ends jobs: queued → processing → completed, failed or cancelled."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _RETRY_SECONDS = 30
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a job is queued with; `amount` is the hold, in micro-tokens. `key_id` and `voice_id` are for the report of
-    the usage. `provider` is the name of the first one that works on it: the job waits for a place of that one."""
+    """A job to queue. `amount` is the hold, in micro-tokens. `key_id` and `voice_id` are for the usage report.
+    `provider` is the name of the first provider that works on it: the job waits in that one's queue partition."""
 
     profile_id: str
     service: ServiceName
@@ -47,8 +47,8 @@ class NewJob:
 
 
 class Jobs:
-    """`max_open`: jobs of a profile that may be unfinished at once, 0 for any number. `event_retention`: how long the
-    events of one that has ended can be asked for."""
+    """Manages jobs. `max_open`: unfinished jobs that a profile may have at once, 0 for no limit. `event_retention`: how
+    long the events of an ended job are available."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class Jobs:
         self._event_retention = event_retention
 
     def submit(self, new: NewJob, *, in_same_tx: Callable[[Session, Job], None] | None = None) -> Job:
-        """Hold the price, write the job and queue it, in one transaction, with whatever `in_same_tx` records or refuses
-        in it. Raises WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict where another call with the
-        same Idempotency-Key was first."""
+        """Hold the price, insert the job and queue it, in one transaction. `in_same_tx` may record or refuse in that
+        transaction. Raises WebhookUrlUnusable, InsufficientCredits, RateLimited, and Conflict if another call with the
+        same Idempotency-Key came first."""
         if new.webhook_url is not None:
             self._listener.require_usable(new.webhook_url)
         job_id = str(uuid.uuid4())
@@ -85,7 +85,7 @@ class Jobs:
                 key_id=new.key_id,
                 voice_id=new.voice_id,
             )
-            # The hold keeps the profile's other jobs waiting until this one is written: the count stays true.
+            # The hold locks out the profile's other jobs until this transaction commits, so the count is exact.
             self._require_open_job_quota(tx, new.profile_id)
             job = Job(
                 id=job_id,
@@ -134,7 +134,7 @@ class Jobs:
         return build_page(list(rows), limit, lambda job: job.sequence)
 
     def cancel(self, profile_id: str, job_id: str) -> Job:
-        """End a job that is not finished, and give its hold back. Raises NotFound, Conflict."""
+        """Cancel an unfinished job and release its hold. Raises NotFound, Conflict."""
         job = self.get(profile_id, job_id)
         with self._database.transaction() as tx:
             if not self._finish(tx, job, "cancelled"):
@@ -142,7 +142,7 @@ class Jobs:
         return self.get(profile_id, job_id)
 
     def cancel_all(self, profile_id: str) -> Iterator[Job]:
-        """Cancel a profile's open jobs, then give each that still says what was asked for, or what it gave."""
+        """Cancel a profile's open jobs, then yield each job that still has personal data in its request or result."""
         with self._database.transaction() as tx:
             for open_job in repository.open_of(tx, profile_id):
                 self._finish(tx, open_job, "cancelled")
@@ -154,32 +154,32 @@ class Jobs:
                 yield job
 
     def redact(self, job: Job) -> None:
-        """Keep of a job what the books need, and what its clean-up does."""
+        """Remove a job's personal data; keeps what the ledger and the job's clean-up need."""
         request = {name: value for name, value in job.request.items() if name in _NON_PERSONAL}
         with self._database.transaction() as tx:
             repository.change(tx, job.id, expected=(job.status,), request=request, result=None, webhook_url=None)
 
     def find(self, job_id: str) -> Job | None:
-        """Any profile's job, for the worker."""
+        """Return any profile's job, for the worker."""
         with self._database.snapshot() as tx:
             return repository.by_id(tx, job_id)
 
     def open_before(self, moment: datetime) -> Sequence[Job]:
-        """Jobs that are not finished and were made before a moment, for the worker."""
+        """Return the unfinished jobs that were created before `moment`, for the worker."""
         with self._database.snapshot() as tx:
             return repository.open_before(tx, moment)
 
     def overdue(self, service: str, limit: timedelta) -> Sequence[Job]:
-        """Jobs of a service that have been worked on for longer than `limit`, for the worker."""
+        """Return the jobs of a service that have been processing for longer than `limit`, for the worker."""
         with self._database.snapshot() as tx:
             return repository.processing_since(tx, service, now() - limit)
 
     def is_overdue(self, job: Job, limit: timedelta) -> bool:
-        """Counted from its begin, whoever works on it; the time in the queue is not."""
+        """Whether a job has exceeded `limit` since its first start; time in the queue does not count."""
         return job.started_at is not None and now() - job.started_at > limit
 
     def begin(self, job_id: str) -> None:
-        """queued → processing; one that is processing already goes on. Raises JobNotActive."""
+        """Move a job from queued to processing; does nothing if it is processing. Raises JobNotActive."""
         with self._database.transaction() as tx:
             started = repository.change(tx, job_id, expected=("queued",), status="processing", started_at=now())
             if started:
@@ -188,7 +188,7 @@ class Jobs:
                 raise JobNotActive(job_id)
 
     def advance(self, job_id: str, stage: str, progress: float) -> None:
-        """Raises JobNotActive where the job is not being processed any more."""
+        """Set stage and progress. Raises JobNotActive if the job is not being processed any more."""
         with self._database.transaction() as tx:
             if repository.enter(tx, job_id, stage, progress):
                 self._record_event(tx, job_id)
@@ -198,8 +198,8 @@ class Jobs:
     def complete(
         self, job_id: str, hold_id: str, *, units: Decimal, make_result: Callable[[Session], dict[str, Any]]
     ) -> None:
-        """In one transaction: `make_result` what the job promised, charge for it, and say so. Raises JobNotActive, and
-        then nothing of it happened."""
+        """Call `make_result` to record the output, charge, and complete the job, in one transaction. Raises
+        JobNotActive after a rollback."""
         with self._database.transaction() as tx:
             if not repository.change(tx, job_id, expected=("processing",), status="completed"):
                 raise JobNotActive(job_id)
@@ -222,8 +222,9 @@ class Jobs:
             self._listener.on_job_ended(tx, self._record_event(tx, job_id))
 
     def fail(self, job: Job, error: VoxportError, *, is_unknown: Callable[[Session], bool] | None = None) -> bool:
-        """Say why, and give the hold back, but for an outcome that is not known: then whoever finds out settles it.
-        `is_unknown` says so in the transaction, where the error does not. False where the job was finished already."""
+        """Fail a job and release its hold; False if the job had already finished. If the outcome is unknown, the hold
+        stays open and is settled once the outcome is known. `is_unknown`, called in the transaction, decides that;
+        without it, an OutcomeUnknown error does."""
         with self._database.transaction() as tx:
             if not self._finish(tx, job, "failed", error=error.as_body(job.request_id), releases_hold=False):
                 return False
@@ -232,12 +233,12 @@ class Jobs:
             return True
 
     def states(self, job_ids: Collection[str]) -> dict[str, tuple[str, str, float]]:
-        """Status, stage and progress of any profile's jobs, by id, for the hub."""
+        """Return status, stage and progress of any profile's jobs, by id, for the hub."""
         with self._database.snapshot() as tx:
             return repository.states(tx, job_ids)
 
     def history(self, profile_id: str, job_id: str) -> tuple[Job, Sequence[JobEvent]]:
-        """A job and what happened to it, the oldest first; nothing where that was swept. Raises NotFound."""
+        """Return a job and its events, oldest first; the events may have been deleted. Raises NotFound."""
         with self._database.snapshot() as tx:
             job, events = repository.owned(tx, profile_id, job_id), repository.events(tx, job_id)
         if job is None:
@@ -245,7 +246,7 @@ class Jobs:
         return job, events
 
     def sweep_events(self) -> int:
-        """Remove the events of jobs that ended long ago; how many there were."""
+        """Delete the events of jobs that ended before the retention period; returns their number."""
         with self._database.transaction() as tx:
             return repository.sweep_events(tx, now() - self._event_retention)
 
@@ -270,7 +271,7 @@ class Jobs:
         return True
 
     def _record_event(self, tx: Session, job_id: str) -> Job:
-        """Write down what the job came to; the job."""
+        """Record the job's status and stage as an event; returns the job."""
         job = repository.by_id(tx, job_id)
         if job is None:
             raise LookupError(f"job {job_id} is not there")

@@ -1,4 +1,4 @@
-"""The stream of a job's events (text/event-stream), which waits without a thread."""
+"""Streams a job's events (text/event-stream). A waiting stream holds no thread."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from voxport.jobs.service import Jobs
 from voxport.web.disconnect import run_until_disconnect
 
 KEEP_ALIVE_SECONDS: Final = 15.0
-STALL_TIMEOUT: Final = 30.0  # a reader that takes nothing for so long is gone, whatever its connection says
-_MAX_STREAM_SECONDS: Final = 3_600.0  # then the client comes back
-_RETRY: Final = b"retry: 2000\n\n"  # milliseconds after which a client that lost its stream comes back
+STALL_TIMEOUT: Final = 30.0  # a client that reads nothing for this long counts as gone
+_MAX_STREAM_SECONDS: Final = 3_600.0  # then the client reconnects
+_RETRY: Final = b"retry: 2000\n\n"  # milliseconds before a client reconnects
 _log = logging.getLogger("voxport.jobs")
 
 
 class EventStream(Response):
-    """Sends what happens to the job, from `position` on, until its end or until the client goes; then it gives the
-    subscription back. `to_json` is a job's JSON; `require_key` raises where the client's key is no longer good."""
+    """Sends a job's events from `position` on until the job ends or the client disconnects, then unsubscribes.
+
+    `to_json` serializes a job. `require_key` raises if the client's key is no longer valid."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class EventStream(Response):
         self.status_code = 200
         self.media_type = "text/event-stream"
         self.background = None
-        # The last one tells nginx not to gather what is meant for now.
+        # X-Accel-Buffering tells nginx not to buffer the stream.
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._jobs = jobs
         self._hub = hub
@@ -85,11 +86,11 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     def _pending_frames(self) -> tuple[bytes, bool]:
-        """What the client has not seen, and whether that is all there will be."""
+        """Return the frames that the client has not seen, and whether the stream ends with them."""
         try:
             self._require_key()
             job, events = self._jobs.history(self._subscription.profile_id, self._subscription.job_id)
-        except (Unauthenticated, Forbidden, NotFound):  # revoked, suspended or erased meanwhile
+        except (Unauthenticated, Forbidden, NotFound):  # key revoked, or profile suspended or erased
             return b"", True
         news = events_since(self._position, job, events)
         if news:
