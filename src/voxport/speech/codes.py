@@ -1,4 +1,4 @@
-"""Language codes as clients send them, BCP 47 and what is near it, as the codes that a provider knows."""
+"""Maps the language codes that clients send (BCP 47 and similar) to those of a provider."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _ISO_639_3: Final = {
     "zho": "zh", "chi": "zh", "cmn": "zh", "deu": "de", "ger": "de", "nld": "nl", "dut": "nl", "pol": "pl",
     "rus": "ru", "kor": "ko", "ara": "ar", "tur": "tr", "swe": "sv",
 }  # fmt: skip
-"""ISO 639-2 and 639-3 to the two letters that BCP 47 wants."""
+"""ISO 639-2 and 639-3 codes to the two-letter codes of BCP 47."""
 _AMERICAN: Final = frozenset(["us", "ca", "ph", "pr", "um", "gu", "as", "mp", "vi", "lr", "pw"])
-"""Regions whose English is spelt and said more as in the United States than as in Great Britain."""
+"""Regions whose English is closer to American than to British English."""
 _NOT_CHINESE: Final = frozenset(["yue", "wuu", "nan", "hak"])
 _NAMED_LANGUAGES: Final = ("en", "es", "fr", "it", "pt", "hi", "ja", "zh", "de")
-"""Languages whose names, each in each, are understood in a suggestion."""
+"""Languages whose names, in each of these languages, are recognized for a suggestion."""
 _OTHER_NAMES: Final = {"american": "en-us", "british": "en-gb", "castellano": "es", "mandarin": "zh", "brazilian": "pt"}
 
 
 def nearest_code(requested: str, supported: Sequence[str]) -> str | None:
-    """The one of `supported` for a code of the same language, in any case and with `-` or `_`: `fr` is `fr-fr` where
-    that is spoken, `en` is `en-us`, `en-AU` is `en-gb`. None where the language is not among them, or this is no
-    code."""
+    """Return the code of `supported` that is nearest to a code of the same language, in any case and with `-` or `_`:
+    `fr-fr` for `fr`, `en-us` for `en`, `en-gb` for `en-AU`. None if the language is not supported, or if `requested`
+    is not a code."""
     language, region = _parse(requested)
     same = [code for code in supported if code.partition("-")[0] == language]
     if not same:
@@ -43,8 +43,8 @@ def nearest_code(requested: str, supported: Sequence[str]) -> str | None:
 
 
 def unsupported_language(requested: str, supported: Sequence[str], missing: Mapping[str, str], provider: str) -> str:
-    """The sentences for a language that is not among `supported`: what is near it, or what would bring it (`missing`:
-    a language to that sentence), and the list."""
+    """Build the error message for a language that is not among `supported`: a suggestion or how to install it
+    (`missing` maps a language to that sentence), and the list."""
     shown = requested if len(requested) <= 40 else f"{requested[:40]}…"
     language = _parse(requested)[0] or _find_by_name(requested)
     suggestion = nearest_code(language, supported) if language else None
@@ -57,8 +57,7 @@ def unsupported_language(requested: str, supported: Sequence[str], missing: Mapp
 
 
 def _parse(requested: str) -> tuple[str, str]:
-    """Language and region in small letters; both empty where it is no
-    code."""
+    """Parse a code into language and region, in lower case; both are empty if it is not a code."""
     match = _CODE.fullmatch(requested.lower().replace("_", "-"))
     if match is None:
         return "", ""
@@ -66,7 +65,7 @@ def _parse(requested: str) -> tuple[str, str]:
     if language in _NOT_CHINESE or (language == "zh" and _NOT_CHINESE & set(parts)):
         return "yue", ""
     if len(parts) and len(parts[0]) == 3 and parts[0].isalpha():
-        parts = parts[1:]  # an extended language: zh-cmn-Hans
+        parts = parts[1:]  # extended language subtag: zh-cmn-Hans
     for part in parts:
         if len(part) == 1:
             break
@@ -76,7 +75,7 @@ def _parse(requested: str) -> tuple[str, str]:
 
 
 def _find_by_name(requested: str) -> str:
-    """The language that is called so, in one of the languages of _NAMED_LANGUAGES; empty where none is."""
+    """Find a language by its name in any of _NAMED_LANGUAGES; empty if there is none."""
     names = _names()
     words = _normalize_name(requested).split()
     for word in sorted(words, key=lambda word: word not in _OTHER_NAMES):
@@ -97,7 +96,7 @@ def _names() -> dict[str, str]:
 
 
 def _normalize_name(name: str) -> str:
-    """Small letters without accents, and spaces for all signs."""
+    """Case-fold, remove accents, and replace punctuation and symbols by spaces."""
     letters = unicodedata.normalize("NFD", name[:60].casefold())
     kept = (
         c if unicodedata.category(c)[0] in "LN" or unicodedata.category(c) == "Mc" else " "

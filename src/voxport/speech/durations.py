@@ -1,4 +1,4 @@
-"""How long a text may be, how long its audio gets as a rule and at most, and what is billed of it."""
+"""Limits the length of texts, and computes the estimated, maximum and billed seconds of their audio."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from voxport.errors import Invalid
 from voxport.providers.base import SAMPLE_RATE
 
 _TENTH = Decimal("0.1")
-_PAUSE_MARKS = frozenset(" \t\n.,;:!?'\"-()")  # make a pause at most
-# Seconds as `benchmarks/quality/durations.py` hears them, over the stock voices of the local engine: of a letter, a
-# space or a common mark in the Latin alphabet; of a letter or vowel sign in Devanagari; of a character that is a
-# syllable or a word (Chinese, Japanese); of a digit or a symbol, which is a word when it is read out; and of both ends
-# together.
+_PAUSE_MARKS = frozenset(" \t\n.,;:!?'\"-()")  # spoken as a pause, if at all
+# Measured by `benchmarks/quality/durations.py` over the local engine's stock voices, in seconds: per letter, space or
+# common mark in the Latin alphabet; per letter or vowel sign in Devanagari; per character that is a syllable or a word
+# (Chinese, Japanese); per digit or symbol, which is read out as a word; and for both ends together.
 _SECONDS_PER_LETTER = Decimal("0.05")
 _SECONDS_PER_MARK = Decimal("0.075")
 _SECONDS_PER_SYLLABLE = Decimal("0.185")
 _SECONDS_PER_SIGN = Decimal("0.37")
 _SECONDS_AT_ENDS = Decimal("0.3")
-_MIN_HOLD_SECONDS = Decimal(3)  # seconds; a short text has pauses at both ends
+_MIN_HOLD_SECONDS = Decimal(3)  # a short text has pauses at both ends
 
 
 def require_text(text: str, limit: int, *, advice: str = "Split it at a sentence end.") -> None:
-    """Raises Invalid for a text that is blank, or longer than `limit` characters: with the advice what to do."""
+    """Raises Invalid for a text that is blank, or longer than `limit` characters, with `advice` in the message."""
     if not text.strip():
         raise Invalid("The text is empty. Send at least one word.", location=("body", "text"))
     if len(text) > limit:
@@ -36,7 +35,7 @@ def require_text(text: str, limit: int, *, advice: str = "Split it at a sentence
 
 
 def max_seconds(text: str, speed: float, limits: Limits) -> Decimal:
-    """Seconds of audio that the text stays under, at the speed."""
+    """Return an upper bound of the text's audio in seconds, at the speed."""
     letters = sum(character.islower() or character in _PAUSE_MARKS for character in text)
     signs = len(text) - letters
     at_own_speed = limits.hold_seconds_per_letter * letters + limits.hold_seconds_per_sign * signs
@@ -44,14 +43,14 @@ def max_seconds(text: str, speed: float, limits: Limits) -> Decimal:
 
 
 def estimated_seconds(text: str, speed: float, limits: Limits) -> Decimal:
-    """Seconds of audio that the text comes to as a rule, as they are billed; never more than `max_seconds`."""
+    """Return the expected seconds of the text's audio, rounded as billed; at most `max_seconds`."""
     at_own_speed = sum(map(_seconds_of, text), _SECONDS_AT_ENDS)
     estimate = min(at_own_speed / Decimal(str(speed)), max_seconds(text, speed, limits))
     return _round_to_tenth(estimate)
 
 
 def billed_seconds(samples: int) -> Decimal:
-    """The length of the audio in seconds, rounded half up to a tenth, at least 0.1."""
+    """Return the audio's length in seconds, rounded half up to a tenth, at least 0.1."""
     return _round_to_tenth(Decimal(samples) / SAMPLE_RATE)
 
 
@@ -60,7 +59,7 @@ def _round_to_tenth(seconds: Decimal) -> Decimal:
 
 
 def _seconds_of(character: str) -> Decimal:
-    """Seconds of one character."""
+    """Return the expected seconds of one character."""
     category = unicodedata.category(character)
     if character in _PAUSE_MARKS or category in ("Ll", "Lu", "Pi", "Pf", "Pd"):
         return _SECONDS_PER_LETTER

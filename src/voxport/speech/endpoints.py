@@ -36,7 +36,7 @@ Prefer = Annotated[
         alias="Prefer",
         description="`respond-async`: answer with a job at once. Without it the call waits for the audio.",
     ),
-    WithJsonSchema({"type": "string"}),  # a list has no box to write in, and several headers are rare
+    WithJsonSchema({"type": "string"}),  # docs UI has no input box for a list; several headers are rare
 ]
 
 
@@ -128,7 +128,7 @@ def estimate(
 
 
 def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
-    """Raises Invalid for a stream that is to be a job."""
+    """Build the service's request. Raises Invalid for a stream that is also a job."""
     is_job = _is_async_preferred(prefer)
     if is_job and body.stream:
         raise Invalid(

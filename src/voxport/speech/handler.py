@@ -1,4 +1,4 @@
-"""The work of a core-tts job: speak the text piece by piece, then make one file of the pieces and charge it."""
+"""Runs core-tts jobs: synthesizes the text in parts, then encodes them into one file and charges it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
-_SPEAKING_FRACTION = 0.95  # the share of a job's time that is not encoding
+_SPEAKING_FRACTION = 0.95  # share of the progress before encoding
 _log = logging.getLogger("voxport.speech")
 
 
 class SpeechHandler(JobHandler):
-    """A job's subject is the key of its file. Between the steps, and through a kill, the pieces lie in storage."""
+    """Runs core-tts jobs. A job's `output_id` is the storage key of its file. The parts stay in storage between the
+    steps and after a kill."""
 
     service = SERVICE
     queue = "voxport-speech-jobs"
@@ -76,7 +77,7 @@ class SpeechHandler(JobHandler):
             self._storage.delete(run.output_id)
 
     def drain(self, seconds: float) -> None:
-        """A part that is being paid for is not spoken again: it is waited for, and none is begun."""
+        """Wait for paid parts in progress, which can't be repeated, and start none."""
         self._provider_calls.drain(seconds)
 
     def _speak(self, run: JobRun) -> Json:
@@ -92,8 +93,8 @@ class SpeechHandler(JobHandler):
         return {"parts": len(parts)}
 
     def _speak_remaining(self, run: JobRun, parts: StoredParts) -> None:
-        """Speak what is missing behind the parts that are there. Each part at a hosted provider is a paid call: one
-        that was begun by a process that died is not made again. Raises OutcomeUnknown."""
+        """Synthesize the rest of the text after the stored parts. Each part at a hosted provider is a paid call; one
+        that a dead process started is not repeated. Raises OutcomeUnknown."""
         request = run.request
         (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(voice.provider.name)
@@ -145,7 +146,7 @@ class SpeechHandler(JobHandler):
         return {}
 
     def _parts_while_wanted(self, run: JobRun, parts: StoredParts) -> Generator[Pcm, None, None]:
-        """The parts, for as long as the job is not cancelled."""
+        """Yield the parts and report progress. Raises JobNotActive if the job is cancelled, and JobOverdue."""
         samples = 0
         for number, part in enumerate(parts):
             run.advance("storing", round(_SPEAKING_FRACTION + (1 - _SPEAKING_FRACTION) * number / len(parts), 4))
@@ -155,7 +156,7 @@ class SpeechHandler(JobHandler):
 
 
 def _next_part(pieces: Iterator[Piece], parts: StoredParts) -> Piece | None:
-    """Speak, and keep, up to where speech could go on; the last piece of it, None where there is no more."""
+    """Synthesize and store up to the next resumable piece. Returns that piece, or None at the end of the text."""
     spoken: list[Pcm] = []
     for piece in pieces:
         spoken.append(to_pcm16(piece.audio))
@@ -166,6 +167,6 @@ def _next_part(pieces: Iterator[Piece], parts: StoredParts) -> Piece | None:
 
 
 def _optional_fields(request: Json) -> dict[str, Any]:
-    """What the answer says of the language and the text, where there is something to say."""
+    """Return the optional `language` and `warnings` of the result."""
     notes = {"language": request.get("named_language"), "warnings": request.get("warnings")}
     return {name: note for name, note in notes.items() if note}

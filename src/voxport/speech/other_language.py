@@ -1,7 +1,7 @@
-"""Whether a text is clearly in another language than the one that it is spoken in.
+"""Detects a text that is clearly in another language than the one it is spoken in.
 
-By function words, which make up a third of any prose: those of another language that the own one does not have are
-counted against those of the own one that the other has not. It says nothing about short or mixed texts.
+It compares function words, which make up a third of any prose: those that only the other language has against those
+that only the expected language has. Short and mixed texts are left undecided.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from functools import cache
 from typing import Final
 
 _MIN_WORDS: Final = 5
-"""Words of a text below which nothing is said about it."""
+"""Minimum words of a text that is judged."""
 _MIN_HITS: Final = 3
-"""Function words of the other language that there must be, and different ones of them at least two."""
+"""Minimum function words of the other language; at least two of them must be different."""
 _MIN_SHARE: Final = 0.2
-"""Part of the words that are such, at least."""
+"""Minimum share of the words that are such function words."""
 _MIN_RATIO: Final = 5
-"""How many times as many as those of the own language."""
+"""Minimum ratio to the function words of the expected language."""
 _MAX_CHARACTERS: Final = 4_000
-"""Characters from the beginning that are looked at."""
+"""Characters that are read, from the beginning."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LATIN: Final = re.compile(r"[a-zà-öø-ÿāăąćĉčďđēėęěğģıłńņňőœŕřśşšťţűūůźżž]+(?:['’][a-zà-ÿ]+)?")
 
@@ -72,12 +72,12 @@ _WORDS: Final = {
     "ro": "și de la în a un o că nu pe cu din este care mai sunt pentru fi ce sau ca se am au fost iar dar prin după "
     "acest această lui său foarte când ale al sa",
 }
-"""Function words, the commonest first. Those of Hindi as it is written in Latin letters."""
+"""Function words, most frequent first. Hindi is in Latin letters."""
 
 
 def other_language(text: str, language: str) -> str | None:
-    """The language (two letters, of NAMES) that `text` is clearly in where that is not `language` (a code such as
-    `en-us`); None where it is the same, or where nobody could be sure."""
+    """Return the language (two letters, in NAMES) of `text` if it clearly differs from `language` (a code such as
+    `en-us`); None if it is the same or uncertain."""
     own = language.partition("-")[0]
     if own not in _WORDS:
         return None
@@ -94,8 +94,9 @@ def other_language(text: str, language: str) -> str | None:
 
 
 def _hits(words: list[str], other: str, own: str) -> tuple[int, int, int, str]:
-    """How many of the words only the other language has, how many different ones, and how many only the own one. A
-    capital in the middle of a text may be a name's ("Los Angeles, El Paso"), so it proves nothing for the other."""
+    """Count the function words that only `other` has, the different ones among them, and those that only `own` has;
+    returns these and `other`. Capitalized words after the first may be names ("Los Angeles, El Paso"), so they do not
+    count for `other`."""
     theirs, ours = _function_words(other), _function_words(own)
     hits = [
         word.lower()

@@ -1,4 +1,4 @@
-"""The pieces of a job's speech, kept in storage as they are made, so that none is spoken twice."""
+"""Stores the parts of a job's speech as they are made, so that none is synthesized twice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from voxport.providers.base import ResumeToken
 from voxport.retry import retry
 from voxport.storage.base import Storage
 
-_RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each write that failed
+_RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds, after each failed write
 _log = logging.getLogger("voxport.speech")
 
 
 class StoredParts:
-    """Files `jobs/{job}/000000.part`, `000001.part`, … without a gap: a line of JSON (the piece's place), then its
-    samples as s16le."""
+    """The part files of one job: `jobs/{job}/000000.part`, `000001.part`, … without gaps.
+
+    A file holds one line of JSON (the resume token after the part), then the samples as s16le."""
 
     def __init__(self, storage: Storage, job_id: str) -> None:
         self._storage = storage
@@ -33,14 +34,14 @@ class StoredParts:
         return self._count
 
     def last_resume_token(self) -> ResumeToken | None:
-        """Where the speech that is kept ends."""
+        """Return the token that resumes the speech after the last stored part; None without parts."""
         if self._count == 0:
             return None
         token: ResumeToken = json.loads(self._read(self._count - 1)[0])
         return token
 
     def add(self, token: ResumeToken, samples: Pcm) -> None:
-        """Keep a piece. It may have been paid for, so that it is not thrown away at once where the disk is full."""
+        """Store a part. A failed write (full disk) is retried for a minute, since the part may have been paid for."""
         content = json.dumps(token).encode() + b"\n" + samples.astype("<i2").tobytes()
 
         def sleep(pause: float, _: OSError) -> None:
@@ -51,12 +52,12 @@ class StoredParts:
         self._count += 1
 
     def __iter__(self) -> Iterator[Pcm]:
-        """The samples, part by part; one part is in memory at a time."""
+        """Yield the samples of each part; one part is in memory at a time."""
         for number in range(self._count):
             yield np.frombuffer(self._read(number)[1], "<i2")
 
     def delete_all(self) -> None:
-        """Remove them, the last one first: what a kill leaves of them has no gap, and is found again."""
+        """Delete all parts, the last one first, so that a kill leaves no gap and the rest is found again."""
         while self._count:
             self._storage.delete(self._key(self._count - 1))
             self._count -= 1

@@ -1,4 +1,4 @@
-"""What a request for speech asks for, and all that can be refused of it at once."""
+"""Validates speech requests and finds the providers that can serve them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voxport.voices.service import ResolvedVoice, VoiceService
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """`is_job` for an answer that comes later, `is_stream` for audio as it is made."""
+    """A request for speech. `is_job` for an asynchronous job, `is_stream` for audio as it is made."""
 
     text: str
     voice_id: str
@@ -36,7 +36,7 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Route:
-    """A provider that can speak a request, how its language is called there, and what to tell of the text."""
+    """A voice at a provider that can speak a request, the provider's language code, and warnings about the text."""
 
     voice: ResolvedVoice
     language: str
@@ -45,8 +45,8 @@ class Route:
 
 @dataclass(frozen=True)
 class PreparedSpeech:
-    """A request that nothing speaks against but, perhaps, the money. Of its routes the first is taken; the others, of
-    `provider: auto` only, where that one fails."""
+    """A request that passed every check but that of the balance. The first route is used; the others exist only for
+    `provider: auto`, for failover."""
 
     caller: Principal
     request: SpeechRequest
@@ -55,16 +55,16 @@ class PreparedSpeech:
 
     @property
     def providers(self) -> list[str]:
-        """The providers of its routes."""
+        """Names of the routes' providers."""
         return [route.voice.provider.name for route in self.routes]
 
     def starting_with(self, number: int) -> PreparedSpeech:
-        """The same with this route first."""
+        """Return a copy with this route first."""
         return replace(self, routes=(self.routes[number], *self.routes[:number], *self.routes[number + 1 :]))
 
     @property
     def language(self) -> str | None:
-        """The code that the language of the request was taken for; None where it named none."""
+        """The language code that the request's language resolved to; None if the request names none."""
         return self.routes[0].language if self.request.language is not None else None
 
     @property
@@ -83,7 +83,7 @@ class Preparation:
         self._providers = providers
 
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
-        """Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
+        """Validate a request and resolve its routes. Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         self._check_request(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
         routes = all_that_can(speakers, lambda voice: self._route(request, voice))
@@ -138,7 +138,7 @@ class Preparation:
 
 
 def language_at_provider(own: str, spoken: Sequence[str], default: str) -> str:
-    """A voice's language as a provider calls it: one says `en`, another `en-us`."""
+    """Map a voice's language to the provider's code: some use `en`, others `en-us`."""
     if own in spoken:
         return own
     first = own.partition("-")[0]
@@ -147,8 +147,10 @@ def language_at_provider(own: str, spoken: Sequence[str], default: str) -> str:
 
 
 def text_warnings(provider: Provider, text: str, language: str, *, is_named: bool) -> tuple[str, ...]:
-    """What a caller should know of the text: words that are not spoken, and that it is in another language. A hosted
-    provider hears the language by itself, so there only one that was named can be wrong. Raises Invalid."""
+    """Return warnings about the text: words that are not spoken, or another language than the voice's.
+
+    Hosted providers detect the language themselves, so their texts are checked only if the request names a language.
+    Raises Invalid."""
     warnings = list(provider.check_text(text, language) or ())
     capabilities = provider.capabilities()
     other = other_language(text, language) if is_named or not capabilities.is_hosted else None

@@ -42,7 +42,7 @@ class VoiceSettings(RequestBody):
     speed: Annotated[float, Field(ge=0.5, le=2, allow_inf_nan=False, description="2 is twice as fast.")] = 1.0
 
     def sent(self) -> dict[str, float]:
-        """What the client sent, by name."""
+        """Return the settings that the client sent, by name."""
         return self.model_dump(exclude_unset=True)
 
 

@@ -1,4 +1,4 @@
-"""core-tts: a text in a voice, billed by the second: as a file in storage, as a stream, or as a job."""
+"""core-tts: text to speech as a stored file, a stream or a job, billed by the second."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SERVICE: ServiceName = "core-tts"
 
 @dataclass(frozen=True)
 class SpeechResult:
-    """`provider` is who spoke, `seconds` what is billed; amounts in micro-tokens."""
+    """The result of a call. `provider` spoke the text, `seconds` are billed; amounts in micro-tokens."""
 
     url: str
     key: str
@@ -54,7 +54,7 @@ class SpeechResult:
 
 @dataclass(frozen=True)
 class HeldSpeech:
-    """Speech whose price is held. `key` is where its file will be; a stream has none."""
+    """A prepared request whose price is held. `key` is the storage key of its future file; empty for a stream."""
 
     prepared: PreparedSpeech
     call: HeldCall
@@ -63,8 +63,8 @@ class HeldSpeech:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`units` are seconds and `tokens` their price, as a rule; `held` is the upper bound that is held until the call
-    has been made. Amounts in micro-tokens."""
+    """Expected cost of a request. `units` are the expected seconds and `tokens` their price; `held` is the upper bound
+    that is held during the call. Amounts in micro-tokens."""
 
     units: Decimal
     tokens: int
@@ -102,26 +102,26 @@ class SpeechService:
         self._preparation = Preparation(catalog, voices, providers)
 
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
-        """What can be refused at once. Raises Invalid, NotFound, BadRequest, ProviderUnavailable, Forbidden (by
-        moderation), ModerationUnavailable."""
+        """Validate a request before anything is held. Raises Invalid, NotFound, BadRequest, ProviderUnavailable,
+        Forbidden (by moderation), ModerationUnavailable."""
         prepared = self._preparation.prepare(caller, request)
         self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=request.voice_id, service=SERVICE)
         return prepared
 
     def max_cost(self, prepared: PreparedSpeech) -> int:
-        """The amount of the hold, in micro-tokens."""
+        """Return the amount of the hold, in micro-tokens."""
         return self._billing.price(SERVICE, self._max_seconds(prepared))
 
     def estimate(self, caller: Principal, request: SpeechRequest) -> Estimate:
-        """What the request would cost. Nothing is held, asked of a provider or of moderation, or written down. Raises
-        Invalid, NotFound, BadRequest, ProviderUnavailable."""
+        """Estimate the cost of a request. Holds and records nothing, and calls neither a provider nor moderation.
+        Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         prepared = self._preparation.prepare(caller, request)
         units = estimated_seconds(request.text, prepared.speed, self._limits)
         price, held = self._billing.price(SERVICE, units), self.max_cost(prepared)
         return Estimate(units, price, held, prepared.language, prepared.warnings)
 
     def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
-        """Hold the most that it can cost, before it waits for its turn; `release` what never gets it. Raises
+        """Hold the maximum cost before the call enters the queue; `release` it if the call is rejected there. Raises
         InsufficientCredits."""
         profile_id, audio_format = prepared.caller.profile_id, prepared.audio_format
         caller, voice_id = prepared.caller, prepared.request.voice_id
@@ -138,13 +138,13 @@ class SpeechService:
         return HeldSpeech(prepared, self._calls.hold(call, units=units, in_same_tx=reserve), key)
 
     def release(self, held: HeldSpeech) -> None:
-        """It is not spoken."""
+        """Release the hold and the reserved file of a call that will not run."""
         held.call.release()
         if held.key:
             self._media.remove(held.key)
 
     def speak(self, held: HeldSpeech) -> SpeechResult:
-        """Speak, encode, store, charge. Raises ProviderError; then nothing is stored or charged."""
+        """Synthesize, encode, store and charge. Raises ProviderError; then nothing is stored or charged."""
         prepared, key, claim, progress = held.prepared, held.key, held.call.call.claim, SynthesisProgress()
         audio_format = prepared.audio_format
         with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
@@ -169,8 +169,9 @@ class SpeechService:
                 raise
 
     def stream(self, held: HeldSpeech, progress: SynthesisProgress) -> Generator[bytes, None, None]:
-        """The audio as it is made; `progress` says by whom. Charged at the end; where the generator is closed before
-        (the client went away), for what was made until then. An error costs nothing. Raises ProviderError."""
+        """Yield the encoded audio as it is made; `progress` names the provider. Charges at the end; if the generator
+        is closed early (the client disconnected), charges the audio made so far. An error costs nothing. Raises
+        ProviderError."""
         prepared, claim = held.prepared, held.call.call.claim
         with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
             try:
@@ -189,9 +190,9 @@ class SpeechService:
             _charge(hold, progress, journal, lambda tx: claim.save(tx, progress))
 
     def submit(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
-        """Queue the text as a job; `handler.py` does the work. Raises WebhookUrlUnusable, InsufficientCredits."""
+        """Queue the text as a job, which `handler.py` runs. Raises WebhookUrlUnusable, InsufficientCredits."""
         request = prepared.request
-        # A text is spoken by one provider from its beginning to its end.
+        # One provider speaks the whole text.
         provider = prepared.routes[0].voice.provider.name
         return self._jobs.submit(
             NewJob(
@@ -225,10 +226,10 @@ class SpeechService:
     def _synthesize(
         self, prepared: PreparedSpeech, progress: SynthesisProgress, journal: CallJournal
     ) -> Generator[Pcm, None, None]:
-        """The speech, by the first of the routes that does not fail before its first sound."""
+        """Yield the speech from the first route that does not fail before its first sound."""
 
         def begin(route: Route) -> Iterator[Piece]:
-            """The pieces from the first sound on, once it is there."""
+            """Wait for the first sound and return the pieces from there on."""
             provider = route.voice.provider
             progress.provider = provider.name
             journal.begin("speech", provider, route.voice.voice_id)
@@ -262,23 +263,23 @@ class SpeechService:
 
 @dataclass
 class SynthesisProgress:
-    """Who speaks, and how many samples there are so far."""
+    """The provider that speaks, and the samples made so far."""
 
     provider: str = ""
     samples: int = 0
     has_listener_left: bool = False
-    """Whether the listener went away."""
+    """Whether the client disconnected."""
 
     def on_listener_left(self) -> None:
         self.has_listener_left = True
 
 
 class _ListenerLeft(Exception):
-    """Nobody listens any more: what was made until then is charged, and the rest is not waited for."""
+    """The client disconnected: the audio made so far is charged, and synthesis stops."""
 
 
 def require_audio(samples: int, provider: str) -> None:
-    """Raises ProviderFailed where a text came to no audio."""
+    """Raises ProviderFailed if a text gave no audio."""
     if samples < MIN_SAMPLES:
         raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
 
