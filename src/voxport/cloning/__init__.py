@@ -1,1 +1,1 @@
-"""Cloning: the persistent voice as a job, and the instant clone."""
+"""Voice cloning: persistent voices as jobs, and instant clones."""

@@ -1,4 +1,4 @@
-"""Whether a clone may be made without the speaker's consent, and the record of what was granted."""
+"""Requires and records the speaker's consent to a clone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voxport.paging import Page, build_page, decode_cursor
 
 @dataclass(frozen=True)
 class Consent:
-    """What a caller says of the speaker's consent; `words` are those that the speaker agreed to."""
+    """The speaker's consent as the caller states it; `words` is the text that the speaker agreed to."""
 
     granted: bool
     speaker: str
@@ -33,7 +33,7 @@ class Consents:
         self._is_required = is_required
 
     def require(self, consent: Consent | None) -> None:
-        """Raises Forbidden where it is missing and must be there, and, always, where it was not granted."""
+        """Raises Forbidden if the consent is required and missing, or if it was not granted."""
         if consent is None and self._is_required:
             raise Forbidden(
                 'This gateway makes a voice with the speaker\'s consent only. Send consent: {"granted": true, '
@@ -54,7 +54,7 @@ class Consents:
         job_id: str | None = None,
         voice_id: str | None = None,
     ) -> None:
-        """Write down what was granted, in the transaction that begins the clone."""
+        """Record the consent in the transaction that starts the clone."""
         if consent is None:
             return
         row = ConsentRecord(
@@ -75,7 +75,7 @@ class Consents:
         record(tx, "consent.grant", actor=actor, profile_id=caller.profile_id, subject=row.id, voice_id=voice_id)
 
     def page(self, *, profile_id: str | None, limit: int, cursor: str | None) -> Page[ConsentRecord]:
-        """The newest first, of one profile or of all."""
+        """Return a page of consents, newest first, of one profile or all."""
         with self._database.snapshot() as tx:
             query = select(ConsentRecord)
             if profile_id is not None:
@@ -86,7 +86,7 @@ class Consents:
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def redact(self, profile_id: str) -> list[str]:
-        """Take speaker and words out of a profile's records; nothing is left over."""
+        """Clear speaker and words in a profile's records; returns the (empty) list of what could not be removed."""
         with self._database.transaction() as tx:
             own = ConsentRecord.profile_id == profile_id
             tx.execute(update(ConsentRecord).where(own).values(speaker="", words=None))

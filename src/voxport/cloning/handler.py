@@ -1,4 +1,4 @@
-"""The work of a clone job: fetch and check the sample, make the voice, register and charge it."""
+"""Runs clone jobs: fetches and checks the sample, creates the voice, registers and charges it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 from voxport.voices.storage_keys import fit_key, sample_key, voice_key
 
-_FETCH_RETRY_PAUSES = (1.0, 5.0)  # seconds between the tries of a download that the network broke off
+_FETCH_RETRY_PAUSES = (1.0, 5.0)  # seconds before each retry of a download that broke off
 
 
 class CloneHandler(JobHandler):
-    """Each step writes under the name that the voice is made by (the job's subject), so that running it twice leaves
-    one voice. A job that binds makes a speaker whose voice there is already at another provider."""
+    """Runs clone jobs. Each step writes under the voice's name at the provider (the job's `output_id`), so that a step
+    that runs twice leaves one voice. A binding job creates an existing voice at another provider."""
 
     service = SERVICE
     queue = "voxport-clone-jobs"
@@ -89,7 +89,7 @@ class CloneHandler(JobHandler):
         return {"warnings": list(sample.report.warnings), "quality": quality(sample.report).model_dump()}
 
     def _clone(self, run: JobRun) -> Json:
-        """At the first provider that does not fail; with `provider: auto` there may be several."""
+        """Clone at the first provider that does not fail; `provider: auto` may give several."""
         run.advance("cloning", 0.2)
         names = _providers(run)
 
@@ -166,7 +166,7 @@ class CloneHandler(JobHandler):
 
 
 class _StoredCheckpoint:
-    """The state of the provider's work, as a file in storage."""
+    """Stores the state of the provider's work as a file in storage."""
 
     def __init__(self, storage: Storage, key: str) -> None:
         self._storage = storage
@@ -183,7 +183,7 @@ class _StoredCheckpoint:
 
 
 def _providers(run: JobRun) -> list[str]:
-    """The names, in the order in which they are tried. A job of before there was `auto` has one."""
+    """Return the providers' names in the order of their use. Jobs from before `auto` have one."""
     names: list[str] = run.request.get("providers") or [run.request["provider"]]
     return names
 
@@ -193,6 +193,6 @@ def _is_binding(run: JobRun) -> bool:
 
 
 def _voice_id(run: JobRun) -> str:
-    """The customer's id of the voice."""
+    """Return the voice's id as the customer knows it."""
     voice_id: str = run.request.get("binds", run.output_id)
     return voice_id

@@ -1,4 +1,4 @@
-"""core-instant-clone-tts: one text in the voice of a recording; no voice is kept."""
+"""core-instant-clone-tts: speaks one text in the voice of a recording, and keeps no voice."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class InstantRequest:
 
 @dataclass(frozen=True)
 class PreparedInstant:
-    """A request that nothing speaks against but, perhaps, its sample and the money. Of its providers the first is
-    asked; the others, of `provider: auto` only, where that one fails."""
+    """A request that passed every check but those of its sample and the balance. The first provider is used; the
+    others exist only for `provider: auto`, for failover."""
 
     caller: Principal
     text: str
@@ -57,17 +57,17 @@ class PreparedInstant:
     source: SampleSource
     consent: Consent | None
     warnings: tuple[str, ...] = ()
-    """What to know of the text."""
+    """Warnings about the text."""
 
     def starting_with(self, number: int) -> PreparedInstant:
-        """The same with this provider first."""
+        """Return a copy with this provider first."""
         others = (*self.providers[:number], *self.providers[number + 1 :])
         return replace(self, providers=(self.providers[number], *others))
 
 
 @dataclass(frozen=True)
 class InstantResult:
-    """`wav` is the whole file, without a name, to be closed; amounts in micro-tokens."""
+    """The result of a call. `wav` is the complete unnamed file, which the caller closes; amounts in micro-tokens."""
 
     wav: BinaryIO
     voice_id: str
@@ -101,8 +101,8 @@ class InstantCloning:
         self._voices = voices
 
     def prepare(self, caller: Principal, request: InstantRequest) -> PreparedInstant:
-        """What can be refused at once. Raises Invalid, Forbidden (no consent, or by moderation), ProviderUnavailable,
-        BadRequest, AudioUrlUnusable, NotFound, ModerationUnavailable."""
+        """Validate a request before anything is held. Raises Invalid, Forbidden (no consent, or by moderation),
+        ProviderUnavailable, BadRequest, AudioUrlUnusable, NotFound, ModerationUnavailable."""
         require_text(request.text, self._catalog.limits.text_characters)
         self._consents.require(request.consent)
         locate = cache(lambda: self._samples.locate(caller.profile_id, request.audio_url))
@@ -122,7 +122,7 @@ class InstantCloning:
         )
 
     def hold(self, prepared: PreparedInstant, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldCall:
-        """Hold the price, before the call waits for its turn; one that never gets it is to be given back. Raises
+        """Hold the price before the call enters the queue; the caller releases it if the call is rejected there. Raises
         InsufficientCredits."""
         caller = prepared.caller
         call = BilledCall(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id)
@@ -134,8 +134,8 @@ class InstantCloning:
         return self._calls.hold(call, units=ONE_CLONE, in_same_tx=record_consent)
 
     def speak(self, prepared: PreparedInstant, held: HeldCall) -> InstantResult:
-        """Clone, speak, forget. Charged when the audio is whole; any error gives the hold back, but for an outcome
-        that is not known. Raises SampleUnusable, ProviderError."""
+        """Clone the voice, speak the text and delete the voice. Charges once the audio is complete. An error releases
+        the hold, unless the outcome is unknown. Raises SampleUnusable, ProviderError."""
         claim = held.call.claim
         with contextlib.ExitStack() as files, held as hold, CallJournal(self._provider_calls, hold) as journal:
             sample = self._samples.check(self._samples.load_source(held.call.profile_id, prepared.source))
@@ -155,14 +155,14 @@ class InstantCloning:
                 claim.save(tx, result(settled))
 
             done = result(hold.capture(units=ONE_CLONE, in_same_tx=settle))
-            files.pop_all()  # whoever sends the file closes it
+            files.pop_all()  # the sender of the file closes it
             return done
 
     def _speak_once(
         self, prepared: PreparedInstant, provider: Provider, sample: Audio, journal: CallJournal, wav: BinaryIO
     ) -> tuple[str, str]:
-        """Write the text in a voice that is made for it and removed; its id, and the provider's name. A voice that
-        can't be removed now is removed later. Raises ProviderFailed where there is no audio."""
+        """Write the text's audio to `wav` in a temporary voice. Returns the voice's id and the provider's name. A voice
+        that can't be deleted now is deleted later. Raises ProviderFailed if there is no audio."""
         require_sample_length(provider, sample)
         voice_id = self._voices.new_voice_id()
         journal.begin("instant", provider, voice_id)
@@ -172,7 +172,7 @@ class InstantCloning:
             client = prepared.caller.profile_id
             utterance = Utterance(prepared.text, cloned.language, prepared.settings, client=client)
             wav.seek(0)
-            wav.truncate()  # what a provider wrote that failed
+            wav.truncate()  # drop the output of a provider that failed
             samples = write_samples((to_pcm16(piece.audio) for piece in provider.speak(reference, utterance)), wav)
             require_audio(samples, provider.name)
             return voice_id, provider.name

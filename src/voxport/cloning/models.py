@@ -1,4 +1,4 @@
-"""Table of the consents to clones."""
+"""Table of consents to clones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class ConsentRecord(Base):
-    """What was granted: by whom, for what, in which words. It outlives the voice; with its profile it is emptied of
+    """A granted consent: by whom, for what, in which words. The record outlives the voice; erasing its profile clears
     `speaker` and `words` (docs/decisions/0034)."""
 
     __tablename__ = "consents"

@@ -1,4 +1,4 @@
-"""core-voice-clone: a persistent voice, as a job. Here it is asked for; `handler.py` does the work."""
+"""core-voice-clone: queues the creation of a persistent voice as a job, which `handler.py` runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Cloning:
         self._voices = voices
 
     def submit(self, caller: Principal, request: CloneRequest, *, request_id: str, claim: Claim = NO_CLAIM) -> Job:
-        """Queue the clone. Raises what can be known at once: Forbidden (no consent), ProviderUnavailable, BadRequest,
+        """Check the request and queue the clone. Raises Forbidden (no consent), ProviderUnavailable, BadRequest,
         AudioUrlUnusable, NotFound, WebhookUrlUnusable, InsufficientCredits."""
         self._consents.require(request.consent)
         providers = self._providers.require_cloners(request.provider, instant=False)
@@ -102,11 +102,11 @@ class Cloning:
         webhook_url: str | None = None,
         claim: Claim = NO_CLAIM,
     ) -> Job:
-        """Queue the making of a clone's speaker at another provider, from the sample that was kept. Raises NotFound,
-        Forbidden (a stock voice), Conflict (it is there), ProviderUnavailable, BadRequest, WebhookUrlUnusable,
+        """Queue the creation of a clone at another provider, from its stored sample. Raises NotFound, Forbidden (a
+        stock voice), Conflict (it exists there), ProviderUnavailable, BadRequest, WebhookUrlUnusable,
         InsufficientCredits.
 
-        It asks for no consent: the speaker's was given for the voice, wherever it is spoken."""
+        It requires no consent: the speaker's consent covers the voice at every provider."""
         self._voices.require_unbound(caller.profile_id, voice_id, provider)
         self._providers.require_cloning(provider, instant=False)
         return self._jobs.submit(
