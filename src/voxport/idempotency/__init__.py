@@ -1,1 +1,1 @@
-"""Idempotency-Key: a billed call that is sent again gives its first answer again, and costs nothing."""
+"""Idempotency-Key: a repeated billed call gets its first response again, and costs nothing."""

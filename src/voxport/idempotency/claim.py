@@ -1,4 +1,4 @@
-"""The claim of an Idempotency-Key: from the hold of a call to its answer."""
+"""The claim on an Idempotency-Key, from a call's hold to its stored response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class IdempotentRequest:
-    """A request with an Idempotency-Key. `preference` is what changes the answer's kind besides the body."""
+    """A request with an Idempotency-Key. `preference` is the Prefer header, which changes the kind of response."""
 
     profile_id: str
     request_id: str
@@ -38,12 +38,12 @@ class IdempotentRequest:
 
     @property
     def scope(self) -> str:
-        """Of the profile: whichever of its API keys sends the call again."""
+        """Hash that identifies the call. It is per profile: any of its API keys may repeat the call."""
         return _hash("profile", self.profile_id, self.method, self.path, self.key)
 
     def scope_of_key(self, key_id: str) -> str:
-        """The scope as it was before 2026-11, when it belonged to the API key. Rows have only the hash, so that they
-        are found by it until they are a day old."""
+        """Return the scope as it was before 2026-11, per API key. Rows store only the hash, so older rows are found by
+        it until they are a day old."""
         return _hash(key_id, self.method, self.path, self.key)
 
     @property
@@ -53,7 +53,7 @@ class IdempotentRequest:
 
 @dataclass(frozen=True)
 class ReplayableResponse:
-    """What is sent: JSON (`body`), or the audio of a file in storage."""
+    """A response to send: JSON (`body`), or the audio of a file in storage (`file_key`)."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -62,12 +62,12 @@ class ReplayableResponse:
 
 
 class KeyClaim:
-    """The right to give the first answer. `render` makes an answer of a call's result; the endpoint sets it."""
+    """The right to give the first response. `render` turns a call's result into a response; the endpoint sets it."""
 
     def __init__(
         self, storage: Storage, idempotent_request: IdempotentRequest, moment: datetime, *, max_bytes: int
     ) -> None:
-        """`max_bytes`: audio that is longer is not kept."""
+        """Longer audio than `max_bytes` is not stored."""
         self._storage = storage
         self._request = idempotent_request
         self._moment = moment
@@ -146,7 +146,7 @@ def in_flight(age: timedelta) -> Conflict:
         "The first call with this Idempotency-Key is still under way. Send it again in a while.",
         code="idempotency_in_flight",
     )
-    # Long calls are asked for less often.
+    # Clients poll less often for long calls.
     seconds = min(max(1, round(age.total_seconds() / 4)), _MAX_RETRY_SECONDS)
     error.details["retry_after"] = seconds
     error.headers["Retry-After"] = str(seconds)
@@ -154,7 +154,7 @@ def in_flight(age: timedelta) -> Conflict:
 
 
 def _canonical_json(body: bytes) -> str:
-    """The same text for JSON that says the same."""
+    """Return the same text for equivalent JSON; the hex of anything else."""
     try:
         return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))
     except (ValueError, RecursionError):
@@ -162,5 +162,5 @@ def _canonical_json(body: bytes) -> str:
 
 
 def _hash(*parts: str) -> str:
-    """SHA-256 of the parts, each with its length, so that no two lists give one text."""
+    """Return the SHA-256 of the parts, each prefixed by its length so that different lists differ."""
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Table of the answers that are kept."""
+"""Table of stored responses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class StoredResponse(Base):
-    """A billed call that came with an Idempotency-Key, written in the transaction of its hold.
+    """A billed call with an Idempotency-Key, inserted in the transaction of its hold.
 
     `scope` is the hash of profile, method, path and Idempotency-Key; `fingerprint` that of the request. `state` is
-    `open` until the answer is there: whether the call is under way or came to nothing, its hold says. Then it is
-    `answered`, or `consumed`: done, with an answer that can't be given again. Audio lies in storage under `file_key`,
-    which is chosen beforehand; JSON in `body`.
+    `open` until there is a response; the hold tells whether the call is in progress or failed. Then it is `answered`,
+    or `consumed` if the response can't be replayed. JSON is in `body`; audio is in storage under `file_key`, which is
+    chosen beforehand.
     """
 
     __tablename__ = "kept_answers"

@@ -1,4 +1,4 @@
-"""SQL of the kept answers."""
+"""SQL of stored responses."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from voxport.idempotency.models import StoredResponse
 
 
 def find(tx: Session, scopes: Collection[str]) -> Sequence[StoredResponse]:
-    """The oldest first."""
+    """Return the rows of the scopes, oldest first."""
     return tx.scalars(
         select(StoredResponse).where(StoredResponse.scope.in_(scopes)).order_by(StoredResponse.sequence)
     ).all()
 
 
 def remove(tx: Session, row: StoredResponse) -> None:
-    """Delete this row. SQLite gives the number of the last row again once it is deleted, so that the number alone may
-    be a newer call's."""
+    """Delete this row. SQLite reuses the sequence number of a deleted last row, so the number alone could match a newer
+    call's row."""
     same = (
         StoredResponse.sequence == row.sequence,
         StoredResponse.scope == row.scope,
@@ -32,7 +32,7 @@ def remove(tx: Session, row: StoredResponse) -> None:
 
 
 def complete(tx: Session, scope: str, request_id: str, **values: Any) -> bool:
-    """Say what came of the call of this request; False where it is not open any more."""
+    """Set the outcome of this request's call; False if it is no longer open."""
     guard = (StoredResponse.scope == scope, StoredResponse.request_id == request_id, StoredResponse.state == "open")
     return update_one(tx, update(StoredResponse).where(*guard).values(**values))
 

@@ -1,4 +1,4 @@
-"""A billed route: it looks for the first answer of a call before it does the call."""
+"""Route class of billed endpoints: replays the stored response of a repeated call."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def _claim_factory(
         ),
     ] = None,
 ) -> Callable[[Renderer], Claim]:
-    """How an endpoint says what its answer is made like, and gets what it passes on to its service."""
+    """Return the function by which an endpoint sets the claim's renderer and gets the claim for its service."""
 
     def claim(render: Renderer) -> Claim:
         found: KeyClaim | None = request.state.claim

@@ -1,4 +1,4 @@
-"""The first answer of a billed call, for whoever sends the call again with the same Idempotency-Key."""
+"""Replays the first response of a billed call that is repeated with the same Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from voxport.sweeps.service import Sweeps
 RETENTION = timedelta(hours=24)
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_KEY_LENGTH = 255
-_FAILED_RETENTION = timedelta(minutes=1)  # after which what a failed call left is swept
+_FAILED_RETENTION = timedelta(minutes=1)  # before the rows and files of failed calls are swept
 _SWEEP = "kept_answers"
 _SWEEP_BATCH = 200
 _log = logging.getLogger("voxport.idempotency")
 
 
 class Idempotency:
-    """`release_dead_owners` settles the calls of processes that died, so that one that is sent again need not wait for
-    it. Audio over `max_bytes` is not kept."""
+    """Finds, replays and removes stored responses. `release_dead_owners` settles the calls of dead processes, so that a
+    repeated call need not wait for that. Audio over `max_bytes` is not stored."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class Idempotency:
         self._sweeps = Sweeps(database, clock=clock)
 
     def begin(self, idempotent_request: IdempotentRequest) -> ReplayableResponse | KeyClaim:
-        """The first answer, or the right to give it. Raises Invalid (the key), IdempotencyMismatch (another request
-        has the key), Conflict (the first call is under way, or its answer can't be given again)."""
+        """Return the first response, or a claim to give it. Raises Invalid (the key), IdempotencyMismatch (another
+        request used the key), Conflict (the first call is in progress, or its response can't be replayed)."""
         if not 1 <= len(idempotent_request.key) <= _MAX_KEY_LENGTH or not all(
             "!" <= letter <= "~" for letter in idempotent_request.key
         ):
@@ -80,12 +80,12 @@ class Idempotency:
         return self._replay(row)
 
     def open_file(self, answer: ReplayableResponse) -> BinaryIO:
-        """The audio of an answer, to be closed. Raises FileNotFoundError."""
+        """Open a response's audio; the caller closes it. Raises FileNotFoundError."""
         with self._storage.local_copy(answer.file_key or "") as path:
             return path.open("rb")
 
     def sweep(self) -> int:
-        """Remove the answers that are older than a day, and what calls left that came to nothing; how many."""
+        """Remove responses older than a day, and the rows and files of failed calls; returns their number."""
         moment = self._clock()
         paused = self._sweeps.paused_items(_SWEEP)
         with self._database.snapshot() as tx:
@@ -95,8 +95,8 @@ class Idempotency:
         return self._sweeps.process(_SWEEP, rows.values(), lambda row: row.scope, self._remove)
 
     def erase(self, profile_id: str) -> list[str]:
-        """Remove the answers of a profile but those of calls that are under way; what could not be removed, in
-        words."""
+        """Remove a profile's responses, except those of calls in progress; returns descriptions of what could not be
+        removed."""
         with self._database.snapshot() as tx:
             rows = [row for row in repository.all_of_profile(tx, profile_id) if not self._is_in_progress(tx, row)]
         left = 0
@@ -109,8 +109,8 @@ class Idempotency:
         return [f"{left} kept answers can't be removed now"] if left else []
 
     def _find(self, idempotent_request: IdempotentRequest) -> tuple[StoredResponse | None, list[StoredResponse]]:
-        """The call that has the key, the first one where several of the profile's API keys used it before the key was
-        the profile's; and the rows that hold it no longer."""
+        """Return the row that has the key, and the rows whose key may be reused. Before keys were per profile, several
+        API keys of a profile could use the same one; then the first row counts."""
         with self._database.snapshot() as tx:
             scopes = [
                 idempotent_request.scope,
@@ -121,13 +121,13 @@ class Idempotency:
             return next((row for row in rows if row not in reusable), None), reusable
 
     def _is_reusable(self, tx: Session, row: StoredResponse) -> bool:
-        """Whether its key may be used again: it is a day old, or its call came to nothing."""
+        """Whether the row's key may be reused: the row is a day old, or its call failed."""
         is_old = self._clock() - row.created_at >= RETENTION
         is_failed = row.state == "open" and self._billing.state_of(tx, row.hold_id) == "released"
         return is_failed or (is_old and not self._is_in_progress(tx, row))
 
     def _remove(self, row: StoredResponse) -> None:
-        """The file first: a row without a file is found again."""
+        """Delete the file, then the row: after a kill in between, the row is found again."""
         self._storage.delete(row.file_key)
         with self._database.transaction() as tx:
             repository.remove(tx, row)
@@ -149,7 +149,7 @@ class Idempotency:
         return ReplayableResponse(row.status, headers, body)
 
     def _require_file(self, row: StoredResponse, key: str) -> None:
-        """Raises Conflict where the file that the answer names was deleted: its URL would be a 404."""
+        """Raises Conflict if the response's file was deleted, because its URL would return 404."""
         try:
             self._media.get(row.profile_id, key)
         except NotFound:
