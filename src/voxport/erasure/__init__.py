@@ -1,1 +1,1 @@
-"""Erasing a profile: what is removed, in which order, and what could not be."""
+"""Erases profiles: removes their data in order, and reports what could not be removed."""

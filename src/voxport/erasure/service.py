@@ -1,7 +1,7 @@
-"""Erases a profile: its jobs, voices, files, keys and names. What remains are the books, which name nobody.
+"""Erases a profile: its jobs, voices, files, keys and names. Only the ledger remains, which names nobody.
 
-The profile's row says that it is being erased, so that a kill or a provider's failure loses nothing: every step may run
-again, and the worker goes on with what is left.
+The profile's row records that it is being erased, so that a kill or a provider's failure loses nothing: every step may
+run again, and the worker continues with what is left.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from voxport.sweeps.service import SweepIncomplete, Sweeps
 from voxport.voices.service import VoiceService
 
 ErasureStep = Callable[[str], Sequence[str]]
-"""Removes what another room has of a profile; what could not be removed, in words. May run again."""
+"""Removes another package's data of a profile; returns descriptions of what could not be removed. May run again."""
 _SWEEP: Final = "erasures"
 _log = logging.getLogger("voxport.erasure")
 
 
 @dataclass(frozen=True)
 class ErasureResult:
-    """`left` names what could not be removed yet; where it is empty, the profile is erased."""
+    """`left` describes what could not be removed yet; if it is empty, the profile is erased."""
 
     profile_id: str
     left: list[str]
@@ -62,14 +62,14 @@ class Erasure:
         self._sweeps = Sweeps(database)
 
     def erase(self, profile_id: str, *, actor: Actor) -> ErasureResult:
-        """From the first moment the profile's keys are refused. Called again, it goes on with what was left. Raises
+        """Erase a profile; its keys are refused from the start. A further call continues with what was left. Raises
         NotFound."""
         with self._database.transaction() as tx:
             profile = self._accounts.begin_erasure(tx, profile_id, actor=actor)
         return ErasureResult(profile_id, [] if profile.state == "erased" else self._erase_rest(profile_id, actor))
 
     def sweep(self) -> int:
-        """Go on with the erasures that have something left; how many came to their end."""
+        """Continue the unfinished erasures; returns how many were completed."""
 
         def resume(profile: Profile) -> None:
             if left := self._erase_rest(profile.id, GATEWAY):
@@ -80,7 +80,7 @@ class Erasure:
     def _erase_rest(self, profile_id: str, actor: Actor) -> list[str]:
         left = self._cancel_jobs(profile_id)
         left += self._run_step(profile_id, lambda: self._voices.delete_all(profile_id, actor=actor), "voices")
-        # Nothing new begins, so that none is none for good.
+        # No new calls begin, so a count of zero stays zero.
         served = self._billing.open_holds(profile_id)
         left += self._run_step(
             profile_id, lambda: self._media.remove_all(profile_id, with_unfinished=not served, actor=actor), "files"
@@ -98,7 +98,7 @@ class Erasure:
         return left
 
     def _run_step(self, profile_id: str, remove: Callable[[], Sequence[str]], what: str) -> list[str]:
-        """What a step leaves; one that fails keeps none of the others from its turn."""
+        """Run a step and return what it could not remove. A step that fails does not stop the others."""
         try:
             return list(remove())
         except Exception:
@@ -106,9 +106,10 @@ class Erasure:
             return [f"some {what} can't be removed now"]
 
     def _cancel_jobs(self, profile_id: str) -> list[str]:
-        """Cancel what is open, remove what jobs that came to nothing left in storage, and forget what was asked for;
-        what could not be, in words. A worker that is in the middle of one finds it cancelled, and removes what it wrote
-        meanwhile."""
+        """Cancel the open jobs, remove what failed and cancelled jobs left in storage, and redact all jobs.
+
+        Returns descriptions of what could not be removed. A worker that is running one of the jobs finds it cancelled,
+        and removes what it wrote meanwhile."""
         left = []
         for job in self._jobs.cancel_all(profile_id):
             try:

@@ -1,1 +1,1 @@
-"""An operator's own judgement of texts, asked before they are spoken."""
+"""Moderation: the operator's own check of texts before they are spoken."""

@@ -1,4 +1,4 @@
-"""Asks the operator's moderation, an entry point of another package, whether a text may be spoken."""
+"""Checks texts with the operator's moderation, which is an entry point of another package."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _log = logging.getLogger("voxport.moderation")
 
 
 class ModerationCheck(Protocol):
-    """What the entry point is: a function that gives None where the text may be spoken, else a sentence for the caller
-    that says why not. It is called in several threads at once. One that raises, or gives something else, has judged
-    nothing."""
+    """The function behind the entry point. It returns None if the text may be spoken, else a sentence that tells the
+    caller why not. It is called in several threads at once. If it raises or returns anything else, the text counts as
+    not judged."""
 
     def __call__(self, text: str, *, profile_id: str, voice_id: str | None, service: str) -> str | None: ...
 
 
 class Moderation:
-    """`check` is None where the operator set none."""
+    """Runs the operator's check with a timeout. `check` is None if none is configured."""
 
     def __init__(self, check: ModerationCheck | None, *, timeout: float) -> None:
         """`timeout` in seconds."""
@@ -34,7 +34,7 @@ class Moderation:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="moderation") if check is not None else None
 
     def require(self, text: str, *, profile_id: str, voice_id: str | None, service: ServiceName) -> None:
-        """Raises Forbidden where the text is refused, ModerationUnavailable where it was not judged in time."""
+        """Raises Forbidden if the text is refused, ModerationUnavailable if it was not judged in time."""
         if self._check is None or self._threads is None:
             return
         future = self._threads.submit(self._check, text, profile_id=profile_id, voice_id=voice_id, service=service)
@@ -57,8 +57,8 @@ class Moderation:
 
 
 def open_moderation(name: str | None, *, timeout: float) -> Moderation:
-    """Raises ValueError where the entry point of that name is not installed or can't be loaded: a gateway that was to
-    be moderated does not start without."""
+    """Load the entry point `name`. Raises ValueError if it is not installed or can't be loaded, so that a gateway never
+    starts without its configured moderation."""
     if name is None:
         return Moderation(None, timeout=timeout)
     found = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}

@@ -1,1 +1,1 @@
-"""Whether a recording carries the mark of the local engine."""
+"""Detects the local engine's watermark in recordings."""

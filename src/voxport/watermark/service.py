@@ -1,4 +1,4 @@
-"""watermark/detect: whether the recording behind an audioUrl was spoken by the local engine."""
+"""watermark/detect: detects whether the local engine spoke the recording behind an audioUrl."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class Watermarks:
         self._samples = samples
 
     def locate(self, caller: Principal, audio_url: str) -> SampleSource:
-        """What can be refused at once. Raises AudioUrlUnusable, NotFound, BadSignature."""
+        """Validate the URL. Raises AudioUrlUnusable, NotFound, BadSignature."""
         return self._samples.locate(caller.profile_id, audio_url)
 
     def detect(self, caller: Principal, source: SampleSource) -> Detection:
-        """Look for the mark in the part of the recording that would be used as a sample. It need hold no speech:
-        silence has no mark. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable (not audio, or damaged)."""
+        """Look for the watermark in the part of the recording that would be used as a sample. The part need not
+        contain speech: silence has no watermark. Raises NotFound, AudioUrlUnusable, TooLarge,
+        SampleUnusable (not audio, or damaged)."""
         return detect(self._samples.load_source(caller.profile_id, source, speech="preferred"), SAMPLE_RATE)
