@@ -12,7 +12,7 @@ from voxport.db.wakeups import notify
 _NO_PROVIDER = "none"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
-# Change it only when the order of a workflow's steps changes: workers never run rows of another version.
+# Change it only when the order of a workflow's steps changes: rows of another version are never run.
 VERSION = "voxport-jobs-1"
 
 

@@ -82,7 +82,7 @@ class JobRun:
 
     def with_retries(self, work: Callable[[], T]) -> T:
         """Call `work`, and retry it after each of the pauses while the provider is busy or unavailable. Use it only for
-        work that does and pays nothing when it fails so."""
+        work that has no effect and costs nothing when it fails this way."""
 
         def sleep(pause: float, error: VoxportError) -> None:
             seconds = max(pause * random.uniform(0.8, 1.2), float(error.details.get("retry_after", 0)))  # noqa: S311

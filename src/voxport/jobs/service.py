@@ -127,7 +127,7 @@ class Jobs:
     def list(
         self, profile_id: str, *, status: str | None, service: str | None, limit: int, cursor: str | None
     ) -> Page[Job]:
-        """The profile's jobs, newest first."""
+        """Return a page of the profile's jobs, newest first."""
         before = decode_cursor(cursor)
         with self._database.snapshot() as tx:
             rows = repository.page(tx, profile_id, status=status, service=service, before=before, limit=limit + 1)

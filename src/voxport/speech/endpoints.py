@@ -36,7 +36,7 @@ Prefer = Annotated[
         alias="Prefer",
         description="`respond-async`: answer with a job at once. Without it the call waits for the audio.",
     ),
-    WithJsonSchema({"type": "string"}),  # docs UI has no input box for a list; several headers are rare
+    WithJsonSchema({"type": "string"}),  # the docs page has no input box for a list; several headers are rare
 ]
 
 

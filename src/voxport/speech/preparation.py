@@ -147,7 +147,7 @@ def language_at_provider(own: str, spoken: Sequence[str], default: str) -> str:
 
 
 def text_warnings(provider: Provider, text: str, language: str, *, is_named: bool) -> tuple[str, ...]:
-    """Return warnings about the text: words that are not spoken, or another language than the voice's.
+    """Return warnings about the text: words that are not spoken, or another language than the spoken one.
 
     Hosted providers detect the language themselves, so their texts are checked only if the request names a language.
     Raises Invalid."""
