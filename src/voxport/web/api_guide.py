@@ -1,4 +1,4 @@
-"""What the OpenAPI document, and so the page /docs, says before the calls."""
+"""The introduction and tags of the OpenAPI document, which the page /docs shows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ as `Authorization: Bearer vxp_…` or as `X-API-Key: vxp_…`. The operator of t
 - Prices and limits are in `GET /v1/catalog`; what a text would cost, in `POST /v1/estimate`.
 """
 
-# In the order of the page.
+# In the order in which /docs shows them.
 TAGS = [
     {"name": "media", "description": "1. Upload recordings, and find the files that were made."},
     {"name": "cloning", "description": "2. Make a voice from a recording."},

@@ -1,4 +1,4 @@
-"""The size, the depth and the pace of JSON bodies."""
+"""Limits the size, nesting depth and transfer time of JSON bodies."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from voxport.web.requests import send_error
 MAX_DEPTH = 32
 _TIMEOUT_SECONDS = 60.0
 _ESCAPES = re.compile(rb"(?:\\.)++", re.DOTALL)
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # a level down, or (-1) up
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 opens a level, -1 closes one
 _NO_STEPS = bytes(set(range(256)) - set(b"[{]}"))
 
 
 class BodyLimitMiddleware:
     """Refuses JSON bodies over `max_bytes`: by their announced length before a byte is read, else as soon as more
-    comes. Refuses what is nested too deep, or is not whole in `timeout`. Paths under `exempt_prefix` (uploads) count
-    for themselves."""
+    arrives. Refuses bodies nested deeper than MAX_DEPTH, or not complete within `timeout` seconds. Paths under
+    `exempt_prefix` (uploads) have limits of their own."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, exempt_prefix: str, timeout: float = _TIMEOUT_SECONDS) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class BodyLimitMiddleware:
             if is_refused:
                 return {"type": "http.disconnect"}
             try:
-                # After its end, what is waited for is that the client goes away.
+                # After the body has ended, receive() waits for the disconnect.
                 async with asyncio.timeout_at(None if is_complete else deadline):
                     message = await receive()
             except TimeoutError:
@@ -65,7 +65,7 @@ class BodyLimitMiddleware:
                 await refuse(self._too_large())
             elif depth.feed(body) > MAX_DEPTH:
                 await refuse(Invalid(f"The body is nested deeper than {MAX_DEPTH} levels."))
-            # The application sees the client gone, and what it still sends goes nowhere.
+            # The application sees a disconnect, and whatever it still sends is dropped.
             return {"type": "http.disconnect"} if is_refused else message
 
         async def send_unless_refused(message: Message) -> None:
@@ -83,7 +83,7 @@ class BodyLimitMiddleware:
 
 
 class JsonDepth:
-    """How deep JSON is nested, from its bytes as they come: before a parser, which may run out of stack, sees them."""
+    """Measures the nesting depth of JSON from its bytes as they arrive, before a parser could run out of stack."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -92,11 +92,10 @@ class JsonDepth:
         self._unread = b""
 
     def feed(self, data: bytes) -> int:
-        """The deepest level so far. No loop of Python's own: a client may send a million brackets as
-        often as it likes."""
+        """Return the deepest level so far. Avoids Python loops, since a client may send a million brackets at will."""
         data = self._unread + data
         backslashes = len(data) - len(data.rstrip(b"\\"))
-        self._unread = data[len(data) - backslashes % 2 :]  # what it escapes is not there yet
+        self._unread = data[len(data) - backslashes % 2 :]  # the escaped character is not here yet
         data = data[: len(data) - backslashes % 2]
         parts = _ESCAPES.sub(b"", data).split(b'"')
         outside = b"".join(parts[1 if self._in_string else 0 :: 2])

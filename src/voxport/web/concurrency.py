@@ -1,4 +1,4 @@
-"""A bounded number of long calls at once, each in a thread; the others wait in line, fairly, and not for ever."""
+"""Runs a limited number of long calls at once, each in a thread. The others wait in a fair queue, with a timeout."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def _noop() -> None:
 
 
 class ConcurrencyLimiter:
-    """Long calls have threads of their own, so that a short one (a balance, a job's state) never waits for them. All in
-    one event loop."""
+    """Runs long calls in threads of their own, so that short ones (a balance, a job's state) never wait for them. For
+    use in one event loop."""
 
     def __init__(self, *, capacity: int, wait_seconds: float, on_idle: Callable[[], None] = _noop) -> None:
-        """`on_idle` is called when the last call has ended."""
+        """`on_idle` is called when no call is running any more."""
         self._on_idle = on_idle
         self._capacity = capacity
         self._abandoned = 0
-        self._threads = anyio.CapacityLimiter(2 * capacity)  # those of abandoned calls too
+        self._threads = anyio.CapacityLimiter(2 * capacity)  # includes abandoned calls
         self._wait_seconds = wait_seconds
         self._queue = FairQueue[asyncio.Future[None]](self._capacity, lambda admitted: admitted.set_result(None))
 
@@ -52,9 +52,9 @@ class ConcurrencyLimiter:
         on_rejected: Callable[[], None] = _noop,
         receive: Receive | None = None,
     ) -> T:
-        """Run `call` in a thread when its turn comes; `on_rejected` runs where it never does. With the request's
-        `receive`, a caller that leaves is seen: one that waits leaves the line, and one whose call runs gives its place
-        back, while the call goes on to its end. Raises ProviderBusy where its turn doesn't come in time."""
+        """Run `call` in a thread once it has a slot; `on_rejected` runs if it never starts. With `receive`, it
+        also reacts to a disconnect: a waiting call leaves the queue, and a running one releases its slot but runs to
+        its end. Raises ProviderBusy if no slot is free within `wait_seconds`."""
         is_started = False
 
         def started_call() -> T:
@@ -77,7 +77,7 @@ class ConcurrencyLimiter:
                 raise
 
     async def acquire_permit(self, client: str, disconnected: asyncio.Future[None] | None = None) -> ConcurrencyPermit:
-        """Take a place; where `disconnected` is done before there is one, leave the line. Raises ProviderBusy."""
+        """Wait for a slot; leave the queue if `disconnected` is done first. Raises ProviderBusy."""
         if disconnected is None:
             await self.acquire(client)
             return ConcurrencyPermit(self, client)
@@ -94,9 +94,8 @@ class ConcurrencyLimiter:
         return ConcurrencyPermit(self, client)
 
     def abandon(self, client: str) -> bool:
-        """Give the place of a call back that goes on without its caller: for it was begun, and somebody bills it. So
-        many at most as there are places; whether there was room for one more. `release_abandoned` is to be called
-        then."""
+        """Release the slot of a call that runs on without its caller, since it has begun and will be billed. Returns
+        False if `capacity` calls are abandoned already. After True, call `release_abandoned` when the call ends."""
         if self._abandoned >= self._capacity:
             return False
         self._abandoned += 1
@@ -108,7 +107,7 @@ class ConcurrencyLimiter:
         self._notify_if_idle()
 
     async def acquire(self, client: str) -> None:
-        """Take a place, for a call of several parts; `release` gives it back. Raises ProviderBusy."""
+        """Wait for a slot, for a call of several parts; `release` it afterwards. Raises ProviderBusy."""
         admitted = self._queue.acquire(client, asyncio.get_running_loop().create_future)
         if admitted is None:
             return
@@ -129,7 +128,7 @@ class ConcurrencyLimiter:
         self._notify_if_idle()
 
     async def in_thread(self, call: Callable[[], T]) -> T:
-        """Run a part of a call that has its place."""
+        """Run a part of a call that has a slot."""
         return await to_thread.run_sync(call, limiter=self._threads)
 
     def _notify_if_idle(self) -> None:
@@ -137,7 +136,7 @@ class ConcurrencyLimiter:
             self._on_idle()
 
     def _leave_queue(self, client: str, admitted: asyncio.Future[None]) -> None:
-        """Leave the line; or, called in the very last moment, the place."""
+        """Leave the queue, or release the slot if the call was admitted meanwhile."""
         if admitted.done():
             self.release(client)
             return
@@ -146,7 +145,7 @@ class ConcurrencyLimiter:
 
 
 class ConcurrencyPermit:
-    """The place of one call."""
+    """The slot of one call."""
 
     def __init__(self, limiter: ConcurrencyLimiter, client: str) -> None:
         self._limiter = limiter
@@ -155,7 +154,7 @@ class ConcurrencyPermit:
         self._is_released = False
 
     def on_disconnect(self, disconnected: asyncio.Future[None] | None = None) -> None:
-        """Nobody waits for the call any more."""
+        """Abandon the call, since its client has disconnected."""
         if self._is_released or self._is_abandoned or (disconnected is not None and disconnected.cancelled()):
             return
         self._is_abandoned = self._limiter.abandon(self._client)
@@ -169,10 +168,10 @@ class ConcurrencyPermit:
 
 
 class ConcurrencyLimiters:
-    """A gate for each provider, so that one that hangs holds up no call of another."""
+    """Holds a limiter for each provider, so that a provider that hangs doesn't delay calls of the others."""
 
     def __init__(self, *, capacity: int, wait_seconds: float, on_idle: Callable[[], None] = _noop) -> None:
-        """`on_idle` is called when the last call of a gate has ended."""
+        """`on_idle` is called when a limiter has no running call any more."""
         self._capacity = capacity
         self._wait_seconds = wait_seconds
         self._on_idle = on_idle
@@ -186,19 +185,19 @@ class ConcurrencyLimiters:
         return self._limiters[name]
 
     def first_available(self, names: Sequence[str]) -> int:
-        """The number of the first that has a place free; 0 where none has."""
+        """Return the index of the first provider with a free slot, or 0 if none has one."""
         return next((number for number, name in enumerate(names) if self.for_provider(name).available > 0), 0)
 
 
 async def _is_cancelled(acquiring: asyncio.Future[None]) -> bool:
-    """Cancel it; whether it came to nothing. Else it has its place."""
+    """Cancel `acquiring`. Returns False if it had acquired a slot before."""
     acquiring.cancel()
     await asyncio.wait({acquiring})
     return acquiring.cancelled() or acquiring.exception() is not None
 
 
 async def run_shielded(call: Callable[[], None]) -> None:
-    """Run it in a thread also where this task is being cancelled."""
+    """Run `call` in a thread even while this task is being cancelled."""
     with anyio.CancelScope(shield=True):
         await to_thread.run_sync(call)
 

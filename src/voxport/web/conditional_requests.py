@@ -1,4 +1,4 @@
-"""Conditional requests of RFC 9110, section 13: what a client that has a copy already is answered."""
+"""Evaluates conditional requests (RFC 9110, section 13)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
 def evaluate_preconditions(headers: Headers, *, etag: str, last_modified: str) -> PreconditionResult:
-    """What the conditions of a GET or HEAD come to, in the order of section 13.2.2. `etag` is a strong one, in quotes;
-    `last_modified` is a date as HTTP writes it. A condition that can't be read is none."""
+    """Evaluate the conditions of a GET or HEAD in the order of section 13.2.2. `etag` is a strong one, in quotes, and
+    `last_modified` is an HTTP date. Conditions that can't be parsed are ignored."""
     if_match, unmodified_since = _combined_header(headers, "if-match"), headers.get("if-unmodified-since")
     if if_match is not None:
         if not _matches(if_match, etag, is_strong=True):
@@ -36,7 +36,7 @@ def evaluate_preconditions(headers: Headers, *, etag: str, last_modified: str) -
 
 
 def allows_range(headers: Headers, *, etag: str, last_modified: str) -> bool:
-    """Whether `If-Range` lets a part be sent: there is none, or the client's copy is of this very file."""
+    """Whether a range may be sent: there is no `If-Range`, or it matches the current file."""
     value = headers.get("if-range")
     return value is None or value.strip() in (etag, last_modified)
 

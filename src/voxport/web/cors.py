@@ -1,4 +1,4 @@
-"""Cross-origin calls from browsers: none, but for the origins that the operator named."""
+"""CORS: allows calls from browsers only for the origins that the operator named."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _EXPOSED_HEADERS = (
 
 
 class ApiCorsMiddleware:
-    """Starlette's, but for a preflight that is refused: that has the one shape of errors. Keys travel in headers and
-    not in cookies, so credentials are never allowed."""
+    """Starlette's CORS middleware, except that refused preflights get the API's error body. Credentials are never
+    allowed, since keys are sent in headers and not in cookies."""
 
     def __init__(self, app: ASGIApp, *, origins: tuple[str, ...]) -> None:
         self._middleware = CORSMiddleware(

@@ -1,4 +1,4 @@
-"""How an endpoint gets the services that it calls."""
+"""Injects services into endpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def service_of(request: Request, kind: type[T]) -> T:
-    """The application's one object of this type."""
+    """Return the application's object of this type."""
     service: T = request.app.state.services[kind]
     return service
 

@@ -1,4 +1,4 @@
-"""The client of a request that goes away before its answer has ended."""
+"""Detects that the client of a request disconnects before its answer has ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from starlette.types import Receive
 
 @contextlib.contextmanager
 def watch_disconnect(receive: Receive) -> Iterator[asyncio.Future[None]]:
-    """A future that is done when the client goes away; cancelled at the end of the block. The body was read before."""
+    """Yield a future that is done when the client disconnects, and is cancelled at the end of the block. Read the body
+    before."""
     disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
     try:
         yield disconnected
@@ -23,7 +24,7 @@ def watch_disconnect(receive: Receive) -> Iterator[asyncio.Future[None]]:
 async def run_until_disconnect(
     receive: Receive, send_all: Callable[[], Awaitable[None]], on_disconnect: Callable[[], None] = lambda: None
 ) -> None:
-    """Await `send_all`. Where the client goes away before, call `on_disconnect` and cancel it."""
+    """Await `send_all`. If the client disconnects before it ends, call `on_disconnect` and cancel it."""
 
     async def watch() -> None:
         await _wait_for_disconnect(receive)

@@ -1,4 +1,4 @@
-"""Turns every exception into the one shape of errors."""
+"""Turns exceptions into the error body that the whole API shares."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """What the path takes: several routes may have it, and the framework names the first one's methods only. What takes
-    GET takes HEAD (`head.py`)."""
+    """Return the methods that the path takes. Several routes may share it, and the framework names only those of the
+    first. HEAD is allowed wherever GET is (`head.py`)."""
     methods = {
         name
         for name in _METHODS
@@ -90,7 +90,7 @@ def _request_id(request: Request) -> str | None:
 
 
 def _error_detail(item: dict[str, Any]) -> dict[str, Any]:
-    """What is said of one mistake: where, what, and a short look at what was sent."""
+    """Describe one mistake: where it is, what it is, and the start of what was sent."""
     return {
         "type": item["type"],
         "loc": [part if isinstance(part, int) else _as_utf8(part)[:_MAX_SHOWN_CHARACTERS] for part in item["loc"]],
@@ -110,14 +110,14 @@ def _truncated(value: Any) -> Any:
 
 
 def _as_utf8(text: Any) -> str:
-    """Text that can be sent as UTF-8, whatever was in it."""
+    """Replace characters that can't be encoded as UTF-8."""
     return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def _validation_message(details: list[dict[str, Any]], model: type[BaseModel] | None) -> str:
     for item in details:
         if item["type"] == "extra_forbidden":
-            where = item["loc"][1:]  # behind "body"
+            where = item["loc"][1:]  # after "body"
             field = ".".join(str(part) for part in where)
             suggestion = suggest_field(model, where)
             hint = f": did you mean `{suggestion}`?" if suggestion else ". It is not known here; leave it out."
@@ -130,8 +130,8 @@ def _validation_message(details: list[dict[str, Any]], model: type[BaseModel] | 
 
 
 def _content_type_message(request: Request, details: list[dict[str, Any]]) -> str | None:
-    """What to say of a body that was not read as JSON, since its type is another: curl's `-d` alone says it is a
-    form."""
+    """Return the message for a body that was not parsed because its Content-Type is not JSON (curl's `-d` alone
+    declares a form); None if that is not the mistake."""
     is_whole_body = bool(details) and details[0]["loc"] == ["body"] and details[0]["type"] in _NOT_AN_OBJECT
     sent = request.headers.get("content-type", "").strip()
     kind = sent.partition(";")[0].strip().lower()
@@ -143,7 +143,7 @@ def _content_type_message(request: Request, details: list[dict[str, Any]]) -> st
 
 
 def _body_model(request: Request) -> type[BaseModel] | None:
-    """What the endpoint's body is read as."""
+    """Return the model of the endpoint's body, if it has one."""
     body_field = getattr(request.scope.get("route"), "body_field", None)
     model = getattr(getattr(body_field, "field_info", None), "annotation", None)
     return model if isinstance(model, type) and issubclass(model, BaseModel) else None

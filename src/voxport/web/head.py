@@ -1,4 +1,4 @@
-"""HEAD wherever there is GET, as RFC 9110 (9.1, 9.3.2) asks: load balancers and monitors send it."""
+"""Answers HEAD wherever there is GET (RFC 9110, 9.1 and 9.3.2): load balancers and monitors send it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadMiddleware:
-    """Answers HEAD with the status and the headers of GET. A body that has no end of its own (server-sent events) is
-    ended at its first chunk. Paths under `exempt_prefix` (files) answer HEAD themselves, without reading the file."""
+    """Answers HEAD with the status and headers of GET. An endless body (server-sent events) is cancelled at its first
+    chunk. Paths under `exempt_prefix` (files) answer HEAD themselves, without reading the file."""
 
     def __init__(self, app: ASGIApp, *, exempt_prefix: str) -> None:
         self._app = app
@@ -18,7 +18,7 @@ class HeadMiddleware:
         if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].startswith(self._exempt_prefix):
             await self._app(scope, receive, send)
             return
-        # A copy: the server writes no body while its own scope says HEAD.
+        # A copy, since the server omits the body while its own scope says HEAD.
         get_scope = {**scope, "method": "GET"}
         is_finished = False
 
@@ -36,5 +36,5 @@ class HeadMiddleware:
             with anyio.CancelScope() as sending:
                 await self._app(get_scope, receive, send_without_body)
         finally:
-            # The log and the metrics of requests read the route from it.
+            # The request log and metrics read the route from the scope.
             scope.update({**get_scope, "method": "HEAD"})

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, so that a browser does nothing with it that nobody meant."""
+"""Security headers for browsers, and the header for warnings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _DENY_ALL_POLICY = "default-src 'none'; frame-ancestors 'none'"
-# The page of /docs: a script in it that starts the one beside it, and calls to this gateway.
+# The page /docs needs an inline script, which starts Swagger UI, and calls to this gateway.
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -22,7 +22,7 @@ _HSTS_ONE_YEAR = "max-age=31536000"
 
 
 def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
-    """`X-Voxport-Warnings` where there are any: headers are ASCII, so other characters are written as `\\u…`."""
+    """Return `X-Voxport-Warnings` if there are warnings. Headers are ASCII, so other characters become `\\u…`."""
     if not warnings:
         return {}
     line = " ".join(" ".join(warnings).split())
@@ -30,7 +30,7 @@ def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
 
 
 def security_headers(public_url: str) -> Callable[[MutableHeaders], None]:
-    """Adds what an answer has not set by itself."""
+    """Return a function that adds the security headers that an answer has not set itself."""
     is_https = public_url.startswith("https://")
 
     def add(headers: MutableHeaders) -> None:

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can work."""
+"""Liveness and readiness endpoints."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from starlette.concurrency import run_in_threadpool
 router = APIRouter(tags=["health"])
 _CACHE_SECONDS = 1.0
 _STARTING_CACHE_SECONDS = 0.1
-"""The same while something starts, so that a start is not told a second late."""
+"""Used instead while something starts, so that the end of the start is not reported a second late."""
 _log = logging.getLogger("voxport.health")
 
 
 class Readiness:
-    """The checks, asked together, and at most once a second (ten times while something starts): whoever likes may ask
-    for the answer, and as often. Those who wait for it take no thread."""
+    """Runs all checks, at most once a second (ten times a second while something starts), however often unauthenticated
+    clients ask. Requests that wait for the results occupy no thread."""
 
     def __init__(self, checks: dict[str, Callable[[], Any]]) -> None:
         self._checks = checks
@@ -30,7 +30,7 @@ class Readiness:
         self._lock = asyncio.Lock()
 
     async def results(self) -> dict[str, str]:
-        """By name: `ok`, `starting` or `failing`."""
+        """Return `ok`, `starting` or `failing` by name of the check."""
         async with self._lock:
             if time.monotonic() >= self._cached_until:
                 self._results = await run_in_threadpool(self._run_checks)
@@ -52,14 +52,14 @@ async def readyz(request: Request) -> JSONResponse:
     readiness: Readiness = request.app.state.readiness
     results = await readiness.results()
     ready = all(result == "ok" for result in results.values())
-    # A hosted provider that is down takes nothing from the others: it is told, and the gateway is ready.
+    # A hosted provider that is down doesn't affect the others: it is reported, but the gateway is ready.
     circuits = {one.name: state for one in request.app.state.providers.all() if (state := one.circuit()) is not None}
     body = {"status": "ready" if ready else "not_ready", "checks": results, "circuits": circuits}
     return JSONResponse(body, 200 if ready else 503)
 
 
 def _check_result(name: str, check: Callable[[], Any]) -> str:
-    """`ok`, `starting` (a check that answers False), or `failing`; the reason is in the log."""
+    """Return `ok`, `starting` (the check returned False) or `failing` (it raised; the reason is logged)."""
     try:
         return "starting" if check() is False else "ok"
     except Exception:

@@ -1,4 +1,4 @@
-"""The JSON of a request, parsed once and in one way only: a field that stands twice is refused."""
+"""Parses the JSON of a request once, and refuses duplicate fields."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from voxport.errors import Invalid
 
 _MAX_SHOWN_CHARACTERS = 100
 _MAX_IN_LOOP_BYTES = 16 * 1024
-"""A megabyte of small objects takes a fifth of a second: not in the event loop, where all others wait."""
+"""Larger bodies are parsed in a thread: a megabyte of small objects would block the event loop for 0.2 s."""
 
 
 class JsonRequest(Request):
-    """A request whose body, where it is JSON, is parsed by `reject_duplicate_fields`; the framework then finds it
-    parsed. JSON that can't be read is left to the framework, which says so."""
+    """A request whose JSON body is parsed by `reject_duplicate_fields`; the framework then reuses the result. The
+    framework also reports JSON that can't be parsed."""
 
     async def reject_duplicate_fields(self) -> None:
-        """Raises Invalid where an object, also a nested one, has two fields of one name. Parsers differ in which of
-        them counts, and so would the gateway and whoever checks a body before it."""
+        """Raises Invalid if an object, at any depth, has two fields of the same name. Parsers differ in which one they
+        use, so the gateway and a filter in front of it could read different values."""
         body = await self.body()
         if not body or not _is_json(self.headers.get("content-type", "")):
             return

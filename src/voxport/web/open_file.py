@@ -1,4 +1,4 @@
-"""A body that is sent from an open file, in pieces: no answer is in memory as a whole."""
+"""Sends the body of a response from an open file in chunks, so that it is never in memory as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every answer, in one place: the errors, the headers, and what follows from what."""
+"""Adds to the OpenAPI document what all answers share: errors, headers, and links to the calls that can follow."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ID_DESCRIPTIONS = {
     "voice_id": "The voice's id: `voice_id` of an entry of `GET /v1/proxy/core-tts-voices`.",
 }
 
-# Where an answer holds what another call takes: (status, where in it, parameter, the operations that take it).
+# Links from an answer to calls that take a value of it: (status, expression, parameter, operations).
 _JOB_CALLS = ("get_job", "job_events", "cancel_job")
 _VOICE_CALLS = ("get_voice", "change_voice", "delete_voice", "bind_voice")
 _LINKS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
@@ -63,12 +63,12 @@ _LINKS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """The name of the endpoint; an operator's may have the same one as a customer's."""
+    """Return the name of the endpoint, with a prefix for operators' ones, whose names may equal those of customers'."""
     return f"admin_{route.name}" if "admin" in route.tags else route.name
 
 
 def extend_openapi(app: FastAPI, *, job_stages: list[str]) -> None:
-    """Let the application's document say all of it; `job_stages` are those that a job can be in."""
+    """Make the application's OpenAPI document complete; `job_stages` are the stages that a job can be in."""
     generate = app.openapi
 
     def extended() -> Json:
@@ -83,7 +83,7 @@ def extend_openapi(app: FastAPI, *, job_stages: list[str]) -> None:
 
 
 def _extend_document(document: Json) -> None:
-    """In place."""
+    """Add errors, headers and links to the document, in place."""
     operations = {
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }

@@ -1,4 +1,4 @@
-"""The pages of a browser: `/`, `/docs` and the icon. They load nothing from other hosts."""
+"""Pages for browsers: `/`, `/docs` and the icon. They load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _index(public_url: str) -> dict[str, str]:
 
 
 def _content_security_policy(style: str) -> str:
-    """A Content-Security-Policy that allows the page's own style and icon, and nothing else."""
+    """Return a Content-Security-Policy that allows only the page's own style and icon."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; form-action 'none'; "

@@ -1,4 +1,4 @@
-"""Query parameters that lists share."""
+"""Query parameters that the list endpoints share."""
 
 from __future__ import annotations
 

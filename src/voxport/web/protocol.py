@@ -1,6 +1,6 @@
-"""HTTP/1.1 from untrusted clients: what is ambiguous is refused, and who is slow is cut.
+"""HTTP/1.1 protocol for untrusted clients: refuses ambiguous requests and disconnects slow clients.
 
-uvicorn's protocol on llhttp, with clocks: it has none for heads, bodies and readers.
+Extends uvicorn's llhttp protocol, which has no timeouts for heads, bodies and slow readers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from voxport.settings import Settings
 from voxport.web.request_limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES, headers_too_large
 from voxport.web.requests import REQUEST_ID_HEADER, error_body
 
-_MAX_PIPELINED = 8  # requests on one connection, behind the one that is answered
+_MAX_PIPELINED = 8  # requests that wait on one connection while another one is answered
 _log = logging.getLogger("voxport.http")
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """In seconds: `head` for a whole head, `body` for a whole body, `reader` for a client that does not read. A body
-    comes with at least `min_rate` bytes a second, measured over each `window`."""
+    """Limits in seconds: `head` for a whole head, `body` for a whole body, `reader` for a client that does not read. A
+    body must arrive with at least `min_rate` bytes a second, measured over each `window`."""
 
     head: float = 15.0
     window: float = 15.0
@@ -40,12 +40,12 @@ class Timeouts:
 
     @property
     def check_interval(self) -> float:
-        """How often a connection is looked at."""
+        """Seconds between two checks of a connection."""
         return min(5.0, self.head / 3, self.window / 3, self.reader / 3)
 
 
 def server_config(app: ASGIApp, settings: Settings, *, timeouts: Timeouts | None = None, **more: Any) -> uvicorn.Config:
-    """How the gateway is served, in `voxport serve` and in tests."""
+    """Return the uvicorn configuration that `voxport serve` and the tests use."""
     timeouts = timeouts or Timeouts(
         head=settings.headers_timeout, body=settings.upload_timeout, reader=settings.reader_timeout
     )
@@ -56,7 +56,7 @@ def server_config(app: ASGIApp, settings: Settings, *, timeouts: Timeouts | None
         log_config=None,
         access_log=False,
         server_header=False,
-        # Without a proxy that the operator named, X-Forwarded-For is whatever a client writes.
+        # Unless the operator named a proxy, clients could forge X-Forwarded-For.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=30,
@@ -65,8 +65,8 @@ def server_config(app: ASGIApp, settings: Settings, *, timeouts: Timeouts | None
 
 
 def _close_delimited(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
-    """The application for a client of HTTP/1.0, which knows no chunks: a body whose length nobody knows ends with its
-    connection, and with a reset where it breaks off."""
+    """Wrap the application for a client of HTTP/1.0, which can't read chunks: closing the connection ends a body of
+    unknown length, and resetting it marks an incomplete body."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         is_open = False
@@ -78,7 +78,7 @@ def _close_delimited(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
                 if is_open and scope["method"] != "HEAD":
                     cycle.chunked_encoding = False
             elif is_open:
-                # uvicorn holds a body without chunks to its announced length.
+                # uvicorn compares the length of a body without chunks with the announced one.
                 cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 
@@ -92,7 +92,7 @@ def _close_delimited(cycle: RequestResponseCycle, app: ASGIApp) -> Any:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """Close so that the client sees an error and no end."""
+    """Reset the connection, so that the client sees an error and not the end of the body."""
     connection = transport.get_extra_info("socket")
     if connection is not None and not transport.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -115,7 +115,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
         if self._active_cycle is not None and not self._active_cycle.response_complete:
-            # uvicorn tells the newest request only, which may be one that waits behind it.
+            # uvicorn notifies only the newest request, which may still be waiting for this one.
             self._active_cycle.disconnected = True
             self._active_cycle.message_event.set()
         super().connection_lost(exc)
@@ -125,7 +125,7 @@ class StrictProtocol(HttpToolsProtocol):
             self._start_head()
         super().data_received(data)
         if self._phase == "head" and not self.transport.is_closing():
-            # A header that does not end is seen by nobody else.
+            # Nothing else limits a header that does not end.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES:
                 self._refuse(headers_too_large())
@@ -152,10 +152,10 @@ class StrictProtocol(HttpToolsProtocol):
         self._window_bytes = 0
         super().on_headers_complete()
         if len(self.pipeline) > _MAX_PIPELINED:
-            # A read holds ten thousand small ones, each of which would take kilobytes until its turn comes.
+            # One read can contain ten thousand small requests, and each would occupy kilobytes while it waits.
             self._reject(BadRequest(f"At most {_MAX_PIPELINED} requests wait on a connection."))
         if self.parser.should_upgrade():
-            # The upgrade is ignored, as may be; what follows on the connection could be read in two ways.
+            # HTTP allows ignoring the upgrade, but the bytes that follow on the connection would be ambiguous.
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -182,7 +182,7 @@ class StrictProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, _close_delimited(cycle, app) if cycle.scope["http_version"] == "1.0" else app)
 
     def _check_head(self) -> None:
-        """What llhttp lets through and a proxy in front may read in another way."""
+        """Reject heads that llhttp accepts but that a proxy in front may read differently."""
         version = self.parser.get_http_version()
         names = [name for name, _ in self.headers]
         codings = [value for name, value in self.headers if name == b"transfer-encoding"]
@@ -194,7 +194,7 @@ class StrictProtocol(HttpToolsProtocol):
             self._reject(BadRequest("The only Transfer-Encoding is chunked, in HTTP/1.1."))
 
     def _reject(self, parse_error: VoxportError) -> None:
-        """Called by the parser: it gives the error back to uvicorn, which asks for the answer."""
+        """Raise the error in a parser callback: uvicorn then calls `send_400_response`, which sends it."""
         self._parse_error = parse_error
         raise parse_error
 
@@ -219,7 +219,7 @@ class StrictProtocol(HttpToolsProtocol):
     def _check_body(self, now: float) -> None:
         if now - self._phase_started > self.timeouts.body:
             self._refuse(RequestTimeout(f"The body did not come within {self.timeouts.body:g} s."))
-        elif self.flow.read_paused:  # then it is the gateway that is slow
+        elif self.flow.read_paused:  # the gateway is slow, not the client
             self._window_since, self._window_bytes = now, 0
         elif now - self._window_since > self.timeouts.window:
             if self.cycle.response_complete or self._window_bytes < self.timeouts.min_rate * self.timeouts.window:
@@ -228,7 +228,8 @@ class StrictProtocol(HttpToolsProtocol):
             self._window_since, self._window_bytes = now, 0
 
     def _check_reader(self) -> None:
-        """A reader takes at least what lies between the two marks of the transport (48 KiB) in its time."""
+        """Disconnect a client that takes longer than `reader` to read the 48 KiB between the transport's high and low
+        water marks."""
         now = self.loop.time()
         if not self.transport.get_write_buffer_size():
             self._stalled_since = None
@@ -239,11 +240,11 @@ class StrictProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, error: VoxportError) -> None:
-        """Answer, where no answer has begun, and close."""
+        """Send the error, unless an answer has begun, and close the connection."""
         request_id = new_id("req")
         _log.info("a client is cut", extra={"code": error.code, "status": error.status, "id": request_id})
         has_begun = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        has_begun |= bool(self.pipeline)  # then it is another one that is being answered
+        has_begun |= bool(self.pipeline)  # another request is being answered
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -14,14 +14,13 @@ _THREADS: Final = 8
 
 
 class ProviderThreads:
-    """So many threads for each set of providers: where one hangs, its calls wait for one another, and no other call of
-    the gateway waits for a thread."""
+    """Provides `_THREADS` threads for each set of providers, so that a provider that hangs delays no other calls."""
 
     def __init__(self) -> None:
         self._limiters: defaultdict[frozenset[str], CapacityLimiter] = defaultdict(lambda: CapacityLimiter(_THREADS))
 
     async def run(self, providers: Collection[str], call: Callable[[], T]) -> T:
-        """Run `call`, which asks these providers, in a thread."""
+        """Run `call`, which calls these providers, in one of their threads."""
         return await to_thread.run_sync(call, limiter=self._limiters[frozenset(providers)])
 
 

@@ -1,5 +1,5 @@
-"""The path of the public address, such as `/voice` of `https://api.example.com/voice`: a proxy in front keeps it or
-takes it away, and what the gateway says of itself carries it."""
+"""Supports a public URL with a path, such as `/voice` in `https://api.example.com/voice`: a proxy in front may keep or
+strip it, and the gateway's links include it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def public_path(public_url: str) -> str:
-    """The path of the address, percent-encoded and without a slash at its end; empty where it has none. Links of pages
-    begin with it, not with the host, since a gateway may be reached by several names."""
+    """Return the path of the URL, percent-encoded and without a trailing slash; empty if it has none. Links in pages
+    begin with it, not with the host, since a gateway may have several host names."""
     return quote(urlsplit(public_url).path.rstrip("/"), safe="/%")
 
 
 class PublicPathMiddleware:
-    """Routes a path with the prefix and without it alike: some proxies take it away, some don't. Puts it in front of
-    each `Location` that is a path. `own_segments` are the first parts of the gateway's own paths: a prefix that
-    begins with one (`/v1`) could be either, and then only a proxy that takes it away will do."""
+    """Routes paths with and without the prefix alike, since some proxies strip it and some don't, and adds it to each
+    `Location` that is a path. `own_segments` are the first segments of the gateway's own paths: a prefix that begins
+    with one of them (`/v1`) is ambiguous, so the proxy has to strip it."""
 
     def __init__(self, app: ASGIApp, *, prefix: str, own_segments: Collection[str]) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Limits on what stands in front of a body: the address and the headers."""
+"""Limits the URL and the headers of a request."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _IDENTITY_ENCODINGS = {b"", b"identity"}
 
 
 class RequestLineMiddleware:
-    """Refuses addresses and headers that are too long, too many, or not UTF-8, before anything makes sense of them.
-    What the query of a path under `signed_prefix` holds is judged by its signature."""
+    """Refuses URLs and headers that are too long, too many or not UTF-8, before anything parses them. The query of a
+    path under `signed_prefix` is not checked here, since its signature is."""
 
     def __init__(self, app: ASGIApp, *, signed_prefix: str) -> None:
         self._app = app
@@ -47,7 +47,7 @@ def _find_error(scope: Scope, signed_prefix: str) -> VoxportError | None:
     if encoding_error is not None:
         return encoding_error
     if "\0" in scope["path"]:
-        # No id holds a NUL, and Postgres would refuse to look for one.
+        # No id contains a NUL, and Postgres raises an error for one in a query.
         return NotFound("There is nothing at this path.")
     if scope["path"].startswith(signed_prefix):
         return None
@@ -63,8 +63,8 @@ def _find_error(scope: Scope, signed_prefix: str) -> VoxportError | None:
 
 
 def _check_encoding(scope: Scope) -> VoxportError | None:
-    """No body is unpacked or put together of parts here: stored as it came, it would be another file than was meant
-    (RFC 9110, sections 8.4 and 14.5)."""
+    """Refuse encoded and partial bodies: the gateway doesn't decode or assemble them, so it would store another file
+    than the client meant (RFC 9110, sections 8.4 and 14.5)."""
     if scope["method"] in _WITHOUT_BODY:
         return None
     for name, value in scope["headers"]:
@@ -80,7 +80,7 @@ def _check_encoding(scope: Scope) -> VoxportError | None:
 
 
 def _check_duplicates(query: bytes) -> VoxportError | None:
-    """No call takes a parameter twice, and which of the two counts would be chance."""
+    """Refuse a repeated parameter: no call takes one twice, and it would be undefined which value counts."""
     if b"&" not in query:
         return None
     names = [unquote_plus(part.partition("=")[0]) for part in query.decode("utf-8", "replace").split("&") if part]

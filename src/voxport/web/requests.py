@@ -1,6 +1,6 @@
-"""The outermost layer of HTTP: request ids, the log of requests, headers of every answer, what went wrong.
+"""The outermost HTTP layer: request ids, the request log, headers of every answer, and unexpected errors.
 
-Plain ASGI, so that bodies are streamed through untouched.
+Written as plain ASGI, so that bodies stream through untouched.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _log = logging.getLogger("voxport.http")
 
 class RequestObserver(Protocol):
     def on_request_end(self, scope: Scope, status: int, seconds: float) -> None:
-        """A request was answered with this status (0: not at all), so many seconds after it came."""
+        """Called when a request has ended, with the status of its answer (0 if there was none) and its duration."""
 
 
 class RequestMiddleware:
-    """Gives each request an id (in its state, its log lines and its response), and logs and counts how it ended. The
-    path is logged without its query, which may hold a signature."""
+    """Gives each request an id (in its state, its log lines and its response), and logs and counts its outcome. The
+    path is logged without the query, which may contain a signature."""
 
     def __init__(self, app: ASGIApp, *, observer: RequestObserver, public_url: str) -> None:
         self._app = app
@@ -62,7 +62,7 @@ class RequestMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            # Here and not in a handler of the framework: those answer outside of this middleware, without the id.
+            # Not in a handler of the framework: those answer outside of this middleware, without the id.
             _log.exception("unexpected error")
             if status:
                 raise
@@ -84,7 +84,7 @@ class RequestMiddleware:
 
 
 async def send_error(error: VoxportError, scope: Scope, send: Send) -> None:
-    """Answer with an error from below the framework, and close the connection: the rest of the body is unread."""
+    """Send an error without the framework, and close the connection, since the rest of the body is unread."""
     content = json.dumps(error_body(error, scope["state"]["request_id"])).encode()
     headers = [
         (b"content-type", b"application/json"),
@@ -97,7 +97,7 @@ async def send_error(error: VoxportError, scope: Scope, send: Send) -> None:
 
 
 def error_body(error: VoxportError, request_id: str | None) -> dict[str, Any]:
-    """The one shape of errors, SPEC.md section 3."""
+    """Return the JSON body that all errors have (SPEC.md section 3)."""
     body: dict[str, Any] = {"status": "error", "error": error.as_body(request_id)}
     if isinstance(error, Invalid):
         body["detail"] = [

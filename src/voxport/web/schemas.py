@@ -1,4 +1,4 @@
-"""What all bodies share, and numbers of money and units as JSON."""
+"""Base classes and types that request and response bodies share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WHITESPACE = (
     + "\u2060"
 )
 
-# Characters of a text: what a body as shipped can hold. Who makes use of it says, or cuts, what is too long for that.
+# Characters that fit into a body of the default size. Services with lower limits refuse or cut longer texts.
 MAX_TEXT_LENGTH = 1_048_576
 
 Success = Annotated[Literal["success"], Field(description="`success`: the call was done.")]
@@ -27,7 +27,7 @@ def _strip_whitespace(value: Any) -> Any:
 
 
 StripWhitespace = BeforeValidator(_strip_whitespace)
-"""Of a URL that a person pasted: blanks, line ends and what can't be seen go from both ends. Inside they stay, and are
+"""Strips whitespace and invisible characters from both ends of a URL that a person pasted. Inside they stay, and are
 refused."""
 
 
@@ -39,7 +39,7 @@ class RequestBody(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _limit_fields(cls, value: Any) -> Any:
-        """A mistake is told of each field that is not known: of a hundred thousand, ten megabytes."""
+        """Limit the size of the error: each unknown field is listed, and 100,000 of them would make 10 MB."""
         if isinstance(value, dict) and len(value) > _MAX_FIELDS:
             raise ValueError(f"has more than {_MAX_FIELDS} fields")
         return value
@@ -47,7 +47,7 @@ class RequestBody(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _reject_surrogates(cls, value: Any) -> Any:
-        """JSON can spell half of a character (a lone surrogate), which nothing after it can store or speak."""
+        """Refuse lone surrogates, which JSON can express but which can't be stored or spoken."""
         if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
             raise ValueError("holds half of a character (a lone surrogate)")
         return value

@@ -1,4 +1,4 @@
-"""A body that is sent as it is made, by a generator that runs in the gate's threads."""
+"""Responses whose body is sent while a generator, in the threads of a ConcurrencyLimiter, produces it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voxport.errors import VoxportError
 from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyPermit, run_shielded
 from voxport.web.disconnect import run_until_disconnect, watch_disconnect
 
-_STALL_SECONDS = 300.0  # a reader that takes nothing for so long is gone, whatever its connection says
+_STALL_SECONDS = 300.0  # a client that reads nothing for so long counts as disconnected
 _log = logging.getLogger("voxport.live")
 
 
@@ -31,11 +31,10 @@ async def streaming_response(
     on_disconnect: Callable[[], None],
     receive: Receive,
 ) -> LiveStreamResponse:
-    """The response, as soon as there is something to send; `headers`, with the content type, are asked for then. What
-    `chunks` raises before goes through, and is an answer like any other error. `on_rejected` runs where its turn does
-    not
-    come, `on_disconnect` when the client goes away, which the request's `receive` tells: one that waits leaves the
-    line, and one whose first sound is being made gives its place back."""
+    """Return a response once the first chunk exists; `headers`, with the content type, is called then. Errors that
+    `chunks` raises before that propagate, and become ordinary error answers. `on_rejected` runs if `chunks` never
+    starts, `on_disconnect` when the client, watched by the request's `receive`, disconnects: a waiting call leaves the
+    queue, and one that is producing its first chunk releases its slot."""
     with watch_disconnect(receive) as disconnected:
         try:
             permit = await limiter.acquire_permit(client, disconnected)
@@ -65,9 +64,9 @@ async def streaming_response(
 
 
 class LiveStreamResponse(Response):
-    """Sends what the generator gives. An error in its middle breaks the body off without an end, so that nobody takes
-    what came for the whole. The generator is closed when the client goes away, and stopped by an error when the
-    server does; its place is given back, to the next one already when the client goes."""
+    """Sends the generator's chunks. After an error, the body is left without its end marker, so that no client takes it
+    for complete. The generator is closed when the client disconnects, and gets an exception when the server stops. The
+    slot is released at the end, or as soon as the client disconnects."""
 
     def __init__(
         self,
@@ -118,13 +117,13 @@ class LiveStreamResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _disconnect(self) -> None:
-        """The place is given back at once: the piece in work may take long."""
+        """Release the slot at once, since the current chunk may take long."""
         self._is_disconnected = True
         self._on_disconnect()
         self._permit.on_disconnect()
 
     def _close_chunks(self) -> None:
-        """Of a generator that is at its end already, nothing is left to do."""
+        """End the generator; does nothing if it has ended already."""
         if self._is_disconnected:
             self._chunks.close()
         else:
@@ -133,4 +132,4 @@ class LiveStreamResponse(Response):
 
 
 class _ServerShutdown(Exception):
-    """The stream is cut off, and the client has no part in it."""
+    """Tells the generator that the server, not the client, ends the stream."""

@@ -1,4 +1,4 @@
-"""Right names for wrong ones: the field of a body, or the path, that a caller most likely meant."""
+"""Suggests the body field or path that a caller most likely meant by an unknown one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELD_CUTOFF = 0.75
 _PATH_CUTOFF = 0.85
 _PREFIXES = ("/v1/proxy", "/v1", "/v2", "/v2/billing", "")
 
-# What other interfaces call a field, and the fields that it can stand for here; the first that the body has is named.
+# Maps names that other APIs use to the fields they can mean here; the first one that the body has is suggested.
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     wrong: right
     for right, names in {
@@ -57,9 +57,9 @@ for _right, _names in {
 
 
 def suggest_field(model: type[BaseModel] | None, location: Sequence[str | int]) -> str | None:
-    """The field of `model` that the unknown one at `location` (names from the body's top) stands for, as a dotted
-    path; None where nothing is near. Other case and separators, what other interfaces call it, a field that belongs
-    one level up or down, and a letter or two off are all near."""
+    """Return the field of `model`, as a dotted path, that the unknown one at `location` (names from the body's top)
+    most likely means; None if nothing is similar. Recognizes another case or other separators, names that other APIs
+    use, fields one level too high or too low, and typos of a letter or two."""
     if model is None or not location:
         return None
     wrong = _normalize(str(location[-1]))
@@ -77,8 +77,8 @@ def suggest_field(model: type[BaseModel] | None, location: Sequence[str | int]) 
 
 
 def suggest_path(all_routes: Iterable[BaseRoute], path: str) -> str | None:
-    """The path of these routes, as the API's document writes it, that an unknown one stands for; None where nothing is
-    near."""
+    """Return the route path, as in the OpenAPI document, that an unknown path most likely means; None if nothing is
+    similar."""
     if len(path) > _MAX_PATH_CHARACTERS:
         return None
     routes = [route for route in all_routes if isinstance(route, APIRoute) and route.include_in_schema]
@@ -86,7 +86,7 @@ def suggest_path(all_routes: Iterable[BaseRoute], path: str) -> str | None:
     for candidate in dict.fromkeys((clean, clean.lower(), clean.replace("_", "-"))):
         if (found := _matching(routes, candidate)) is not None:
             return found
-    # Another version, or none; without `proxy`, or with it.
+    # Try the path with another version or none, and with or without `proxy`.
     tail = re.sub(r"^/(?:api(?=/|$)/?)?(?:v\d+(?=/|$)/?)?(?:proxy(?=/|$)/?)?", "/", clean.lower().replace("_", "-"))
     if tail == "/":
         return None
@@ -107,7 +107,7 @@ def _matching(routes: Iterable[APIRoute], path: str) -> str | None:
 
 
 def _field_paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
-    """The fields of a body and of the objects in it, as dotted paths of the names that are sent."""
+    """Yield the fields of a body and of the objects in it, as dotted paths of their JSON names."""
     for name, info in model.model_fields.items():
         path = above + (info.alias or name)
         yield path
@@ -117,7 +117,7 @@ def _field_paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
 
 
 def _normalize(name: str) -> str:
-    """Without case and separators."""
+    """Return the name in lower case, without separators."""
     return re.sub(r"[^a-z0-9.]", "", name[:_MAX_CHARACTERS].lower())
 
 

@@ -1,4 +1,4 @@
-"""Token buckets in memory: how often somebody may call."""
+"""Token buckets in memory, which limit how often a client may call."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RateLimitPolicy:
 
 @dataclass(frozen=True)
 class RateLimitStatus:
-    """Whether a call is let through. `remaining` more may come at once; the bucket is full again in `reset` seconds,
-    and holds a token for the next call in `retry_after` (0 where it holds one now)."""
+    """Whether a call is allowed. `remaining` more may follow at once; the bucket is full again in `reset` seconds, and
+    has a token for the next call in `retry_after` seconds (0 if it has one now)."""
 
     policy: RateLimitPolicy
     is_allowed: bool
@@ -35,7 +35,7 @@ class RateLimitStatus:
     retry_after: int
 
     def headers(self) -> dict[str, str]:
-        """As draft-ietf-httpapi-ratelimit-headers has them."""
+        """Return the headers of draft-ietf-httpapi-ratelimit-headers."""
         name = f'"{self.policy.name}"'
         return {
             "RateLimit-Policy": f"{name};q={self.policy.burst};w={self.policy.window}",
@@ -44,8 +44,8 @@ class RateLimitStatus:
 
 
 class TokenBuckets:
-    """A bucket for each name, at most `max_buckets` of them: a bucket that is full is as good as none, and when there
-    are too many, the one that was used least lately is forgotten. All in one event loop."""
+    """Keeps a bucket for each name, at most `max_buckets`: full buckets need not be stored, and the least recently used
+    one is dropped when there are too many. For use in one event loop."""
 
     def __init__(
         self, policy: RateLimitPolicy, *, max_buckets: int = 50_000, clock: Callable[[], float] = time.monotonic
@@ -53,17 +53,17 @@ class TokenBuckets:
         self._policy = policy
         self._max_buckets = max_buckets
         self._clock = clock
-        self._full_at: OrderedDict[str, float] = OrderedDict()  # the moment when each will be full again
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # when each bucket is full again, by `clock`
 
     def __len__(self) -> int:
         return len(self._full_at)
 
     def peek(self, name: str) -> RateLimitStatus:
-        """What a call would be told, without counting one."""
+        """Return the status without counting a call."""
         return self._status(self._missing_tokens(name))
 
     def take(self, name: str) -> RateLimitStatus:
-        """Count a call, where the bucket holds a token for it."""
+        """Count a call if the bucket has a token for it."""
         missing = self._missing_tokens(name)
         if missing + 1 > self._policy.burst:
             return self._status(missing)
@@ -75,7 +75,7 @@ class TokenBuckets:
         return RateLimitStatus(after.policy, True, after.remaining, after.reset, 0)
 
     def _missing_tokens(self, name: str) -> float:
-        """How many tokens the bucket lacks."""
+        """Return how many tokens the bucket lacks to be full."""
         missing = max(0.0, self._full_at.get(name, 0.0) - self._clock()) * self._policy.rate
         if not missing:
             self._full_at.pop(name, None)
