@@ -1,4 +1,4 @@
-"""The check of the API key, before anything else of a request is read."""
+"""Checks the API key before the body of a request is read."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _SLOW_BODY_SECONDS = 1.0
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route that is for callers with a key. The key, and how often it calls, is checked before the body is read, so
-    that a stranger learns nothing of the shape of a request."""
+    """A route for callers with a key. Checks the key and its rate limit before it reads the body, so that
+    unauthenticated clients learn nothing about the shape of a request."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -38,7 +38,7 @@ class AuthenticatedRoute(APIRoute):
             request.state.principal = await limits.admit(request, _extract_key, accounts.authenticate)
             limits.count(request, request.state.principal.key_id)
             if await _read_body_slowly(request):
-                # Whoever holds a request open does nothing with a key that was revoked meanwhile.
+                # The key may have been revoked while the body was read.
                 await limits.admit(request, _extract_key, accounts.authenticate)
             await request.reject_duplicate_fields()
             return await self.handle_request(request, handle)
@@ -48,12 +48,12 @@ class AuthenticatedRoute(APIRoute):
     async def handle_request(
         self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]
     ) -> Response:
-        """What comes after the check of the key."""
+        """Handle a request whose key was checked; subclasses override it."""
         return await handle(request)
 
 
 class AdminRoute(APIRoute):
-    """A route that is for the operator, whose key is a setting. A customer's key is none."""
+    """A route for the operator, whose key is a setting. Refuses customers' keys."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -61,7 +61,7 @@ class AdminRoute(APIRoute):
         async def authenticated(original: Request) -> Response:
             request = JsonRequest(original.scope, original.receive)
             expected = service_of(request, Settings).admin_key
-            assert expected is not None  # else there is no such route
+            assert expected is not None  # the route exists only if the key is set
             limits: RateLimits = request.app.state.rate_limits
             await limits.admit(request, _extract_key, partial(_require_admin_key, expected.get_secret_value().encode()))
             await _read_body_slowly(request)
@@ -119,7 +119,8 @@ KEY_SCHEMES = [
 
 
 async def _read_body_slowly(request: Request) -> bool:
-    """Read the body, which stays with the request; whether it took a while."""
+    """Read the body, which the request keeps. Returns whether it took over `_SLOW_BODY_SECONDS`. Raises BadRequest if
+    the client disconnects."""
     began = time.monotonic()
     try:
         await request.body()
@@ -129,11 +130,11 @@ async def _read_body_slowly(request: Request) -> bool:
 
 
 def _extract_key(request: Request) -> str:
-    """Raises Unauthenticated where there is no key, or two different ones: which of them is meant nobody can know."""
+    """Return the key that was sent. Raises Unauthenticated if there is none, or if there are two different ones."""
     keys = {value.strip() for value in request.headers.getlist("x-api-key")}
     for header in request.headers.getlist("authorization"):
         scheme, _, value = header.strip().partition(" ")
-        # Another scheme may be for a proxy in front; the key is in the other header then.
+        # Another scheme may be meant for a proxy in front, with the key in `X-API-Key`.
         if scheme.lower() == "bearer":
             keys.add(value.strip())
     keys.discard("")
@@ -147,7 +148,7 @@ def _extract_key(request: Request) -> str:
 
 
 def _advice(authorization: str) -> str:
-    """What to do about a call without a key."""
+    """Return the message for a call without a key."""
     if authorization.rpartition(" ")[2].startswith("vxp_"):
         return "The key stands without `Bearer`. Write the header as `Authorization: Bearer vxp_…`."
     if authorization.lower() == "bearer":

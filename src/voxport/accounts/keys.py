@@ -1,7 +1,7 @@
-"""API keys: `vxp_`, 32 random characters, and six of checksum.
+"""Creates and checks API keys: `vxp_`, 32 random characters, and a checksum of six.
 
-The checksum (CRC-32 in base 62, as code hosts do it) lets a scanner of leaked secrets and an error message tell a
-mistyped key from an unknown one; it protects nothing.
+The checksum (CRC-32 in base 62, as in tokens of code hosts) lets secret scanners and error messages tell mistyped keys
+from unknown ones. It is no protection.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def new_key() -> str:
 
 
 def checksum(body: str) -> str:
-    """Six base-62 digits of the CRC-32 of `body`."""
+    """Return the CRC-32 of `body` as six base-62 digits."""
     value = zlib.crc32(body.encode())
     digits = ""
     for _ in range(6):
@@ -35,7 +35,7 @@ def checksum(body: str) -> str:
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether it looks like a key that this gateway made: the letters and the checksum are right."""
+    """Whether the format and the checksum are those of a key that a gateway made."""
     return bool(_KEY.fullmatch(key)) and hmac.compare_digest(checksum(key[4:-6]), key[-6:])
 
 
@@ -45,5 +45,5 @@ def is_bootstrap_key(key: str) -> bool:
 
 
 def digest(key: str, hash_key: bytes) -> str:
-    """What is stored of a key: HMAC-SHA256, in hex."""
+    """Return the HMAC-SHA256 of a key in hex, which is what the database stores."""
     return hmac.new(hash_key, key.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Tables of profiles and keys."""
+"""Database tables of profiles and keys."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Profile(Base):
-    """`state` is `active`, `suspended`, `erasing` (its keys are gone, its things are being removed) or `erased` (what
-    is left of it is this row, for the books)."""
+    """A customer's account. `state` is `active`, `suspended`, `erasing` (its keys are revoked and its data is being
+    removed) or `erased` (only this row remains, for the ledger)."""
 
     __tablename__ = "profiles"
 
@@ -24,8 +24,8 @@ class Profile(Base):
 
 
 class ApiKey(Base):
-    """`digest` is the keyed hash of the whole key; `hint` its first letters, to tell keys apart in a list.
-    One that was rotated is refused after `expires_at`."""
+    """An API key. `digest` is the keyed hash of the whole key; `hint` its first characters, to tell keys apart in a
+    list. A rotated key is refused after `expires_at`."""
 
     __tablename__ = "api_keys"
 

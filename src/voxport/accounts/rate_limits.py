@@ -1,4 +1,4 @@
-"""How often a key, an address, and an address without a good key may call. In memory: so many for each process."""
+"""Rate limits by API key, by client address, and by address without a valid key. Each process counts in its memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from voxport.web.token_bucket import RateLimitPolicy, RateLimitStatus, TokenBuck
 _UNAUTHENTICATED_MESSAGE = "Too many calls without a good API key came from this address."
 _UNLIMITED = frozenset({"/healthz", "/readyz"})
 _MAX_KNOWN_KEYS = 10_000
-_BURST_SECONDS = 3  # of an address: as many calls at once as it may send in so many seconds
+_BURST_SECONDS = 3  # an address's burst is as many calls as its rate allows in this time
 T = TypeVar("T")
 
 
 class RateLimits:
-    """`_unauthenticated` limits who comes without a good key, by address. Once an address is out of tokens, only keys
-    that
-    were good before are looked at: that bounds guessing, and a customer whose address a stranger shares goes on."""
+    """Counts calls by key, by address, and by address without a valid key (`_unauthenticated`). Once an address has no
+    tokens of the last kind left, only keys that were valid before are checked: that limits guessing, but doesn't
+    affect customers who share the address."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = _buckets("default", settings.rate_limit_per_second, settings.rate_limit_burst)
@@ -40,8 +40,8 @@ class RateLimits:
         self._unknown_key_lock = asyncio.Lock()
 
     async def admit(self, request: Request, extract_key: Callable[[Request], str], check: Callable[[str], T]) -> T:
-        """What `check`, which runs in a thread, makes of the key. Raises Unauthenticated, RateLimited (too many keys
-        that were not good)."""
+        """Run `check` on the key, in a thread, and return its result. Raises Unauthenticated, RateLimited (too many
+        invalid keys)."""
         if self._unauthenticated is None:
             return await run_in_threadpool(check, extract_key(request))
         address = client_address(request.scope)
@@ -51,7 +51,7 @@ class RateLimits:
             if fingerprint in self._known_keys:
                 found = await run_in_threadpool(check, key)
             else:
-                # One after the other: of a thousand at once each would pass before the first is counted.
+                # One at a time: otherwise a thousand concurrent calls would all pass before the first is counted.
                 async with self._unknown_key_lock:
                     _require_allowed(self._unauthenticated.peek(address), _UNAUTHENTICATED_MESSAGE)
                     found = await run_in_threadpool(check, key)
@@ -62,14 +62,14 @@ class RateLimits:
         return found
 
     def count(self, request: Request, key_id: str) -> None:
-        """Count a call of a good key. Raises RateLimited."""
+        """Count a call with a valid key. Raises RateLimited."""
         if self._keys is not None:
             status = self._keys.take(key_id)
             request.state.rate_limit = status
             _require_allowed(status, "This API key calls too often.")
 
     def check_address(self, scope: Scope) -> None:
-        """Raises RateLimited."""
+        """Count a call of the client's address. Raises RateLimited."""
         if self._addresses is not None and scope["path"] not in _UNLIMITED:
             status = self._addresses.take(client_address(scope))
             scope["state"]["rate_limit"] = status
@@ -83,7 +83,7 @@ class RateLimits:
 
 
 class AddressLimitMiddleware:
-    """Refuses calls of an address that calls too often, before anything else is looked at."""
+    """Refuses calls of an address that calls too often, before anything else is checked."""
 
     def __init__(self, app: ASGIApp, *, limits: RateLimits) -> None:
         self._app = app
@@ -100,7 +100,7 @@ class AddressLimitMiddleware:
 
 
 def client_address(scope: Scope) -> str:
-    """Who is counted as one address: of IPv6 the network, since a customer has 2^64 addresses in it."""
+    """Return the address to count by. For IPv6 it is the /64 network, since a customer has 2^64 addresses in one."""
     host = scope["client"][0] if scope.get("client") else "unknown"
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""SQL of profiles and keys."""
+"""SQL queries for profiles and keys."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def page(tx: Session, before: int | None, limit: int) -> Sequence[Profile]:
 
 
 def profile(tx: Session, profile_id: str, *, lock: bool = False) -> Profile | None:
-    """`lock`: nobody else changes the profile or adds and ends its keys before the end of the transaction."""
+    """Return the profile. `lock` keeps others from changing it, and from adding or ending its keys, until the end of
+    the transaction."""
     query = select(Profile).where(Profile.id == profile_id).execution_options(populate_existing=True)
     return tx.scalar(query.with_for_update(key_share=True) if lock else query)
 
 
 def locked_state(tx: Session, profile_id: str) -> str | None:
-    """The profile's state, which nobody changes before the end of the transaction."""
+    """Return the profile's state, and lock it until the end of the transaction."""
     return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update(key_share=True))
 
 
@@ -44,7 +45,7 @@ def change_state(tx: Session, profile_id: str, old_states: Sequence[str], state:
 
 
 def anonymize(tx: Session, profile_id: str, moment: datetime) -> None:
-    """Take from a profile and its keys what tells of a person; no key works any more."""
+    """Remove personal data from a profile and its keys, and revoke the keys."""
     tx.execute(update(Profile).where(Profile.id == profile_id).values(name=""))
     of_profile = ApiKey.profile_id == profile_id
     tx.execute(update(ApiKey).where(of_profile, ApiKey.revoked_at.is_(None)).values(revoked_at=moment))
@@ -61,23 +62,23 @@ def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
 
 
 def non_expiring_keys(tx: Session, profile_id: str) -> set[str]:
-    """The keys that work and have no end."""
+    """Return the ids of the keys that are neither revoked nor rotated."""
     query = select(ApiKey.id).where(ApiKey.profile_id == profile_id)
     return set(tx.scalars(query.where(ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))))
 
 
 def key_by_digest(tx: Session, digest: str) -> tuple[ApiKey, str] | None:
-    """A key, and the state of its profile."""
+    """Find a key by its digest. Returns it with the state of its profile."""
     return _with_state(tx, ApiKey.digest == digest)
 
 
 def key_and_state(tx: Session, key_id: str) -> tuple[ApiKey, str] | None:
-    """The same, by the key's id."""
+    """Find a key by its id. Returns it with the state of its profile."""
     return _with_state(tx, ApiKey.id == key_id)
 
 
 def revoke(tx: Session, key_id: str, moment: datetime) -> bool:
-    """True where the key was alive until now."""
+    """Revoke a key. Returns False if it was revoked before."""
     return update_one(
         tx, update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=moment)
     )

@@ -1,4 +1,4 @@
-"""Bodies of the key endpoints, the customer's and the operator's."""
+"""Request and response bodies of the key endpoints, for customers and the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls: profiles, their keys, and the check of a key."""
+"""Manages profiles and their API keys, and authenticates callers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Principal:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A key's successor: its row and, this once, the key itself. The old one works until `old_key_expires_at`."""
+    """The key that replaces a rotated one: its row and the key itself, which is not stored. The old key works until
+    `old_key_expires_at`."""
 
     row: ApiKey
     key: str
@@ -45,9 +46,9 @@ class Accounts:
         self._rotation_period = timedelta(hours=settings.key_rotation_hours)
 
     def authenticate(self, key: str) -> Principal:
-        """The profile that the key belongs to. Raises Unauthenticated, Forbidden (the profile is suspended).
+        """Return the caller that the key belongs to. Raises Unauthenticated, Forbidden (the profile is suspended).
 
-        The look-up compares keyed hashes in an index, so its time tells nothing about the keys that exist.
+        The lookup compares keyed hashes in an index, so its timing reveals nothing about existing keys.
         """
         with self._database.snapshot() as tx:
             found = repository.key_by_digest(tx, keys.digest(key, self._hash_key))
@@ -59,7 +60,7 @@ class Accounts:
         return Principal(found[0].profile_id, found[0].id)
 
     def require_valid_key(self, caller: Principal) -> None:
-        """Whether a caller's key would still be let in. Raises Unauthenticated, Forbidden."""
+        """Check that a caller's key is still valid. Raises Unauthenticated, Forbidden."""
         with self._database.snapshot() as tx:
             found = repository.key_and_state(tx, caller.key_id)
         if found is None:
@@ -82,7 +83,7 @@ class Accounts:
             return list(repository.profiles(tx, state))
 
     def profiles_page(self, *, limit: int, cursor: str | None) -> Page[Profile]:
-        """The newest first."""
+        """Return a page of the profiles, newest first."""
         with self._database.snapshot() as tx:
             rows = repository.page(tx, decode_cursor(cursor), limit + 1)
         return build_page(list(rows), limit, lambda row: row.sequence)
@@ -91,7 +92,7 @@ class Accounts:
         return repository.count_profiles(tx) == 0
 
     def require_profile(self, tx: Session, profile_id: str, *, lock: bool = False) -> Profile:
-        """Raises NotFound. `lock`: see the repository."""
+        """Return the profile; `lock` as in `repository.profile`. Raises NotFound."""
         profile = repository.profile(tx, profile_id, lock=lock)
         if profile is None:
             raise NotFound(
@@ -101,16 +102,16 @@ class Accounts:
         return profile
 
     def suspend(self, tx: Session, profile_id: str, *, actor: Actor) -> bool:
-        """Refuse the profile's keys; its running jobs go on. False where it was suspended before. Raises NotFound,
-        Conflict."""
+        """Refuse the profile's keys from now on; running jobs continue. Returns False if it was suspended before.
+        Raises NotFound, Conflict."""
         return self._change_state(tx, profile_id, "active", "suspended", actor)
 
     def resume(self, tx: Session, profile_id: str, *, actor: Actor) -> bool:
-        """Take the profile's keys again. False where it was active before. Raises NotFound, Conflict."""
+        """Accept the profile's keys again. Returns False if it was active before. Raises NotFound, Conflict."""
         return self._change_state(tx, profile_id, "suspended", "active", actor)
 
     def begin_erasure(self, tx: Session, profile_id: str, *, actor: Actor) -> Profile:
-        """From this transaction on none of its keys works and nothing new begins. Raises NotFound."""
+        """Mark the profile as `erasing`: its keys stop working, and nothing new can begin. Raises NotFound."""
         self.require_profile(tx, profile_id, lock=True)
         if repository.change_state(tx, profile_id, ("active", "suspended"), "erasing"):
             repository.anonymize(tx, profile_id, now())
@@ -118,7 +119,7 @@ class Accounts:
         return self.require_profile(tx, profile_id)
 
     def end_erasure(self, tx: Session, profile_id: str) -> bool:
-        """Nothing is left of it; False where somebody else found so before."""
+        """Mark the profile as `erased`, once its data is removed. Returns False if it was marked before."""
         is_end = repository.change_state(tx, profile_id, ("erasing",), "erased")
         if is_end:
             record(tx, "profile.erased", actor=GATEWAY, profile_id=profile_id)
@@ -129,8 +130,8 @@ class Accounts:
     def create_key(
         self, tx: Session, profile_id: str, name: str, *, key: str | None = None, actor: Actor = GATEWAY
     ) -> tuple[ApiKey, str]:
-        """A new key of the profile: its row and, this once, the key itself. `key` chooses it. Raises NotFound, Invalid,
-        Conflict where the profile has as many keys as it may."""
+        """Create a key, which is `key` if given. Returns its row and the key itself, which is not stored. Raises
+        NotFound, Invalid, Conflict (the profile is erased, or has the maximum number of keys)."""
         self._require_not_erased(tx, profile_id)
         if len(repository.non_expiring_keys(tx, profile_id)) >= self._max_keys:
             raise Conflict(
@@ -145,8 +146,8 @@ class Accounts:
     def rotate_key(
         self, tx: Session, key_id: str, *, actor: Actor, profile_id: str | None = None, at_once: bool = False
     ) -> Rotated:
-        """A new key in place of one that works on for VOXPORT_KEY_ROTATION_HOURS, or, `at_once`, no more. `profile_id`
-        is the caller's, where it is a customer. Raises NotFound, Conflict."""
+        """Replace a key by a new one. The old one works for VOXPORT_KEY_ROTATION_HOURS, or is revoked `at_once`.
+        `profile_id` is the caller's, if the caller is a customer. Raises NotFound, Conflict."""
         old = self._require_key(tx, key_id, profile_id)
         self._require_not_erased(tx, old.profile_id)
         if key_id not in repository.non_expiring_keys(tx, old.profile_id):
@@ -163,8 +164,8 @@ class Accounts:
         return Rotated(row, secret, until)
 
     def revoke_key(self, tx: Session, key_id: str, *, actor: Actor = GATEWAY, profile_id: str | None = None) -> bool:
-        """Revoke a key; False where it was revoked before. A customer (`profile_id`) can't revoke the last one: only
-        the operator could let them in again. Raises NotFound, Conflict."""
+        """Revoke a key. Returns False if it was revoked before. A customer (`profile_id`) can't revoke their last key,
+        since only the operator could make another one. Raises NotFound, Conflict."""
         key = self._require_key(tx, key_id, profile_id)
         if profile_id is not None:
             self.require_profile(tx, profile_id, lock=True)
@@ -224,21 +225,21 @@ class Accounts:
 
 
 def require_active(tx: Session, profile_id: str) -> None:
-    """Whether something new may begin, looked up so that a suspension or an erasure comes before or after the whole
-    transaction: the key was checked before it. After the balance is the order of the locks, and this one is as strong
-    as any of the row, so that two never wait for each other. Raises Forbidden, Unauthenticated."""
+    """Check that the profile may start something new, and lock its state, which may have changed since the key was
+    checked: a suspension or erasure comes before or after the whole transaction. To avoid deadlocks, call it after
+    locking the balance; the lock is as strong as any on this row. Raises Forbidden, Unauthenticated."""
     state = repository.locked_state(tx, profile_id)
     if state not in ("active", None):
         raise _profile_inactive(state)
 
 
 def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
-    """All API keys that the profile has had."""
+    """Return the ids of all API keys that the profile has ever had."""
     return repository.key_ids(tx, profile_id)
 
 
 def _require_valid_key(row: ApiKey, state: str) -> None:
-    """Whether a key of a profile in that state may be used. Raises Unauthenticated, Forbidden."""
+    """Check that a key of a profile in this state may be used. Raises Unauthenticated, Forbidden."""
     if row.revoked_at is not None:
         raise _key_revoked()
     if row.expires_at is not None and row.expires_at <= now():
