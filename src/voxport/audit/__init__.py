@@ -1,1 +1,1 @@
-"""Who did what: a log that is only ever added to, each row of which holds the hash of the one before."""
+"""An append-only audit log, in which each row contains the hash of the previous one."""

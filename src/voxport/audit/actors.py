@@ -1,4 +1,4 @@
-"""Who acts. Apart from the log itself, so that a command can name itself without loading the database."""
+"""Actors of the audit log, in a module of their own so that commands can use them without loading the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: a key's id, `admin`, `cli` or `gateway`; and in which request."""
+    """Who does something (a key's id, `admin`, `cli` or `gateway`), and in which request."""
 
     name: str
     request_id: str | None = None

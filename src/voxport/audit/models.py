@@ -1,4 +1,4 @@
-"""Tables of the audit log."""
+"""Database tables of the audit log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from voxport.db.base import Base, BigIntegerKey
 
 
 class AuditEntry(Base):
-    """One thing that was done. Append-only: triggers refuse UPDATE and DELETE.
+    """One action. Append-only: triggers refuse UPDATE and DELETE.
 
-    `sequence` counts without a gap. `at` is text, so that what is hashed is what is stored. `actor` is a key's id,
-    `admin`, `cli` or `gateway`; `subject` the id of what it was done to. No row holds a secret, a text or a name.
+    `sequence` has no gaps. `at` is text, so that the hashed value is the stored one. `actor` is a key's id, `admin`,
+    `cli` or `gateway`; `subject` is the id of the object of the action. No row contains secrets, texts or names.
     """
 
     __tablename__ = "audit_log"
@@ -32,7 +32,7 @@ class AuditEntry(Base):
 
 
 class AuditHead(Base):
-    """The one row that says where the chain ends. Who appends locks it, so that the chain never forks."""
+    """The single row with the end of the chain. Appending locks it, so that the chain never forks."""
 
     __tablename__ = "audit_head"
 

@@ -1,4 +1,4 @@
-"""SQL of the audit log."""
+"""SQL queries for the audit log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def head(tx: Session, *, lock: bool) -> AuditHead:
 
 
 def iterate(tx: Session) -> Iterator[AuditEntry]:
-    """From the first to the last, a batch of rows in memory at a time."""
+    """Yield all rows, oldest first, with one batch in memory at a time."""
     yield from tx.scalars(select(AuditEntry).order_by(AuditEntry.sequence).execution_options(yield_per=_BATCH))
 
 

@@ -1,4 +1,4 @@
-"""The audit log: written with what it tells of, in one transaction, and proved by its hashes."""
+"""Writes audit rows in the transaction of the action that they record, and verifies the log by its hashes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Action = Literal[
     "voice.delete", "media.delete",
 ]  # fmt: skip
 GENESIS_HASH: Final = "0" * 64
-"""What the first row holds as the hash of the one before."""
+"""`previous` of the first row."""
 _PENDING_KEY: Final = "voxport_audit"
 
 
@@ -40,8 +40,8 @@ def record(
     subject: str | None = None,
     **details: str | int | bool | None,
 ) -> None:
-    """Write down what is done in this transaction. The rows are chained at its very end: the lock on the end of the
-    chain is the last one that it takes, so that no two transactions wait for each other, and is held for a moment."""
+    """Record an action of this transaction. The rows are chained just before the commit, so that the lock on the end of
+    the chain is the last one that the transaction takes: that avoids deadlocks, and keeps the lock short."""
     row = {"at": now().isoformat(timespec="microseconds"), "actor": actor.name, "action": action}
     row |= {"profile_id": profile_id, "subject": subject, "request_id": actor.request_id, "details": details}  # type: ignore[dict-item]
     if _PENDING_KEY not in tx.info:
@@ -51,33 +51,33 @@ def record(
 
 
 class Audit:
-    """Reads the log."""
+    """Reads and verifies the log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def page(self, *, profile_id: str | None, limit: int, cursor: str | None) -> Page[AuditEntry]:
-        """The newest first, of one profile or of all."""
+        """Return a page of the rows of one profile or of all, newest first."""
         with self._database.snapshot() as tx:
             rows = repository.page(tx, profile_id, decode_cursor(cursor), limit + 1)
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def export(self) -> Iterator[dict[str, Any]]:
-        """Every row, the oldest first, as it is hashed, with its hash."""
+        """Yield the hashed content of every row and its hash, oldest first."""
         with self._database.snapshot() as tx:
             for row in repository.iterate(tx):
                 yield {**row_content(row), "hash": row.hash}
 
     def head(self) -> tuple[int, str]:
-        """The number of the last row and its hash: written down elsewhere, it proves later that no row was taken from
-        the end or written anew."""
+        """Return the number and hash of the last row. Noted elsewhere, they prove later that no row was removed from
+        the end or rewritten."""
         with self._database.snapshot() as tx:
             head = repository.head(tx, lock=False)
         return head.sequence, head.hash
 
     def verify(self, known: tuple[int, str] | None = None) -> str | None:
-        """What is wrong with the first row that is broken; None where the log is whole. `known` is a number and a hash
-        that `head` gave once."""
+        """Return a description of the first broken row, or None if the log is intact. `known` is an earlier result of
+        `head`."""
         previous, sequence = GENESIS_HASH, 0
         with self._database.snapshot() as tx:
             for row in repository.iterate(tx):
@@ -100,18 +100,18 @@ class Audit:
 
 
 def row_content(row: AuditEntry) -> dict[str, Any]:
-    """What is hashed of a row: all but the hash itself."""
+    """Return the hashed content of a row: all columns except `hash`."""
     names = ("sequence", "at", "actor", "action", "profile_id", "subject", "request_id", "details", "previous")
     return {name: getattr(row, name) for name in names}
 
 
 def _hash(content: dict[str, Any]) -> str:
-    """SHA-256 over canonical JSON: sorted names, no spaces, ASCII."""
+    """Return the SHA-256 of the content as canonical JSON: sorted names, no spaces, ASCII."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _append(tx: Session) -> None:
-    """Chain what waits. A savepoint's end is not the end of the transaction."""
+    """Chain the pending rows before the commit. Does nothing at the end of a savepoint."""
     if tx.in_nested_transaction():
         return
     pending = tx.info[_PENDING_KEY]
