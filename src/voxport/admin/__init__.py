@@ -1,1 +1,1 @@
-"""The operator's side over HTTP."""
+"""The operator's HTTP API."""

@@ -1,4 +1,4 @@
-"""/v2/admin/…: profiles, keys, credits, refunds, what is stored, consents and the audit log. Only there where
+"""/v2/admin/…: profiles, keys, credits, refunds, storage usage, consents and the audit log. Exists only if
 VOXPORT_ADMIN_KEY is set."""
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ProfileFilter = Annotated[str | None, Query(description="Only what concerns this
 VoicesDep = Injected[VoiceService]
 
 
-# What the document says of a status code that is not the usual one.
+# OpenAPI entries for status codes other than the usual one.
 _ALREADY_POSTED: dict[int | str, dict[str, Any]] = {
     200: {"model": schemas.BookedBody, "description": "It had been booked before under this `reference`"}
 }
@@ -246,7 +246,7 @@ def _profile(profile: Profile, billing: Billing) -> schemas.ProfileBody:
 
 
 def _posting_response(posting: Posting, response: Response) -> schemas.BookedBody:
-    """201, or 200 where it had been booked before."""
+    """Return the posting, with status 200 instead of 201 if its reference had been booked before."""
     if posting.is_repeated:
         response.status_code = 200
     return schemas.posting_body(posting)

@@ -1,4 +1,4 @@
-"""Bodies of the operator's endpoints."""
+"""Request and response bodies of the operator's endpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from voxport.web.schemas import NextCursor, RequestBody, Success
 
 
 def _parse_micro(value: object) -> int:
-    """Micro-tokens of a JSON number or a text. A float is read digit by digit, as it was written."""
+    """Convert a JSON number or a string to micro-tokens. A float is converted by its shortest decimal form."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("give tokens as a number or as text")
     return parse_tokens(value if isinstance(value, str) else format(Decimal(repr(value)), "f"))
@@ -34,7 +34,7 @@ def _tokens(sign: str, **number: object) -> WithJsonSchema:
     )
 
 
-# Both arrive as micro-tokens.
+# Both are micro-tokens after validation.
 PositiveTokens = Annotated[int, BeforeValidator(_parse_micro), _tokens("", exclusiveMinimum=0)]
 SignedTokens = Annotated[int, BeforeValidator(_parse_micro), _tokens("[+-]?")]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_LINE)]
