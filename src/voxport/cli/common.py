@@ -1,4 +1,4 @@
-"""What the commands share: the data folder, the gateway, and tables that survive a pipe."""
+"""Helpers that the commands share: the data folder, settings, the gateway, and tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_settings(data_dir: Path | None, **values: Any) -> Settings:
-    """The settings of the environment; what was given on the command line goes before."""
+    """Read the settings from the environment; values from the command line take precedence."""
     from voxport.settings import Settings
 
     _warn_unknown_variables()
@@ -37,7 +37,7 @@ def load_settings(data_dir: Path | None, **values: Any) -> Settings:
 
 
 def require_gateway(settings: Settings) -> None:
-    """Raises ClickException where there is no gateway's data: only `serve`, `demo` and `restore` make some."""
+    """Raises ClickException if there is no gateway's data: only `serve`, `demo` and `restore` create it."""
     own = settings.data_dir / "voxport.db"
     wanted = own if settings.database_url is None else settings.data_dir
     if not wanted.exists():
@@ -61,14 +61,14 @@ def command_gateway(data_dir: Path | None) -> Iterator[Gateway]:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell: nothing is cut, coloured or wrapped, on a terminal or in a pipe."""
+    """Print columns as wide as their widest cell. Nothing is cut, coloured or wrapped, in a terminal or a pipe."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _warn_unknown_variables() -> None:
-    """A mistyped variable would be ignored silently otherwise."""
+    """Warn about VOXPORT_ variables that are no settings, since a mistyped one would be ignored silently."""
     from voxport.providers.names import BUILT_IN, provider_names
     from voxport.settings import Settings
 

@@ -1,4 +1,4 @@
-"""`voxport demo`: the whole road once, over HTTP, as a client walks it."""
+"""`voxport demo`: goes through all steps from a sample to speech over HTTP, as a client would."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ INSTANT_TEXT = "And this one needed no voice to be kept."
 
 @dataclass
 class DemoReport:
-    """What each step took and cost."""
+    """Collects the duration, cost and result of each step."""
 
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     _began: float = field(default_factory=time.perf_counter)
 
     def add(self, step: str, result: str, tokens: float | None = None) -> None:
-        """Write down a step that has just ended."""
+        """Add a step that has just ended."""
         now = time.perf_counter()
         self.rows.append((step, f"{now - self._began:.1f} s", "" if tokens is None else f"{tokens:.3f}", result))
         self._began = now
@@ -97,7 +97,7 @@ def _run_steps(client: Client, sample: Path, text: str, out: Path, report: DemoR
 
 
 def _wait_for_job(client: Client, job_id: str) -> Json:
-    """The finished job; its progress is shown until then. Raises ClickException where it failed."""
+    """Show the job's progress until it ends, and return it. Raises ClickException if it failed or was cancelled."""
     with show_progress("Cloning") as watch:
         job = client.wait_for_job(job_id, watch)
     if job["status"] != "completed":

@@ -1,4 +1,4 @@
-"""`voxport`: serve, worker, what an operator does with profiles, money and records, and a demo."""
+"""The `voxport` command: serving, the operator's commands for profiles, money and records, and a demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxport.errors import VoxportError
 
 
 class VoxportGroup(click.Group):
-    """A refusal is a sentence on standard error and exit code 1, never a traceback."""
+    """Reports expected errors as one sentence on standard error with exit code 1, without a traceback."""
 
     def invoke(self, context: click.Context) -> object:
         try:
@@ -62,8 +62,8 @@ main.add_command(demo.demo)
 
 
 def _operator_message(error: Exception) -> str | None:
-    """What an error says to the operator, or None for a fault of the program. Imported here, since these modules load
-    the gateway, which `--help` does without."""
+    """Return the message of an error for the operator, or None for a bug. The imports are local, since these modules
+    load the gateway, which `--help` doesn't need."""
     from pydantic import ValidationError
 
     from voxport.backup.manifest import BackupError

@@ -1,4 +1,4 @@
-"""How far a job is: a bar in a terminal, lines elsewhere."""
+"""Shows the progress of a job: as a bar in a terminal, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _STEP_PERCENT: Final = 10
 
 @contextlib.contextmanager
 def show_progress(label: str) -> Iterator[Callable[[Json], None]]:
-    """Show the jobs that the yielded function is called with, as a bar where standard output is a terminal, else as
-    lines that a log or a pipe can hold."""
+    """Yield a function that shows the progress of the job passed to it, as a bar if standard output is a terminal, else
+    as lines for a log or a pipe."""
     if not sys.stdout.isatty():
         yield ProgressLines(label)
         return
@@ -29,8 +29,7 @@ def show_progress(label: str) -> Iterator[Callable[[Json], None]]:
 
 
 class ProgressLines:
-    """Prints a line for each new stage, for each ten per cent, and every five seconds: who reads a log sees that
-    something happens."""
+    """Prints a line for each new stage, for each ten per cent, and every five seconds, so that a log shows activity."""
 
     def __init__(
         self,
@@ -39,7 +38,7 @@ class ProgressLines:
         clock: Callable[[], float] = time.monotonic,
         echo: Callable[[str], None] = click.echo,
     ) -> None:
-        """`clock` in seconds."""
+        """`clock` returns seconds."""
         self._label = label
         self._clock = clock
         self._echo = echo

@@ -20,7 +20,7 @@ from voxport.malloc_tuning import limit_malloc_growth
 
 _ENDING: Final = b"ending"
 _MAX_WAIT_SECONDS: Final = 60.0
-"""For a server that ends: its calls have 30 s (`serving.py`), its worker 15 s after them (`supervisor.py`)."""
+"""How long to wait for an ending server: its calls have 30 s (`serving.py`), its worker 15 s more (`supervisor.py`)."""
 
 
 @click.command()
@@ -37,7 +37,7 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
     settings = load_settings(data_dir)
     configure_logging(settings.log_level)
     limit_malloc_growth()
-    # Held until this process ends, however it does.
+    # The system releases the lock when this process ends, even after a crash.
     lock = None if no_worker else _acquire_serve_lock(settings.data_dir)
     listener = _listen(host, port)
     port = listener.getsockname()[1]
@@ -66,8 +66,8 @@ def worker(data_dir: Path | None, with_parent: bool) -> None:
 
 
 def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int:
-    """The lock of the one server with a worker in this folder; one that is ending is waited for. Raises Invalid where
-    another one runs, and where the folder can't be made or written to."""
+    """Take the lock that allows one server with a worker in this folder, waiting for a server that is ending. Returns
+    its file descriptor. Raises Invalid if another server runs, or if the folder can't be created or written to."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -79,7 +79,7 @@ def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_S
     deadline = time.monotonic() + max_wait_seconds
     is_announced = False
     while not _try_lock(descriptor):
-        # Written by whoever holds the lock, and removed by the next one that gets it.
+        # The holder of the lock writes it when it ends, and the next holder removes it.
         if os.pread(descriptor, len(_ENDING), 0) != _ENDING or time.monotonic() > deadline:
             os.close(descriptor)
             raise Invalid(
@@ -106,7 +106,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _announce_ending(lock: int | None) -> None:
-    """Let the next server wait for this one. A disk that is full must not keep it from ending."""
+    """Tell the next server to wait for this one. Ignores OSError: a full disk must not keep this one from ending."""
     if lock is not None:
         with contextlib.suppress(OSError):
             os.pwrite(lock, _ENDING, 0)

@@ -1,4 +1,4 @@
-"""A speaker that does not exist, for a demo without a recording."""
+"""Makes a recording of a synthetic speaker, for a demo without a sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.engine import Engine
 from voxport.engine.kokoro.stock_voices import stock_packs
 
-# Timbre from three voices, one of them turned away from: outside of what any mix of stock voices can be.
+# Weights of three voices. The negative one puts the timbre outside of what a mix of stock voices can reach.
 _TIMBRE = {"am_michael": 0.8, "bm_george": 0.5, "am_onyx": -0.3}
 _PROSODY = {"am_michael": 0.5, "am_puck": 0.5}
 _PITCH_STEP = -0.06  # log Hz, about a semitone down
@@ -23,7 +23,7 @@ _TEXT = (
 
 
 def write_speaker(path: Path, text: str = _TEXT) -> None:
-    """A synthetic speaker, whose style is none of the stock voices, saying `text` (about 20 s by default), as WAV."""
+    """Write `text` (about 20 s by default) as WAV, spoken by a synthetic speaker whose style is no stock voice's."""
     engine = Engine.load()
     try:
         packs = stock_packs()
