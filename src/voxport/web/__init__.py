@@ -1,1 +1,1 @@
-"""HTTP machinery that no feature owns: request ids, authentication, limits, errors."""
+"""HTTP infrastructure that all features share: request ids, limits, errors."""

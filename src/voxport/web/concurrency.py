@@ -52,9 +52,9 @@ class ConcurrencyLimiter:
         on_rejected: Callable[[], None] = _noop,
         receive: Receive | None = None,
     ) -> T:
-        """Run `call` in a thread once it has a slot; `on_rejected` runs if it never starts. With `receive`, it
-        also reacts to a disconnect: a waiting call leaves the queue, and a running one releases its slot but runs to
-        its end. Raises ProviderBusy if no slot is free within `wait_seconds`."""
+        """Run `call` in a thread once it has a slot; `on_rejected` runs if it never starts. With the
+        request's `receive`, it reacts to a disconnect: a waiting call leaves the queue, and a running one releases its
+        slot but runs to its end. Raises ProviderBusy if no slot is free within `wait_seconds`."""
         is_started = False
 
         def started_call() -> T:

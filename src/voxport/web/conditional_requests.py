@@ -16,7 +16,7 @@ _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 def evaluate_preconditions(headers: Headers, *, etag: str, last_modified: str) -> PreconditionResult:
     """Evaluate the conditions of a GET or HEAD in the order of section 13.2.2. `etag` is a strong one, in quotes, and
-    `last_modified` is an HTTP date. Conditions that can't be parsed are ignored."""
+    `last_modified` is an HTTP date. Dates that can't be parsed are ignored."""
     if_match, unmodified_since = _combined_header(headers, "if-match"), headers.get("if-unmodified-since")
     if if_match is not None:
         if not _matches(if_match, etag, is_strong=True):
