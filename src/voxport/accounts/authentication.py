@@ -130,7 +130,7 @@ async def _read_body_slowly(request: Request) -> bool:
 
 
 def _extract_key(request: Request) -> str:
-    """Return the key that was sent. Raises Unauthenticated if there is none, or if there are two different ones."""
+    """Return the key that was sent. Raises Unauthenticated if there is none, or two different, thus ambiguous, ones."""
     keys = {value.strip() for value in request.headers.getlist("x-api-key")}
     for header in request.headers.getlist("authorization"):
         scheme, _, value = header.strip().partition(" ")

@@ -1,7 +1,7 @@
 """Creates and checks API keys: `vxp_`, 32 random characters, and a checksum of six.
 
 The checksum (CRC-32 in base 62, as in tokens of code hosts) lets secret scanners and error messages tell mistyped keys
-from unknown ones. It is no protection.
+from unknown ones. It adds no security.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class Rotated:
-    """The key that replaces a rotated one: its row and the key itself, which is not stored. The old key works until
+    """The key that replaces a rotated one: its row and the key itself, which is not stored. The old one works until
     `old_key_expires_at`."""
 
     row: ApiKey
