@@ -68,7 +68,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _warn_unknown_variables() -> None:
-    """Warn about VOXPORT_ variables that are no settings, since a mistyped one would be ignored silently."""
+    """Warn about VOXPORT_ variables that are not settings, since a mistyped one would be ignored silently."""
     from voxport.providers.names import BUILT_IN, provider_names
     from voxport.settings import Settings
 

@@ -25,7 +25,7 @@ def credits() -> None:
     """Prepaid credits: 1 token is 1 US dollar."""
 
 
-@credits.command("add", context_settings={"ignore_unknown_options": True})  # so that -5 is parsed as an amount
+@credits.command("add", context_settings={"ignore_unknown_options": True})  # -5 is parsed as an amount, and refused
 @click.argument("profile")
 @click.argument("amount")
 @click.option("--note", help="Why, for the ledger.")
