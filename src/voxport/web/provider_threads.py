@@ -14,7 +14,8 @@ _THREADS: Final = 8
 
 
 class ProviderThreads:
-    """Provides `_THREADS` threads for each set of providers, so that a provider that hangs delays no other calls."""
+    """Provides `_THREADS` threads for each set of providers. If one hangs, its calls wait for each other, but no other
+    call of the gateway waits for a thread."""
 
     def __init__(self) -> None:
         self._limiters: defaultdict[frozenset[str], CapacityLimiter] = defaultdict(lambda: CapacityLimiter(_THREADS))

@@ -19,7 +19,7 @@ _IDENTITY_ENCODINGS = {b"", b"identity"}
 
 class RequestLineMiddleware:
     """Refuses URLs and headers that are too long, too many or not UTF-8, before anything parses them. The query of a
-    path under `signed_prefix` is not checked here, since its signature is."""
+    path under `signed_prefix` is not parsed here: the check of its signature covers it."""
 
     def __init__(self, app: ASGIApp, *, signed_prefix: str) -> None:
         self._app = app
