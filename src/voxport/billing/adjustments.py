@@ -1,4 +1,4 @@
-"""What an operator corrects: a balance, by hand, and a call that should not have been charged."""
+"""Corrections by an operator: manual adjustments of a balance, and refunds of charges."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from voxport.errors import Conflict, Invalid, NotFound
 
 
 class Adjustments:
-    """Each of these functions takes the caller's transaction; none commits. The same `reference` twice is booked
-    once."""
+    """Adjusts balances and refunds charges. Methods run in the caller's transaction and never commit. A repeated
+    `reference` is booked only once."""
 
     def __init__(self, billing: Billing) -> None:
         self._billing = billing
@@ -21,8 +21,8 @@ class Adjustments:
     def adjust(
         self, tx: Session, profile_id: str, amount: int, *, note: str, actor: Actor, reference: str | None = None
     ) -> Posting:
-        """Give or take `amount` micro-tokens, with the reason. Never less stays than is held. Raises Invalid,
-        Conflict."""
+        """Add `amount` micro-tokens, negative to subtract; `note` is the reason. The credits never fall below the held
+        amount. Raises Invalid, Conflict."""
         if not note.strip():
             raise Invalid("An adjustment needs a note that says why.")
         if amount == 0:
@@ -42,8 +42,8 @@ class Adjustments:
         note: str | None = None,
         reference: str | None = None,
     ) -> Posting:
-        """Give back `amount` micro-tokens of what a call cost, or all that was not given back yet. Raises NotFound,
-        Invalid, Conflict where more would be given back than was charged."""
+        """Refund `amount` micro-tokens of a call's cost, by default all that is not yet refunded. Raises NotFound,
+        Invalid, or Conflict if the refunds would exceed the charge."""
         if (request_id is None) == (ledger_id is None):
             raise Invalid("Name the call by its request id or by the id of its charge in the ledger, one of the two.")
         found = repository.find_charge(tx, request_id=request_id, ledger_id=ledger_id)

@@ -1,4 +1,4 @@
-"""What a billed call tells whoever keeps answers for its Idempotency-Key."""
+"""The interface through which a billed call reports to the store of idempotent responses."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from sqlalchemy.orm import Session
 
 
 class Claim(Protocol):
-    """The Idempotency-Key of one call: claimed with its hold, answered with its charge, both in one transaction."""
+    """The Idempotency-Key of one call. It is claimed in the transaction of the hold, and its response is stored in the
+    transaction of the charge."""
 
     def open(self, tx: Session, hold_id: str, job_id: str | None = None) -> None:
-        """The call begins. Raises Conflict where another one with the same key was first."""
+        """Claim the key at the start of the call. Raises Conflict if another call already claimed it."""
 
     def store(self, audio: BinaryIO) -> None:
-        """Keep audio that is about to be charged: the whole file, which is read from its beginning."""
+        """Store audio that is about to be charged. The whole file is read, from its beginning."""
 
     def copy(self, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-        """Keep the audio that passes through, once all of it has."""
+        """Pass the chunks through, and store the audio once it is complete."""
 
     def save(self, tx: Session, result: Any) -> None:
-        """The call is done; `result` is what its answer is made of, now and when it is sent again."""
+        """Mark the call as done. The response is built from `result`, now and on each replay."""
 
     def mark_unreplayable(self, tx: Session) -> None:
-        """The call is done and paid for, and there is nothing whole to be given again."""
+        """Mark the call as done and charged, without a complete response to replay."""
 
     def abandon(self) -> None:
-        """The call came to nothing."""
+        """Give up the claim: the call failed."""
 
 
 class NoClaim:

@@ -1,4 +1,4 @@
-"""How many voices a profile may have made in a time."""
+"""Limits on how many voices a profile may clone per hour and per day."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from voxport.catalog import ServiceName
 from voxport.clock import now
 from voxport.errors import RateLimited
 
-# Each makes a voice at a provider; the holds of all of them are counted, those given back too: the voice may have been
-# made before its job was cancelled.
+# Each creates a voice at a provider. Released holds count too: the voice may have been created before its job was
+# cancelled.
 _CLONE_SERVICES: tuple[ServiceName, ...] = ("core-voice-clone", "core-instant-clone-tts")
 _HOUR, _DAY = timedelta(hours=1), timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class CloneLimits:
-    """0: no limit."""
+    """The limits; 0 means no limit."""
 
     per_hour: int
     per_day: int
 
     def require(self, tx: Session, profile_id: str, service: ServiceName) -> None:
-        """Raises RateLimited where one clone more would be too many."""
+        """Raises RateLimited if another clone would exceed a limit."""
         if service not in _CLONE_SERVICES:
             return
         for limit, window, name in ((self.per_hour, _HOUR, "an hour"), (self.per_day, _DAY, "a day")):

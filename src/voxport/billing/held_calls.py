@@ -1,4 +1,4 @@
-"""A call that is paid when it is done: held before, captured after, released when anything goes wrong."""
+"""Billed calls: the price is held before the work, captured after it, and released if anything fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _log = logging.getLogger("voxport.billing")
 
 @dataclass(frozen=True)
 class BilledCall:
-    """`key_id` and `voice_id` are for the report of the usage; a voice that nobody keeps is None."""
+    """Who makes a call, and for which service. `key_id` and `voice_id` are for the usage report; `voice_id` is None for
+    a voice that is not stored."""
 
     profile_id: str
     service: ServiceName
@@ -38,19 +39,19 @@ class BilledCall:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What a call cost and what is left, in micro-tokens."""
+    """The cost of a call and the balance after it, in micro-tokens."""
 
     cost: int
     balance: int
 
 
 class HeldCalls:
-    """`leases` tell which processes live: the holds of one that died in a call are given back."""
+    """Holds prices for calls, and releases the holds of dead processes. `leases` tell which processes are alive."""
 
     def __init__(
         self, database: Database, billing: Billing, leases: Leases, *, retry_seconds: float = _RETRY_SECONDS
     ) -> None:
-        """`retry_seconds`: after which a hold that the database did not give back is tried again."""
+        """`retry_seconds` is the pause before a failed release is retried."""
         self._database = database
         self._billing = billing
         self._leases = leases
@@ -62,8 +63,8 @@ class HeldCalls:
     def hold(
         self, call: BilledCall, *, units: Decimal, in_same_tx: Callable[[Session], None] | None = None
     ) -> HeldCall:
-        """Hold the price of `units`, with whatever `in_same_tx` records in the same transaction. The work is done in
-        the call's `with` block; a call that never comes to it is to be given back. Raises InsufficientCredits."""
+        """Hold the price of `units`; `in_same_tx` runs in the same transaction. The caller does the work in the `with`
+        block of the returned call, or releases the call if it never enters the block. Raises InsufficientCredits."""
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
                 tx,
@@ -83,8 +84,8 @@ class HeldCalls:
     def release_abandoned(
         self, more_owners: Iterable[str] = (), on_dead_owner: Callable[[str], None] = lambda _: None
     ) -> int:
-        """Release the holds of calls whose process died; how many there were. Each process of which this, or another
-        room (`more_owners`), knows is told to `on_dead_owner` when it is found dead."""
+        """Release the holds of calls whose process died, and return their number. Checks the owners of open holds and
+        `more_owners`, and calls `on_dead_owner` with each owner that is dead."""
         released = 0
 
         def release(owner: str) -> None:
@@ -102,7 +103,7 @@ class HeldCalls:
         return released
 
     def _release(self, hold_id: str) -> None:
-        """Now, or as soon as the database takes it: while this process lives nobody else gives its holds back."""
+        """Release a hold, retrying until the database accepts it: no other process releases the holds of a live one."""
         try:
             with self._database.transaction() as tx:
                 self._billing.release(tx, hold_id)
@@ -114,7 +115,7 @@ class HeldCalls:
 
     @property
     def owner(self) -> str:
-        """The name under which this process lives, held until it ends, in whatever way."""
+        """The name of this process's lease, which is held until the process ends, even by a kill."""
         with self._lock:
             if self._owner is None:
                 name = new_id("calls")
@@ -124,7 +125,7 @@ class HeldCalls:
 
 
 class HeldCall:
-    """A call whose price is held. A `with` block that ends without `capture` or `leave_open` gives the hold back."""
+    """A call whose price is held. The hold is released if the `with` block ends without `capture` or `leave_open`."""
 
     def __init__(
         self, database: Database, billing: Billing, call: BilledCall, hold_id: str, release: Callable[[str], None]
@@ -144,18 +145,18 @@ class HeldCall:
             self.release()
 
     def release(self) -> None:
-        """The call came to nothing."""
+        """Release the hold: the call failed."""
         self.is_settled = True
         self.call.claim.abandon()
         self._release(self.hold_id)
 
     def leave_open(self) -> None:
-        """Leave the hold as it is: nobody knows whether the work was done, and somebody else settles it."""
+        """Leave the hold open: the outcome of the work is unknown, and the hold is settled elsewhere."""
         self.is_settled = True
 
     def capture(self, *, units: Decimal, in_same_tx: Callable[[Session, Settlement], None] | None = None) -> Settlement:
-        """Charge what was used, with whatever `in_same_tx` records in the same transaction. Raises ProviderTimeout
-        where the call took so long that its hold was given back: then nothing is charged and nothing delivered."""
+        """Charge the used units; `in_same_tx` runs in the same transaction. Raises ProviderTimeout if the call took so
+        long that its hold was released: then nothing is charged, and nothing may be delivered."""
         try:
             with self._database.transaction() as tx:
                 cost = self._billing.capture(tx, self.hold_id, units=units)

@@ -1,4 +1,4 @@
-"""Tables of the money. All amounts are whole micro-tokens."""
+"""Tables of balances, holds and the ledger. All amounts are whole micro-tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Balance(Base):
-    """What the ledger and the open holds sum up to, kept beside them so that one guarded UPDATE can reserve."""
+    """The sums of a profile's ledger and open holds, stored so that one guarded UPDATE can reserve credits."""
 
     __tablename__ = "balances"
     __table_args__ = (
@@ -25,7 +25,7 @@ class Balance(Base):
 
 
 class Hold(Base):
-    """A reservation, settled once: `open` → `captured` or `released`."""
+    """A reservation of credits, settled once: `open` → `captured` or `released`."""
 
     __tablename__ = "holds"
     __table_args__ = (
@@ -42,14 +42,14 @@ class Hold(Base):
     service: Mapped[str] = mapped_column(String(64))
     request_id: Mapped[str] = mapped_column(String(64), index=True)
     job_id: Mapped[str | None] = mapped_column(String(64))
-    # The lease of the process that serves the call; a job's hold has none.
+    # Name of the lease of the process that serves the call; None for a job's hold.
     owner: Mapped[str | None] = mapped_column(String(64))
-    # Whose call it is and which voice it was for: what a report of the usage is grouped by.
+    # The usage report groups by these.
     key_id: Mapped[str | None] = mapped_column(String(64))
     voice_id: Mapped[str | None] = mapped_column(String(128))
     amount: Mapped[int] = mapped_column(BigInteger)
     captured: Mapped[int] = mapped_column(BigInteger, default=0)
-    # What the operator gave back of it: one guarded UPDATE keeps it within what was charged.
+    # The refunded part of `captured`, raised by a guarded UPDATE so that it never exceeds it.
     refunded: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -70,23 +70,23 @@ class LedgerTransaction(Base):
     service: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(64), index=True)
     job_id: Mapped[str | None] = mapped_column(String(64))
-    # The database itself refuses a second charge of one hold.
+    # Unique, so that the database refuses a second charge of one hold.
     hold_id: Mapped[str | None] = mapped_column(ForeignKey("holds.id"), unique=True)
     micro_units: Mapped[int | None] = mapped_column(BigInteger)
     tokens: Mapped[int] = mapped_column(BigInteger)
     balance_after: Mapped[int] = mapped_column(BigInteger)
     note: Mapped[str | None] = mapped_column(String(500))
-    # The operator's own id of a booking: the same one twice is booked once.
+    # The operator's id of a booking. Repeating it books nothing.
     reference: Mapped[str | None] = mapped_column(String(100))
-    # Of a refund: the id of the charge.
+    # For a refund: the id of the charge.
     refund_of: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 class LedgerEntry(Base):
     """One side of a movement; the entries of a transaction sum to zero. Append-only.
 
-    Accounts: `customer:prof_…` (what the customer has), `issued` (credits that the operator gave out),
-    `revenue` (what was charged, less what was refunded).
+    Accounts: `customer:prof_…` (the customer's credits), `issued` (credits that the operator gave out),
+    `revenue` (charges less refunds).
     """
 
     __tablename__ = "ledger_entries"

@@ -1,4 +1,4 @@
-"""Tokens. Whole micro-tokens (integers) are stored, `Decimal` is computed with, and rounding happens here."""
+"""Amounts of tokens: stored as whole micro-tokens (integers), computed as `Decimal`, rounded only here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 
 MICRO = 1_000_000
-MAX_TOKENS = 100_000_000  # so that no sum of a profile loses a digit as a JSON number (2^53 micro-tokens)
+MAX_TOKENS = 100_000_000  # keeps a profile's sums below 2^53 micro-tokens, exact as JSON numbers
 _AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]+)(\.(?P<places>[0-9]+))?")
 
 
 def to_micro(tokens: Decimal) -> int:
-    """Whole micro-tokens, half up."""
+    """Convert tokens to whole micro-tokens, rounding half up."""
     return int((tokens * MICRO).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
@@ -20,18 +20,18 @@ def to_tokens(micro: int) -> Decimal:
 
 
 def json_number(micro: int) -> float:
-    """The amount as a JSON number. A float has 15 exact digits and an amount within MAX_TOKENS at most 15, so what
-    `json` writes of it is the amount, digit by digit; nothing is computed with it."""
+    """Return the amount in tokens as a JSON number, for output only. A float has 15 exact digits and an amount up to
+    MAX_TOKENS has at most 15, so `json` writes every digit exactly."""
     return float(to_tokens(micro))
 
 
 def format_tokens(micro: int) -> str:
-    """Six places, as in `X-Gateway-Token-Cost`."""
+    """Format an amount in tokens with six decimal places, as in `X-Gateway-Token-Cost`."""
     return f"{to_tokens(micro):.6f}"
 
 
 def parse_tokens(text: str) -> int:
-    """Micro-tokens of an amount that a person typed. Raises ValueError, with a sentence."""
+    """Parse an amount in tokens that a person typed, to micro-tokens. Raises ValueError with a readable message."""
     parts = _AMOUNT.fullmatch(text.strip())
     if parts is None:
         raise ValueError(f"{text[:40]!r} is not an amount: write tokens such as 100 or 2.5")

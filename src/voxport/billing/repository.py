@@ -1,4 +1,4 @@
-"""SQL of the money. Every change of a balance is one guarded UPDATE."""
+"""SQL of balances, holds and the ledger. Every change of a balance is one guarded UPDATE."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def balance(tx: Session, profile_id: str) -> Balance | None:
 
 def ensure_balance(tx: Session, profile_id: str) -> None:
     if balance(tx, profile_id) is None:
-        # Two first calls may come at once.
+        # Two first calls may arrive at once.
         with contextlib.suppress(IntegrityError), tx.begin_nested():
             tx.add(Balance(profile_id=profile_id, credits=0, held=0))
 
 
 def reserve(tx: Session, profile_id: str, amount: int) -> bool:
-    """Raise `held` by `amount` where the balance covers it."""
+    """Raise `held` by `amount` if the balance covers it; False if it does not."""
     return update_one(
         tx,
         update(Balance)
@@ -38,7 +38,7 @@ def reserve(tx: Session, profile_id: str, amount: int) -> bool:
 
 
 def settle_hold(tx: Session, hold_id: str, state: str, captured: int, moment: datetime) -> bool:
-    """Close an open hold; False where it was settled before."""
+    """Close an open hold; False if it was settled before."""
     return update_one(
         tx,
         update(Hold)
@@ -48,7 +48,7 @@ def settle_hold(tx: Session, hold_id: str, state: str, captured: int, moment: da
 
 
 def update_balance(tx: Session, profile_id: str, *, credits: int, held: int) -> int:
-    """Add to both numbers of the balance; returns the credits after it."""
+    """Add to the credits and the held amount of a balance; returns the new credits."""
     after: int | None = tx.scalar(
         update(Balance)
         .where(Balance.profile_id == profile_id)
@@ -61,13 +61,13 @@ def update_balance(tx: Session, profile_id: str, *, credits: int, held: int) -> 
 
 
 def lock_balance(tx: Session, profile_id: str) -> None:
-    """One after the other from here to the end of the transaction."""
+    """Lock the balance's row until the end of the transaction."""
     tx.execute(select(Balance.credits).where(Balance.profile_id == profile_id).with_for_update())
 
 
 def add_credits(tx: Session, profile_id: str, amount: int, max_credits: int) -> int | None:
-    """Add to the credits, or take from them, unless they came to be less than is held or more than `max_credits`; the
-    credits after it, None where they did."""
+    """Add `amount` (may be negative) to the credits. Returns the new credits, or None, without a change, if they would
+    be less than the held amount or more than `max_credits`."""
     after = Balance.credits + amount
     statement = update(Balance).where(Balance.profile_id == profile_id, after >= Balance.held, after <= max_credits)
     return tx.scalar(statement.values(credits=after).returning(Balance.credits))
@@ -79,7 +79,7 @@ def find_by_reference(tx: Session, profile_id: str, reference: str) -> LedgerTra
 
 
 def find_charge(tx: Session, *, request_id: str | None, ledger_id: str | None) -> tuple[LedgerTransaction, Hold] | None:
-    """What was charged for a call, of any profile, with its hold."""
+    """Find the charge of a call of any profile, with its hold."""
     query = select(LedgerTransaction, Hold).join(Hold, Hold.id == LedgerTransaction.hold_id)
     query = query.where(LedgerTransaction.kind == "capture").execution_options(populate_existing=True)
     if request_id is not None:
@@ -91,7 +91,7 @@ def find_charge(tx: Session, *, request_id: str | None, ledger_id: str | None) -
 
 
 def add_refund(tx: Session, hold_id: str, amount: int) -> bool:
-    """Note a refund; False where more would be given back than was charged."""
+    """Add to a hold's refunds; False if they would exceed the charge."""
     return update_one(
         tx,
         update(Hold)
@@ -105,7 +105,7 @@ def hold(tx: Session, hold_id: str) -> Hold | None:
 
 
 def request_cost(tx: Session, profile_id: str, request_id: str) -> tuple[Hold, int | None] | None:
-    """The hold of a profile's request, and the micro-units that were charged for it."""
+    """Return the hold of a profile's request, and the charged micro-units."""
     query = (
         select(Hold, LedgerTransaction.micro_units)
         .join(LedgerTransaction, LedgerTransaction.hold_id == Hold.id, isouter=True)
@@ -116,7 +116,7 @@ def request_cost(tx: Session, profile_id: str, request_id: str) -> tuple[Hold, i
 
 
 def nth_newest_hold(tx: Session, profile_id: str, services: Sequence[str], since: datetime, n: int) -> datetime | None:
-    """When the n-th newest hold of these services since a moment was made; None where there are fewer."""
+    """Return when the n-th newest hold of these services since a moment was created; None if there are fewer."""
     query = select(Hold.created_at).where(
         Hold.profile_id == profile_id, Hold.service.in_(services), Hold.created_at > since
     )
@@ -128,7 +128,7 @@ def detach_owner(tx: Session, hold_id: str) -> None:
 
 
 def owners_of_open_holds(tx: Session) -> Sequence[str]:
-    """The processes (by their lease) that have calls open, or died in them."""
+    """Return the lease names of the processes, alive or dead, that own open holds."""
     query = select(Hold.owner).where(Hold.state == "open", Hold.owner.is_not(None)).distinct()
     return [owner for owner in tx.scalars(query) if owner is not None]
 
@@ -152,11 +152,10 @@ def ledger_page(tx: Session, profile_id: str, before: int | None, limit: int) ->
 def usage(
     tx: Session, profile_id: str | None, group_by: str, begin: datetime | None, end: datetime | None
 ) -> Sequence[Row[str, str, int, int, int]]:
-    """(profile, group, calls, micro-units, tokens), in no order, of what was charged from `begin` to before `end`, of
-    one profile or of all. A request has one hold, so its refunds are found by its id; a part that was refunded takes as
-    large a part of the units."""
+    """Return (profile, group, calls, micro-units, tokens), unordered, of the charges in [`begin`, `end`) of one profile
+    or of all. Refunds are matched by request id, as a request has one hold; they reduce the units in proportion."""
     charge = LedgerTransaction
-    nothing: ColumnElement[str] = literal_column("''")  # a parameter would not be the same one in GROUP BY
+    nothing: ColumnElement[str] = literal_column("''")  # two bind parameters would differ in SELECT and GROUP BY
     groups: dict[str, ColumnElement[str]] = {
         "service": func.coalesce(charge.service, nothing),
         "day": UtcDay(charge.created_at),
@@ -205,7 +204,7 @@ def usage(
 
 
 def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
-    """Transactions whose entries don't sum to zero, or that have none."""
+    """Return the transactions whose entries don't sum to zero, or that have fewer than two, with that sum."""
     total = func.coalesce(func.sum(LedgerEntry.amount), 0)
     count = func.count(LedgerEntry.sequence)
     query = (
@@ -218,7 +217,7 @@ def unbalanced_transactions(tx: Session) -> Sequence[tuple[str, int]]:
 
 
 def misposted_transactions(tx: Session) -> Sequence[str]:
-    """Transactions with an entry that is not what their kind, profile and amount say."""
+    """Return the transactions with an entry that does not match their kind, profile and amount."""
     counterpart = case((LedgerTransaction.kind.in_(("capture", "refund")), "revenue"), else_="issued")
     customer = "customer:" + LedgerTransaction.profile_id
     right = ((LedgerEntry.account == customer) & (LedgerEntry.amount == LedgerTransaction.tokens)) | (
@@ -234,7 +233,7 @@ def misposted_transactions(tx: Session) -> Sequence[str]:
 
 
 def wrong_balances_after(tx: Session) -> Sequence[tuple[str, int, int]]:
-    """Transactions whose `balance_after` is not the sum up to them: (transaction, recorded, summed)."""
+    """Return the transactions whose `balance_after` is not the running sum: (transaction, recorded, summed)."""
     running = (
         func.sum(LedgerTransaction.tokens)
         .over(partition_by=LedgerTransaction.profile_id, order_by=LedgerTransaction.sequence)
@@ -267,7 +266,7 @@ def balances(tx: Session) -> Sequence[Balance]:
 
 
 def mismatched_holds(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
-    """Settled holds whose charge in the ledger is not what they captured: (hold, state, captured, charged)."""
+    """Return the holds whose captured amount is not their charge in the ledger: (hold, state, captured, charged)."""
     query = (
         select(Hold.id, Hold.state, Hold.captured, LedgerTransaction.tokens)
         .join(LedgerTransaction, LedgerTransaction.hold_id == Hold.id, isouter=True)
@@ -280,7 +279,7 @@ def mismatched_holds(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
 
 
 def inconsistent_holds(tx: Session) -> Sequence[tuple[str, str]]:
-    """Holds whose state is none, or does not go with their other columns: (hold, state)."""
+    """Return the holds whose state is invalid or inconsistent with their other columns: (hold, state)."""
     is_open = (Hold.state == "open") & Hold.settled_at.is_(None) & (Hold.captured == 0)
     is_captured = (Hold.state == "captured") & Hold.settled_at.is_not(None)
     is_released = (Hold.state == "released") & Hold.settled_at.is_not(None) & (Hold.captured == 0)
@@ -289,7 +288,7 @@ def inconsistent_holds(tx: Session) -> Sequence[tuple[str, str]]:
 
 
 def orphaned_charges(tx: Session) -> Sequence[str]:
-    """Charges without a hold, or with the hold of another profile, service, request or job."""
+    """Return the charges without a hold, or with a hold of another profile, service, request or job."""
     charge = LedgerTransaction
     query = (
         select(charge.id)
@@ -307,7 +306,7 @@ def orphaned_charges(tx: Session) -> Sequence[str]:
 
 
 def excessive_refunds(tx: Session) -> Sequence[tuple[str, int, int]]:
-    """Requests of which more was refunded than charged: (request, refunded, charged)."""
+    """Return the requests whose refunds exceed their charges: (request, refunded, charged)."""
     row = LedgerTransaction
     refunded = func.sum(case((row.kind == "refund", row.tokens), else_=0))
     charged = func.sum(case((row.kind == "capture", -row.tokens), else_=0))
@@ -321,12 +320,12 @@ def excessive_refunds(tx: Session) -> Sequence[tuple[str, int, int]]:
 
 
 def _as_bigint(total: ColumnElement[Any]) -> ColumnElement[int]:
-    """A sum as a whole number: Postgres adds up 64 bits to a numeric."""
+    """Cast a sum to an integer: the sum of bigints is a numeric in Postgres."""
     return cast(total, BigInteger)
 
 
 def mismatched_refunds(tx: Session) -> Sequence[tuple[str, int, int]]:
-    """Holds whose refunds in the ledger are not what they say was given back: (hold, recorded, booked)."""
+    """Return the holds whose refunded amount is not their refunds in the ledger: (hold, recorded, booked)."""
     refund = aliased(LedgerTransaction)
     booked = func.coalesce(func.sum(refund.tokens), 0)
     query = (
@@ -341,7 +340,8 @@ def mismatched_refunds(tx: Session) -> Sequence[tuple[str, int, int]]:
 
 
 def orphaned_refunds(tx: Session) -> Sequence[str]:
-    """Refunds that are of no charge of their own profile, and what is no refund but says that it is of one."""
+    """Return the refunds that refer to no charge of their own profile or whose amount is not positive, and the other
+    transactions that have `refund_of` set."""
     charge = aliased(LedgerTransaction)
     query = (
         select(LedgerTransaction.id)

@@ -1,7 +1,7 @@
-"""Money: reserve a price before the work, settle it exactly once after it.
+"""Billing: reserves a price before the work, and settles it exactly once after it.
 
-A hold is made in the transaction that records the call or queues the job, and settled in the one that records the
-result. Each of these functions takes the caller's transaction; none commits.
+A hold is created in the transaction that records the call or queues the job, and settled in the one that records the
+result. Functions that take a `tx` run in the caller's transaction and never commit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger("voxport.billing")
 
 @dataclass(frozen=True)
 class Funds:
-    """A profile's money in micro-tokens; `balance` is what it can still spend."""
+    """A profile's credits in micro-tokens; `balance` is the part that it can still spend."""
 
     credits: int
     held: int
@@ -43,15 +43,15 @@ class Funds:
 
 @dataclass(frozen=True)
 class RequestCost:
-    """The hold of one request, and the micro-units that were charged (None where nothing was)."""
+    """The hold of one request, and the charged micro-units (None if nothing was charged)."""
 
     hold: Hold
     micro_units: int | None
 
 
 class BalanceListener(Protocol):
-    """Who tells a customer that the credits run low. Each is called in the transaction of the change, with the balance
-    after it, in micro-tokens."""
+    """Is notified when a balance changes, to warn customers whose credits run low. Methods are called in the
+    transaction of the change, with the new balance in micro-tokens."""
 
     def on_spent(self, tx: Session, profile_id: str, balance: int) -> None: ...
 
@@ -60,7 +60,7 @@ class BalanceListener(Protocol):
 
 @dataclass(frozen=True)
 class Posting:
-    """A movement that an operator booked; `is_repeated` where its reference had been booked before."""
+    """A movement that an operator booked; `is_repeated` if its reference was booked before."""
 
     row: LedgerTransaction
     is_repeated: bool
@@ -75,7 +75,7 @@ class Billing:
         clone_limits: CloneLimits = NO_LIMITS,
         top_up: str = "Ask the operator for more.",
     ) -> None:
-        """`top_up` tells who has no credits what to do; `{profile_id}` in it is the caller's."""
+        """`top_up` is the advice for callers without credits; `{profile_id}` in it is replaced by the caller's."""
         self._top_up = top_up
         self._database = database
         self._catalog = catalog
@@ -83,7 +83,7 @@ class Billing:
         self._clone_limits = clone_limits
 
     def price(self, service: ServiceName, units: Decimal) -> int:
-        """Micro-tokens of so many units, half up."""
+        """Return the price of `units` in micro-tokens, rounded half up."""
         return money.to_micro(self._catalog.price(service) * units)
 
     def hold(
@@ -99,9 +99,9 @@ class Billing:
         key_id: str | None = None,
         voice_id: str | None = None,
     ) -> str:
-        """Reserve `amount` micro-tokens, for a job or for a call that the process `owner` serves; the hold's id.
-        Raises InsufficientCredits, RateLimited (too many clones), and nothing is reserved; Forbidden, Unauthenticated
-        (see require_active)."""
+        """Reserve `amount` micro-tokens for a job, or for a call that the process `owner` serves. Returns the hold's
+        id. Reserves nothing if it raises InsufficientCredits, RateLimited (too many clones), Forbidden or
+        Unauthenticated (see require_active)."""
         repository.ensure_balance(tx, profile_id)
         if not repository.reserve(tx, profile_id, amount):
             balance = self.funds(tx, profile_id).balance
@@ -110,8 +110,8 @@ class Billing:
                 f"the balance is {money.format_tokens(balance)}. " + self._top_up.replace("{profile_id}", profile_id),
                 details={"needed": money.json_number(amount), "balance": money.json_number(balance)},
             )
-        # Whoever has reserved keeps others from it until the end of the transaction: what is counted now stays so.
-        # A call that is refused for money locks nothing: a thousand of them don't wait for each other.
+        # `reserve` has locked the balance's row until the end of the transaction, so the counts below can't change.
+        # A call without enough credits locks nothing, so a thousand of them don't wait for each other.
         require_active(tx, profile_id)
         self._clone_limits.require(tx, profile_id, service)
         hold = Hold(
@@ -135,9 +135,9 @@ class Billing:
         return hold.id
 
     def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> int:
-        """Charge what was used, never more than the hold; what was charged, in micro-tokens.
+        """Charge the used units, at most the held amount. Returns the charge in micro-tokens.
 
-        Raises AlreadySettled where the hold was captured or released before: the work must not be delivered then.
+        Raises AlreadySettled if the hold was captured or released before: the work must not be delivered then.
         """
         hold = self._require(tx, hold_id)
         amount = min(self.price(hold.service, units), hold.amount)
@@ -149,7 +149,7 @@ class Billing:
         return amount
 
     def release(self, tx: Session, hold_id: str) -> bool:
-        """Give a hold back; False where it was settled before."""
+        """Release a hold; False if it was settled before."""
         hold = self._require(tx, hold_id)
         if not repository.settle_hold(tx, hold_id, "released", 0, now()):
             return False
@@ -157,25 +157,25 @@ class Billing:
         return True
 
     def release_returning_amount(self, tx: Session, hold_id: str) -> int:
-        """Release a hold; what came back, in micro-tokens: nothing where it was settled before."""
+        """Release a hold. Returns the released micro-tokens, 0 if it was settled before."""
         return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
 
     def state_of(self, tx: Session, hold_id: str) -> str:
-        """`open`, `captured` or `released`."""
+        """Return the state of a hold: `open`, `captured` or `released`."""
         return self._require(tx, hold_id).state
 
     def detach_owner(self, tx: Session, hold_id: str) -> None:
-        """The hold no longer ends with the process that made it."""
+        """Detach a hold from its process, so that it is not released when the process dies."""
         repository.detach_owner(tx, hold_id)
 
     def owners_of_open_holds(self) -> list[str]:
-        """The processes that have calls open, or died in them."""
+        """Return the processes, alive or dead, that own open holds."""
         with self._database.snapshot() as tx:
             return list(repository.owners_of_open_holds(tx))
 
     def release_all_of(self, owner: str) -> int:
-        """Release the holds of a process that is dead, each for itself; how many there were. Raises the last failure
-        where one can't be released."""
+        """Release the holds of a dead process, each in its own transaction. Returns how many were released; raises the
+        last error if any can't be released."""
         released, failure = 0, None
         with self._database.snapshot() as tx:
             hold_ids = [hold.id for hold in repository.open_holds_of(tx, owner)]
@@ -200,7 +200,7 @@ class Billing:
         reference: str | None = None,
         actor: Actor = GATEWAY,
     ) -> Posting:
-        """Give a profile `amount` > 0 micro-tokens, once for each `reference`. Raises Invalid, Conflict."""
+        """Add `amount` > 0 micro-tokens to a profile, once per `reference`. Raises Invalid, Conflict."""
         if amount <= 0:
             raise Invalid("An amount of credits is more than zero.")
         return self.post_adjustment(tx, profile_id, "credit", amount, note=note, reference=reference, actor=actor)
@@ -217,8 +217,8 @@ class Billing:
         actor: Actor,
         charge: LedgerTransaction | None = None,
     ) -> Posting:
-        """Book what an operator gives or takes. Raises Invalid where the profile would have less than is held, or more
-        than it may; Conflict where the reference was used for another booking."""
+        """Book a credit, adjustment or refund by an operator. Raises Invalid if the credits would be less than the held
+        amount or more than the maximum, Conflict if the reference was used for another booking."""
         repository.ensure_balance(tx, profile_id)
         repository.lock_balance(tx, profile_id)
         refund_of = charge.id if charge else None
@@ -243,7 +243,7 @@ class Billing:
         return Posting(row, is_repeated=False)
 
     def open_holds(self, profile_id: str) -> int:
-        """How many calls and jobs of a profile are not settled yet."""
+        """Return how many calls and jobs of a profile are not settled yet."""
         with self._database.snapshot() as tx:
             return repository.count_open_holds(tx, profile_id)
 
@@ -256,13 +256,13 @@ class Billing:
             return self.funds(tx, profile_id)
 
     def ledger(self, profile_id: str, *, limit: int, cursor: str | None) -> Page[LedgerTransaction]:
-        """The profile's movements, newest first."""
+        """Return a page of the profile's movements, newest first."""
         with self._database.snapshot() as tx:
             rows = repository.ledger_page(tx, profile_id, decode_cursor(cursor), limit + 1)
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def request_cost(self, profile_id: str, request_id: str) -> RequestCost:
-        """What a request of the profile cost, or holds. Raises NotFound."""
+        """Return the cost or the hold of a request of the profile. Raises NotFound."""
         with self._database.snapshot() as tx:
             found = repository.request_cost(tx, profile_id, request_id)
         if found is None:
@@ -292,7 +292,7 @@ class Billing:
         reference: str | None = None,
         charge: LedgerTransaction | None = None,
     ) -> LedgerTransaction:
-        """Write a movement and its two sides, which sum to zero. `charge` is what a refund gives back."""
+        """Write a movement and its two entries, which sum to zero. `charge` is the charge that a refund refers to."""
         call = hold or charge
         transaction = LedgerTransaction(
             id=new_id("led"),
@@ -320,7 +320,7 @@ class Billing:
 
 
 class AlreadySettled(Exception):
-    """A hold was settled before. The result of the call must not be handed out as if it had been paid."""
+    """The hold was settled before. The result of the call must not be delivered as if it were paid."""
 
 
 def reference_conflict() -> Conflict:

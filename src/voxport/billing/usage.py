@@ -1,4 +1,4 @@
-"""What was used and charged: by service, day, voice or key. For the customer and for the operator."""
+"""Usage reports: charges grouped by service, day, voice or key, for customers and the operator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORMULA_PREFIXES = tuple("=+-@\t\r\n|")
 
 @dataclass(frozen=True)
 class Period:
-    """From a moment on, and up to another one that is not part of it; None is without an end."""
+    """The half-open period [`begin`, `end`); None means unbounded."""
 
     begin: datetime | None = None
     end: datetime | None = None
@@ -32,9 +32,9 @@ class Period:
 
 @dataclass(frozen=True)
 class UsageRow:
-    """The calls of one group. `group` is a service, a day of UTC (`2026-04-27`), or the id of a voice or key; it is
-    empty for calls without one. `micro_units` are millionths of items or seconds, `tokens` micro-tokens: what was
-    charged, less what was refunded of it (and as large a part of the units)."""
+    """The calls of one group. `group` is a service, a day in UTC (`2026-04-27`), or the id of a voice or key; it is
+    empty for calls without one. `micro_units` are millionths of items or seconds, `tokens` are micro-tokens. Both are
+    net of refunds, which reduce the units in proportion."""
 
     profile_id: str
     group: str
@@ -44,15 +44,15 @@ class UsageRow:
 
 
 def usage(database: Database, profile_id: str | None, *, group_by: GroupBy, period: Period) -> list[UsageRow]:
-    """The charges of a profile, or (None, for the operator) of each one, in the order of the groups. A call counts
-    when it was charged; a refund lowers the row of the call that it refunds, whenever it came."""
+    """Return the charges of a profile, or (None, for the operator) of each one, sorted by group. A call counts at the
+    time of its charge; a refund, whatever its date, reduces the row of its call."""
     with database.snapshot() as tx:
         rows = repository.usage(tx, profile_id, group_by, period.begin, period.end)
     return sorted((UsageRow(*row) for row in rows), key=lambda row: (row.profile_id, row.group))
 
 
 def parse_period(begin: str | None, end: str | None) -> Period:
-    """The period between two dates or date-times of ISO 8601, in UTC where they name no zone. Raises Invalid."""
+    """Parse two ISO 8601 dates or date-times, in UTC if they have no zone. Raises Invalid."""
     period = Period(_parse_datetime(begin, "from"), _parse_datetime(end, "to"))
     if period.begin is not None and period.end is not None and period.begin > period.end:
         raise Invalid("`from` is later than `to`.", location=("query", "from"))
@@ -60,14 +60,15 @@ def parse_period(begin: str | None, end: str | None) -> Period:
 
 
 def to_csv(rows: Sequence[Sequence[str]]) -> str:
-    """The rows as RFC 4180 has it. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Format the rows as CSV (RFC 4180). Cells that a spreadsheet would run as formulas are prefixed with an
+    apostrophe."""
     text = io.StringIO()
     csv.writer(text).writerows([[_escape_formula(cell) for cell in row] for row in rows])
     return text.getvalue()
 
 
 def format_row(row: UsageRow) -> tuple[str, str, str, str]:
-    """A row as text, under COLUMNS."""
+    """Return a row's cells as text, in the order of COLUMNS."""
     return row.group, str(row.calls), f"{row.micro_units / MICRO:.15g}", format_tokens(row.tokens)
 
 

@@ -1,4 +1,4 @@
-"""The proof that the ledger is right in itself, for `voxport ledger verify`."""
+"""Checks the ledger's internal consistency, for `voxport ledger verify`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from voxport.db.session import Database
 
 
 def verify(database: Database) -> list[str]:
-    """Every rule of the ledger that is broken; an empty list is clean."""
+    """Return every violation of the ledger's rules; an empty list means none."""
     with database.snapshot() as tx:
         return find_problems(tx)
 
 
 def find_problems(tx: Session) -> list[str]:
-    """Every rule of the ledger that is broken, as a sentence that names the row. The rules that other rooms have a
-    part in are `voxport.reconciliation`'."""
+    """Return every violation of the ledger's rules, as a sentence that names the row. Rules that involve other packages
+    are checked in `voxport.reconciliation`."""
     problems = [
         f"transaction {transaction_id}: its entries sum to {format_tokens(total)}, not zero, "
         "or there are fewer than two"
