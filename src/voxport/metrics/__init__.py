@@ -1,1 +1,1 @@
-"""What Prometheus reads: the requests of this process, and the state that all processes share."""
+"""Prometheus metrics: the requests of this process, and the state that all processes share."""

@@ -1,4 +1,4 @@
-"""The state of the gateway as metrics, read when Prometheus asks."""
+"""Exports the state of the gateway as metrics, read at each scrape."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _log = logging.getLogger("voxport.metrics")
 
 
 class GatewayCollector(Collector):
-    """What the database says is the same in each HTTP process; the circuits are the process's own."""
+    """Collects the gateway's gauges. Those from the database are the same in every HTTP process; the circuits are those
+    of this process."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from voxport.sweeps.models import SweepFailure
 
 @dataclass(frozen=True)
 class MetricsSnapshot:
-    """Amounts in micro-tokens; `oldest_queued` is when the job was made that waits longest."""
+    """State of all profiles. Amounts are in micro-tokens; `oldest_queued` is when the oldest queued job was created."""
 
     open_jobs: dict[str, int]
     oldest_queued: datetime | None

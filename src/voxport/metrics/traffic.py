@@ -1,4 +1,4 @@
-"""The requests of this process, counted and timed by route."""
+"""Counts and times the requests of this process, by route."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import Scope
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# A clone answers in milliseconds, a long text takes minutes.
+# The response to a clone takes milliseconds, a long text takes minutes.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
 class RequestMetrics:
-    """A label is never what a client chose: a route is a template (`/v2/jobs/{job_id}`), or `none`, and a method that
-    HTTP has not is `other`. A status of 0 is a request that was not answered: its client went away."""
+    """Counts requests and measures their duration. Clients can't choose label values: the route is a template
+    (`/v2/jobs/{job_id}`) or `none`, and an unknown method is `other`. Status 0 means that the client disconnected
+    before the response."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(

@@ -1,1 +1,1 @@
-"""The proof that money and work agree."""
+"""Checks that the ledger and the jobs agree."""

@@ -11,7 +11,7 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class LedgerCheck(Base):
-    """What one check of the worker's found. The HTTP processes read the newest row for their metrics."""
+    """The result of one check by the worker. The HTTP processes read the newest row for their metrics."""
 
     __tablename__ = "ledger_checks"
 

@@ -1,4 +1,4 @@
-"""SQL that sees the money beside the work: holds, charges, jobs and intents of all profiles."""
+"""SQL that compares holds and charges with jobs and provider calls, of all profiles."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from voxport.reconciliation.models import LedgerCheck
 
 @dataclass(frozen=True)
 class OpenHold:
-    """An open hold, and who may settle it: a process, a job (its status is None where there is no such job), or an
-    intent whose outcome is not known."""
+    """An open hold and what may settle it: a process, a job (its status is None if the job does not exist), or a
+    provider call whose outcome is unknown."""
 
     id: str
     owner: str | None
@@ -42,7 +42,8 @@ def still_open(tx: Session, hold_ids: Collection[str]) -> set[str]:
 
 
 def charges_without_job(tx: Session) -> Sequence[tuple[str, str, str | None]]:
-    """Captured holds of jobs that are not completed, cost something else, or have another hold: (hold, job, status)."""
+    """Return the captured holds whose job is missing or not completed, has another cost, or has another hold:
+    (hold, job, status)."""
     query = (
         select(Hold.id, Hold.job_id, Job.status)
         .join(Job, Job.id == Hold.job_id, isouter=True)
@@ -59,7 +60,7 @@ def charges_without_job(tx: Session) -> Sequence[tuple[str, str, str | None]]:
 
 
 def completed_jobs_without_charge(tx: Session) -> Sequence[tuple[str, str, int, int | None]]:
-    """(job, hold, what the job says it cost, what the ledger charged)."""
+    """Return the completed jobs whose cost was not charged: (job, hold, cost of the job, charge in the ledger)."""
     charge = LedgerTransaction
     query = (
         select(Job.id, Job.hold_id, Job.token_cost, -charge.tokens)

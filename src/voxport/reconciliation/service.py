@@ -1,5 +1,5 @@
-"""Whether the books are right: the ledger's own rules, and that money and work agree. Asked by `voxport ledger verify`,
-and once a day by the worker, whose answer the metrics show."""
+"""Checks the ledger's own rules, and that it agrees with the jobs. `voxport ledger verify` runs the check, and so does
+the worker once a day; the metrics show the worker's result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _log = logging.getLogger("voxport.books")
 
 
 class Reconciliation:
-    """`leases` tell which processes live; `interval` is the time between two checks of the worker's."""
+    """Verifies the ledger. `leases` tell which processes are alive; `interval` is the time between two checks by the
+    worker."""
 
     def __init__(
         self, database: Database, leases: Leases, *, interval: timedelta, clock: Callable[[], datetime] = now
@@ -36,8 +37,8 @@ class Reconciliation:
         self._clock = clock
 
     def verify(self) -> list[str]:
-        """Every rule that is broken, as a sentence that names the row; an empty list is clean. All is read in one
-        state of the database, so that calls and jobs that are under way disturb nothing."""
+        """Return every violation as a sentence that names the row; an empty list means none. Reads from one snapshot,
+        so that calls and jobs in progress cause no false findings."""
         with self._database.snapshot() as tx:
             problems = find_problems(tx) + _mismatched_jobs(tx)
             open_holds = repository.open_holds(tx)
@@ -49,15 +50,15 @@ class Reconciliation:
             return repository.last_check(tx)
 
     def check_if_due(self) -> int:
-        """Verify where the last check was long ago, keep what came out, and log each problem. How many checks were
-        made: none where it is not time yet, or where another worker is at it."""
+        """Verify if the last check is at least `interval` ago, store the result, and log each problem. Returns the
+        number of checks, 0 if none is due or another worker is running it."""
         if not self._is_due():
             return 0
         lease = self._leases.try_acquire(_LEASE)
         if lease is None:
             return 0
         with lease:
-            if not self._is_due():  # another worker has just done it
+            if not self._is_due():  # another worker has just run it
                 return 0
             began = time.monotonic()
             problems = self.verify()
@@ -72,12 +73,12 @@ class Reconciliation:
 
     def _is_due(self) -> bool:
         last = self.last_check()
-        # A clock that was set back is no reason to wait for the time that it has lost.
+        # abs: a clock that was set back must not postpone the next check.
         return last is None or abs(self._clock() - last.checked_at) >= self._interval
 
     def _dead_owner_problems(self, open_holds: list[OpenHold]) -> list[str]:
-        """Holds of processes that died. A process that ended well has settled its holds before, so those that are
-        still open when it is found dead have nobody."""
+        """Return the problems of holds whose process died. A process that exits cleanly settles its holds first, so
+        holds that are still open after it is found dead are abandoned."""
         owners = {hold.owner for hold in open_holds if hold.owner is not None}
         dead = {owner for owner in owners if not self._leases.is_held(owner)}
         left = [hold for hold in open_holds if hold.owner in dead and not hold.is_outcome_unknown]
@@ -91,7 +92,7 @@ class Reconciliation:
 
 
 def _unsettled_problem(hold: OpenHold) -> str | None:
-    """What is wrong with an open hold that no process owns: only an open job or an unknown outcome may keep it."""
+    """Return the problem of an open hold that no process owns, and that no open job or unknown outcome explains."""
     if hold.owner is not None or hold.is_outcome_unknown or hold.job_status in ("queued", "processing"):
         return None
     if hold.job_id is None:

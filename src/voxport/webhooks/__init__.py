@@ -1,1 +1,1 @@
-"""Webhooks by the Standard Webhooks rules: what the customer's own server is told, until it says that it heard."""
+"""Webhooks to the customers' servers, after the Standard Webhooks specification, retried until they are received."""

@@ -1,4 +1,4 @@
-"""The alert of low credits: one webhook when a balance falls below what its owner set, until credits lift it again."""
+"""Low-credit alerts: one webhook when a balance falls below its owner's threshold; a top-up above it re-arms it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from voxport.webhooks.service import Webhooks
 
 
 class BalanceAlerts:
-    """The balance's row is locked by the transaction that changes it, so that of two calls that take it below the
-    threshold one sets the alert off."""
+    """Manages and triggers the alerts. The transaction that changes a balance locks its row, so only one of two
+    concurrent calls that cross the threshold triggers the alert."""
 
     def __init__(self, database: Database, webhooks: Webhooks, *, clock: Callable[[], datetime] = now) -> None:
         self._database = database
@@ -34,8 +34,8 @@ class BalanceAlerts:
         return found
 
     def put(self, profile_id: str, *, below: int, webhook_url: str) -> BalanceAlert:
-        """Set the alert, armed: where the balance is below it already, the next call sets it off. `below` in
-        micro-tokens. Raises WebhookUrlUnusable."""
+        """Set the alert and arm it. If the balance is already below `below` (micro-tokens), the next call triggers it.
+        Raises WebhookUrlUnusable."""
         self._webhooks.require_usable(webhook_url)
         with self._database.transaction() as tx:
             values = {"below": below, "webhook_url": webhook_url, "is_armed": True, "created_at": self._clock()}
@@ -50,7 +50,7 @@ class BalanceAlerts:
                 raise _not_found()
 
     def on_spent(self, tx: Session, profile_id: str, balance: int) -> None:
-        """The balance fell to so many micro-tokens."""
+        """Trigger the alert if the new balance, in micro-tokens, is below the threshold."""
         if not repository.disarm_if_below(tx, profile_id, balance):
             return
         alert = repository.alert(tx, profile_id)
@@ -59,7 +59,7 @@ class BalanceAlerts:
         self._webhooks.enqueue(tx, profile_id, "balance.low", alert.webhook_url, data=data)
 
     def on_credited(self, tx: Session, profile_id: str, balance: int) -> None:
-        """The balance rose to so many micro-tokens."""
+        """Re-arm the alert if the new balance, in micro-tokens, is not below the threshold."""
         repository.rearm(tx, profile_id, balance)
 
 

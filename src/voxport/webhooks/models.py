@@ -1,4 +1,4 @@
-"""Tables of the webhooks: what is to be sent, how each try went, what signs it; and the alerts of low credits."""
+"""Tables of webhook deliveries, their attempts, the signing secrets and the low-credit alerts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class WebhookDelivery(Base):
-    """One message to one URL; its id is the `webhook-id` of every try.
+    """One message to one URL; its id is the `webhook-id` of every attempt.
 
-    `state` is pending → sending → delivered, failed, or pending again. `next_at` is when it is due; of one that is
-    being sent, when its sender must have died. `tries` counts those since it was written or sent again by its owner,
-    `attempt_count` all. What it says is the job as it is then, or `data`.
+    `state` is pending → sending → delivered, failed, or pending again. `next_at` is when the message is due; while it
+    is `sending`, when its sender is presumed dead. `tries` counts the attempts since it was created or resent by its
+    owner, `attempt_count` all of them. The payload is the job at the time of sending, or `data`.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -46,7 +46,7 @@ class WebhookDelivery(Base):
 
 
 class WebhookAttempt(Base):
-    """How one try went: the receiver's status, or why there was none."""
+    """The outcome of one attempt: the receiver's HTTP status, or the error."""
 
     __tablename__ = "webhook_attempts"
 
@@ -59,8 +59,8 @@ class WebhookAttempt(Base):
 
 
 class WebhookSecret(Base):
-    """What signs a profile's webhooks is derived from the gateway's secret and `salt`: the database alone signs
-    nothing. One of a profile's has no `expires_at`; the others were replaced by it and sign until then."""
+    """The salt of a signing secret. The secret is derived from it and the gateway's secret, so the database alone can't
+    sign. A profile's current secret has no `expires_at`; the replaced ones sign until theirs."""
 
     __tablename__ = "webhook_secrets"
     __table_args__ = (
@@ -81,7 +81,8 @@ class WebhookSecret(Base):
 
 
 class BalanceAlert(Base):
-    """Where a profile is told that its balance fell below so many micro-tokens; once, until credits lift it again."""
+    """A profile's low-credit alert: its threshold `below` in micro-tokens, and its URL. Disarmed after it is sent,
+    until a top-up lifts the balance again."""
 
     __tablename__ = "balance_alerts"
 

@@ -1,4 +1,4 @@
-"""SQL of the webhooks. A delivery is taken and ended by guarded UPDATEs: no two workers send it at the same time."""
+"""SQL of the webhooks. Guarded UPDATEs claim and end a delivery, so no two workers send it at the same time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def owned(tx: Session, profile_id: str, delivery_id: str) -> WebhookDelivery | N
 
 
 def by_id(tx: Session, delivery_id: str) -> WebhookDelivery | None:
-    """Any profile's, for the operator."""
+    """Return a delivery of any profile, for the operator."""
     return tx.scalar(select(WebhookDelivery).where(WebhookDelivery.id == delivery_id))
 
 
 def page(
     tx: Session, *, profile_id: str | None, state: str | None, job_id: str | None, before: int | None, limit: int
 ) -> Sequence[WebhookDelivery]:
-    """The newest first; of all profiles only for the operator."""
+    """Return deliveries, newest first. `profile_id` is None only for the operator: all profiles."""
     query = select(WebhookDelivery)
     for column, value in (
         (WebhookDelivery.profile_id, profile_id),
@@ -45,26 +45,26 @@ def page(
 
 
 def attempts(tx: Session, delivery_id: str) -> Sequence[WebhookAttempt]:
-    """The oldest first."""
+    """Return the attempts of a delivery, oldest first."""
     query = select(WebhookAttempt).where(WebhookAttempt.delivery_id == delivery_id)
     return tx.scalars(query.order_by(WebhookAttempt.sequence)).all()
 
 
 def next_due_delivery(tx: Session, moment: datetime, excluded_profiles: Collection[str]) -> WebhookDelivery | None:
-    """The one that is due for longest, of none of these profiles."""
+    """Return the delivery that has been due longest, skipping the excluded profiles."""
     is_due = and_(WebhookDelivery.state.in_(_OPEN), WebhookDelivery.next_at <= moment)
     query = select(WebhookDelivery).where(is_due, WebhookDelivery.profile_id.not_in(excluded_profiles))
     return tx.scalar(query.order_by(WebhookDelivery.next_at, WebhookDelivery.sequence).limit(1))
 
 
 def next_due_at(tx: Session) -> datetime | None:
-    """When the next one is due; None where all have ended."""
+    """Return when the next delivery is due; None if all have ended."""
     query = select(WebhookDelivery.next_at).where(WebhookDelivery.state.in_(_OPEN))
     return tx.scalar(query.order_by(WebhookDelivery.next_at).limit(1))
 
 
 def change(tx: Session, seen: WebhookDelivery, **values: Any) -> bool:
-    """Set columns of a delivery that is still in the state that was seen; False where it is not."""
+    """Set columns of a delivery if its state and due time are still those of `seen`; False if they are not."""
     same = (
         WebhookDelivery.id == seen.id,
         WebhookDelivery.state == seen.state,
@@ -74,7 +74,7 @@ def change(tx: Session, seen: WebhookDelivery, **values: Any) -> bool:
 
 
 def sweep(tx: Session, before: datetime) -> int:
-    """Remove what ended before a moment; how many there were."""
+    """Delete the deliveries that ended before a moment; returns how many."""
     old = delete(WebhookDelivery).where(
         WebhookDelivery.state.in_(("delivered", "failed")), WebhookDelivery.ended_at < before
     )
@@ -82,7 +82,7 @@ def sweep(tx: Session, before: datetime) -> int:
 
 
 def erase(tx: Session, profile_id: str) -> None:
-    """All that a profile has of this room."""
+    """Delete a profile's deliveries, secrets and alert."""
     for table in (WebhookDelivery, WebhookSecret, BalanceAlert):
         tx.execute(delete(table).where(table.profile_id == profile_id))
 
@@ -91,14 +91,14 @@ def erase(tx: Session, profile_id: str) -> None:
 
 
 def secrets(tx: Session, profile_id: str, moment: datetime) -> Sequence[WebhookSecret]:
-    """Those that sign at a moment, the newest first."""
+    """Return the secrets that are active at a moment, newest first."""
     alive = or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > moment)
     query = select(WebhookSecret).where(WebhookSecret.profile_id == profile_id, alive)
     return tx.scalars(query.order_by(WebhookSecret.sequence.desc())).all()
 
 
 def replace_secret(tx: Session, profile_id: str, expires_at: datetime) -> None:
-    """The one that is current signs for so long."""
+    """Set the expiry of the current secret."""
     current = (WebhookSecret.profile_id == profile_id, WebhookSecret.expires_at.is_(None))
     tx.execute(update(WebhookSecret).where(*current).values(expires_at=expires_at))
 
@@ -121,13 +121,13 @@ def change_alert(tx: Session, profile_id: str, **values: Any) -> bool:
 
 
 def disarm_if_below(tx: Session, profile_id: str, balance: int) -> bool:
-    """Disarm an alert that this balance sets off; False where there is none."""
+    """Disarm the alert if it is armed and this balance triggers it; False if not."""
     armed = (BalanceAlert.profile_id == profile_id, BalanceAlert.is_armed, BalanceAlert.below > balance)
     return update_one(tx, update(BalanceAlert).where(*armed).values(is_armed=False))
 
 
 def rearm(tx: Session, profile_id: str, balance: int) -> None:
-    """Arm an alert that this balance is not below."""
+    """Arm the alert if the balance is not below its threshold."""
     above = (BalanceAlert.profile_id == profile_id, BalanceAlert.below <= balance)
     tx.execute(update(BalanceAlert).where(*above).values(is_armed=True))
 

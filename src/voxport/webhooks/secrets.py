@@ -1,4 +1,5 @@
-"""What signs a profile's webhooks: derived, so that the database alone signs nothing, and changed without a gap."""
+"""Secrets that sign a profile's webhooks. They are derived, so that the database alone can't sign, and a replaced
+secret stays active for a day."""
 
 from __future__ import annotations
 
@@ -25,12 +26,13 @@ from voxport.webhooks.models import WebhookSecret
 
 _OVERLAP: Final = timedelta(hours=24)
 _MAX_ACTIVE: Final = 5
-"""That sign at once: each is a signature in the header of every webhook."""
+"""Maximum of active secrets per profile: each adds a signature to the header of every webhook."""
 
 
 @dataclass(frozen=True)
 class SigningSecret:
-    """`value` as the Standard Webhooks rules write it, `whsec_…`. Of the current one `expires_at` is None."""
+    """A signing secret. `value` has the format of Standard Webhooks, `whsec_…`; `expires_at` is None for the current
+    one."""
 
     value: str = field(repr=False)
     created_at: datetime
@@ -44,19 +46,19 @@ class SigningSecrets:
         self._clock = clock
 
     def active(self, profile_id: str) -> list[SigningSecret]:
-        """Those that sign now, the current one first; it is made where there is none yet."""
+        """Return the active secrets, the current one first. Creates the first one if there is none."""
         with self._database.snapshot() as tx:
             rows = repository.secrets(tx, profile_id, self._clock())
         if not rows:
             with self._database.transaction() as tx:
-                # Two first calls may come at once.
+                # Two first calls may arrive at once.
                 with contextlib.suppress(IntegrityError), tx.begin_nested():
                     self._add(tx, profile_id)
                 rows = repository.secrets(tx, profile_id, self._clock())
         return [self._derive(row) for row in rows]
 
     def rotate(self, profile_id: str) -> list[SigningSecret]:
-        """Make another one; the one before it signs too for a day. Those that sign then. Raises Conflict."""
+        """Create a new secret and return the active ones. The previous one stays active for a day. Raises Conflict."""
         with self._database.transaction() as tx:
             if len(repository.secrets(tx, profile_id, self._clock())) >= _MAX_ACTIVE:
                 raise Conflict(
@@ -73,12 +75,12 @@ class SigningSecrets:
         return self.active(profile_id)
 
     def sign(self, profile_id: str, message_id: str, moment: datetime, body: str) -> str:
-        """The header `webhook-signature`: a signature by each secret that is alive."""
+        """Return the `webhook-signature` header: one signature per active secret."""
         signers = [Webhook(one.value) for one in self.active(profile_id)]
         return " ".join(signer.sign(message_id, moment, body) for signer in signers)
 
     def sweep(self) -> int:
-        """Remove those that sign no more; how many there were."""
+        """Delete the expired secrets; returns how many."""
         with self._database.transaction() as tx:
             return repository.sweep_secrets(tx, self._clock())
 

@@ -1,4 +1,4 @@
-"""Sends what is due, in threads of its own, so that a receiver that is slow holds up nothing but its own webhooks."""
+"""Sends due webhooks, each in its own thread, so that a slow receiver delays only its own webhooks."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from voxport.webhooks.secrets import SigningSecrets
 from voxport.webhooks.service import DeliveryOutcome, Webhooks
 
 _POLL_SECONDS: Final = 0.5
-# Where nothing is due soon: a wake-up says that there is a new message, unless it was lost.
+# Poll interval when nothing is due soon. A wake-up announces each new message, but it may be lost.
 _IDLE_SECONDS: Final = 10.0
 _UNREACHABLE: Final = "The webhook_url could not be reached."
-"""For every reason, so that it tells nothing of hosts that only the gateway can reach."""
+"""The same for every reason, so that it reveals nothing about hosts that only the gateway can reach."""
 _log = logging.getLogger("voxport.webhooks")
 
 
 class WebhookSender:
-    """`read_urls` signs the URL of a job's file. `max_concurrency`: how many are sent at once; of one profile, a
-    quarter."""
+    """Polls for due webhooks and sends them. `read_urls` signs the URL of a job's file. At most `max_concurrency`
+    webhooks are sent at once, and a quarter of that per profile."""
 
     def __init__(
         self,
@@ -59,11 +59,12 @@ class WebhookSender:
         self._thread.start()
 
     def wake(self) -> None:
-        """A message may be due: look now. From any thread."""
+        """Poll now, because a message may be due. Thread-safe."""
         self._woken.set()
 
     def stop(self, seconds: float) -> None:
-        """Begin no more, and wait so long at most for those under way. One that is cut off is sent again later."""
+        """Stop sending, and wait at most `seconds` for the webhooks in progress. An interrupted one is sent again
+        later."""
         self._stopping.set()
         self._woken.set()
         deadline = time.monotonic() + seconds
@@ -114,7 +115,7 @@ class WebhookSender:
             self._woken.set()
 
     def send(self, delivery: WebhookDelivery) -> None:
-        """One try, and how it went."""
+        """Make one attempt and record its outcome."""
         began = time.monotonic()
         status: int | None = None
         error: str | None = None
@@ -133,8 +134,8 @@ class WebhookSender:
         self._webhooks.record(delivery, DeliveryOutcome(status, error, duration, retry_after))
 
     def _body(self, delivery: WebhookDelivery) -> dict[str, Any]:
-        """The job is shown as GET /v2/jobs/{id} shows it now: it has ended, so that only the URL of its file is
-        another with each try."""
+        """Build the payload. A job is shown as GET /v2/jobs/{id} shows it now; as it has ended, only the signed URL of
+        its file differs between attempts."""
         data = delivery.data
         if delivery.job_id is not None:
             job = self._jobs.find(delivery.job_id)
@@ -154,7 +155,7 @@ class WebhookSender:
 
 
 def parse_retry_after(retry_after: str | None) -> timedelta | None:
-    """What `Retry-After` asks for: seconds, or a date."""
+    """Parse a `Retry-After` header, in seconds or as a date; None if it is missing or invalid."""
     if retry_after is None:
         return None
     text = retry_after.strip()

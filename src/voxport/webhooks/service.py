@@ -1,4 +1,4 @@
-"""What the customers' servers are to be told: written with what happened, taken by a sender, and kept as a log."""
+"""Webhook messages: stored in the transaction of their event, claimed by a sender, and kept as a log."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from voxport.webhooks import repository
 from voxport.webhooks.models import WebhookAttempt, WebhookDelivery
 
 _GONE: Final = 410
-_JITTER: Final = 0.2  # of a pause, added at random, so that what failed together is not sent again together
+_JITTER: Final = 0.2  # maximum random addition to a pause, as a fraction, to spread retries of what failed together
 _MAX_RETRY_AFTER: Final = timedelta(days=1)
 _LEASE: Final = timedelta(seconds=60)
-"""Beside the receiver's time: for the look-up of a name, and for the books."""
+"""Added to the receiver's timeout, for DNS lookups and database writes."""
 
 
 @dataclass(frozen=True)
 class DeliveryOutcome:
-    """How a try went: the receiver's `status`, or an `error` for the log; `retry_after` is what the receiver asked
-    for."""
+    """The outcome of an attempt: the receiver's `status`, or an `error` for the log; `retry_after` is from the
+    receiver's response."""
 
     status: int | None
     error: str | None
@@ -40,7 +40,8 @@ class DeliveryOutcome:
 
 
 class Webhooks:
-    """`retry_delays`: seconds before each further try. `retention`: how long the log of what has ended is kept."""
+    """Stores webhook messages and their outcomes. `retry_delays` are the seconds before each retry; `retention` is how
+    long ended deliveries are kept."""
 
     def __init__(
         self,
@@ -57,10 +58,10 @@ class Webhooks:
         self._retention = retention
         self._clock = clock
 
-    # What happened
+    # Events
 
     def require_usable(self, url: str) -> None:
-        """Raises WebhookUrlUnusable for what can be known without the network."""
+        """Validate a URL without using the network. Raises WebhookUrlUnusable."""
         try:
             validate_url(url, self._policy)
         except PrivateHostError as error:
@@ -69,7 +70,7 @@ class Webhooks:
             raise WebhookUrlUnusable from None
 
     def on_job_ended(self, tx: Session, job: Job) -> None:
-        """A job came to its end: its owner is told, where there is a URL."""
+        """Enqueue the webhook of a job that has ended, if it has a URL."""
         if job.webhook_url is not None:
             self.enqueue(tx, job.profile_id, f"job.{job.status}", job.webhook_url, job_id=job.id)
 
@@ -83,7 +84,7 @@ class Webhooks:
         job_id: str | None = None,
         data: dict[str, Any] | None = None,
     ) -> None:
-        """Write a message down, in the transaction of what it tells: the job of this id as it is then, or `data`."""
+        """Store a message in the transaction of its event. Its payload is the job at the time of sending, or `data`."""
         moment = self._clock()
         delivery = WebhookDelivery(
             id=new_id("msg"),
@@ -108,7 +109,7 @@ class Webhooks:
     def list(
         self, profile_id: str | None, *, state: str | None, job_id: str | None = None, limit: int, cursor: str | None
     ) -> Page[WebhookDelivery]:
-        """The profile's, newest first; with None all profiles', for the operator."""
+        """Return a page of a profile's deliveries, newest first; of all profiles (None) for the operator."""
         before = decode_cursor(cursor)
         with self._database.snapshot() as tx:
             rows = repository.page(
@@ -117,13 +118,13 @@ class Webhooks:
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def get(self, profile_id: str, delivery_id: str) -> tuple[WebhookDelivery, Sequence[WebhookAttempt]]:
-        """A delivery and its attempts, the oldest first. Raises NotFound."""
+        """Return a delivery and its attempts, oldest first. Raises NotFound."""
         with self._database.snapshot() as tx:
             return self._require(tx, profile_id, delivery_id), repository.attempts(tx, delivery_id)
 
     def resend(self, profile_id: str, delivery_id: str) -> None:
-        """Send it now, and, where that fails, on the whole schedule again; under the same id. Raises NotFound, Conflict
-        where it is being sent at this moment."""
+        """Send a delivery again now, under the same id; the whole retry schedule starts over. Raises NotFound, or
+        Conflict if it is being sent at the moment."""
         with self._database.transaction() as tx:
             row = self._require(tx, profile_id, delivery_id)
             values = {"state": "pending", "tries": 0, "next_at": self._clock(), "ended_at": None}
@@ -134,7 +135,7 @@ class Webhooks:
             notify(tx)
 
     def owner(self, delivery_id: str) -> str:
-        """Whose it is, for the operator. Raises NotFound."""
+        """Return the profile that a delivery belongs to, for the operator. Raises NotFound."""
         with self._database.snapshot() as tx:
             row = repository.by_id(tx, delivery_id)
         if row is None:
@@ -144,8 +145,8 @@ class Webhooks:
     # Sending
 
     def claim(self, excluded_profiles: Collection[str] = ()) -> WebhookDelivery | None:
-        """Take the next message that is due, of none of these profiles; nobody else takes it until its sender must
-        have died. None where there is none."""
+        """Claim the next due message, skipping the excluded profiles; None if there is none. No other sender claims it
+        until this one is presumed dead."""
         with self._database.snapshot() as tx:
             row = repository.next_due_delivery(tx, self._clock(), excluded_profiles)
         if row is None:
@@ -158,13 +159,13 @@ class Webhooks:
         return row
 
     def seconds_to_next(self) -> float | None:
-        """Seconds until a message is due, at most 0 where one is due now; None where nothing is to be sent."""
+        """Return the seconds until the next message is due, 0 or less if it is due now; None if there is none."""
         with self._database.snapshot() as tx:
             moment = repository.next_due_at(tx)
         return None if moment is None else (moment - self._clock()).total_seconds()
 
     def record(self, delivery: WebhookDelivery, outcome: DeliveryOutcome) -> None:
-        """Write down how the try went, and what comes of it."""
+        """Record the outcome of an attempt, and the delivery's next state."""
         moment, tries = self._clock(), delivery.tries + 1
         values: dict[str, Any] = {"tries": tries, "attempt_count": delivery.attempt_count + 1}
         if outcome.status is not None and 200 <= outcome.status < 300:
@@ -181,18 +182,18 @@ class Webhooks:
             ms=round(outcome.duration / timedelta(milliseconds=1)),
         )
         with self._database.transaction() as tx:
-            # Where it took longer than its lease, another sender has it, and what comes of it is that one's.
+            # If the attempt outlasted its lease, another sender has claimed the delivery and records its outcome.
             if repository.change(tx, delivery, **values):
                 tx.add(attempt)
 
     def sweep(self) -> int:
-        """Remove what ended long ago; how many there were."""
+        """Delete deliveries that ended longer ago than the retention; returns how many."""
         with self._database.transaction() as tx:
             return repository.sweep(tx, self._clock() - self._retention)
 
     def erase(self, profile_id: str) -> Sequence[str]:
-        """Remove a profile's webhooks, its secrets and its alert; nothing is left over. One that is being sent arrives
-        once more, and its log is gone."""
+        """Delete a profile's webhooks, secrets and alert; returns no leftovers. A webhook that is being sent still
+        arrives, but is not logged."""
         with self._database.transaction() as tx:
             repository.erase(tx, profile_id)
         return []
