@@ -1,4 +1,5 @@
-"""The database as of one moment, as a file, and back. SQLite by its own backup, Postgres by pg_dump and pg_restore."""
+"""Dumps a consistent state of the database to a file, and restores it. SQLite uses its backup API, Postgres pg_dump and
+pg_restore."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from voxport.backup.referenced_files import ReferencedFiles, referenced_files
 
 _TIMEOUT_SECONDS: Final = 30.0
 DUMP_NAMES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
-"""Of the file in the backup, by kind."""
+"""Names of the dump file in the backup, by kind of database."""
 
 
 def kind_of(url: str) -> str:
@@ -26,7 +27,7 @@ def kind_of(url: str) -> str:
 
 
 def exists(url: str) -> bool:
-    """Whether the database holds anything."""
+    """Return whether the database holds any data."""
     if kind_of(url) == "sqlite":
         return _path(url).exists()
     engine = create_engine(url, poolclass=NullPool)
@@ -35,14 +36,14 @@ def exists(url: str) -> bool:
 
 
 def dump(url: str, target: Path) -> ReferencedFiles:
-    """Write the database as it is now to a file; the files that it names at that moment. Raises BackupError."""
+    """Dump the database to a file. Returns the files that the same snapshot references. Raises BackupError."""
     if kind_of(url) == "sqlite":
         return _dump_sqlite(_path(url), target)
     return _dump_postgres(url, target)
 
 
 def restore(url: str, source: Path) -> None:
-    """Fill an empty database. Raises BackupError."""
+    """Restore a dump into an empty database. Raises BackupError."""
     if kind_of(url) == "sqlite":
         path = _path(url)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ def restore(url: str, source: Path) -> None:
 
 
 def find_problem(kind: str, path: Path) -> str | None:
-    """What is wrong with a backup's database, beyond its checksum."""
+    """Return what is wrong with the dump beyond its checksum, or None. A Postgres dump is not checked."""
     if kind != "sqlite":
         return None
     try:
@@ -71,7 +72,7 @@ def _dump_sqlite(source: Path, target: Path) -> ReferencedFiles:
         contextlib.closing(sqlite3.connect(source, timeout=_TIMEOUT_SECONDS)) as source_db,
         contextlib.closing(sqlite3.connect(target)) as target_db,
     ):
-        source_db.backup(target_db)  # all pages in one go: one read transaction, beside which writers go on
+        source_db.backup(target_db)  # all pages in one read transaction, which does not block writers
         target_db.execute("PRAGMA journal_mode=DELETE")
     fsync_path(target)
     engine = create_engine(f"sqlite:///{target}", poolclass=NullPool)
@@ -105,7 +106,8 @@ def _run(program: str, arguments: list[str], environment: dict[str, str]) -> Non
 
 
 def _libpq(url: str) -> tuple[str, dict[str, str]]:
-    """The address as libpq takes it, without the password, which any process could read on the command line."""
+    """Return the URL in libpq's form without the password, which other processes could read on the command line, and
+    the environment variables with it."""
     parsed = make_url(url)
     environment = {} if parsed.password is None else {"PGPASSWORD": parsed.password}
     plain = parsed.set(drivername="postgresql")._replace(password=None)

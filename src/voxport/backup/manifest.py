@@ -1,4 +1,4 @@
-"""What a backup holds: each file with its size and its SHA-256."""
+"""The manifest of a backup: its files with their sizes and SHA-256 digests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CHUNK: Final = 1 << 20
 
 
 class BackupError(Exception):
-    """A backup can't be taken, or is not good; a sentence for the operator."""
+    """A backup can't be taken, or is damaged. The message is for the operator."""
 
 
 @dataclass
 class Manifest:
-    """`database` is `sqlite` or `postgresql`. `secret_check` is made of the secret (which is in the backup unless it is
-    a setting), so that a restore with another one is noticed. `missing` are the keys of files whose deletion was under
-    way."""
+    """The contents of `manifest.json`. `database` is `sqlite` or `postgresql`. `secret_check` is derived from the
+    secret (which is in the backup unless it is a setting), to detect a restore with another one. `missing` are the keys
+    of files that were being deleted."""
 
     voxport: str
     taken_at: str
@@ -38,7 +38,7 @@ class Manifest:
         self.files[name] = {"bytes": size, "sha256": digest}
 
     def add_existing(self, folder: Path, name: str) -> None:
-        """Enter a file that lies in the backup already."""
+        """Add a file that is already in the backup folder."""
         size, digest = size_and_digest(folder / name)
         self.files[name] = {"bytes": size, "sha256": digest}
 
@@ -49,7 +49,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises BackupError where there is no backup in the folder, or one of a newer version."""
+    """Read the manifest. Raises BackupError if it is missing, unreadable, or of another format."""
     try:
         manifest = Manifest(**json.loads((folder / NAME).read_text("utf-8")))
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def find_differences(folder: Path, manifest: Manifest) -> list[str]:
-    """What is not as the manifest says, a sentence each."""
+    """Return the differences between the folder and the manifest, one sentence each."""
     problems = []
     for name, expected in manifest.files.items():
         try:
@@ -77,7 +77,7 @@ def find_differences(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def copy_file(source: BinaryIO, target: Path) -> tuple[int, str]:
-    """Write a file, surely on the disk; its bytes and SHA-256."""
+    """Copy to a new file and fsync it. Returns its size in bytes and its SHA-256."""
     target.parent.mkdir(parents=True, exist_ok=True)
     size, digest = 0, hashlib.sha256()
     with target.open("xb") as file:
@@ -96,7 +96,7 @@ def size_and_digest(path: Path) -> tuple[int, str]:
 
 
 def fsync_path(path: Path) -> None:
-    """Of a file, or of a folder's names."""
+    """Fsync a file, or the entries of a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

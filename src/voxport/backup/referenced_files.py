@@ -1,4 +1,4 @@
-"""Which files the database names at one moment."""
+"""Lists the files that the database references."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, text
 
 REFERENCED_FOLDERS = ("uploads", "audio", "samples", "voices", "jobs")
-"""Folders of storage whose files are named by the tables below. What lies in another one is taken whole."""
+"""Storage folders whose files are referenced by the tables below. Other folders are backed up whole."""
 _KEYS = (
     "SELECT key FROM media WHERE uploaded_at IS NOT NULL",
     "SELECT sample_key FROM voices WHERE deleted_at IS NULL",
@@ -19,7 +19,8 @@ _OPEN_JOBS = "SELECT id, subject FROM jobs WHERE status IN ('queued', 'processin
 
 @dataclass
 class ReferencedFiles:
-    """`keys` must be there. `folders` hold what jobs made that are not finished: it is taken where it is there."""
+    """Storage keys to back up. `keys` must exist. `folders` hold the intermediate files of open jobs, and are taken if
+    they exist."""
 
     keys: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -30,6 +31,6 @@ def referenced_files(connection: Connection) -> ReferencedFiles:
     folders = []
     for job_id, subject in connection.execute(text(_OPEN_JOBS)):
         folders.append(f"jobs/{job_id}")
-        if "/" not in subject:  # a clone's; that of speech is the key of a file that is made at the very end
+        if "/" not in subject:  # a clone's voice id; for speech, the subject is the key of a file written at the end
             folders += [f"samples/{subject}", f"voices/{subject}"]
     return ReferencedFiles(keys, folders)

@@ -1,4 +1,4 @@
-"""Takes a backup, proves it, and makes a gateway of it again."""
+"""Creates, verifies and restores backups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECRET = "secret.key"  # noqa: S105  # a file's name
 
 @dataclass(frozen=True)
 class BackupSummary:
-    """`missing` are the keys of files that the database names and that are not there: their deletion was under way."""
+    """Size of a backup. `missing` are the keys of files that the database references but that were being deleted."""
 
     files: int
     bytes: int
@@ -30,7 +30,7 @@ class BackupSummary:
 
 
 def create_backup(settings: Settings, target: Path) -> BackupSummary:
-    """Write a backup to a new folder, which has its name only when the backup is whole. Raises BackupError."""
+    """Write a backup to a new folder, which is renamed to `target` once it is complete. Raises BackupError."""
     url = settings.resolved_database_url
     if target.exists():
         raise BackupError(f"{target} is there already. Give the name of a new folder.")
@@ -39,7 +39,7 @@ def create_backup(settings: Settings, target: Path) -> BackupSummary:
     secret = load_secret(settings)
     storage = open_storage(settings.resolved_storage_url)
     folder = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(folder, ignore_errors=True)  # of a backup that was killed
+    shutil.rmtree(folder, ignore_errors=True)  # left by a backup that was killed
     folder.mkdir(parents=True, mode=0o700)
     try:
         with storage.hold_deletions():
@@ -54,7 +54,7 @@ def create_backup(settings: Settings, target: Path) -> BackupSummary:
 
 
 def verify_backup(folder: Path) -> list[str]:
-    """What is wrong with a backup, a sentence each; an empty list is whole. Raises BackupError."""
+    """Return the problems of a backup, one sentence each; an empty list means none. Raises BackupError."""
     manifest = read_manifest(folder)
     problems = find_differences(folder, manifest)
     problem = (
@@ -64,7 +64,7 @@ def verify_backup(folder: Path) -> list[str]:
 
 
 def restore_backup(settings: Settings, folder: Path) -> BackupSummary:
-    """Make the gateway of a backup again, in empty places only. Raises BackupError."""
+    """Restore a backup into an empty database, storage and data folder. Raises BackupError."""
     manifest = read_manifest(folder)
     problems = verify_backup(folder)
     if problems:
@@ -81,13 +81,14 @@ def restore_backup(settings: Settings, folder: Path) -> BackupSummary:
         if name.startswith("files/"):
             with (folder / name).open("rb") as file:
                 copy_file(file, storage.path(name.removeprefix("files/")))
-    # Last: a database without its files is never there.
+    # Restored last, so that the database never exists without its files.
     database.restore(settings.resolved_database_url, folder / database.DUMP_NAMES[manifest.database])
     gateway = open_gateway(settings)
     try:
         for key in manifest.missing:
             gateway.media.remove(key)
-        # Who was being served when the backup was taken is served no more: the books are right before the first start.
+        # Calls that were in progress at the time of the backup are over. Releasing their holds now makes the ledger
+        # consistent before the first start.
         gateway.provider_calls.release_dead_owners()
     finally:
         gateway.close()
@@ -134,7 +135,7 @@ def _require_empty(settings: Settings, manifest: Manifest) -> None:
         raise BackupError(f"{settings.data_dir} is not empty. A backup is restored to a new folder only.")
     if database.exists(url):
         raise BackupError("The database is not empty. A backup is restored to an empty one only.")
-    if any(open_storage(settings.resolved_storage_url).list()):  # last: it makes the folder
+    if any(open_storage(settings.resolved_storage_url).list()):  # checked last, because it creates the folder
         raise BackupError("The storage is not empty. A backup is restored to an empty one only.")
 
 

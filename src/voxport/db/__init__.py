@@ -1,1 +1,1 @@
-"""The database: the only room that knows whether it is SQLite or Postgres."""
+"""Database access: the only package that distinguishes SQLite from Postgres."""

@@ -1,4 +1,4 @@
-"""What all tables share."""
+"""The declarative base and the column types that all tables share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-# SQLite counts up only an INTEGER primary key, Postgres wants 64 bits.
+# SQLite autoincrements only an INTEGER primary key; Postgres needs BIGINT for 64 bits.
 BigIntegerKey = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC; SQLite, which keeps no zone, gets and gives UTC."""
+    """An aware datetime in UTC. SQLite stores no time zone, so its values are written and read as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -37,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class UtcDay(FunctionElement[str]):
-    """The day of a moment that the database holds, in UTC: `2026-04-27`."""
+    """SQL function: the UTC day of a timestamp, as `2026-04-27`."""
 
     name = "utc_day"
     type = String()

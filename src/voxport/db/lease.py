@@ -1,7 +1,7 @@
-"""A lease on a name: held by one living process, free again the moment that process dies.
+"""Named leases: each is held by one process, and is released when the process dies.
 
-SQLite: a lock on a file beside the database (`flock`, dropped by the kernel with the process). Postgres: a session's
-advisory lock, dropped with its connection.
+SQLite: a `flock` on a file beside the database, which the kernel releases with the process. Postgres: a session-level
+advisory lock, which is released with its connection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 MAX_SLOTS = 64
-_POLL_SECONDS = 0.1  # between two looks for a lease that another process holds
+_POLL_SECONDS = 0.1  # between two attempts to acquire a lease that another process holds
 
 
 class Leases:
@@ -36,8 +36,8 @@ class Leases:
             self._engine = create_engine(url, poolclass=NullPool)
 
     def acquire_slot(self, prefix: str) -> tuple[str, Lease]:
-        """The lowest free name `prefix-0`, `prefix-1`, …: a process that starts after a death takes the dead one's
-        name, and with it its work. Raises RuntimeError where all are taken."""
+        """Acquire the lowest free name of `prefix-0`, `prefix-1`, …. A process that replaces a dead one gets its name,
+        and with it its work. Raises RuntimeError if all are taken."""
         for number in range(MAX_SLOTS):
             name = f"{prefix}-{number}"
             lease = self.try_acquire(name)
@@ -46,13 +46,13 @@ class Leases:
         raise RuntimeError(f"all {MAX_SLOTS} {prefix} slots are taken")
 
     def try_acquire(self, name: str) -> Lease | None:
-        """The lease, or None where a living process holds it."""
+        """Acquire a lease; None if a live process holds it."""
         return self._try_lock_file(name) if self._folder is not None else self._try_advisory_lock(name)
 
     @contextlib.contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
-        """Hold a lease for the block, after the callers of this process that came before. Nothing of the name stays.
-        Raises TimeoutError where it is not to be had within `timeout`."""
+        """Hold a lease during the block; callers of this process get it in their order of arrival. The name is removed
+        afterwards. Raises TimeoutError after `timeout` seconds."""
         lease = self._acquire(name, timeout)
         if lease is None:
             raise TimeoutError(name)
@@ -62,7 +62,7 @@ class Leases:
             self.retire(name, lease)
 
     def is_held(self, name: str) -> bool:
-        """Whether a living process holds the lease now. It is only looked at: nothing stays of the look."""
+        """Return whether a live process holds the lease now. Creates no lease file."""
         if self._folder is not None and not (self._folder / name).exists():
             return False
         lease = self.try_acquire(name)
@@ -72,14 +72,14 @@ class Leases:
         return False
 
     def retire(self, name: str, lease: Lease) -> None:
-        """Give back a lease and remove its name."""
+        """Release a lease and remove its name."""
         if self._folder is not None:
             (self._folder / name).unlink(missing_ok=True)
         lease.release()
 
     def _acquire(self, name: str, timeout: float) -> Lease | None:
-        """Only the first in this process's line asks: else who comes first would be chance, and Postgres would be asked
-        by all of them."""
+        """Acquire a lease in order of arrival. Only the first waiter of this process polls; otherwise the order would
+        be random, and all waiters would query Postgres."""
         deadline, turn = time.monotonic() + timeout, threading.Event()
         with self._lock:
             line = self._queues.setdefault(name, deque())
@@ -112,7 +112,7 @@ class Leases:
                 return None
             if _is_same_file(self._folder / name, descriptor):
                 return Lease(descriptor=descriptor)
-            os.close(descriptor)  # it was retired between the two calls: nobody else would find this file
+            os.close(descriptor)  # the file was unlinked between open and flock, so the lock on it excludes nobody
 
     def _try_advisory_lock(self, name: str) -> Lease | None:
         key = int.from_bytes(hashlib.sha256(f"voxport-lease:{name}".encode()).digest()[:8], signed=True)

@@ -1,8 +1,8 @@
 """Connections and transactions.
 
-SQLite is opened in WAL mode with `synchronous=FULL`: money is written here, and NORMAL may lose the last commits
-when the power goes. It has one writer at a time: a lock inside the process, `BEGIN IMMEDIATE` and a busy timeout
-between processes. Readers see a snapshot and wait for nobody.
+SQLite is opened in WAL mode with `synchronous=FULL`, because NORMAL may lose the last commits on a power failure, and
+the ledger is stored here. There is one writer at a time: a lock serialises the threads of a process, `BEGIN IMMEDIATE`
+with a busy timeout the processes. Readers see a snapshot and never wait.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ POOL_SIZE = 16
 
 
 class Database:
-    """The gateway's database. `transaction()` writes, `snapshot()` reads; both give a Session and are short."""
+    """The gateway's database. `transaction()` writes and `snapshot()` reads; both yield a Session, for short use."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -31,10 +31,10 @@ class Database:
         self._engine = (
             sqlite_engine(url)
             if self.is_sqlite
-            # No overflow: four processes stay under the hundred connections that Postgres takes as it comes.
+            # No overflow: four processes stay below Postgres' default limit of 100 connections.
             else create_engine(url, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True)
         )
-        # Several statements see one state: SQLite's readers do so by themselves.
+        # All statements of a snapshot must see one state. SQLite's read transactions do so by default.
         self._reader = (
             self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
@@ -43,7 +43,8 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Commits at the end of the block, rolls back when it raises. Not to be nested: it would wait for itself."""
+        """Commit at the end of the block, or roll back if it raises. Can't be nested, because it would deadlock on
+        itself: raises RuntimeError."""
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
         with self._hold_writer_lock() if self.is_sqlite else contextlib.nullcontext():
@@ -60,8 +61,8 @@ class Database:
 
     @contextlib.contextmanager
     def _hold_writer_lock(self) -> Iterator[None]:
-        """The right to write, within this process. Raises OperationalError where it does not come in time: those that
-        wait behind one that waits for another process would else wait for one another's time-outs, too."""
+        """Serialise the writers of this process. Raises OperationalError after BUSY_TIMEOUT_SECONDS; otherwise threads
+        queued behind one that waits for another process would wait for each other's timeouts in turn."""
         if not self._writer_lock.acquire(timeout=BUSY_TIMEOUT_SECONDS):
             busy = sqlite3.OperationalError("database is locked")
             busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -73,18 +74,18 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Session]:
-        """A consistent view to read from; whatever is changed in it is dropped."""
+        """Yield a consistent view for reading; changes in it are rolled back."""
         with self._reader.connect() as connection, Session(connection, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A bare connection in a write transaction, for migrations."""
+        """Yield a bare connection in a write transaction, for migrations."""
         with self._engine.execution_options(voxport_write=True).connect() as connection, connection.begin():
             yield connection
 
     def ping(self) -> None:
-        """Raises where the database doesn't answer."""
+        """Raises if the database does not respond."""
         with self._engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
@@ -93,7 +94,7 @@ class Database:
 
 
 def _backend(url: str) -> str:
-    """Raises ValueError for what is neither of the two databases."""
+    """Return `sqlite` or `postgresql`. Raises ValueError for any other URL."""
     try:
         name = make_url(url).get_backend_name()
     except ArgumentError:
@@ -106,13 +107,13 @@ def _backend(url: str) -> str:
 
 
 def update_one(tx: Session, statement: Update) -> bool:
-    """Run a guarded UPDATE: whether its one row was there and changed."""
+    """Run a guarded UPDATE; returns whether it changed exactly one row."""
     return cast(CursorResult[Any], tx.execute(statement)).rowcount == 1
 
 
 def sqlite_engine(url: str, *, always_write: bool = False) -> Engine:
-    """An engine for a SQLite file whose write transactions begin with IMMEDIATE, so that they wait for the lock at
-    their start instead of failing in their middle. With `always_write` all transactions do."""
+    """Create an engine for a SQLite file. Write transactions, or all with `always_write`, use BEGIN IMMEDIATE, so that
+    they wait for the lock at their start instead of failing midway. Raises ValueError for an in-memory database."""
     path = make_url(url).database
     if not path or path == ":memory:":
         raise ValueError("SQLite needs a file: several processes share the database")
@@ -120,7 +121,7 @@ def sqlite_engine(url: str, *, always_write: bool = False) -> Engine:
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,
-        hide_parameters=True,  # an error is logged, and a job's parameters hold URLs
+        hide_parameters=True,  # errors are logged, and the parameters of jobs contain URLs
         connect_args={
             "timeout": BUSY_TIMEOUT_SECONDS,
             "isolation_level": None,

@@ -1,20 +1,21 @@
-"""Errors of the database that are nobody's mistake and pass: it is locked, full, read-only, or gone."""
+"""Transient errors of the database: it is locked, full, read-only or unreachable."""
 
 from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, TimeoutError
 
-# Primary result codes: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A missing table is
-# none of them, though SQLAlchemy calls both an OperationalError.
+# Primary result codes: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A missing table has
+# another code, though SQLAlchemy also raises OperationalError for it.
 _SQLITE_CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
-# Classes of SQLSTATE: connection, rolled back (a deadlock), out of resources, locked, by an operator, the system.
+# SQLSTATE classes: connection exception, transaction rollback (such as a deadlock), insufficient resources, object in
+# use or locked, operator intervention, system error.
 _SQLSTATE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 _READ_ONLY_SQLSTATE = "25006"
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again later may help."""
-    if isinstance(error, TimeoutError | InterfaceError):  # no connection in time, or one that is dead
+    """Return whether a retry may succeed."""
+    if isinstance(error, TimeoutError | InterfaceError):  # no connection from the pool in time, or a dead connection
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -24,5 +25,5 @@ def is_transient(error: BaseException) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if isinstance(state, str):
         return state[:2] in _SQLSTATE_CLASSES or state == _READ_ONLY_SQLSTATE
-    # psycopg has no SQLSTATE where the server could not be reached.
+    # psycopg sets no SQLSTATE if the server is unreachable.
     return error.connection_invalidated or type(error.orig).__name__ in ("OperationalError", "ConnectionTimeout")

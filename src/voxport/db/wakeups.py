@@ -1,8 +1,8 @@
-"""Wakes the workers of a database when there is work for them, so that none has to ask again and again.
+"""Wakes the workers of a database when there is work, so that they need not poll often.
 
-SQLite: a named pipe for each listening process, in a folder beside the database. Postgres: NOTIFY, in the transaction.
-A wake-up carries nothing, may be lost, and may come without a reason: whoever waits looks into the database, and looks
-there also without one, only seldom.
+SQLite: a named pipe per listening process, in a folder beside the database. Postgres: NOTIFY, in the transaction.
+A wake-up carries no data, may be lost, and may be spurious. Listeners query the database after each one, and also poll
+it occasionally.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = logging.getLogger("voxport.wakeups")
 
 
 def notify(tx: Session) -> None:
-    """Wake every listener of this database when `tx` commits; none when it doesn't."""
+    """Wake every listener of this database when `tx` commits; nothing happens if it rolls back."""
     engine = tx.get_bind().engine
     if engine.dialect.name == "postgresql":
         tx.execute(text(f"NOTIFY {_CHANNEL}"))
@@ -38,8 +38,8 @@ def notify(tx: Session) -> None:
 
 
 class WakeupListener:
-    """Calls `on_wake` in a thread of its own, from `start` to `close`: at the start, after each wake-up, and whenever
-    wake-ups may have been missed. Several that come together may be one call."""
+    """Calls `on_wake` in its own thread, from `start` to `close`: at the start, after each wake-up, and whenever
+    wake-ups may have been missed. Several wake-ups may result in one call."""
 
     def __init__(self, url: str, on_wake: Callable[[], None]) -> None:
         self._url = url
@@ -71,7 +71,7 @@ class WakeupListener:
                 return
 
     def _is_stopped(self, descriptor: int | None = None, timeout: float | None = None) -> bool:
-        """Wait until `descriptor` is readable or `timeout` seconds are over; whether `close` was called."""
+        """Wait until `descriptor` is readable or `timeout` seconds have passed; returns whether `close` was called."""
         watched = select.poll()
         watched.register(self._stop_reader, select.POLLIN)
         if descriptor is not None:
@@ -81,7 +81,7 @@ class WakeupListener:
 
 
 WakeupSource = tuple[int, Callable[[], object]]
-"""A descriptor that becomes readable with a wake-up, and what reads it empty."""
+"""A descriptor that becomes readable on a wake-up, and a function that drains it."""
 
 
 @contextlib.contextmanager
@@ -101,10 +101,10 @@ def _pipe(url: str) -> Iterator[WakeupSource]:
     _remove_dead_pipes(folder)
     path, hidden = folder / f"{os.getpid()}-{uuid4().hex}", folder / f".{uuid4().hex}"
     os.mkfifo(hidden, 0o600)
-    # Open for writing too: without a writer it would count as ended, and be readable for ever.
+    # Opened for writing too: a pipe without a writer is at end of file, and so permanently readable.
     descriptor = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        # Under its name only once there is a reader: without one it is taken for a dead process's.
+        # The pipe gets its visible name only now that it has a reader; without one it looks like a dead process's.
         hidden.rename(path)
         yield descriptor, lambda: os.read(descriptor, 1 << 16)
     finally:
@@ -113,14 +113,14 @@ def _pipe(url: str) -> Iterator[WakeupSource]:
 
 
 def _write_to_all(folder: Path) -> None:
-    """Nothing that goes wrong here may hurt the caller, whose work is committed."""
+    """Write to every pipe. Suppresses OSError, because the caller's transaction is already committed."""
     try:
         with os.scandir(folder) as entries:
             paths = [entry.path for entry in entries if not entry.name.startswith(".")]
     except OSError:
-        return  # Nobody has listened yet.
+        return  # No process has listened yet.
     for path in paths:
-        # No reader: its process is dead. A full pipe: it will wake anyway.
+        # Without a reader, its process is dead. If the pipe is full, its process will wake anyway.
         with contextlib.suppress(OSError), _open_writer(path) as descriptor:
             os.write(descriptor, b"\n")
 
@@ -128,7 +128,7 @@ def _write_to_all(folder: Path) -> None:
 def _remove_dead_pipes(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name.startswith("."):
-            continue  # About to get its reader.
+            continue  # Its process is about to open it.
         try:
             with _open_writer(str(path)):
                 pass
@@ -138,7 +138,7 @@ def _remove_dead_pipes(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _open_writer(path: str) -> Iterator[int]:
-    """Raises OSError where the path is no pipe, or nobody reads it."""
+    """Open a pipe for writing. Raises OSError if the path is no pipe or has no reader."""
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):

@@ -1,4 +1,4 @@
-"""Alembic's entry: it migrates over the connection that `voxport.migrations.migrate` hands it."""
+"""Alembic's entry point. Migrates over the connection that `voxport.migrations.migrate` passes in."""
 
 from alembic import context
 

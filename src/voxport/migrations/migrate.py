@@ -1,4 +1,4 @@
-"""Brings the tables to the newest revision; run at every start, by one process at a time."""
+"""Migrates the tables to the newest revision. Runs at every start, in one process at a time."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from sqlalchemy import inspect, text
 
 from voxport.db.session import Database
 
-# Any number, the same for all processes: the key of Postgres' advisory lock around the migrations.
+# Key of the Postgres advisory lock around the migrations: arbitrary, but the same in all processes.
 _ADVISORY_LOCK: Final = 7_386_912_055
 _MIGRATIONS: Final = Path(__file__).parent
 
 
 def migrate(database: Database) -> None:
-    """Run the migrations that are missing, in one transaction: all of them or none. Where none is missing, the
-    database is only read."""
+    """Run the missing migrations in one transaction, all or none. If none is missing, the database is only read."""
     if _stored_revision(database) == newest_revision():
         return
-    # Alembic takes a fifth of a second to import, and nearly every start does without it.
+    # Importing Alembic takes a fifth of a second, and almost no start needs it.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    # SQLite's lock is the write transaction that the connection is in.
+    # On SQLite, the connection's write transaction is the lock.
     with database.connection() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
@@ -34,7 +33,7 @@ def migrate(database: Database) -> None:
 
 
 def newest_revision() -> str:
-    """By the names of the files: `v0009_sweep_failures.py` is revision 0009."""
+    """Return the newest revision, from the file names: `v0009_sweep_failures.py` is revision 0009."""
     return max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
 
 

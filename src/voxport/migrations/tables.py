@@ -1,4 +1,4 @@
-"""All tables of the gateway, joined: what the migrations must make."""
+"""The metadata of all tables of the gateway, which the migrations must create."""
 
 from voxport.accounts import models as accounts
 from voxport.audit import models as audit

@@ -1,1 +1,1 @@
-"""What is retried in the background: each item for itself, with growing pauses, and shown to the operator."""
+"""Background retries: each item fails alone, is retried with growing pauses, and is shown to the operator."""

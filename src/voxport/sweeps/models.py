@@ -11,8 +11,8 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class SweepFailure(Base):
-    """An item that failed in a sweep, until it goes well. `item` is its id within the task. `error` is a sentence of
-    our own, or the kind of the exception: never what a provider or a customer wrote."""
+    """An item that failed in a sweep; deleted once it succeeds. `item` is its id within the task. `error` is a message
+    of the gateway or the exception's type, never text from a provider or a customer."""
 
     __tablename__ = "sweep_failures"
     __table_args__ = (Index("ix_sweep_failures_task_item", "task", "item", unique=True),)

@@ -1,5 +1,5 @@
-"""Sweeps: each item of one fails alone, is retried after a growing pause, and is shown to the operator until it goes
-well."""
+"""Runs sweeps: each item fails alone, is retried after a growing pause, and is shown to the operator until it
+succeeds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 _FIRST_PAUSE: Final = timedelta(seconds=45)  # shorter than the minute between two rounds of the worker
 _MAX_PAUSE: Final = timedelta(hours=6)
 _RETENTION: Final = timedelta(days=2)
-"""After which a failure that was not repeated is none: its item was finished in another way."""
+"""Age at which a failure that did not recur is deleted: its item was finished in another way."""
 _log = logging.getLogger("voxport.sweeps")
 
 
 class SweepIncomplete(Exception):
-    """An item has something left that a later round may finish. The text is for the operator."""
+    """Part of an item is left for a later round. The message is for the operator."""
 
 
 class Sweeps:
@@ -35,16 +35,16 @@ class Sweeps:
         self._clock = clock
 
     def process(self, task: str, rows: Iterable[T], item_id: Callable[[T], str], action: Callable[[T], Any]) -> int:
-        """Act on every row whose pause is over; how many went well, which is where `action` returns anything but False.
-        `item` is a row's id, for the log and the operator. An exception ends its own row only, and makes the pause
-        before its next try twice as long, up to six hours."""
+        """Run `action` on every row whose pause is over. Returns how many succeeded: those for which it returned
+        anything but False. `item_id` gives a row's id, for the log and the operator. An exception fails only its own
+        row, and doubles the pause before its next attempt, up to six hours."""
         moment = self._clock()
         failed = {one.item: one for one in self.failures(task)}
         done = 0
         for row in rows:
             name = item_id(row)[:512]
             previous = failed.get(name)
-            # A failure in the future is one of before the clock was set back.
+            # A failure in the future was recorded before the clock was set back: it is retried.
             if previous is not None and previous.last_at <= moment < previous.next_at:
                 continue
             try:
@@ -58,28 +58,28 @@ class Sweeps:
         return done
 
     def paused_items(self, task: str) -> Select[str]:
-        """The items whose pause is not over, as a subquery: a query that takes the first so many rows leaves them out,
-        so that those behind them have their turn."""
+        """Return a subquery of the items whose pause is not over. Queries with a limit exclude them, so that they don't
+        block the items behind them."""
         query = select(SweepFailure.item).where(SweepFailure.task == task)
         return query.where(SweepFailure.next_at > self._clock(), SweepFailure.last_at <= self._clock())
 
     def clear(self, tx: Session, task: str, item: str) -> None:
-        """The item was finished."""
+        """Delete the failure of an item that was finished."""
         tx.execute(delete(SweepFailure).where(SweepFailure.task == task, SweepFailure.item == item[:512]))
 
     def failures(self, task: str | None = None) -> list[SweepFailure]:
-        """What failed and was not finished since, the oldest first."""
+        """Return the failures of unfinished items, oldest first."""
         query = select(SweepFailure).order_by(SweepFailure.sequence)
         with self._database.snapshot() as tx:
             return list(tx.scalars(query if task is None else query.where(SweepFailure.task == task)))
 
     def clear_pauses(self) -> None:
-        """End all pauses: the next round tries everything."""
+        """End all pauses, so that the next round retries everything."""
         with self._database.transaction() as tx:
             tx.execute(update(SweepFailure).values(next_at=SweepFailure.last_at))
 
     def sweep(self) -> int:
-        """Remove failures that nobody repeated; how many there were."""
+        """Delete failures that did not recur; returns how many."""
         with self._database.transaction() as tx:
             old = SweepFailure.last_at < self._clock() - _RETENTION
             count = tx.scalar(select(func.count()).select_from(SweepFailure).where(old)) or 0
@@ -109,12 +109,12 @@ class Sweeps:
                         next_at=moment + pause,
                     )
                 )
-        except Exception:  # then it is tried again in the next round
+        except Exception:  # without the record, the next round retries the item
             _log.exception("a failure could not be written down", extra={"task": task, "item": item})
 
 
 def _error_text(error: Exception) -> str:
-    """What of an exception may be kept: our own sentences, and of others the kind."""
+    """Return the part of an exception that may be stored: the gateway's own message, or else the type."""
     if isinstance(error, VoxportError):
         return f"{error.code}: {error.message}"[:200]
     return str(error)[:200] if isinstance(error, SweepIncomplete) else type(error).__name__
