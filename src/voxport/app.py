@@ -53,8 +53,8 @@ from voxport.webhooks.endpoints import router as webhooks
 
 
 def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI:
-    """The application, with everything that it needs. `gateway` is given where the caller has opened one; else it
-    is opened here, and closed when the application ends."""
+    """Create the application with its services, routers and middleware. Opens a gateway unless one is passed; the
+    gateway is closed when the application shuts down."""
     gateway = gateway or open_gateway(settings)
 
     @contextlib.asynccontextmanager
@@ -65,12 +65,12 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         gateway.close()
 
     prefix = public_path(settings.public_url)
-    # The page of /docs comes with its scripts: it works without the internet, and tells nobody that it was opened.
+    # /docs serves its own scripts: the page works offline, and no third party learns that it was opened.
     app = FastAPIOffline(
         docs_url=None,
         redoc_url=None,
         static_url=STATIC_PATH,
-        # A redirect would send the caller to the host that the request named.
+        # A redirect would send the caller to the host that the request named in its headers.
         redirect_slashes=False,
         title="Voxport",
         version=voxport.__version__,
@@ -78,7 +78,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         openapi_tags=TAGS,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
-        # A path, so that the page of /docs calls the host that it came from.
+        # Only a path, so that the /docs page calls the host that served it.
         servers=[{"url": prefix}] if prefix else None,
         responses={
             "4XX": {"model": ErrorBody, "description": "What is wrong, and what to do"},
@@ -97,7 +97,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.state.readiness = Readiness(
         {"database": gateway.database.ping, "storage": gateway.storage.check, "engine": gateway.local.is_ready}
     )
-    # Of this application: several may live in one process, and each counts its own requests.
+    # One registry per application: a process may run several, and each counts its own requests.
     registry = CollectorRegistry()
     registry.register(GatewayCollector(gateway.database, gateway.reconciliation, gateway.providers))
     ProcessCollector(registry=registry)
@@ -111,7 +111,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     extend_openapi(app, job_stages=all_stages(gateway.handlers))
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)
-    # The last one is the outermost.
+    # The middleware added last is the outermost.
     app.add_middleware(HeadMiddleware, exempt_prefix=BLOBS_PATH)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, exempt_prefix=BLOBS_PATH)
     if settings.cors_origins:

@@ -1,4 +1,4 @@
-"""Where Voxport keeps what it can compute again: the split model, and dictionaries."""
+"""The cache folder, for files that can be recomputed: the split model and dictionaries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from pathlib import Path
 
 
 def default_cache() -> Path:
-    """`$XDG_CACHE_HOME/voxport`, else `~/.cache/voxport`."""
+    """Return `$XDG_CACHE_HOME/voxport`, else `~/.cache/voxport`."""
     base = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME') or tempfile.gettempdir()}/.cache"
     return Path(base) / "voxport"

@@ -1,4 +1,4 @@
-"""The catalogue: services, prices, limits and texts, read from one file that an operator can edit."""
+"""Loads the catalogue of services, prices, limits and descriptions from a file that the operator can edit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _as_text(value: object) -> object:
     return repr(value) if isinstance(value, float) else value
 
 
-# An unquoted 0.01 in YAML is a float already; its shortest text is what the operator wrote.
+# YAML parses an unquoted 0.01 as a float; its shortest repr is the number that the operator wrote.
 Price = Annotated[Decimal, BeforeValidator(_as_text), Field(ge=0, max_digits=15, decimal_places=6)]
 
 
@@ -42,7 +42,7 @@ class Service(BaseModel):
     unit_price: Price
     description: str
     limits: tuple[LimitName, ...] | None = None
-    """What a caller meets. None in an operator's file that names none: then it is as in the package."""
+    """Names of the limits that apply to a caller. None if the operator's file omits them: the packaged ones apply."""
 
 
 class Limits(BaseModel):
@@ -66,11 +66,11 @@ class Catalog(BaseModel):
     limits: Limits
 
     def price(self, service: ServiceName) -> Decimal:
-        """Tokens per unit of the service."""
+        """Return the service's price in tokens per unit."""
         return self.services[service].unit_price
 
     def limits_of(self, service: ServiceName) -> dict[str, int]:
-        """The limits that a caller of this service meets, by name."""
+        """Return the limits that apply to a caller of this service, by name."""
         names = self.services[service].limits
         if names is None:
             names = _PACKAGED["services"][service]["limits"]
@@ -78,11 +78,11 @@ class Catalog(BaseModel):
 
 
 class CatalogError(Exception):
-    """The catalogue file can't be read; the message says which line or field is wrong."""
+    """The catalogue file can't be used; the message says which line or field is wrong."""
 
 
 def load_catalog(path: Path | None = None) -> Catalog:
-    """Read the catalogue from `path`, or the one of the package. Raises CatalogError."""
+    """Load the catalogue from `path`, by default the packaged one. Raises CatalogError."""
     try:
         catalog = Catalog.model_validate(_PACKAGED if path is None else yaml.safe_load(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:

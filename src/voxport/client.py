@@ -1,4 +1,4 @@
-"""The calls of the main job, as a client makes them."""
+"""An HTTP client for the gateway: uploads, clones, jobs and speech."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 class CallFailed(Exception):
-    """The gateway refused; the message is its own. `body` is the whole answer."""
+    """The gateway returned an error. The message is the gateway's; `body` is the whole response."""
 
     def __init__(self, status: int, body: Json) -> None:
         super().__init__(body.get("error", {}).get("message", f"HTTP {status}"))
@@ -33,7 +33,7 @@ class CallFailed(Exception):
 
 
 class Client:
-    """A caller with a key. Every method raises CallFailed for an answer that is an error."""
+    """A client with an API key. API calls raise CallFailed on an error response."""
 
     def __init__(self, address: str, key: str) -> None:
         self.http = httpx2.Client(
@@ -47,7 +47,7 @@ class Client:
         self.http.close()
 
     def upload(self, path: Path) -> str:
-        """Upload a file of audio or video; the URL to clone from."""
+        """Upload an audio or video file. Returns the URL to clone from."""
         suffix = path.suffix.lower()
         media_type = "video" if suffix in _VIDEO else "audio"
         content_type = _VIDEO.get(suffix) or _AUDIO.get(suffix, "audio/wav")
@@ -62,18 +62,18 @@ class Client:
         return url
 
     def clone(self, audio_url: str, **fields: str) -> str:
-        """Queue a clone; the job's id."""
+        """Queue a clone. Returns the job's id."""
         body = {"audioUrl": audio_url, "provider": "local", **fields}
         job_id: str = self.call("POST", "/v1/proxy/core-voice-clone", body)["job"]["id"]
         return job_id
 
     def wait_until_started(self, job_id: str) -> None:
-        """Return as soon as a worker has taken the job."""
+        """Wait until a worker has started the job."""
         while self.call("GET", f"/v2/jobs/{job_id}")["status"] == "queued":
             time.sleep(0.02)
 
     def wait_for_job(self, job_id: str, on_update: Callable[[Json], None] = lambda _: None) -> Json:
-        """The job when it has ended; `on_update` sees it each time that it is asked for."""
+        """Poll until the job has ended, and return it. `on_update` gets the job after each poll."""
         while True:
             job = self.call("GET", f"/v2/jobs/{job_id}")
             on_update(job)
@@ -82,11 +82,11 @@ class Client:
             time.sleep(_POLL_SECONDS)
 
     def speak(self, text: str, voice_id: str, **fields: str) -> Json:
-        """core-tts: the whole answer."""
+        """Call core-tts. Returns the whole response body."""
         return self.call("POST", "/v1/proxy/core-tts", {"text": text, "voice_id": voice_id, **fields})
 
     def instant_clone(self, audio_url: str, text: str) -> httpx2.Response:
-        """core-instant-clone-tts: the response, whose content is the WAV file."""
+        """Call core-instant-clone-tts. The content of the response is the WAV file."""
         body = {"audioUrl": audio_url, "text": text, "provider": "local"}
         response = self.http.post("/v1/proxy/core-instant-clone-tts", json=body)
         if response.is_error:
@@ -94,7 +94,7 @@ class Client:
         return response
 
     def download(self, url: str) -> bytes:
-        """The file behind a signed URL."""
+        """Download the file behind a signed URL. Raises httpx2.HTTPStatusError on an error response."""
         return httpx2.get(url, timeout=_TIMEOUT_SECONDS).raise_for_status().content
 
     def balance(self) -> Json:

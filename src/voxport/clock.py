@@ -1,4 +1,4 @@
-"""Time, in one place: UTC, to the microsecond."""
+"""The current time, in UTC to the microsecond, and its text form."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ def now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the millisecond, ending in `Z`."""
+    """Format as ISO 8601 in UTC, to the millisecond, ending in `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

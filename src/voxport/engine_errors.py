@@ -1,9 +1,9 @@
-"""What the engine refuses, and why. Every message is a sentence that is safe to show to a caller.
+"""Errors of the engine. Every message is a sentence that is safe to show to a caller.
 
 EngineError
 ├── TextNotSpeakable     the text has nothing that this language can speak
-├── VoiceFileError       a voice file that is damaged, or of another engine or asset
-├── SampleNotEnrollable  audio in which no speaker can be found
+├── VoiceFileError       the voice file is damaged, or belongs to another engine or asset
+├── SampleNotEnrollable  no speaker can be found in the audio
 └── EngineUnavailable    the engine's process could not start, died, or took too long
 """
 
@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 
 class EngineError(Exception):
-    """Something that the engine can't do; the message says what, and what would help."""
+    """The engine can't do what was requested; the message says what, and how to fix it."""
 
 
 class TextNotSpeakable(EngineError):
-    """The text holds nothing that `language` can speak; `spoken` are the languages that there are."""
+    """The text has nothing that `language` can speak; `spoken` are the supported languages."""
 
     def __init__(self, message: str, *, language: str, spoken: Sequence[str]) -> None:
         super().__init__(message)
@@ -26,12 +26,12 @@ class TextNotSpeakable(EngineError):
 
 
 class VoiceFileError(EngineError):
-    """A voice file that can't be used here: damaged, or made by another version of the engine."""
+    """The voice file can't be used: it is damaged, or made by another version of the engine."""
 
 
 class SampleNotEnrollable(EngineError):
-    """Audio in which no speaker can be found: too short, silent, or without a voice."""
+    """No speaker can be found in the audio: it is too short, silent, or without a voice."""
 
 
 class EngineUnavailable(EngineError):
-    """The engine's process could not start, died, or took too long. Trying again may help."""
+    """The engine's process could not start, died, or took too long. A retry may succeed."""

@@ -1,38 +1,38 @@
-"""Every error that a caller can see, as one tree.
+"""The tree of all errors that a caller can see.
 
     VoxportError
     ├── BadRequest 400            voice_provider_mismatch, provider_cannot_clone, ...
-    │   ├── SampleUnusable        the recording can't make a voice; says why and what would help
-    │   ├── AudioUrlUnusable      one bland text, whatever the reason
+    │   ├── SampleUnusable        the recording can't be cloned; the message says why and how to fix it
+    │   ├── AudioUrlUnusable      one generic message, whatever the reason
     │   └── WebhookUrlUnusable    likewise
     ├── Unauthenticated 401       unauthenticated, key_revoked
     ├── Forbidden 403             forbidden, bad_signature, profile_suspended, consent_required, refused_by_moderation,
     │                             storage_full
     ├── InsufficientCredits 402
     ├── NotFound 404              voice_not_found, job_not_found, media_not_found
-    ├── RequestTimeout 408        the body did not come in time
+    ├── RequestTimeout 408        the body did not arrive in time
     ├── Conflict 409              job_not_cancellable, already_uploaded, idempotency_in_flight, idempotency_consumed
-    ├── PreconditionFailed 412    the file is not the one that If-Match names
+    ├── PreconditionFailed 412    the file does not match If-Match
     ├── TooLarge 413 / UnsupportedMedia 415
     ├── UriTooLong 414
-    ├── ModerationUnavailable 503  the operator's moderation did not judge the text
+    ├── ModerationUnavailable 503  the operator's moderation could not check the text
     ├── Invalid 422               validation_failed, for what the schema can't express
     │   └── IdempotencyMismatch   the key belongs to another request
-    ├── RateLimited 429           more than the caller may have at once, or in a time
+    ├── RateLimited 429           more than the caller may have at once, or per period
     ├── HeadersTooLarge 431
-    ├── JobTimeout                a job was worked on for longer than it may be
+    ├── JobTimeout                a job ran longer than its time limit
     ├── Unavailable 503           temporarily_unavailable, storage_unavailable: the gateway's own database or storage
-    └── ProviderError             what went wrong at a provider, sorted by what the caller can do
-        ├── ProviderBusy 429      try again after a while
+    └── ProviderError             an error of a provider, classed by what the caller can do
+        ├── ProviderBusy 429      try again later
         ├── ProviderFailed 502
-        │   └── VoiceLost         the provider no longer has the voice: it can be made again from its sample
+        │   └── VoiceLost         the provider no longer has the voice: it can be rebuilt from its sample
         ├── ProviderUnavailable 503
-        │   └── SlotsFull         the provider's account holds as many voices as it may
+        │   └── SlotsFull         the provider's account has reached its maximum of voices
         └── ProviderTimeout 504
-            └── OutcomeUnknown    the work was asked for, and its answer lost: it may have been done, and billed
+            └── OutcomeUnknown    the request was sent, but its response was lost: it may have been done, and billed
 
-A message is a sentence for the caller: it says what is wrong and what to do. It never holds a secret, a path of
-the machine, or whether an internal host exists.
+A message is a sentence for the caller: it says what is wrong and what to do. It never contains a secret or a path of
+the machine, and never reveals whether an internal host exists.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from typing import Any, ClassVar
 
 
 class VoxportError(Exception):
-    """Something that the caller is told. `status` is the HTTP status, `code` the machine-readable reason."""
+    """Base of the errors shown to the caller. `status` is the HTTP status, `code` the machine-readable reason."""
 
     status: ClassVar[int] = 500
     code: str = "internal_error"
@@ -55,7 +55,7 @@ class VoxportError(Exception):
             self.code = code
 
     def as_body(self, request_id: str | None) -> dict[str, Any]:
-        """The `error` object of SPEC.md section 3."""
+        """Return the `error` object of SPEC.md section 3."""
         return {
             "code": self.code,
             "message": self.message,
@@ -70,14 +70,14 @@ class BadRequest(VoxportError):
 
 
 class SampleUnusable(BadRequest):
-    """The recording can't make a voice. The message holds the reason and the advice."""
+    """The recording can't be cloned. The message holds the reason and the advice."""
 
     code = "sample_unusable"
 
 
 class AudioUrlUnusable(BadRequest):
-    """`audioUrl` may not or can't be fetched. The text is the same for every reason that lies at the other end, so that
-    it tells nothing about hosts that only the gateway can reach."""
+    """`audioUrl` may not or can't be fetched. The message is the same for every cause on the remote side, so that it
+    reveals nothing about hosts that only the gateway can reach."""
 
     code = "audio_url_unusable"
     TEXT: ClassVar[str] = (
@@ -86,17 +86,18 @@ class AudioUrlUnusable(BadRequest):
     )
 
     def __init__(self, message: str = TEXT) -> None:
-        """`message` for an own URL that is the wrong one."""
+        """`message` replaces the default only for URLs of this gateway that can't be used."""
         super().__init__(message)
 
 
 class WebhookUrlUnusable(BadRequest):
-    """`webhook_url` may not be called, as its text alone shows: no host was looked up."""
+    """`webhook_url` may not be called. Judged by its text alone, without a DNS lookup."""
 
     code = "webhook_url_unusable"
 
     def __init__(self, private_host: str | None = None) -> None:
-        """`private_host`: the URL's host, and its port where it has one, where it is private by its spelling."""
+        """`private_host` is the URL's host, with its port if it has one, if the text of the URL shows that it is
+        private."""
         message = "The webhook_url can't be called. Give a public http(s) URL on port 80 or 443."
         if private_host is not None:
             message += (
@@ -132,7 +133,7 @@ class BadSignature(Forbidden):
 
 
 class ModerationUnavailable(VoxportError):
-    """The operator's moderation failed or took too long: what was not judged is not spoken."""
+    """The operator's moderation failed or took too long. Unchecked texts are not spoken."""
 
     status = 503
     code = "moderation_unavailable"
@@ -193,7 +194,7 @@ class Invalid(VoxportError):
     def __init__(
         self, message: str, *, location: tuple[str, ...] = ("body",), details: dict[str, Any] | None = None
     ) -> None:
-        """`location` is where it is wrong, as in FastAPI's `loc`: `("body", "text")`."""
+        """`location` is where the error is, as in FastAPI's `loc`: `("body", "text")`."""
         super().__init__(message, details=details)
         self.location = location
 
@@ -228,7 +229,7 @@ class JobTimeout(VoxportError):
 
 
 class Unavailable(VoxportError):
-    """The gateway's own database or storage does not do its work. Nothing was charged."""
+    """The gateway's own database or storage is unavailable. Nothing was charged."""
 
     status = 503
     code = "temporarily_unavailable"
@@ -261,8 +262,8 @@ class ProviderBusy(ProviderError):
 
 
 class ProviderUnavailable(ProviderError):
-    """It can't be used now. A caller may try again in ten seconds, which is the shortest rest of one that failed; a job
-    has pauses of its own."""
+    """The provider can't be used now. Callers are told to retry after ten seconds, the shortest time for which a failed
+    provider is left alone; jobs have their own pauses."""
 
     status = 503
     code = "provider_unavailable"
@@ -273,7 +274,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class SlotsFull(ProviderUnavailable):
-    """The account at the provider holds as many voices as it may."""
+    """The account at the provider has reached its maximum of voices."""
 
 
 class ProviderTimeout(ProviderError):
@@ -282,4 +283,4 @@ class ProviderTimeout(ProviderError):
 
 
 class OutcomeUnknown(ProviderTimeout):
-    """Accepted by the provider, its answer lost. Never asked again without looking first."""
+    """The request was sent, but the response was lost. It is never sent again without checking its outcome first."""

@@ -1,4 +1,4 @@
-"""A number of slots for calls, shared fairly between those who make them."""
+"""Shares a limited number of slots for calls fairly between clients."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Final, Generic, TypeVar
 
 Waiter = TypeVar("Waiter")
 _DECAY: Final = 0.9
-"""What is left of each client's recent admissions with each further one, whosever it is."""
+"""Factor by which every client's recent admissions shrink at each further admission of any client."""
 _FORGOTTEN: Final = 0.01
 
 
 class FairQueue(Generic[Waiter]):
-    """`capacity` slots, and the clients' queues for them.
+    """`capacity` slots, with one queue of waiters per client.
 
-    The next slot goes to the client that was admitted least lately, where each call that is active counts once more:
-    one with a thousand calls starves neither one with two nor those that came later. A client's own calls come in
-    their order. Nothing here waits: `admit` tells a waiter that it has its slot. Nothing locks either: one event loop
-    uses it, or threads that hold a lock.
+    The next slot goes to the client with the lowest sum of active calls and decayed recent admissions, so a client with
+    a thousand calls starves neither one with two nor later ones. A client's own calls are admitted in order. Nothing
+    here blocks: `admit` is called with a waiter that gets its slot. Not thread-safe: use it in one event loop, or under
+    a lock.
     """
 
     def __init__(self, capacity: int, admit: Callable[[Waiter], object]) -> None:
         self.capacity = capacity
         self.active = 0
-        """How many have a slot."""
+        """How many slots are taken."""
 
         self._admit = admit
         self._active: defaultdict[str, int] = defaultdict(int)
@@ -33,16 +33,16 @@ class FairQueue(Generic[Waiter]):
 
     @property
     def available(self) -> int:
-        """How many slots are left. Under 0 where the capacity was lowered meanwhile."""
+        """How many slots are free. Negative if the capacity was lowered below the active calls."""
         return self.capacity - self.active
 
     @property
     def waiting(self) -> int:
-        """How many wait. Any thread may ask."""
+        """How many waiters are queued. Thread-safe."""
         return sum(len(queue) for queue in list(self._queues.values()))
 
     def acquire(self, client: str, new_waiter: Callable[[], Waiter]) -> Waiter | None:
-        """Take a slot; None where there is one at once, else the waiter that `admit` will be called with."""
+        """Take a slot. Returns None if one was free, else the waiter that `admit` will be called with."""
         if self.active < self.capacity and not self._queues:
             self._count(client)
             return None
@@ -51,14 +51,14 @@ class FairQueue(Generic[Waiter]):
         return waiter
 
     def leave(self, client: str, waiter: Waiter) -> None:
-        """Stop waiting. Only for a waiter that was not admitted."""
+        """Remove a waiter that was not admitted."""
         queue = self._queues[client]
         queue.remove(waiter)
         if not queue:
             del self._queues[client]
 
     def release(self, client: str) -> None:
-        """Give a slot back."""
+        """Release a slot."""
         self.active -= 1
         self._active[client] -= 1
         if not self._active[client]:
@@ -66,7 +66,7 @@ class FairQueue(Generic[Waiter]):
         self._admit_next()
 
     def resize(self, capacity: int) -> None:
-        """Change the number of slots. Nobody loses one."""
+        """Change the number of slots. Active calls keep theirs."""
         self.capacity = capacity
         self._admit_next()
 
@@ -76,7 +76,7 @@ class FairQueue(Generic[Waiter]):
             queue = self._queues.pop(client)
             waiter = queue.popleft()
             if queue:
-                self._queues[client] = queue  # behind the others with as few
+                self._queues[client] = queue  # behind other clients with the same sum
             self._count(client)
             self._admit(waiter)
 

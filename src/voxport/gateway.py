@@ -1,4 +1,4 @@
-"""Joins the parts: one object with every service, for the HTTP application, the worker and the command line."""
+"""Builds all services into one Gateway object, for the HTTP application, the worker and the command line."""
 
 from __future__ import annotations
 
@@ -110,10 +110,10 @@ def open_gateway(
     fetch_policy: FetchPolicy | None = None,
     clock: Callable[[], datetime] = now,
 ) -> Gateway:
-    """Open database and storage, bring the tables up to date, and build the services. Nothing is started: the
-    engine's process begins with `providers.start()` or the first call. The options are for tests: `providers` replace
-    the installed ones of the same names, `samples` loads and checks the recordings, `clock` is that of voices, intents
-    and webhooks. Raises ConfigError."""
+    """Open the database and storage, migrate the tables, and build the services. Nothing is started: the engine's
+    process starts with `providers.start()` or the first call. The options are for tests: `providers` replace installed
+    ones of the same name, `samples` loads and checks recordings, `clock` is used for voices, provider calls and
+    webhooks. Raises ConfigError."""
     try:
         return _open(settings, providers, samples, fetch_policy, clock)
     except (CatalogError, StorageError) as error:
@@ -125,7 +125,7 @@ def open_gateway(
 
 
 class ConfigError(Exception):
-    """The settings, or what they name, can't be used; a sentence for the operator."""
+    """The settings, or what they refer to, can't be used. The message is for the operator."""
 
 
 def _open(
@@ -136,7 +136,7 @@ def _open(
     clock: Callable[[], datetime],
 ) -> Gateway:
     catalog = load_catalog(settings.catalog_file)
-    # Recordings, texts and the secret: for nobody else on the machine.
+    # The folder holds recordings, texts and the secret: no other user of the machine may read it.
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = load_secret(settings)
     storage = open_storage(settings.resolved_storage_url)
@@ -282,7 +282,7 @@ def _open(
 
 def _provider_config(name: str, settings: Settings, catalog: Catalog, secret: Secret) -> ProviderConfig:
     return ProviderConfig(
-        # From the secret: a second gateway with another one leaves our voices in a shared account alone.
+        # Derived from the secret, so that another gateway in a shared account leaves our voices alone.
         tag=secret.key_for("voices at providers").hex()[:12],
         max_text_length=catalog.limits.text_characters,
         sample_min_seconds=catalog.limits.sample_min_speech_seconds,

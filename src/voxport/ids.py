@@ -1,14 +1,14 @@
-"""Identifiers: a prefix that says what it is, and random letters that can't be guessed."""
+"""Generates identifiers: a prefix for the kind, and unguessable random characters."""
 
 from __future__ import annotations
 
 import secrets
 
-_ALPHABET = "0123456789abcdefghijkmnpqrstuvwxyz"  # no l and no o: they are misread as 1 and 0
+_ALPHABET = "0123456789abcdefghijkmnpqrstuvwxyz"  # without l and o, which are misread as 1 and 0
 
 
 def new_id(prefix: str, length: int = 20) -> str:
-    """`prefix_` and `length` random characters (5.1 bits each)."""
+    """Return `prefix_` and `length` random characters (5.1 bits each)."""
     return f"{prefix}_{random_text(length)}"
 
 

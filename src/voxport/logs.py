@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, with the id of the request it belongs to."""
+"""Logs JSON lines to standard error, with the id of the request, and redacts secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 _request_id: ContextVar[str | None] = ContextVar("voxport_request_id", default=None)
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _VALUE = r"[^\s\"'\\&,;}<>]+"
-# As a header, a parameter (quoted or not), JSON (in a string too), or a pair of Python's.
+# Separator between name and value: in a header, a parameter (percent-encoded or not), JSON (also inside a string), or a
+# Python tuple.
 _ASSIGNMENT = r"(?:\\?[\"']?\s*[:=]\s*\\?[\"']?|\\?[\"'],\s*b?\\?[\"']|%(?:25)*3D)"
 _NAMES = (
     r"x-amz-(?:signature|credential|security-token)|signature|(?:access[_-]?|auth[_-]?)?token|(?:x-|xi-)?api[_-]?key"
@@ -21,12 +22,12 @@ _NAMES = (
 )
 _SECRET_NAME = re.compile(rf"authorization|{_NAMES}", re.IGNORECASE)
 _SEPARATOR = r"(?::|%(?:25)*3A)(?://|%(?:25)*2F%(?:25)*2F)"
-# A path of a stranger comes here too: what is looked for from each place ends soon, so that the time grows with the
-# length of the text only.
+# The text may include paths from unauthenticated clients: each alternative matches or fails quickly at every position,
+# so that the time is linear in the length of the text.
 _SECRETS = re.compile(
-    # Our keys, webhook secrets, and keys as the providers give them out.
+    # The gateway's keys, webhook secrets, and keys in the format of providers.
     r"(?P<kind>vxp_|whsec_|\bsk[_-])[0-9A-Za-z_+/=-]{4,}"
-    # The query of any URL, also of one that was quoted into another: that is where signatures and tokens are.
+    # The query of any URL, also of one percent-encoded inside another: it may hold signatures and tokens.
     rf"|(?P<url>https?{_SEPARATOR}(?:(?!https?{_SEPARATOR})[^\s\"'?])*?(?:\?|%(?:25)*3F))[^\s\"']+"
     r"|(?P<user>(?<![a-z0-9+])[a-z0-9+]++://[^\s:/@\"']*:)[^\s@/\"']+(?=@)"
     rf"|(?P<scheme>\bauthorization{_ASSIGNMENT}(?:(?:bearer|basic|digest|token)\s+)?|\bbearer\s+){_VALUE}"
@@ -45,7 +46,7 @@ def configure_logging(level: str) -> None:
 
 
 def bind_request(request_id: str | None) -> None:
-    """Put this id into the log lines of the current task or thread."""
+    """Add this id to the log lines of the current task or thread."""
     _request_id.set(request_id)
 
 
@@ -70,12 +71,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def redact(text: str) -> str:
-    """The text without keys, secrets and the signatures of URLs."""
+    """Replace keys, secrets and the queries of URLs in the text with `***`."""
     return _SECRETS.sub(lambda match: (match[match.lastgroup or 0] or "") + "***", text)
 
 
 def _redact_value(value: Any) -> Any:
-    """The same for all text in it. Before it becomes JSON: what is taken out must not take a quote along."""
+    """Redact all text inside a value. This runs before JSON encoding, so that a match can't swallow a quote."""
     if isinstance(value, dict):
         return {
             redact(str(name)): "***" if _SECRET_NAME.fullmatch(str(name)) else _redact_value(one)

@@ -1,4 +1,4 @@
-"""Keeps a process that handles audio in many threads small."""
+"""Tunes glibc's malloc to limit the memory of processes that handle audio in many threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-# Numbers of glibc's malloc.h.
+# Parameter numbers from glibc's malloc.h.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
@@ -18,10 +18,11 @@ _IDLE_SECONDS: Final = 5.0
 
 
 def limit_malloc_growth() -> None:
-    """Have glibc take its memory from two heaps, and a large block from the system each time, to which it goes back.
+    """Limit glibc to two heaps, and have it allocate large blocks with mmap, so that they are returned when freed.
 
-    Left alone, glibc gives up to eight heaps per core to threads, and holds what they have once needed. What the server
-    and the worker hold under load is what `benchmarks/reliability/soak.py` tells. Another C library is left as it is.
+    By default, glibc uses up to eight heaps per core and keeps the memory they once needed.
+    `benchmarks/reliability/soak.py` measures the server's and the worker's memory under load. No effect on other C
+    libraries.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
@@ -32,15 +33,15 @@ def limit_malloc_growth() -> None:
 
 
 def trim_heaps() -> None:
-    """Have glibc give the system what is free inside its heaps: by itself it gives back their ends only. Takes
-    milliseconds, in which other threads wait for memory. Another C library is left as it is."""
+    """Return free memory inside glibc's heaps to the system; by itself, glibc returns only their ends. Takes
+    milliseconds, during which other threads can't allocate. No effect on other C libraries."""
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
 
 
 class IdleTrimmer:
-    """Trims the heaps once a process has rested for `idle_seconds`. All in one event loop."""
+    """Trims the heaps once a process has been idle for `idle_seconds`. For use in one event loop."""
 
     def __init__(self, trim: Callable[[], None] = trim_heaps, *, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._trim = trim
@@ -48,7 +49,7 @@ class IdleTrimmer:
         self._timer: asyncio.TimerHandle | None = None
 
     def on_idle(self) -> None:
-        """The last long call has ended. Another one that ends puts the trim off again."""
+        """Schedule a trim after the last long call has ended. Each further call postpones it."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._trim_in_thread)

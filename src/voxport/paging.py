@@ -1,4 +1,4 @@
-"""Lists in pages: `?limit=50&cursor=…` → `data` and `next_cursor`."""
+"""Cursor pagination of lists: `?limit=50&cursor=…` → `data` and `next_cursor`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Page(Generic[T]):
 
 
 def build_page(rows: list[T], limit: int, position: Callable[[T], int]) -> Page[T]:
-    """A page from up to `limit` + 1 rows: the row too many says that there is a next page."""
+    """Build a page from up to `limit` + 1 rows; the extra row shows that there is a next page."""
     if len(rows) <= limit:
         return Page(rows, None)
     page_rows = rows[:limit]
@@ -28,7 +28,7 @@ def build_page(rows: list[T], limit: int, position: Callable[[T], int]) -> Page[
 
 
 def decode_cursor(cursor: str | None) -> int | None:
-    """The position after which a page starts. Raises Invalid for what no page has given."""
+    """Return the position after which a page starts. Raises Invalid for a malformed cursor."""
     if cursor is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Waiting for a pipe. By poll: select takes no descriptor over 1023, and a busy server has more than that open."""
+"""Waits for a pipe with poll, because select fails for descriptors over 1023 and a busy server has more."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _MILLISECONDS = 1000
 
 
 def is_readable(descriptor: int, seconds: float) -> bool:
-    """Whether there is something to read, or its end, within so many seconds."""
+    """Wait up to `seconds` for data or end of file; returns whether there is any."""
     return _polled(descriptor, select.POLLIN, seconds)
 
 
 def is_writable(descriptor: int, seconds: float | None) -> bool:
-    """Whether it takes something, or breaks, within so many seconds; None waits for ever."""
+    """Wait up to `seconds` (None: for ever) until writing would not block, or would fail; returns whether it is so."""
     return _polled(descriptor, select.POLLOUT, seconds)
 
 

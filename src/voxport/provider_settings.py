@@ -1,4 +1,4 @@
-"""The settings of the providers: which are asked, with what keys, and how the local engine runs."""
+"""Settings of the providers: their order, keys and models, and how the local engine runs."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class ProviderSettings(BaseSettings):
         return value.rstrip("/")
 
     def options_of(self, provider: str) -> dict[str, Any]:
-        """What is set for a provider, by name without prefix: of one that is not the package's own, what the
-        environment has."""
+        """Return a provider's settings, by name without prefix. Those of a third-party provider come from the
+        environment."""
         if provider == "local":
             return {
                 "threads": self.engine_threads,
@@ -114,7 +114,7 @@ class ProviderSettings(BaseSettings):
         prefix = f"{provider.replace('-', '_')}_"
         if provider not in BUILT_IN:
             start = f"VOXPORT_{prefix.upper()}"
-            # Neither the gateway's own settings nor those of a provider whose name begins alike.
+            # Excludes the gateway's own settings and those of providers whose name starts with this one's.
             others = tuple(f"{_variable(name)}_" for name in provider_names() if _variable(name).startswith(start))
             own = {f"VOXPORT_{name.upper()}" for name in type(self).model_fields}
             return {
@@ -130,7 +130,7 @@ class ProviderSettings(BaseSettings):
 
 
 def split_names(value: object) -> object:
-    """A setting's comma-separated text as a tuple; any other value as it is."""
+    """Split a comma-separated text into a tuple; returns any other value unchanged."""
     if isinstance(value, str):
         return tuple(name.strip() for name in value.split(",") if name.strip())
     return value

@@ -1,4 +1,4 @@
-"""Calls that are made again when they fail. docs/decisions/0068 holds the policy of each."""
+"""Retries failed calls. docs/decisions/0068 lists the policy of each."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def retry(
     on: type[E] | tuple[type[E], ...],
     sleep: Callable[[float, E], None] = lambda seconds, _: time.sleep(seconds),
 ) -> T:
-    """Return the result of `call`. Where it raises one of `on`, it is made again after the next of `pauses` (seconds);
-    after the last of them its error is raised as it is. `sleep` gets the pause and the error; it may wait for longer,
-    and end the retries by raising: a cancelled job does so."""
+    """Return the result of `call`, retried after each of `pauses` (seconds) if it raises one of `on`; the error of the
+    last attempt is raised unchanged. `sleep` gets the pause and the error. It may wait longer, or raise to end the
+    retries, as a cancelled job does."""
     for pause in pauses:
         try:
             return call()

@@ -1,4 +1,4 @@
-"""The gateway's secret, and the keys that are derived from it, one for each purpose."""
+"""The gateway's secret, and the keys derived from it, one per purpose."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from voxport.settings import Settings
 
 
 class Secret:
-    """Derives a key for a purpose, so that a leak of one signature scheme says nothing about another."""
+    """Derives one key per purpose, so that a leaked key does not compromise the others."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
 
     def key_for(self, purpose: str) -> bytes:
-        """32 bytes for HMAC-SHA256."""
+        """Return the key for a purpose: 32 bytes, by HMAC-SHA256."""
         return hmac.digest(self._root, purpose.encode(), hashlib.sha256)
 
 
 def load_secret(settings: Settings) -> Secret:
-    """The secret of the settings, or the one kept in the data folder, made there at the first start."""
+    """Load the secret from the settings, or from the data folder, where it is created at the first start."""
     if settings.secret_key is not None:
         return Secret(settings.secret_key.get_secret_value().encode())
     path = settings.data_dir / "secret.key"
@@ -35,7 +35,7 @@ def load_secret(settings: Settings) -> Secret:
 
 
 def _create(path: Path) -> None:
-    """Write a new secret whole or not at all; where another process was first, its secret stays."""
+    """Write a new secret atomically. If another process was first, its secret is kept."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

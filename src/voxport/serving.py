@@ -1,4 +1,4 @@
-"""The process of `voxport serve`: HTTP, and the worker beside it."""
+"""Runs `voxport serve`: the HTTP server, and the worker process beside it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MIN_OPEN_FILES = 65_536
 
 
 def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
-    """Serve until a signal ends it; `on_stop` is called in the signal's handler. Raises ConfigError."""
+    """Serve until a signal stops the server; `on_stop` is called in the signal handler. Raises ConfigError."""
     gateway = open_gateway(settings)
     # The engine loads on the second core while this process imports the application.
     gateway.providers.start()
@@ -44,14 +44,14 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
         server_config(app, settings, timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS), app.state.event_hub, on_stop
     )
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
-    # uvicorn drains, and then sends itself the signal again: it must end this function, not the process.
+    # After draining, uvicorn raises the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with supervised_worker(settings) if with_worker else contextlib.nullcontext():
         server.run(sockets=[listener])
 
 
 class _GatewayServer(uvicorn.Server):
-    """When it stops it ends the streams of events first, which have no end of their own."""
+    """A server that closes the event streams first at shutdown, because they never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, hub: EventHub, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
@@ -68,7 +68,7 @@ class _GatewayServer(uvicorn.Server):
 
 
 def _allow_many_files() -> None:
-    """The usual 1,024 are soon taken by clients that say nothing."""
+    """Raise the limit of open files: idle clients can exhaust the usual 1,024."""
     soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft_limit < _MIN_OPEN_FILES and (hard_limit == resource.RLIM_INFINITY or hard_limit > soft_limit):
         wanted = _MIN_OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(_MIN_OPEN_FILES, hard_limit)
@@ -76,7 +76,7 @@ def _allow_many_files() -> None:
 
 
 def _bootstrap(gateway: Gateway) -> None:
-    """Where there is no profile, make one with credits and a key."""
+    """Create a profile with credits and a key if there is none."""
     chosen = gateway.settings.bootstrap_key
     with gateway.database.transaction() as tx:
         if not gateway.accounts.is_empty(tx):
@@ -87,6 +87,6 @@ def _bootstrap(gateway: Gateway) -> None:
         _, key = gateway.accounts.create_key(
             tx, profile.id, "first start", key=chosen.get_secret_value() if chosen else None
         )
-    # Standard output, never the log: the key is shown this once. One that the operator chose is not repeated.
+    # The key is shown only once, on standard output and never in the log. A key chosen by the operator is not shown.
     if chosen is None:
         click.echo(f"API key: {key}")

@@ -1,4 +1,4 @@
-"""Every setting of the gateway, read from `VOXPORT_…` environment variables (or a `.env` file)."""
+"""All settings of the gateway, read from `VOXPORT_…` environment variables or a `.env` file."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ class Settings(ProviderSettings):
     @classmethod
     def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
-            ipaddress.ip_network(one)  # its error says what is wrong
+            ipaddress.ip_network(one)  # its ValueError has a readable message
         return value
 
     @field_validator("cors_origins")
@@ -312,7 +312,7 @@ class Settings(ProviderSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        """The database's URL, as SQLAlchemy takes it."""
+        """The database's SQLAlchemy URL."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'voxport.db'}"
 
     @property

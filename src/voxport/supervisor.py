@@ -1,4 +1,5 @@
-"""The worker process beside `voxport serve`. It loads nothing of the gateway, so that the worker starts first."""
+"""Runs the worker process beside `voxport serve`. This module imports nothing of the gateway, so that the worker starts
+first."""
 
 from __future__ import annotations
 
@@ -24,11 +25,11 @@ _log = logging.getLogger("voxport.serve")
 
 @contextlib.contextmanager
 def supervised_worker(settings: Settings) -> Iterator[None]:
-    """A worker process that is started again when it dies, and ends with this block or with this process."""
+    """Run a worker process during the block. It is restarted when it dies, and ends with the block or this process."""
     stopping = threading.Event()
     supervisor = threading.Thread(target=_supervise, args=(settings, stopping), name="supervisor")
     try:
-        # Inside the block: a signal that ends this process may raise while the thread starts.
+        # Inside the `try`, because a signal may raise while the thread starts.
         supervisor.start()
         yield
     finally:
@@ -68,7 +69,7 @@ def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:
         "--data-dir",
         str(settings.data_dir),
     ]
-    # The worker signs nothing that a client sees, but it must know the same URLs.
+    # The worker must know the same public URL as the server.
     environment = {**os.environ, "VOXPORT_PUBLIC_URL": settings.public_url}
     return subprocess.Popen(  # noqa: S603  # our own program
         command, stdin=subprocess.PIPE, stdout=sys.stderr, env=environment, start_new_session=True

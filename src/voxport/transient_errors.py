@@ -1,4 +1,5 @@
-"""Trouble of the machine that passes: what was being done is no mistake, and works when it is done again later."""
+"""Transient errors of the machine, such as a full disk or a locked database. The failed operation is valid and can be
+retried."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ _RESOURCE_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def as_unavailable(error: Exception) -> Unavailable | None:
-    """What a caller is told where the database or the disk refused its work, None for all other errors."""
+    """Return the error for the caller if the database or the storage failed; None for all other errors."""
     if isinstance(error, Unavailable):
         return error
     if isinstance(error, OSError) and error.errno in (*DISK_ERRORS, *_RESOURCE_ERRORS):

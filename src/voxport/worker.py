@@ -1,4 +1,4 @@
-"""The worker: runs the jobs of the queue, and tidies up."""
+"""The worker process: runs queued jobs and periodic maintenance."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from voxport.jobs.runner import JobRunner
 from voxport.settings import Settings
 from voxport.storage.workdirs import sweep_work_dirs
 
-# A job this old is in the engine's tables whatever happened, since both rows were written in one transaction.
+# After this time a job must be in the job engine's tables, because both rows are written in one transaction.
 _MIN_LOST_AGE = timedelta(seconds=30)
-# Less than what `voxport serve` gives the worker for its end.
+# Less than the time that `voxport serve` gives the worker to exit.
 _DRAIN_SECONDS = 12.0
 _log = logging.getLogger("voxport.worker")
 
 
 def run_worker(settings: Settings, *, with_parent: bool) -> None:
-    """Work until SIGTERM or SIGINT, or, `with_parent`, until standard input ends: the parent process has died then,
-    in whatever way."""
+    """Run until SIGTERM or SIGINT, or, with `with_parent`, until standard input ends because the parent process has
+    died."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -53,8 +53,8 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     for handler in gateway.handlers:
         handler.drain(deadline - time.monotonic())
     gateway.webhook_sender.stop(deadline - time.monotonic())
-    # A step that is still running can't be interrupted: it goes with the process, and runs again at the next start.
-    # Nothing is closed before that: an engine that were gone first would fail the job. It ends with its input.
+    # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing is closed
+    # first, because closing the engine would fail the job. The engine's process exits when its input ends.
     logging.shutdown()
     os._exit(0)
 
@@ -66,7 +66,7 @@ def _wait_for_parent(stopping: threading.Event) -> None:
 
 
 def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
-    """Mend what kills left behind. A task that fails keeps none of the others from its turn."""
+    """Run the maintenance tasks, which repair the leftovers of kills. A failing task does not stop the others."""
     tasks: dict[str, Callable[[], int]] = {
         "jobs_given_up": lambda: _fail_lost_jobs(gateway, runner),
         "jobs_timed_out": lambda: _time_out_jobs(gateway, runner),
@@ -79,7 +79,7 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
         "voices_kept_alive": gateway.provisioning.keep_alive,
         "writes_swept": gateway.storage.sweep_abandoned,
         "temporary_swept": sweep_work_dirs,
-        # Last: what the tasks before have mended is no problem any more.
+        # After the repairs above, so that the check does not report what they fix.
         "ledger_checks": gateway.reconciliation.check_if_due,
         "job_events_swept": gateway.jobs.sweep_events,
         "webhooks_swept": gateway.webhooks.sweep,
@@ -97,14 +97,14 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
 
 
 def _fail_lost_jobs(gateway: Gateway, runner: JobRunner) -> int:
-    """End the jobs that the engine will not run any more; how many there were."""
+    """Fail the jobs that the job engine will not run any more; returns how many."""
     open_jobs = {job.id: job for job in gateway.jobs.open_before(now() - _MIN_LOST_AGE)}
     lost = lost_jobs(list(open_jobs))
     return gateway.sweeps.process("lost_jobs", lost, str, lambda job_id: runner.fail_lost(open_jobs[job_id]))
 
 
 def _time_out_jobs(gateway: Gateway, runner: JobRunner) -> int:
-    """End the jobs whose time is over and whose step does not see it; how many there were."""
+    """Fail the jobs that exceeded their time limit and whose step has not noticed; returns how many."""
 
     def time_out(job: Job) -> bool:
         return runner.time_out(job, lambda tx: gateway.provider_calls.mark_job_unknown(tx, job.id))
