@@ -96,8 +96,7 @@ class WebhookUrlUnusable(BadRequest):
     code = "webhook_url_unusable"
 
     def __init__(self, private_host: str | None = None) -> None:
-        """`private_host` is the URL's host, with its port if it has one, if the text of the URL shows that it is
-        private."""
+        """`private_host` is the URL's host, with its port if any, when its spelling shows that it is private."""
         message = "The webhook_url can't be called. Give a public http(s) URL on port 80 or 443."
         if private_host is not None:
             message += (

@@ -22,8 +22,8 @@ _NAMES = (
 )
 _SECRET_NAME = re.compile(rf"authorization|{_NAMES}", re.IGNORECASE)
 _SEPARATOR = r"(?::|%(?:25)*3A)(?://|%(?:25)*2F%(?:25)*2F)"
-# The text may include paths from unauthenticated clients: each alternative matches or fails quickly at every position,
-# so that the time is linear in the length of the text.
+# The text may include paths from unauthenticated clients. At every position the search stops soon, so the time is
+# linear in the length of the text.
 _SECRETS = re.compile(
     # The gateway's keys, webhook secrets, and keys in the format of providers.
     r"(?P<kind>vxp_|whsec_|\bsk[_-])[0-9A-Za-z_+/=-]{4,}"

@@ -49,7 +49,7 @@ class IdleTrimmer:
         self._timer: asyncio.TimerHandle | None = None
 
     def on_idle(self) -> None:
-        """Schedule a trim after the last long call has ended. Each further call postpones it."""
+        """Schedule a trim, once the last long call has ended. A trim that is already scheduled is postponed."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._trim_in_thread)

@@ -8,12 +8,12 @@ _MILLISECONDS = 1000
 
 
 def is_readable(descriptor: int, seconds: float) -> bool:
-    """Wait up to `seconds` for data or end of file; returns whether there is any."""
+    """Wait up to `seconds` until there is data or the end of file; returns whether there is."""
     return _polled(descriptor, select.POLLIN, seconds)
 
 
 def is_writable(descriptor: int, seconds: float | None) -> bool:
-    """Wait up to `seconds` (None: for ever) until writing would not block, or would fail; returns whether it is so."""
+    """Wait up to `seconds` (None: for ever) until the pipe is writable or broken; returns whether it is."""
     return _polled(descriptor, select.POLLOUT, seconds)
 
 

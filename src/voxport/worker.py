@@ -19,7 +19,7 @@ from voxport.jobs.runner import JobRunner
 from voxport.settings import Settings
 from voxport.storage.workdirs import sweep_work_dirs
 
-# After this time a job must be in the job engine's tables, because both rows are written in one transaction.
+# A job this old must be in the job engine's tables, because both rows are written in one transaction.
 _MIN_LOST_AGE = timedelta(seconds=30)
 # Less than the time that `voxport serve` gives the worker to exit.
 _DRAIN_SECONDS = 12.0

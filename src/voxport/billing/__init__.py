@@ -1,1 +1,1 @@
-"""Credits: the ledger, holds and what a call costs."""
+"""Credits: the ledger, holds and prices of calls."""

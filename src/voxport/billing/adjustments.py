@@ -21,8 +21,8 @@ class Adjustments:
     def adjust(
         self, tx: Session, profile_id: str, amount: int, *, note: str, actor: Actor, reference: str | None = None
     ) -> Posting:
-        """Add `amount` micro-tokens, negative to subtract; `note` is the reason. The credits never fall below the held
-        amount. Raises Invalid, Conflict."""
+        """Add `amount` (may be negative) micro-tokens; `note` is the reason. The credits never fall below what is held.
+        Raises Invalid, Conflict."""
         if not note.strip():
             raise Invalid("An adjustment needs a note that says why.")
         if amount == 0:

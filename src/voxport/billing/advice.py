@@ -10,8 +10,8 @@ _COMMAND = "Add some with `voxport credits add {profile_id} 10`, or ask the oper
 
 
 def top_up_advice(setting: str | None, public_url: str) -> str:
-    """Return the operator's sentence, or a default for the gateway's address. A gateway on a loopback address usually
-    belongs to its user, who can run the command. `{profile_id}` is a placeholder for the caller's profile."""
+    """Return the operator's sentence, or a default. A gateway with a loopback address usually belongs to its user, who
+    is told the command. `{profile_id}` stands for the caller's profile."""
     if setting is not None:
         return setting
     return _COMMAND if _is_loopback(urlsplit(public_url).hostname or "") else ASK_OPERATOR

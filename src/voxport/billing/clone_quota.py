@@ -21,7 +21,7 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(hours=24)
 
 @dataclass(frozen=True)
 class CloneLimits:
-    """The limits; 0 means no limit."""
+    """Clones that a profile may make per hour and per day; 0 means no limit."""
 
     per_hour: int
     per_day: int

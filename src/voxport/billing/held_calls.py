@@ -63,8 +63,8 @@ class HeldCalls:
     def hold(
         self, call: BilledCall, *, units: Decimal, in_same_tx: Callable[[Session], None] | None = None
     ) -> HeldCall:
-        """Hold the price of `units`; `in_same_tx` runs in the same transaction. The caller does the work in the `with`
-        block of the returned call, or releases the call if it never enters the block. Raises InsufficientCredits."""
+        """Hold the price of `units`; `in_same_tx` runs in the same transaction. Do the work in the `with` block of the
+        returned call; a call that never enters its block must be released. Raises InsufficientCredits."""
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
                 tx,
@@ -155,8 +155,8 @@ class HeldCall:
         self.is_settled = True
 
     def capture(self, *, units: Decimal, in_same_tx: Callable[[Session, Settlement], None] | None = None) -> Settlement:
-        """Charge the used units; `in_same_tx` runs in the same transaction. Raises ProviderTimeout if the call took so
-        long that its hold was released: then nothing is charged, and nothing may be delivered."""
+        """Charge the used units; `in_same_tx` runs in the same transaction. Raises ProviderTimeout if the hold was
+        released because the call took too long: then nothing is charged, and nothing may be delivered."""
         try:
             with self._database.transaction() as tx:
                 cost = self._billing.capture(tx, self.hold_id, units=units)

@@ -50,8 +50,8 @@ class RequestCost:
 
 
 class BalanceListener(Protocol):
-    """Is notified when a balance changes, to warn customers whose credits run low. Methods are called in the
-    transaction of the change, with the new balance in micro-tokens."""
+    """Warns customers whose credits run low. Methods are called in the transaction that changes a balance, with the new
+    balance in micro-tokens."""
 
     def on_spent(self, tx: Session, profile_id: str, balance: int) -> None: ...
 

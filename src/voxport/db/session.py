@@ -2,7 +2,7 @@
 
 SQLite is opened in WAL mode with `synchronous=FULL`, because NORMAL may lose the last commits on a power failure, and
 the ledger is stored here. There is one writer at a time: a lock serialises the threads of a process, `BEGIN IMMEDIATE`
-with a busy timeout the processes. Readers see a snapshot and never wait.
+with a busy timeout serialises the processes. Readers see a snapshot and never wait.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Commit at the end of the block, or roll back if it raises. Can't be nested, because it would deadlock on
-        itself: raises RuntimeError."""
+        """Commit at the end of the block, or roll back if it raises. Raises RuntimeError if nested, which would
+        deadlock."""
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
         with self._hold_writer_lock() if self.is_sqlite else contextlib.nullcontext():

@@ -1,1 +1,1 @@
-"""Webhooks to the customers' servers, after the Standard Webhooks specification, retried until they are received."""
+"""Webhooks to the customers' servers, by the Standard Webhooks specification, with retries and a log."""

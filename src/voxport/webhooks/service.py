@@ -22,7 +22,7 @@ from voxport.webhooks import repository
 from voxport.webhooks.models import WebhookAttempt, WebhookDelivery
 
 _GONE: Final = 410
-_JITTER: Final = 0.2  # maximum random addition to a pause, as a fraction, to spread retries of what failed together
+_JITTER: Final = 0.2  # fraction of a pause, added at random at most, to spread webhooks that failed together
 _MAX_RETRY_AFTER: Final = timedelta(days=1)
 _LEASE: Final = timedelta(seconds=60)
 """Added to the receiver's timeout, for DNS lookups and database writes."""
