@@ -1,1 +1,1 @@
-"""Downloads from URLs of strangers."""
+"""Downloads from untrusted URLs."""

@@ -1,4 +1,4 @@
-"""Which network addresses are public, and which host names are addresses in disguise."""
+"""Classifies network addresses as public or private, and detects host names that spell addresses."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ import socket
 
 # `ipaddress.is_global` of Python 3.11 calls all of these global (measured on 3.11.7). From the IANA
 # special-purpose address registries: multicast, IETF protocol assignments, the old 6to4 relay. The last one is a
-# public number that on Azure is the host's own service, for the machine alone.
+# public address that on Azure belongs to the host's own service, reachable from the machine only.
 _NOT_PUBLIC_V4 = tuple(
     ipaddress.IPv4Network(net) for net in ("224.0.0.0/4", "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")
 )
-# Public IPv6 is 2000::/3. Everything outside is refused with it: IPv4-mapped and -compatible, NAT64,
-# multicast, site- and link-local, segment routing. Inside it: IETF assignments with Teredo, documentation,
-# 6to4.
+# Public IPv6 is 2000::/3. This excludes IPv4-mapped and -compatible, NAT64, multicast, site- and link-local,
+# and segment routing. Not public inside it: IETF assignments with Teredo, documentation, 6to4.
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _NOT_PUBLIC_V6 = tuple(ipaddress.IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
-# Loopback, RFC 1918 and RFC 4193: where an operator's own servers are.
+# Loopback, RFC 1918 and RFC 4193: the networks of an operator's own servers.
 _PRIVATE_NETWORKS = tuple(
     ipaddress.ip_network(net)
     for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 )
-# Amazon's instance metadata, and the credentials in it, on IPv6; on IPv4 every cloud has it outside of these networks.
+# Amazon's instance metadata on IPv6, which holds credentials. On IPv4, every cloud has it outside these networks.
 _METADATA_V6 = ipaddress.IPv6Network("fd00:ec2::/32")
 
 
 def is_public(address: str) -> bool:
-    """Whether a numeric address is one that anybody on the internet can reach; not so if it can't be read."""
+    """Returns True if a numeric address is reachable on the public internet; False if it can't be parsed."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -40,8 +39,8 @@ def is_public(address: str) -> bool:
 
 
 def is_private_network(address: str) -> bool:
-    """Whether a numeric address is of this machine or of a private network: one at which an operator may want to be
-    called. Link-local addresses and a cloud's metadata are none."""
+    """Returns True if a numeric address belongs to this machine or a private network, where an operator may run
+    servers. Link-local and cloud metadata addresses do not count."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -50,10 +49,10 @@ def is_private_network(address: str) -> bool:
 
 
 def literal_address(host: str) -> str | None:
-    """The address that a URL's host spells, or None where it is a name.
+    """Returns the address that a URL's host spells, or None if the host is a name.
 
-    Knows what the system's resolver would accept without asking anybody: dotted, decimal, octal, hexadecimal
-    and shortened IPv4 (inet_aton), and IPv6 without its brackets.
+    Accepts the forms that the system's resolver accepts without a lookup: dotted, decimal, octal, hexadecimal
+    and shortened IPv4 (inet_aton), and IPv6 without brackets.
     """
     if ":" in host:
         return host
@@ -65,9 +64,8 @@ def literal_address(host: str) -> str | None:
 
 
 def looks_numeric(host: str) -> bool:
-    """Whether the last label is a number, which no public name's is: an address that can't be read (such as
-    256.0.0.1 or 4294967296). Resolvers differ in what they make of these. WHATWG URL standard, "ends in a
-    number".
+    """Returns True if the last label is a number, as in no public name. Such a host may be an invalid address (such
+    as 256.0.0.1 or 4294967296), which resolvers interpret differently. WHATWG URL standard, "ends in a number".
     """
     last = host.rstrip(".").rsplit(".", 1)[-1]
     return re.fullmatch(r"[0-9]+|0[xX][0-9a-fA-F]*", last) is not None

@@ -1,7 +1,7 @@
-"""The safe fetch of a URL that a stranger gave (against server-side request forgery).
+"""Fetches untrusted URLs safely, protected against server-side request forgery (SSRF).
 
-The HTTP layer is httpcore2's, with a network of our own beneath it (`pinned_network.py`). It knows no proxies, no
-cookies, no content decoding (`content_encoding.py` does it, within bounds) and no automatic redirects.
+The HTTP layer is httpcore2 on top of our own network backend (`pinned_network.py`). It has no proxies, no cookies, no
+content decoding (`content_encoding.py` does that, within bounds) and no automatic redirects.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from voxport.retry import retry
 __all__ = ["FetchPolicy", "FetchResult", "PostResult", "fetch", "post", "precheck_url"]
 
 MAX_REDIRECTS = 20
-"""As many as browsers follow: a podcast's URL passes seven to twelve counters. Each is checked like the first URL."""
+"""The browsers' limit. A podcast URL passes seven to twelve counters. Each target is checked like the first URL."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = (
@@ -40,7 +40,7 @@ _log = logging.getLogger("voxport.fetch.client")
 @dataclass(frozen=True)
 class FetchResult:
     content_type: str | None
-    """As the server says it, with parameters."""
+    """The Content-Type header as sent, with parameters."""
 
     size: int
     """Bytes written."""
@@ -48,16 +48,16 @@ class FetchResult:
 
 @dataclass(frozen=True)
 class PostResult:
-    """What a server answered to a POST."""
+    """The server's response to a POST."""
 
     status: int
     retry_after: str | None
-    """As the server says it."""
+    """The Retry-After header as sent."""
 
 
 def precheck_url(url: str, policy: FetchPolicy) -> None:
-    """Raises AudioUrlUnusable for what can be known without the network: scheme, user information, literal
-    address, local name, port, length, control characters."""
+    """Checks a URL without the network: scheme, user information, literal address, local name, port, length, control
+    characters. Raises AudioUrlUnusable."""
     with _uniform_refusal():
         validate_url(url, policy)
 
@@ -70,12 +70,12 @@ def fetch(
     check_cancelled: Callable[[], None] = lambda: None,
     retry_delays: Sequence[float] = (),
 ) -> FetchResult:
-    """Writes the body of `url` to `into`, unpacked where it comes compressed. Raises AudioUrlUnusable, TooLarge over
-    the policy's bytes, SampleUnusable for a compression that can't be undone; `into` may then hold a part. The true
-    reason of a refusal is only in the log.
+    """Writes the body of `url` to `into`, decompressed if needed. Raises AudioUrlUnusable, TooLarge above the policy's
+    `max_bytes`, SampleUnusable for an unsupported compression; `into` may then hold a part. The reason of a refusal
+    goes only to the log.
 
     `check_cancelled` is called about once a second and may end the fetch by raising. `retry_delays` are the seconds
-    before each retry where the network or the server failed; the policy's time is for all tries together."""
+    before each retry after a failure of the network or the server; the policy's timeout covers all attempts."""
     with _uniform_refusal():
         deadline = Deadline(policy.timeout_seconds, check_cancelled)
 
@@ -89,8 +89,8 @@ def fetch(
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], policy: FetchPolicy) -> PostResult:
-    """POSTs `body`, with the same guarantees. No redirect is followed, and nothing of the answer's body is read.
-    Raises RefusedError where no answer came; its reason is for the log."""
+    """POSTs `body` with the same guarantees. Does not follow redirects or read the response body. Raises RefusedError
+    if no response came; its reason is for the log."""
     target, deadline = validate_url(url, policy), Deadline(policy.timeout_seconds)
     with _open_response(
         "POST", target, policy, deadline, {**headers, "Content-Length": str(len(body))}, body
@@ -117,7 +117,7 @@ def _open_response(
     more_headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
 ) -> Iterator[httpcore2.Response]:
-    """The response, its body not yet read. A pool for each request: no connection is used twice."""
+    """Opens a response without reading its body. Each request has its own pool, so no connection is reused."""
     origin = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path or b"/")
     headers: list[tuple[bytes | str, bytes | str]] = [(b"Host", url.netloc), *_HEADERS, *(more_headers or {}).items()]
     with ExitStack() as stack:
@@ -145,8 +145,8 @@ def _next_url(url: httpx2.URL, response: httpcore2.Response) -> str:
 
 
 def _location(response: httpcore2.Response) -> str:
-    """Where the redirect leads, "" for nowhere. Many servers send UTF-8 as it is; bytes of another encoding are
-    percent-encoded one by one, as browsers do, so that the server gets back what it sent."""
+    """Returns the redirect's target, or "" if there is none. Many servers send raw UTF-8. Bytes in another encoding are
+    percent-encoded one by one, as browsers do, so that the server gets back the bytes it sent."""
     raw = next((value for key, value in response.headers if key.lower() == b"location"), b"").strip()
     try:
         return raw.decode("utf-8")
@@ -165,7 +165,7 @@ def _receive(response: httpcore2.Response, into: BinaryIO, policy: FetchPolicy) 
     chunks = response.iter_stream()
     decoder = decoder_for(_header(response, b"content-encoding"))
     while True:
-        # Only the network's failures are the URL's fault: a disk that is full is ours and raised as it is.
+        # Map only network failures: errors of our own, such as a full disk, propagate unchanged.
         with _network_failures("the body"):
             chunk = next(chunks, None)
         for data in decoder.flush() if chunk is None else decoder.decode(chunk):
@@ -191,11 +191,11 @@ def _too_large(policy: FetchPolicy) -> TooLarge:
 
 @contextmanager
 def _network_failures(where: str) -> Iterator[None]:
-    """Makes the many ways in which a network fails one."""
+    """Converts all kinds of network failures to NetworkFailedError."""
     try:
         yield
     except (
-        OSError,  # also name resolution, TLS and time
+        OSError,  # includes name resolution, TLS and timeouts
         UnicodeError,  # a name that the resolver can't encode
         httpcore2.NetworkError,
         httpcore2.ProtocolError,
@@ -209,7 +209,7 @@ def _network_failures(where: str) -> Iterator[None]:
 
 @contextmanager
 def _uniform_refusal() -> Iterator[None]:
-    """One text for the caller, whatever the reason, which goes to the log."""
+    """Converts RefusedError to AudioUrlUnusable with one fixed message. The reason goes to the log."""
     try:
         yield
     except RefusedError as exc:

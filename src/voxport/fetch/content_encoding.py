@@ -1,5 +1,5 @@
-"""Undoes the Content-Encoding of a download, within bounds: storage that keeps objects compressed sends them so,
-whatever Accept-Encoding says."""
+"""Decodes the Content-Encoding of a download, within bounds. Storage that holds compressed objects sends them
+compressed, whatever Accept-Encoding says."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from voxport.fetch.policy import NetworkFailedError, RefusedError
 
 _CHUNK_BYTES: Final = 1 << 18
 _MAX_RATIO: Final = 200
-"""Of unpacked to received bytes, over the first megabytes: speech packs to a third, a bomb to a thousandth."""
+"""Maximum ratio of unpacked to received bytes. Speech compresses to a third, a zip bomb to a thousandth."""
 _UNCHECKED_BYTES: Final = 16 << 20
-"""Unpacked bytes of which no ratio is asked."""
+"""Unpacked bytes up to which the ratio is not checked."""
 _MAX_MEMBERS: Final = 1_000
 _GZIP: Final = b"\x1f\x8b"
 _IDENTITY_ENCODINGS: Final = {"", "identity", "none", "aws-chunked"}
-"""Names of no compression; the last is left behind by uploads to S3."""
+"""Values that mean no compression; uploads to S3 leave the last one behind."""
 _NAMED_ENCODINGS: Final = ("br", "zstd", "compress")
 
 
 class ContentDecoder(Protocol):
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What comes of these bytes. Raises RefusedError."""
+        """Yields the decoded bytes of `data`. Raises RefusedError."""
 
     def flush(self) -> Iterator[bytes]:
-        """What comes at the end. Raises NetworkFailedError where the body ends early."""
+        """Yields the remaining bytes at the end of the body. Raises NetworkFailedError if the body is truncated."""
 
 
 def decoder_for(content_encoding: str | None) -> ContentDecoder:
-    """For the value of the header. Raises SampleUnusable for a compression that is not undone."""
+    """Returns the decoder for the value of the header. Raises SampleUnusable for an unsupported compression."""
     names = [
         name for one in (content_encoding or "").split(",") if (name := one.strip().lower()) not in _IDENTITY_ENCODINGS
     ]
@@ -56,8 +56,8 @@ class _IdentityDecoder:
 
 
 class _ZlibDecoder:
-    """gzip (of several members too) and deflate, which servers send with and without zlib's head. A body that is not
-    compressed, against its header, is given as it is."""
+    """Decodes gzip (including multiple members) and deflate, which servers send with or without a zlib header. A gzip
+    body that is not compressed despite its header is passed through."""
 
     def __init__(self, *, is_gzip: bool) -> None:
         self._is_gzip = is_gzip
@@ -102,7 +102,7 @@ class _ZlibDecoder:
         is_full = False
         while data or is_full:
             if self._decompressor.eof:
-                # Another member; zeros and whatever else pads the last one are nothing.
+                # Start the next member, and ignore zeros or other padding behind the last one.
                 data = self._head + data
                 self._head = data if self._is_gzip and data == _GZIP[:1] else b""
                 if self._head or not self._is_gzip or not data.startswith(_GZIP):
@@ -118,7 +118,7 @@ class _ZlibDecoder:
                 raise RefusedError("the compressed body can't be unpacked") from exc
             data = self._decompressor.unused_data if self._decompressor.eof else self._decompressor.unconsumed_tail
             self._unpacked += len(chunk)
-            # Of what was read more may come, also where nothing is left to read.
+            # A full chunk means that more output may be pending, even if no input is left.
             is_full = len(chunk) == _CHUNK_BYTES and not self._decompressor.eof
             if self._unpacked > max(_UNCHECKED_BYTES, _MAX_RATIO * self._received):
                 raise RefusedError("a compressed body that unpacks to too much")

@@ -1,5 +1,5 @@
-"""The network under the safe fetch: looks a name up once, refuses what is not public, dials the number it
-checked, and holds every read and write to one deadline."""
+"""Implements the network backend of the safe fetch: resolves a name once, refuses addresses that are not public,
+connects to the checked address, and applies one deadline to every read and write."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import httpcore2
 from voxport.fetch.addresses import is_public
 from voxport.fetch.policy import FetchPolicy, RefusedError
 
-_POLL_SECONDS = 1.0  # seconds after which a wait for the server looks whether it is still wanted
+_POLL_SECONDS = 1.0  # interval of the cancellation check while waiting
 
 
 class Deadline:
-    """One moment that a whole fetch has to end by. `check_cancelled` may end it before, by raising."""
+    """Deadline of a whole fetch. `check_cancelled` may end the fetch earlier by raising."""
 
     def __init__(self, seconds: float, check_cancelled: Callable[[], None] = lambda: None) -> None:
         self._end = time.monotonic() + seconds
         self._check_cancelled = check_cancelled
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Raises RefusedError where there is no time for it."""
+        """Waits. Raises RefusedError when the deadline passes."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, _POLL_SECONDS, self.remaining()))
 
     def remaining(self) -> float:
-        """Seconds that are left, above 0. Raises RefusedError when none are."""
+        """Returns the seconds left, above 0. Raises RefusedError after the deadline."""
         self._check_cancelled()
         left = self._end - time.monotonic()
         if left <= 0:
@@ -40,11 +40,11 @@ class Deadline:
 
 
 class PinnedNetworkBackend(httpcore2.NetworkBackend):
-    """Connects to public addresses, and to the private ones of hosts that the policy names.
+    """Connects to public addresses, and to private addresses of the hosts that the policy lists.
 
-    Since the address that was checked is the one that is dialled, a name that changes its mind in between
-    (DNS rebinding) gains nothing. Host header, server name and certificate stay those of the URL: the HTTP
-    layer above never learns the address. Its timeouts are ignored: the deadline rules.
+    It connects to the address that was checked, which defeats DNS rebinding. Host header, server name and
+    certificate stay those of the URL, because the HTTP layer above never sees the address. The HTTP layer's
+    timeouts are ignored in favour of the deadline.
     """
 
     def __init__(self, policy: FetchPolicy, deadline: Deadline) -> None:
@@ -60,7 +60,7 @@ class PinnedNetworkBackend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         addresses = self._policy.resolver(host, port)
-        # One private answer among public ones is enough to refuse: which of them is dialled would be chance.
+        # Refuse if any address is private: which one would be connected to is chance.
         if not self._policy.may_be_private(host, port) and not all(map(is_public, addresses)):
             raise RefusedError("the name has an address that is not public")
         return self._dial_first(addresses, port)
@@ -68,7 +68,7 @@ class PinnedNetworkBackend(httpcore2.NetworkBackend):
     def _dial_first(self, addresses: list[str], port: int) -> httpcore2.NetworkStream:
         failure = OSError("the name has no address")
         for index, address in enumerate(addresses):
-            # An equal share for each address, so that one that never answers leaves time for the next.
+            # Give each address an equal share of the time, so that an unresponsive one leaves time for the next.
             timeout = self._deadline.remaining() / (len(addresses) - index)
             try:
                 return _DeadlineStream(self._policy.dialer(address, port, timeout), self._deadline)
@@ -78,7 +78,7 @@ class PinnedNetworkBackend(httpcore2.NetworkBackend):
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
-    """A socket whose every operation may take only what is left of the deadline, whatever was asked for."""
+    """Limits each operation of a socket to the time left until the deadline and ignores requested timeouts."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._socket = sock
@@ -93,12 +93,13 @@ class _DeadlineStream(httpcore2.NetworkStream):
                 continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # For sendall and for the handshake below, Python counts this timeout over the whole call.
+        # Python applies this timeout to the whole call of sendall and of the handshake below.
         self._socket.settimeout(self._deadline.remaining())
         try:
             self._socket.sendall(buffer)
         except (BrokenPipeError, ConnectionResetError) as exc:
-            # A server may answer before it has read a body to its end, and close: the HTTP layer looks for the answer.
+            # A server may answer and close before it has read the whole body; on WriteError, the HTTP layer reads the
+            # answer.
             raise httpcore2.WriteError(str(exc)) from exc
 
     def close(self) -> None:

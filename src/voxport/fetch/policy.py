@@ -1,4 +1,4 @@
-"""What the safe fetch may ask for: the policy, and what of a URL can be judged without the network."""
+"""Defines the policy of the safe fetch, and checks URLs against it without the network."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MAX_URL_LENGTH = 8_192
 
 # Special-use names (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`) that never name a public host.
 _PRIVATE_SUFFIXES = ("localhost", "localdomain", "local", "internal", "home.arpa")
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal"})  # a cloud's, with credentials in it
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal"})  # cloud metadata services, which hold credentials
 
 
 class RefusedError(Exception):
-    """Why a URL is not fetched, for the log. Never shown to the caller."""
+    """The URL is not fetched. The reason is for the log and never shown to the caller."""
 
 
 class PrivateHostError(RefusedError):
-    """The host is one of the operator's own by its spelling; `host` is it as `VOXPORT_PRIVATE_HOSTS` names it."""
+    """The URL names a private host. `host` is its spelling for `VOXPORT_PRIVATE_HOSTS`."""
 
     def __init__(self, reason: str, host: str) -> None:
         super().__init__(reason)
@@ -32,60 +32,60 @@ class PrivateHostError(RefusedError):
 
 
 class NetworkFailedError(RefusedError):
-    """Nothing forbids the fetch, and it may go well the next time."""
+    """The fetch is allowed but failed. A retry may succeed."""
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, from the system's resolver. Raises OSError. How long it may take is up to the
-    resolver's own configuration (typically 5 to 20 s): a thread can't be interrupted in it."""
+    """Returns the addresses of a name from the system's resolver. Raises OSError. The resolver's configuration limits
+    its duration (typically 5 to 20 s), because a thread can't be interrupted in it."""
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
 def dial(address: str, port: int, timeout_seconds: float) -> socket.socket:
-    """A TCP connection to a numeric address. Raises OSError."""
+    """Opens a TCP connection to a numeric address. Raises OSError."""
     return socket.create_connection((address, port), timeout_seconds)
 
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """What may be fetched, and how much of it."""
+    """Rules and limits of a fetch."""
 
     max_bytes: int
-    """A larger body is refused, announced or not."""
+    """Maximum size of the body, checked against Content-Length and while reading."""
 
     timeout_seconds: float
-    """For the whole fetch: names, connections, redirects, headers, body."""
+    """Timeout of the whole fetch: name resolution, connections, redirects, headers, body."""
 
     private_hosts: frozenset[str] = frozenset()
-    """`host` or `host:port` that may be private and use any port, exactly as in the URL, in lower case."""
+    """Hosts (`host` or `host:port`, spelt as in the URL, in lower case) that may be private and use any port."""
 
     ports: frozenset[int] = frozenset({80, 443})
-    """Ports that public hosts may be asked on."""
+    """Ports allowed for public hosts."""
 
     allow_http: bool = True
-    """Whether plain http is fetched at all. A redirect from https to http never is."""
+    """Allows plain http. A redirect from https to http is never followed."""
 
     resolver: Callable[[str, int], list[str]] = resolve
-    """Name and port to numeric addresses."""
+    """Resolves a name and port to numeric addresses."""
 
     dialer: Callable[[str, int, float], socket.socket] = dial
-    """Numeric address, port and seconds to a connected socket."""
+    """Opens a socket to a numeric address and port, with a timeout in seconds."""
 
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
-    """Certificates to trust instead of the system's."""
+    """Replaces the system's trusted certificates."""
 
     def may_be_private(self, host: str, port: int) -> bool:
-        """Whether the operator listed this host. `host` without brackets."""
+        """Returns True if the operator listed this host. `host` has no brackets."""
         shown = f"[{host}]" if ":" in host else host
         return shown in self.private_hosts or f"{shown}:{port}" in self.private_hosts
 
 
 def validate_url(url: str, policy: FetchPolicy) -> httpx2.URL:
-    """The URL, parsed, if nothing in it forbids a fetch. Raises RefusedError."""
+    """Parses the URL and checks it against the policy. Raises RefusedError."""
     if len(url) > MAX_URL_LENGTH:
         raise RefusedError("the URL is too long")
-    # Whether a backslash ends the host, parsers disagree.
+    # Parsers disagree on whether a backslash ends the host.
     if re.search(r"[\x00-\x1f\x7f-\x9f\\]", url):
         raise RefusedError("control character or backslash in the URL")
     try:

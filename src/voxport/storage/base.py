@@ -1,4 +1,4 @@
-"""Object storage: files under keys."""
+"""Interfaces of the object storage, which stores files under keys."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Protocol
 
 
 class KeyExists(Exception):
-    """There is a file under the key already."""
+    """A file already exists under the key."""
 
 
 class Upload(Protocol):
-    """A file that is being written. Leaving its `with` block without `commit` drops it."""
+    """A file that is being written. Leaving its `with` block without `commit` discards it."""
 
     def write(self, data: bytes) -> None: ...
 
     def commit(self) -> None:
-        """Make the file visible. Raises KeyExists where another one was first; that one stays."""
+        """Makes the file visible. Raises KeyExists, and keeps the existing file, if another one was committed first."""
 
     def __enter__(self) -> Upload: ...
 
@@ -29,26 +29,26 @@ class Upload(Protocol):
 
 class Storage(Protocol):
     def create(self, key: str) -> Upload:
-        """Begin a file under a key that is free."""
+        """Starts writing a file under an unused key."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Write a whole file, in place of one that may be there."""
+        """Writes a whole file and replaces an existing one."""
 
     def writable_path(self, key: str) -> contextlib.AbstractContextManager[Path]:
-        """A path on this machine to write a file to. When the block ends without an error the file is under its key,
-        in place of one that may be there; else nothing has changed."""
+        """Yields a local path to write a file to. If the block ends without an error, the file is stored under its key
+        and replaces an existing one; otherwise nothing changes."""
 
     def size(self, key: str) -> int | None:
-        """Bytes of the file, or None where there is none."""
+        """Returns the size of the file in bytes, or None if it does not exist."""
 
     def read(self, key: str) -> bytes:
-        """The whole file. Raises FileNotFoundError."""
+        """Reads the whole file. Raises FileNotFoundError."""
 
     def local_copy(self, key: str) -> contextlib.AbstractContextManager[Path]:
-        """A path on this machine to read the file from. Raises FileNotFoundError."""
+        """Yields a local path to read the file from. Raises FileNotFoundError."""
 
     def delete(self, key: str) -> None:
-        """Remove the file, if it is there."""
+        """Removes the file if it exists."""
 
     def check(self) -> None:
-        """Raises OSError where storage can't be written."""
+        """Raises OSError if storage is not writable."""

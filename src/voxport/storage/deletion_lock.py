@@ -1,7 +1,7 @@
-"""Deletions and backups: while a backup is being taken, a deleted file is put aside instead of removed.
+"""Coordinates deletions with backups: while a backup runs, a deleted file is moved aside instead of removed.
 
-A backup takes the database first and then the files that it names, which takes a while. The lock is the kernel's, so
-that a backup that was killed keeps nothing from being deleted.
+A backup copies the database first and then the files that it names, which takes a while. The lock is a kernel lock
+(`flock`), so a killed backup does not block deletions.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class BackupRunning(Exception):
-    """Another backup is being taken."""
+    """Another backup is running."""
 
 
 class DeletionLock:
     def __init__(self, root: Path) -> None:
         self._root = root
         self.deferred = root / ".kept"
-        """Files that were deleted meanwhile, under their keys."""
+        """Holds the files deleted during a backup, under their keys."""
 
     @contextlib.contextmanager
     def deletion(self) -> Iterator[bool]:
-        """Whether a file has to be put aside: a backup is being taken. None begins before the end of the block."""
+        """Yields True if a backup is running, so that files must be moved aside. No backup starts during the block."""
         with self._root_descriptor() as descriptor:
             yield not _try_lock(descriptor, fcntl.LOCK_SH)
 
     @contextlib.contextmanager
     def hold_deletions(self) -> Iterator[None]:
-        """Nothing that is there now is removed before the end of the block. Raises BackupRunning."""
+        """Keeps every file that exists now until the end of the block. Raises BackupRunning."""
         with self._root_descriptor() as descriptor:
             deadline = time.monotonic() + _TIMEOUT_SECONDS
             while not _try_lock(descriptor, fcntl.LOCK_EX):
@@ -48,14 +48,14 @@ class DeletionLock:
                 shutil.rmtree(self.deferred, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what was put aside in the last moment of a backup, or for one that was killed."""
+        """Removes files moved aside at the very end of a backup, or for a backup that was killed."""
         with self.deletion() as is_deferred:
             if not is_deferred and self.deferred.exists():
                 shutil.rmtree(self.deferred)
 
     @contextlib.contextmanager
     def _root_descriptor(self) -> Iterator[int]:
-        # The folder itself is what is locked.
+        # The lock is on the folder itself.
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             yield descriptor

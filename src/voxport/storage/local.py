@@ -1,6 +1,6 @@
-"""The embedded storage: files under keys, in a folder of this machine.
+"""Implements storage in a local folder.
 
-A file is there whole or not at all: it is written under another name, synced, and then linked to its own.
+Writes are atomic: a file is written under a temporary name, synced, and then linked or renamed to its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger("voxport.media")
 
 
 class LocalStorage:
-    """Files in a folder of this machine."""
+    """Stores files in a local folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -69,8 +69,8 @@ class LocalStorage:
     def delete(self, key: str) -> None:
         path = self.path(key)
         while not self._try_delete(key):
-            pass  # a backup that was being taken has just ended
-        # Only the file's own folder, whose name is random: one that is shared may be about to get another file.
+            pass  # a backup has just ended
+        # Remove only the file's own folder, whose name is random: a shared one may be about to get another file.
         with contextlib.suppress(OSError):
             path.parent.rmdir()
 
@@ -79,7 +79,7 @@ class LocalStorage:
             upload.write(b"ready")
 
     def sweep_abandoned(self) -> int:
-        """Remove what interrupted writes and backups left behind; how many files of the former."""
+        """Removes what interrupted writes and backups left behind. Returns the number of files removed for writes."""
         try:
             self._deletion_lock.sweep()
         except OSError:
@@ -87,7 +87,7 @@ class LocalStorage:
         swept = 0
         for path in self._incoming.iterdir():
             try:
-                # Where the file system knows no locks, age tells.
+                # If the file system does not support locks, age decides.
                 if is_abandoned(path) or time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
                     swept += 1
@@ -98,13 +98,13 @@ class LocalStorage:
         return swept
 
     def hold_deletions(self) -> contextlib.AbstractContextManager[None]:
-        """For a backup: `list` and `open` know each file that was there at the beginning of the block, until its end.
+        """Holds deletions for a backup: during the block, `list` and `open` find every file that existed at its start.
         Raises BackupRunning."""
         return self._deletion_lock.hold_deletions()
 
     def list(self, folder: str = "") -> Iterator[str]:
-        """The keys of the files under a folder's key, or of all; inside of `hold_deletions` also of those deleted in
-        it."""
+        """Returns the keys of the files under a folder's key, or of all files. Inside `hold_deletions`, files deleted
+        during the block are included."""
         found = set()
         for root in (self._root, self._deletion_lock.deferred):
             for path in (root / folder).rglob("*"):
@@ -114,14 +114,14 @@ class LocalStorage:
         return iter(sorted(found))
 
     def open(self, key: str) -> BinaryIO:
-        """The file, for reading. Raises FileNotFoundError."""
+        """Opens the file for reading. Raises FileNotFoundError."""
         try:
             return self.path(key).open("rb")
         except FileNotFoundError:
             return (self._deletion_lock.deferred / key).open("rb")
 
     def _try_delete(self, key: str) -> bool:
-        """Whether the file is gone: removed, or, for a backup, put aside."""
+        """Removes the file, or moves it aside during a backup. Returns False if it still exists."""
         path, target = self.path(key), self._deletion_lock.deferred / key
         with self._deletion_lock.deletion() as is_deferred:
             if not is_deferred:
@@ -133,7 +133,7 @@ class LocalStorage:
             return not path.exists()
 
     def path(self, key: str) -> Path:
-        """Where the file of a key lies. Raises ValueError for a key that could leave the folder."""
+        """Returns the path of a key's file. Raises ValueError for a key that could escape the folder."""
         parts = key.split("/")
         if len(parts) > 16 or not all(_PART.fullmatch(part) for part in parts):
             raise ValueError("not a storage key")
@@ -160,7 +160,7 @@ class _LocalUpload:
         try:
             self._publish(replace)
         except FileNotFoundError:
-            # A deletion removed the folder in between.
+            # A concurrent deletion removed the folder.
             _make_folder(self._path.parent)
             self._publish(replace)
         _sync_folder(self._path.parent)
@@ -187,11 +187,11 @@ class _LocalUpload:
 
 
 class StorageError(Exception):
-    """The storage that the settings name can't be used; a sentence for the operator."""
+    """The configured storage is unusable. The message is a sentence for the operator."""
 
 
 def open_storage(url: str) -> LocalStorage:
-    """The storage of a `file:///folder` URL. Raises StorageError."""
+    """Opens the storage of a `file:///folder` URL. Raises StorageError."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         raise StorageError(f"VOXPORT_STORAGE_URL is {url!r}: give file:///an/absolute/folder")
@@ -199,7 +199,7 @@ def open_storage(url: str) -> LocalStorage:
 
 
 def _make_folder(folder: Path) -> None:
-    """The folder and those above it, each of them surely there after a power cut."""
+    """Creates the folder and its parents durably, so that they survive a power cut."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -207,7 +207,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new name survives a power cut only when its folder is synced too."""
+    """Syncs the folder. Without this, a new name in it may not survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

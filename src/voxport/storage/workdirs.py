@@ -1,7 +1,7 @@
-"""Folders for work that is under way, and what is left of those whose process was killed.
+"""Creates temporary work folders, and removes those that killed processes left behind.
 
-Each is locked (`flock`) for as long as its process lives, in whatever way that ends: a folder whose lock can be taken
-belongs to nobody.
+Each process holds a lock (`flock`) on its folders until it ends, however it ends. A folder whose lock is free is
+abandoned.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = "voxport-tmp-"
-_GRACE_SECONDS = 10.0  # between a folder's making and its lock
+_GRACE_SECONDS = 10.0  # allowed between creating a folder and locking it
 
 
 @contextlib.contextmanager
 def work_dir() -> Iterator[Path]:
-    """An empty folder that goes with the block."""
+    """Creates an empty folder and removes it at the end of the block."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -32,25 +32,25 @@ def work_dir() -> Iterator[Path]:
 
 
 def sweep_work_dirs() -> int:
-    """Remove what killed processes left in the machine's folder for temporary files; how many folders."""
+    """Removes work folders of killed processes from the system's temporary folder. Returns how many were removed."""
     return sum(is_abandoned(path) and _remove(path) for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
 
 
 def mark_in_use(descriptor: int) -> None:
-    """Show, until it is closed, that this process works on an open file or folder. Where the file system knows no
-    locks, nothing is shown."""
+    """Marks an open file or folder as in use by this process until it is closed. Does nothing if the file system does
+    not support locks."""
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether nobody works on a file or folder any more; False where that can't be known."""
+    """Returns True if no process works on the file or folder any more; False if that is unknown."""
     try:
-        # From the future is one of before the clock was set back.
+        # A time in the future dates from before the clock was set back.
         if 0 <= time.time() - path.stat().st_mtime < _GRACE_SECONDS:
             return False
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # it has just gone
+    except OSError:  # it was just removed
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
