@@ -1,1 +1,1 @@
-"""Recordings that a voice is made of: their check, their choice."""
+"""Loads, checks and selects the recordings that voices are made from."""

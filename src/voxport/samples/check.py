@@ -1,4 +1,4 @@
-"""The sample check: whether a recording can make a voice, and what would make it a better one."""
+"""Checks whether a recording is usable for a voice, and advises how to improve it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voxport.audio.vad import speech_spans
 from voxport.errors import SampleUnusable
 from voxport.samples.findings import assess
 
-_SILENT_PEAK = 0.001  # -60 dBFS: below is a muted microphone's noise
+_SILENT_PEAK = 0.001  # -60 dBFS; a muted microphone's noise is below
 _ADVICE = "Send 30 seconds or more of one person speaking clearly."
 
 
@@ -25,10 +25,10 @@ class SampleReport:
     duration_seconds: float
     speech_seconds: float
     speech_begin_seconds: float
-    """Where the first speech begins."""
+    """Start of the first speech."""
 
     speech_end_seconds: float
-    """Where the last speech ends."""
+    """End of the last speech."""
 
     level_dbfs: float
     peak: float
@@ -36,16 +36,16 @@ class SampleReport:
     snr_db: float
     bandwidth_hz: float
     decay_seconds: float | None
-    """How long sounds take to die away; None where that can't be told."""
+    """Time in which sounds decay by 60 dB; None if it can't be measured."""
 
     several_speakers: bool
-    """Suspected. False also where nobody looked, for want of a speaker encoder."""
+    """True if more than one speaker is suspected. Always False without a speaker encoder."""
 
     warnings: tuple[str, ...]
-    """Sentences in ASCII, each with what to do."""
+    """ASCII sentences, each with advice."""
 
     def as_json(self) -> dict[str, Any]:
-        """For a job's result: numbers rounded to four places, warnings as a list."""
+        """Returns the report for a job's result: numbers rounded to four places, warnings as a list."""
         plain = asdict(self) | {"warnings": list(self.warnings)}
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in plain.items()}
 
@@ -57,10 +57,10 @@ def check(
     embed: EmbedClips | None = None,
     min_speech_seconds: float = 3.0,
 ) -> SampleReport:
-    """Measures a recording (mono, -1 to 1, `rate` in Hz). With `embed`, looks for a second speaker too.
+    """Measures a recording (mono, -1 to 1, `rate` in Hz). With `embed`, also detects a second speaker.
 
-    Raises SampleUnusable where there is too little speech; `details` hold `reason` (silent, no_speech or
-    too_short), `speech_seconds` and `duration_seconds`.
+    Raises SampleUnusable if there is too little speech; `details` hold `reason` (silent, no_speech or too_short),
+    `speech_seconds` and `duration_seconds`.
     """
     if rate != SAMPLE_RATE:
         audio = soxr.resample(audio, rate, SAMPLE_RATE)
@@ -87,7 +87,7 @@ def check(
 def trim_to_speech(
     audio: npt.NDArray[np.float32], report: SampleReport, *, rate: int = SAMPLE_RATE
 ) -> npt.NDArray[np.float32]:
-    """The recording without the silence before and after the speech."""
+    """Returns the recording without the silence before and after the speech."""
     return audio[round(report.speech_begin_seconds * rate) : round(report.speech_end_seconds * rate)]
 
 
@@ -104,7 +104,7 @@ def _unusable(
         reason, found = "no_speech", "No speech was found in the recording."
     else:
         reason = "too_short"
-        # Rounded down, so that 2.96 is not told as "3.0, and 3 are needed".
+        # Round down, so that 2.96 is not reported as "3.0, and 3 are needed".
         tenths = int(seconds * 10 + 1e-6)
         found = f"Only {tenths / 10} seconds of speech were found, and {min_speech_seconds:g} are needed."
     details = {"reason": reason, "speech_seconds": round(seconds, 2), "duration_seconds": round(duration, 2)}

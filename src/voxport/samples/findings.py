@@ -1,4 +1,4 @@
-"""What is wrong with a usable recording, in words: each fault is found by a limit that was calibrated."""
+"""Finds the faults of a usable recording by calibrated thresholds and describes them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from voxport.samples.check import SampleReport
 
-# The values were chosen on about 90 real recordings: those that are fine stay clear of each of them (in brackets).
+# Thresholds chosen on about 90 real recordings. The brackets give the values of good recordings and of examples.
 _FEW_SECONDS = 5.0
 _QUIET_DBFS = -35.0  # (-28 and more)
 _CLIPPED_SHARE = 0.002  # (0.0001 and less; 0.03 in one that is clipped at a quarter of its level)
 _NOISY_SNR_DB = 15.0  # (21 and more; 9 with five talkers 5 dB below the speaker)
 _NARROW_HZ = 5_500.0  # (7,300 and more; 4,000 over the telephone)
-# Where cleaning no longer brings back the speaker's own voice.
+# Below this, cleaning no longer restores the speaker's own voice.
 _LOST_SNR_DB = 10.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Both are sentences in ASCII. `is_severe` where the voice will hardly be the speaker's."""
+    """A fault. Message and advice are ASCII sentences. `is_severe`: the voice will hardly resemble the speaker."""
 
     message: str
     advice: str
@@ -28,7 +28,7 @@ class Finding:
 
 
 def assess(report: SampleReport) -> list[Finding]:
-    """The faults of a recording, from its figures."""
+    """Returns the faults of a recording, from its measurements."""
     found = {
         Finding(
             f"There are only {report.speech_seconds:.1f} seconds of speech.",

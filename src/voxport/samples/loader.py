@@ -1,4 +1,4 @@
-"""From an audioUrl to a checked recording: own upload or public URL, decoded and judged."""
+"""Loads and checks the recording behind an audioUrl, which is an own upload or a public URL."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from voxport.storage.workdirs import work_dir
 
 Audio = NDArray[np.float32]
 SpeechRequirement = Literal["required", "preferred"]
-"""Whether a recording has to hold speech, or is used from its begin where it holds none."""
+"""`required`: a recording must hold speech. `preferred`: without speech, it is used from its start."""
 
 _MAX_CONCURRENT_CHECKS: Final = 2
-"""Samples that one process checks at once. A check computes for 4 s and takes 30 MB for a minute of sound; more at once
-would only take more memory."""
+"""Concurrent checks in one process. A check of a minute of audio takes 4 s of CPU time and 30 MB; more would only
+take more memory."""
 _WITHOUT_SPEECH = {"silent", "no_speech", "too_short"}
 
 IS_UPLOAD_URL: Final = (
@@ -43,7 +43,7 @@ IS_UPLOAD_URL: Final = (
 
 @dataclass(frozen=True)
 class Sample:
-    """A recording that can make a voice: mono at 24,000 Hz, at most the catalogue's seconds of it."""
+    """A recording that is usable for a voice: mono at 24,000 Hz, at most as long as the catalogue's limit."""
 
     audio: Audio
     report: SampleReport
@@ -51,7 +51,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class SampleSource:
-    """Where a recording lies: under a key of the gateway's own storage, or behind a public URL."""
+    """Location of a recording: a key of the gateway's own storage, or a public URL."""
 
     key: str | None = None
     url: str | None = None
@@ -69,7 +69,7 @@ class SampleLoader:
         embed: EmbedClips,
         policy: FetchPolicy | None = None,
     ) -> None:
-        """`embed` gives for each clip a unit vector that is near for two recordings of one speaker."""
+        """`embed` returns a unit vector for each clip; vectors of one speaker are close to each other."""
         self._limits = catalog.limits
         self._storage = storage
         self._media = media
@@ -84,14 +84,14 @@ class SampleLoader:
         )
 
     def locate(self, profile_id: str, url: str) -> SampleSource:
-        """Where the recording of an audioUrl lies, with what can be known of it at once. Raises NotFound (an upload
-        that is not the profile's, or not there yet), BadSignature (an own URL that has expired), AudioUrlUnusable (an
-        own upload_url)."""
+        """Locates the recording of an audioUrl and checks what can be checked without a download. Raises NotFound
+        (an upload of another profile, or not uploaded yet), BadSignature (an own URL that has expired),
+        AudioUrlUnusable (an own upload_url)."""
         grant = self._signer.find_grant(url)
         if grant is None:
             precheck_url(url, self._policy)
             return SampleSource(url=url)
-        # Only its owner is told what is wrong with it: to anybody else there is no such upload.
+        # Only the owner learns what is wrong with the upload. For anybody else, it does not exist.
         self._media.require_owner(profile_id, grant.key)
         if grant.operation == "put":
             raise AudioUrlUnusable(IS_UPLOAD_URL)
@@ -109,11 +109,10 @@ class SampleLoader:
         retry_delays: Sequence[float] = (),
         speech: SpeechRequirement = "required",
     ) -> Audio:
-        """The recording, decoded: up to the catalogue's seconds of it that hold speech, or its begin where none is
-        found and `speech` is only preferred. `check_cancelled` is called about once a second of a download, and may
-        end it by
-        raising; `retry_delays` are the seconds before each retry of one that the network broke off. Raises NotFound,
-        AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
+        """Decodes the part of the recording that holds speech, up to the catalogue's limit in seconds. If there is no
+        speech and `speech` is only preferred, decodes from the start. `check_cancelled` is called about once a second
+        during a download and may end it by raising. `retry_delays` are the seconds before each retry after a network
+        failure. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
         if source.key is not None:
             self._media.require_uploaded(profile_id, source.key)
             return self.load(source.key, speech=speech)
@@ -124,7 +123,7 @@ class SampleLoader:
             return self._decode(path, speech=speech)
 
     def check(self, audio: Audio) -> Sample:
-        """Judge a recording. Raises SampleUnusable, with the reason and the advice."""
+        """Checks a recording. Raises SampleUnusable with the reason and advice."""
         with self._check_slots:
             report = check(
                 audio,
@@ -135,18 +134,18 @@ class SampleLoader:
         return Sample(audio, report)
 
     def store(self, key: str, audio: Audio) -> None:
-        """Store a recording (as FLAC), so that its voice can be made again."""
+        """Stores a recording as FLAC, so that its voice can be rebuilt."""
         with self._storage.writable_path(key) as path:
             encode_file([to_pcm16(audio)], "flac", path, ffmpeg=self._ffmpeg)
 
     def load(self, key: str, *, speech: SpeechRequirement | None = None) -> Audio:
-        """A stored recording, from its begin where `speech` is None. Raises NotFound where it is gone,
-        SampleUnusable where it can't be decoded."""
+        """Loads a stored recording, from its start if `speech` is None. Raises NotFound if it no longer exists,
+        SampleUnusable if it can't be decoded."""
         try:
             with self._storage.local_copy(key) as path:
                 return self._decode(path, speech=speech)
         except (FileNotFoundError, SampleUnusable):
-            # Its owner may delete it at any moment, also between its opening here and in the decoder.
+            # The owner may delete the file at any time, even between opening it here and in the decoder.
             if self._storage.size(key) is not None:
                 raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None

@@ -1,4 +1,4 @@
-"""How good a recording is for making a voice, in figures and in words: `quality` in a clone job's result."""
+"""Rates a recording for voice cloning, in numbers and words: `quality` in a clone job's result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Reverberation = Literal["low", "some", "strong"]
 _AMPLE_SECONDS = 30.0
 _ENOUGH_SECONDS = 15.0
 _CLEAN_SNR_DB = 25.0
-# Of dry recordings none is above the first; of those in rooms of 0.5 s none is below the second, of 0.3 s all are.
+# No dry recording is above the first. No recording in a room of 0.5 s is below the second; all in rooms of 0.3 s are.
 _SOME_DECAY_SECONDS = 0.32
 _STRONG_DECAY_SECONDS = 0.38
-# With more noise its own ups and downs look like a room.
+# With more noise, the fluctuations of the noise look like reverberation.
 _AUDIBLE_SNR_DB = 12.0
 
 
@@ -37,7 +37,7 @@ class Quality(BaseModel):
 
 
 def quality(report: SampleReport) -> Quality:
-    """The quality of a usable recording."""
+    """Rates a usable recording."""
     findings = assess(report)
     reverberation = _reverberation(report)
     verdict = _verdict(report, findings, reverberation)
@@ -63,7 +63,7 @@ def _reverberation(report: SampleReport) -> Reverberation | None:
 
 
 def _verdict(report: SampleReport, findings: list[Finding], reverberation: Reverberation | None) -> QualityVerdict:
-    """Poor: the voice will hardly be the speaker's. Fair: it will, with something of the recording's fault."""
+    """Poor: the voice will hardly resemble the speaker. Fair: it will, with some of the recording's fault."""
     if len(findings) > 1 or any(finding.is_severe for finding in findings):
         return "poor"
     if findings or reverberation == "strong":

@@ -1,5 +1,5 @@
-"""Which part of a file is used as a sample: of several audio tracks the one with speech, of a long recording the
-stretch that holds it."""
+"""Selects the part of a file used as a sample: the audio track with speech, and the section of a long recording that
+holds it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Seconds = tuple[float, float]
 
 _SCAN_RATE: Final = 16_000  # Hz, the rate of the voice activity model
 _SCAN_SECONDS: Final = 600.0
-"""How far into each track speech is looked for: 19 MB of samples, 2 s of decoding."""
+"""Length of each track that is searched for speech: 19 MB of samples, 2 s of decoding."""
 _MAX_TRACKS: Final = 8
 _MAX_ANALYZED_SECONDS: Final = 900.0
-"""Of sound, over all tracks; silence is seen at once."""
+"""Seconds of audio analysed over all tracks. Silence does not count, as it is detected at once."""
 _MAX_ELAPSED_SECONDS: Final = 90.0
 _BLOCK_SECONDS: Final = 10.0
 _SILENT_PEAK: Final = 0.001  # as in the sample check
 _ENOUGH_SPEECH_SHARE: Final = 0.5
-"""Share of the stretch that is speech, from which nothing better is looked for."""
+"""Share of speech in a section that ends the search."""
 _ADVICE: Final = "Send 30 seconds or more of one person speaking clearly."
 
 
 class _Budget:
-    """What may be spent on one file: `seconds` of sound that is judged, and a moment to end by."""
+    """Limits the work on one file: the `seconds` of audio left to analyse, and a deadline."""
 
     def __init__(self) -> None:
         self.seconds = _MAX_ANALYZED_SECONDS
@@ -47,7 +47,7 @@ class _Budget:
 
 @dataclass(frozen=True)
 class _TrackScan:
-    """The best stretch of a track. Times in seconds; `scanned_seconds` is how far the track was looked at."""
+    """The best section of a track. Times in seconds; `scanned_seconds` is the length of the track that was decoded."""
 
     track: int
     start: float
@@ -59,12 +59,12 @@ class _TrackScan:
 def decode_speech(
     path: Path, *, ffmpeg: Path, max_seconds: float, min_speech_seconds: float
 ) -> npt.NDArray[np.float32]:
-    """The up to `max_seconds` of a file that hold speech, mono at 24,000 Hz. A file that is no longer, and has one
-    track, is given whole.
+    """Decodes up to `max_seconds` of a file that hold speech, mono at 24,000 Hz. A file of at most that length with one
+    track is returned whole.
 
-    Raises SampleUnusable as `decode` does, and where the tracks that were looked at hold too little speech: then
-    `details` have `reason` (silent, no_speech, too_short), `speech_seconds`, `duration_seconds` (what was looked at)
-    and `tracks`. Raises Unavailable.
+    Raises SampleUnusable as `decode` does, and if the scanned tracks hold too little speech: then `details` have
+    `reason` (silent, no_speech, too_short), `speech_seconds`, `duration_seconds` (the scanned length) and `tracks`.
+    Raises Unavailable.
     """
     tracks = count_tracks(path, ffmpeg=ffmpeg)
     budget = _Budget()
@@ -87,8 +87,8 @@ def decode_speech(
 
 
 def densest_window(spans: Sequence[Seconds], length: float) -> Seconds:
-    """(begin of the stretch of this length that holds the most speech, seconds of speech in it); (0, 0) for none. The
-    first of several that are as good."""
+    """Returns (start of the window of this length with the most speech, seconds of speech in it), or (0, 0) without
+    speech. Among equal windows, returns the first."""
     best = (0.0, 0.0)
     for begin, _ in spans:
         speech = sum(max(0.0, min(end, begin + length) - max(start, begin)) for start, end in spans)
@@ -100,7 +100,7 @@ def densest_window(spans: Sequence[Seconds], length: float) -> Seconds:
 def _best_track(
     path: Path, tracks: int, ffmpeg: Path, max_seconds: float, min_speech_seconds: float, budget: _Budget
 ) -> _TrackScan:
-    """Raises SampleUnusable where no track holds enough speech, or none can be decoded."""
+    """Scans the tracks. Raises SampleUnusable if no track holds enough speech, or none can be decoded."""
     found: list[_TrackScan] = []
     failure: SampleUnusable | None = None
     for track in range(min(tracks, _MAX_TRACKS) or 1):
@@ -131,13 +131,13 @@ def _scan(path: Path, track: int, ffmpeg: Path, max_seconds: float, budget: _Bud
         start, speech = densest_window(spans, max_seconds)
         if speech >= _ENOUGH_SPEECH_SHARE * max_seconds:
             break
-    # What the speech begins with is heard softly: a moment before it belongs to it.
+    # Speech may begin softly, so include a moment before it.
     start = max(0.0, start - 0.2)
     return _TrackScan(track, start, speech, len(audio) / _SCAN_RATE, is_silent=_is_silent(audio))
 
 
 def _find_speech(audio: npt.NDArray[np.float32], rate: int, budget: _Budget) -> Iterator[Seconds]:
-    """The stretches of speech in seconds, block by block, as far as the budget goes."""
+    """Yields the spans of speech in seconds, block by block, until the budget is spent."""
     size = int(_BLOCK_SECONDS * rate)
     for offset in range(0, len(audio), size):
         block = audio[offset : offset + size]
