@@ -1,1 +1,1 @@
-"""What is written, made ready to be spoken: numbers, names and signs in words, sentences, symbols."""
+"""Prepares text for speech: spells out numbers, names and signs, splits sentences, and converts to symbols."""

@@ -1,4 +1,4 @@
-"""The alphabet of a letter, and whether a language is written in it."""
+"""Determines the alphabet of a letter, and whether a language is written in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ALPHABETS: Final = {
     "ja": ("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"),
     "zh": ("CJK",),
 }
-"""What a language is written in besides Latin letters: the first words of the letters' Unicode names."""
+"""The alphabets of a language besides Latin: the first words of the letters' Unicode names."""
 
 
 @cache
@@ -21,11 +21,11 @@ def is_letter(character: str) -> bool:
 
 
 def is_native_letter(character: str, language: str) -> bool:
-    """Whether `language` is written with the letter."""
+    """Returns True if `language` is written with the letter."""
     return alphabet(character) in (*_LATIN, *_ALPHABETS.get(language, ()))
 
 
 @cache
 def alphabet(character: str) -> str:
-    """The first word of the letter's Unicode name: LATIN, CYRILLIC, CJK, ARABIC, DEVANAGARI, …"""
+    """Returns the first word of the letter's Unicode name: LATIN, CYRILLIC, CJK, ARABIC, DEVANAGARI, …"""
     return unicodedata.name(character, "unknown").split()[0]

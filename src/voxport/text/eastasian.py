@@ -1,7 +1,7 @@
-"""Japanese and Chinese, where misaki is installed: the front end whose symbols Kokoro learnt for them.
+"""Phonemises Japanese and Chinese with misaki, if installed: Kokoro was trained on its symbols for them.
 
-misaki reads numbers, finds the words, and writes them as symbols, Chinese with its tones. Latin words in between are
-given back for espeak-ng, since misaki leaves them as letters.
+misaki reads numbers, segments words, and writes them as symbols, Chinese with tones. Latin words go to espeak-ng,
+because misaki leaves them as letters.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final
 
 _LATIN_WORDS: Final = re.compile(r"([A-Za-z\u00c0-\u024f]+(?:[' -][A-Za-z\u00c0-\u024f]+)*)")
-"""Words in Latin letters, neighbours together."""
+"""Runs of words in Latin letters."""
 
 
 def misaki_symbols(text: str, language: str, english_symbols: Callable[[list[str]], list[str]], cache_dir: Path) -> str:
-    """Kokoro's symbols of `text`; `english_symbols` gives those of the Latin words in it. `cache_dir` is where the
-    dictionary keeps what it worked out: in the folder for temporary files, its own choice, anybody could put it."""
+    """Returns Kokoro's symbols of `text`; `english_symbols` converts the Latin words in it. `cache_dir` holds jieba's
+    dictionary cache: in the temporary folder, its default, anybody could plant one."""
     parts = _LATIN_WORDS.split(text)
     words = iter(english_symbols(parts[1::2])) if len(parts) > 1 else iter(())
     front_end = _load_front_end(language, cache_dir)
@@ -30,7 +30,7 @@ def misaki_symbols(text: str, language: str, english_symbols: Callable[[list[str
 
 @cache
 def _load_front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
-    """Loaded with the first text: a second for Chinese."""
+    """Loads the front end with the first text, which takes a second for Chinese."""
     if language == "ja":
         from misaki.cutlet import Cutlet
 
@@ -46,7 +46,7 @@ def _load_front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
 
 
 def _writable_folder(folder: Path) -> str:
-    """`folder`, or a new one where it can't be made."""
+    """Creates `folder` and returns it, or a new temporary folder if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -1,9 +1,9 @@
-"""Text to IPA by eSpeak NG, as a program of its own: `python espeak_child.py`. It imports nothing of the engine.
+"""Converts text to IPA with eSpeak NG, as a separate program: `python espeak_child.py`. Imports nothing of the engine.
 
-eSpeak NG is GPL-3.0-or-later and Voxport is Apache-2.0, so the library is loaded by this small program only,
-which the engine talks to over pipes; and a crash of the library takes nothing else along. One JSON line in,
-`{"language": "en-us", "texts": [...]}`; one JSON line out, `{"ipa": [...]}` in the same order, or
-`{"error": "..."}`. It ends when its standard input closes. Diphthongs and affricates come with a tie, `a^ɪ`.
+eSpeak NG is GPL-3.0-or-later and Voxport is Apache-2.0, so only this small program loads the library, and the engine
+talks to it over pipes. A crash of the library also ends only this program. It reads one JSON line,
+`{"language": "en-us", "texts": [...]}`, and writes one, `{"ipa": [...]}` in the same order or `{"error": "..."}`. It
+ends when its standard input closes. Diphthongs and affricates are tied, `a^ɪ`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TIE: Final = 0x80 | ord("^") << 8  # phoneme mode: tie the letters of one phone
 
 def main() -> None:
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the library prints must not get into the answers
+    os.dup2(2, 1)  # keeps the library's own output out of the answers
     espeak = _Espeak()
     for line in sys.stdin.buffer:
         output.write(json.dumps(_answer(espeak, line)) + "\n")
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 class _VoiceProperties(ctypes.Structure):
-    """`espeak_VOICE` of speak_lib.h. Asked for by language, as a voice's name is not always its language code."""
+    """`espeak_VOICE` of speak_lib.h. Voices are selected by language, as a name is not always its language code."""
 
     _fields_: ClassVar = [
         ("name", ctypes.c_char_p),
@@ -57,7 +57,7 @@ class _Espeak:
         data = Path(espeakng_loader.get_data_path())
         self._library = ctypes.CDLL(str(Path(espeakng_loader.get_library_path()).resolve()))
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        # The library keeps this path in 160 bytes; a relative one is short wherever the package lies.
+        # The library stores this path in 160 bytes. A relative path is short wherever the package is installed.
         os.chdir(data.parent)
         if self._library.espeak_Initialize(_RETRIEVAL, 0, b".", _DONT_EXIT) <= 0:
             raise RuntimeError("espeak-ng could not start")
@@ -81,7 +81,7 @@ def _answer(espeak: _Espeak, line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
         return {"ipa": [espeak.ipa(text, request["language"]) for text in request["texts"]]}
-    except Exception as error:  # the client hears of everything; only a crash ends this program
+    except Exception as error:  # every error is reported to the client; only a crash ends this program
         return {"error": f"{type(error).__name__}: {error}"}
 
 

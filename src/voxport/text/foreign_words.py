@@ -1,5 +1,5 @@
-"""Words in an alphabet that the language is not written in: spoken by the voice of espeak-ng that knows it, where the
-network has symbols for its sounds; what is left is not spoken, and named."""
+"""Handles words in alphabets that the language is not written in. espeak-ng phonemises them in a language of their
+alphabet if Kokoro has symbols for its sounds; other words are not spoken, and are reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxport.text.phonemizer import Phonemizer
 from voxport.text.vowelless_sounds import SYMBOLS_END, SYMBOLS_START
 
 _ESPEAK_LANGUAGES: Final = {"CYRILLIC": "ru", "GREEK": "el", "DEVANAGARI": "hi", "HANGUL": "ko", "GEORGIAN": "ka"}
-"""Alphabet to the language of espeak-ng that reads it here."""
+"""The espeak-ng language used for each alphabet."""
 _LETTER_RANGES: Final = {
     "CYRILLIC": "\u0400-\u052f",
     "GREEK": "\u0370-\u03ff\u1f00-\u1fff",
@@ -25,8 +25,8 @@ _WORD: Final = re.compile(r"[^\W\d_][\w\u0900-\u097f'’-]*")
 
 
 def with_foreign_words(texts: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
-    """The texts with words of other alphabets as symbols between OPEN and CLOSE. A single Greek letter stays: it is
-    read by its name."""
+    """Replaces words in other alphabets with symbols between SYMBOLS_START and SYMBOLS_END. Keeps single Greek
+    letters, which are read by their names."""
     if language in MISAKI_LANGUAGES:
         return texts
     for name, reader in _ESPEAK_LANGUAGES.items():
@@ -41,13 +41,13 @@ def with_foreign_words(texts: list[str], language: str, phonemizer: Phonemizer) 
 
 
 def without_unspeakable(text: str, language: str) -> str:
-    """The text without the letters that nothing here reads, which espeak-ng would name one by one."""
+    """Removes the letters that can't be spoken, which espeak-ng would name one by one."""
     foreign = {c for c in set(text) if _is_unspeakable(c, language)}
     return text.translate(dict.fromkeys(map(ord, foreign), " "))
 
 
 def unspeakable_words(text: str, language: str) -> list[str]:
-    """The words, or parts of them, that `without_unspeakable` takes out, each once."""
+    """Returns the words that contain letters removed by `without_unspeakable`, each once."""
     if not any(_is_unspeakable(character, language) for character in set(text)):
         return []
     words = (match.group() for match in _WORD.finditer(text))
@@ -64,6 +64,6 @@ def _is_unspeakable(character: str, language: str) -> bool:
 
 @cache
 def _words_pattern(name: str) -> re.Pattern[str]:
-    """Words of the alphabet, neighbours together, at most some hundred letters of each."""
+    """Matches runs of up to nine words of the alphabet, each of at most 60 letters."""
     letters, repeat = _LETTER_RANGES[name], "{2,60}" if name == "GREEK" else "{1,60}"
     return re.compile(rf"[{letters}]{repeat}+(?:[ '’-][{letters}]{repeat}+){{0,8}}+")

@@ -1,4 +1,4 @@
-"""The languages that the engine speaks."""
+"""Lists the languages that the engine speaks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MISAKI_LANGUAGES: Final[dict[str, tuple[str, ...]]] = {
     "ja": ("misaki", "fugashi", "unidic_lite", "jaconv", "mojimoji"),
     "zh": ("misaki", "jieba", "pypinyin", "cn2an"),
 }
-"""The others, each with the packages that it needs (`pip install voxport[ja]`, `voxport[zh]`)."""
+"""The languages phonemised by misaki, with the packages they need (`pip install voxport[ja]`, `voxport[zh]`)."""
 
 LANGUAGES: Final[tuple[str, ...]] = ESPEAK_LANGUAGES + tuple(
     language for language, packages in MISAKI_LANGUAGES.items() if all(find_spec(package) for package in packages)
 )
-"""What can be spoken here. The Japanese and Chinese packs take part in mixes also where the languages are not."""
+"""The languages available in this installation. Japanese and Chinese voice packs are used in blends in any case."""
 
 LANGUAGE_OF_PREFIX: Final[dict[str, str]] = {
     "a": "en-us",
@@ -30,4 +30,4 @@ LANGUAGE_OF_PREFIX: Final[dict[str, str]] = {
     "j": "ja",
     "z": "zh",
 }
-"""The first letter of a stock voice's id is its language; the second its gender, `f` or `m`."""
+"""Language by the first letter of a stock voice's id. The second letter is the gender, `f` or `m`."""

@@ -1,7 +1,7 @@
-"""Which line breaks of a text are pauses: a text to its paragraphs, each of one or more lines.
+"""Splits a text into paragraphs of one or more lines, and decides which line breaks are pauses.
 
-Text that was wrapped at a margin has lines that break where the next word did not fit, in the middle of a sentence:
-they are joined. Headings, list items, verses, speakers and other short lines stay lines of their own.
+Lines that were wrapped at a margin, in the middle of a sentence where the next word did not fit, are joined. Headings,
+list items, verses, speakers and other short lines stay separate.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 from voxport.text.pauses import split_pause
 
 _MIN_MARGIN: Final = 45
-"""Characters of the longest line from which a text may have been wrapped by a program. Wrapped at less than this are
-poems, addresses and lists."""
+"""Minimum length of the longest line, in characters, of text wrapped by a program. Poems, addresses and lists are
+shorter."""
 _MIN_MARGIN_OF_TWO: Final = 60
-"""The same where one break is all that there is to judge by."""
+"""The same for a text with only one line break."""
 _BULLET_MARK: Final = r"(?:[-*+•◦▪▫‣⁃●○■□►▶✓✔✗✘☐☑☒→–]|\[[ xX✓]\])"
 _BULLET: Final = re.compile(rf"(?:>\s{{0,3}}){{0,5}}(?:{_BULLET_MARK}\s+){{0,3}}+")
 _HEADING: Final = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
@@ -31,8 +31,8 @@ _CLOSERS: Final = "\"'”’»)]*_"
 
 
 def split_paragraphs(text: str) -> list[list[str]]:
-    """The paragraphs of `text` (where a break is `\\n`), each as its lines. List marks, the signs of headings and lines
-    without a letter or a digit are left out: nobody says them."""
+    """Returns the paragraphs of `text` (with `\\n` as line break) as lists of lines. Removes list marks, heading signs
+    and lines without a letter or a digit, which are not spoken."""
     paragraphs: list[list[str]] = []
     lines = [" ".join(line.split()) for line in text.split("\n")]
     for filled, group in groupby(lines, bool):
@@ -44,7 +44,7 @@ def split_paragraphs(text: str) -> list[list[str]]:
 
 
 def _blocks(lines: list[str]) -> list[list[str]]:
-    """The lines of one group that stands between empty lines; a rule between two of them is an empty line too."""
+    """Splits a group of non-empty lines into blocks at horizontal rules, and joins wrapped lines in each."""
     blocks: list[list[str]] = []
     for is_rule, group_lines in groupby(lines, lambda line: _HORIZONTAL_RULE.fullmatch(line) is not None):
         if not is_rule:
@@ -53,7 +53,7 @@ def _blocks(lines: list[str]) -> list[list[str]]:
 
 
 def _join_wrapped_lines(lines: list[str]) -> list[str]:
-    if all(line[0] == ">" for line in lines):  # a quotation, which may be wrapped as any text
+    if all(line[0] == ">" for line in lines):  # a quotation, which may be wrapped like any text
         lines = [plain for line in lines if (plain := line.lstrip("> "))]
     if not lines:
         return []
@@ -67,7 +67,7 @@ def _join_wrapped_lines(lines: list[str]) -> list[str]:
             continue
         if joined and number and wrapped[number - 1] and not starts_line:
             last = joined[-1][-1]
-            # A word that was cut at the margin keeps its hyphen: whether it has one of its own nobody can know.
+            # A word split at the margin keeps its hyphen, because the word itself may be hyphenated.
             is_cut = last.endswith("-") and last[-2:-1].isalpha() and plain[:1].islower()
             joined[-1] += [plain] if is_cut else [" ", plain]
         else:
@@ -76,8 +76,8 @@ def _join_wrapped_lines(lines: list[str]) -> list[str]:
 
 
 def _wrapped_breaks(lines: list[str], starts: list[bool]) -> list[bool]:
-    """For each line but the last, whether the break behind it is the margin's: the next word would not have fitted,
-    and in most of the breaks a sentence goes on."""
+    """Returns for each line but the last whether it was wrapped at the margin: the next word would not have fitted,
+    and the sentence continues after most of the breaks."""
     margin = max(map(len, lines))
     if len(lines) < 2:
         return [False]
@@ -93,19 +93,19 @@ def _wrapped_breaks(lines: list[str], starts: list[bool]) -> list[bool]:
     if not inner or fitting * 4 < len(inner) * 3 or not any(continues[n] for n in inner if full[n]):
         return [False] * len(full)
     capitals = sum(lines[n + 1][:1].isupper() for n in inner)
-    if len(inner) > 1 and capitals * 4 > len(inner) * 3:  # verses: each begins with a capital
+    if len(inner) > 1 and capitals * 4 > len(inner) * 3:  # verses, which begin with a capital
         return [False] * len(full)
     breaks = zip(lines, full, continues, strict=False)
     return [is_full or (going and len(line) * 4 > margin * 3) for line, is_full, going in breaks]
 
 
 def _continues(line: str, following: str) -> bool:
-    """Whether a sentence goes on behind the break."""
+    """Returns True if the sentence continues after the break."""
     return not line.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS) and not following[:1].isupper()
 
 
 def _starts_line(line: str) -> bool:
-    """Whether the line is one of its own, whatever stands before: an item, a heading, a speaker, a row of a table."""
+    """Returns True if the line is never joined to the one before: an item, a heading, a speaker, a table row."""
     if split_pause(line)[0] is not None:
         return True
     if line[0] in "#|>" or _NUMBERED.match(line) or (not line[0].islower() and _SPEAKER.match(line)):
@@ -115,7 +115,7 @@ def _starts_line(line: str) -> bool:
 
 
 def _without_list_marks(line: str) -> str:
-    """Without the marks of a list, a heading, a quotation or a table's cells; empty where nothing is left to say."""
+    """Removes the marks of a list, heading, quotation or table row. Returns "" if nothing is left to say."""
     seconds, rest = split_pause(line)
     if seconds is not None:
         rest = _without_list_marks(rest) if rest else ""
@@ -126,7 +126,7 @@ def _without_list_marks(line: str) -> str:
     if line[:1] == "|" and line.count("|") > 1:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         line = ", ".join(cell for cell in cells if cell)
-    # A dash before words is speech ("— Hola") and has a melody; one before a list's item has none.
+    # A dash before words marks dialogue ("— Hola") and affects intonation; one before a list item does not.
     bullet = _BULLET.match(line)
     if bullet is not None and bullet.end() and not line.startswith("– "):
         line = line[bullet.end() :]

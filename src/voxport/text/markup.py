@@ -1,6 +1,6 @@
-"""Markup in a text: tags of HTML and SSML, comments and entities, of which nothing is spoken.
+"""Removes markup, which is not spoken: HTML and SSML tags and comments. Decodes entities.
 
-A `<` that begins no tag stays: `x < 5`, `a<b and c>d`, `<3`, `<-`, `<ana@example.org>`.
+A `<` that does not begin a tag is kept: `x < 5`, `a<b and c>d`, `<3`, `<-`, `<ana@example.org>`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PARAGRAPH_TAGS: Final = word_set(
 )
 """Tags that begin or end a paragraph."""
 _LINE_TAGS: Final = word_set("br li tr dt dd option figcaption caption thead tbody tfoot break legend summary")
-"""Tags that begin or end a line: `break` is SSML's pause."""
+"""Tags that begin or end a line. `break` is SSML's pause."""
 _CELL_TAGS: Final = frozenset(["td", "th"])
 _INLINE_TAGS: Final = word_set(
     "a abbr acronym audio b bdi bdo big button center cite code data del details dfn em emphasis font i "
@@ -43,15 +43,15 @@ _TAG: Final = re.compile(
     rf"<(/?)([A-Za-z][A-Za-z0-9:-]{{0,30}}+)((?:{_VALUED_ATTRIBUTE}|{_BARE_ATTRIBUTE}){{0,20}}+)\s{{0,20}}+/?>"
 )
 _ADDRESS: Final = re.compile(r"<((?:mailto:)?[\w.+%-]{1,64}+@[\w.-]{1,200}+|(?:https?|ftp)://[^\s<>]{1,2000}+)>")
-"""An address in angle brackets stays, and the brackets go."""
+"""An address in angle brackets: the brackets are removed, the address is kept."""
 _CLOSING: Final = re.compile(r"</([A-Za-z][A-Za-z0-9:-]{0,30}+)\s{0,20}+>")
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
 def without_markup(text: str) -> str:
-    """`text` without tags and comments and with entities as their characters. A tag of a paragraph becomes an empty
-    line, one of a line (`<br>`, `<li>`, `<break/>`) a line break, and all others nothing. `<break time="2s"/>` is a
-    line break with a mark of `pauses` behind it."""
+    """Removes tags and comments and decodes entities. A paragraph tag becomes an empty line, a line tag (`<br>`,
+    `<li>`, `<break/>`) a line break; other tags are removed. `<break time="2s"/>` becomes a line break followed by a
+    mark of `pauses`."""
     text = without_pause_marks(text)
     if "<" in text:
         if _OPENERS.search(text):
@@ -66,7 +66,8 @@ def without_markup(text: str) -> str:
 
 
 def _without_unspoken_markup(text: str) -> str:
-    """Without comments, scripts and declarations. What opens and never closes is looked for once only."""
+    """Removes comments, scripts and declarations. Searches the last end of each kind only once, to bound the time
+    spent on unclosed ones."""
     ends = {"<!--": "-->", "<script": "</script", "<style": "</style"}
     lower = text.lower()
     last = {opener: lower.rfind(end) for opener, end in ends.items()}
@@ -93,5 +94,5 @@ def _replacement(match: re.Match[str], closed: set[str]) -> str:
         return ", " if match[1] and not match.string.startswith(("</tr", "</TR"), match.end()) else ""
     if name in _INLINE_TAGS:
         return "" if match[1] or match[3] or name in closed or name in ("img", "wbr", "input") else match.group()
-    # A name that no standard knows is a tag only where it is closed too: not "List<String>" or "<your name>".
+    # An unknown name is a tag only if it is also closed, unlike "List<String>" or "<your name>".
     return "" if name in closed else match.group()

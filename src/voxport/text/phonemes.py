@@ -1,8 +1,8 @@
-"""espeak-ng's IPA to the symbols that Kokoro was trained on, and those to token numbers.
+"""Converts espeak-ng's IPA to the symbols that Kokoro was trained on, and symbols to token numbers.
 
 Kokoro writes a diphthong or an affricate as one letter (`A` for `e^ɪ`, `ʧ` for `t^ʃ`), American English without
-length marks, and each language slightly differently. The tables state the facts that Kokoro's own front end
-(misaki) documents. `assets/vocab.json` is the network's vocabulary (`scripts/build_vocab.py`).
+length marks, and each language slightly differently. The tables follow the documentation of Kokoro's own front end
+(misaki). `assets/vocab.json` is the network's vocabulary (`scripts/build_vocab.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 _LANGUAGE_FLAG: Final = re.compile(r"\([\w^-]*\)")
-"""espeak marks a word that it says in another language, `(en)weekend(fr)`: the words stay, the flags go."""
+"""espeak's flags around a word in another language, `(en)weekend(fr)`. The flags are removed, the word is kept."""
 
 _ENGLISH: Final = [
     ("ʔˌn̩", "tᵊn"),
@@ -41,7 +41,7 @@ _ENGLISH: Final = [
     ("\u0303", ""),  # the nasal tilde of borrowed French words
 ]
 _ENGLISH_WORDS: Final = {"I": "ˌI", "ə": "ɐ"}
-"""The words "I" and "a", which Kokoro learnt with a stress and a vowel of their own; espeak slurs them."""
+"""The words "I" and "a": Kokoro was trained with a stress and a vowel of their own, but espeak reduces them."""
 _AMERICAN: Final = [
     ("o^ʊ", "O"),
     ("ɜːɹ", "ɜɹ"),
@@ -76,7 +76,7 @@ _OTHER: Final = [
     ("ɔ^ɪ", "Y"),
     ("^", ""),
     ("-", ""),
-    # Of words in other alphabets: the nearest that the network knows.
+    # Sounds of words in other alphabets, mapped to the nearest symbol in the vocabulary.
     ("ɭ", "l"),
     ("ɫ", "l"),
     ("ʑ", "ʒ"),
@@ -84,7 +84,7 @@ _OTHER: Final = [
 
 
 def to_symbols(ipa: str, language: str) -> str:
-    """The Kokoro symbols of what espeak-ng answered for `language`."""
+    """Converts espeak-ng's IPA for `language` to Kokoro's symbols."""
     tables = {"en-us": (_ENGLISH, _AMERICAN), "en-gb": (_ENGLISH, _BRITISH)}.get(language, (_OTHER,))
     symbols = _LANGUAGE_FLAG.sub("", ipa)
     for table in tables:
@@ -97,13 +97,13 @@ def to_symbols(ipa: str, language: str) -> str:
 
 
 def to_tokens(symbols: str) -> tuple[int, ...]:
-    """Token numbers; a symbol that the network doesn't know is dropped."""
+    """Converts symbols to token numbers. Drops symbols that are not in the vocabulary."""
     known = vocabulary()
     return tuple(known[symbol] for symbol in symbols if symbol in known)
 
 
 @cache
 def vocabulary() -> dict[str, int]:
-    """Symbol to token number, read once and never changed."""
+    """Returns the token number of each symbol. Read once; must not be modified."""
     content = (files("voxport.text") / "assets" / "vocab.json").read_text(encoding="utf-8")
     return {str(symbol): int(token) for symbol, token in json.loads(content).items()}

@@ -1,4 +1,4 @@
-"""The client of the espeak-ng program: starts it, asks it, starts it again when it died."""
+"""Runs espeak-ng as a child process, sends it requests, and restarts it after a crash."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from voxport.text.phonemes import to_symbols
 _ANSWER_TIMEOUT_SECONDS: Final = 30.0
 _TEXTS_PER_REQUEST: Final = 200
 _PROGRAM: Final = Path(__file__).with_name("espeak_child.py")
-"""Run as a file: as a module it would load the whole engine first, which takes longer than all its work."""
+"""Run as a file: as a module it would first import the whole engine, which takes longer than all its work."""
 
 
 class Phonemizer:
-    """Text to Kokoro's symbols: by espeak-ng, in a program of its own, or by misaki (Japanese, Chinese), in this
-    process. Any thread may call; calls are served one at a time."""
+    """Converts text to Kokoro's symbols with espeak-ng in a child process, or with misaki (Japanese, Chinese) in this
+    process. Thread-safe; calls run one at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
     def symbols(self, texts: list[str], language: str) -> list[str]:
-        """The symbols of each text. Raises EngineUnavailable when the program dies twice over the same texts."""
+        """Returns the symbols of each text. Raises EngineUnavailable if espeak-ng reports an error or dies twice on the
+        same texts."""
         if language in MISAKI_LANGUAGES:
             english_symbols = partial(self.symbols, language="en-us")
             return [eastasian.misaki_symbols(text, language, english_symbols, default_cache()) for text in texts]
@@ -88,7 +89,7 @@ class Phonemizer:
 
 
 def _read_line(fileno: int, deadline: float) -> bytes:
-    """One line from a pipe; EOFError when its writer is gone, TimeoutError after the deadline (monotonic s)."""
+    """Reads one line from a pipe. Raises EOFError if its writer is gone, TimeoutError after `deadline` (monotonic)."""
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):
         if not is_readable(fileno, deadline - time.monotonic()):

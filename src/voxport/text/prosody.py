@@ -1,6 +1,7 @@
-"""One sentence to symbols, with its punctuation kept: Kokoro reads pauses and melody from it, espeak drops it.
+"""Converts sentences to symbols and keeps their punctuation, from which Kokoro derives pauses and intonation.
 
-So the sentence is cut at its marks, what lies between is phonemised, and the marks are put back where they were.
+espeak-ng drops punctuation. Each sentence is therefore split at its marks, the parts between them are phonemised, and
+the marks are put back.
 """
 
 from __future__ import annotations
@@ -50,16 +51,16 @@ _KOKORO_PUNCTUATION: Final = str.maketrans(
     }
 )
 _MARK: Final = re.compile(r"(\ue000[^\ue001]*+\ue001|[—“”\"()]++|(?<![;:,.!?…])[;:,.!?…]++(?=[\s—“”\"()']|$))")
-"""Quotes, brackets and dashes anywhere; the others only where a word has ended: not in `3.14` or `example.com`."""
+"""Matches quotes, brackets and dashes anywhere, other marks only after a word: not in `3.14` or `example.com`."""
 
 _WORD: Final = re.compile(r"\w")
 _LONG_WORD: Final = re.compile(r"\S{60}(?=\S)")
-"""espeak-ng crashes on some words of hundreds of characters ("a.a.a.…"), so none is longer than this."""
+"""Splits longer words, because espeak-ng crashes on some words of hundreds of characters ("a.a.a.…")."""
 
 
 def sentence_symbols(sentences: list[str], language: str, phonemizer: Phonemizer) -> list[str]:
-    """Kokoro's symbols of each sentence as `normalise_text` gives it, empty where nothing of it is spoken; all
-    with one call of the phonemizer."""
+    """Returns Kokoro's symbols of each sentence (from `normalise_text`), empty if nothing of it is spoken. Calls the
+    phonemizer once for all sentences."""
     if language not in MISAKI_LANGUAGES:
         sentences = [with_vowelless_sounds(respell_heteronyms(sentence, language), language) for sentence in sentences]
         sentences = with_foreign_words(sentences, language, phonemizer)
@@ -72,7 +73,7 @@ def sentence_symbols(sentences: list[str], language: str, phonemizer: Phonemizer
 
 
 def _split_at_marks(sentence: str) -> list[str]:
-    """Words and marks in turn; the first and the last are words, and any may be empty."""
+    """Splits into alternating words and marks. The first and last parts are words; any part may be empty."""
     parts = _MARK.split(_with_dashes(sentence.translate(_KOKORO_PUNCTUATION)))
     _reattach_abbreviation_dots(parts)
     return parts
@@ -89,12 +90,12 @@ def _join_symbols(parts: list[str], symbols: Iterator[str]) -> str:
 
 
 def _with_dashes(sentence: str) -> str:
-    """A spaced hyphen is a dash; a double one too."""
+    """Replaces spaced and double hyphens with dashes."""
     return re.sub(r" -+ |--++", " — ", sentence)
 
 
 def _reattach_abbreviation_dots(parts: list[str]) -> None:
-    """A dot that belongs to an abbreviation goes to the phonemizer with its word: "Dr." is "doctor"."""
+    """Moves the dot of an abbreviation back to its word, so that the phonemizer sees both: "Dr." is "doctor"."""
     for i in range(1, len(parts), 2):
         word = re.search(r"[\w.]+$", parts[i - 1])
         if parts[i] == "." and word and has_own_dot(word.group()) and "".join(parts[i + 1 :]).strip():
@@ -103,15 +104,15 @@ def _reattach_abbreviation_dots(parts: list[str]) -> None:
 
 
 def _simplify_marks(mark: str) -> str:
-    """A run of marks as one of each kind, dots as an ellipsis: `?!?!` is `?!`, `...` is `…`. What is symbols already
-    stays."""
+    """Reduces a run of marks to one of each kind and dots to an ellipsis: `?!?!` to `?!`, `...` to `…`. Keeps symbols
+    between SYMBOLS_START and SYMBOLS_END."""
     if mark[:1] == SYMBOLS_START:
         return mark.strip(SYMBOLS_START + SYMBOLS_END)
     return "".join(dict.fromkeys(re.sub(r"\.{2,}", "…", mark)))
 
 
 def _with_spacing(source: str, symbols: str) -> str:
-    """The symbols with the white space that stood around their source."""
+    """Adds the whitespace around `source` to its symbols."""
     before = " " if source[:1].isspace() else ""
     after = " " if source[-1:].isspace() else ""
     return f"{before}{symbols}{after}"

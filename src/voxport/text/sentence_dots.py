@@ -1,4 +1,4 @@
-"""Which dots belong to an abbreviation, and which of these end the sentence too."""
+"""Decides which dots belong to an abbreviation, and which of these also end the sentence."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from voxport.text.normalise.locales import LOCALE_WORDS
 from voxport.text.normalise.time_zones import ZONES
 
 _LAST_WORD: Final = re.compile(r"[\w\u0900-\u0963\u0970-\u097f\u200c\u200d./&-]+\.$")
-"""Vowel signs and the virama of Devanagari are no `\\w`."""
+"""`\\w` does not match the vowel signs and the virama of Devanagari."""
 _NEXT_WORD: Final = re.compile(r"\s*([^\W\d_][\w\u0900-\u097f'’]*)?(\S)?")
 _LIST_ITEM: Final = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3}){0,4}|[IVXivx]{2,5})\.(?=\s+\S)")
-"""The number of a list's item."""
+"""The number of a list item."""
 _NUMBER: Final = re.compile(r"\s*[(+]?(?:[A-Z]?\d|[IVXLC]+(?!\w)|[B-DF-HJ-NP-XZ](?![\w.'’]))")
 _COUNTED: Final = re.compile(r"\d [^\W\d_]{1,4}\.$")
-"""A unit: "3 in. wide"."""
+"""An abbreviated unit: "3 in. wide"."""
 _ORDINAL: Final = re.compile(r"(?<!\w)\d{1,4}(?:er|ra|ro|do|da|to|ta|mo|ma|vo|va|no|na|st|nd|rd|th|ème)s?\.$")
-"""Spanish "3er. piso"; a dot before a small letter."""
+"""An ordinal whose dot stands before a lower-case letter: Spanish "3er. piso"."""
 _ZONE: Final = re.compile(rf"(?:{ZONES})$")
 _HALF_DAY: Final = re.compile(r"[ap]\.?\s?m\.$", re.IGNORECASE)
 _STREET_NAME: Final = re.compile(r"([A-Z][\w'’.-]*|\d+(?:st|nd|rd|th)) \S+$")
 
 
 def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
-    """Whether the mark that `match` found in `text` (one line of it) ends the sentence. A dot that belongs to an
-    abbreviation or an initial does not, unless it can stand last and a new sentence follows: "and so on, etc. Then".
+    """Returns True if the mark that `match` found in `text` (one line) ends the sentence. A dot of an abbreviation or
+    an initial does not, unless it can stand last and a new sentence follows: "and so on, etc. Then".
     """
     mark, end = match.group(), match.end()
     following = _NEXT_WORD.match(text, end)
@@ -68,7 +68,7 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
     if word in abbreviations.anywhere or word in abbreviations.before_numbers or word in abbreviations.calendar:
         if after.islower():
             return word in abbreviations.words and word_after != "of"
-        if LOCALE_WORDS[language].base_language == "hi":  # it has no capitals, and ends its sentences with a danda
+        if LOCALE_WORDS[language].base_language == "hi":  # Hindi has no capitals and ends sentences with a danda
             return not after
         if f"{word_after}." in abbreviations.anywhere and text.startswith(".", following.end(1) if following else end):
             return False  # "Smith Bros. Co. Inc."
@@ -89,12 +89,12 @@ def ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
 
 
 def has_own_dot(word: str) -> bool:
-    """Whether a dot behind `word` belongs to it: "U.S.A", or an initial, "J"."""
+    """Returns True if a dot after `word` belongs to it: "U.S.A", or an initial, "J"."""
     return "." in word.strip(".") or (len(word) == 1 and word.isupper())
 
 
 def _starts_sentence(text: str, following: re.Match[str], language: str) -> bool:
-    """Whether what follows begins a sentence: a word with a capital that is no name."""
+    """Returns True if the following word starts a sentence: it is capitalised and not a name."""
     word = following[1] or ""
     if not word[:1].isupper() or text[following.end(1) : following.end(1) + 1] == ".":
         return False
@@ -107,7 +107,7 @@ def _is_calendar_name(word: str, language: str) -> bool:
 
 @cache
 def _two_word_abbreviations(language: str) -> tuple[str, ...]:
-    """Abbreviations in two words: "p. ej."."""
+    """Returns the abbreviations of two words, such as "p. ej."."""
     abbreviations = abbreviations_of(language)
     keys = {*abbreviations.titles, *abbreviations.anywhere, *abbreviations.before_numbers}
     return tuple(sorted((key for key in keys if " " in key), key=len, reverse=True))

@@ -1,4 +1,4 @@
-"""Text as it comes: cleaned, checked against the alphabet of its language, cut into sentences and clauses."""
+"""Cleans raw text, checks it against the alphabet of its language, and splits it into sentences and clauses."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ _CLOSERS: Final = "\"'”’»)]"
 _SENTENCE_END: Final = re.compile(
     rf"(?<![{_SENTENCE_ENDS}])[{_SENTENCE_ENDS}]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|(?<![。！？])[。！？]++[」』”）】]*+"
 )
-"""Japanese and Chinese have no space behind theirs."""
+"""Japanese and Chinese have no space after the mark."""
 _HYPHENATED_WORD: Final = re.compile("\u00ad[ \t]{0,9}(?:\r\n?|\n)[ \t]{0,9}")
 _LINE_BREAK: Final = re.compile("\r\n?|[\v\x1c-\x1e\x85\u2028]")
 _PARAGRAPH_BREAK: Final = re.compile("[\f\u2029]")
 _CLAUSE_END: Final = re.compile(
     rf"(?<![,;:—…])[,;:—…]++[{re.escape(_CLOSERS)}]*+(?=\s|$)|[，、；：]++|—|\s[–-]+(?=\s)|(?<=[\w)])\s(?=\([^()]{{20,}}\))"
 )
-"""Behind a comma, a semicolon, a colon, a dash or an ellipsis, and before a long bracket."""
+"""Matches after a comma, semicolon, colon, dash or ellipsis, and before a long parenthesis."""
 
 
 def clean_text(text: str) -> str:
-    """Paragraphs with an empty line between them, and a line break where one pauses (`line_breaks.py`): control
-    characters are whitespace, look-alike letters (full width, mathematical, ligatures) their plain ones, and a
-    decomposed letter is composed."""
+    """Returns paragraphs separated by an empty line, with a line break for each pause (`line_breaks.py`). Replaces
+    control characters with whitespace and look-alike letters (full width, mathematical, ligatures) with plain ones,
+    and composes decomposed letters."""
     return _normalise_characters(without_pause_marks(text))
 
 
 def clean_markup_text(text: str) -> str:
-    """`clean_text` of a text whose tags, comments and entities are not spoken. A line that a `<break time="2s"/>`
-    stands before begins with a mark of `pauses`."""
+    """Does the same as `clean_text` for text with markup (`markup.py`). A line after a `<break time="2s"/>` begins
+    with a mark of `pauses`."""
     return _normalise_characters(without_markup(text))
 
 
 def check_alphabet(text: str, language: str) -> None:
-    """Raise TextNotSpeakable where most letters are foreign to `language`, or where there is nothing to say."""
+    """Raises TextNotSpeakable if `language` is unknown, most letters are foreign to it, or nothing can be said."""
     if language not in LANGUAGES:
         raise TextNotSpeakable(
             f"The language {language!r} is not spoken.{_languages_hint()}", language=language, spoken=LANGUAGES
@@ -70,24 +70,24 @@ def check_alphabet(text: str, language: str) -> None:
 
 
 def split_sentences(paragraph: str, language: str) -> list[str]:
-    """The sentences of one paragraph. A dot that belongs to an abbreviation or an initial does not end one, unless
-    the abbreviation can stand last and a capital follows: "and so on, etc. Then"."""
+    """Splits one paragraph into sentences. A dot of an abbreviation or an initial does not end a sentence, unless the
+    abbreviation can stand last and a capital follows: "and so on, etc. Then"."""
     ends = [m.end() for m in _SENTENCE_END.finditer(paragraph) if ends_sentence(paragraph, m, language)]
     return _split_at(paragraph, ends)
 
 
 def split_clauses(sentence: str) -> list[str]:
-    """The clauses of one sentence, each with the mark that ends it."""
+    """Splits one sentence into clauses, each with the mark that ends it."""
     return _split_at(sentence, clause_ends(sentence))
 
 
 def clause_ends(sentence: str) -> list[int]:
-    """Where the clauses of a sentence end, behind the mark of each."""
+    """Returns the end positions of the clauses of a sentence, after their marks."""
     return [match.end() for match in _CLAUSE_END.finditer(sentence)]
 
 
 def pack_parts(parts: list[str], limit: int) -> list[str]:
-    """Neighbours joined while they stay within `limit` characters."""
+    """Joins adjacent parts while the result stays within `limit` characters."""
     lines: list[list[str]] = []
     length = 0
     for part in parts:
@@ -101,7 +101,7 @@ def pack_parts(parts: list[str], limit: int) -> list[str]:
 
 
 def split_in_half(text: str) -> list[str]:
-    """The text cut in two between the words nearest to its middle, or in the middle of its only word."""
+    """Splits the text at the space nearest to its middle, or in the middle if it has only one word."""
     middle = len(text) // 2
     spaces = [space for space in (text.rfind(" ", 0, middle), text.find(" ", middle)) if space > 0]
     middle_space = min(spaces, key=lambda space: abs(space - middle), default=middle)
@@ -128,7 +128,7 @@ def _plain_character(character: str) -> str:
     if split_pause(character)[0] is not None:
         return character
     if character != "\n" and category[0] in "CZ" and character != "\u200d":
-        # Format characters inside a word (a soft hyphen, a zero-width space) vanish; the others are whitespace.
+        # Remove format characters inside a word (a soft hyphen, a zero-width space); the others become whitespace.
         return "" if category == "Cf" else " "
     if category[0] == "L" and character not in "ªº":
         compatible = unicodedata.normalize("NFKC", character)

@@ -1,7 +1,7 @@
-"""Where a text may be cut: only where both sides are read as they are read together.
+"""Splits text only at points where both sides are read in the same way as together.
 
-Numbers, units, titles and times are read before anything is cut, so the words of a text do not depend on where its
-chunks end: "$50 million" is never "fifty dollars" in one chunk and "million" in the next.
+Numbers, units, titles and times are normalised before the split, so the words do not depend on chunk boundaries:
+"$50 million" is never "fifty dollars" in one chunk and "million" in the next.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from voxport.text.sentences import clause_ends
 
 _MIN_OPENING: Final = 20
 _MAX_OPENING: Final = 70
-"""Characters of an opening: about 20 to 60 symbols, two to four seconds of speech."""
+"""Limits of an opening in characters: about 20 to 60 symbols, two to four seconds of speech."""
 _MAX_OPENING_SEARCH: Final = 140
-"""Characters up to which a place is looked for where there is none before."""
+"""Extended limit in characters if there is no split point before."""
 _MIN_OPENING_FALLBACK: Final = 6
 _MAX_RAW_CHARACTERS: Final = 1_000
-"""Characters from which a sentence is cut before it is read: nobody writes such, and reading it takes long."""
+"""Maximum length of a sentence that is normalised whole. Longer ones are rare, and normalising them is slow."""
 _CONTEXT_CHARACTERS: Final = 120
-"""Characters on each side of a place by which it is judged: no reader looks further."""
+"""Characters on each side of a split point that are checked. No normalisation rule looks further."""
 _MAX_TRIES: Final = 6
-"""Places that are tried before the words themselves are cut."""
+"""Split points that are tried before the spoken words themselves are split."""
 _CLAUSE_MARKS: Final = tuple(",;:—…")
 _SPACE: Final = re.compile(r"\s+")
 _LAST_WORD: Final = re.compile(r"\S+$")
@@ -40,8 +40,8 @@ _ENDS_WITH_MARK: Final = re.compile(r"[.!?…:;,。！？।॥—–][\"'”’
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of text that is not phonemised yet, and the pause behind it in seconds. `spoken` are its words once it
-    has been read; `closing` is a mark that is said though it was not written."""
+    """Text that is not phonemised yet, and the pause after it in seconds. `spoken` is the normalised text, if known;
+    `closing` is a mark that is spoken but was not written."""
 
     text: str
     pause: float
@@ -57,12 +57,12 @@ class Passage:
 
 
 def needs_mark(line: str) -> bool:
-    """Whether a line ends without a mark, as headings and list items do."""
+    """Returns True if a line ends without a mark, as headings and list items do."""
     return _ENDS_WITH_MARK.search(line) is None
 
 
 def split_long_sentence(sentence: str, language: str) -> list[str]:
-    """A sentence of thousands of characters in pieces of about a thousand; any other whole."""
+    """Splits a sentence of more than 1,000 characters into pieces of at most that; returns any other whole."""
     pieces: list[str] = []
     while len(sentence) > _MAX_RAW_CHARACTERS:
         spaces = [match.start() for match in _SPACE.finditer(sentence, _MAX_RAW_CHARACTERS // 2, _MAX_RAW_CHARACTERS)]
@@ -78,7 +78,7 @@ def split_long_sentence(sentence: str, language: str) -> list[str]:
 
 
 def split_passage(passage: Passage, language: str, *, clause_pause: float) -> list[Passage]:
-    """The passage in two: at the end of a clause near its middle, else between words, else anywhere."""
+    """Splits the passage in two: at the end of a clause near its middle, else between words, else anywhere."""
     text, middle = passage.text, len(passage.text) // 2
     ends = [end for end in clause_ends(text) if len(text) // 5 <= end <= len(text) * 4 // 5]
     for places, pause in ((ends, clause_pause), ([match.start() for match in _SPACE.finditer(text)], 0.0)):
@@ -90,9 +90,9 @@ def split_passage(passage: Passage, language: str, *, clause_pause: float) -> li
 
 
 def split_opening(passage: Passage, language: str, *, clause_pause: float) -> list[Passage]:
-    """The first few words of a passage, up to where one may breathe, and its rest: for a first sound soon.
+    """Splits off the first few words of a passage, up to a natural pause, so that the first audio is ready early.
 
-    That is its first clauses, or what stands before a word like "and" or "which" where no clause ends in time.
+    Splits after a clause, or before a word like "and" or "which" if no clause ends in time.
     """
     if len(passage.text) <= _MAX_OPENING:
         return [passage]
@@ -115,7 +115,7 @@ def _opening_ends(text: str, language: str) -> Iterator[int]:
 
 
 def _split_at(passage: Passage, at: int, language: str, pause: float) -> list[Passage] | None:
-    """The two sides of a place, where their words are those of the whole; None where they are not."""
+    """Splits at a position. Returns None if the words of the two sides differ from those of the whole."""
     head, rest = passage.text[:at].strip(), passage.text[at:].strip()
     if not head or not rest or _belong_together(head, rest, language):
         return None
@@ -127,7 +127,7 @@ def _split_at(passage: Passage, at: int, language: str, pause: float) -> list[Pa
 
 
 def _is_safe_split(text: str, at: int, language: str) -> bool:
-    """Whether both sides of a place are read as they are read together, judged by what stands around it."""
+    """Returns True if both sides of a position are read in the same way as together. Checks only the text around it."""
     start = text.find(" ", max(0, at - _CONTEXT_CHARACTERS), at)
     end = text.rfind(" ", at, at + _CONTEXT_CHARACTERS)
     before, after = text[max(start, 0) : at], text[at : end if end > at else at + _CONTEXT_CHARACTERS]
@@ -138,7 +138,7 @@ def _is_safe_split(text: str, at: int, language: str) -> bool:
 
 
 def _belong_together(head: str, rest: str, language: str) -> bool:
-    """Whether the last word of one side and the first of the other are one thing although each is read the same
+    """Returns True if the last word of `head` and the first of `rest` form a unit although each is read the same
     alone: a number and what it counts, a title or an initial and its name."""
     last, first = _LAST_WORD.search(head), _FIRST_WORD.match(rest)
     if last is None or first is None:
@@ -155,7 +155,7 @@ def _belong_together(head: str, rest: str, language: str) -> bool:
 
 @cache
 def _title_words(language: str) -> frozenset[str]:
-    """What stands before a name or a number, short and in full, in small letters."""
+    """Returns the words that precede a name or a number, abbreviated and in full, in lower case."""
     if language not in LOCALE_WORDS:
         return frozenset()
     abbreviations = abbreviations_of(language)
@@ -164,7 +164,7 @@ def _title_words(language: str) -> frozenset[str]:
 
 
 def _split_words(passage: Passage) -> list[Passage]:
-    """The words themselves in two: of a text that can be cut nowhere else. Its pieces show what is said."""
+    """Splits the spoken words of a text that can't be split elsewhere. The text of the pieces is the spoken words."""
     spoken = passage.spoken or ""
     middle = len(spoken) // 2
     spaces: Iterable[int] = (spoken.rfind(" ", 0, middle), spoken.find(" ", middle))

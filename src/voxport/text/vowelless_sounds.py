@@ -1,4 +1,4 @@
-"""Sounds that are written without a vowel, "Hmm", "Shh", "Brr": as they sound, where espeak-ng would spell them."""
+"""Converts sounds written without a vowel ("Hmm", "Shh", "Brr") to symbols, because espeak-ng would spell them out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 SYMBOLS_START: Final = "\ue000"
 SYMBOLS_END: Final = "\ue001"
-"""Around symbols that stand in a text already (`prosody.py` leaves them as they are). No text that was cleaned has
-these characters."""
+"""Delimiters of symbols inside a text, which `prosody.py` leaves unchanged. Cleaned text does not contain these
+characters."""
 
 _SOUNDS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     (r"h+m{2,}|hm|hmph", {"": "həm"}),
@@ -30,7 +30,7 @@ _SOUNDS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     (r"oo+h{2,}|ooo+h+", {"en": "ˈuː"}),
     (r"ew{2,}", {"en": "ˈiːu"}),
 )
-"""What is written, and Kokoro's symbols for it, by language where it differs; `""` are all."""
+"""Pattern of the written sound, and Kokoro's symbols for it by language; `""` is the default."""
 _ACRONYMS: Final = frozenset(["PST", "MM", "HM", "SSH", "SSS", "TCH", "TCK"])
 _ANY_SOUND: Final = re.compile(
     "(?<![\\w'’.@/_-])(?:" + "|".join(f"(?P<s{n}>{written})" for n, (written, _) in enumerate(_SOUNDS)) + ")"
@@ -40,7 +40,7 @@ _ANY_SOUND: Final = re.compile(
 
 
 def with_vowelless_sounds(text: str, language: str) -> str:
-    """`text` (as `normalise_text` gives it) with such sounds as symbols between OPEN and CLOSE."""
+    """Replaces such sounds in `text` (from `normalise_text`) with symbols between SYMBOLS_START and SYMBOLS_END."""
     return _ANY_SOUND.sub(lambda match: _symbols(match, language.partition("-")[0]), text)
 
 
