@@ -1,1 +1,1 @@
-"""Sound without a model of speech: measuring, cleaning, and what speaks in it."""
+"""Audio processing without a synthesis model: measurement, cleaning, voice activity and speakers."""

@@ -1,4 +1,4 @@
-"""The array types and the sample rate of all audio in Voxport."""
+"""Defines the array types and the sample rate of all audio in Voxport."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
 """A numpy array of floats (float32 unless a docstring says otherwise) of any shape."""
 
 Pcm = np.ndarray[Any, np.dtype[np.int16]]
-"""Mono samples at SAMPLE_RATE, 16 bits."""
+"""16-bit mono samples at SAMPLE_RATE."""

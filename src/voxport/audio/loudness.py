@@ -1,8 +1,8 @@
-"""All speech equally loud: −18 LUFS (ITU-R BS.1770-4), with a true peak under −1 dB, piece by piece as it is made.
+"""Normalises speech piece by piece to −18 LUFS (ITU-R BS.1770-4) with a true peak below −1 dB.
 
-The gain follows from the loudness of all that the voice has said so far, not from the piece alone: a soft sentence
-stays softer than its neighbours, and the gain changes only between pieces, where there is silence. A limiter that
-looks ahead takes the peaks off.
+The gain depends on the loudness of all pieces of the voice so far, not on one piece alone: a soft sentence stays softer
+than its neighbours, and the gain changes only between pieces, where there is silence. A look-ahead limiter reduces the
+peaks.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 ComplexArray = np.ndarray[Any, np.dtype[np.complexfloating[Any, Any]]]
 
 TARGET_LUFS: Final = -17.8
-"""A little over −18: LAME, which makes the mp3s, takes 0.4 dB off whatever it is given."""
+"""Slightly above −18, because LAME, the mp3 encoder, reduces the level by 0.4 dB."""
 
 CEILING_DBTP: Final = -2.0
-"""What a peak may reach before the audio is encoded. mp3 and Opus move peaks by some tenths of a decibel."""
+"""Maximum true peak before encoding. mp3 and Opus change peaks by some tenths of a decibel."""
 
 _HOP: Final = SAMPLE_RATE // 10
-_BLOCK_HOPS: Final = 4  # blocks of 400 ms that overlap by three quarters, as BS.1770-4 has them
+_BLOCK_HOPS: Final = 4  # blocks of 400 ms that overlap by three quarters, as in BS.1770-4
 _ABSOLUTE_GATE: Final = 10 ** ((-70 + 0.691) / 10)
 _RELATIVE_GATE: Final = 0.1
-_MAX_GAIN: Final = 10 ** (24 / 20)  # what is under −42 LUFS is no speech that wants to be heard
+_MAX_GAIN: Final = 10 ** (24 / 20)  # audio below −42 LUFS is not intended speech
 _LIMITER_FRAME_SAMPLES: Final = SAMPLE_RATE // 1000
-_LOOKAHEAD_FRAMES: Final = 15  # frames (ms) before and behind a peak within which the gain goes down and up again
+_LOOKAHEAD_FRAMES: Final = 15  # frames (ms) before and after a peak over which the gain falls and recovers
 
 
 @dataclass(frozen=True)
 class LoudnessState:
-    """What a Leveller knows of the voice: the sum of the energy of `blocks` gated blocks of 400 ms."""
+    """State of a LoudnessNormalizer: the total energy of `blocks` gated blocks of 400 ms."""
 
     energy: float = 0.0
     blocks: int = 0
 
 
 class LoudnessNormalizer:
-    """Makes the pieces of one text in one voice equally loud. With the `state` of another one it goes on where that
-    one stopped, to the last bit."""
+    """Normalises the pieces of one text in one voice. With the `state` of another instance, it continues bit-exactly
+    where that one stopped."""
 
     def __init__(self, state: LoudnessState | None = None) -> None:
         self.state = state or LoudnessState()
 
     def process(self, audio: FloatArray) -> FloatArray:
-        """A piece (float32 mono, 24 kHz, silent at both ends) at the target's level; as many samples."""
+        """Observes and normalises a piece (float32 mono, 24 kHz, silent at both ends). Keeps the number of samples."""
         self.observe(audio)
         return self.normalize(audio)
 
     def observe(self, audio: FloatArray) -> None:
-        """Take the loudness of a piece into account, before any of it is levelled."""
+        """Adds the loudness of a piece to the state, before any of the piece is normalised."""
         blocks = gated_blocks(audio)
         self.state = LoudnessState(self.state.energy + float(blocks.sum()), self.state.blocks + blocks.size)
 
     def normalize(self, audio: FloatArray) -> FloatArray:
-        """A piece at the target's level by what was heard so far; as it is where all of that was silence."""
+        """Applies the gain of the current state to a piece. Returns it unchanged if everything so far was silence."""
         if self.state.blocks == 0:
             return audio
         loudness = lufs(self.state.energy / self.state.blocks)
@@ -68,13 +68,13 @@ class LoudnessNormalizer:
 
 
 def lufs(energy: float) -> float:
-    """The loudness of one channel whose K-weighted mean square is `energy` > 0."""
+    """Returns the loudness (LUFS) of one channel whose K-weighted mean square is `energy` > 0."""
     return -0.691 + 10 * math.log10(energy)
 
 
 def gated_blocks(audio: FloatArray) -> FloatArray:
-    """The K-weighted mean square of each block of 400 ms that passes BS.1770-4's two gates; of silence, none. Audio
-    under 400 ms is one block, with silence behind it."""
+    """Returns the K-weighted mean square of each block of 400 ms that passes BS.1770-4's two gates; none for silence.
+    Audio shorter than 400 ms is padded with silence to one block."""
     hops = max(audio.size // _HOP, _BLOCK_HOPS)
     weighted = np.zeros(hops * _HOP)
     weighted[: audio.size] = _k_weighted(audio)[: weighted.size]
@@ -85,17 +85,17 @@ def gated_blocks(audio: FloatArray) -> FloatArray:
 
 
 def limit_peaks(audio: FloatArray, ceiling_dbtp: float = CEILING_DBTP) -> FloatArray:
-    """The audio (float32 mono, 24 kHz) with its true peaks, seen at four times the rate, at most at the ceiling."""
+    """Limits the true peaks of the audio (float32 mono, 24 kHz), measured at four times the rate, to the ceiling."""
     ceiling = 10 ** (ceiling_dbtp / 20)
-    if audio.size == 0 or np.abs(audio).max() < ceiling / 2:  # between its samples speech rises by less than 6 dB
+    if audio.size == 0 or np.abs(audio).max() < ceiling / 2:  # inter-sample peaks of speech are less than 6 dB higher
         return audio
     frames = -(-audio.size // _LIMITER_FRAME_SAMPLES)
     oversampled = np.zeros(frames * _LIMITER_FRAME_SAMPLES * 4, np.float32)
     oversampled[: audio.size * 4] = soxr.resample(audio, SAMPLE_RATE, SAMPLE_RATE * 4)[: audio.size * 4]
     peaks = np.abs(oversampled).reshape(frames, -1).max(axis=1)
     frame_gains = np.minimum(1.0, ceiling / np.maximum(peaks, 1e-9))
-    # Each frame's gain is a mean of minima that all include it and its neighbours: never more than they need, also
-    # where it is drawn as a line from one frame to the next.
+    # Each frame's gain is a mean of minima that all include the frame and its neighbours, so it never exceeds what they
+    # allow, even when it is interpolated between frames.
     padded = np.pad(frame_gains, 2 * _LOOKAHEAD_FRAMES - 1, mode="edge")
     lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * _LOOKAHEAD_FRAMES + 1).min(axis=1)
     window = np.hanning(2 * _LOOKAHEAD_FRAMES + 1)[1:-1]
@@ -106,25 +106,25 @@ def limit_peaks(audio: FloatArray, ceiling_dbtp: float = CEILING_DBTP) -> FloatA
 
 
 def _k_weighted(audio: FloatArray) -> FloatArray:
-    """BS.1770's two filters, applied to the spectrum. The silence behind the audio takes what the filters ring on."""
+    """Applies BS.1770's two filters in the frequency domain. Silence is appended to hold the filters' ringing."""
     size = audio.size + SAMPLE_RATE // 2
-    size += -size % _HOP  # keeps the transform's length a product of small primes
+    size += -size % _HOP  # makes the transform's length a product of small primes
     spectrum = np.fft.rfft(audio, size) * _k_response(size)
     weighted: FloatArray = np.fft.irfft(spectrum, size)[: audio.size]
     return weighted
 
 
 def _k_response(size: int) -> ComplexArray:
-    """What the two filters do to each frequency of a transform of `size` samples: four decibels more above 1.7 kHz,
-    as a head makes them, and nothing under 38 Hz. They are the analogue filters whose parameters give BS.1770-4's
-    tables at 48 kHz (De Man, AES 145, 2018), taken to 24 kHz by the bilinear transform."""
+    """Returns the response of the two filters at each frequency of a transform of `size` samples: 4 dB more above
+    1.7 kHz, for the effect of the head, and a high-pass at 38 Hz. The filters are the analogue ones whose parameters
+    give BS.1770-4's tables at 48 kHz (De Man, AES 145, 2018), converted to 24 kHz by the bilinear transform."""
     delay = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
     high = 10 ** (3.999843853973347 / 20)
     shelf_k, shelf_q = math.tan(math.pi * 1681.974450955533 / SAMPLE_RATE), 0.7071752369554196
     band = high**0.4996667741545416 * shelf_k / shelf_q
     shelf = _quadratic(delay, high + band + shelf_k**2, 2 * (shelf_k**2 - high), high - band + shelf_k**2)
     pass_k, pass_q = math.tan(math.pi * 38.13547087602444 / SAMPLE_RATE), 0.5003270373238773
-    gain = 1 + pass_k / pass_q + pass_k**2  # the tables leave it in
+    gain = 1 + pass_k / pass_q + pass_k**2  # the tables keep this gain in the numerator
     high_pass = _quadratic(delay, gain, -2 * gain, gain)
     response: ComplexArray = shelf / _poles(delay, shelf_k, shelf_q) * high_pass / _poles(delay, pass_k, pass_q)
     return response

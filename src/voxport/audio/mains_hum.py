@@ -1,4 +1,4 @@
-"""Takes out what lies under a voice: the constant, rumble, and the hum of the mains."""
+"""Removes the DC offset, rumble and mains hum from a recording."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 
-_RUMBLE_HZ: Final = (25.0, 45.0)  # gone below the first, whole above the second; the lowest voices begin at 75
+_RUMBLE_HZ: Final = (25.0, 45.0)  # removed below the first, kept above the second; the lowest voices start at 75
 _MAINS_HZ: Final = (50.0, 60.0)
 _HARMONICS: Final = 10
-_WINDOW: Final = 8_192  # 0.34 s: lines of 3 Hz
-# A line is hum when it stands out from its neighbours also in the softest moments, in which nobody speaks.
+_WINDOW: Final = 8_192  # 0.34 s: a resolution of 3 Hz
+# A line is hum if it stands out from its neighbours even in the softest frames, in which nobody speaks.
 _QUIET_PERCENTILE: Final = 10  # per cent of the frames
 _MIN_LINE_DB: Final = 12.0
 _MIN_LINES: Final = 2
 _AUDIBLE_RANGE_DB: Final = 10.0
-"""How far under the strongest of the voice the strongest line may be. Fainter hum is in many good recordings, and
-taking it out does more to the voice than the hum does."""
+"""How far the strongest line may be below the strongest frequency of the voice. Many good recordings have fainter hum,
+and removing it harms the voice more than the hum does."""
 _LINE_HALF_WIDTH_HZ: Final = 4.0
 _NEIGHBOURHOOD_HZ: Final = 20.0
 _NOTCH_HALF_WIDTH_HZ: Final = 1.5
-"""Half the width of what is taken out; a voice that glides through loses nothing to be heard."""
+"""Half the width of a notch. A voice that glides through one loses nothing audible."""
 
 
 def without_hum(audio: FloatArray) -> tuple[FloatArray, float | None]:
-    """`audio` (float32 mono, 24 kHz) without the constant, rumble and hum, as long as it was; and the frequency of
-    the mains (Hz) where there was hum."""
+    """Removes the DC offset, rumble and hum from `audio` (float32 mono, 24 kHz), at the same length. Also returns the
+    mains frequency (Hz), or None if there was no hum."""
     if not audio.size:
         return np.zeros(0, np.float32), None
     mains_hz, lines = _find_hum(audio)
-    size = 1 << int(np.ceil(np.log2(audio.size + SAMPLE_RATE)))  # with a second of zeros: the filter goes in a circle
+    size = 1 << int(np.ceil(np.log2(audio.size + SAMPLE_RATE)))  # a second of zeros, as the filter is circular
     hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     low, high = _RUMBLE_HZ
     gains = 0.5 - 0.5 * np.cos(np.pi * np.clip((hz - low) / (high - low), 0.0, 1.0))
@@ -42,7 +42,7 @@ def without_hum(audio: FloatArray) -> tuple[FloatArray, float | None]:
 
 
 def _find_hum(audio: FloatArray) -> tuple[float | None, list[float]]:
-    """The mains' frequency and the lines of it that are heard (Hz)."""
+    """Returns the mains frequency and its audible lines (Hz), or (None, [])."""
     if audio.size < 4 * _WINDOW:
         return None, []
     frames = np.lib.stride_tricks.sliding_window_view(audio, _WINDOW)[:: _WINDOW // 4]

@@ -1,4 +1,4 @@
-"""What can be measured of a recording's sound: level, clipping, noise, bandwidth."""
+"""Measures the level, clipping, noise, bandwidth and decay of a recording."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from voxport.audio.vad import Span, pad_spans
 
 _FRAME = 512
 _HOP_SECONDS = 0.01
-# Where speech has most of its strength: hum below and hiss above are no babble.
+# The band with most of the energy of speech. Hum below and hiss above it are excluded.
 _VOICE_BAND_HZ = (300.0, 3_800.0)
-# The range between loud and soft frames is larger than the signal-to-noise ratio by this much. Calibrated
-# with babble, white and low-passed noise, each added to six clean recordings at 5, 10, 15 and 20 dB: the
-# estimate is within 7 dB of what was added, and mostly within 3.
+# Difference between the range from soft to loud frames and the signal-to-noise ratio. Calibrated with babble, white
+# and low-passed noise, each added to six clean recordings at 5, 10, 15 and 20 dB: the estimate is within 7 dB of the
+# true ratio, and mostly within 3.
 _RANGE_OFFSET_DB = 8.5
 _MAX_SNR_DB = 60.0
-# The noise is looked for this near to speech. Farther away may be plain silence that was joined on.
+# Noise is measured within this distance of speech. Farther away may be digital silence that was joined on.
 _NOISE_SEARCH_SECONDS = 0.2
-# At 60 dB the skirts of the filters that resample count too: 4,450 Hz over a telephone, not 3,980.
+# At 60 dB, the skirts of resampling filters would count too: 4,450 Hz for a telephone instead of 3,980.
 _BAND_DEPTH_DB = 45.0
-# Samples this near to the peak count as clipped, when there are many.
+# Samples this close to the peak count as clipped if there are many.
 _CLIPPED_RATIO = 0.985
 
 
 @dataclass(frozen=True)
 class Measurements:
     level_dbfs: float
-    """RMS of the speech; a full-scale square wave has 0."""
+    """RMS of the speech; 0 for a full-scale square wave."""
 
     peak: float
     """Largest absolute sample, 0 to 1."""
@@ -46,11 +46,11 @@ class Measurements:
     """The highest frequency that speech reaches within 45 dB of its strongest."""
 
     decay_seconds: float | None
-    """How long sounds take to die away (`reverberation.py`); None where that can't be told."""
+    """Time in which sounds decay by 60 dB (`reverberation.py`); None if it can't be measured."""
 
 
 def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Measurements:
-    """`audio` is mono at `rate` Hz; `speech` holds at least one span, and all of them at least 0.1 s."""
+    """Measures `audio` (mono, `rate` Hz). `speech` holds at least one span, with at least 0.1 s in total."""
     spoken = np.concatenate([audio[begin:end] for begin, end in speech])
     peak = float(np.abs(audio).max())
     padded_spans = pad_spans(speech, round(_NOISE_SEARCH_SECONDS * rate), len(audio))
@@ -66,7 +66,7 @@ def measure(audio: npt.NDArray[np.float32], rate: int, speech: list[Span]) -> Me
 
 
 def bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
-    """The highest frequency (Hz) that `audio` reaches within 45 dB of its strongest."""
+    """Returns the highest frequency (Hz) that `audio` reaches within 45 dB of its strongest."""
     total = np.sum([power.sum(axis=0) for power in power_spectra(audio, _FRAME, _hop(rate))], axis=0)
     mean = np.convolve(total, np.ones(5) / 5, mode="same")
     reached = np.flatnonzero(mean > mean.max() * 10 ** (-_BAND_DEPTH_DB / 10))
@@ -74,7 +74,7 @@ def bandwidth_hz(audio: npt.NDArray[np.float32], rate: int) -> float:
 
 
 def _snr_db(audio: npt.NDArray[np.float32], rate: int) -> float:
-    """From the range between the loudest and the softest tenth of the frames, in the band of the voice."""
+    """Estimates the ratio from the 10th and 90th percentile of the frames' levels in the voice band."""
     hz = np.fft.rfftfreq(_FRAME, 1 / rate)
     band = (hz > _VOICE_BAND_HZ[0]) & (hz < _VOICE_BAND_HZ[1])
     powers = [power[:, band].sum(axis=1) for power in power_spectra(audio, _FRAME, _hop(rate))]

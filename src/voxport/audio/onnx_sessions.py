@@ -1,4 +1,4 @@
-"""ONNX Runtime, set up the same way for each network. It is imported only when a network is loaded."""
+"""Opens ONNX Runtime sessions with common options. ONNX Runtime is imported only when a network is loaded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def open_session(model: str | bytes, threads: int) -> Any:
-    """An `onnxruntime.InferenceSession` on the processor, with `threads` threads."""
-    # The pinned version has no telemetry; one that somebody installs in its place may have, and asks the network then.
+    """Opens an `onnxruntime.InferenceSession` on the CPU, with `threads` threads."""
+    # The pinned version has no telemetry, but another installed version may have it and connect to the network.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -16,9 +16,9 @@ def open_session(model: str | bytes, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # A pattern is kept for each length of input, and sentences have hundreds: at 250 tokens the peak is a third lower
-    # without, and nothing is slower.
+    # ONNX Runtime would store a memory pattern for each input length, and sentences have hundreds. Without patterns,
+    # the memory peak at 250 tokens is a third lower, and nothing is slower.
     options.enable_mem_pattern = False
-    # A thread that waits for work must not burn the processor that HTTP needs. Synthesis is no slower for it.
+    # An idle thread must not use CPU time that HTTP needs. Synthesis is not slower without spinning.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

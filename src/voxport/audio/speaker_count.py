@@ -1,4 +1,4 @@
-"""Who speaks when: whether more than one person does in a recording, and where the one who speaks most does."""
+"""Detects whether more than one person speaks in a recording, and where the main speaker speaks."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import numpy as np
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 
 EmbedClips = Callable[[Sequence[FloatArray]], FloatArray]
-"""Clips (float32, mono, 24,000 Hz) to their speaker embeddings of length 1 [clips, 256]. It is called once for a
-recording, since each call of an engine that others use too waits for its turn."""
+"""Returns the speaker embeddings [clips, 256], of norm 1, of clips (float32, mono, 24,000 Hz). It is called once per
+recording, because each call to a shared engine waits in a queue."""
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
-_WINDOW: Final = round(1.6 * SAMPLE_RATE)  # what the encoder looks at in one go; longer ones blur quick turns
+_WINDOW: Final = round(1.6 * SAMPLE_RATE)  # the encoder's window; longer ones blur quick turns
 _STEP: Final = round(0.8 * SAMPLE_RATE)
-# Windows that a second voice has to fill: one window apart from the rest is a cough, a laugh, a change of mood.
+# Minimum windows of a second voice. A single deviating window may be a cough, a laugh or a change of mood.
 _MIN_WINDOWS: Final = 2
-# Cosine between the two halves' mean embeddings below which they are two people. Measured with Resemblyzer's
-# encoder: 0.80 and more in each of 96 recordings of one speaker; less than this in 99 % of 153 pairs of
-# speakers, one after the other, and in 95 % of them in turns of 3 s.
+# Below this cosine between the two clusters' mean embeddings, there are two speakers. Measured with Resemblyzer's
+# encoder: 0.80 or more in each of 96 recordings of one speaker; less than this in 99 % of 153 pairs of speakers, one
+# after the other, and in 95 % of them in turns of 3 s.
 _MIN_SAME_SPEAKER_COSINE: Final = 0.77
 
 
 def has_several_speakers(speech: FloatArray, embed: EmbedClips) -> bool:
-    """Whether the windows of `speech` (24,000 Hz, pauses cut out) fall into two voices. Never so under 4 s.
+    """Returns True if the windows of `speech` (24,000 Hz, without pauses) fall into two voices. Always False below 4 s.
 
-    A second voice is seen when it speaks for about 3 s in all, and not when both always speak at once.
+    Detects a second voice that speaks for about 3 s in total, but not two voices that always speak at the same time.
     """
     return _majority_windows(speech, embed) is not None
 
 
 def main_speaker_mask(speech: FloatArray, embed: EmbedClips) -> BoolArray | None:
-    """Which samples of `speech` (24,000 Hz, pauses cut out) are the voice's that speaks most; None for one voice.
+    """Returns a mask of the samples of `speech` (24,000 Hz, without pauses) by the main speaker; None for one voice.
 
-    A sample belongs to the voice when each window that holds it does, so what is near a turn is left out.
+    A sample is included if all windows that contain it belong to the main speaker, so samples near a turn are excluded.
     """
     windows = _majority_windows(speech, embed)
     if windows is None:
@@ -49,7 +49,7 @@ def main_speaker_mask(speech: FloatArray, embed: EmbedClips) -> BoolArray | None
 
 
 def _majority_windows(speech: FloatArray, embed: EmbedClips) -> BoolArray | None:
-    """For each window whether it is of the voice that speaks most; None for one voice."""
+    """Returns for each window whether it belongs to the main speaker; None for one voice."""
     clips = [speech[start : start + _WINDOW] for start in range(0, len(speech) - _WINDOW + 1, _STEP)]
     if len(clips) < 2 * _MIN_WINDOWS:
         return None
@@ -61,13 +61,13 @@ def _majority_windows(speech: FloatArray, embed: EmbedClips) -> BoolArray | None
 
 
 def _split_in_two(embeddings: FloatArray) -> tuple[float, BoolArray]:
-    """Two-means on the sphere, begun from the two windows that are least alike: the cosine between the means,
-    and which windows are in the second half."""
+    """Runs spherical 2-means, starting from the two least similar windows. Returns the cosine between the means, and
+    which windows are in the second cluster."""
     cosines = embeddings @ embeddings.T
     one, other = np.unravel_index(int(np.argmin(cosines)), cosines.shape)
     first, second = embeddings[one], embeddings[other]
     in_second = np.zeros(len(embeddings), dtype=bool)
-    for _ in range(10):  # it settles within a few rounds
+    for _ in range(10):  # converges within a few iterations
         in_second = embeddings @ first < embeddings @ second
         if in_second.all() or not in_second.any():
             break

@@ -1,7 +1,7 @@
-"""Who is speaking: a recording to 256 numbers, by Resemblyzer's encoder (`scripts/build_speaker_encoder.py`).
+"""Computes speaker embeddings of 256 numbers with Resemblyzer's encoder (`scripts/build_speaker_encoder.py`).
 
-The encoder looks at windows of 1.6 s; an utterance is the mean of its windows. Two embeddings of one speaker have
-a cosine of 0.85 and more, two of strangers one near 0.6.
+The encoder processes windows of 1.6 s, and an utterance's embedding is the mean of its windows. The cosine of two
+embeddings is 0.85 or more for the same speaker and about 0.6 for different speakers.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _RATE: Final = 16_000
 _WINDOW: Final = 400  # samples: 25 ms
 _HOP: Final = 160  # samples: 10 ms
 _MELS: Final = 40
-_WINDOW_FRAMES: Final = 160  # of a window of the encoder: 1.6 s
+_WINDOW_FRAMES: Final = 160  # in a window of the encoder: 1.6 s
 _STEP_FRAMES: Final = 77  # frames between two windows: 1.3 windows a second
-_MIN_COVERAGE: Final = 0.75  # how much of the last window has to be audio
+_MIN_COVERAGE: Final = 0.75  # minimum share of audio in the last window
 
 _TARGET_RMS: Final = 10 ** (-24 / 20)
-"""RMS that every recording is brought to. The encoder hears power, not its logarithm, so it hears loudness too.
-Resemblyzer raises quiet recordings to -30 dBFS and leaves loud ones; then one speaker at two levels is two. Brought
-to -24 dBFS, real speakers are told apart as well as by that rule."""
+"""RMS to which every recording is scaled. The encoder's input is power, not its logarithm, so it depends on loudness.
+Resemblyzer raises quiet recordings to -30 dBFS and keeps loud ones, so one speaker at two levels looks like two. With
+all at -24 dBFS, real speakers are distinguished as well as by that rule."""
 
 _MIN_SECONDS: Final = 0.3
-"""Seconds of sound below which there is no speaker to be found."""
+"""Minimum length of audio in which a speaker can be found."""
 _BATCH_WINDOWS: Final = 96
 """Windows encoded at a time, so that memory does not grow with the recording."""
 
@@ -46,8 +46,8 @@ class SpeakerEncoder:
         self._session = open_session(model, threads)
 
     def embed(self, audio: FloatArray) -> FloatArray:
-        """float32 [256] of length 1, of `audio` (float32 mono, 24 kHz; loudness and long pauses do not matter).
-        Raises SampleNotEnrollable where there is hardly any sound."""
+        """Returns the embedding, float32 [256] of norm 1, of `audio` (float32 mono, 24 kHz; loudness and long pauses
+        do not matter). Raises SampleNotEnrollable if there is hardly any sound."""
         mels = mel_windows(preprocess(audio))
         parts = [mels[start : start + _BATCH_WINDOWS] for start in range(0, len(mels), _BATCH_WINDOWS)]
         embeddings = np.concatenate([self._session.run(None, {"mels": part})[0] for part in parts])
@@ -55,12 +55,12 @@ class SpeakerEncoder:
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
 
     def embed_each(self, clips: Sequence[FloatArray]) -> FloatArray:
-        """float32 [clips, 256]: the embedding of each clip by itself. Raises as `embed`."""
+        """Returns the embedding of each clip, float32 [clips, 256]. Raises as `embed`."""
         return np.stack([self.embed(clip) for clip in clips])
 
 
 def mel_windows(audio: FloatArray) -> FloatArray:
-    """The encoder's input, float32 [windows, 160, 40]: power mel spectra (no logarithm) of `audio` at 16 kHz."""
+    """Computes the encoder's input, float32 [windows, 160, 40]: power mel spectra (not log) of `audio` at 16 kHz."""
     frames = 1 + audio.size // _HOP
     starts = list(range(0, max(1, frames - _WINDOW_FRAMES + _STEP_FRAMES + 1), _STEP_FRAMES))
     if len(starts) > 1 and (audio.size - starts[-1] * _HOP) < _MIN_COVERAGE * _WINDOW_FRAMES * _HOP:
@@ -71,7 +71,7 @@ def mel_windows(audio: FloatArray) -> FloatArray:
 
 
 def preprocess(audio: FloatArray) -> FloatArray:
-    """16 kHz, long pauses cut out, at one loudness."""
+    """Resamples to 16 kHz, removes long pauses and normalises loudness. Raises SampleNotEnrollable."""
     active = _without_long_pauses(np.asarray(soxr.resample(audio.astype(np.float32), SAMPLE_RATE, _RATE)))
     loudness = float(np.sqrt(np.mean(active**2))) if active.size else 0.0
     if active.size < _MIN_SECONDS * _RATE or loudness < 1e-5:
@@ -80,7 +80,7 @@ def preprocess(audio: FloatArray) -> FloatArray:
 
 
 def _without_long_pauses(audio: FloatArray) -> FloatArray:
-    """Frames of 30 ms that are 35 dB under the loud ones go, unless sound is within 120 ms."""
+    """Removes frames of 30 ms that are 35 dB below the loud ones, unless there is sound within 120 ms."""
     size = _RATE * 30 // 1000
     count = audio.size // size
     if count == 0:
@@ -93,7 +93,7 @@ def _without_long_pauses(audio: FloatArray) -> FloatArray:
 
 
 def _mel_spectrum(audio: FloatArray) -> FloatArray:
-    """Power mel spectrum, float32 [frames, 40]; frame i is centred on sample 160 i."""
+    """Computes the power mel spectrum, float32 [frames, 40]. Frame i is centred on sample 160 i."""
     padded = np.pad(audio, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     hann = np.hanning(_WINDOW + 1)[:-1]
@@ -103,7 +103,7 @@ def _mel_spectrum(audio: FloatArray) -> FloatArray:
 
 @cache
 def slaney_filterbank(rate: int, window: int, mels: int) -> FloatArray:
-    """Triangles on Slaney's mel scale, each of area 1 [mels, 1 + window / 2], as librosa makes them by default."""
+    """Returns triangles on Slaney's mel scale, each of area 1 [mels, 1 + window / 2], as librosa does by default."""
     edges = _slaney_to_hz(np.linspace(0.0, _hz_to_slaney(rate / 2), mels + 2))
     bins = np.linspace(0.0, rate / 2, 1 + window // 2)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]

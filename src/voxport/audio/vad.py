@@ -1,4 +1,4 @@
-"""Where somebody speaks (by Silero's voice activity model)."""
+"""Detects speech with Silero's voice activity model."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import soxr
 
 from voxport.audio.silero import CHUNK, RATE, speech_chances
 
-# Silero's defaults: speech begins at the one probability and ends under the other.
+# Silero's defaults: speech starts at the first probability and ends below the second.
 _START_PROBABILITY = 0.5
 _END_PROBABILITY = 0.35
-# A pause inside a sentence belongs to the speech, and so do the soft edges of words.
+# Pauses inside a sentence and the soft edges of words count as speech.
 _MAX_PAUSE_SECONDS = 0.3
 _PADDING_SECONDS = 0.1
 _MIN_SPEECH_SECONDS = 0.1
@@ -20,10 +20,10 @@ Span = tuple[int, int]
 
 
 def speech_spans(audio: npt.NDArray[np.float32], rate: int) -> list[Span]:
-    """The stretches of speech, as (first sample, sample after the last), in order and apart from each other.
+    """Returns the spans of speech as (first sample, sample after the last), in order and disjoint.
 
-    `audio` is mono at `rate` Hz. Its level doesn't matter: the model hears speech at -60 dBFS too (measured).
-    Takes about 0.002 s for a second of sound.
+    `audio` is mono at `rate` Hz. Its level does not matter: the model detects speech even at -60 dBFS (measured).
+    Takes about 0.002 s per second of audio.
     """
     probabilities = speech_chances(soxr.resample(audio, rate, RATE)).tolist()
     step = CHUNK / RATE
@@ -39,7 +39,7 @@ def speech_spans(audio: npt.NDArray[np.float32], rate: int) -> list[Span]:
 
 
 def pad_spans(spans: list[Span], by: int, length: int) -> list[Span]:
-    """The spans, each longer by `by` samples at both ends, within 0 to `length`, and merged where they touch."""
+    """Extends the spans by `by` samples at both ends, within 0 to `length`, and merges those that touch."""
     result: list[Span] = []
     for begin, end in spans:
         begin, end = max(0, begin - by), min(length, end + by)
@@ -51,7 +51,7 @@ def pad_spans(spans: list[Span], by: int, length: int) -> list[Span]:
 
 
 def _runs(probabilities: list[float]) -> list[tuple[int, int]]:
-    """The runs of chunks that are speech, as (first, after the last)."""
+    """Returns the runs of chunks with speech, as (first, after the last)."""
     runs: list[tuple[int, int]] = []
     begin: int | None = None
     for index, probability in enumerate(probabilities):

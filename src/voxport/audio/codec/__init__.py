@@ -1,1 +1,1 @@
-"""ffmpeg, and files of sound."""
+"""Decodes and encodes audio files, with ffmpeg."""

@@ -1,4 +1,4 @@
-"""A recording in any common container to plain samples."""
+"""Decodes recordings in common containers to samples."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from voxport.audio.codec.ffmpeg import INPUT_URL, FfmpegLimits, FfmpegResult, ru
 from voxport.audio.codec.riff import has_wrong_length
 from voxport.errors import SampleUnusable, Unavailable
 
-# Formats that hold recordings. Left out are those that make ffmpeg open further files or addresses:
-# playlists, concat scripts, DASH, SDP.
+# Formats that hold recordings. Excluded are those that make ffmpeg open further files or addresses: playlists, concat
+# scripts, DASH, SDP.
 _FORMATS = "wav,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,caf,amr,w64"
-# Decoders of sound only: a video's pictures are not even looked at. Both ffmpeg's own and the libraries'
-# that a system's ffmpeg may prefer.
+# Audio decoders only, so that video is never decoded. Includes ffmpeg's own and the library decoders that a system's
+# ffmpeg may prefer.
 _CODECS = (
     "aac,libfdk_aac,aac_latm,alac,flac,opus,libopus,vorbis,libvorbis,speex,libspeex,ac3,eac3,"
     "mp1,mp1float,mp2,mp2float,mp3,mp3float,libopencore_amrnb,amrnb,libopencore_amrwb,amrwb,"
@@ -28,7 +28,7 @@ _CODECS = (
     "pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le"
 )
 _WHITELISTS = ("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-codec_whitelist", _CODECS)
-# Of the list that ffmpeg writes of its input, indented by two blanks, by older versions by four.
+# Matches ffmpeg's list of input streams, which is indented by two blanks, or four in older versions.
 _AUDIO_TRACK = re.compile(r"^ {2,4}Stream #0:(\d+)[^\n]*?: Audio: ", re.MULTILINE)
 _SAMPLE_BYTES = 4  # float32
 # Decoding 60 s takes 0.1 to 0.2 s (measured); the limits leave room for a slow and busy machine.
@@ -47,12 +47,12 @@ def decode(
     start_seconds: float = 0.0,
     rate: int = SAMPLE_RATE,
 ) -> npt.NDArray[np.float32]:
-    """A stretch of an audio track, of an audio or a video file: mono, `rate` Hz, within -1 to 1. `track` counts the
-    audio tracks from 0. A WAV file whose header says less than the file holds is read to the end of the file.
+    """Decodes a section of an audio track in an audio or video file: mono, `rate` Hz, within -1 to 1. `track` counts
+    audio tracks from 0. If a WAV header gives less than the file's length, reads to the end of the file.
 
-    The file must be complete and on disk: an m4a or mp4 may have its index at the end. Raises SampleUnusable with
-    `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and Unavailable
-    where the machine, and not the file, ended the decoder.
+    The file must be complete and on disk, because an m4a or mp4 may have its index at the end. Raises SampleUnusable
+    with `details["reason"]`: empty_file, not_media, no_audio_track, unsupported_codec, damaged or too_slow; and
+    Unavailable if the machine, and not the file, ended the decoder.
     """
     max_bytes = int(max_seconds * rate) * _SAMPLE_BYTES
     with path.open("rb") as source:
@@ -62,7 +62,7 @@ def decode(
             ffmpeg,
             _arguments(max_seconds, track, start_seconds, rate, ignore_length=has_wrong_length(source)),
             stdin=source,
-            # A decoder may give a frame more than was asked for.
+            # A decoder may return one frame more than requested.
             limits=FfmpegLimits(_CPU_SECONDS, _WALL_SECONDS, stdout_bytes=max_bytes + _SAMPLE_BYTES * rate),
         )
     _raise_if_killed_by_system(result)
@@ -74,14 +74,14 @@ def decode(
     audio = np.array(
         np.frombuffer(result.stdout, "<f4", count=min(sample_count, max_bytes // _SAMPLE_BYTES)), np.float32
     )
-    # A file of floats may hold anything.
+    # A float file may contain any value, including NaN and infinity.
     np.nan_to_num(audio, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(audio, -1.0, 1.0, out=audio)
 
 
 def count_tracks(path: Path, *, ffmpeg: Path) -> int:
-    """How many audio tracks a file has; 0 also where it can't be read, which `decode` then says. Raises as `decode`
-    does where the look took all of its time: whoever waits must not wait for a second one."""
+    """Counts the audio tracks of a file. Returns 0 if it can't be read, which `decode` then reports. On a timeout,
+    raises as `decode` does, so that the caller does not wait for a second one."""
     with path.open("rb") as source:
         result = run_ffmpeg(
             ffmpeg,
@@ -96,7 +96,7 @@ def count_tracks(path: Path, *, ffmpeg: Path) -> int:
 
 
 def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, *, ignore_length: bool) -> list[str]:
-    # Sought in what is decoded: in a file without an index, such as a browser's recording, there is no other way.
+    # Seek in the decoded output. A file without an index, such as a browser's recording, allows no other way.
     start = ("-ss", f"{start_seconds:.3f}") if start_seconds else ()
     return [
         *_WHITELISTS,
@@ -108,16 +108,16 @@ def _arguments(max_seconds: float, track: int, start_seconds: float, rate: int, 
 
 
 def _raise_if_killed_by_system(result: FfmpegResult) -> None:
-    """Raises Unavailable where the machine ended the decoder."""
+    """Raises Unavailable if the machine ended the decoder."""
     if _was_killed_by_system(result):
         _log.error("decoding was ended by the machine, exit code %d", result.exit_code)
         raise Unavailable("The recording could not be read right now. Nothing was charged; please try again.")
 
 
 def _was_killed_by_system(result: FfmpegResult) -> bool:
-    """Whether the machine ended it, and not what the file made it do: it hardly got to run (the machine is overloaded,
-    or the program hangs), or somebody else's signal ended it (no memory is left, the machine shuts down). Who breaks
-    our limits has used up its time, and a crash is the file's."""
+    """Returns True if the machine, and not the file, ended the decoder: it hardly got CPU time (the machine is
+    overloaded, or the program hangs), or an external signal ended it (out of memory, shutdown). A decoder that breaks
+    our limits has used up its CPU time, and a crash is caused by the file."""
     if result.timed_out:
         return result.cpu_seconds < _CPU_SECONDS / 2
     if -result.exit_code == signal.SIGKILL:
@@ -126,7 +126,7 @@ def _was_killed_by_system(result: FfmpegResult) -> bool:
 
 
 def _failure_reason(result: FfmpegResult) -> str:
-    """Sorts a failure by what ffmpeg says (the wording of version 9). What is unknown counts as damaged."""
+    """Classifies a failure by ffmpeg's messages (wording of version 9). Unknown failures count as damaged."""
     is_out_of_time = -result.exit_code in (signal.SIGKILL, signal.SIGXCPU) and not result.exceeded_output
     if result.timed_out or is_out_of_time:
         return "too_slow"

@@ -1,4 +1,4 @@
-"""The formats of what is made, and samples to a file of one of them. All sound here is mono at 24,000 Hz."""
+"""Defines the output formats and encodes samples to files. All audio here is mono at 24,000 Hz."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from voxport.audio.codec.wav import Header, wav_header, write_samples
 
 MIN_SAMPLES = 480  # 20 ms, a frame of Opus; flac's encoder can't make a block of a handful of samples
 
-MAX_HEADER_BYTES = 16_384  # what a file has besides its samples, at most
+MAX_HEADER_BYTES = 16_384  # maximum size of a file without its samples
 
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """A row of `FORMATS`: all that anything in Voxport knows of a format."""
+    """A row of `FORMATS`, which holds all that Voxport knows about a format."""
 
     name: str
     extension: str
-    """With its dot."""
+    """With the dot."""
 
     content_type: str
     bytes_per_second: int
-    """At most."""
+    """Upper bound."""
 
     encoder_options: tuple[str, ...] = ()
-    """For ffmpeg. Without any, a file is the samples (s16le) behind the header."""
+    """Options for ffmpeg. If empty, a file is the header followed by the samples (s16le)."""
 
     header: Header = lambda _: b""
     stream_options: tuple[str, ...] | None = None
-    """For ffmpeg, behind the others, where the audio is streamed. None for a format that can't be streamed."""
+    """Additional options for streaming, after the others. None for a format that can't be streamed."""
 
 
 FORMATS: dict[str, AudioFormat] = {
@@ -58,14 +58,14 @@ STREAM_FORMATS = tuple(sorted(each.name for each in FORMATS.values() if each.str
 
 
 def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) -> int:
-    """Write the samples, as they come, as a complete file of one of `FORMATS`; how many they were.
+    """Writes the samples, as they come, to a complete file in one of `FORMATS`. Returns the number of samples.
 
-    What `pieces` raises goes through, and the file is of no use then. Raises KeyError for another format, ValueError
-    under 20 ms, RuntimeError where ffmpeg fails.
+    Exceptions of `pieces` propagate and leave the file unusable. Raises KeyError for another format, ValueError for
+    less than 20 ms, RuntimeError if ffmpeg fails.
     """
     audio_format, counting = FORMATS[fmt], _CountingIterator(pieces)
     if audio_format.encoder_options:
-        # To a file, not through a pipe: a header with the true length is written last, by going back.
+        # ffmpeg writes to a file, not a pipe, because it seeks back at the end to write the length into the header.
         with FfmpegEncoder(ffmpeg, audio_format.encoder_options, f"file:{path.absolute()}", to_pipe=False) as encoder:
             for piece in counting:
                 encoder.write(piece)

@@ -1,4 +1,4 @@
-"""ffmpeg as an encoder that is fed samples as they are made."""
+"""Runs ffmpeg as an encoder that receives samples as they are made."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from voxport.poll import is_readable, is_writable
 from voxport.storage.workdirs import work_dir
 from voxport.transient_errors import DISK_ERRORS
 
-# 100,000 characters at half the speed are 10 hours at most. Opus, the slowest, takes 0.01 s for a second of sound
-# (measured): five times that. No file of them is larger than the samples (1.7 GB).
+# 100,000 characters at half speed are at most 10 hours of audio. Opus, the slowest, takes 0.01 s per second of audio
+# (measured); the limit is five times that. No encoded file is larger than the samples (1.7 GB).
 _CPU_SECONDS = 1_800
 _FILE_BYTES = 2 * 1024**3
 _TIMEOUT_SECONDS = 60.0
 STALL_TIMEOUT = 30.0
-"""For which an encoder may hold samples without giving anything of them; then it hangs. It takes 0.01 s."""
+"""Seconds without output, while input is pending, after which an encoder counts as hung. Normally it takes 0.01 s."""
 _POLL_SECONDS = 0.5
-# The samples need no probing, and the first of them is to come out as soon as it can. No tags, and no version of the
-# encoder: the file tells nothing about the machine, and the same samples give the same bytes.
+# The samples need no probing, so that output starts as early as possible. Tags and the encoder's version are omitted,
+# so that files reveal nothing about the machine and the same samples give the same bytes.
 _INPUT_OPTIONS = ("-probesize", "32", "-analyzeduration", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
 _REPRODUCIBLE_OPTIONS = ("-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact")
 
@@ -39,9 +39,9 @@ class EncoderStalled(Unavailable):
 
 
 class FfmpegEncoder:
-    """One run of ffmpeg. Leaving its `with` block ends it, in whatever way.
+    """One run of ffmpeg, which is killed when its `with` block is left.
 
-    One thread writes, one may read (where `to_pipe`), and any may `kill`.
+    One thread writes, one may read (with `to_pipe`), and any may call `kill`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FfmpegEncoder:
         to_pipe: bool,
         stall_timeout: float = STALL_TIMEOUT,
     ) -> None:
-        """`encoder_options` are its options, `target` a file of its own or `pipe:1`."""
+        """`encoder_options` are ffmpeg's options; `target` is a `file:` URL or `pipe:1`."""
         self._stall_timeout = stall_timeout
         arguments = [*_INPUT_OPTIONS, "-i", "pipe:0", *encoder_options, *_REPRODUCIBLE_OPTIONS, "-y", target]
         self._is_piped = to_pipe
@@ -75,8 +75,9 @@ class FfmpegEncoder:
         os.set_blocking(self._child.stdin.fileno(), False)
 
     def write(self, samples: Pcm) -> None:
-        """Raises OSError where its disk is full, Unavailable where it was killed or, writing a file, does nothing for a
-        minute, else RuntimeError. One that writes to a pipe may wait for a slow reader as long as it likes."""
+        """Writes samples. Raises OSError if the disk is full, Unavailable if ffmpeg was killed or, when it writes a
+        file, accepts no input for a minute, otherwise RuntimeError. With a pipe, a slow reader may block it without
+        limit."""
         assert self._child.stdin is not None
         descriptor = self._child.stdin.fileno()
         remaining = memoryview(samples.astype("<i2").tobytes())
@@ -91,17 +92,17 @@ class FfmpegEncoder:
                 raise self._failure() from None
 
     def end_input(self) -> None:
-        """There are no more samples."""
+        """Signals the end of the samples."""
         assert self._child.stdin is not None
         self._child.stdin.close()
 
     def read(self) -> bytes:
-        """What it has encoded, as soon as there is something; empty at its end. Waits as long as it likes for samples;
-        raises EncoderStalled, and kills it, where it has some and gives nothing."""
+        """Returns encoded bytes as soon as there are any, or b"" at the end. Waits without limit for samples. If input
+        is pending but no output comes, kills ffmpeg and raises EncoderStalled."""
         assert self._child.stdout is not None
         descriptor, stalled = self._child.stdout.fileno(), 0.0
         while not is_readable(descriptor, _POLL_SECONDS):
-            # Counted in looks, not by the clock: a machine that slept is no encoder that hangs.
+            # Count polls instead of clock time, so that a suspended machine does not look like a hung encoder.
             stalled = stalled + _POLL_SECONDS if self._has_samples() else 0.0
             if stalled >= self._stall_timeout:
                 self.kill()
@@ -109,17 +110,17 @@ class FfmpegEncoder:
         return os.read(descriptor, 1 << 16)
 
     def _has_samples(self) -> bool:
-        """Whether samples, or their end, wait for it to read them."""
+        """Returns True if samples, or the end of input, are waiting for ffmpeg to read them."""
         assert self._child.stdin is not None
         waiting = array("i", [0])
         try:
             fcntl.ioctl(self._child.stdin.fileno(), termios.FIONREAD, waiting)
-        except (OSError, ValueError):  # closed: their end was told
+        except (OSError, ValueError):  # closed: the end of input was signalled
             return True
         return waiting[0] > 0
 
     def finish(self) -> None:
-        """Wait until it has written all. Raises as `write` does."""
+        """Waits until ffmpeg has written everything. Raises as `write` does."""
         try:
             self._child.wait(_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -144,7 +145,7 @@ class FfmpegEncoder:
         self._files.close()
 
     def _failure(self) -> Exception:
-        """What a caller may try again is told from a mistake of ours."""
+        """Returns the exception for a failed run: distinguishes errors that can be retried from bugs."""
         exit_code = self._child.wait()
         self._stderr.seek(0)
         stderr = self._stderr.read(4096).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""ffmpeg, as a child process that a hostile file can't make much of."""
+"""Runs ffmpeg as a child process with limits that contain hostile files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import imageio_ffmpeg
 from voxport.audio.codec import rlimits
 from voxport.storage.workdirs import work_dir
 
-# One thread, no questions on a terminal, no log but errors. 64 MiB for any one allocation.
+# One thread, no prompts on a terminal, only errors in the log. At most 64 MiB for a single allocation.
 COMMON_OPTIONS = (
     *("-nostdin", "-hide_banner", "-loglevel", "error"),
     *("-max_alloc", "67108864", "-threads", "1", "-filter_threads", "1"),
 )
-# The input arrives as standard input, opened by us. Through /dev/fd it can be sought in, which an index at
-# the end of the file needs, and no name of a user's ever reaches ffmpeg.
+# We open the input and pass it as standard input. Through /dev/fd it is seekable, which an index at the end of the
+# file requires, and ffmpeg never sees a user's file name.
 INPUT_URL = "file:/dev/fd/0"
 
 _MAX_MEMORY_BYTES = 2 * 1024**3
@@ -35,36 +35,36 @@ _MAX_STDERR_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class FfmpegLimits:
-    """What a run may use at most. One that wants more is killed."""
+    """Limits of a run. A run that exceeds one is killed."""
 
     cpu_seconds: int
     wall_seconds: float
     stdout_bytes: int
     file_bytes: int = 0
-    """Size of any file that it writes; 0 allows none."""
+    """Maximum size of any file written; 0 allows none."""
 
 
 @dataclass(frozen=True)
 class FfmpegResult:
     exit_code: int
-    """Negative: the signal that ended it, a kill for a broken limit included."""
+    """A negative value is the signal that ended the run, including a kill for an exceeded limit."""
 
     stdout: bytes
     stderr: str
-    """What it said on standard error: to sort failures by, never to show."""
+    """Standard error, for classifying failures. Never shown to users."""
 
     timed_out: bool
     exceeded_output: bool
-    """Whether it wrote more than it may."""
+    """True if it wrote more than `stdout_bytes`."""
 
     cpu_seconds: float
-    """What it used of processor time: far less than it may where the machine, and not the file, is slow."""
+    """CPU time used. It is far below the limit if the machine, and not the file, is slow."""
 
 
 def find_ffmpeg(configured: Path | None = None, *, search_path: str | None = None) -> Path:
-    """The ffmpeg program: the one that is set, else one on PATH (or `search_path`), else imageio-ffmpeg's.
+    """Finds ffmpeg: the configured one, else one on PATH (or `search_path`), else imageio-ffmpeg's.
 
-    Raises ValueError where the setting names no program.
+    Raises ValueError if the setting does not name an executable program.
     """
     if configured is None:
         return Path(shutil.which("ffmpeg", path=search_path) or imageio_ffmpeg.get_ffmpeg_exe())
@@ -76,7 +76,7 @@ def find_ffmpeg(configured: Path | None = None, *, search_path: str | None = Non
 def run_ffmpeg(ffmpeg: Path, arguments: Sequence[str], *, stdin: BinaryIO, limits: FfmpegLimits) -> FfmpegResult:
     """Runs ffmpeg in an empty folder and an empty environment, with `stdin` as its input.
 
-    Raises RuntimeError where it can't be started. All else is told by what it returns.
+    Raises RuntimeError if it can't be started. Other failures are reported in the result.
     """
     with (
         work_dir() as folder,
@@ -100,13 +100,13 @@ def run_ffmpeg(ffmpeg: Path, arguments: Sequence[str], *, stdin: BinaryIO, limit
 
 
 def limited_command(ffmpeg: Path, arguments: Sequence[str], *, cpu_seconds: int, file_bytes: int) -> list[str]:
-    """The command that runs ffmpeg within limits."""
+    """Returns the command that runs ffmpeg within limits."""
     limits = map(str, (cpu_seconds, _MAX_MEMORY_BYTES, file_bytes, _MAX_OPEN_FILES))
     return [sys.executable, "-I", "-S", rlimits.__file__, *limits, str(ffmpeg), *COMMON_OPTIONS, *arguments]
 
 
 def _collect_output(child: subprocess.Popen[bytes], limits: FfmpegLimits) -> FfmpegResult:
-    """Reads both pipes until they close, or until time or room is up."""
+    """Reads both pipes until they close or a limit of time or output is reached."""
     assert child.stdout is not None and child.stderr is not None
     deadline = time.monotonic() + limits.wall_seconds
     stdout, stderr = bytearray(), bytearray()
@@ -134,8 +134,8 @@ def _collect_output(child: subprocess.Popen[bytes], limits: FfmpegLimits) -> Ffm
 
 
 def _wait_with_usage(child: subprocess.Popen[bytes], timeout: float) -> float | None:
-    """Wait for the child's end, so long at most; the seconds of processor time that it used, None while it lives.
-    Popen's own `wait` does not tell."""
+    """Waits up to `timeout` seconds for the child to end. Returns the seconds of CPU time that it used, which Popen's
+    `wait` does not report, or None if it is still running."""
     deadline = time.monotonic() + timeout
     pause = 0.001
     while True:

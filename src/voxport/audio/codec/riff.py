@@ -1,4 +1,4 @@
-"""WAV headers that say less than the file holds: recorders that were cut off and tools that stream leave them."""
+"""Detects WAV headers that give less than the file's length, as interrupted recorders and streaming tools leave."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _MAX_CHUNKS: Final = 64
 
 
 def has_wrong_length(file: BinaryIO) -> bool:
-    """Whether a WAV file's header ends its sound before the file does: what follows the sound is no chunk of the
-    format. False for any other file. The position in the file is as before."""
+    """Returns True if a WAV file's data chunk ends before the file does and is not followed by a valid chunk. False for
+    any other file. Restores the position in the file."""
     position = file.tell()
     try:
         size = os.fstat(file.fileno()).st_size
@@ -33,7 +33,7 @@ def _is_length_wrong(file: BinaryIO, size: int) -> bool:
         name, length = chunk
         offset += 8 + length + length % 2
         if name == b"data":
-            # Sizes of 0 and of all ones are those of a stream; the decoder reads these to their end by itself.
+            # Sizes of 0 and 0xFFFFFFFF mark a stream, which the decoder reads to the end by itself.
             return 0 < length < 0xFFFFFFFF and offset + 8 <= size and not _is_chunk(file, offset, size)
     return False
 

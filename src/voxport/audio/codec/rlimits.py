@@ -1,10 +1,10 @@
-"""Limits itself, then becomes another program: run by `ffmpeg.py` as a script, never imported.
+"""Sets resource limits, then executes another program. `ffmpeg.py` runs it as a script.
 
     python -I -S rlimits.py CPU_SECONDS MEMORY_BYTES FILE_BYTES OPEN_FILES PROGRAM [ARGUMENT...]
 
-A script of its own, since `preexec_fn` may deadlock in a parent that has threads, limits set on a child that
-already runs come too late, and `ulimit` in a shell knows neither bytes nor all of these limits everywhere.
-It costs about 10 ms.
+This is a separate script because `preexec_fn` may deadlock in a parent that has threads, limits set on a running
+child come too late, and a shell's `ulimit` supports neither bytes nor all of these limits everywhere. It costs about
+10 ms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
 
 
 def lower_limit(kind: int, value: int) -> None:
-    """Lowers a limit; one that is lower already stays."""
+    """Lowers a limit. Keeps a limit that is already lower."""
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)

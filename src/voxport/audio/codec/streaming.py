@@ -1,4 +1,4 @@
-"""Audio as a stream: what is made goes out at once, in a form that players take before its end is known."""
+"""Encodes audio as a stream: sends samples as they are made, in formats that players accept without a length."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from voxport.audio.codec.encoder import STALL_TIMEOUT, FfmpegEncoder
 def stream_encoded(
     pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path, stall_timeout: float = STALL_TIMEOUT
 ) -> Generator[bytes, None, None]:
-    """The samples, encoded as they are made; no further ahead of the reader than the pipes and one piece hold.
+    """Yields the samples encoded as they are made, at most the pipes' contents and one piece ahead of the reader.
 
-    `pieces` may run in another thread; it is closed when this generator is, at the latest when its piece is made.
-    What it raises comes out here. Raises KeyError for a format that can't be streamed, EncoderStalled where ffmpeg
-    hangs, RuntimeError where it fails.
+    `pieces` may run in another thread. It is closed together with this generator, after its current piece. Its
+    exceptions are raised here. Raises KeyError for a format that can't be streamed, EncoderStalled if ffmpeg hangs,
+    RuntimeError if it fails.
     """
     audio_format = FORMATS[fmt]
     if audio_format.stream_options is None:
@@ -47,7 +47,7 @@ def _stream_encoded(
             while data := encoder.read():
                 yield data
         except BaseException:
-            encoder.kill()  # the next write fails, and the feeder ends
+            encoder.kill()  # the next write fails, and the writer thread ends
             writer.join()
             raise
         writer.join()
@@ -57,7 +57,7 @@ def _stream_encoded(
 
 
 class _WriterThread(threading.Thread):
-    """Makes the pieces and writes them, while another thread reads what comes out."""
+    """Iterates over the pieces and writes them to the encoder, while another thread reads its output."""
 
     def __init__(self, encoder: FfmpegEncoder, pieces: Generator[Pcm, None, None]) -> None:
         super().__init__(name="encoder-feed", daemon=True)

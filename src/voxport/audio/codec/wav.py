@@ -1,4 +1,4 @@
-"""Samples of 16 bits, and the WAV files of them."""
+"""Converts samples to 16 bits and writes WAV files."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import numpy.typing as npt
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 
 Header = Callable[[int | None], bytes]
-"""What stands before the samples of a file, for so many bytes of them; None where the number is not known yet."""
+"""Builds the header of a file from its number of data bytes, which is None if unknown."""
 
-_UNKNOWN_SIZE: Final = 0xFFFFFFFF  # as ffmpeg writes it into a pipe and players take it
+_UNKNOWN_SIZE: Final = 0xFFFFFFFF  # as ffmpeg writes it to a pipe and players accept it
 
 
 def to_pcm16(audio: npt.NDArray[np.float32]) -> Pcm:
-    """Full scale (-1 to 1) to 16 bits, rounded. What is beyond is clipped, so that nothing wraps around."""
+    """Converts full scale (-1 to 1) to 16 bits, rounded. Clips values outside the range, so that none wraps around."""
     pcm: Pcm = np.rint(np.clip(audio, -1.0, 1.0) * 32_767.0).astype(np.int16)
     return pcm
 
 
 def wav_bytes(pcm: Pcm, rate: int = SAMPLE_RATE) -> bytes:
-    """A WAV file, mono, 16 bits, `rate` in Hz."""
+    """Returns a WAV file, mono, 16 bits, `rate` in Hz."""
     return wav_header(2 * len(pcm), rate) + pcm.astype("<i2").tobytes()
 
 
 def wav_header(data_bytes: int | None, rate: int = SAMPLE_RATE) -> bytes:
-    """The 44 bytes before the samples: RIFF, mono, 16 bits, `rate` in Hz. None for a stream."""
+    """Returns the 44-byte RIFF header for mono, 16 bits, `rate` in Hz. `data_bytes` is None for a stream."""
     riff_bytes = _UNKNOWN_SIZE if data_bytes is None else 36 + data_bytes
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
     data = struct.pack("<4sI", b"data", _UNKNOWN_SIZE if data_bytes is None else data_bytes)
@@ -38,8 +38,8 @@ def wav_header(data_bytes: int | None, rate: int = SAMPLE_RATE) -> bytes:
 
 
 def write_samples(pieces: Iterable[Pcm], file: BinaryIO, header: Header = wav_header) -> int:
-    """Write the samples, as they come, behind a header into an empty file that can be sought in; how many they were.
-    What `pieces` raises goes through, and the file is of no use then."""
+    """Writes a header and the samples, as they come, to an empty seekable file. Returns the number of samples.
+    Exceptions of `pieces` propagate and leave the file unusable."""
     samples = 0
     file.write(header(None))
     for piece in pieces:
