@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from voxport.audit import repository
 from voxport.audit.actors import CLI as CLI
 from voxport.audit.actors import GATEWAY as GATEWAY
 from voxport.audit.actors import Actor as Actor
-from voxport.audit.models import AuditEntry
+from voxport.audit.models import AuditEntry, AuditHead
 from voxport.clock import now
 from voxport.db.session import Database
 from voxport.paging import Page, build_page, decode_cursor
@@ -29,6 +28,7 @@ Action = Literal[
 GENESIS_HASH: Final = "0" * 64
 """`previous` of the first row."""
 _PENDING_KEY: Final = "voxport_audit"
+_BATCH: Final = 1000
 
 
 def record(
@@ -59,20 +59,20 @@ class Audit:
     def page(self, *, profile_id: str | None, limit: int, cursor: str | None) -> Page[AuditEntry]:
         """Return a page of the rows of one profile or of all, newest first."""
         with self._database.snapshot() as tx:
-            rows = repository.page(tx, profile_id, decode_cursor(cursor), limit + 1)
+            rows = _page(tx, profile_id, decode_cursor(cursor), limit + 1)
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Yield the hashed content of every row and its hash, oldest first."""
         with self._database.snapshot() as tx:
-            for row in repository.iterate(tx):
+            for row in _iterate(tx):
                 yield {**row_content(row), "hash": row.hash}
 
     def head(self) -> tuple[int, str]:
         """Return the number and hash of the last row. Noted elsewhere, they prove later that no row was removed from
         the end or rewritten."""
         with self._database.snapshot() as tx:
-            head = repository.head(tx, lock=False)
+            head = _head(tx, lock=False)
         return head.sequence, head.hash
 
     def verify(self, known: tuple[int, str] | None = None) -> str | None:
@@ -80,7 +80,7 @@ class Audit:
         `head`."""
         previous, sequence = GENESIS_HASH, 0
         with self._database.snapshot() as tx:
-            for row in repository.iterate(tx):
+            for row in _iterate(tx):
                 sequence += 1
                 if row.sequence != sequence:
                     return f"row {sequence} is missing: row {row.sequence} comes in its place"
@@ -91,7 +91,7 @@ class Audit:
                 if known is not None and known[0] == sequence and known[1] != row.hash:
                     return f"row {sequence}: its hash is not the one that was noted"
                 previous = row.hash
-            head = repository.head(tx, lock=False)
+            head = _head(tx, lock=False)
         if (head.sequence, head.hash) != (sequence, previous):
             return f"row {sequence + 1} is missing: the log once ended with row {head.sequence}"
         if known is not None and known[0] > sequence:
@@ -110,6 +110,25 @@ def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def _head(tx: Session, *, lock: bool) -> AuditHead:
+    query = select(AuditHead).execution_options(populate_existing=True)
+    return tx.scalars(query.with_for_update() if lock else query).one()
+
+
+def _iterate(tx: Session) -> Iterator[AuditEntry]:
+    """Yield all rows, oldest first, with one batch in memory at a time."""
+    yield from tx.scalars(select(AuditEntry).order_by(AuditEntry.sequence).execution_options(yield_per=_BATCH))
+
+
+def _page(tx: Session, profile_id: str | None, before: int | None, limit: int) -> Sequence[AuditEntry]:
+    query = select(AuditEntry)
+    if profile_id is not None:
+        query = query.where(AuditEntry.profile_id == profile_id)
+    if before is not None:
+        query = query.where(AuditEntry.sequence < before)
+    return tx.scalars(query.order_by(AuditEntry.sequence.desc()).limit(limit)).all()
+
+
 def _append(tx: Session) -> None:
     """Chain the pending rows before the commit. Does nothing at the end of a savepoint."""
     if tx.in_nested_transaction():
@@ -118,7 +137,7 @@ def _append(tx: Session) -> None:
     tx.info[_PENDING_KEY] = []
     if not pending:
         return
-    head = repository.head(tx, lock=True)
+    head = _head(tx, lock=True)
     for row in pending:
         linked = {**row, "sequence": head.sequence + 1, "previous": head.hash}
         head.sequence, head.hash = head.sequence + 1, _hash(linked)
