@@ -1,4 +1,4 @@
-"""Gateways for the tests: in this process without an engine, and the real thing as a user runs it."""
+"""Fixtures of gateways: in this process without an engine, or whole as a user runs it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ MakeClient = Callable[..., GatewayClient]
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SQLite file that a gateway's first start makes. To copy it takes a fifth of what making it takes, and a
-    thousand tests want one."""
+    """The SQLite file that a gateway creates at its first start. Copying it takes a fifth of the time of creating it,
+    and a thousand tests need one."""
     folder = tmp_path_factory.mktemp("new")
     open_gateway(settings_for(folder)).close()
     return folder / "voxport.db"
@@ -47,8 +47,8 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_gateway(tmp_path: Path, new_database: Path) -> Iterator[MakeGateway]:
-    """Opens gateways with these settings, or options of `open_gateway`, each in a folder of its own unless `data_dir`
-    says which; they end with the test."""
+    """Opens gateways with these settings or options of `open_gateway`, each in a new folder unless `data_dir` is given.
+    They are closed after the test."""
     opened: list[Gateway] = []
 
     def make(**options: Any) -> Gateway:
@@ -68,8 +68,8 @@ def make_gateway(tmp_path: Path, new_database: Path) -> Iterator[MakeGateway]:
 
 
 def forget_apps() -> None:
-    """FastAPI remembers thousands of endpoint functions, and with them the apps of gateways that are closed: memory in
-    which the collector looks around again and again."""
+    """Clears FastAPI's caches. They hold thousands of endpoint functions and through them the apps of closed gateways,
+    which the garbage collector scans again and again."""
     for cached in vars(fastapi.dependencies.models).values():
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()
@@ -77,7 +77,7 @@ def forget_apps() -> None:
 
 @pytest.fixture
 def make_client(make_gateway: MakeGateway) -> MakeClient:
-    """Makes a customer of a new gateway with these settings. The engine is not started."""
+    """Creates a customer of a new gateway with these settings. The engine is not started."""
 
     def make(credits: str = "100", **settings: Any) -> GatewayClient:
         return open_client(make_gateway(**settings), credits)
@@ -93,7 +93,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database as a gateway's first start makes it, to be copied."""
+    """The name of a database as a gateway's first start creates it, to be copied."""
     url = postgres.new_database()
     open_gateway(settings_for(tmp_path_factory.mktemp("template"), database_url=url)).close()
     return str(make_url(url).database)
@@ -101,7 +101,7 @@ def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, new_database: Path) -> str:
-    """A database of each kind, as a gateway's first start makes it."""
+    """A new database, once on SQLite and once on Postgres, as a gateway's first start creates it."""
     if request.param == "sqlite":
         return f"sqlite:///{shutil.copy(new_database, tmp_path / 'test.db')}"
     server: Postgres = request.getfixturevalue("postgres")
@@ -144,7 +144,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
 
 @pytest.fixture
 def client(shared: GatewayClient) -> GatewayClient:
-    """A new customer of the shared gateway. A test that breaks something takes `make_client`."""
+    """A new customer of the shared gateway. A test that damages its gateway uses `make_client`."""
     return shared.another_customer()
 
 
@@ -155,19 +155,19 @@ def fake_provider() -> FakeProvider:
 
 @pytest.fixture
 def fake_env(make_gateway: MakeGateway, fake_provider: FakeProvider) -> FakeProviderEnv:
-    """A gateway that hums a tone instead of speaking, and finds every sample good."""
+    """A gateway whose provider returns a tone, and whose sample check accepts everything."""
     return with_fake_provider(make_gateway, fake_provider)
 
 
 @pytest.fixture
 def customer(fake_env: FakeProviderEnv) -> GatewayClient:
-    """A customer of the humming gateway."""
+    """A customer of the gateway with the fake provider."""
     return open_client(fake_env.gateway)
 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
-    """The whole gateway with worker and engine, started as a user does it; for slow tests. Its clones are less like the
-    speaker than those of a gateway as shipped."""
+    """The whole gateway with worker and engine, started as a user does; for slow tests. Its clones resemble the speaker
+    less than with the shipped settings."""
     with running_gateway(tmp_path_factory.mktemp("live"), VOXPORT_FIT_STEPS="2") as running:
         yield running

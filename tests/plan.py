@@ -1,4 +1,4 @@
-"""Where the tests run: which process takes which, and in which folder they write."""
+"""Assigns tests to processes, and picks the folder that they write to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MACHINE: Final = (
     "tests/hosted/test_kill.py",
     "tests/web/test_body_limit.py",
 )
-"""What mounts, kills, soaks or measures: one after another, in one process."""
+"""Tests that mount, kill, soak or measure. They run one after another in one process."""
 ENGINE: Final = (
     "tests/engine/",
     "tests/text/",
@@ -40,16 +40,17 @@ ENGINE: Final = (
     "tests/test_long_speech.py",
     "tests/audio/test_streaming.py",
 )
-"""What loads the engine or shares the live gateway: in the other process, so that no two fits meet."""
+"""Tests that load the engine or share the live gateway. They run in the other process, so that no two fits run at
+once."""
 RECORDINGS: Final = ("tests/samples/test_recordings.py", "tests/samples/test_quality.py")
-"""What decodes and checks the same recordings, which is done once in a process."""
+"""Tests that decode and check the same recordings, which happens once per process."""
 LONG: Final = ("machine", "engine")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """The tests kill processes, not the power, so that their files may be in memory where there is room."""
-    # As the engine's process has it: beside another test, threads that wait by spinning cost several times the work.
+    """Puts the tests' files in memory if it has room. They need no disk: no test cuts the power."""
+    # The engine's process sets this too. Threads that spin while waiting cost several times the work beside a test.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if config.option.basetemp is not None or hasattr(config, "workerinput") or not os.access(MEMORY, os.W_OK):
         return
@@ -61,12 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The two long groups come first."""
+    """Runs the two long groups first."""
     items.sort(key=lambda item: LONG.index(name) if (name := group(item.nodeid)) in LONG else len(LONG))
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives a process a whole group. xdist's own `loadgroup` finds no group by the node ids of pytest 9.2."""
+    """Gives a process a whole group. xdist's own `loadgroup` finds no groups in the node ids of pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group(nodeid)
@@ -77,7 +78,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupSchedul
 
 
 def group(nodeid: str) -> str:
-    """A long group's name, else the test's file."""
+    """The name of a test's long group, or else its file."""
     if nodeid.startswith(MACHINE):
         return "machine"
     if nodeid.startswith(RECORDINGS):

@@ -1,4 +1,4 @@
-"""What a newcomer gets wrong is answered with what to do."""
+"""Errors that newcomers make are answered with advice."""
 
 from __future__ import annotations
 

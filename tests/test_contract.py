@@ -1,4 +1,4 @@
-"""The JSON of each endpoint beside the contract's examples: the same names, the same types."""
+"""Each endpoint's JSON has the same names and types as the contract's examples."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CLONE = "/v1/proxy/core-voice-clone"
 INSTANT = "/v1/proxy/core-instant-clone-tts"
 TTS = "/v1/proxy/core-tts"
 
-# What SPEC.md lets be null although an example shows a value, or be a value where the example shows null.
+# Fields that SPEC.md allows to be null where an example shows a value, or the reverse.
 NULLABLE = {
     "folder_id", "cloned_voice_id", "gender", "preview_url", "created_at", "reason", "next_cursor", "service",
     "request_id", "job_id", "units", "result_data", "started_at", "finished_at",
 }  # fmt: skip
-# What SPEC.md lets be there beyond an example's keys, by the path of the object.
+# Keys that SPEC.md allows beyond those of an example, by the path of the object.
 MORE: dict[str, set[str]] = {
     "jobs.response.completed": {"id", "service", "created_at", "started_at", "finished_at", "progress", "stage"},
     "jobs.response.completed.result_data": {"name", "warnings", "quality"},
@@ -75,7 +75,7 @@ def work(fake_env: FakeProviderEnv, job_id: str) -> None:
 
 
 def request_of(name: str, client: GatewayClient, **changes: Any) -> dict[str, Any]:
-    """A request of the contract, with what must exist on this machine put in."""
+    """A request of the contract, with a real upload as `audioUrl` and `local` as provider."""
     body: dict[str, Any] = contract(name)
     if "audioUrl" in body:
         body["audioUrl"] = client.upload()["public_url"]
@@ -110,7 +110,7 @@ def test_a_completed_job(customer: GatewayClient, fake_env: FakeProviderEnv) -> 
 
 
 def test_the_quality_of_a_completed_clone(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
-    """SPEC.md section 5 names `quality` and leaves its fields to the gateway: these are ours, by name and type."""
+    """SPEC.md section 5 names `quality` and leaves its fields to the gateway. This test pins their names and types."""
     job_id = customer.post(CLONE, request_of("core-voice-clone.request.json", customer)).json()["job"]["id"]
     work(fake_env, job_id)
     found = customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["quality"]
@@ -203,7 +203,7 @@ def test_errors(client: GatewayClient, name: str) -> None:
     body = answer.json()
     assert set(body) == set(example)
     same_shape(body["error"], example["error"], "error")
-    # Behind the contract's sentence a 402 says what to do.
+    # The gateway appends advice to the contract's message of a 402.
     advice = f" {ASK_OPERATOR}" if "402" in name else ""
     assert body["error"]["message"] == example["error"]["message"] + advice
     for ours, theirs in zip(body.get("detail", []), example.get("detail", []), strict=True):
@@ -212,7 +212,7 @@ def test_errors(client: GatewayClient, name: str) -> None:
 
 
 def test_a_claim_of_the_examples_is_checked_by_this_comparison() -> None:
-    """The comparison itself fails where it should."""
+    """The comparison itself fails on each kind of difference."""
     for ours, example in [
         ({"a": 1}, {"a": "1"}),
         ({"a": 1}, {"a": 1, "b": 2}),

@@ -1,4 +1,4 @@
-"""Slots that are shared fairly: the order, the capacity, and no slot that is lost."""
+"""`FairQueue`: its order, its capacity, and that no slot is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from voxport.fair_queue import FairQueue
 
 
 def admitted_in_order(clients: list[str]) -> list[str]:
-    """Who gets the only slot, one after the other, when all wait in this order before the first gives it back."""
+    """The order in which these clients get the only slot, if all wait in the given order before it is first
+    released."""
     order: list[str] = []
     queue = FairQueue[str](1, order.append)
     assert queue.acquire("nobody", lambda: "nobody") is None

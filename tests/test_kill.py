@@ -1,4 +1,4 @@
-"""A gateway that ends in the middle of a clone, in whatever way, loses nothing and charges nothing twice."""
+"""A gateway that is stopped or killed during a clone loses nothing and charges nothing twice."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_clone_whose_gateway_is_stopped_and_then_killed_is_finished_at_the_next_start(
     tmp_path: Path, speaker: Path
 ) -> None:
-    """Both ends come in the middle of the same clone: what the first start left is taken up twice. Its fit is too long
-    to end by itself, until the last start."""
+    """SIGTERM and SIGKILL interrupt the same clone, so its job is resumed twice. The fit is too long to end before the
+    last start."""
     key, job_id = "", ""
     for how in (signal.SIGTERM, signal.SIGKILL):
         with running_gateway(tmp_path, VOXPORT_FIT_STEPS="100") as gateway:
@@ -61,7 +61,7 @@ def _clones(client: Client) -> list[Json]:
 
 
 def _wait_for_stage(gateway: LiveGateway, client: Client, job_id: str, stage: str) -> int:
-    """The worker's process id, as soon as the job is in that stage."""
+    """Waits until the job is in that stage, and returns the worker's process id."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         job = client.call("GET", f"/v2/jobs/{job_id}")

@@ -60,7 +60,7 @@ def upload(http: httpx2.Client, data: bytes, content_type: str = "audio/wav", fi
 
 
 def finished(http: httpx2.Client, job_id: str, seconds: float = 480) -> dict[str, Any]:
-    """The job when it is over."""
+    """Waits for the end of a job and returns it."""
     job: dict[str, Any] = {}
 
     def over() -> bool:
@@ -74,7 +74,7 @@ def finished(http: httpx2.Client, job_id: str, seconds: float = 480) -> dict[str
 
 @pytest.fixture(scope="module")
 def recording(http: httpx2.Client) -> bytes:
-    """Half a dozen seconds of a stock voice, as the sample of a clone."""
+    """About six seconds of a stock voice, as a clone's sample."""
     body = {"text": SAMPLE, "voice_id": "am_michael", "provider": "local", "output_format": "wav"}
     spoken = data_of(http.post(TTS, json=body))["data"]
     return httpx2.get(spoken["url"], timeout=60).content
@@ -82,7 +82,7 @@ def recording(http: httpx2.Client) -> bytes:
 
 @pytest.fixture(scope="module")
 def cloned(http: httpx2.Client, recording: bytes) -> dict[str, Any]:
-    """The job of a clone that is completed."""
+    """A completed clone job."""
     answer = http.post(CLONE, json={"audioUrl": upload(http, recording), "provider": "local", "name": "Michael's copy"})
     job = finished(http, data_of(answer, 202)["job"]["id"])
     assert job["status"] == "completed", job
@@ -117,7 +117,7 @@ def test_long_texts_let_short_calls_pass(http: httpx2.Client, live: LiveGateway)
             data_of(other.post(TTS, json={"text": STORY, "voice_id": "af_heart"}))
 
     def answered() -> int:
-        """Short calls that are answered before the long one."""
+        """How many short calls are answered before the long one ends."""
         caller = threading.Thread(target=long)
         caller.start()
         count = 0
@@ -129,7 +129,7 @@ def test_long_texts_let_short_calls_pass(http: httpx2.Client, live: LiveGateway)
         caller.join()
         return count
 
-    # Where this process itself is held up, the long call is over before the short ones have begun.
+    # If this process is delayed, the long call can end before the short ones begin: try five times.
     assert any(answered() >= 5 for _ in range(5))
 
 
@@ -187,7 +187,7 @@ def test_a_sample_that_is_no_recording_is_400_for_an_instant_clone(http: httpx2.
 
 
 def reached(http: httpx2.Client, job_id: str, stage: str, progress: float = 0.0) -> None:
-    """Wait until the job is in a stage, and so far in it."""
+    """Waits until the job has this progress in this stage."""
 
     def there() -> bool:
         job = data_of(http.get(f"/v2/jobs/{job_id}"))
@@ -209,13 +209,13 @@ def test_a_job_is_cancelled_while_it_waits_or_works_and_costs_nothing(
         if stage != "waiting":
             reached(http, job_id, stage)
         answer = http.post(f"/v2/jobs/{job_id}/cancel")
-        # Where this process is held up, the job is done before the cancel comes: the next one is tried.
+        # If this process is delayed, the job completes before the cancel arrives: try another one.
         if data_of(http.get(f"/v2/jobs/{job_id}"))["status"] != "completed":
             break
     cancelled = data_of(answer)
     assert (cancelled["status"], cancelled["token_cost"]) == ("cancelled", 0.0)
     assert data_of(http.get("/v2/billing/balance"))["data"] == before
-    # The worker takes the next job as soon as it has noticed: nothing of the cancelled one is in its way.
+    # The worker takes the next job as soon as it notices the cancellation. The cancelled job does not block it.
     next_id = data_of(http.post(CLONE, json={**body, "audioUrl": upload(http, b"no audio")}), 202)["job"]["id"]
     assert finished(http, next_id)["status"] == "failed"
     assert data_of(http.get(f"/v2/jobs/{job_id}"))["status"] == "cancelled"
@@ -225,7 +225,7 @@ def test_a_job_is_cancelled_while_it_waits_or_works_and_costs_nothing(
 def test_after_all_of_it_the_books_are_right_and_the_logs_hold_no_secret(
     live: LiveGateway, http: httpx2.Client, cloned: dict[str, Any]
 ) -> None:
-    """Last in this file, so that the log has seen everything."""
+    """Last in this file, so that the log covers all tests above."""
     http.get("/v2/billing/balance", headers={"Authorization": f"Bearer {live.key}x"})
     http.get("/v1/blobs/a/b?operation=get&expires=1&signature=0123456789abcdef")
     assert (
@@ -245,7 +245,7 @@ def test_after_all_of_it_the_books_are_right_and_the_logs_hold_no_secret(
 
 
 def worker_of(live: LiveGateway) -> int | None:
-    """The process id of the worker beside this gateway."""
+    """The process id of this gateway's worker."""
     listed = subprocess.run(
         ["ps", "--ppid", str(live.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
     ).stdout
@@ -256,9 +256,9 @@ def worker_of(live: LiveGateway) -> int | None:
 def test_a_job_whose_worker_is_killed_again_and_again_completes_once_and_is_charged_once(
     tmp_path: Path, recording: bytes
 ) -> None:
-    """kill -9 in different stages, the last one after a step of the fit; the gateway starts another worker, which goes
-    on."""
-    # The fit is too long to end before the last kill, however late that comes.
+    """Kills the worker with SIGKILL in several stages, the last time after a step of the fit. Each time the gateway
+    starts another worker, which resumes the job."""
+    # The fit is too long to end before the last kill, however late that is.
     steps = tmp_path / ".env"
     steps.write_text("VOXPORT_FIT_STEPS=12")
     with running_gateway(tmp_path, ready=False, VOXPORT_JOB_POLL_SECONDS="0.1") as live, live.client() as http:

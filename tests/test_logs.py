@@ -1,4 +1,4 @@
-"""No line of the log holds a secret."""
+"""No log line contains a secret."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_whole_flow_with_errors_leaves_no_secret_in_the_log(tmp_path: Path) ->
         assert guessed.status_code == 401
         raw = f"GET /v2/jobs?signature={SECRET} HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer {SECRET}\r\n\r\n"
         assert send_raw(int(running.url.rpartition(":")[2]), raw.encode()).startswith(b"HTTP/1.1 400")
-        while client.get("/v2/jobs").status_code == 200:  # until the rate limit says no
+        while client.get("/v2/jobs").status_code == 200:  # until the rate limit refuses
             pass
         log = running.stderr.read_text
         wait_until(lambda: '"status": 429' in log(), seconds=10, what="the line of the last call")

@@ -1,4 +1,4 @@
-"""A long text as a job of the real gateway: killed in its middle, listened to at its end."""
+"""A long text as a job of the real gateway: resumed after a kill, and measured when complete."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.slow
 
 SENTENCE = "Chapter {}. The old keeper climbed the winding stairs to light the lamp above the bay.\n\n"
 TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "four"))
-"""A paragraph is a part of its own."""
+"""The job stores each paragraph as a part."""
 
 LATER = {"Prefer": "respond-async"}
 
 
 def parts(live: LiveGateway, job_id: str) -> dict[str, tuple[int, int]]:
-    """The parts that are kept, each with its inode and the time when it was written."""
+    """The stored parts of a job, each with its inode and modification time in nanoseconds."""
     folder = live.data_dir / "files" / "jobs" / job_id
     found = {}
     for path in sorted(folder.glob("*.part")) if folder.is_dir() else []:
@@ -48,7 +48,7 @@ def kill_the_worker(live: LiveGateway) -> None:
 
 
 def spoken_parts(log: Path) -> Counter[int]:
-    """How often each part was spoken, by the worker's own log."""
+    """How often each part was spoken, according to the worker's log."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if "a part was spoken" in line]
     return Counter(line["part"] for line in lines)
 
@@ -82,11 +82,11 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
 
 
 def killed_in_its_middle(live: LiveGateway, http: httpx2.Client, job_id: str) -> bool:
-    """Kills the worker after two parts of the job, and looks on until there is another one, and the two are as they
-    were. False where the job was quicker than this test, which a busy machine may stop at any line."""
+    """Kills the worker after two parts of the job, waits until another worker has added a part, and asserts that the
+    earlier parts are unchanged. Returns False if the job ended first, which can happen on a busy machine."""
 
     def is_over() -> bool:
-        time.sleep(0.1)  # the engine needs the processor more
+        time.sleep(0.1)  # leaves the processor to the engine
         return data_of(http.get(f"/v2/jobs/{job_id}"))["status"] in ("completed", "failed")
 
     wait_until(lambda: len(parts(live, job_id)) >= 2 or is_over(), seconds=240, what="the second part")

@@ -1,4 +1,4 @@
-"""What many threads have needed does not stay with the process."""
+"""Heaps of many threads do not stay with the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls have needed goes back to the system once they have ended."""
+"""Memory that calls needed is returned to the system after they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real recordings through the whole gateway: what can't be used is refused with a reason, what is poor is warned of."""
+"""Real recordings through the whole gateway: unusable ones are refused with a reason, poor ones cause a warning."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ WARNED = {
     "media/two_speakers_M_then_F.flac": "more than one person",
 }
 HERE = ("media/speech_telephone_8k_mulaw.wav", "media/two_speakers_M_then_F.flac")
-"""The check finds something in the one and the speaker encoder in the other. What each recording is warned of, and that
-those of phones are good, is in `media/test_sample_recordings.py`; how the gateway says it is the same for all."""
+"""One warning comes from the sample check, the other from the speaker encoder. `tests/samples/test_recordings.py` tests
+the warnings of each recording, and that phone recordings cause none; the gateway reports all of them alike."""
 
 
 @pytest.fixture
@@ -50,7 +50,8 @@ def test_the_lists_here_are_those_of_the_manifest(client: Client) -> None:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert sorted(row["path"] for row in rows if row["expect"] == "refuse") == sorted([EMPTY, *REFUSED])
     warned = {row["path"] for row in rows if row["expect"] == "warn"}
-    # Three seconds of file hold less than three of speech: warned or refused, by what is found.
+    # This file of three seconds holds less than three of speech. It is warned of or refused, depending on the
+    # measurement.
     assert warned == {*WARNED, "media/short_3s.wav"}
 
 

@@ -1,4 +1,4 @@
-"""A call that fails is made again after each pause, until it is one too many or its sleep ends it."""
+"""`retry` repeats a failed call after each pause, until the pauses are used up or the sleep raises."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from voxport.retry import retry
 
 
 class Busy(Exception):
-    """The call may be made again."""
+    """An error after which the call may be repeated."""
 
 
 class Cancelled(Exception):
-    """Nobody wants the result any more."""
+    """The sleep raises it to end the retries."""
 
 
 def failing(times: int) -> Callable[[], str]:
-    """A call that is busy so often, and then gives its result."""
+    """A call that raises `Busy` so many times, and then returns a result."""
     left = [Busy(f"call {number}") for number in range(times)]
 
     def call() -> str:

@@ -1,4 +1,4 @@
-"""The gateway speaks to nobody by itself: neither its processes, nor the engine with its libraries."""
+"""Neither the gateway's processes nor the engine's libraries connect to the network by themselves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ to(socket.AF_UNIX, "/var/run/nscd/socket")
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
     one.sendto(b"x", ("127.0.0.1", 5))
 """
-"""Datagrams: to connect a socket for them sends nothing."""
+"""Uses datagram sockets: connecting one sends nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_gateway_looks_nothing_up_and_connects_to_nobody(tmp_path: Path) -> No
         fitting = threading.Event()
 
         def watch(job: dict[str, object]) -> None:
-            # A step of the fit is as the others: PyTorch is loaded and at work.
+            # One step of the fit is enough: by then PyTorch is loaded and computing, and the other steps do the same.
             if not fitting.is_set() and float(str(job["progress"])) > 0.2:
                 fitting.set()
                 client.call("POST", f"/v2/jobs/{job_id}/cancel")
@@ -86,14 +86,15 @@ def test_a_gateway_looks_nothing_up_and_connects_to_nobody(tmp_path: Path) -> No
         assert fitting.is_set()
         assert client.instant_clone(audio_url, "Nobody hears this.").content[:4] == b"RIFF"
         assert client.speak("Nor this.", "af_heart")["data"]["duration_seconds"] > 0
-        time.sleep(IDLE_SECONDS)  # what speaks when nothing happens does so of itself: nothing else can be waited for
+        time.sleep(IDLE_SECONDS)  # what is sent while idle has no event to wait for
     written = output.read_text()
-    assert "sendto(" in written or "sendmsg(" in written  # it was traced
+    assert "sendto(" in written or "sendmsg(" in written  # the trace is not empty
     assert [one for one in destinations(output) if one.is_lookup or not one.is_local] == []
 
 
 def test_no_library_of_the_neural_runtime_holds_an_address_of_telemetry() -> None:
-    """A later lock of ONNX Runtime that carries it again is refused: from 1.29 on it asked the network when idle."""
+    """Fails if a later ONNX Runtime in the lock contains the address again: from 1.29 on, it contacted the network when
+    idle."""
     spec = importlib.util.find_spec("onnxruntime")
     assert spec is not None and spec.origin is not None
     libraries = [path for path in Path(spec.origin).parent.rglob("*") if ".so" in path.name or path.suffix == ".dylib"]

@@ -1,4 +1,4 @@
-"""What counts as the machine's trouble, and what as a mistake of ours: told by the real errors of both databases."""
+"""Which errors are transient and which are bugs, tested with real errors of both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many voices, open jobs and bytes a profile may have, whatever comes at once."""
+"""A profile's limits on voices, open jobs and bytes hold under concurrent calls."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ LATER = {"Prefer": "respond-async"}
 
 
 def run_concurrently(times: int, call: Callable[[], httpx2.Response]) -> list[int]:
-    """The statuses of so many calls at once, sorted."""
+    """Makes so many calls at once and returns their statuses, sorted."""
     with ThreadPoolExecutor(times) as pool:
         return sorted(answer.status_code for answer in pool.map(lambda _: call(), range(times)))
 
 
 @pytest.fixture
 def open_customer(make_gateway: MakeGateway, database_url: str) -> Callable[..., GatewayClient]:
-    """Customers of a humming gateway with these settings, on each database."""
+    """Opens a gateway with a fake provider and these settings, on each database, and returns a customer of it."""
     return lambda **settings: open_client(
         with_fake_provider(make_gateway, database_url=database_url, **settings).gateway, "1000"
     )
@@ -55,7 +55,7 @@ def test_clones_of_every_kind_count_together(open_customer: Callable[..., Gatewa
         assert error["details"]["limit"] == 3
         assert error["details"]["window_seconds"] == 3_600
         assert 3_500 < int(answer.headers["Retry-After"]) <= 3_600
-    assert client.balance()["held"] == 5  # of the one job
+    assert client.balance()["held"] == 5  # for the one job
     assert client.post(TTS, LONG).status_code == 200
     assert client.another_customer().post(CLONE, AUDIO).status_code == 202
 
@@ -66,7 +66,7 @@ def test_as_shipped_60_voices_are_made_in_an_hour_and_500_in_a_day(make_gateway:
     assert [client.post(CLONE, AUDIO).status_code for _ in range(61)] == [202] * 60 + [429]
     with client.gateway.database.transaction() as tx:
         tx.execute(text("UPDATE holds SET created_at = :moment"), {"moment": now() - timedelta(hours=2)})
-        # The same 60 seven times, as if the hours before had been like that one: 480 in all.
+        # Copies the 60 holds seven times, as if the hours before had been alike: 480 in all.
         names = [column.name for column in Hold.__table__.columns if column.name not in ("sequence", "id")]
         copied = f"INSERT INTO holds (id, {', '.join(names)}) SELECT id || :number, {', '.join(names)} FROM holds"
         for number in range(7):
@@ -173,7 +173,7 @@ def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(open_customer
     client = open_customer(max_stored_bytes=1_000)
     first, second = client.upload_slot(), client.upload_slot()
     full(client.put(first["upload_url"], b"x" * 1_001))
-    full(client.put(first["upload_url"], iter([b"x" * 10])))  # of no announced length: it may be the most there is
+    full(client.put(first["upload_url"], iter([b"x" * 10])))  # no announced length: needs room for the largest upload
     assert client.put(first["upload_url"], b"x" * 700).status_code == 200
     full(client.put(second["upload_url"], b"x" * 301))
     assert client.put(second["upload_url"], b"x" * 300).status_code == 200
@@ -205,7 +205,7 @@ def test_speech_needs_room_and_counts_with_its_size(open_customer: Callable[...,
     full(client.post(TTS, body))
     full(client.post(TTS, body, headers=LATER))
     assert client.balance()["held"] == 0
-    assert client.post(TTS, {**body, "stream": True}).status_code == 200  # nothing is kept of it
+    assert client.post(TTS, {**body, "stream": True}).status_code == 200  # a stream is not stored
 
 
 def test_speech_that_comes_at_once_finds_its_room_or_is_refused(open_customer: Callable[..., GatewayClient]) -> None:

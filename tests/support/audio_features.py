@@ -1,4 +1,4 @@
-"""How two recordings are compared by ear, in numbers."""
+"""Decoded samples and log-mel spectra, to compare two recordings numerically."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def log_mels(audio: FloatArray) -> FloatArray:
 
 
 def decoded(content: bytes) -> FloatArray:
-    """The samples of a file of audio: float32, mono, at 24 kHz."""
+    """The samples of an audio file: float32, mono, at 24 kHz."""
     command = [str(find_ffmpeg()), "-v", "error", "-i", "-", "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "-"]
     return np.frombuffer(subprocess.run(command, input=content, capture_output=True, check=True).stdout, "<f4")

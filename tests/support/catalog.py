@@ -1,4 +1,4 @@
-"""Catalogues with other limits and prices."""
+"""Catalogues with changed limits and prices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 
 def catalog_file(folder: Path, *, prices: dict[str, str] | None = None, **limits: Any) -> Path:
-    """The shipped catalogue with these limits and prices, as an operator's own file."""
+    """Writes the shipped catalogue with these limits and prices to a file, as an operator would. Returns its path."""
     content = yaml.safe_load(resources.files("voxport").joinpath("catalog.yaml").read_text("utf-8"))
     content["limits"].update(limits)
     for service, price in (prices or {}).items():

@@ -1,4 +1,4 @@
-"""A customer of a gateway in this process, who sends a key with each call."""
+"""A customer of an in-process gateway, who sends a key with each call."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PUBLIC_URL = "https://voices.example.com"
 
 
 def settings_for(data_dir: Path, **values: Any) -> Settings:
-    """Settings that nothing of the machine's environment gets into."""
+    """Settings that ignore the machine's environment and .env file."""
     given: dict[str, Any] = {
         "_env_file": None,
         "data_dir": data_dir,
         "public_url": PUBLIC_URL,
-        # Tests call faster than any customer, and all from one address; those of the limits set their own.
+        # Tests call faster than any customer, and all from one address. Tests of the limits set their own.
         **NO_LIMITS,
         **values,
     }
@@ -34,8 +34,8 @@ def settings_for(data_dir: Path, **values: Any) -> Settings:
 
 
 class GatewayClient:
-    """`http` is the plain client; `post` and the others send the key. An error of the gateway's own is a 500, as it
-    is for a real caller."""
+    """A test client with a profile, a key and credits. `http` sends no key; `post` and the other methods do. An
+    exception in the gateway becomes a 500 response, as for a real caller."""
 
     def __init__(self, gateway: Gateway, app: FastAPI, credits: str) -> None:
         self.gateway = gateway
@@ -54,7 +54,7 @@ class GatewayClient:
         return {"Authorization": f"Bearer {self.key}"}
 
     def another_customer(self, credits: str = "100") -> GatewayClient:
-        """A customer with another profile, of the same gateway."""
+        """A customer of the same gateway with another profile."""
         return GatewayClient(self.gateway, self.app, credits)
 
     def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
@@ -84,7 +84,7 @@ class GatewayClient:
         return data
 
     def request_upload(self, **fields: Any) -> httpx2.Response:
-        """Ask for a place to upload to."""
+        """Requests an upload slot. A field that is None is left out of the body."""
         body = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav", **fields}
         return self.post("/v1/proxy/upload-media", {name: value for name, value in body.items() if value is not None})
 
@@ -95,12 +95,12 @@ class GatewayClient:
         return data
 
     def put(self, url: str, data: Any, content_type: str | None = "audio/wav") -> httpx2.Response:
-        """PUT without a key, as an uploader does it. An iterator is sent in chunks."""
+        """PUTs without a key, as an uploader does. An iterator is sent in chunks."""
         headers = {} if content_type is None else {"Content-Type": content_type}
         return self.http.put(url, content=data, headers=headers)
 
     def upload(self, data: bytes = b"RIFF and so on") -> dict[str, Any]:
-        """An upload that is there."""
+        """Uploads `data` and returns the slot, with its `public_url`."""
         slot = self.upload_slot()
         answer = self.put(slot["upload_url"], data)
         assert answer.status_code == 200, answer.text
@@ -108,12 +108,12 @@ class GatewayClient:
 
 
 def open_client(gateway: Gateway, credits: str = "100") -> GatewayClient:
-    """A customer of a gateway that is open already."""
+    """Creates a customer of a gateway that is already open."""
     return GatewayClient(gateway, create_app(gateway.settings, gateway=gateway), credits)
 
 
 def error_of(answer: httpx2.Response) -> dict[str, Any]:
-    """The `error` object of an answer that is one, in the one shape."""
+    """The `error` object of an error response. Asserts that the response has the shape of all errors."""
     body = answer.json()
     assert body["status"] == "error", body
     assert set(body) == ({"status", "error", "detail"} if answer.status_code == 422 else {"status", "error"})

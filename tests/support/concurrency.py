@@ -1,4 +1,4 @@
-"""Many threads that do one thing at once."""
+"""Running one function in many threads at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ T = TypeVar("T")
 
 
 def run_concurrently(count: int, work: Callable[[int], T]) -> list[T]:
-    """What each of `count` threads gave, that all began together. Raises what one of them raised."""
+    """Calls `work` with 0 to `count` - 1 in as many threads, which start together, and returns the results in order.
+    Re-raises an exception of `work`."""
     barrier = threading.Barrier(count)
 
     def begin(number: int) -> T:

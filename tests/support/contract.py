@@ -1,4 +1,4 @@
-"""The contract's examples, where they are at hand."""
+"""The contract's examples, if they are available."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 
 def contract(name: str) -> Any:
-    """One of the contract's files. Skips where the folder is absent."""
+    """Loads one of the contract's JSON files. Skips the test if the folder is absent."""
     checkout = Path(__file__).resolve().parents[2]
     folder = Path(os.environ.get("VOXPORT_CONTRACT_DIR") or checkout.parent / "shared" / "contract")
     if not (folder / name).is_file():

@@ -1,4 +1,4 @@
-"""ffmpeg's own meter, as the judge of loudness."""
+"""Loudness as ffmpeg's `ebur128` filter measures it, independently of our own meter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import imageio_ffmpeg
 
 @dataclass(frozen=True)
 class Loudness:
-    """`integrated` in LUFS, `true_peak` in dBTP, `short_term` (3 s) in LUFS for each tenth of a second."""
+    """`integrated` in LUFS, `true_peak` in dBTP, `short_term` (3 s window) in LUFS every 0.1 s."""
 
     integrated: float
     true_peak: float
@@ -19,7 +19,7 @@ class Loudness:
 
 
 def measure(file: bytes, *options: str) -> Loudness:
-    """The loudness of a file; `options` say what it is where it has no header."""
+    """Measures the loudness of a file. `options` are ffmpeg's input options, for data without a header."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", *options, "-i", "-"]
     command += ["-af", "ebur128=peak=true", "-f", "null", "-"]
     output = subprocess.run(command, input=file, capture_output=True, check=True).stderr.decode()

@@ -1,4 +1,4 @@
-"""The engine, loaded once for all its tests, and real recordings where there are some."""
+"""Fixtures of the engine, loaded once per test process, and of real recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from voxport.text.phonemizer import Phonemizer
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    # Two processes of tests share two cores.
+    # Two test processes share two cores.
     engine = Engine.load(threads=1)
     yield engine
     engine.close()
@@ -33,7 +33,7 @@ def phonemizer() -> Iterator[Phonemizer]:
 
 @pytest.fixture
 def process() -> Iterator[EngineProcess]:
-    """Its persistent clones take two steps; `engine` has the whole fit."""
+    """An engine process whose fits take two steps; `engine` runs the whole fit."""
     process = EngineProcess(threads=1, fit_steps=2)
     yield process
     process.close()
@@ -41,7 +41,8 @@ def process() -> Iterator[EngineProcess]:
 
 @pytest.fixture(scope="session")
 def recording() -> Callable[[str], FloatArray]:
-    """A real recording by its name in the speech folder, float32 mono at 24 kHz; skips where there is no folder."""
+    """Loads a real recording by its name in the speech folder: float32, mono, 24 kHz. Skips the test if the folder is
+    absent."""
     folder = Path(os.environ.get("VOXPORT_SPEECH_DIR") or Path(__file__).parents[3] / "shared" / "speech")
     if not (folder / "PAIRS.tsv").is_file():
         pytest.skip("no real recordings here: set VOXPORT_SPEECH_DIR to the folder of real speech")

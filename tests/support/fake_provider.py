@@ -1,4 +1,4 @@
-"""A provider without an engine, and a gateway that speaks with it."""
+"""A provider without an engine, and a gateway that uses it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ from voxport.testing.sample_reports import GOOD_REPORT
 
 @dataclass
 class FakeProvider(Provider):
-    """Hums instead of provisioning: `samples` of a tone for any text, in `pieces` pieces. `failure` is raised by
-    whatever is asked, by `speak` before its piece number `fail_at_piece`. `on_piece` is told of each piece before it is
-    made."""
+    """Returns a 220 Hz tone instead of speech: `samples` samples for any text, in `pieces` pieces.
+
+    `failure` is raised by `clone`, and by `speak` before piece number `fail_at_piece`. `on_piece` is called with the
+    number of each piece before it is yielded.
+    """
 
     name: str = "local"
     samples: int = SAMPLE_RATE
@@ -112,7 +114,8 @@ class FakeProvider(Provider):
 
 
 class AcceptingSamples(SampleLoader):
-    """Takes whatever was uploaded for a minute of good speech; `warnings` are found in it."""
+    """Returns twelve seconds of silence for any upload and reports it as good speech, with `warnings`. Raises `failure`
+    if it is set."""
 
     warnings: tuple[str, ...] = ()
     failure: VoxportError | None = None
@@ -128,7 +131,7 @@ class AcceptingSamples(SampleLoader):
 
 @dataclass(frozen=True)
 class FakeProviderEnv:
-    """A gateway whose `local` provider is the tone."""
+    """A gateway whose `local` provider is a `FakeProvider`."""
 
     gateway: Gateway
     provider: FakeProvider
@@ -138,7 +141,7 @@ class FakeProviderEnv:
 def with_fake_provider(
     open_gateway: Callable[..., Gateway], provider: FakeProvider | None = None, **options: Any
 ) -> FakeProviderEnv:
-    """A gateway, opened with these options, that speaks by a tone and finds every sample good."""
+    """Opens a gateway with these options whose provider returns a tone and whose sample check accepts everything."""
     provider = provider or FakeProvider()
     gateway = open_gateway(providers=[provider], samples=AcceptingSamples, **options)
     assert isinstance(gateway.samples, AcceptingSamples)

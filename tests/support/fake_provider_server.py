@@ -1,5 +1,8 @@
-"""A whole gateway that hums: `python -m tests.support.fake_provider_server DATA_DIR PORT_FILE`. HTTP on a free port,
-whose number is written to PORT_FILE, and a worker, in one process. Everything but the provider is real."""
+"""A whole gateway with a fake provider: `python -m tests.support.fake_provider_server DATA_DIR PORT_FILE`.
+
+Serves HTTP on a free port, whose number it writes to PORT_FILE, and runs a worker in the same process. Everything but
+the provider is real.
+"""
 
 from __future__ import annotations
 

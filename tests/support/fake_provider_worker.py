@@ -1,9 +1,9 @@
-"""A worker process that hums: `python -m tests.support.fake_provider_worker DATA_DIR SPOKEN SECONDS [PLACES]`.
+"""A worker process with a fake provider: `python -m tests.support.fake_provider_worker DATA_DIR SPOKEN SECONDS
+[PLACES]`.
 
-Everything but the provider is real. Each piece takes so many seconds ("0.1,60": the first 0.1, all others 60), and is
-written to the file SPOKEN by its number before it leaves the provider. PLACES is how many texts are spoken at once, 2
-where it is left out. Twice a second the worker lookup_delays for the jobs of dead workers, and writes a line to
-SPOKEN.rounds.
+Everything but the provider is real. SECONDS is how long each piece takes ("0.1,60": the first 0.1, all others 60). The
+number of each piece is appended to the file SPOKEN before the provider yields it. PLACES is how many texts are spoken
+at once, by default 2. Twice a second the worker looks for jobs of dead workers, and appends a line to SPOKEN.rounds.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(data_dir: Path, spoken: Path, seconds: Sequence[float], places: int = 2
 
 
 class Reaping(DbosWorker):
-    """A worker that writes down its lookup_delays for the jobs of dead ones."""
+    """A worker that appends a line to a file after each search for jobs of dead workers."""
 
     def __init__(self, *arguments: Any, rounds: Path, **options: Any) -> None:
         super().__init__(*arguments, **options)

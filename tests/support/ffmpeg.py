@@ -1,4 +1,4 @@
-"""The fixture of ffmpeg."""
+"""The fixture of ffmpeg's path."""
 
 from __future__ import annotations
 

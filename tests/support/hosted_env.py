@@ -1,4 +1,4 @@
-"""A gateway whose hosted providers are doubles, over HTTP, on a clock that a test turns."""
+"""A gateway whose hosted providers are doubles over HTTP, with a clock that tests set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INSTANT = "/v1/proxy/core-instant-clone-tts"
 
 
 class UncheckedSamples(AcceptingSamples):
-    """Takes any recording for good, and keeps and reads it as it is."""
+    """Loads uploads as the gateway does, and accepts all of them."""
 
     def load(self, key: str, *, speech: str | None = None) -> Audio:
         return SampleLoader.load(self, key)
@@ -41,7 +41,7 @@ class UncheckedSamples(AcceptingSamples):
 
 @dataclass
 class HostedEnv:
-    """A gateway and the two providers that it asks."""
+    """A gateway and the doubles of its two hosted providers."""
 
     client: GatewayClient
     gateway: Gateway
@@ -52,24 +52,24 @@ class HostedEnv:
     elevenlabs_url: str
 
     def upload(self, speaker: int = 0) -> str:
-        """A recording of one of many speakers; its URL."""
+        """Uploads a recording of this speaker and returns its URL."""
         audio_url: str = self.client.upload(recording(speaker))["public_url"]
         return audio_url
 
     def clone(self, provider: str, speaker: int = 0, **fields: Any) -> str:
-        """A clone whose job ran to its end; its voice_id."""
+        """Runs a clone job to completion and returns the voice_id."""
         job = self.run(self.client.post(CLONE, {"audioUrl": self.upload(speaker), "provider": provider, **fields}))
         assert job["status"] == "completed", job
         voice_id: str = job["result_data"]["voice_id"]
         return voice_id
 
     def run(self, accepted: httpx2.Response, *, pauses: Sequence[float] = ()) -> dict[str, Any]:
-        """The job that was accepted, worked on until it ends."""
+        """Runs the accepted job to its end and returns it."""
         assert accepted.status_code == 202, accepted.text
         return self.work(accepted.json()["job"]["id"], pauses=pauses)
 
     def work(self, job_id: str, *, pauses: Sequence[float] = ()) -> dict[str, Any]:
-        """Run a job's steps, as a worker does it; `pauses` are the seconds before its retries."""
+        """Runs a job's steps as a worker does. `pauses` are the seconds before its retries."""
         runner = JobRunner(self.gateway.jobs, self.gateway.handlers, pauses)
         service = runner.begin(job_id)
         assert service is not None
@@ -90,7 +90,7 @@ class HostedEnv:
         return self.client.post(INSTANT, body)
 
     def spoken_mark(self, answer: httpx2.Response) -> int | None:
-        """The mark of the voice that spoke."""
+        """The mark of the voice that speaks in the response's audio."""
         assert answer.status_code == 200, answer.text
         content = answer.content
         if answer.headers["content-type"].startswith("application/json"):
@@ -98,7 +98,7 @@ class HostedEnv:
         return identify(decoded(content))
 
     def run_sweeps(self) -> None:
-        """What the worker does each minute; the pauses of what failed before are over."""
+        """Runs the sweeps that the worker runs each minute, without waiting for the pauses after earlier failures."""
         self.gateway.sweeps.clear_pauses()
         self.gateway.provider_calls.release_dead_owners()
         self.gateway.provider_calls.sweep()
@@ -114,8 +114,8 @@ class HostedEnv:
 def open_hosted_env(
     open_gateway: Callable[..., Gateway], *, credits: str = "100", timeout: float = 120.0, **options: Any
 ) -> Iterator[HostedEnv]:
-    """A gateway, opened with these options, its providers and a customer. `timeout` is how long a call waits for its
-    turn, in seconds. A voice whose making was not answered is looked for three times, without a pause between."""
+    """Opens a gateway with these options, its hosted providers and a customer. `timeout` is how long a call waits for
+    its turn, in seconds. The lookup of a voice whose creation was not answered is tried three times without a pause."""
     synthesize("Made once, so that no first call waits for it.", 0)
     clock, local = ManualClock(), FakeProvider(stock=[])
     elevenlabs, minimax = ElevenLabsDouble(clock=clock), MiniMaxDouble(clock=clock)
@@ -136,6 +136,6 @@ def open_hosted_env(
 
 
 def recording(speaker: int) -> bytes:
-    """A WAV file of twelve seconds and more of one speaker."""
+    """A WAV file of one speaker, at least twelve seconds long."""
     audio = synthesize("a" * 220, speaker % 2)[speaker * 100 :]
     return wav_bytes(to_pcm16(audio))

@@ -1,5 +1,7 @@
-"""A worker process whose providers are the double of ElevenLabs and a tone:
-`python -m tests.support.hosted_worker DATA_DIR DATABASE_URL ELEVENLABS_URL`. All else is real."""
+"""A worker process whose providers are the ElevenLabs double and a tone. Everything else is real.
+
+Usage: `python -m tests.support.hosted_worker DATA_DIR DATABASE_URL ELEVENLABS_URL`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers on loopback that misbehave on demand, and fetches from them."""
+"""Loopback servers that misbehave on demand, and fetches from them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Server:
         self._listener.close()
 
     def dialer(self, address: str, port: int, timeout_seconds: float) -> socket.socket:
-        """Connects here, whatever number is dialled: the stand-in for the internet."""
+        """Connects to this server whatever the address, as a stand-in for the internet."""
         return socket.create_connection(("127.0.0.1", self.port), timeout_seconds)
 
     def _serve(self) -> None:
@@ -59,10 +59,10 @@ class Server:
                 self.requests.append(request)
                 self._answer(connection, request)
         except OSError:
-            return  # the client hung up, as it should
+            return  # the client hung up, as expected
 
 
-PUBLIC = "93.184.216.34"  # any public number: the dialer of the tests leads to loopback
+PUBLIC = "93.184.216.34"  # any public address: the tests' dialer connects to loopback
 
 
 def policy_for(
@@ -99,7 +99,7 @@ def get(url: str, policy: FetchPolicy) -> tuple[FetchResult, bytes]:
 
 
 def refused(url: str, policy: FetchPolicy) -> None:
-    """The fetch fails with the one text that tells nothing."""
+    """Asserts that the fetch fails with the message that reveals nothing about the target."""
     with pytest.raises(AudioUrlUnusable) as caught:
         get(url, policy)
     assert caught.value.message == AudioUrlUnusable.TEXT

@@ -1,4 +1,4 @@
-"""Running a job in this process, as a worker does it."""
+"""Running a job in this process, as a worker does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voxport.jobs.runner import JobRunner
 
 
 def work(client: GatewayClient, job_id: str) -> None:
-    """All steps of a job of the client's gateway, to its end."""
+    """Runs all steps of a job of the client's gateway."""
     runner = JobRunner(client.gateway.jobs, client.gateway.handlers)
     service = runner.begin(job_id)
     assert service is not None

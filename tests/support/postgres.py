@@ -1,4 +1,4 @@
-"""A Postgres of the tests' own: it comes from a wheel, and lives as long as the tests."""
+"""A Postgres server for the tests, installed from a wheel and stopped with the session."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Postgres:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
 
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):  # the tests kill processes, not the power
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):  # no test cuts the power
             server.psql(f"ALTER SYSTEM SET {name} = off")
         server.psql("SELECT pg_reload_conf()")
 
     def new_database(self, template: str = "template1") -> str:
-        """The URL of an empty database, or of a copy of one that nobody is connected to."""
+        """Creates an empty database, or a copy of a template that has no connections, and returns its URL."""
         name = f"voxport_{next(_numbers)}"
         self._server.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
         folder = quote(self._server.get_uri().partition("host=")[2], safe="")
@@ -38,7 +38,8 @@ class Postgres:
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """It runs as a user of its own where the tests are root's, who can't look into pytest's folders."""
+    """Starts a server. If the tests run as root, it runs as another user, who can't read pytest's folders, so it gets a
+    folder of its own."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES else None
     with tempfile.TemporaryDirectory(prefix="voxport-postgres-", dir=memory) as folder:
         server = get_server(Path(folder) / "data")
@@ -46,6 +47,6 @@ def running_postgres() -> Iterator[Postgres]:
         try:
             yield Postgres(server)
         finally:
-            postmaster.send_signal(signal.SIGQUIT)  # at once: what it would still write, nobody reads
+            postmaster.send_signal(signal.SIGQUIT)  # immediate shutdown: nobody reads what it would still write
             postmaster.wait(60)
             server.cleanup()

@@ -1,4 +1,4 @@
-"""A gateway behind a real socket: in this process without the engine, and whole, as a user starts it."""
+"""A gateway behind a real socket: in this process without the engine, or whole as a user starts it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voxport.web.protocol import Timeouts, server_config
 
 
 def environment(**values: str) -> dict[str, str]:
-    """For child processes: nothing of the settings that the machine may have."""
+    """An environment for child processes without the machine's own settings."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
     return {**kept, **values}
 
@@ -27,7 +27,7 @@ def environment(**values: str) -> dict[str, str]:
 def run_cli(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """`voxport ARGUMENTS`, its outputs into pipes, in a folder without a .env file."""
+    """Runs `voxport ARGUMENTS` in `cwd`, which has no .env file, and captures its output."""
     return subprocess.run(
         [sys.executable, "-m", "voxport", *arguments],
         cwd=cwd,
@@ -42,7 +42,7 @@ def run_cli(
 
 @contextlib.contextmanager
 def serving(client: GatewayClient, timeouts: Timeouts | None = None) -> Iterator[int]:
-    """The client's gateway on a port of 127.0.0.1, as `voxport serve` serves it."""
+    """Serves the client's gateway on a port of 127.0.0.1 as `voxport serve` does. Yields the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     config = server_config(client.app, client.gateway.settings, timeouts=timeouts, lifespan="off")
     server = PromptServer(config, grace_seconds=20)
@@ -51,7 +51,7 @@ def serving(client: GatewayClient, timeouts: Timeouts | None = None) -> Iterator
 
 
 def wait_until(condition: Any, *, seconds: float, what: str) -> None:
-    """Look again and again until it is so."""
+    """Polls `condition` every 20 ms until it is true. Fails after `seconds`."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"{what} did not come within {seconds:g} s"
@@ -59,12 +59,12 @@ def wait_until(condition: Any, *, seconds: float, what: str) -> None:
 
 
 def send_raw(port: int, *sent: bytes, seconds: float = 20) -> bytes:
-    """Send the pieces as they are, and what is answered until the server closes or has said one whole answer."""
+    """Sends the pieces unchanged and returns what is received until the server closes or one response is complete."""
     with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         for piece in sent:
             try:
                 connection.sendall(piece)
-            except OSError:  # the server has said no and hung up: its answer may be there still
+            except OSError:  # the server refused and hung up: its response may still be readable
                 break
         received = b""
         with contextlib.suppress(ConnectionResetError):

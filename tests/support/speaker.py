@@ -1,4 +1,4 @@
-"""The synthetic speaker of the demo, in a recording that is just long enough for a clone."""
+"""A recording of the demo's synthetic speaker that is just long enough for a clone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT = (
 
 @functools.cache
 def short_speaker() -> bytes:
-    """Eight seconds as WAV, which a process makes once."""
+    """Eight seconds as WAV, created once per process."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speaker.wav"
         write_speaker(path, _TEXT)

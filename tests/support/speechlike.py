@@ -1,4 +1,4 @@
-"""Sound with the fabric of speech, for tests that need no words: a gliding voice, formants, syllables, pauses."""
+"""A signal with the structure of speech, for tests that need no words: gliding pitch, formants, syllables, pauses."""
 
 from __future__ import annotations
 

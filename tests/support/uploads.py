@@ -1,4 +1,4 @@
-"""What the tests of uploads share."""
+"""Helpers that the upload tests share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MiB = 1 << 20
 
 
 def with_parameters(url: str, **changes: str | None) -> str:
-    """The URL with some of its parameters changed, added or (None) left out, in the same order."""
+    """The URL with some parameters changed, added or (None) removed, in the same order."""
     parts = urlsplit(url)
     pairs = dict(parse_qsl(parts.query)) | changes
     return urlunsplit(parts._replace(query=urlencode({k: v for k, v in pairs.items() if v is not None})))
@@ -24,5 +24,5 @@ def path_of(url: str) -> str:
 
 
 def stored_files(client: GatewayClient) -> list[Path]:
-    """Every file in storage, also what is half written."""
+    """All files in storage, including incomplete ones."""
     return [path for path in (client.gateway.settings.data_dir / "files").rglob("*") if path.is_file()]
