@@ -1,4 +1,4 @@
-"""Decoding: real containers made on the spot, and files that want more than they may have."""
+"""Decoding real containers, which the tests create, and files that exceed the limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def make(tmp_path: Path, ffmpeg: Path) -> Make:
-    """Makes a file of a 2-second tone with ffmpeg: the name's ending and the options say what kind."""
+    """Creates a file of a 2-second tone with ffmpeg. The name's suffix and the options determine its format."""
 
     def make_file(name: str, *options: str, video: bool = False, seconds: float = 2) -> Path:
         path = tmp_path / name
@@ -40,7 +40,7 @@ def make(tmp_path: Path, ffmpeg: Path) -> Make:
 
 
 def program(tmp_path: Path, script: str) -> Path:
-    """A stand-in for ffmpeg."""
+    """Writes a shell script to use in place of ffmpeg."""
     path = tmp_path / "stand-in"
     path.write_text("#!/bin/sh\n" + script)
     path.chmod(0o755)
@@ -81,7 +81,7 @@ def test_containers(make: Make, ffmpeg: Path, name: str, options: list[str], vid
     audio = decode(make(name, *options, video=video), ffmpeg=ffmpeg)
     assert audio.dtype == np.float32
     assert audio.ndim == 1
-    # aac and mp3 pad; aac without a container doesn't say how much
+    # aac and mp3 are padded; aac without a container does not say by how much
     assert abs(len(audio) / SAMPLE_RATE - 2) < 0.07
     middle = audio[SAMPLE_RATE : SAMPLE_RATE + 4_800] * np.hanning(4_800)
     assert int(np.argmax(np.abs(np.fft.rfft(middle)))) * 5 == 440
@@ -190,7 +190,7 @@ def test_damaged_files_end_soon_and_plainly(make: Make, ffmpeg: Path) -> None:
 
 
 def test_the_child_sees_nothing_of_ours(tmp_path: Path) -> None:
-    script = "echo $(env | grep -vc '^PWD=\\|^SHLVL=\\|^_='); pwd; ls -A | wc -l\n"  # the shell's own left out
+    script = "echo $(env | grep -vc '^PWD=\\|^SHLVL=\\|^_='); pwd; ls -A | wc -l\n"  # without the shell's own
     script += "ulimit -f; ulimit -c; ulimit -n; ulimit -t\n"
     with Path("/dev/null").open("rb") as nothing:
         finished = run_ffmpeg(program(tmp_path, script), [], stdin=nothing, limits=FfmpegLimits(7, 10, 10_000))
@@ -227,7 +227,7 @@ def test_a_file_that_takes_too_long_says_so(tmp_path: Path, make: Make) -> None:
         burning = run_ffmpeg(
             program(tmp_path, "while :; do :; done\n"), [], stdin=nothing, limits=FfmpegLimits(1, 100, 100_000)
         )
-    assert burning.exit_code < 0  # by the limit on processor time, long before the wall clock's
+    assert burning.exit_code < 0  # ended by the limit on processor time, long before that on wall-clock time
 
 
 WAITS = ("kill -STOP $$\n", "sleep 100\n")
@@ -268,7 +268,7 @@ def test_whoever_waits_for_a_decoder_that_hangs_waits_for_one(
     tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     monkeypatch.setattr(decode_module, "_WALL_SECONDS", 1.0)
-    ffmpeg = program(tmp_path, f": > {tmp_path}/started-$$\n{script}")  # it may write nothing into it
+    ffmpeg = program(tmp_path, f": > {tmp_path}/started-$$\n{script}")  # the limits do not let it write into the file
     with pytest.raises(Unavailable):
         decode_speech(make("a.wav"), ffmpeg=ffmpeg, max_seconds=60, min_speech_seconds=3)
     assert len(list(tmp_path.glob("started-*"))) == 1

@@ -1,4 +1,4 @@
-"""Encoding: lengths, headers, no traces."""
+"""Encoding: lengths, headers, and output without metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEGINS = {"mp3": b"ID3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}
 
 
 def encode(pcm: npt.NDArray[np.int16], fmt: str, *, ffmpeg: Path) -> bytes:
-    """The file of samples that come in pieces of all sizes."""
+    """Encodes samples that arrive in pieces of different sizes, one of them a single sample."""
     pieces = np.split(pcm, [len(pcm) // 3, len(pcm) // 3 + 1, len(pcm) // 2])
     with tempfile.NamedTemporaryFile() as file:
         assert encode_file(iter(pieces), fmt, Path(file.name), ffmpeg=ffmpeg) == len(pcm)
@@ -67,7 +67,7 @@ def test_flac_and_mp3_tell_their_length(ffmpeg: Path) -> None:
     flac = encode(tone(71_113), "flac", ffmpeg=ffmpeg)
     assert int.from_bytes(flac[21:26], "big") & 0xFFFFFFFFF == 71_113  # STREAMINFO's total samples
     mp3 = encode(tone(71_113), "mp3", ffmpeg=ffmpeg)
-    assert b"Info" in mp3[:200]  # the header of a constant bit rate, with the padding to leave out
+    assert b"Info" in mp3[:200]  # the header of a constant bit rate, which gives the padding to remove
     assert 0.9 < len(mp3) / (71_113 / SAMPLE_RATE * 128_000 / 8) < 1.1
 
 

@@ -1,4 +1,4 @@
-"""ffmpeg that hangs ends the stream that it encodes, and nothing else does."""
+"""An ffmpeg that hangs ends the stream that it encodes; slow providers and readers do not."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, fmt: str, count:
 def test_an_encoder_that_waits_for_samples_does_not_hang(ffmpeg: Path) -> None:
     def pieces() -> Pieces:
         yield SECOND
-        time.sleep(0.8)  # a provider that is slower than the encoder may be
+        time.sleep(0.8)  # a slow provider may take longer than the encoder's stall timeout
         yield SECOND
 
     assert len(b"".join(stream_encoded(pieces(), "mp3", ffmpeg=ffmpeg, stall_timeout=0.5))) > 30_000
@@ -66,7 +66,7 @@ def test_an_encoder_whose_reader_is_slow_does_not_hang(ffmpeg: Path) -> None:
     stream = stream_encoded(pieces(), "mp3", ffmpeg=ffmpeg, stall_timeout=0.5)
     size = len(next(stream))
     before, seen = -1, len(spoken_pieces)
-    while seen != before or not spoken_pieces:  # until the pipes are full, and for longer than an encoder may hang
+    while seen != before or not spoken_pieces:  # until the pipes are full, and for longer than the stall timeout
         time.sleep(0.8)
         before, seen = seen, len(spoken_pieces)
     assert seen < 200

@@ -1,4 +1,4 @@
-"""All speech equally loud; the judge is ffmpeg's meter."""
+"""All speech gets the same loudness, measured with ffmpeg's meter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.audio.loudness import CEILING_DBTP, LoudnessNormalizer, gated_blocks, limit_peaks, lufs
 from voxport.engine import Engine
 
-VOICES = ("af_heart", "am_michael", "hm_omega")  # hm_omega is 7 dB louder by itself than the others
+VOICES = ("af_heart", "am_michael", "hm_omega")  # hm_omega is 7 dB louder than the others before normalisation
 PROSE = (
     "The north wind and the sun were arguing which of them was stronger. Then the north wind blew as hard as he could! "
     "At last he gave up. Was it over? Then the sun shone out warmly, and the traveller took off his cloak."
@@ -27,7 +27,7 @@ def heard(audio: FloatArray) -> Loudness:
 
 
 def syllables(seconds: float, level: float, seed: int = 0) -> FloatArray:
-    """Noise that swells and fades four times a second, silent at both ends."""
+    """Noise that swells and fades four times per second, silent at both ends."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     noise = np.random.default_rng(seed).standard_normal(time.size) * np.sin(2 * np.pi * 2 * time) ** 2
     audio: FloatArray = (noise * level).astype(np.float32)
@@ -108,7 +108,7 @@ def test_the_limiter_holds_its_ceiling_between_the_samples_too(gain: float) -> N
     quarter = np.sin(np.arange(SAMPLE_RATE) * np.pi / 2 + np.pi / 4)  # its peaks lie between its samples
     faded = quarter * np.minimum(1, np.linspace(0, 20, SAMPLE_RATE)) * np.minimum(1, np.linspace(20, 0, SAMPLE_RATE))
     audio = ((faded + 0.3 * syllables(1, 1.0)) * gain).astype(np.float32)
-    assert heard(audio / np.float32(10 * gain)).true_peak > -25  # the judge sees it
+    assert heard(audio / np.float32(10 * gain)).true_peak > -25  # the meter sees the peak
     assert heard(limit_peaks(audio)).true_peak < CEILING_DBTP + 0.3
 
 

@@ -1,4 +1,4 @@
-"""Measuring the pitch of audio, and setting that of a voice."""
+"""Measuring the pitch of audio, and setting a voice's pitch."""
 
 from __future__ import annotations
 

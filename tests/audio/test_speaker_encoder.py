@@ -1,4 +1,4 @@
-"""Who is speaking: the speaker encoder."""
+"""The speaker encoder tells speakers apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio as a stream: it comes as it is made, plays, and ends when nobody listens."""
+"""Streamed audio arrives as it is made, is playable, and ends when the listener leaves."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_a_stream_that_was_read_to_its_end_is_the_whole_audio(tmp_path: Path, ff
     file = tmp_path / f"a.{fmt}"
     file.write_bytes(b"".join(stream_encoded(seconds(5), fmt, ffmpeg=ffmpeg)))
     audio = decode(file, ffmpeg=ffmpeg)
-    # An mp3 without the header of a file does not say how many of its samples are padding: under 0.1 s.
+    # A streamed mp3 has no header that gives its padding, which is under 0.1 s.
     assert 5.0 <= len(audio) / SAMPLE_RATE < 5.1
     middle = audio[SAMPLE_RATE : 4 * SAMPLE_RATE]
-    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.06)  # LAME takes 0.4 dB off
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.06)  # LAME attenuates by 0.4 dB
 
 
 @pytest.mark.parametrize("fmt", STREAM_FORMATS)

@@ -1,4 +1,4 @@
-"""Who is next at the engine: time is shared between callers, and nobody is passed by for ever."""
+"""`CallQueue` shares the engine's time between callers and starves none of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voxport.engine.process.call_queue import CallQueue, CallTicket
 
 
 def taken(queue: CallQueue[str], seconds: float = 1.0) -> str:
-    """The next item, which is then served for so many seconds."""
+    """Takes the next item and charges its caller so many seconds."""
     ticket = next_of(queue)
     queue.charge(ticket, seconds)
     queue.finish(ticket)
@@ -42,7 +42,7 @@ def test_short_calls_pass_until_their_caller_has_used_as_much() -> None:
     queue.put("long", "long 0")
     long = next_of(queue)
     for number in range(5):
-        queue.put("short", f"short {number}")  # while the first is being served
+        queue.put("short", f"short {number}")  # while the first call is served
     queue.charge(long, 2.0)
     queue.finish(long)
     queue.put("long", "long 1")
@@ -53,7 +53,7 @@ def test_a_caller_that_comes_back_is_behind_one_that_used_nothing() -> None:
     queue: CallQueue[str] = CallQueue()
     queue.put("long", "first chunk")
     ticket = next_of(queue)
-    queue.put("new", "check")  # while the first chunk is being spoken
+    queue.put("new", "check")  # while the first chunk is spoken
     queue.charge(ticket, 3.0)
     queue.finish(ticket)
     queue.put("long", "second chunk")

@@ -1,4 +1,4 @@
-"""Recordings as they come: what they are made into before anything is learnt from them."""
+"""Cleaning recordings before enrolment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a recording to a voice."""
+"""Enrolment: from a recording to a voice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def speech(engine: Engine, voice: EngineVoice, texts: list[str]) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def stranger(engine: Engine) -> FloatArray:
-    """A synthetic speaker that is no stock voice: a mix of four, at a pitch that none of them has."""
+    """A synthetic speaker who is not a stock voice: a blend of four, at a pitch that none of them has."""
     packs = stock_packs()
     weights = np.zeros(len(packs.ids))
     weights[[packs.ids.index(name) for name in ("am_onyx", "bm_george", "am_puck", "em_alex")]] = 0.35, 0.3, 0.2, 0.15
@@ -38,7 +38,7 @@ def stranger(engine: Engine) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def nearest(engine: Engine, stranger: FloatArray) -> float:
-    """How like the stranger the nearest stock voice is."""
+    """The similarity of the stranger to the nearest stock voice."""
     target = engine.embed(stranger)
     return max(
         float(engine.embed(speech(engine, engine.stock_voice(voice_id), SAID_BY_CLONES)) @ target)
@@ -53,7 +53,7 @@ def instant_clone(engine: Engine, stranger: FloatArray) -> EngineVoice:
 
 @pytest.fixture(scope="module")
 def said(engine: Engine, instant_clone: EngineVoice) -> FloatArray:
-    """The quick clone's speech."""
+    """The instant clone's speech."""
     return speech(engine, instant_clone, SAID_BY_CLONES)
 
 

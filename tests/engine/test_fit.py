@@ -1,4 +1,4 @@
-"""The fit: its twin of the network, its ear, its descent, and how it survives a kill."""
+"""The fit: its torch decoder, its losses, its optimizer, and how it resumes after a kill."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OTHER = "Put the lamp near it."
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Two processes of tests share two cores."""
+    """Two test processes share two cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -142,7 +142,7 @@ def test_the_gradient_is_that_of_the_loss(
 def optimizer(
     synthesizer: Synthesizer, parts: tuple[TorchDecoder, SourceModule], phonemizer: Phonemizer
 ) -> tuple[TimbreOptimizer, FitTarget, DecoderInput]:
-    """From one stock voice towards another that speaks the same, so that it is known how near one can come."""
+    """Fits one stock voice to another that speaks the same text, so that the best possible result is known."""
     encoder, spectrum = TorchSpeakerEncoder(), LongTermSpectrum(max_hz=12_000)
     start, goal = voice("am_michael"), voice("am_onyx")
     wanted = torch.from_numpy(
@@ -163,7 +163,7 @@ def optimizer(
 
 @pytest.fixture(scope="module")
 def whole(optimizer: tuple[TimbreOptimizer, FitTarget, DecoderInput]) -> tuple[FloatArray, list[bytes]]:
-    """What a fit of two steps changes, and its state after each."""
+    """The change that a fit of two steps makes, and its state after each step."""
     saved: list[bytes] = []
     change = optimizer[0].run(FitState(), lambda state: saved.append(state.to_bytes()), steps=2)
     return change, saved
@@ -183,7 +183,7 @@ def test_a_few_steps_bring_an_unfitted_sentence_nearer_to_the_speaker(
             audio = parts[0](validation.features, validation.f0, validation.noise, validation.source_tone, style)
             return float(encoder(audio) @ target.embedding)
 
-    # The last step counts, also where it is no fourth one.
+    # The last step counts, even if it is not a fourth one.
     assert nearness(whole[0]) > nearness(np.zeros(128, np.float32)) + 0.02
 
 
@@ -212,7 +212,7 @@ def stranger(engine: Engine) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def endless() -> Iterator[EngineProcess]:
-    """A process whose fits take half an hour."""
+    """An engine process whose fits take half an hour."""
     process = EngineProcess(threads=1, fit_steps=1_000)
     yield process
     process.close()
@@ -220,7 +220,7 @@ def endless() -> Iterator[EngineProcess]:
 
 @pytest.fixture(scope="module")
 def cancelled(endless: EngineProcess, stranger: FloatArray) -> tuple[Path, bytes]:
-    """An enrolment whose caller gave up after the first step: the process that it ran in, and its state."""
+    """An enrolment that was cancelled after its first step: the `/proc` folder of its process, and its state."""
     ran: list[tuple[Path, bytes]] = []
 
     def cancel(_: float, state: bytes) -> None:
@@ -234,7 +234,7 @@ def cancelled(endless: EngineProcess, stranger: FloatArray) -> tuple[Path, bytes
 
 
 def test_a_cancel_ends_the_fit_and_its_process_at_once(cancelled: tuple[Path, bytes]) -> None:
-    end = time.monotonic() + 120  # the rest of the fit takes longer by far
+    end = time.monotonic() + 120  # the rest of the fit takes much longer
     while cancelled[0].exists():
         assert time.monotonic() < end
         time.sleep(0.02)

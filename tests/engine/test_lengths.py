@@ -1,4 +1,4 @@
-"""What `POST /v1/estimate` says of a text, beside how long the engine speaks it."""
+"""The duration that `POST /v1/estimate` gives for a text is close to the engine's."""
 
 from __future__ import annotations
 

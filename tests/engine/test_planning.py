@@ -1,4 +1,4 @@
-"""From a text to the chunks that are spoken in one go."""
+"""Planning: from a text to chunks, each of which is one run of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine in a process of its own: many callers, sudden deaths, and a clean end."""
+"""The engine's process with many callers, sudden deaths, and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LONG = "The old boat drifted slowly along the quiet river while the children wer
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits to be buried does not."""
+    """Whether the process runs. A zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -44,8 +44,8 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[EngineProcess]:
-    """A process that was started by one with a secret in its environment and no policy for threads that wait. Tests
-    share it: where one ends it, the next call starts another."""
+    """An engine process whose parent's environment has a secret and no OMP_WAIT_POLICY. Tests share it: if one ends it,
+    the next call starts another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOXPORT_BOOTSTRAP_KEY", "vxp_secret")
         patch.delenv("OMP_WAIT_POLICY", raising=False)
@@ -136,7 +136,7 @@ def test_calls_are_served_in_the_order_they_came(shared: EngineProcess, monkeypa
 
     def noted(connection: EngineConnection, header: Header, *rest: Any, **options: Any) -> tuple[Header, bytes]:
         served.append(header["text"])
-        assert eventually(lambda: len(served) > 1 or len(shared._calls) == 4)  # the first lets all others come
+        assert eventually(lambda: len(served) > 1 or len(shared._calls) == 4)  # the first call lets the others arrive
         return exchange(connection, header, *rest, **options)
 
     monkeypatch.setattr(EngineConnection, "exchange", noted)
@@ -167,7 +167,7 @@ def test_a_call_during_which_the_process_is_killed_fails_and_the_next_works(shar
     chunk = shared.plan("Stopped.", "en-us")[0]
     pid = shared.pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)  # it does not answer before it is killed
+    os.kill(pid, signal.SIGSTOP)  # it does not answer before the kill
     with ThreadPoolExecutor(2) as pool:
         struck = pool.submit(shared.speak, chunk, "af_heart")
         assert eventually(lambda: len(shared._calls_in_service) == 1)
@@ -194,7 +194,7 @@ def test_a_call_that_takes_too_long_fails_and_the_next_works(shared: EngineProce
     assert shared.pid is not None
     os.kill(shared.pid, signal.SIGSTOP)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shared, "_call_timeout", 0.3)  # only here: a plan on a busy machine may take longer
+        patch.setattr(shared, "_call_timeout", 0.3)  # for this call only: a plan may take longer on a busy machine
         with pytest.raises(EngineUnavailable, match="too long"):
             shared.speak(chunk, "af_heart")
     assert shared.plan("On we go.", "en-us")

@@ -1,4 +1,4 @@
-"""Several callers of one engine process: short calls pass between the chunks of a long one, and the steps of a fit."""
+"""Several callers of one engine process: short calls run between the chunks of a long text or the steps of a fit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHORT = "The old boat drifted by."
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[EngineProcess]:
-    """Where a test ends the process, the next call starts another."""
+    """An engine process. If a test ends it, the next call starts another."""
     process = EngineProcess(threads=1)
     yield process
     process.close()
@@ -46,15 +46,17 @@ class CallerLeft(Exception):
 
 
 class Server:
-    """The one thread that serves `process`: what it sends to the engine and what is answered, in that order. It calls
-    `on_send` before it sends a call, and `on_pause` where a call lets others in, and goes on when they return: a test
-    needs to be quicker than nobody."""
+    """Records what the thread that serves `process` sends to the engine, and what is answered, in that order.
+
+    It calls `on_send` before it sends a call, and `on_pause` where a call lets others in, and continues when they
+    return. So no test depends on being fast enough.
+    """
 
     def __init__(self, process: EngineProcess, patch: pytest.MonkeyPatch) -> None:
         self.sent: list[str] = []
         self.answered: list[str] = []
         self.answered_at_step: list[int] = []
-        """How many calls had been answered when each step of a fit was told."""
+        """The number of answered calls when each step of a fit was reported."""
         self.on_send: Callable[[str], None] = lambda call: None
         self.on_pause: Callable[[], None] = lambda: None
         self._process = process
@@ -91,7 +93,7 @@ class Server:
         eventually(lambda: len(self._process._calls) == calls)
 
     def hold_first_until_waiting(self, calls: int) -> None:
-        """The first call is not sent before so many others wait."""
+        """Delays the first call until so many others wait."""
         self.on_send = lambda _: self.until_waiting(calls) if len(self.sent) == 1 else None
 
     @property
@@ -102,7 +104,7 @@ class Server:
 
 @pytest.fixture
 def server(shared: EngineProcess, chunk: Chunk, recording: FloatArray, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """From here on: the calls for `chunk` and `recording` were answered."""
+    """Records the calls of the test alone: those for `chunk` and `recording` were answered before."""
     return Server(shared, monkeypatch)
 
 
@@ -169,7 +171,7 @@ def test_speech_is_served_between_the_steps_of_a_fit(
         if state:
             events.append(progress)
         if len(events) == 2:
-            raise CallerLeft  # the fit has gone on after the speech: the rest of it shows nothing more
+            raise CallerLeft  # the fit has continued after the speech, and its remaining steps show nothing more
 
     with ThreadPoolExecutor(2) as pool:
         server.on_pause = on_pause
@@ -253,7 +255,7 @@ def test_a_death_between_two_steps_fails_the_fit_and_what_was_served_and_nobody_
             calls.append(pool.submit(shared.plan, "I waited in line.", "en-us"))
             server.until_waiting(1)
             assert shared.pid is not None
-            os.kill(shared.pid, signal.SIGSTOP)  # it does not answer before it is killed
+            os.kill(shared.pid, signal.SIGSTOP)  # it does not answer before the kill
             threading.Timer(0.2, os.kill, (shared.pid, signal.SIGKILL)).start()
 
     with ThreadPoolExecutor(2) as pool:

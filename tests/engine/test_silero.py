@@ -1,4 +1,4 @@
-"""Silero's network in numpy, beside the program of the package that its weights are from."""
+"""Silero's network in numpy gives the same as the package that its weights come from."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_real_recording_is_heard_as_the_package_hears_it(recording: Callable[[
 def test_any_sound_is_heard_as_the_package_hears_it() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE, dtype=np.float32)
-    # Longer than the network takes at once, and no whole number of chunks.
+    # Longer than one batch of the network, and not a whole number of chunks.
     audio = np.concatenate([soxr.resample(speechlike(2.0), SAMPLE_RATE, RATE), noise, np.zeros(100, np.float32), tone])
     ours = speech_chances(audio)
     assert len(ours) == -(-len(audio) // CHUNK) > 64

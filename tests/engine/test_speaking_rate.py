@@ -1,4 +1,4 @@
-"""How fast a speaker speaks, and a voice at the same rate."""
+"""Measuring a speaker's rate, and setting a voice to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HASTY_AND_CALM = ("en_vctk_p225/p225_023.flac", "en_libri_2609/2609-156975-0002.
 
 
 def pulsing(*, per_second: float, seconds: float = 4.0) -> FloatArray:
-    """A tone that swells so many times a second."""
+    """A tone that swells so many times per second."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * per_second * time)
     return np.asarray(0.3 * np.maximum(swell, 0.1) * np.sin(2 * np.pi * 600 * time), np.float32)

@@ -12,7 +12,7 @@ from voxport.engine.kokoro.spectral_eq import EQ_BANDS, apply_spectral_eq, long_
 
 
 def noise(*, slope: float, seed: int = 1) -> FloatArray:
-    """Four seconds whose power falls by `slope` decibels an octave."""
+    """Four seconds of noise whose power falls by `slope` dB per octave."""
     white = np.fft.rfft(np.random.default_rng(seed).normal(size=4 * SAMPLE_RATE))
     octaves = np.log2(np.maximum(np.fft.rfftfreq(4 * SAMPLE_RATE, 1 / SAMPLE_RATE), 50) / 1000)
     audio = np.fft.irfft(white * 10 ** (-slope * octaves / 20))

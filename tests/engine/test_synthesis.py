@@ -1,4 +1,4 @@
-"""The network, its halves, and the audio that comes out."""
+"""The split network, and the audio that it synthesizes."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def original() -> Synthesizer:
-    """Kokoro's own two halves, no node of them changed."""
+    """Kokoro's network in two halves, with all nodes unchanged."""
     return Synthesizer(SplitModel(*split_model(model_bytes(None))), threads=1)
 
 
 @pytest.fixture(scope="module")
 def rewritten() -> Synthesizer:
-    """The halves that the engine speaks with."""
+    """The rewritten halves, which the engine uses."""
     return Synthesizer(load_split_model(), threads=1)
 
 
@@ -152,7 +152,7 @@ def test_the_halves_are_cached_and_a_read_only_cache_does_not_matter(tmp_path: P
 
 
 def small_model(last: str) -> bytes:
-    """What the cut looks for in Kokoro's file, and nothing else."""
+    """A model with only the nodes and inputs at which `split_model` cuts Kokoro's."""
     node, info, kind = onnx.helper.make_node, onnx.helper.make_tensor_value_info, onnx.TensorProto
     nodes = [
         node("Cast", ["tokens"], ["said"], to=kind.FLOAT),

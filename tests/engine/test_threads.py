@@ -1,4 +1,4 @@
-"""How many threads a fit takes: by what its last step met, told by the kernel's count of time without a core."""
+"""A fit chooses its number of threads by how long its last step waited for a core, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECOND = 1_000_000_000
 
 
 class FakeMachine:
-    """Its steps take a second of each thread, with so many seconds without a core."""
+    """A machine on which a step runs each thread for a second, and lets it wait `waited` seconds for a core."""
 
     def __init__(self, max_threads: int = 2, *, waited: float = 0.0) -> None:
         self.times: ThreadTimes = {"1": (5 * SECOND, int(waited * SECOND))}
@@ -19,7 +19,7 @@ class FakeMachine:
         self.count = ThreadCount(max_threads, times=lambda: dict(self.times), set_threads=self.chosen.append)
 
     def step(self, waited: float) -> int:
-        """The number of threads after a step."""
+        """Runs a step and returns the number of threads after it."""
         on_core, before = self.times["1"]
         self.times["1"] = (on_core + SECOND, before + int(waited * SECOND))
         self.count.adapt()
@@ -43,7 +43,7 @@ def test_what_was_met_before_the_fit_decides_for_its_first_step() -> None:
 
 def test_each_try_of_more_threads_that_fails_is_repeated_later() -> None:
     machine = FakeMachine()
-    # A process that computes takes one core: a single thread has the other to itself.
+    # The other process takes one of two cores, so a single thread has the other to itself.
     counts = [machine.step(0.5 if machine.chosen[-1] == 2 else 0.0) for _ in range(20)]
     assert counts == [1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1]
 

@@ -1,4 +1,4 @@
-"""Stock voices, and voices as files."""
+"""Stock voices, and voice files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mark: it is heard by its detector and by nobody else, whatever happens to the audio on its way."""
+"""The watermark: its detector finds it after the audio was processed, and listeners do not hear it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_another_key_does_not_find_the_mark(marked: FloatArray, monkeypatch: pyt
 
 
 def test_the_pattern_is_the_same_for_ever() -> None:
-    """Audio that was marked by an older version must be found by a newer one."""
+    """Newer versions must detect audio that an older version marked."""
     assert pattern_signs().shape == (64, 30)
     assert "".join("+" if sign > 0 else "-" for sign in pattern_signs()[0]) == "+++-+++-++++-++-+-+++++--+----"
     assert abs(float(pattern_signs().mean())) < 0.05

@@ -21,7 +21,7 @@ PUBLIC_URL = "https://voices.example.com"
 
 
 def settings_for(data_dir: Path, **values: Any) -> Settings:
-    """Settings that ignore the machine's environment and .env file."""
+    """Settings without a .env file."""
     given: dict[str, Any] = {
         "_env_file": None,
         "data_dir": data_dir,

@@ -1,7 +1,8 @@
-"""A whole gateway with a fake provider: `python -m tests.support.fake_provider_server DATA_DIR PORT_FILE`.
+"""A whole gateway with a fake provider. Everything else is real.
 
-Serves HTTP on a free port, whose number it writes to PORT_FILE, and runs a worker in the same process. Everything but
-the provider is real.
+Usage: `python -m tests.support.fake_provider_server DATA_DIR PORT_FILE`
+
+Serves HTTP on a free port, whose number it writes to PORT_FILE, and runs a worker in the same process.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""A worker process with a fake provider: `python -m tests.support.fake_provider_worker DATA_DIR SPOKEN SECONDS
-[PLACES]`.
+"""A worker process with a fake provider. Everything else is real.
 
-Everything but the provider is real. SECONDS is how long each piece takes ("0.1,60": the first 0.1, all others 60). The
-number of each piece is appended to the file SPOKEN before the provider yields it. PLACES is how many texts are spoken
-at once, by default 2. Twice a second the worker looks for jobs of dead workers, and appends a line to SPOKEN.rounds.
+Usage: `python -m tests.support.fake_provider_worker DATA_DIR SPOKEN SECONDS [PLACES]`
+
+SECONDS is how long each piece takes ("0.1,60": the first 0.1, all others 60). The number of each piece is appended to
+the file SPOKEN before the provider yields it. PLACES is how many texts are spoken at once, by default 2. Twice a second
+the worker looks for jobs of dead workers, and appends a line to SPOKEN.rounds.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def environment(**values: str) -> dict[str, str]:
 def run_cli(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `voxport ARGUMENTS` in `cwd`, which has no .env file, and captures its output."""
+    """Runs `voxport ARGUMENTS` in `cwd`, whose .env file it reads if there is one, and captures its output."""
     return subprocess.run(
         [sys.executable, "-m", "voxport", *arguments],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""Japanese and Chinese, where their packages are installed."""
+"""Japanese and Chinese; skipped if their packages are absent."""
 
 from __future__ import annotations
 

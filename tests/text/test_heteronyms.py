@@ -1,4 +1,4 @@
-"""English words that are written alike and said otherwise."""
+"""English words that are spelled alike and pronounced differently."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from voxport.text.prosody import sentence_symbols
 ROWS = [
     line.split("\t") for line in Path(__file__).with_name("heteronyms.tsv").read_text(encoding="utf-8").splitlines()
 ]
-"""A sentence, the word in it, and the symbols that it must have in American English."""
+"""Each row: a sentence, the heteronym in it, and the symbols that it must have in American English."""
 
 
 def plain(symbols: str) -> str:
-    """Without what the neighbours change: the weaker stress, and the flap of a `t` between vowels."""
+    """Removes what depends on neighbouring words: secondary stress, and the flap of a `t` between vowels."""
     return symbols.replace("ˌ", "ˈ").replace("T", "t")
 
 
@@ -48,6 +48,6 @@ def test_a_text_of_heteronyms_takes_time_in_proportion_to_its_length(word: str) 
         return time.process_time() - start
 
     seconds(1_000)
-    # Five times the text; quadratic time would be 25 times.
+    # Five times the text; quadratic time would be 25 times as long.
     longer = seconds(100_000)
     assert longer < 18 * 0.05 or longer < 18 * seconds(20_000)

@@ -1,4 +1,4 @@
-"""Numbers of Japanese and Chinese texts, before misaki has them."""
+"""Normalising the numbers of Japanese and Chinese texts before they are passed to misaki."""
 
 from __future__ import annotations
 

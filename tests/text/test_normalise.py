@@ -1,4 +1,4 @@
-"""Text as it is written to text as it is said, in every language."""
+"""Normalising written text to spoken text, in every language."""
 
 from __future__ import annotations
 

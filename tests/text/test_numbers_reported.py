@@ -1,6 +1,7 @@
-"""Numbers, money, times, identifiers, units and signs as people reported them, and their neighbours.
+"""Numbers, money, times, identifiers, units and signs that were reported as misread, and similar ones.
 
-The rows are `benchmarks/quality/readings.tsv`, of which `benchmarks/quality/readings.py` makes the table in a report.
+The rows are those of `benchmarks/quality/readings.tsv`, from which `benchmarks/quality/readings.py` makes a report's
+table.
 """
 
 from __future__ import annotations

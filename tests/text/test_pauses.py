@@ -1,4 +1,4 @@
-"""`<break time="2s"/>` is a pause of two seconds."""
+"""`<break time="2s"/>` makes a pause of two seconds."""
 
 from __future__ import annotations
 

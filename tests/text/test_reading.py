@@ -1,4 +1,4 @@
-"""From what is written to the symbols that the network speaks, in every language."""
+"""Converting written text to the network's symbols, in every language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that were misread, and their neighbours: what is said of each, sentence by sentence."""
+"""Texts that were reported as misread, and similar ones, with the expected words of each sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voxport.text.prosody import sentence_symbols
 from voxport.text.sentences import clean_markup_text, split_sentences
 
 ROWS = Path(__file__).parents[2] / "benchmarks" / "quality" / "readings_reading.tsv"
-"""Language, kind, text (with ⏎ for a line break) and its sentences as they are said, with ‖ between them."""
+"""Language, kind, text (⏎ is a line break), and its sentences as spoken, separated by ‖."""
 
 
 def heard(text: str, language: str) -> str:

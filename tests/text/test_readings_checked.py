@@ -1,6 +1,7 @@
-"""Sentences whose reading was written down before the code was asked, in seven languages.
+"""Sentences in seven languages whose expected reading was written before the code was run on them.
 
-`benchmarks/quality/readings_checked.tsv` has them. Commas and capitals are not compared: a comma is only a breath.
+The rows are those of `benchmarks/quality/readings_checked.tsv`. Commas and capitals are not compared: a comma is only a
+short pause.
 """
 
 from __future__ import annotations
@@ -82,4 +83,4 @@ def test_hostile_text_takes_no_long_time(piece: str) -> None:
     for language in ("en-us", "fr-fr", "hi"):
         start = time.process_time()
         words_heard(piece * (50_000 // len(piece)), language)
-        assert time.process_time() - start < 7.5  # 0.5 on an idle core; a bound that only quadratic time exceeds
+        assert time.process_time() - start < 7.5  # takes 0.5 s on an idle core; only quadratic time exceeds the bound

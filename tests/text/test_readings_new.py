@@ -1,4 +1,4 @@
-"""More sentences whose reading was written down before the code was asked, and neighbours of what they brought up."""
+"""More sentences whose expected reading was written before the code was run, and variants of the errors they showed."""
 
 from __future__ import annotations
 

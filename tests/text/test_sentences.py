@@ -1,4 +1,4 @@
-"""What happens to a text before it is spoken."""
+"""Cleaning a text and splitting it into sentences."""
 
 from __future__ import annotations
 

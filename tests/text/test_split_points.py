@@ -1,4 +1,4 @@
-"""A text says the same words wherever its chunks end."""
+"""A text is spoken with the same words wherever its chunks end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LONG = {
 
 
 def spoken_phonemes(text: str, language: str, *, short_first_chunk: bool) -> str:
-    """The words of the first sentence, with its opening cut off or not."""
+    """The words of the first sentence, spoken as a whole or with a short first chunk."""
     passage = Passage(split_sentences(clean_markup_text(text), language)[0], 0.3).normalise(language)
     parts = split_opening(passage, language, clause_pause=0.1) if short_first_chunk else [passage]
     return " ".join(part.normalise(language).spoken_text for part in parts)
