@@ -1,1 +1,1 @@
-"""The whole gateway against the doubles of the hosted providers."""
+"""Tests of the whole gateway against doubles of the hosted providers."""

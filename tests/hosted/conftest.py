@@ -1,4 +1,4 @@
-"""A gateway between a customer and two doubles."""
+"""Fixture: a gateway with doubles of both hosted providers, and a customer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voxport.voices import provisioning
 
 @pytest.fixture(autouse=True, scope="session")
 def short_pauses() -> Iterator[None]:
-    """A free question that was not answered is asked again at once, and a free slot is seen soon."""
+    """Retry free requests without a pause, and poll for a free slot every 0.02 s."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(upstream, "_RETRY_PAUSES", (0.0, 0.0))
         patched.setattr(provisioning, "_POLL_SECONDS", 0.02)

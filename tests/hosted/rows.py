@@ -1,7 +1,7 @@
-"""What ElevenLabs and MiniMax answer where something is wrong, and what our caller gets for it.
+"""Error responses of ElevenLabs and MiniMax, with the response that the caller must get for each.
 
-A row is one answer of a provider to one kind of our calls. The bodies that were captured or documented are in the
-order of PROVIDERS.md, sections 1.1, 1.7 and 2.6.
+A row is one provider response to one kind of our calls. The bodies that were captured or documented are in the order of
+PROVIDERS.md, sections 1.1, 1.7 and 2.6.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any, Final, Literal
 
 Provider = Literal["elevenlabs", "minimax"]
 CallKind = Literal["speech", "stream", "clone's speech", "instant clone", "upload", "delete", "account"]
-"""Which of our calls meets the answer. `speech` and `stream` are in a stock voice, `clone's speech` in a clone.
-`upload` is that of an instant clone's sample. `account` is what a provider is asked of itself, before any call."""
+"""The call that gets the response. `speech` and `stream` use a stock voice, `clone's speech` a clone. `upload` is the
+upload of an instant clone's sample. `account` is a request about the account itself, made before any call."""
 
 MESSAGE: Final = "This sentence is for the operator of the account."
-"""In every body whose own message was not captured."""
+"""Message of every body whose own message was not captured."""
 TRACE: Final = "332f9d0c6a1b4e57a0c1"
 ALWAYS: Final = 99
-"""`times` of an answer that lasts."""
+"""Value of `times` for a response that is repeated without end."""
 
 
 @dataclass(frozen=True)
 class Expect:
-    """`word` is a part of our sentence."""
+    """The caller's response. `word` is a substring of our message."""
 
     status: int
     code: str
@@ -59,8 +59,8 @@ INVISIBLE: Final = Expect(422, "validation_failed", "can't be seen")
 
 @dataclass(frozen=True)
 class Row:
-    """`trace` is the provider's own id of the request, where its answer carries one. `times` of our requests meet the
-    answer."""
+    """`trace` is the provider's request id, if the response has one. `times` is how many of our requests get the
+    response."""
 
     provider: Provider
     call_kind: CallKind
@@ -98,14 +98,14 @@ def _eleven(
     message: str = MESSAGE,
     **more: Any,
 ) -> Row:
-    """The envelope of 2026. `status` (the older name of the reason) is `code` where it is not given."""
+    """Return a row with the error envelope of 2026. `status`, the older name of the reason, defaults to `code`."""
     detail = {"type": kind, "code": code, "message": message, "status": status or code, "request_id": TRACE}
     name = f"{http} `{code}`" + (f", `{status}`" if status else "")
     return Row("elevenlabs", call_kind, name, http, {"detail": detail}, expect, headers=_traced(), trace=TRACE, **more)
 
 
 def _legacy(call_kind: CallKind, http: int, status: str, expect: Expect, message: str = MESSAGE, **more: Any) -> Row:
-    """The envelope of before, which holds no id of the request: its header does."""
+    """Return a row with the older error envelope, which has the request id in a header only."""
     body = {"detail": {"status": status, "message": message}}
     name = f"{http} `{status}`, the older body"
     return Row("elevenlabs", call_kind, name, http, body, expect, headers=_traced(), trace=TRACE, **more)
@@ -120,7 +120,7 @@ def _fastapi(call_kind: CallKind, name: str, expect: Expect, *problems: dict[str
 def _plain(
     call_kind: CallKind, http: int, expect: Expect, text: str = "<html><h1>Bad gateway</h1></html>", **more: Any
 ) -> Row:
-    """Of what stands before the service."""
+    """Return a row with a response of the proxy in front of the service."""
     return Row("elevenlabs", call_kind, f"{http}, HTML", http, text, expect, content_type="text/html", **more)
 
 
@@ -161,7 +161,7 @@ _ELEVEN_KEY: Final = [
 ]
 
 ELEVENLABS: Final[list[Row]] = [
-    # Speech: what was captured
+    # Speech: captured responses
     *(_eleven("speech", 401, *_UNAUTHORIZED, KEY, status=why, message=said) for why, said in _ELEVEN_KEY),
     _legacy("speech", 401, "quota_exceeded", NO_CREDITS, "This request exceeds your quota of 1000."),
     _eleven("speech", 401, "invalid_request", "quota_exceeded", NO_CREDITS),
@@ -193,7 +193,7 @@ ELEVENLABS: Final[list[Row]] = [
         name="429 `rate_limit_exceeded`, `Retry-After: 7`",
         headers=_traced(**{"Retry-After": "7"}),
     ),
-    # Speech: what is documented
+    # Speech: documented responses
     *_all("speech", 400, "validation_error", TOO_LONG, "text_too_long"),
     *_all("speech", 400, "validation_error", TEXT, "text_too_short", "invalid_text", "empty_text"),
     *_all("speech", 400, "validation_error", REFUSED, "invalid_parameters", "missing_required_field"),
@@ -216,7 +216,7 @@ ELEVENLABS: Final[list[Row]] = [
     _eleven("speech", 425, "invalid_request", "dubbing_not_ready", REFUSED),
     _eleven("speech", 500, "internal_error", "internal_error", UNKNOWN),
     *_all("speech", 503, "service_unavailable", DOWN, "service_unavailable", "maintenance"),
-    # Speech: other bodies, and none
+    # Speech: other bodies, and empty ones
     Row("elevenlabs", "speech", "400, a string as `detail`", 400, {"detail": MESSAGE}, REFUSED),
     Row("elevenlabs", "speech", "400, a list as the body", 400, [MESSAGE], REFUSED),
     Row("elevenlabs", "speech", "403, an empty body", 403, "", KEY, content_type="text/plain"),
@@ -230,7 +230,7 @@ ELEVENLABS: Final[list[Row]] = [
     Row("elevenlabs", "speech", "200, other JSON", 200, {"text": MESSAGE}, REFUSED),
     Row("elevenlabs", "speech", "200, empty", 200, "", NO_AUDIO, content_type="audio/mpeg"),
     _plain("speech", 200, NO_AUDIO),
-    # A stream is refused before its first sound, in the same way
+    # A stream is rejected before its first audio, in the same way
     _eleven("stream", 401, *_UNAUTHORIZED, KEY, status="invalid_api_key"),
     _eleven("stream", 404, "not_found", "voice_not_found", LOST),
     _eleven_busy("stream", "concurrent_limit_exceeded"),
@@ -317,7 +317,7 @@ def _mini(
     has_trace: bool = True,
     **more: Any,
 ) -> Row:
-    """A business error: HTTP 200 and a code."""
+    """Return a row with a business error: HTTP 200 and a status code in the body."""
     body: dict[str, Any] = {"base_resp": {"status_code": code, "status_msg": message}}
     if call_kind in ("speech", "stream", "clone's speech"):
         body = {"data": None, "trace_id": TRACE, **body}
@@ -329,7 +329,7 @@ def _mini(
 
 
 def _mini_http(call_kind: CallKind, status: int, expect: Expect, **more: Any) -> Row:
-    """A real HTTP error, of what stands before the service."""
+    """Return a row with an HTTP error of the proxy in front of the service."""
     name = f"HTTP {status}"
     return Row("minimax", call_kind, name, status, "<html></html>", expect, content_type="text/html", **more)
 
@@ -374,7 +374,7 @@ MINIMAX: Final[list[Row]] = [
     Row("minimax", "speech", "200, empty", 200, "", UNKNOWN, content_type="application/json; charset=utf-8"),
     _mini("speech", 0, NO_AUDIO, name="0, and no audio"),
     replace(_mini_http("speech", 200, NO_AUDIO), name="200, HTML"),
-    # A stream is refused before its first sound, in the same way
+    # A stream is rejected before its first audio, in the same way
     *_codes("stream", KEY, 1004),
     *_codes("stream", BUSY, 1002, times=ALWAYS),
     *_codes("stream", LOST, 2054),
@@ -400,7 +400,7 @@ MINIMAX: Final[list[Row]] = [
     *(_mini_http("instant clone", status, SILENT, times=3) for status in (500, 502, 503)),
     Row("minimax", "instant clone", "200, no `base_resp`", 200, {"message": MESSAGE}, UNKNOWN),
     replace(_mini_http("instant clone", 200, UNKNOWN), name="200, HTML"),
-    # Its sample's upload
+    # Upload of the sample
     *_codes("upload", DOWN, 1013),
     *_codes("upload", BUSY, 1002),
     *_codes("upload", KEY, 1004, 2049),
@@ -445,7 +445,7 @@ _PATHS: Final[dict[tuple[Provider, CallKind], tuple[str, str]]] = {
 
 def _placed(row: Row) -> Row:
     method, path = _PATHS[row.provider, row.call_kind]
-    # What is said of the account is asked in the background, and heard by calls that come later.
+    # Account requests run in the background, so their errors reach later calls, without the trace id.
     trace = None if row.call_kind == "account" else row.trace
     return replace(row, method=method, path=row.path or path, trace=trace)
 

@@ -1,4 +1,4 @@
-"""What a provider sends in place of speech: refused, unpaid, and never whole in memory."""
+"""Responses that are not speech: they are rejected, cost nothing, and are never held whole in memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_cannot_be_speech_of_the_text_is_no_answer_and_costs_nothing(
     answer = hosted_env.speak(STOCK[provider], provider=provider)
     assert (answer.status_code, error_of(answer)["code"]) == (502, "provider_failed")
     streamed = hosted_env.speak(STOCK[provider], provider=provider, stream=True, output_format="wav")
-    # Silence is told before the first byte; noise breaks the body off when it is longer than the text can be.
+    # Silence is detected before the first byte; noise aborts the body once it is longer than the text allows.
     assert streamed.status_code in (200, 502)
     require_unpaid(hosted_env)
 

@@ -1,4 +1,4 @@
-"""A provider that hangs, drips or refuses is nobody else's trouble, and a caller that left holds no place."""
+"""A provider that hangs, drips or fails does not affect other providers, and a disconnected caller holds no slot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clone, speak, delete at a hosted provider, through the API."""
+"""Cloning, speech and deletion at a hosted provider, through the API."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_settings_of_a_voice_are_each_provider_s_own(hosted_env: HostedEnv) 
 
 
 def test_the_operator_s_own_voices_are_neither_listed_nor_spoken(hosted_env: HostedEnv) -> None:
-    """Nor those of another gateway on the same account."""
+    """The same holds for the voices of another gateway on the same account."""
     hosted_env.clone("elevenlabs")
     hosted_env.clone("minimax")
     other_customer = hosted_env.client.another_customer()

@@ -1,4 +1,4 @@
-"""A provider that answers the id of a voice that is somebody else's."""
+"""Clone responses with an id that belongs to another voice."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Every error of either provider, through the API: what the caller gets, and that nothing secret is in it.
+"""Every error of both providers through the API: the caller's response, and that no secret leaks.
 
-`docs/provider-errors.md` shows the same. Renew it by
+This test writes `docs/provider-errors.md`. Update it with
 `VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py`.
 """
 
@@ -35,13 +35,13 @@ from voxport.web import error_handlers
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "provider-errors.md"
 CALL_TIMEOUT: Final = 5.0
-"""Seconds of a clock that only waiting turns: under the seven that one row asks for."""
+"""Seconds, on the fake clock that only `sleep` advances. Below the `Retry-After` of 7 s in one row."""
 UPDATE_COMMAND: Final = "renew it: VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py"
 KEPT_SECONDS: Final = 901
 
 
 class TurnedTime:
-    """In place of the module `time` where a call that was refused for being too much waits: no second of it passes."""
+    """Replaces the module `time` in the retries of rejected calls, so that `sleep` does not wait."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -54,8 +54,9 @@ class TurnedTime:
 
 
 class LeakRecorder(logging.Handler):
-    """All that leaves the gateway: answers, log records of every level, and the exceptions behind the answers.
-    `records` are (whether the gateway's own logging shows it at its most talkative, its logger, its text)."""
+    """Records everything that leaves the gateway: responses, log records of every level, and the exceptions behind the
+    responses. `records` are tuples: whether the gateway shows the record at its most verbose level, the logger, the
+    text."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -66,10 +67,10 @@ class LeakRecorder(logging.Handler):
 
     @contextlib.contextmanager
     def recording_all(self) -> Iterator[LeakRecorder]:
-        """To every logger, also to those that the gateway silences."""
+        """Attach this handler to every logger, including those that the gateway silences."""
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
-        root.handlers = []  # so that the next line closes none of pytest's
+        root.handlers = []  # so that configure_logging closes none of pytest's handlers
         configure_logging("DEBUG")
         silenced = [name for name in root.manager.loggerDict if logging.getLogger(name).level > logging.DEBUG]
         self._min_levels = {name: logging.getLogger(name).level for name in silenced}
@@ -87,11 +88,11 @@ class LeakRecorder(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         parents = [record.name.rsplit(".", depth)[0] for depth in range(record.name.count(".") + 1)]
         min_level = max((self._min_levels.get(name, logging.DEBUG) for name in parents), default=logging.DEBUG)
-        shown = f"{self.format(record)} {vars(record)}"  # with the text of its exception, and with what it carries
+        shown = f"{self.format(record)} {vars(record)}"  # with the exception's text and the record's attributes
         self.records.append((record.levelno >= min_level, record.name, shown))
 
     def follow(self, hosted_env: HostedEnv) -> None:
-        """Every answer of this gateway from now on, and every exception that became one."""
+        """Record every further response of this gateway, and every exception that became one."""
 
         def heard(answer: httpx2.Response) -> None:
             answer.read()
@@ -99,7 +100,7 @@ class LeakRecorder(logging.Handler):
             self.answers.append(f"{answer.status_code} {answer.headers.multi_items()} {text}")
 
         async def handled(request: Request, error: Exception) -> Response:
-            # With what the variables hold, as trackers of errors collect them.
+            # With local variables, as error trackers collect them.
             self.exceptions.append(
                 "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
             )
@@ -116,8 +117,7 @@ class LeakRecorder(logging.Handler):
 
 @dataclass(frozen=True)
 class RowResult:
-    """What the caller got, and what became of the money: the tokens that were held after the answer, and whether all
-    was as before in the end."""
+    """The caller's response, the tokens held after it, and whether the balance was restored in the end."""
 
     status: int
     error: dict[str, Any]
@@ -130,12 +130,12 @@ class RowResult:
 
 
 class RowRunner:
-    """Puts the rows to a gateway, each once."""
+    """Runs each row once against a gateway, and caches the result."""
 
     def __init__(
         self, open_env: Callable[[], contextlib.AbstractContextManager[HostedEnv]], hosted_env: HostedEnv
     ) -> None:
-        """`open_env` opens the gateway's doubles, adapters and a customer anew."""
+        """`open_env` opens a new gateway with doubles, adapters and a customer."""
         self._open_env = open_env
         self.hosted_env = hosted_env
         self.recording = hosted_env.upload()
@@ -148,7 +148,7 @@ class RowRunner:
         return self._results[row.id]
 
     def stock(self, provider: str) -> str:
-        """A voice that everybody has."""
+        """Return the id of a stock voice."""
         if provider not in self._stock:
             listed = self.hosted_env.client.get(f"/v1/proxy/core-tts-voices?provider={provider}").json()["data"][
                 "voices"
@@ -157,7 +157,7 @@ class RowRunner:
         return self._stock[provider]
 
     def _run(self, row: Row) -> RowResult:
-        if row.call_kind == "account":  # a refusal there lasts for a while
+        if row.call_kind == "account":  # a refused account request is cached for a while, so it gets its own gateway
             with self._open_env() as hosted_env:
                 return _observe(hosted_env, row, lambda: hosted_env.instant(row.provider))
         hosted_env, voice_id = self.hosted_env, self.stock(row.provider)
@@ -178,7 +178,7 @@ class RowRunner:
         return seen
 
     def require_success(self, provider: str) -> None:
-        """One failure does not hurt the next call; which also keeps the circuit closed."""
+        """Check that the failure does not affect the next call. The success also keeps the circuit closed."""
         assert self.hosted_env.speak(self.stock(provider)).status_code == 200
 
 
@@ -205,7 +205,7 @@ def _observe(hosted_env: HostedEnv, row: Row, call_kind: Callable[[], httpx2.Res
 
 @contextlib.contextmanager
 def _with_fault(hosted_env: HostedEnv, row: Row) -> Iterator[None]:
-    """The provider answers so meanwhile."""
+    """Make the provider respond as the row says during the block."""
     faults = getattr(hosted_env, row.provider).faults
     faults.add(
         Fault(
@@ -264,7 +264,7 @@ def test_the_caller_gets(row_runner: RowRunner, row: Row) -> None:
 
 @pytest.mark.parametrize("row", _params(_is_error))
 def test_an_error_costs_nothing(row_runner: RowRunner, row: Row) -> None:
-    """The hold of a call that may have been done is kept for a while; any other is given back at once."""
+    """The hold of a call with an unknown outcome is kept for a while; any other is released at once."""
     seen = row_runner.result(row)
     assert (seen.held > 0) == (seen.status == 504)
     assert seen.is_as_before
@@ -293,7 +293,7 @@ def test_a_call_too_much_is_tried_again_and_the_caller_told_when_to_come_back(ro
 
 
 def _clones() -> list[Row]:
-    """Of the rows of cloning the first with each expectation, as a job takes a while."""
+    """Return the first cloning row of each expectation, because a job takes a while."""
     cloning = [row for row in ROWS if row.call_kind in ("instant clone", "upload")]
     return list({(row.provider, row.expect): row for row in reversed(cloning)}.values())[::-1]
 
@@ -354,12 +354,12 @@ def test_no_key_and_no_address_of_a_provider_is_in_any_answer_log_or_exception(
     row_runner: RowRunner, leak_recorder: LeakRecorder
 ) -> None:
     for row in ROWS:
-        row_runner.result(row)  # where this test runs alone
+        row_runner.result(row)  # for when this test runs alone
     assert len(leak_recorder.answers) > len(ROWS)
     assert len(leak_recorder.exceptions) > len(ROWS) / 2
     leaks = [text for text in leak_recorder.everything() if ELEVENLABS_KEY in text or MINIMAX_KEY in text]
     assert not leaks, leaks[0][:2_000]
-    # httpx2 itself logs where each request goes, which the gateway silences: from there the addresses are known.
+    # httpx2 logs the URL of each request, and the gateway silences it: the addresses are read from those records.
     silenced = [text for is_shown, name, text in leak_recorder.records if not is_shown and name.startswith("httpx2")]
     addresses = {found for text in silenced for found in re.findall(r"127\.0\.0\.1:\d+", text)}
     assert len(addresses) >= 2
@@ -374,7 +374,7 @@ def test_no_key_and_no_address_of_a_provider_is_in_any_answer_log_or_exception(
 
 
 def _sentences(body: Any) -> Iterator[str]:
-    """The sentences of a provider's answer: what has a space in it."""
+    """Yield the strings with a space in a provider's response."""
     if isinstance(body, str) and " " in body:
         yield body
     elif isinstance(body, dict | list):

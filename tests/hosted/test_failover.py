@@ -1,4 +1,4 @@
-"""What `provider: auto` does where one provider fails, and what the failed one leaves behind."""
+"""`provider: auto` when one provider fails, and the cleanup at the failed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Voices that are to be removed at a provider that hangs or drips."""
+"""Removal of voices at a provider that hangs or drips."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from voxport.testing.doubles.elevenlabs import ElevenLabsVoice
 
 VOICES = "/v1/voices"
 LANE = 8
-"""Free questions to one provider at once."""
+"""Maximum number of concurrent free requests to one provider."""
 
 
 def registered(hosted_env: HostedEnv, number: int) -> str:
-    """A clone's row, as if it had been made at ElevenLabs."""
+    """Register a clone as if it had been created at ElevenLabs."""
     voice_id = f"{number:020d}"
     with hosted_env.gateway.database.transaction() as tx:
         hosted_env.gateway.voices.register(
@@ -42,7 +42,7 @@ def registered(hosted_env: HostedEnv, number: int) -> str:
 
 
 class FakeTime:
-    """In place of the module `time` of `providers.hosted`."""
+    """Replaces the module `time` of `providers.hosted`."""
 
     now = 0.0
 
@@ -52,7 +52,7 @@ class FakeTime:
 
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
-    """The hands of the clock by which a provider hangs."""
+    """The clock that measures how long a provider hangs."""
     monkeypatch.setattr(hosted, "time", clock := FakeTime())
     return clock
 
@@ -98,7 +98,7 @@ def deletions(hosted_env: HostedEnv) -> list[str]:
 
 def test_a_provider_that_hung_is_asked_again_after_a_while(hosted_env: HostedEnv, hands: FakeTime) -> None:
     one = hosted_env.gateway.providers.get("elevenlabs")
-    # each question takes ten seconds
+    # each request takes ten seconds
     hosted_env.elevenlabs.on_request = lambda *_: setattr(hands, "now", hands.now + 10)
     hosted_env.elevenlabs.faults.add(Fault(VOICES, method="DELETE", drop_response=True, times=3))
     for _ in range(2):

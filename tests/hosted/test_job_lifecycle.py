@@ -1,4 +1,4 @@
-"""The life of jobs at hosted providers: cancels and deadlines leave no voice, and a refused call is made again."""
+"""Jobs at hosted providers: cancels and timeouts leave no voice, and a rejected call is retried."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_clone_that_is_cancelled_leaves_no_voice_at_the_provider(
 
 
 def worked_on(hosted_env: HostedEnv, job_id: str, ended: threading.Event) -> threading.Thread:
-    """The job, being worked on by a thread that hears no more of its provider."""
+    """Run the job in a thread, while its provider does not respond."""
 
     def work() -> None:
         hosted_env.work(job_id)

@@ -1,4 +1,4 @@
-"""Keeping voices alive at their provider: one that fails stops no other."""
+"""Keep-alive of voices at their provider: one failure does not stop the others."""
 
 from __future__ import annotations
 

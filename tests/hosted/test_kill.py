@@ -1,5 +1,5 @@
-"""kill -9 of the whole gateway in the middle of a call at a hosted provider: a few of the cases of
-`benchmarks/reliability/crash.py`, which runs them all."""
+"""kill -9 of the whole gateway during a call at a hosted provider: some of the cases of
+`benchmarks/reliability/crash.py`, which runs all of them."""
 
 from __future__ import annotations
 

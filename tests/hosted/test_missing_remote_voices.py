@@ -1,4 +1,4 @@
-"""A voice that its provider no longer has speaks all the same, as the same voice."""
+"""A voice that its provider no longer has is rebuilt, and sounds the same."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def marks(hosted_env: HostedEnv, provider: str) -> set[int]:
 
 
 def cloned_and_heard(hosted_env: HostedEnv, count: int) -> dict[str, int | None]:
-    """So many clones of different speakers, each spoken with before the next is made: the marks heard, by voice_id."""
+    """Clone `count` speakers, and speak with each before the next is cloned. Returns the marks heard, by voice_id."""
     voices = (hosted_env.clone("elevenlabs", speaker=number) for number in range(count))
     return {voice_id: hosted_env.spoken_mark(hosted_env.speak(voice_id)) for voice_id in voices}
 
 
 def heard_at_once(hosted_env: HostedEnv, voices: Iterable[str]) -> dict[str, int | None]:
-    """The marks that callers hear who speak with these voices at the same time."""
+    """Speak with all these voices concurrently. Returns the marks heard, by voice_id."""
     marks_heard: dict[str, int | None] = {}
     threads = [
         threading.Thread(

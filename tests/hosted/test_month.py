@@ -1,5 +1,5 @@
-"""A month at both providers: MiniMax deletes what is not spoken with for a week, ElevenLabs has room for three voices.
-The whole of it is for `make drill`; `pytest -s` shows what was asked of the providers."""
+"""A month at both providers: MiniMax deletes voices unused for a week, ElevenLabs has room for three voices. The full
+length runs in `make drill`; `pytest -s` prints the requests to the providers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def counted(requests: list[tuple[str, str]]) -> Counter[str]:
-    """Requests by what they ask, whatever voice it is about."""
+    """Count requests by method and path, without the voice id."""
     return Counter(f"{method} {'/'.join(path.split('/')[:3])}" for method, path in requests)
 
 
@@ -23,7 +23,7 @@ def counted(requests: list[tuple[str, str]]) -> Counter[str]:
     ("days", "voices_each"), [(12, 5), pytest.param(30, 10, marks=pytest.mark.drill)], ids=["short", "whole"]
 )
 def test_every_voice_speaks_as_itself_for_a_month(hosted_env: HostedEnv, days: int, voices_each: int) -> None:
-    down = range(2, 10) if days < 20 else range(12, 20)  # a week and a day on which the gateway is down
+    down = range(2, 10) if days < 20 else range(12, 20)  # the gateway is down for eight days
     in_use = voices_each // 2
     hosted_env.client = hosted_env.client.another_customer(credits="1000")
     hosted_env.elevenlabs.account.voice_limit = 3
@@ -51,7 +51,7 @@ def test_every_voice_speaks_as_itself_for_a_month(hosted_env: HostedEnv, days: i
                 assert hosted_env.spoken_mark(hosted_env.speak(voice_id)) == marks[voice_id], (day, voice_id)
                 spoken += 1
         assert len(hosted_env.elevenlabs.voices) <= 3
-    for created in voices.values():  # also those that nobody spoke with
+    for created in voices.values():  # including those that were not used
         for voice_id in created:
             assert hosted_env.spoken_mark(hosted_env.speak(voice_id)) == marks[voice_id]
             spoken += 1

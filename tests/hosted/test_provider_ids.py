@@ -1,4 +1,4 @@
-"""What a provider answers is not believed: no id of its reaches a path, a header or the database unchecked."""
+"""Ids from providers are not trusted: none reaches a path, a header or the database unchecked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOSTILE = [
 
 @pytest.fixture
 def unexpected_requests(hosted_env: HostedEnv) -> list[tuple[str, str]]:
-    """What ElevenLabs was asked for that is none of the paths that the adapter knows."""
+    """Record requests to ElevenLabs on paths that the adapter does not use."""
     found: list[tuple[str, str]] = []
 
     async def stray(scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +56,7 @@ def test_a_clone_whose_id_can_not_be_used_fails_and_costs_nothing(
     job = hosted_env.run(hosted_env.client.post(CLONE, {"audioUrl": hosted_env.upload(), "provider": "elevenlabs"}))
     assert (job["status"], job["error"]["code"]) == ("failed", "provider_failed")
     no_other_path(hosted_env, unexpected_requests)
-    hosted_env.run_sweeps()  # the voice that was made is found by its name, and is listed with an id that can be used
+    hosted_env.run_sweeps()  # finds the created voice by its name; the list has a valid id for it
     assert not hosted_env.elevenlabs.voices
     assert hosted_env.client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert verify(hosted_env.gateway.database) == []
@@ -78,7 +78,7 @@ def test_no_id_that_can_not_be_used_is_taken_or_asked_for(
 
 
 def remote_name(voice_id: str) -> dict[str, Any]:
-    """What ElevenLabs answers when a voice was made."""
+    """Return ElevenLabs' response to a created voice."""
     return {"voice_id": voice_id, "requires_verification": False}
 
 
@@ -100,7 +100,7 @@ def test_an_id_that_was_kept_before_they_were_checked_reaches_no_path(
     voice_id = hosted_env.clone("elevenlabs")
     with hosted_env.gateway.database.transaction() as tx:
         tx.execute(update(VoiceBinding).where(VoiceBinding.voice_id == voice_id).values(provider_voice_id=kept))
-    # made again from its sample
+    # rebuilt from its sample
     assert hosted_env.spoken_mark(hosted_env.speak(voice_id, provider="elevenlabs")) is not None
     with hosted_env.gateway.database.transaction() as tx:
         tx.execute(update(VoiceBinding).where(VoiceBinding.voice_id == voice_id).values(provider_voice_id=kept))
@@ -136,7 +136,7 @@ def test_a_providers_id_of_a_request_is_told_without_what_no_id_holds(hosted_env
 
 
 class MisnamingProvider(FakeProvider):
-    """A provider of a plugin, which gives ids that are none."""
+    """A plugin's provider that returns invalid ids."""
 
     given = "../x"
 

@@ -1,5 +1,5 @@
-"""Two things at once at a hosted provider, and things that go wrong twice: no voice is left, no hold stays open, nobody
-loses a voice."""
+"""Races and double failures at a hosted provider: no voice is left behind, no hold stays open, and no customer loses a
+voice."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def down(path: str) -> Fault:
 
 
 def later(hosted_env: HostedEnv) -> None:
-    """An hour, with the worker at work."""
+    """Advance the clock by an hour in three steps, with the sweeps after each."""
     for _ in range(3):
         hosted_env.clock.advance(seconds=1201)
         hosted_env.run_sweeps()
 
 
 def run_before(hosted_env: HostedEnv, provider: str, name: str, first: Callable[[], None]) -> None:
-    """Do this before the provider's method runs, once."""
+    """Call `first` once, before the next call of the provider's method."""
     one = hosted_env.gateway.providers.get(provider)
     real = getattr(one, name)
 
@@ -85,7 +85,8 @@ def test_a_clone_at_the_second_provider_is_adopted_after_a_kill_though_the_first
     created = runner.run_step(job_id, "clone", {"sample": sample})
     assert created is not None
     assert created["provider"] == "minimax"
-    hosted_env.elevenlabs.faults.clear()  # a kill came before the step's result was written: it runs again
+    hosted_env.elevenlabs.faults.clear()
+    # As if a kill had come before the step's result was written: the step runs again.
     job = hosted_env.work(job_id)
     assert (job["status"], job["result_data"]["provider"]) == ("completed", "minimax")
     later(hosted_env)

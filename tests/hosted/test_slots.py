@@ -1,4 +1,4 @@
-"""Many callers at an account that is full: each gets its turn, and nobody waits for a caller that waits for it."""
+"""Many callers at a full account: each gets its turn, and there is no deadlock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voxport.voices.service import VoiceService
 
 
 def alike() -> list[str]:
-    """Ids of voices that any short hash of them is likely to confuse."""
+    """Return ids of voices that a short hash is likely to map to the same value."""
     ids = (random_text(20) for _ in itertools.count())
     return list(itertools.islice((one for one in ids if zlib.crc32(f"{one}@elevenlabs".encode()) % 64 == 7), 3))
 

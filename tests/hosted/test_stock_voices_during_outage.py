@@ -1,4 +1,4 @@
-"""A stock voice of a provider whose circuit is open."""
+"""Stock voices of a provider whose circuit is open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams whose caller leaves before the first sound: while they wait for their turn, or for a provider."""
+"""Streams whose caller disconnects before the first audio, while they wait in the queue or for the provider."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hosted_env(make_gateway: MakeGateway) -> Iterator[HostedEnv]:
 
 @contextlib.contextmanager
 def asked(hosted_env: HostedEnv, port: int) -> Iterator[socket.socket]:
-    """A stream's request, sent; who leaves the block leaves the call."""
+    """Send a streaming request; leaving the block disconnects the caller."""
     body = json.dumps({"text": TEXT, "voice_id": RACHEL, "provider": "elevenlabs", "stream": True}).encode()
     head = f"POST {TTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hosted_env.client.key}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

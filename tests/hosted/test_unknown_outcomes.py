@@ -1,4 +1,5 @@
-"""Accepted by the provider, and the answer lost: nothing is done twice, nothing is charged blindly."""
+"""Calls that the provider accepted but whose response is lost: nothing is done twice, and no unknown outcome is
+charged."""
 
 from __future__ import annotations
 
@@ -91,7 +92,7 @@ def test_a_clone_that_stays_unknown_is_removed_and_given_back(hosted_env: Hosted
     accepted = hosted_env.client.post(
         "/v1/proxy/core-voice-clone", {"audioUrl": hosted_env.upload(), "provider": "elevenlabs"}
     )
-    # Looked for before it is made, and then nothing can be looked up any more.
+    # The first list request, before the clone call, succeeds; all later ones fail.
     hosted_env.elevenlabs.faults.add(Fault("/v2/voices", delay_seconds=0.0))
     hosted_env.elevenlabs.faults.add(Fault("/v2/voices", status=503, body=None, times=9))
     job = hosted_env.run(accepted)
@@ -137,7 +138,7 @@ def test_a_part_that_a_killed_worker_had_begun_is_not_spoken_again(hosted_env: H
     body = {"text": "A sentence. " * 3, "voice_id": voice_id}
     job_id = hosted_env.client.post(TTS, body, headers={"Prefer": "respond-async"}).json()["job"]["id"]
     job = hosted_env.gateway.jobs.get(hosted_env.client.profile_id, job_id)
-    with hosted_env.gateway.database.transaction() as tx:  # as a worker leaves it that dies in its first call
+    with hosted_env.gateway.database.transaction() as tx:  # the state after a worker died in its first call
         new = NewCall("speech", "elevenlabs", voice_id, hosted_env.client.profile_id, job.hold_id, job_id)
         hosted_env.gateway.provider_calls.open(tx, new)
     hosted_env.elevenlabs.spoken.clear()

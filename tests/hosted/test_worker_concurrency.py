@@ -1,4 +1,4 @@
-"""The worker's places are each provider's own: one that hangs holds up no job of another."""
+"""The worker's concurrency is limited per provider: one that hangs does not delay jobs of another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPEECH_PLACES = 2
 
 @dataclass(frozen=True)
 class Queued:
-    """`old` are the ids of jobs that stood in the queue before their worker began, as an older version wrote them."""
+    """`old` are the ids of jobs that an older version queued before the worker started."""
 
     hosted_env: HostedEnv
     old: list[str]
@@ -41,7 +41,7 @@ class Queued:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def queued(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queued]:
-    """A gateway and its worker, on each kind of database."""
+    """A gateway with its worker, on each kind of database."""
     folder = tmp_path_factory.mktemp("places")
     more = {}
     if request.param == "postgres":
@@ -56,14 +56,14 @@ def queued(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def hosted_env(queued: Queued) -> HostedEnv:
-    """With a customer of its own."""
+    """The gateway with a new customer."""
     return dataclasses.replace(queued.hosted_env, client=queued.hosted_env.client.another_customer())
 
 
 def queued_by_an_older_version(hosted_env: HostedEnv) -> list[str]:
     jobs = {speech(hosted_env, "hum", "local"): "voxport-speech", clone(hosted_env, "local"): "voxport-jobs"}
     table = "workflow_status" if hosted_env.gateway.database.is_sqlite else "dbos.workflow_status"
-    # The rows as they were written before a job's provider stood in them.
+    # Rewrite the rows as before they had the job's provider.
     with hosted_env.gateway.database.transaction() as tx:
         for job_id, queue in jobs.items():
             change = f"UPDATE {table} SET queue_name = :queue, queue_partition_key = NULL WHERE workflow_uuid = :id"
