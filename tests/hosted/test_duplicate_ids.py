@@ -38,7 +38,7 @@ def test_an_id_that_is_another_voice_s_makes_no_voice(hosted_env: HostedEnv, who
 def test_a_voice_that_is_made_again_may_get_its_own_id_again(hosted_env: HostedEnv) -> None:
     voice_id = hosted_env.clone("elevenlabs")
     (created,) = hosted_env.elevenlabs.voices.values()
-    hosted_env.elevenlabs.voices.clear()  # it is gone at the provider
+    hosted_env.elevenlabs.voices.clear()  # deleted at the provider
 
     def remake(request: Request, when: str) -> None:
         if request.url.path == "/v1/voices/add" and when == "after":

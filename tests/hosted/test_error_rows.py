@@ -1,6 +1,6 @@
 """Every error of both providers through the API: the caller's response, and that no secret leaks.
 
-This test writes `docs/provider-errors.md`. Update it with
+`docs/provider-errors.md` must show the same. Update it with
 `VOXPORT_WRITE_DOCS=1 .venv/bin/python -m pytest tests/hosted/test_error_rows.py`.
 """
 
@@ -41,7 +41,7 @@ KEPT_SECONDS: Final = 901
 
 
 class TurnedTime:
-    """Replaces the module `time` in the retries of rejected calls, so that `sleep` does not wait."""
+    """Replaces the module `time` of `providers.billed_client`: `sleep` advances the clock without waiting."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -70,7 +70,7 @@ class LeakRecorder(logging.Handler):
         """Attach this handler to every logger, including those that the gateway silences."""
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
-        root.handlers = []  # so that configure_logging closes none of pytest's handlers
+        root.handlers = []  # so that configure_logging closes none of pytest's
         configure_logging("DEBUG")
         silenced = [name for name in root.manager.loggerDict if logging.getLogger(name).level > logging.DEBUG]
         self._min_levels = {name: logging.getLogger(name).level for name in silenced}

@@ -42,7 +42,7 @@ def registered(hosted_env: HostedEnv, number: int) -> str:
 
 
 class FakeTime:
-    """Replaces the module `time` of `providers.hosted`."""
+    """Replaces the module `time` of `providers.billed_client`."""
 
     now = 0.0
 
@@ -61,7 +61,7 @@ def test_a_hundred_removals_at_a_provider_that_hangs_hold_up_no_other_call_and_w
     hosted_env: HostedEnv, hands: FakeTime
 ) -> None:
     voices = [registered(hosted_env, number) for number in range(60)]
-    ended = threading.Event()  # of the wait for an answer
+    ended = threading.Event()  # ends the wait for a response
     hosted_env.elevenlabs.faults.add(Fault(VOICES, method="DELETE", until=ended, dropped=True, times=1000))
     with (
         serving(hosted_env.client) as port,

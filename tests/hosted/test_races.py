@@ -28,7 +28,7 @@ def down(path: str) -> Fault:
 
 
 def later(hosted_env: HostedEnv) -> None:
-    """Advance the clock by an hour in three steps, with the sweeps after each."""
+    """Advance the clock by an hour in three steps, and run the sweeps after each."""
     for _ in range(3):
         hosted_env.clock.advance(seconds=1201)
         hosted_env.run_sweeps()

@@ -63,7 +63,7 @@ def hosted_env(queued: Queued) -> HostedEnv:
 def queued_by_an_older_version(hosted_env: HostedEnv) -> list[str]:
     jobs = {speech(hosted_env, "hum", "local"): "voxport-speech", clone(hosted_env, "local"): "voxport-jobs"}
     table = "workflow_status" if hosted_env.gateway.database.is_sqlite else "dbos.workflow_status"
-    # Rewrite the rows as before they had the job's provider.
+    # The rows as older versions wrote them, without the job's provider.
     with hosted_env.gateway.database.transaction() as tx:
         for job_id, queue in jobs.items():
             change = f"UPDATE {table} SET queue_name = :queue, queue_partition_key = NULL WHERE workflow_uuid = :id"
