@@ -1,4 +1,4 @@
-"""Cloning with a provider that hums: the job from the queue to the voice, and the instant clone."""
+"""Cloning with a fake provider: the job from the queue to the voice, and the instant clone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def queue(client: GatewayClient, **fields: Any) -> str:
 def work(
     fake_env: FakeProviderEnv, job_id: str, *, steps: int = 3, results: dict[str, Json] | None = None
 ) -> dict[str, Json]:
-    """Run some steps of a job as the worker does; what they gave."""
+    """Run some steps of a job as the worker does. Returns their results."""
     runner = JobRunner(fake_env.gateway.jobs, fake_env.gateway.handlers)
     done = {} if results is None else results
     service = runner.begin(job_id)
@@ -87,7 +87,7 @@ def test_a_step_that_a_kill_repeats_leaves_one_voice_and_one_charge(
 ) -> None:
     job_id = queue(customer)
     kept = work(fake_env, job_id, steps=killed_after)
-    work(fake_env, job_id, steps=1, results=dict(kept))  # its result is lost with the worker
+    work(fake_env, job_id, steps=1, results=dict(kept))  # the worker dies before this result is stored
     if killed_after < 2:
         work(fake_env, job_id, results=kept)
     else:

@@ -1,4 +1,4 @@
-"""Consent: required where the operator says so, and recorded wherever it was given."""
+"""Consent: required if the operator says so, and recorded whenever it is given."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRANTED = {"granted": True, "speaker": "Ada Lovelace", "words": "You may use my 
 
 @pytest.fixture
 def strict(make_gateway: MakeGateway) -> GatewayClient:
-    """A customer of an operator who requires consent; the gateway hums."""
+    """A customer of a gateway that requires consent and has a fake provider."""
     return open_client(with_fake_provider(make_gateway, require_consent=True, admin_key=ADMIN_KEY).gateway)
 
 

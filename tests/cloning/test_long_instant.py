@@ -1,4 +1,4 @@
-"""An instant clone's audio is on disk from the provider to the caller, never whole in memory."""
+"""An instant clone's audio goes from the provider to the caller through a file, and is never whole in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks of the adapters that no test waits for."""
+"""Fixtures that keep the adapters from waiting in real time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voxport.providers import upstream
 
 
 class TurnedTime:
-    """In place of the module `time` where a call that was refused for being too much waits: only waiting turns it."""
+    """Replaces the module `time` of `providers.billed_client`: only `sleep` advances the clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -31,7 +31,7 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> TurnedTime:
 
 @pytest.fixture(autouse=True, scope="package")
 def short_pauses() -> Iterator[None]:
-    """A free question that was not answered is asked again at once."""
+    """Retry free requests without a pause."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(upstream, "_RETRY_PAUSES", (0.0, 0.0))
         yield

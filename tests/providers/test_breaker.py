@@ -1,4 +1,4 @@
-"""A provider that fails again and again is left alone for a while."""
+"""The circuit breaker: a provider that fails repeatedly is not called for a while."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from voxport.providers.breaker import Breaker, Permit
 
 
 class FakeClock:
-    """A clock that only the test moves."""
+    """A clock that only the test advances."""
 
     now = 100.0
 

@@ -1,4 +1,4 @@
-"""What a provider says of itself is asked in the background and kept."""
+"""CachedStatus: a provider's status is fetched in the background and cached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voxport.providers.cached_status import CachedStatus, ProbeFailed
 
 
 class StatusProbe:
-    """Tells `answer`, or raises it; `requests` counts."""
+    """Returns `answer`, or raises it. `calls` counts the calls."""
 
     def __init__(self, answer: str | ProbeFailed) -> None:
         self.answer = answer
@@ -41,7 +41,7 @@ def cached_status(answer: str | ProbeFailed) -> tuple[CachedStatus[str], StatusP
 
 
 def settled(facts: CachedStatus[str]) -> None:
-    """Until a question that is under way has been answered."""
+    """Wait until a probe in progress has ended."""
     until = time.monotonic() + 30
     while facts._probing.locked() and time.monotonic() < until:
         time.sleep(0.001)

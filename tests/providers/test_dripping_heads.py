@@ -1,4 +1,4 @@
-"""An answer of which nothing whole comes, byte by byte: it ends by the whole's time, not with each byte anew."""
+"""Responses whose head or chunk line arrives in fragments: the total timeout ends them, although no read times out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DRIPS = {
 
 @contextlib.contextmanager
 def dripping(first: bytes, drop: bytes, last: bytes) -> Iterator[str]:
-    """A server whose answer takes two minutes."""
+    """A server that takes two minutes to respond."""
     ended = threading.Event()
 
     def serve(listener: socket.socket) -> None:

@@ -115,7 +115,7 @@ def test_a_clone_that_was_never_made_is_made_again_once(double: ElevenLabsDouble
 def test_where_nothing_can_be_looked_up_nothing_is_made_again(double: ElevenLabsDouble, provider: ElevenLabs) -> None:
     clone(provider, "other")
     double.faults.add(Fault("/v1/voices/add", drop_response=True))
-    double.faults.add(Fault("/v2/voices", times=1, delay_seconds=0.0))  # the look before
+    double.faults.add(Fault("/v2/voices", times=1, delay_seconds=0.0))  # the lookup before the clone call
     double.faults.add(Fault("/v2/voices", times=3, status=503, body=None))
     with pytest.raises(OutcomeUnknown):
         clone(provider)
@@ -132,7 +132,7 @@ def test_a_voice_that_comes_late_is_waited_for_and_not_made_twice(
     def watch(request: Request, when: str) -> None:
         nonlocal lookup_delays
         lookup_delays += (request.url.path, when) == ("/v2/voices", "before")
-        if lookup_delays == 4:  # one before it is made, and two in vain
+        if lookup_delays == 4:  # one before the clone call, and two that find nothing
             double.lists_hide_until = 0.0
 
     double.on_request = watch

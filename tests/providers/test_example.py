@@ -1,4 +1,4 @@
-"""The provider of `examples/voxport-hum`, installed as somebody else's package is, keeps to all that one has to."""
+"""The provider of `examples/voxport-hum`, installed as a third-party package, meets the requirements of a provider."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SETUP = ProviderConfig("test", max_text_length=5_000, sample_min_seconds=3, samp
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what pip would install of the example. Written by hand, from its pyproject.toml: to build it needs
-    hatchling, which is not among the pinned requirements."""
+    """Return a folder with what pip would install of the example. The metadata is written here from its pyproject.toml,
+    because a build needs hatchling, which is not among the pinned requirements."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(EXAMPLE / "src" / "voxport_hum", folder / "voxport_hum")
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text("utf-8"))["project"]
@@ -46,7 +46,7 @@ def entry_points_file(groups: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Python with the folder's packages besides the installed ones."""
+    """Run Python with the folder's packages and the installed ones."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     environment["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, *arguments]

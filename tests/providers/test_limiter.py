@@ -1,4 +1,4 @@
-"""As many calls at once as the provider takes, fairly shared."""
+"""The limiter: as many concurrent calls as the provider allows, shared fairly between clients."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_four_clients_get_the_same_share() -> None:
         while done.total() < 600:
             with places.slot(client):
                 time.sleep(0.002)
-                if done.total() < 600:  # those that wait in line at the end count for nobody
+                if done.total() < 600:  # calls still in the queue at the end do not count
                     done[client] += 1
 
     crowd = ["a"] * 40 + ["b"] * 20 + ["c"] * 14 + ["d"] * 12
@@ -83,7 +83,7 @@ def test_four_clients_get_the_same_share() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    # First come, first served would give the first client three times as much as the last.
+    # In order of arrival, the first client would get three times as much as the last.
     assert max(done.values()) <= 2 * min(done.values())
 
 
@@ -115,7 +115,7 @@ def together(call: object, count: int) -> None:
 
 
 def served(clients: list[str]) -> list[str]:
-    """In which order they get the only place, when all stand in line, in this order, before the first leaves it."""
+    """Queue one call of each client for a single slot, in this order. Returns the order in which they get it."""
     places, order, go_on = limiter(initial_calls=1, timeout=60.0), list[str](), threading.Event()
 
     def call(client: str) -> None:

@@ -1,4 +1,4 @@
-"""What leaves the local provider: pieces that join, go on behind a place, and are equally loud."""
+"""Speech of the local provider: pieces that join without a click, resume, and have equal loudness."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 TEXT = "The harbour was quiet.\n\nWho was he waiting for?\n\nHe closed the book, and went home."
 VOICE = VoiceRef("af_heart")
 JOINT = SAMPLE_RATE // 500
-"""Samples on either side of a joint that belong to it: 2 ms."""
+"""Samples on either side of a joint that are examined: 2 ms."""
 MOST_AT_A_JOINT = 0.002
-"""The largest step from one sample to the next at a joint, of full scale. Within speech steps are a hundred times as
-large; a step of 0.002 is 54 dB under full scale."""
+"""Largest step between adjacent samples at a joint, relative to full scale: 0.002 is -54 dBFS. Steps within speech are
+a hundred times as large."""
 
 
 @pytest.fixture(scope="module")

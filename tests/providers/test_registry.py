@@ -1,4 +1,4 @@
-"""Which provider answers, and what a provider that can't be asked says."""
+"""Selection of the provider, and the errors of unavailable providers."""
 
 from __future__ import annotations
 

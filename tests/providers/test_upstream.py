@@ -1,4 +1,4 @@
-"""What became of a request to a provider: done, not sent, or lost."""
+"""Outcomes of a request to a provider: done, not sent, or response lost."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def test_a_client_that_leaves_a_stream_says_nothing_of_the_provider(upstream: Up
 
 
 def behind(failure: BaseException) -> Iterator[BaseException]:
-    """The exceptions that an error reporter finds behind this one: httpx2's hold the key."""
+    """Yield the exceptions in the context of this one, which an error reporter would include. Those of httpx2 hold the
+    key."""
     following = failure.__context__
     while following is not None:
         yield following

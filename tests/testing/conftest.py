@@ -1,4 +1,4 @@
-"""The doubles behind real sockets."""
+"""Fixtures: the doubles behind real sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxport.testing.doubles import ElevenLabsDouble, MiniMaxDouble, serve_app
 from voxport.testing.doubles.speech import encoded
 
 ELEVEN_KEY, MINIMAX_KEY = "xi-good", "sk-api-good"
-TRUSTED = httpx2.create_ssl_context()  # read once: no test speaks TLS
+TRUSTED = httpx2.create_ssl_context()  # loaded once; no test uses TLS
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def elevenlabs() -> ElevenLabsDouble:
 
 @pytest.fixture
 def eleven(elevenlabs: ElevenLabsDouble) -> Iterator[httpx2.Client]:
-    """A client of the ElevenLabs double with a good key."""
+    """A client of the ElevenLabs double with a valid key."""
     with (
         serve_app(elevenlabs.app) as url,
         httpx2.Client(base_url=url, headers={"xi-api-key": ELEVEN_KEY}, timeout=300, verify=TRUSTED) as client,
@@ -38,7 +38,7 @@ def minimax() -> MiniMaxDouble:
 
 @pytest.fixture
 def mini(minimax: MiniMaxDouble) -> Iterator[httpx2.Client]:
-    """A client of the MiniMax double with a good key."""
+    """A client of the MiniMax double with a valid key."""
     headers = {"Authorization": f"Bearer {MINIMAX_KEY}"}
     with (
         serve_app(minimax.app) as url,
@@ -48,6 +48,6 @@ def mini(minimax: MiniMaxDouble) -> Iterator[httpx2.Client]:
 
 
 def recording(seconds: float = 12.0, *, pitch: float = 120.0, codec: str = "wav") -> bytes:
-    """A file of audio; another pitch is another speaker."""
+    """Return an audio file with a sine tone. Each pitch stands for a speaker."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     return encoded((0.2 * np.sin(2 * np.pi * pitch * time)).astype(np.float32), codec, SAMPLE_RATE, None)

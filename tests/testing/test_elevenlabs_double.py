@@ -1,4 +1,4 @@
-"""The ElevenLabs double answers as PROVIDERS.md says that ElevenLabs does, line by line of its checklist."""
+"""The ElevenLabs double responds as PROVIDERS.md describes ElevenLabs, line by line of its checklist."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_bad_body_is_told_before_a_bad_key(eleven: httpx2.Client) -> None:
         assert detail(answer)[0]["type"] == kind
     assert eleven.post(path, content=b"{", headers=bad).status_code == 422
     assert eleven.post(path, json={"text": "a"}, headers=bad).status_code == 401
-    # These are looked at only after the key.
+    # These are validated only after the key.
     late: list[tuple[dict[str, str], dict[str, Any]]] = [
         ({"output_format": "mp3_1_1"}, {"text": "a"}),
         ({}, {"text": ""}),
@@ -155,7 +155,7 @@ def test_a_second_deletion_is_an_error(eleven: httpx2.Client) -> None:
 def test_pages_of_voices_are_walked_by_their_token(eleven: httpx2.Client) -> None:
     created = {clone(eleven, name=f"Voice {number}").json()["voice_id"] for number in range(5)}
     first = eleven.get("/v2/voices", params={"page_size": "2"}).json()
-    assert len(first["voices"]) == 5  # three of everybody, and two
+    assert len(first["voices"]) == 5  # three stock voices, and two
     assert first["total_count"] == 8
     seen, token = {voice["voice_id"] for voice in first["voices"]}, first["next_page_token"]
     while token is not None:

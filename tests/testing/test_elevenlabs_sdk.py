@@ -1,4 +1,4 @@
-"""The official SDK's own calls against the double: proof that it answers as the real service does."""
+"""Calls of the official SDK against the double, to show that it responds as the real service does."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_errors_arrive_as_the_sdk_s_own(elevenlabs: ElevenLabsDouble, sdk: Eleve
 
 
 def test_its_retry_forgets_the_name_so_that_we_don_t_use_it(elevenlabs: ElevenLabsDouble, sdk: ElevenLabs) -> None:
-    """The bug that PROVIDERS.md section 1.8 tells of: the reason for an adapter without the SDK."""
+    """The bug in PROVIDERS.md section 1.8, the reason for an adapter without the SDK."""
     elevenlabs.faults.add(Fault("/v1/voices/add", status=503, body=None))
     files = [("sample.wav", io.BytesIO(recording()), "audio/wav")]
     with pytest.raises(UnprocessableEntityError):

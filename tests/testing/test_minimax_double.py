@@ -1,4 +1,4 @@
-"""The MiniMax double answers as PROVIDERS.md says that MiniMax does, line by line of its checklist."""
+"""The MiniMax double responds as PROVIDERS.md describes MiniMax, line by line of its checklist."""
 
 from __future__ import annotations
 

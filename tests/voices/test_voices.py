@@ -1,4 +1,4 @@
-"""The voices that a profile can speak with, and its library of clones."""
+"""The voices available to a profile, and its library of clones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VOICES = "/v1/proxy/core-tts-voices"
 
 
 def add_clone(client: GatewayClient, name: str = "Spokesperson", language: str = "en-us") -> str:
-    """A clone as its job leaves it: rows and files."""
+    """Create a clone's rows and files as its job would."""
     gateway = client.gateway
     voice_id = gateway.voices.new_voice_id()
     gateway.storage.put(sample_key(voice_id), b"the sample")
