@@ -1,4 +1,4 @@
-"""Erasing a profile: everything of it goes, whatever comes between, and the books stay."""
+"""Erasure of a profile: its data is deleted, whatever interrupts it, and the accounting records stay."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ PERSONAL = ("Ada Lovelace", "Yes, do.", "Grandmother", "private word", "my lapto
 HOOK = "https://hooks.example.com/ada"
 BOOKS = ("profiles", "api_keys", "media", "voices", "jobs", "consents", "holds", "ledger_transactions")
 NOTHING = ("kept_answers", "webhook_deliveries", "webhook_secrets", "balance_alerts")
-"""Tables that keep no row of a profile that is erased."""
+"""Tables without any row of an erased profile."""
 
 
 @pytest.fixture
 def rich(fake_env: FakeProviderEnv) -> GatewayClient:
-    """A customer with an upload, a voice, speech, a queued job, a finished one, two keys, kept answers, webhooks and an
-    alert; and a neighbour."""
+    """A customer with an upload, a voice, speech, a queued job, a finished one, two keys, stored responses, webhooks
+    and an alert, beside another customer with the same."""
     return filled(fake_env)
 
 
@@ -70,7 +70,7 @@ def files(gateway: Gateway) -> set[str]:
 
 
 def leftovers(gateway: Gateway, profile_id: str) -> str:
-    """All that the database still says of a profile."""
+    """Return all that the database still holds of a profile."""
     with gateway.database.connection() as connection:
         said = []
         for table in BOOKS + NOTHING:
@@ -123,7 +123,7 @@ def test_everything_of_a_profile_goes_and_nothing_of_its_neighbour(fake_env: Fak
         )
         assert [row[0] for row in kinds] == ["credit", "capture", "capture", "capture", "capture"]
     assert first.get("/v2/billing/balance").status_code == 200
-    assert fake_env.gateway.erasure.erase(client.profile_id, actor=CLI).left == []  # once more does no harm
+    assert fake_env.gateway.erasure.erase(client.profile_id, actor=CLI).left == []  # erasing twice does no harm
 
 
 def test_what_a_provider_does_not_remove_is_named_and_removed_in_the_next_run(
@@ -226,13 +226,13 @@ for line in sys.stdin:
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-"""A process that forks for each line, `PROFILE COMMITS`, one that erases the profile and kills itself before so many
-transactions and one; prints how each ended."""
+"""A process that reads lines `PROFILE COMMITS`. For each it forks a child that erases the profile and kills itself
+before transaction number COMMITS + 1, and prints the child's exit code."""
 
 
 @pytest.mark.slow
 def test_an_erasure_that_is_killed_at_any_of_its_commits_is_ended_by_the_worker(make_gateway: MakeGateway) -> None:
-    """kill -9 before each transaction in turn, until one run comes to its end."""
+    """kill -9 before each transaction in turn, until one run finishes."""
     root = Path(__file__).resolve().parents[2]
     kills = 0
     fake_env = with_fake_provider(make_gateway)

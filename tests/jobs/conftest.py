@@ -1,4 +1,4 @@
-"""A job of two steps on the real database, its handler, and what its owner sees of it."""
+"""Fixtures: a job of two steps on a real database, its handler and its owner."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRICE = 5_000_000
 
 @dataclass
 class StubHandler(JobHandler):
-    """A handler of two steps, the second of which completes the job. `before_first` runs within the first."""
+    """A handler of two steps, the second of which completes the job. `before_first` is called in the first."""
 
     service = "core-voice-clone"
     stages = ("fetching", "checking", "cloning")
@@ -87,7 +87,7 @@ def job(owner: GatewayClient) -> Job:
 
 
 def run_all(runner: JobRunner, job: Job) -> dict[str, Json]:
-    """What a worker does with a job of the queue."""
+    """Run a queued job as a worker does. Returns the results by step."""
     service = runner.begin(job.id)
     results: dict[str, Json] = {}
     if service is None:
@@ -106,7 +106,7 @@ def shown_job(owner: GatewayClient, job: Job) -> dict[str, Any]:
 
 
 def require_free(owner: GatewayClient) -> None:
-    """Nothing was charged and nothing is held."""
+    """Check that nothing was charged and nothing is held."""
     assert owner.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert [row["kind"] for row in owner.get("/v2/billing/ledger").json()["data"]] == ["credit"]
     assert verify(owner.gateway.database) == []

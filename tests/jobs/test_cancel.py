@@ -1,4 +1,4 @@
-"""A cancel at each stage of a job: the work stops, and nothing of it stays."""
+"""A cancel at each stage of a job: the work stops and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATER = {"Prefer": "respond-async"}
 
 
 def work(client: GatewayClient, job_id: str) -> list[str]:
-    """The job's steps, as a worker runs them; the names of those that gave something."""
+    """Run the job's steps as a worker does. Returns the names of those that returned a result."""
     runner = JobRunner(client.gateway.jobs, client.gateway.handlers)
     service = runner.begin(job_id)
     results: dict[str, dict[str, Any]] = {}
@@ -37,7 +37,8 @@ def work(client: GatewayClient, job_id: str) -> list[str]:
 
 
 def cancel_at(client: GatewayClient, job_id: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let the customer cancel as soon as the job says that it is at that stage; what it said after that."""
+    """Cancel the job as the customer when it reaches the stage `wanted`. Returns that stage and those reported after
+    it."""
     statuses: list[str] = []
     real = Jobs.advance
 

@@ -1,4 +1,4 @@
-"""A job may be worked on for so long and no longer, whoever works on it; its wait does not count."""
+"""The time limit of a job. It counts across workers, but does not include the time in the queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT = 60.0  # seconds
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    """The clock of the jobs, which stands still between its turns."""
+    """The clock of the jobs, which only the test advances."""
     clock = ManualClock(frozen=True)
     monkeypatch.setattr(voxport.jobs.service, "now", lambda: datetime.fromtimestamp(clock.now(), UTC))
     return clock

@@ -1,4 +1,4 @@
-"""The stream of a job's events over a real socket: every change, its replay, and its end."""
+"""A job's event stream over a real socket: every change, the replay, and the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AUDIO = {"audioUrl": "https://media.example.com/a.wav", "provider": "local"}
 
 @dataclass
 class Event:
-    """`id` is None where the stream gave none; a comment has only `comment`."""
+    """`id` is None if the stream sent none. A comment has only `comment`."""
 
     id: int | None = None
     name: str = ""
@@ -40,7 +40,7 @@ class Event:
 
 
 class Stream:
-    """A client of the stream that reads as the standard says, over a socket of its own."""
+    """A client of the stream on its own socket, which parses events as the standard specifies."""
 
     def __init__(self, port: int, client: GatewayClient, job_id: str, last_event_id: str | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 20)
@@ -57,7 +57,7 @@ class Stream:
         self.is_whole = False
 
     def events(self) -> Iterator[Event]:
-        """Until the server ends the stream."""
+        """Yield events until the server ends the stream."""
         buffer = ""
         while size := int(self._file.readline().strip() or b"0", 16):
             buffer += self._file.read(size).decode()
@@ -238,7 +238,7 @@ def test_the_events_of_a_job_that_runs_are_never_swept(customer: GatewayClient) 
     jobs = gateway.jobs
     ended, running = queue(customer), queue(customer)
     customer.post(f"/v2/jobs/{ended}/cancel")
-    jobs._event_retention = -jobs._event_retention  # a moment to come: everything is older
+    jobs._event_retention = -jobs._event_retention  # in the future, so that every event is older
     assert jobs.sweep_events() == 2
     assert len(jobs.history(customer.profile_id, running)[1]) == 1
     assert jobs.history(customer.profile_id, ended)[1] == []
@@ -307,7 +307,7 @@ def test_a_server_that_stops_ends_its_streams_whole(customer: GatewayClient, por
     stream = opened(job_id)
     events = stream.events()
     next(events)
-    customer.app.state.event_hub.close()  # what the server does at its stop, here from another thread
+    customer.app.state.event_hub.close()  # what the server does when it stops, here from another thread
     assert list(events) == []
     assert stream.is_whole
 

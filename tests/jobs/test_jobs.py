@@ -1,4 +1,4 @@
-"""A customer's jobs over HTTP: their list, one of them, and the end of one."""
+"""A customer's jobs over HTTP: listing, reading and cancelling."""
 
 from __future__ import annotations
 

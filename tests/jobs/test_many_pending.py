@@ -1,4 +1,4 @@
-"""kill -9 of a worker that has many jobs in work: the next one takes up each of them."""
+"""kill -9 of a worker with many jobs in progress: the next worker resumes all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxport.billing.verify import verify
 
 pytestmark = pytest.mark.slow
 
-# The recovery of so many takes longer than the rest of a worker's start: it must not be cut off by it.
+# Recovery of this many takes longer than the rest of a worker's start, which must not cut it off.
 _JOBS = 40
 _BODY = {"text": "This is a text.", "voice_id": "hum", "output_format": "pcm"}
 

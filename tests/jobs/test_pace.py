@@ -1,4 +1,4 @@
-"""When a worker looks for jobs: at once after a wake-up, at its pace while it is busy, seldom when it is idle."""
+"""The worker's polling: at once after a wake-up, at its interval while busy, and rarely while idle."""
 
 from __future__ import annotations
 

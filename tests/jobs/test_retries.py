@@ -1,4 +1,4 @@
-"""What a job tries again: a provider that was busy or not there. Nothing else."""
+"""Retries within a job: only for a provider that was busy or unavailable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from voxport.jobs.service import NewJob
 
 @dataclass
 class ProviderCallingHandler(StubHandler):
-    """A handler whose first step asks a provider that fails so often."""
+    """A handler whose first step calls a provider that raises `failures` in turn."""
 
     failures: list[VoxportError] = field(default_factory=list)
     tries: int = 0

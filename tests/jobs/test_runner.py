@@ -1,4 +1,4 @@
-"""Steps of a job on the real database: what goes wrong in one ends the job, once, and cleans up."""
+"""Steps of a job on the real database: an error in one ends the job once and cleans up."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_bug_fails_the_job_and_keeps_its_detail_for_the_log(
 def test_a_step_that_runs_again_after_a_kill_makes_and_charges_once(
     owner: GatewayClient, runner: JobRunner, stub_handler: StubHandler, job: Job
 ) -> None:
-    """The worker died after a step and before its result was kept: the step runs a second time."""
+    """The worker died after a step but before its result was stored, so the step runs a second time."""
     runner.begin(job.id)
     assert runner.begin(job.id) == "core-voice-clone"
     first = runner.run_step(job.id, "first", {})

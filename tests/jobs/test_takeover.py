@@ -1,4 +1,4 @@
-"""kill -9 of a worker beside another: the living one takes the job over, and the customer notices nothing."""
+"""kill -9 of one of two workers: the other takes the job over, and the customer notices nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_second_worker_takes_over_from_one_that_was_killed(customer: GatewayCl
         job_id = customer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
         wait_until(lambda: first.exists(), seconds=60, what="the first part")
         with worker(customer, second, 0.0):
-            # A job whose worker lives is left to it.
+            # A live worker's job is not taken over.
             wait_until(lambda: looks(rounds) >= 2, seconds=60, what="the second worker's look")
             assert not second.exists()
             assert status(customer, job_id) == "processing"

@@ -1,4 +1,4 @@
-"""A job service that stands in this file only. Its jobs are queued, worked on, shown and charged like any other's.
+"""A job service defined only in this file. Its jobs are queued, run, shown and charged like any other's.
 
 The worker's process is `python -m tests.jobs.test_third_service DATA_DIR`.
 """
@@ -48,7 +48,7 @@ class WordCountHandler(JobHandler):
         return (("read", self._read), ("count", self._count))
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
-        """Nothing is left behind."""
+        """Do nothing: the job leaves no files."""
 
     def _read(self, run: JobRun) -> Json:
         run.advance("reading", 0.1)
@@ -62,7 +62,7 @@ class WordCountHandler(JobHandler):
 
 
 def with_word_count(gateway: Gateway) -> Gateway:
-    """The gateway with the service's line in gateway.py and its entry in the catalogue."""
+    """Add the service to the gateway, as its line in gateway.py and its entry in the catalogue would."""
     handler = WordCountHandler(gateway)
     gateway.handlers.append(handler)
     gateway.queue.declare(handler.service, handler.queue)
@@ -97,7 +97,7 @@ def test_a_job_of_a_service_that_is_one_handler_is_queued_run_shown_and_charged(
     assert stages == ["waiting", "waiting", "reading", "counting", "done"]
     assert client.balance() == {"balance": 97.5, "credits": 97.5, "held": 0.0, "currency": "token"}
     assert verify(gateway.database) == []
-    # What customers read of the service follows from the handler and the catalogue.
+    # The service's public API documentation follows from the handler and the catalogue.
     document = client.http.get("/openapi.json").json()
     assert document["components"]["schemas"]["JobBody"]["properties"]["stage"]["enum"] == [
         *("waiting", "fetching", "checking", "cloning", "registering", "speaking", "storing"),

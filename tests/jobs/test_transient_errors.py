@@ -1,4 +1,4 @@
-"""Trouble of the machine (a full disk, a locked database) ends no job: the step runs again when it has passed."""
+"""Transient errors of the machine (a full disk, a locked database) end no job: the step is retried afterwards."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_piece_that_was_paid_for_waits_for_room_on_the_disk(tmp_path: Path, mo
 def test_who_waits_for_the_right_to_write_does_not_wait_for_ever(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where another process holds the lock: each of many waiters would wait for all before it."""
+    """As if another process held the lock: without a total limit, each waiter would wait for all before it."""
     monkeypatch.setattr("voxport.db.session.BUSY_TIMEOUT_SECONDS", 0.3)
     inside, go_on = threading.Event(), threading.Event()
 

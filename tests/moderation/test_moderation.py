@@ -1,4 +1,4 @@
-"""Moderation: an entry point of another package, asked before a text is held for, spoken or queued."""
+"""Moderation: an entry point of another package, called before a text is billed, synthesized or queued."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check(text, *, profile_id, voice_id, service):
 
 @pytest.fixture
 def moderation_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """A package `acme_moderation` as pip leaves it, with what it was asked."""
+    """Install a package `acme_moderation` as pip would. Yields the list of its calls."""
     site = tmp_path / "site"
     (site / "acme_moderation-1.0.dist-info").mkdir(parents=True)
     (site / "acme_moderation.py").write_text(PACKAGE)

@@ -1,4 +1,4 @@
-"""Language codes as clients send them, and what the answer says of the language and the text."""
+"""Language codes in the forms that clients send, and the response's language and warnings about the text."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_stream_says_language_and_warnings_in_its_headers(customer: GatewayCli
 
 
 def test_a_word_that_no_voice_reads_is_named(client: GatewayClient) -> None:
-    """With the real engine's check, which needs no engine."""
+    """Uses the real provider's text check, which needs no engine."""
     body = {"text": "The word Москва means Moscow, and 東京 is Tokyo.", "voice_id": "af_heart"}
     (warning,) = client.post("/v1/estimate", body).json()["data"]["warnings"]
     assert "東京" in warning and "Москва" not in warning

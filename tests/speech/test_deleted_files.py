@@ -1,4 +1,4 @@
-"""What a job of speech says of its file once that was deleted."""
+"""Results of speech jobs whose file was deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATER = {"Prefer": "respond-async"}
 
 
 def spoken(client: GatewayClient) -> tuple[str, dict[str, Any]]:
-    """A job that is done, and its result."""
+    """Run a speech job to its end. Returns its id and its result."""
     job_id = client.post(TTS, BODY, headers=LATER).json()["job"]["id"]
     work(client, job_id)
     return job_id, client.get(f"/v2/jobs/{job_id}").json()["result_data"]

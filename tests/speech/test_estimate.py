@@ -1,4 +1,4 @@
-"""POST /v1/estimate: what core-tts would cost, checked as core-tts is, and nothing done."""
+"""POST /v1/estimate: the cost of a core-tts request, validated as core-tts validates it, without side effects."""
 
 from __future__ import annotations
 

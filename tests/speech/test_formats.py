@@ -1,4 +1,4 @@
-"""Each row of the table of formats, wherever its audio leaves the gateway: a new row needs nothing else."""
+"""Every row of the format table in every response with audio. A new row needs no new test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS = FORMATS.values()
 
 @pytest.fixture
 def two(fake_env: FakeProviderEnv) -> FakeProviderEnv:
-    """A provider that speaks everything in two pieces of a second."""
+    """A provider whose speech is always two pieces of one second."""
     fake_env.provider.samples, fake_env.provider.pieces = 2 * SAMPLE_RATE, 2
     return fake_env
 

@@ -1,4 +1,4 @@
-"""A stream whose encoder hangs ends: its place is free, its hold settled, with a listener and without."""
+"""A stream whose encoder hangs is ended: its slot is freed and its hold settled, whether the listener stays or not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_hung_encoder_ends_the_stream(
     def heard(number: int) -> None:
         spoken_pieces.append(number)
         if number == 3:
-            begun.wait(20)  # an encoder that hangs before it gives anything is a 503, not a stream that breaks off
+            begun.wait(20)  # an encoder that hangs before its first output causes a 503, not a truncated stream
             for child in psutil.Process().children():
                 if "pipe:1" in child.cmdline():
                     os.kill(child.pid, signal.SIGSTOP)

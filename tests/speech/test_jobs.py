@@ -1,4 +1,4 @@
-"""core-tts as a job, with a provider that hums: spoken piece by piece, resumed, cancelled, charged once."""
+"""core-tts as a job, with a fake provider: synthesized piece by piece, resumed, cancelled, charged once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BODY = {"text": "This is long enough. " * 20, "voice_id": "hum"}
 
 
 class Killed(BaseException):
-    """What a kill is to the code that it hits."""
+    """Stands for a kill: no handler of `Exception` catches it."""
 
 
 def queue(client: GatewayClient, **fields: Any) -> str:
@@ -39,7 +39,7 @@ def files(client: GatewayClient, folder: str) -> list[str]:
 
 @pytest.fixture
 def five(fake_env: FakeProviderEnv) -> FakeProviderEnv:
-    """A provider that speaks everything in five pieces of a second."""
+    """A provider whose speech is always five pieces of one second."""
     fake_env.provider.samples, fake_env.provider.pieces = 5 * SAMPLE_RATE, 5
     return fake_env
 

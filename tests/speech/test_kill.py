@@ -1,4 +1,4 @@
-"""kill -9 of the worker process in the middle of a long text; the provider hums, all else is real."""
+"""kill -9 of the worker process during a long text. Only the provider is a fake."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ LATER = {"Prefer": "respond-async"}
 
 @contextlib.contextmanager
 def worker(client: GatewayClient, spoken: Path, *seconds: float, places: int = 2) -> Iterator[subprocess.Popen[bytes]]:
-    """`seconds` for each piece, the last for all others; `places` for texts that are spoken at once."""
+    """Start a worker. `seconds` is the time for each piece; the last value is for all further ones. `places` is the
+    maximum number of concurrent texts."""
     arguments = (client.gateway.settings.data_dir, spoken, ",".join(map(str, seconds)), places)
     command = [sys.executable, "-m", "tests.support.fake_provider_worker", *map(str, arguments)]
     root = Path(__file__).resolve().parents[2]
@@ -51,10 +52,10 @@ def test_no_piece_is_spoken_twice_and_nothing_is_charged_twice(customer: Gateway
     job_id = customer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
     parts = customer.gateway.settings.data_dir / "files" / "jobs" / job_id
     for so_many in (3, 7):
-        # Each life speaks some pieces, and is killed while it speaks the next one.
+        # Each worker synthesizes some pieces, and is killed during the next one.
         with worker(customer, spoken, 0.0, 0.0, 0.0, 0.0, 600.0):
             wait_until(lambda n=so_many: len(list(parts.glob("*.part"))) >= n, seconds=60, what="the next parts")
-    # The piece in work at a kill may have left the provider and not come to storage: that one is made again.
+    # The piece in progress at a kill may have left the provider but not reached storage: it is synthesized again.
     with worker(customer, spoken, 0.0):
         wait_until(lambda: status(customer, job_id) == "completed", seconds=60, what="the job's end")
         wait_until(lambda: not parts.exists(), seconds=20, what="the end of the parts")
@@ -76,8 +77,8 @@ def test_a_clone_does_not_wait_for_a_long_text(customer: GatewayClient, tmp_path
     clone = customer.post(CLONE, {"audioUrl": customer.upload()["public_url"], "provider": "local"}).json()["job"]["id"]
     with worker(customer, spoken, 60.0):
         wait_until(lambda: status(customer, clone) in ("completed", "failed"), seconds=60, what="the clone's end")
-        # Two of the long texts are spoken side by side, the third waits for its turn: any of those that were queued
-        # within a millisecond.
+        # Two of the long texts are synthesized concurrently and the third waits. Which one waits is not determined,
+        # because all three were queued within a millisecond.
         states = [status(customer, job_id) for job_id in speech]
         assert "completed" not in states
         assert "queued" in states

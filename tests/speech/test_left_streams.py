@@ -1,4 +1,4 @@
-"""A listener who leaves while the provider sends next to nothing: the hold does not wait for the provider."""
+"""A listener disconnects while the provider sends next to nothing: the hold does not wait for the provider."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def listener(make_gateway: MakeGateway, provider: DrippingProvider) -> GatewayCl
 
 
 def read_stream(listener: GatewayClient, port: int, output_format: str) -> None:
-    """A stream of which a listener takes the beginning, and leaves."""
+    """Read the beginning of a stream and disconnect."""
     body = json.dumps({"text": TEXT, "voice_id": "hum", "stream": True, "output_format": output_format}).encode()
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         head = f"POST {TTS} HTTP/1.1\r\nHost: g\r\nX-API-Key: {listener.key}\r\nContent-Type: application/json\r\n"

@@ -1,4 +1,4 @@
-"""Whether a text is clearly in another language than the one that it is spoken in."""
+"""Detection of texts that are clearly in another language than the requested one."""
 
 from __future__ import annotations
 

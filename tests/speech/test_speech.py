@@ -1,4 +1,4 @@
-"""core-tts with a provider that hums: the answer, its file, and its price."""
+"""core-tts with a fake provider: the response, its file, and its price."""
 
 from __future__ import annotations
 

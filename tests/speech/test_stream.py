@@ -1,4 +1,4 @@
-"""core-tts as a stream: over real sockets, to readers that stay and readers that go."""
+"""core-tts as a stream over real sockets, to clients that stay and clients that disconnect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BODY: dict[str, Any] = {"text": "This is a long text, as it is spoken. " * 30, "
 
 @pytest.fixture
 def five(fake_env: FakeProviderEnv) -> FakeProviderEnv:
-    """A provider that speaks everything in five pieces of a second."""
+    """A provider whose speech is always five pieces of one second."""
     fake_env.provider.samples, fake_env.provider.pieces = 5 * SAMPLE_RATE, 5
     return fake_env
 
@@ -44,7 +44,7 @@ def settled(client: GatewayClient) -> None:
 
 @contextlib.contextmanager
 def asked(client: GatewayClient, port: int, **fields: Any) -> Any:
-    """A connection on which the request was sent, and that reads nothing by itself."""
+    """Send the request. Yields the connection, unread."""
     body = json.dumps({**BODY, **fields}).encode()
     head = (
         f"POST {TTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.key}\r\n"

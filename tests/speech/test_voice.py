@@ -1,4 +1,4 @@
-"""How a text is spoken: the language, and the speed."""
+"""Options of speech: the language and the speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BODY = {"text": "Hello there.", "voice_id": "hum"}
 
 
 def held(customer: GatewayClient, fake_env: FakeProviderEnv, **fields: Any) -> float:
-    """What is held while the call is spoken."""
+    """Return the tokens held during the call."""
     seen: list[float] = []
     fake_env.provider.on_piece = lambda _: seen.append(customer.balance()["held"])
     answer = customer.post(TTS, {**BODY, **fields})
@@ -45,7 +45,7 @@ def test_an_unknown_language_is_422_and_lists_what_is_spoken(customer: GatewayCl
 
 
 def test_an_alphabet_that_the_language_cannot_speak_is_422_and_lists_what_is_spoken(client: GatewayClient) -> None:
-    """With the real engine's check, which needs no engine."""
+    """Uses the real provider's text check, which needs no engine."""
     for text, language in (("Привет, мир", None), ("Hello", "de"), ("नमस्ते", "it")):
         answer = client.post(TTS, {"text": text, "voice_id": "af_heart", "language": language})
         assert answer.status_code == 422
@@ -104,5 +104,5 @@ def test_the_hold_counts_with_the_speed(customer: GatewayClient, fake_env: FakeP
 
 
 def json_bytes(body: dict[str, Any]) -> bytes:
-    """JSON as a client can write it, infinity too."""
+    """Serialize as a client may write it, including infinity as 1e400."""
     return json.dumps(body).replace("Infinity", "1e400").encode()

@@ -1,4 +1,4 @@
-"""One item that can't be finished keeps no other from its turn, is retried with growing pauses, and is shown."""
+"""An item that always fails does not block the others, is retried with growing pauses, and is reported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POISON = "../no/key"
 
 
 class FailingProvider(FakeProvider):
-    """Can't delete the voices of which it is told; an error that is none of ours, as of a bug."""
+    """Fails to delete the voices in `poisoned`, with an error that is not a VoxportError, as a bug would raise."""
 
     poisoned: frozenset[str] = frozenset()
     error: Exception = RuntimeError("a bug")
@@ -86,7 +86,7 @@ def test_a_voice_that_can_not_be_removed_is_told_and_stops_no_other(
     provider.poisoned = frozenset({first})
     assert fake_env.gateway.voices.sweep_deleted() == 1
     assert (voices_left(client), failures(client)) == (1, {"deleted_voices": [first]})
-    assert fake_env.gateway.voices.sweep_deleted() == 0  # it rests
+    assert fake_env.gateway.voices.sweep_deleted() == 0  # it is paused
     fake_env.gateway.sweeps.clear_pauses()
     provider.poisoned = frozenset()
     assert fake_env.gateway.voices.sweep_deleted() == 1
@@ -165,7 +165,7 @@ def test_a_file_that_can_not_be_removed_is_left_out_of_the_next_rounds(
         for key in keys:
             values = {"content_type": "audio/wav", "size_bytes": None, "reserved_bytes": 0, "uploaded_at": None}
             tx.add(Media(key=key, profile_id=client.profile_id, kind=kind, created_at=old, **values))
-    assert client.gateway.media.sweep() == 0  # two are taken at once, and both are poisoned
+    assert client.gateway.media.sweep() == 0  # a batch is two files, and both are poisoned
     assert failures(client) == {"files": keys[:2]}
     assert client.gateway.media.sweep() == 1
     with client.gateway.database.snapshot() as tx:
@@ -213,7 +213,7 @@ def test_a_paid_call_that_can_not_be_looked_into_stops_no_other_and_its_hold_is_
                 {**values, "at": f"{moment:%Y-%m-%d %H:%M:%S.%f}"},
             )
     provider.poisoned = frozenset({"poisoned"})
-    assert gateway.provider_calls.sweep() == 2  # both holds are released, whatever became of the voices
+    assert gateway.provider_calls.sweep() == 2  # both holds are released, even where the voice could not be deleted
     assert client.balance()["held"] == 0
     assert failures(client) == {"provider_voices": ["int_poisoned"]}
     assert "good" in provider.deleted

@@ -1,4 +1,4 @@
-"""watermark/detect: what the local engine spoke is known again, in whatever format; nothing else is."""
+"""watermark/detect: recognizes speech of the local engine in every format, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""watermark/detect: the mark is found where the speech is, also behind a long silence or on a later audio track."""
+"""watermark/detect: finds the mark at the speech, even after a long silence or on a second audio track."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not SPEECH.is_dir(), reason="needs the recording
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """15 s of marked speech, as FLAC."""
+    """15 s of watermarked speech, as FLAC."""
     path = tmp_path_factory.mktemp("marked") / "spoken.flac"
     speech = decode(SPEECH / "media" / "long_over_60s_libri_3080.mp3", ffmpeg=find_ffmpeg(), max_seconds=15)
     encode_file([to_pcm16(add_watermark(speech))], "flac", path, ffmpeg=find_ffmpeg())
