@@ -1,4 +1,4 @@
-"""Moderation: an entry point of another package, called before a text is billed, synthesized or queued."""
+"""Moderation: an entry point of another package, called before a text gets a hold, is synthesized or is queued."""
 
 from __future__ import annotations
 
