@@ -11,5 +11,5 @@ from tests.support.client import GatewayClient
 
 @pytest.fixture
 def make_short(make_client: MakeClient, tmp_path: Path) -> GatewayClient:
-    """A customer of a gateway whose texts have at most ten characters."""
+    """A customer of a gateway whose texts are limited to ten characters."""
     return make_client(catalog_file=catalog_file(tmp_path, text_characters=10))

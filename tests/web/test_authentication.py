@@ -1,4 +1,4 @@
-"""Who gets in, and that a stranger learns nothing before."""
+"""Which keys are accepted, and that an unauthenticated caller learns nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JSON body has an end: what is larger is refused early, announced or not."""
+"""A JSON body over the limit is refused early, with or without a Content-Length."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_a_gigabyte_that_is_announced_is_refused_before_it_is_sent(client: Gatew
 @pytest.mark.parametrize("path", PATHS[:3])
 def test_a_body_without_end_sent_in_chunks_is_refused_after_the_limit(client: GatewayClient, path: str) -> None:
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    chunks = 4 * LIMIT // 0x10000  # bounded: the server must not wait for the end, which never comes
+    chunks = 4 * LIMIT // 0x10000  # bounded, because the body never ends and the server must not wait for its end
     with serving(client) as port:
         received = send_raw(port, request_head(path, client.key, "Transfer-Encoding: chunked"), *[chunk] * chunks)
-    # A server that hangs up while it is still written to may lose its answer on the way; then nothing came at all.
+    # A server that closes while the client still writes may lose its response; then nothing is received.
     if received:
         assert received.startswith(b"HTTP/1.1 413")
         assert error_in(received)["code"] == "body_too_large"
@@ -68,7 +68,7 @@ def test_the_server_goes_on_after_a_flood(client: GatewayClient) -> None:
 def test_a_body_of_exactly_the_limit_is_read(client: GatewayClient) -> None:
     body = json.dumps({"text": "", "voice_id": "x"}).encode()
     answer = client.post_raw("/v1/proxy/core-tts", body + b" " * (LIMIT - len(body)))
-    assert answer.status_code == 422  # for its empty text
+    assert answer.status_code == 422  # because its text is empty
     answer = client.post_raw("/v1/proxy/core-tts", body + b" " * (LIMIT - len(body) + 1))
     assert answer.status_code == 413
     assert error_of(answer)["code"] == "body_too_large"

@@ -1,4 +1,4 @@
-"""A body that is packed, or a part of a file, is refused before it is read or stored."""
+"""A compressed or partial body is refused before it is read or stored."""
 
 from __future__ import annotations
 

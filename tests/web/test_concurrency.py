@@ -1,4 +1,4 @@
-"""The line of long calls: bounded, fair between clients, and without a lost place."""
+"""The queue of long calls is bounded and fair between clients, and loses no slot."""
 
 from __future__ import annotations
 

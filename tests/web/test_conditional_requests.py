@@ -1,4 +1,4 @@
-"""Files that a client has already are not sent again, and a part is only sent of the file that it began with."""
+"""Files that a client already has are not sent again, and a range is sent only while the file is unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def later(answer: httpx2.Response, seconds: float) -> str:
 
 
 def conditions(first: httpx2.Response) -> dict[str, tuple[dict[str, str], int]]:
-    """Headers, and the status that they lead to."""
+    """Request headers by case, each with the status expected."""
     etag, modified = first.headers["ETag"], first.headers["Last-Modified"]
     earlier, after = later(first, -100), later(first, 100)
     return {

@@ -1,4 +1,4 @@
-"""The OpenAPI document explains every field, and its examples run as they stand."""
+"""The OpenAPI document describes every field, and its examples work as written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nowhere(*_: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
-    """A customer of a gateway with the operator's endpoints, which reaches no host."""
+    """A customer of a gateway that has the operator's endpoints and reaches no host."""
     policy = FetchPolicy(max_bytes=1 << 20, timeout_seconds=5, resolver=nowhere, dialer=nowhere)
     opened = open_gateway(settings_for(tmp_path_factory.mktemp("operated"), admin_key=ADMIN_KEY), fetch_policy=policy)
     yield open_client(opened)
@@ -41,7 +41,7 @@ def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def properties(schema: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Every property in a schema, however deep, with where it is."""
+    """Yields every property of a schema at any depth, as (path, property)."""
     if isinstance(schema, dict):
         for name, inner in schema.get("properties", {}).items():
             yield f"{where}.{name}", inner
@@ -77,7 +77,7 @@ def test_every_call_and_group_has_a_text(document: Any) -> None:
 
 
 def bodies(document: Any) -> Iterator[tuple[str, str, Any]]:
-    """Each call that takes JSON, with each of its examples."""
+    """Yields each operation that takes JSON with each of its examples."""
     for method, path, operation in operations(document):
         schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
@@ -132,7 +132,7 @@ def test_a_signed_url_can_be_put_together_from_the_parameters(
     operation = document["paths"]["/v1/blobs/{key}"][method]
     query = [one for one in operation["parameters"] if one["in"] == "query"]
     assert {one["name"] for one in query if one["required"]} <= set(sent) <= {one["name"] for one in query}
-    # As a page puts it together: what is filled in, in the order of the document.
+    # Rebuild the URL as a documentation page does: the given parameters, in the order of the document.
     rebuilt = urlencode({one["name"]: sent[one["name"]] for one in query if one["name"] in sent})
     body: dict[str, Any] = {"content": b"RIFF", "headers": {"Content-Type": "audio/wav"}} if method == "put" else {}
     path = f"/v1/blobs/{quote(slot['object_key'], safe='')}"

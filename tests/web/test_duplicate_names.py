@@ -1,4 +1,4 @@
-"""What a request says twice, in two ways, is refused: which of them is meant nobody can know."""
+"""A field, parameter or header that occurs twice is refused as ambiguous; one key sent twice counts once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One shape for all errors, and an id on every response."""
+"""All errors have one shape, and every response has a request id."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_the_host_header_is_nowhere_in_an_answer(client: GatewayClient) -> None:
 
 
 def test_readiness_names_what_is_not_ready(make_client: MakeClient) -> None:
-    # A gateway of its own: who asks starts the engine, and of a shared one somebody may have asked before.
+    # A gateway of its own: asking starts the engine, and another test may already have asked a shared one.
     answer = make_client().http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {

@@ -11,7 +11,7 @@ from tests.support.server import serving
 
 TTS = "/v1/proxy/core-tts"
 LATER = {"text": "Hello.", "voice_id": "hum", "provider": "local"}
-# These tell one answer from another.
+# Headers that differ from response to response.
 OF_ONE_ANSWER = {"x-gateway-request-id", "ratelimit", "date"}
 
 
@@ -39,7 +39,7 @@ def test_head_is_answered_as_get_without_a_body(client: GatewayClient, path: str
     assert set(asked.headers) == set(got.headers)
     assert {
         name for name, value in asked.headers.items() if got.headers[name] != value and name not in OF_ONE_ANSWER
-    } <= {"content-length"}  # an error's holds the id of its request
+    } <= {"content-length"}  # the body of an error contains the request id, so its length may vary
 
 
 def test_head_without_a_key_is_refused_as_get_is(client: GatewayClient) -> None:
@@ -53,7 +53,7 @@ def test_a_connection_goes_on_after_head_also_of_a_body_without_an_end(customer:
     with serving(customer) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         lengths = []
-        # More than a profile may have streams open.
+        # More than the event streams that a profile may have open.
         for path in [f"/v2/jobs/{job_id}/events"] * 21 + ["/docs", "/healthz"]:
             connection.request("HEAD", path, headers=customer.headers)
             answer = connection.getresponse()

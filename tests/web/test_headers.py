@@ -1,4 +1,4 @@
-"""What every answer says to a browser, and which pages may call."""
+"""Security headers of every response, and CORS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a caller most likely meant stands in the error."""
+"""The error for an unknown name suggests the name that was most likely meant."""
 
 from __future__ import annotations
 

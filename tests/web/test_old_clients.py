@@ -1,4 +1,4 @@
-"""Clients of HTTP/1.0, and clients that forget to say that they send JSON."""
+"""HTTP/1.0 clients, and clients that send JSON without its content type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TTS = "/v1/proxy/core-tts"
 
 
 def exchange(port: int, method: str, path: str, key: str, body: bytes = b"", more: str = "") -> tuple[bytes, bytes]:
-    """Head and body of an answer in HTTP/1.0, read until the connection ends."""
+    """Returns head and body of an HTTP/1.0 response, read until the connection closes."""
     head = f"{method} {path} HTTP/1.0\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n{more}"
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         connection.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)

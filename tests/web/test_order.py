@@ -1,4 +1,5 @@
-"""key → shape → voice → provider's voice → provider is up → what it can do → money: the first that fails answers."""
+"""Checks run in this order and the first failure is reported: key, shape, voice, the provider's voice, whether the
+provider is up, its capabilities, money."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def speech(**changes: Any) -> dict[str, Any]:
     return {"text": "Hello.", "voice_id": "af_heart", "provider": "local", **changes}
 
 
-# What is wrong in a request to core-tts, in the order of the checks, and the answer to it.
+# Faults of a request to core-tts in the order of the checks, each with the status of its error.
 WRONGS: list[tuple[str, dict[str, Any], int]] = [
     ("shape", {"unknown": 1}, 422),
     ("text", {"text": " "}, 422),
@@ -140,7 +141,7 @@ def test_without_credits_a_clone_is_402_in_the_shape_and_with_the_numbers_of_the
     assert answer.status_code == 402
     body = answer.json()
     body["error"]["request_id"] = expected["error"]["request_id"]
-    expected["error"]["message"] += f" {ASK_OPERATOR}"  # what to do stands behind the contract's sentence
+    expected["error"]["message"] += f" {ASK_OPERATOR}"  # the advice follows the contract's sentence
     assert body == expected
 
 

@@ -1,4 +1,4 @@
-"""The pages of a browser: they work offline, under a path, and link only to what is there."""
+"""The browser pages work offline and under a path prefix, and have no dead links."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_host_header_is_nowhere_in_a_page(client: GatewayClient) -> None:
 
 
 def exists(client: GatewayClient, path: str) -> bool:
-    """Whether a GET finds something. To ask for `/readyz` would start the engine of a gateway that others share."""
+    """Whether a path answers GET. `/readyz` is probed with DELETE, because a GET starts the shared gateway's engine."""
     if path == "/readyz":
         return client.http.delete(path).status_code == 405
     return client.http.get(path).status_code == 200

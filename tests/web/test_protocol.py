@@ -1,4 +1,4 @@
-"""HTTP that can be read in two ways is refused, and who is slow is cut: over raw sockets, against the real server."""
+"""Ambiguous HTTP is refused and slow clients are cut off; over raw sockets, against the real server."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def statuses(received: bytes) -> list[bytes]:
 
 
 def everything(port: int, sent: bytes) -> bytes:
-    """All that is answered until the server closes."""
+    """Sends `sent` and returns all that is received until the server closes."""
     received = b""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(sent)
@@ -159,7 +159,7 @@ def test_thousands_of_requests_that_wait_on_a_connection_end_it(port: int) -> No
 )
 def test_a_head_is_refused_before_it_is_whole(port: int, sent: bytes, status: int, code: str) -> None:
     received = send_raw(port, sent)
-    if received:  # the answer may be lost where the server hangs up while it is written to
+    if received:  # the response may be lost if the server closes while the client still writes
         assert received.startswith(b"HTTP/1.1 %d" % status)
         assert error_in(received)["code"] == code
 
@@ -169,13 +169,13 @@ QUICK = Timeouts(head=0.6, window=0.5, min_rate=1_000, body=2.0, reader=1.0)
 
 @pytest.fixture(scope="module")
 def quick(shared: GatewayClient) -> Iterator[int]:
-    """A server without much patience."""
+    """The port of a server with short timeouts."""
     with serving(shared, QUICK) as number:
         yield number
 
 
 def dribble(port: int, start: bytes, piece: bytes, seconds: float = 40) -> tuple[bytes, float]:
-    """Send a piece every tenth of a second; what was answered, and after how many seconds."""
+    """Sends `piece` every tenth of a second; returns the response and the seconds until the connection ended."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(start)
@@ -206,7 +206,7 @@ def test_a_connection_that_says_nothing_is_cut_also_after_an_answer(quick: int) 
         connection.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
-        connection.sendall(b"\r\n")  # neither idle, by uvicorn's clock, nor a request
+        connection.sendall(b"\r\n")  # uvicorn counts the connection as no longer idle, and this is no request yet
         assert b"408" in connection.recv(65_536)
         assert time.monotonic() - began < 20
 
@@ -248,18 +248,18 @@ def test_an_upload_that_is_steady_is_taken(quick: int, client: GatewayClient) ->
     slot = client.upload_slot()
 
     def upload() -> tuple[bytes, float]:
-        """What is answered, and the longest time between two pieces."""
+        """Returns the response and the longest time in seconds between two pieces."""
         times = [time.monotonic()]
         with socket.create_connection(("127.0.0.1", quick), 60) as connection, contextlib.suppress(OSError):
             connection.sendall(upload_head(slot["upload_url"], 24_000))
-            for _ in range(12):  # for two windows
+            for _ in range(12):  # lasts two windows
                 connection.sendall(b"x" * 2_000)
                 time.sleep(0.1)
                 times.append(time.monotonic())
             return connection.recv(65_536), max(after - before for before, after in pairwise(times))
         return b"", max(after - before for before, after in pairwise([*times, time.monotonic()]))
 
-    # Who was stopped in between, by a busy machine, was not steady.
+    # An attempt that a busy machine interrupted was not steady and does not count.
     tries = (upload() for _ in range(20))
     received = next(received for received, pause in tries if received.startswith(b"HTTP/1.1 200") or pause < 0.2)
     assert received.startswith(b"HTTP/1.1 200")
@@ -290,7 +290,7 @@ def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(quick: i
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
             connection.connect(("127.0.0.1", quick))
             connection.sendall(request)
-        taken, until = 0, time.monotonic() + 2.5  # longer than twice its patience
+        taken, until = 0, time.monotonic() + 2.5  # longer than twice the reader's timeout
         slow.settimeout(60)
         while time.monotonic() < until:
             taken += len(slow.recv(65_536))
@@ -299,7 +299,7 @@ def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(quick: i
             taken += len(piece)
             if taken > len(data):
                 break
-        assert taken > len(data)  # the head too
+        assert taken > len(data)  # the head is counted too
         stalled.settimeout(60)
         received = 0
         with contextlib.suppress(ConnectionResetError):
@@ -319,7 +319,7 @@ def test_500_clients_that_dribble_their_heads_stop_nobody(shared: GatewayClient)
             slow.append(connection)
         longest, began = 0.0, time.monotonic()
         with httpx2.Client(headers=shared.headers, timeout=60) as client:
-            while time.monotonic() - began < 1:  # less than their patience
+            while time.monotonic() - began < 1:  # shorter than their timeouts
                 for connection in slow:
                     with contextlib.suppress(OSError):
                         connection.send(b"x")

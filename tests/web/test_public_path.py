@@ -1,4 +1,4 @@
-"""A public address with a path: what the gateway says of itself carries it, whatever the proxy does with it."""
+"""With a public URL that has a path, the gateway's own URLs carry that path, whether or not the proxy strips it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPEECH = {"text": "Hello.", "voice_id": "hum"}
 
 @pytest.fixture(scope="module", params=["", "/voice"], ids=["a proxy that takes it away", "a proxy that keeps it"])
 def kept(request: pytest.FixtureRequest) -> str:
-    """What of the path reaches the gateway."""
+    """The path prefix that the proxy leaves on requests to the gateway."""
     return str(request.param)
 
 
@@ -31,7 +31,7 @@ def behind(make_gateway: MakeGateway) -> GatewayClient:
 
 
 def reach(client: GatewayClient, method: str, path: str, kept: str, **options: object) -> httpx2.Response:
-    """A path as the outside knows it, with or without its prefix when it arrives."""
+    """Sends a request to a public path, as the gateway receives it from the proxy."""
     assert path.startswith("/voice/"), path
     inner = kept + path.removeprefix("/voice")
     return client.http.request(method, inner, headers=client.headers, **options)  # type: ignore[arg-type]

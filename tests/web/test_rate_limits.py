@@ -1,4 +1,4 @@
-"""How often a key and an address may call."""
+"""Rate limits per key and per address."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_headers_say_the_policy_and_what_remains() -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> RateLimitClock:
-    """The clock of the gateways that are opened from now on; it stands still until it is turned."""
+    """The clock of the gateways opened after this fixture; it advances only when a test advances it."""
     clock = RateLimitClock()
     monkeypatch.setattr(ratelimits, "TokenBuckets", partial(TokenBuckets, clock=clock))
     return clock
@@ -211,7 +211,7 @@ def test_the_first_calls_of_a_good_key_may_all_come_at_once(guarded: GatewayClie
 
 
 def caller() -> httpx2.Client:
-    """As many connections as calls at once."""
+    """A client that can have 40 connections open at once."""
     return httpx2.Client(timeout=60, limits=httpx2.Limits(max_connections=40))
 
 
@@ -228,7 +228,7 @@ def test_the_operators_key_is_not_guessed_either(make_client: MakeClient) -> Non
 
     assert [metrics(f"{right}{number}") for number in range(7)] == [401] * 5 + [429] * 2
     assert metrics(right) == 429
-    assert guess(client, {"X-API-Key": new_key()}) == 429  # it is one address, whatever it guesses
+    assert guess(client, {"X-API-Key": new_key()}) == 429  # all guesses of an address count together
     other = make_client(admin_key=right, rate_limit_strangers_per_minute=5)
     assert other.http.get("/metrics", headers={"Authorization": f"Bearer {right}"}).status_code == 200
 
@@ -255,7 +255,7 @@ def test_a_trusted_proxy_says_who_calls_and_its_client_can_not(make_client: Make
     client = make_client(rate_limit_strangers_per_minute=5, trusted_proxies=("127.0.0.0/8",))
     with serving(client) as port:
         assert [forwarded(port, f"203.0.113.{number}") for number in range(8)] == [401] * 8
-        # The proxy appends whom it saw; what a client wrote before that is not believed.
+        # The proxy appends the address it sees; earlier addresses are written by the client and are ignored.
         assert [forwarded(port, f"198.51.100.{number}, 203.0.113.99") for number in range(6)] == [401] * 5 + [429]
 
 

@@ -1,4 +1,4 @@
-"""Addresses, headers and bodies that are too long, too deep, or not text."""
+"""URLs, headers and bodies that are too long, too deeply nested or not text."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_depth_is_counted_over_the_borders_of_chunks(size: int) -> None:
 
 
 def _strings(schema: Any, where: str) -> list[str]:
-    """The strings of a body without an end."""
+    """The names of a schema's strings that have no length limit."""
     if isinstance(schema, list):
         return [found for one in schema for found in _strings(one, where)]
     if not isinstance(schema, dict):

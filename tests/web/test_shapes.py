@@ -1,4 +1,4 @@
-"""Requests of the wrong shape are 422, with a list of what is wrong, and charge nothing."""
+"""Requests of the wrong shape get a 422 with a list of the mistakes, and cost nothing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def untouched(client: GatewayClient) -> None:
-    """Nothing was held, charged or queued."""
+    """Asserts that nothing was held, charged or queued."""
     assert client.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert client.get("/v2/jobs").json()["data"] == []
 
 
 def refused(client: GatewayClient, path: str, body: Any) -> dict[str, Any]:
-    """The error of a 422 that changed nothing."""
+    """Asserts a 422 that changed nothing, and returns its error."""
     answer = client.post(path, body)
     assert answer.status_code == 422, answer.text
     error = error_of(answer)
@@ -51,7 +51,7 @@ def test_audio_url_in_snake_case_is_named_exactly_as_the_contract_has_it(client:
     expected["error"].pop("request_id")
     missing = next(item for item in body["detail"] if item["type"] == "missing")
     assert set(missing) == set(expected["detail"][0])
-    missing["input"] = {}  # FastAPI shows the whole body there; the contract's example does not
+    missing["input"] = {}  # FastAPI puts the whole body there; the contract's example does not
     assert body == expected
 
 
@@ -122,7 +122,7 @@ def test_no_value_of_another_type_is_bent_to_text(client: GatewayClient, path: s
 @pytest.mark.parametrize("value", ["1", 1.5, True, 0, -1, [], {}, 10**30], ids=repr)
 def test_a_size_is_a_whole_number_above_zero(client: GatewayClient, value: Any) -> None:
     answer = client.request_upload(size_bytes=value)
-    # A number beyond every limit may as well be told as too large.
+    # A number above every limit may be reported as too large instead.
     assert answer.status_code == 422 or (value == 10**30 and answer.status_code == 413), answer.text
 
 
@@ -248,7 +248,7 @@ def test_a_text_over_5000_characters_is_refused_and_says_how_long_it_is(
 @pytest.mark.parametrize("path", [TTS, INSTANT])
 def test_a_text_of_exactly_5000_characters_is_taken(client: GatewayClient, path: str, text: str) -> None:
     poor = client.another_customer(credits="0")
-    # Money is looked at last, so that its refusal says that all else was right.
+    # Money is checked last, so a 402 means that all other checks passed.
     assert poor.post(path, {**GOOD[path], "text": text}).status_code == 402
 
 

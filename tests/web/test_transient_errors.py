@@ -1,4 +1,4 @@
-"""A database or a storage that does not do its work is told as such, and costs nothing."""
+"""A database or a storage that fails is reported as unavailable, and the failed call costs nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_locked_database_is_told_and_holds_nothing(make_gateway: MakeGateway) 
         unavailable(client, "POST", "/v1/proxy/core-voice-clone", json={"audioUrl": "https://example.com/a.wav"})
         unavailable(client, "POST", TTS, json=SPEECH)
         unavailable(client, "POST", TTS, json={**SPEECH, "stream": True})
-        assert client.get("/v2/jobs").status_code == 200  # readers wait for nobody
+        assert client.get("/v2/jobs").status_code == 200  # reads do not wait for the lock
         other.execute("ROLLBACK")
     assert client.balance()["held"] == 0
     assert client.post(TTS, SPEECH).status_code == 200
@@ -95,7 +95,7 @@ def test_a_postgres_that_is_gone_is_told_and_serves_again_when_it_is_back(
 
 @pytest.fixture(scope="module")
 def postgres_errors() -> Iterator[dict[str, DBAPIError]]:
-    """Real errors, by what was done."""
+    """Real errors of Postgres, by cause."""
     statements = {
         "missing table": "SELECT * FROM nothing",
         "read-only": "SET TRANSACTION READ ONLY; CREATE TABLE new (id int)",
