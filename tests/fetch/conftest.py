@@ -1,4 +1,4 @@
-"""Servers that end with the test."""
+"""Fixtures of the fetch tests: servers that are closed when the test ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.http_server import Answer, Server
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers that end with the test."""
+    """Returns a function that starts servers; they are closed when the test ends."""
     servers: list[Server] = []
 
     def start(answer: Answer, ssl_context: ssl.SSLContext | None = None) -> Server:

@@ -1,4 +1,4 @@
-"""What is refused by the look of the URL alone."""
+"""URLs that are refused by their text alone, without a lookup."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOSTILE = [
     "http://metadata.google.internal/computeMetadata/v1/",
     "http://printer.local/",
     "http://minio/",
-    # this machine and this network, by number
+    # this machine and this network, by address
     "http://127.0.0.1/",
     "http://127.0.0.1./",
     "http://127.1/",
@@ -83,7 +83,7 @@ HOSTILE = [
     "http://[3fff::1]/",
     "http://[5f00::1]/",
     "http://[::1",
-    # tricks with what the host is
+    # tricks with the host part
     "http://public.test@127.0.0.1/",
     "http://127.0.0.1@public.test/",
     "http://user:pw@public.test/",

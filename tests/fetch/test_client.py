@@ -1,4 +1,4 @@
-"""Fetching over the network: servers on loopback, resolvers that lie. Nothing dials a public address."""
+"""Fetching over the network, with servers on loopback and resolvers that lie. Nothing connects to a public address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that storage sends compressed, whatever was asked for: undone within bounds."""
+"""Responses that a server compresses without being asked: they are decompressed within limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKED = [
     ("gzip", gzip.compress(DATA) + bytes(100)),
     ("deflate", zlib.compress(DATA)),
     ("deflate", raw_deflate(DATA)),
-    ("gzip", DATA),  # a header that is wrong
+    ("gzip", DATA),  # the header is wrong: the body is not compressed
     ("aws-chunked", DATA),
     ("identity", DATA),
     ("", DATA),

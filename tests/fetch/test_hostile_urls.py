@@ -1,4 +1,4 @@
-"""Every eighth of the corpus of hostile URLs, through `fetch` and through the API: nothing inside is reached."""
+"""Fetches every eighth URL of the hostile corpus with `fetch` and through the API: none reaches an internal host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.security.ssrf import report, run
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the tries of a download that the network broke off."""
+    """Shortens the pauses between the tries of an interrupted download."""
     monkeypatch.setattr(voxport.cloning.handler, "_FETCH_RETRY_PAUSES", (0.01, 0.01))
 
 

@@ -1,4 +1,4 @@
-"""A POST to a stranger's URL has the guarantees of the safe fetch: no private address, no redirect, one deadline."""
+"""A POST to a user's URL is guarded as a fetch is: no private address, no redirect, one deadline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BODY = b'{"type":"job.completed"}'
 
 
 def after_body(answer: Answer) -> Answer:
-    """The answer of a server that reads the whole request first."""
+    """Sends `answer` only after the whole request has been read."""
 
     def read_and_answer(connection: socket.socket, request: bytes) -> None:
         received = request.partition(b"\r\n\r\n")[2]

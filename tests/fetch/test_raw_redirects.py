@@ -1,5 +1,5 @@
-"""Redirects whose `Location` is not all ASCII, as many servers send it: they are followed as browsers do, and no
-further than others."""
+"""Redirects with non-ASCII bytes in `Location`, as many servers send them, are followed as browsers do and are checked
+like any other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.http_server import Answer, Serve, get, policy_for, refused, r
 
 
 def raw_redirect(location: bytes) -> Answer:
-    """To `location` at first, to a body then."""
+    """Redirects `/start` to `location`, and serves a body on any other path."""
 
     def answer(connection: socket.socket, request: bytes) -> None:
         if request.startswith(b"GET /start "):
@@ -45,7 +45,7 @@ def test_a_location_is_percent_encoded_as_browsers_do(serve: Serve, location: by
 @pytest.mark.parametrize(
     "location",
     [
-        # Characters that are an ASCII host once they are normalised, and others that end a host in some parsers.
+        # Characters that normalise to an ASCII host, and characters that end the host in some parsers.
         "http://１２７.０.０.１/ü",
         "http://ⓛocalhost/",
         "http://127。0。0。1/",

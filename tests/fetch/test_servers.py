@@ -1,4 +1,4 @@
-"""Fetching from servers that send too much, too slowly, broken things, or another's certificate."""
+"""Fetching from servers that send too much, too slowly, malformed data or another host's certificate."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_server_that_says_nothing_ends_at_the_deadline(serve: Serve) -> None:
 
 
 def test_a_tls_handshake_that_stalls_ends_at_the_deadline(serve: Serve) -> None:
-    server = serve(reply(b""))  # reads the client's hello for ever
+    server = serve(reply(b""))  # reads the ClientHello and never completes the handshake
     started = time.monotonic()
     refused("https://public.test/", policy_for(server, timeout_seconds=0.3))
     assert time.monotonic() - started < 30
@@ -104,7 +104,7 @@ def test_a_full_disk_is_not_blamed_on_the_url(serve: Serve) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate of `public.test`, key included."""
+    """A self-signed certificate of `public.test`, with its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl program to make a certificate with")

@@ -1,4 +1,4 @@
-"""Reading an upload: HEAD, and ranges."""
+"""Reading an upload with HEAD and with ranges."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_range_that_servers_may_differ_about_is_no_500(client: GatewayClient, 
 
 def test_an_empty_file_has_no_range_and_reads_as_nothing(client: GatewayClient) -> None:
     slot = client.upload_slot()
-    client.gateway.storage.put(slot["object_key"], b"")  # as it could be uploaded once
+    client.gateway.storage.put(slot["object_key"], b"")  # older versions accepted empty uploads
     assert client.http.get(slot["public_url"]).content == b""
     answer = client.http.get(slot["public_url"], headers={"Range": "bytes=0-0"})
     assert answer.status_code == 416

@@ -1,4 +1,4 @@
-"""GET /v1/media, GET and DELETE /v1/media/{key}: a profile's files, and nobody else's."""
+"""GET /v1/media, GET and DELETE /v1/media/{key}: a profile sees and deletes its own files only."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_key_with_odd_characters_is_not_there(client: GatewayClient, method: s
     client.upload()
     answer = client.request(method, f"{MEDIA}/{quote(key, safe='')}")
     assert answer.status_code == 404
-    assert error_of(answer)["code"] in ("media_not_found", "not_found")  # what is no path is nowhere
+    assert error_of(answer)["code"] in ("media_not_found", "not_found")  # keys that are no valid path match no route
     assert len(listed(client)) >= 1
 
 
@@ -204,7 +204,7 @@ def test_a_job_whose_sample_was_deleted_says_so_and_costs_nothing(
 def test_a_sample_that_is_deleted_while_it_is_read_is_gone_and_not_called_broken(
     client: GatewayClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The decoder finds no file, which by itself it would call one that can't be read."""
+    """The decoder then finds no file, which it would otherwise report as an unreadable file."""
     key = client.upload()["object_key"]
     samples: SampleLoader = client.gateway.cloning._samples
     decode = samples._decode

@@ -1,4 +1,4 @@
-"""Uploads as browsers, phones and people send them: odd content types, names of other alphabets, empty bodies."""
+"""Uploads as browsers, phones and people send them: unusual content types, non-Latin file names, empty bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed URLs: what was signed is what they do, until their time ends."""
+"""Signed URLs: each permits exactly what was signed, until it expires."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_key_that_leads_out_of_storage_is_403(client: GatewayClient, key: str)
 
 
 def test_even_a_true_signature_does_not_lead_out_of_storage(client: GatewayClient) -> None:
-    """Storage itself refuses such a key, whoever signed it."""
+    """Storage refuses such a key even under a valid signature."""
     for key in ("../secret.key", "..", "a/../../secret.key", ".incoming/x", "/etc/passwd", "a\x00b"):
         url = client.gateway.signer.url(Grant("get", key, int(time.time()) + 60))
         answer = client.http.get(url)

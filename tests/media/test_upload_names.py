@@ -1,4 +1,4 @@
-"""File names of uploads, and uploads as samples."""
+"""File names of uploads, and the use of uploads as samples."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_unknown_media_type_is_refused(client: GatewayClient, media_type: str
     assert client.request_upload(media_type=media_type).status_code == 422
 
 
-# As a sample.
+# Uploads as samples.
 
 
 CLONE = "/v1/proxy/core-voice-clone"

@@ -1,4 +1,4 @@
-"""Uploads: a signed place for one file, of one type, and of a size that has an end."""
+"""Uploads: a signed URL takes one file of one content type and of a limited size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.server import send_raw, serving, wait_until
 from tests.support.uploads import DATA, MiB, path_of, stored_files
 from voxport.audit.service import CLI
 
-# A file goes in, and comes out the same.
+# Round trip.
 
 
 def test_what_was_put_is_read_back(client: GatewayClient) -> None:
@@ -80,7 +80,7 @@ def test_a_video_goes_to_a_place_of_its_own(client: GatewayClient) -> None:
     assert client.put(slot["upload_url"], DATA, "video/mp4").status_code == 200
 
 
-# Types.
+# Content types.
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_after_a_wrong_size_the_right_one_is_taken(client: GatewayClient) -> Non
     assert client.put(slot["upload_url"], b"x" * 10_000).status_code == 200
 
 
-# A second file at the same place.
+# A second file at the same URL.
 
 
 def test_a_second_put_after_a_good_one_is_409_and_the_first_file_stays(client: GatewayClient) -> None:

@@ -1,4 +1,4 @@
-"""Real recordings and what the check says of them."""
+"""Real recordings, and the sample check's reports on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def speech() -> Path:
 
 @pytest.fixture(scope="session")
 def reported(speech: Path, ffmpeg: Path) -> Callable[[Recording], SampleReport]:
-    """Decodes and checks a recording, once, also for a second speaker. Raises SampleUnusable, each time."""
+    """Returns a function that decodes and checks a recording once, second speakers included. It raises SampleUnusable
+    on every call for an unusable one."""
     embed = SpeakerEncoder(threads=1).embed_each
     found: dict[str, SampleReport | SampleUnusable] = {}
 

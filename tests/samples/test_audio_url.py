@@ -1,4 +1,4 @@
-"""An audioUrl that may not be fetched is refused at once, with one bland text, and nothing is held for it."""
+"""A forbidden audioUrl is refused at once with one generic message, and no hold is made for it."""
 
 from __future__ import annotations
 
@@ -147,7 +147,8 @@ def test_an_empty_audio_url_is_of_the_wrong_shape(client: GatewayClient) -> None
 
 @contextlib.contextmanager
 def answering(location: str | None, body: bytes = b"") -> Iterator[tuple[str, list[str]]]:
-    """A server on 127.0.0.1 that redirects `/a.wav` to `location`, or serves `body`; its address and what was asked."""
+    """A server on 127.0.0.1 that redirects `/a.wav` to `location`, or serves `body`; yields host:port and paths
+    requested."""
     resolved: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

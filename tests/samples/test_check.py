@@ -1,4 +1,4 @@
-"""The sample check on made-up sound: no recordings needed."""
+"""The sample check on synthetic sound; needs no recordings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def seconds(length: float) -> Audio:
 
 
 def voice(length: float) -> Audio:
-    """Something like a voice, enough for a measurement (not for the speech model): bursts of a buzz at 120 Hz and
-    its overtones, five a second."""
+    """A voice-like signal, good enough for measurements but not for the speech model: five bursts a second of a buzz at
+    120 Hz and its overtones."""
     t = seconds(length)
     buzz = np.zeros(len(t))
     for k in range(1, 80):
@@ -145,7 +145,7 @@ def test_spans_grow_and_merge_and_stay_inside() -> None:
 
 
 def by_sign(clips: Sequence[Audio]) -> Audio:
-    """A speaker encoder for the tests: it tells apart who speaks above zero and who below."""
+    """A speaker encoder for the tests: it embeds a clip by its shares of positive and other samples."""
     shares = np.array([np.mean(clip > 0) for clip in clips], np.float32)
     pairs = np.stack([shares, 1 - shares], axis=1)
     return np.asarray(pairs / np.linalg.norm(pairs, axis=1, keepdims=True))

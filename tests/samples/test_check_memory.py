@@ -1,4 +1,4 @@
-"""The sample check takes little memory, however many samples come at once."""
+"""The sample check uses little memory, however many samples arrive at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile files, a small part of the corpus: each is taken or refused, and nothing else happens."""
+"""Hostile files, a small part of the corpus: each is accepted or refused, with no other effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs as they are pasted: with blanks and line ends around them."""
+"""URLs as they are pasted, with spaces and line breaks around them."""
 
 from __future__ import annotations
 

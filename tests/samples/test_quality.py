@@ -1,4 +1,4 @@
-"""What a clone job says of its recording."""
+"""The quality that a clone job reports for its recording."""
 
 from __future__ import annotations
 

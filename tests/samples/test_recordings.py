@@ -1,4 +1,4 @@
-"""The sample check on every recording of the speech folder, through decoding."""
+"""The sample check on every recording of the speech folder, decoding included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = [row for row in manifest() if row.expect]
 FEW = "only"
 Reported = Callable[[Recording], SampleReport]
 
-# Of the file's name, the beginning; of the warning, a word.
+# Prefix of the file name, and a word of the warning.
 WARNINGS = {
     "clipped_hard": "clipped",
     "noisy_babble_5dB": "noise",
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.slow
 
 
 def is_out_of_scope(row: Recording) -> bool:
-    """Fine speech, but in a file under 4 s, in which there is hardly ever the 3 s of speech that a voice needs."""
+    """Good speech in a file under 4 s, which rarely contains the 3 s of speech that a voice needs."""
     return row.kind == "speech" and row.seconds < 4.0
 
 
@@ -49,7 +49,7 @@ def rows(expect: str) -> list[Recording]:
 
 
 def test_the_folder_is_there(speech: Path) -> None:
-    """Skips with the reason where the folder is absent; the tables below are empty then."""
+    """Skips with the reason where the folder is absent; the tables below are then empty."""
     assert len(ROWS) > 80
 
 

@@ -1,4 +1,4 @@
-"""Recordings as people send them: several tracks, long silences, wrong headers. Made by ffmpeg of a real speaker."""
+"""Recordings as people send them: several tracks, long silences, wrong headers. Made by ffmpeg from a real speaker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def lasting(source: tuple[str, ...], seconds: int) -> list[str]:
 
 
 def use(path: Path, ffmpeg: Path) -> float:
-    """Seconds of speech in what is used of a file."""
+    """Seconds of speech in the part of a file that is used."""
     audio = decode_speech(path, ffmpeg=ffmpeg, max_seconds=60, min_speech_seconds=3)
     assert len(audio) <= 60 * SAMPLE_RATE
     return check(audio).speech_seconds
@@ -93,7 +93,7 @@ def test_speech_behind_the_first_minute_is_found(
 ) -> None:
     path = tmp_path / f"late.{ending}"
     joined = ("-filter_complex", "[0:a][1:a]concat=n=2:v=0:a=1")
-    # As a browser's recorder writes it, to a pipe: without a length, and without an index to seek by.
+    # As a browser's recorder writes to a pipe: without a duration and without a seek index.
     kind = {"webm": ("-c:a", "libopus", "-f", "webm", "-live", "1")}.get(ending, ())
     run(ffmpeg, *lasting(before, 70), "-i", str(speaker), *joined, *kind, str(path))
     assert use(path, ffmpeg) > 10

@@ -1,4 +1,4 @@
-"""Temporary files: what a killed process leaves is removed, what a living one works on is not."""
+"""Temporary files of a killed process are removed; those of a living one are not."""
 
 from __future__ import annotations
 
