@@ -1,4 +1,4 @@
-"""What an operator corrects: adjustments and refunds, within what there is, whoever comes at once."""
+"""Adjustments and refunds by the operator stay within what was charged, also when several run at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def payer(gateway: Gateway) -> GatewayClient:
 
 
 def charged(payer: GatewayClient, request_id: str = "req_call") -> GatewayClient:
-    """A customer of whose 100 tokens 3 were charged for a call."""
+    """A customer with 100 tokens, of which 3 were charged for a call."""
     billing, database = payer.gateway.billing, payer.gateway.database
     with database.transaction() as tx:
         hold = billing.hold(
@@ -86,7 +86,7 @@ def test_a_refund_is_of_a_charge_that_is_there_and_of_one_only(payer: GatewayCli
     with pytest.raises(NotFound), database.transaction() as tx:
         adjustments.refund(tx, actor=CLI, request_id="req_nobody")
     with pytest.raises(NotFound), database.transaction() as tx:
-        adjustments.refund(tx, actor=CLI, ledger_id=payer.get(LEDGER).json()["data"][1]["id"])  # a credit
+        adjustments.refund(tx, actor=CLI, ledger_id=payer.get(LEDGER).json()["data"][1]["id"])  # the entry of a credit
     for request_id, ledger_id in ((None, None), ("req_call", "led_x")):
         with pytest.raises(Invalid), database.transaction() as tx:
             adjustments.refund(tx, actor=CLI, request_id=request_id, ledger_id=ledger_id)

@@ -1,4 +1,4 @@
-"""Prices, limits and texts come from one file."""
+"""Prices, limits and texts come from one catalog file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A price is reserved before the work, and settled once after it."""
+"""A price is held before the work, and settled once after it."""
 
 from __future__ import annotations
 

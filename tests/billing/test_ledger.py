@@ -1,4 +1,4 @@
-"""The ledger: read in pages, never changed, and proved."""
+"""The ledger is read in pages, is never changed, and can be verified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = 1_000_000
 
 @pytest.fixture
 def payer(gateway: Gateway) -> GatewayClient:
-    """A customer with a credit of 100, a capture of 1 and of 2, a released hold, and an open hold of 4 tokens."""
+    """A customer with a credit of 100 tokens, captures of 1 and of 2, a released hold, and an open hold of 4."""
     payer = open_client(gateway)
     billing = gateway.billing
     for units in (100, 200):
@@ -115,7 +115,7 @@ def test_the_database_refuses_a_second_charge_of_one_hold(payer: GatewayClient) 
         tx.execute(text(copy))
 
 
-# What `voxport ledger verify` must find. Each is one stroke of somebody who has the database in hand.
+# Single changes made directly in the database, each of which `voxport ledger verify` must find.
 STROKES: dict[str, str] = {
     "an entry changed": "UPDATE ledger_entries SET amount = amount + 1 WHERE sequence = 1",
     "an entry removed": "DELETE FROM ledger_entries WHERE sequence = 2",

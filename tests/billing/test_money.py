@@ -14,7 +14,7 @@ from voxport.speech.durations import billed_seconds
 
 
 def amounts(count: int) -> list[int]:
-    """Micro-tokens of every size, up to the most that a profile has."""
+    """Amounts in micro-tokens of every magnitude, up to the maximum balance of a profile."""
     dice = random.Random(20_260_427)
     return [dice.randrange(10 ** dice.randint(1, 15)) * dice.choice((1, -1)) for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""GET /v2/billing/usage: what was charged, by service, day, voice and key; on SQLite and on Postgres."""
+"""GET /v2/billing/usage: charges by service, day, voice and key, on SQLite and on Postgres."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOKEN = 1_000_000
 
 
 class BilledCustomer:
-    """A customer whose calls are charged at moments that a test chooses."""
+    """A customer whose calls are charged at times that the test chooses."""
 
     def __init__(self, client: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
         self.client = client
@@ -43,7 +43,7 @@ class BilledCustomer:
         key_id: str | None = "key_a",
         voice_id: str | None = None,
     ) -> str:
-        """A call that was charged then; its request id."""
+        """Charges a call at `moment`; returns its request id."""
         self._clock.setattr(billing_service, "now", lambda: datetime.fromisoformat(moment).astimezone(UTC))
         billing, request_id = self.client.gateway.billing, new_id("req")
         with self.client.gateway.database.transaction() as tx:
@@ -60,7 +60,7 @@ class BilledCustomer:
         return request_id
 
     def refund(self, request_id: str, tokens: int) -> None:
-        """Written as the operator's refund is, a day after all charges."""
+        """Writes the row of an operator's refund, dated after all charges."""
         row = {
             "id": new_id("led"),
             "profile_id": self.client.profile_id,
@@ -173,7 +173,7 @@ def test_nobody_sees_the_usage_of_another_and_the_operator_sees_all(billed: Bill
     other = BilledCustomer(billed.client.another_customer(), billed._clock)
     billed.charge("2026-04-27T10:00:00+00:00", units=1)
     request_id = other.charge("2026-04-27T10:00:00+00:00", units=5)
-    billed.refund(request_id, TOKEN)  # under the name of another profile: not theirs to lower
+    billed.refund(request_id, TOKEN)  # recorded under another profile, so it does not lower this call's charge
     assert billed.rows() == [("core-tts", 1, 1.0, 0.01)]
     assert other.rows() == [("core-tts", 1, 5.0, 0.05)]
     rows = usage(billed.client.gateway.database, None, group_by="service", period=Period())
@@ -192,7 +192,7 @@ def test_nobody_sees_the_usage_of_another_and_the_operator_sees_all(billed: Bill
         "from=20260427",
         "from=2026-W18",
         "from=2026-04-27T25:00:00Z",
-        "from=2026-04-27T10:00:00+02:00",  # a + that is not encoded is a space
+        "from=2026-04-27T10:00:00+02:00",  # an unencoded + is read as a space
         "from=",
         "from=%00",
         "from=٢٠٢٦-04-27",
@@ -265,7 +265,7 @@ def test_the_accept_header_decides(client: GatewayClient, accept: str, is_csv: b
     assert answer.headers["Vary"] == "Accept"
 
 
-# What the calls themselves write down
+# Usage as recorded by real calls.
 
 
 def test_every_billed_call_is_found_under_its_key_and_its_voice(

@@ -1,4 +1,4 @@
-"""The price is held before a call waits for its turn: who can't pay does not wait, and waiting costs nothing."""
+"""The price is held before a call queues: a caller who cannot pay does not queue, and queueing costs nothing."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SPEECH: dict[str, Any] = {"text": "Hello.", "voice_id": "hum"}
 
 @pytest.fixture
 def busy(make_gateway: MakeGateway) -> FakeProviderEnv:
-    """A gateway that lets one call in at a time, and lets others wait for a second."""
+    """A gateway that runs one call at a time and lets others queue for one second."""
     return with_fake_provider(make_gateway, speech_concurrency=1, speech_queue_seconds=1.0)
 
 
 @contextmanager
 def occupied(client: GatewayClient, provider: FakeProvider) -> Iterator[Future[httpx2.Response]]:
-    """Somebody else's call has the place until the block ends."""
+    """Occupies the only slot with another call until the block ends; yields that call's future."""
     inside, go_on = threading.Event(), threading.Event()
 
     def wait(_: int) -> None:

@@ -1,4 +1,4 @@
-"""The same call sent again with its Idempotency-Key: one charge, and the first answer again."""
+"""The same call repeated with its Idempotency-Key is charged once and gets the first response again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def repeat(client: GatewayClient, path: str, body: Any, key: str = "first", **he
 
 
 def call_headers(answer: httpx2.Response) -> dict[str, str]:
-    """The headers that tell of the call."""
+    """The headers that describe the call."""
     return {name: value for name, value in answer.headers.items() if name.startswith(("x-", "location", "retry"))}
 
 
@@ -278,7 +278,7 @@ def test_what_a_failed_call_left_is_swept_and_what_is_under_way_is_not(
 
 
 def idempotency_at(client: GatewayClient, later: timedelta) -> Idempotency:
-    """The keeper of answers, so much later."""
+    """The idempotency service with its clock set forward by `later`."""
     parts = client.gateway
     clock: Callable[[], Any] = lambda: now() + later  # noqa: E731
     return Idempotency(

@@ -1,4 +1,4 @@
-"""A call that failed and is sent again by several at once, all of which find the row that it left."""
+"""Several concurrent retries of a failed call, all of which find the row that it left."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_late_removal_of_what_a_failed_call_left_takes_no_row_of_a_newer_call(
     first = threading.Thread(target=lambda: answers.update(first=send(customer, customer.key)))
 
     def remove_late(service: Idempotency, row: StoredResponse) -> None:
-        """The other call comes first: it takes the key, and on SQLite the number of the row too."""
+        """Lets the other call go first: it takes the key, and on SQLite the row number too."""
         monkeypatch.setattr(Idempotency, "_remove", remove)
         first.start()
         assert inside.wait(20)

@@ -1,4 +1,4 @@
-"""An Idempotency-Key belongs to the profile, method and path: a rotated API key gets the first answer too."""
+"""An Idempotency-Key belongs to the profile, method and path, so a rotated API key gets the first response too."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_answers_kept_before_the_scope_was_the_profile_are_found_and_the_older_w
     answers = [send(client, client.key, "one"), send(client, client.key, "two")]
     asked = IdempotentRequest(client.profile_id, "", "POST", TTS, "first", b"")
     with client.gateway.database.transaction() as tx:
-        # As two API keys of the profile left them, which both used the Idempotency-Key `first`.
+        # Rewrite the rows as two API keys of the profile left them, which both used the Idempotency-Key `first`.
         rows = list(tx.execute(text("SELECT sequence FROM kept_answers ORDER BY sequence")).scalars())
         for sequence, key_id in zip(rows, (second_key["id"], client.key_id), strict=True):
             values = {"scope": asked.scope_of_key(key_id), "sequence": sequence}

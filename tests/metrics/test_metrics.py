@@ -1,4 +1,4 @@
-"""GET /metrics: for the operator only, and what it tells."""
+"""GET /metrics: its values, and that only the operator may read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture
 def watched(make_gateway: MakeGateway) -> GatewayClient:
-    """A customer of a gateway that hums, and that an operator watches."""
+    """A customer of a gateway with the fake provider and an operator key."""
     return open_client(with_fake_provider(make_gateway, admin_key=ADMIN, elevenlabs_api_key="xi-key").gateway)
 
 
@@ -128,7 +128,7 @@ def test_the_workers_check_of_the_ledger_is_told_once_it_was_made(
         tx.execute(text("UPDATE balances SET credits = credits + 1"))
     make_gateway(data_dir=watched.gateway.settings.data_dir).reconciliation.check_if_due()
     found = read(watched)
-    assert value(found, "voxport_ledger_problems") == 2  # neither its entries nor its movements say so
+    assert value(found, "voxport_ledger_problems") == 2  # neither its entries nor its movements add up to the balance
     checked = value(found, "voxport_ledger_check_timestamp_seconds")
     assert checked is not None
     assert abs(checked - now().timestamp()) < 60

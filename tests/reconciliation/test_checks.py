@@ -1,4 +1,4 @@
-"""The worker's daily check: what it keeps, and what it says in the log."""
+"""The worker's daily check: what it stores and what it logs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reconciliation(gateway: Gateway, clock: DatabaseClock) -> Reconciliation:
 
 
 def lose_a_hold(client: GatewayClient) -> str:
-    """A hold that nobody will settle."""
+    """Opens a hold that nothing will settle; returns its id."""
     with client.gateway.database.transaction() as tx:
         return client.gateway.billing.hold(
             tx, profile_id=client.profile_id, service="core-tts", amount=10, request_id="req_lost"

@@ -1,4 +1,4 @@
-"""Money and work agree: open holds have somebody who settles them, charges have their call, jobs their charge."""
+"""Money and work agree: each open hold has something that will settle it, each charge its call, each job its charge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SERVICE: ServiceName = "core-tts"
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def fake_env(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProviderEnv]:
-    """A gateway that hums, for all tests here: each looks for the rows of its own."""
+    """A gateway with the fake provider, shared by all tests here; each test looks at its own rows only."""
     url = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
     fake_env = with_fake_provider(
         partial(open_gateway, settings_for(tmp_path_factory.mktemp("books"), database_url=url))
@@ -46,7 +46,7 @@ def payer(fake_env: FakeProviderEnv) -> GatewayClient:
 
 
 def queued(payer: GatewayClient) -> str:
-    """A job that waits for its worker."""
+    """Queues a speech job; returns its id."""
     answer = payer.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     job_id: str = answer.json()["job"]["id"]
@@ -54,7 +54,7 @@ def queued(payer: GatewayClient) -> str:
 
 
 def completed(payer: GatewayClient) -> str:
-    """A job that a worker has done."""
+    """Queues a job and completes it as the worker does; returns its id."""
     job_id = queued(payer)
     work(payer, job_id)
     assert payer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
@@ -62,7 +62,7 @@ def completed(payer: GatewayClient) -> str:
 
 
 def lost(payer: GatewayClient) -> str:
-    """A job whose outcome is not known: it failed, and its hold is kept."""
+    """Makes a failed job with an unknown outcome, whose hold stays open; returns its id."""
     job_id, gateway = queued(payer), payer.gateway
     gateway.jobs.begin(job_id)
     job = gateway.jobs.find(job_id)
@@ -85,7 +85,7 @@ def problems(payer: GatewayClient, *ids: str) -> list[str]:
 
 
 def strike(payer: GatewayClient, statement: str, **values: Any) -> None:
-    """What somebody does who has the database in hand."""
+    """Changes one row directly in the database."""
     with payer.gateway.database.transaction() as tx:
         assert tx.execute(text(statement), values).rowcount == 1  # type: ignore[attr-defined]
 
@@ -102,7 +102,7 @@ def test_all_that_may_be_under_way_is_clean(payer: GatewayClient) -> None:
         assert problems(payer, call.hold_id, *jobs, *holds, cancelled, processing) == []
 
 
-# A stroke at the row of a job that is (completed, queued, lost), and whose id the problem must name.
+# Changes to the row of a job in a state (completed, queued, lost), and whose id the problem must name.
 STROKES: dict[str, tuple[str, str, str]] = {
     "a charged job called cancelled": ("completed", "UPDATE jobs SET status = 'cancelled' WHERE id = :job", "hold"),
     "a charged job removed": ("completed", "DELETE FROM jobs WHERE id = :job", "hold"),

@@ -1,4 +1,4 @@
-"""A customer with a receiver on loopback, and a gateway whose clock a test turns."""
+"""A customer with a receiver on loopback, and a gateway whose clock the test sets."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ OpenReceiver = Callable[..., WebhookReceiver]
 
 @dataclass
 class WebhookEnv:
-    """A customer, and what the worker does for its webhooks, one try at a time."""
+    """A customer, and the worker's side of its webhooks, one try at a time."""
 
     client: GatewayClient
     clock: ManualClock
 
     def cancelled(self, url: str, **fields: Any) -> str:
-        """A clone job that was cancelled; its id."""
+        """Creates and cancels a clone job; returns its id."""
         answer = self.client.post(CLONE, {**AUDIO, "webhook_url": url, **fields})
         assert answer.status_code == 202, answer.text
         job_id: str = answer.json()["job"]["id"]
@@ -39,7 +39,7 @@ class WebhookEnv:
         return job_id
 
     def send(self) -> int:
-        """Send what is due now; how many tries that were."""
+        """Sends all deliveries that are due; returns how many tries were made."""
         tries = 0
         while (claimed := self.client.gateway.webhooks.claim()) is not None:
             self.client.gateway.webhook_sender.send(claimed)
@@ -51,7 +51,7 @@ class WebhookEnv:
         return secret
 
     def only(self) -> dict[str, Any]:
-        """The one delivery there is, with its attempts."""
+        """The only delivery, with its attempts."""
         (row,) = self.client.get(LOG).json()["data"]
         detail: dict[str, Any] = self.client.get(f"{LOG}/{row['id']}").json()["data"]
         return detail
@@ -59,14 +59,14 @@ class WebhookEnv:
 
 @pytest.fixture
 def receiver() -> Iterator[OpenReceiver]:
-    """Starts receivers that answer by a script, and end with the test."""
+    """Returns a function that starts receivers with scripted responses; they are closed when the test ends."""
     with ExitStack() as stack:
         yield lambda *answers, **options: stack.enter_context(WebhookReceiver(*answers, **options))
 
 
 @pytest.fixture
 def open_webhook_env(make_client: MakeClient, tmp_path: Path) -> Callable[..., WebhookEnv]:
-    """Opens a gateway that may call these receivers."""
+    """Returns a function that opens a gateway which may call the given receivers."""
 
     def make(*receivers: WebhookReceiver, **options: Any) -> WebhookEnv:
         clock = ManualClock(frozen=True)

@@ -1,4 +1,4 @@
-"""The alert of low credits: once for each fall below the threshold, whoever causes it, on both databases."""
+"""The low-balance alert is sent once for each fall below the threshold, whatever causes it, on both databases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def put(client: GatewayClient, below: Any = 10, url: str = URL) -> dict[str, Any
 
 
 def clone(client: GatewayClient) -> str:
-    """Hold 5 tokens; the job's id."""
+    """Starts a clone job, which holds 5 tokens; returns its id."""
     answer = client.post(CLONE, AUDIO)
     assert answer.status_code == 202, answer.text
     job_id: str = answer.json()["job"]["id"]
@@ -43,7 +43,7 @@ def clone(client: GatewayClient) -> str:
 
 
 def alerts(client: GatewayClient) -> list[dict[str, Any]]:
-    """What was told, the oldest first."""
+    """The alerts in the log, oldest first."""
     page = client.gateway.webhooks.list(client.profile_id, state=None, limit=50, cursor=None)
     return [row.data or {} for row in page.rows if row.type == "balance.low"][::-1]
 
@@ -92,7 +92,7 @@ def test_what_an_operator_takes_sets_it_off_and_what_he_gives_arms_it(customer: 
 
 
 def test_a_hold_that_comes_back_does_not_arm_it(customer: GatewayClient) -> None:
-    """Else each call near the threshold would be told again."""
+    """Otherwise each call near the threshold would send another alert."""
     put(customer)
     jobs = [clone(customer) for _ in range(3)]
     customer.post(f"/v2/jobs/{jobs[-1]}/cancel")

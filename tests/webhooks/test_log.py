@@ -1,4 +1,4 @@
-"""The log of deliveries and the secret over HTTP: a profile sees its own, in pages, and nobody else's."""
+"""The delivery log and the secret over HTTP: a profile sees its own only, in pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "/v2/webhooks/secret"
 
 
 def completed_delivery(client: GatewayClient) -> str:
-    """A job that was cancelled, and whose end is to be told; its id."""
+    """Creates and cancels a job, whose end is queued for delivery; returns its id."""
     job_id: str = client.post(CLONE, {**AUDIO, "webhook_url": "https://hooks.example.com/"}).json()["job"]["id"]
     assert client.post(f"/v2/jobs/{job_id}/cancel").status_code == 200
     return job_id
@@ -108,7 +108,7 @@ def test_a_first_secret_can_be_changed_before_it_was_seen(client: GatewayClient)
 
 
 def test_the_database_alone_tells_no_secret(tmp_path: Path) -> None:
-    """The same rows under another secret of the gateway's sign otherwise, and hold nothing of the secret itself."""
+    """The same rows sign differently under another gateway secret, and contain nothing of the signing secret itself."""
     shown = []
     profile = key = ""
     for secret in ("a" * 32, "b" * 32):

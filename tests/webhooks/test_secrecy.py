@@ -1,4 +1,4 @@
-"""What the log tells of webhooks: not where to, beyond the host, and nothing of what signs them."""
+"""The log names only the host of a webhook URL, and no signing secret or signature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.webhooks.conftest import OpenReceiver, WebhookEnv
 from voxport.testing.receiver import reset_connection, respond_with
 
-CAPABILITY = "T0AB12CD/c0ffee0badc0de"  # a URL that is itself a secret, as chat services give them out
+CAPABILITY = "T0AB12CD/c0ffee0badc0de"  # the URL is itself a secret, as those of chat services are
 
 
 def test_no_line_tells_the_path_the_signature_or_the_secret(

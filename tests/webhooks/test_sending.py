@@ -1,4 +1,4 @@
-"""What a receiver gets, and what the gateway does when it does not take it."""
+"""What a receiver gets, and what the gateway does when the receiver fails."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_completed_and_a_failed_job_are_told_by_their_types(customer: GatewayC
         assert claimed is not None
         payload = gateway.webhook_sender._body(claimed)["data"]
         job = customer.get(f"/v2/jobs/{job_id}").json()
-        if job_id == done:  # signed anew each time
+        if job_id == done:  # its URL is signed anew each time
             assert customer.http.get(payload["result_data"].pop("url")).status_code == 200
             job["result_data"].pop("url")
         assert payload == job
@@ -287,7 +287,7 @@ def test_many_workers_at_once_send_each_message_once(open_webhook_env: OpenWebho
         worker.start()
     for worker in workers:
         worker.join()
-    webhook_env.send()  # one whose claim was lost to another looks again in its next round
+    webhook_env.send()  # a worker that lost a claim to another tries again in its next round
     ids = [came.headers["webhook-id"] for came in there.received]
     assert len(ids) == len(set(ids)) == 12
 
@@ -303,7 +303,7 @@ def test_a_slow_receiver_holds_up_nobody_elses_webhooks(
     other.cancelled(quick.url)
     sender = webhook_env.client.gateway.webhook_sender
     sender.start()
-    quick.wait(1, 30)  # half of what the slow one is waited for
+    quick.wait(1, 30)  # half the timeout of the slow receiver
     assert len(slow.received) == 1, "a quarter of four"
     sender.stop(0.1)
 

@@ -1,4 +1,4 @@
-"""A webhook_url that can't be called is refused with the request, and nothing is queued."""
+"""A webhook_url that may not be called is refused with the request, and nothing is queued."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPEECH = {"text": "Hello.", "voice_id": "af_heart", "provider": "local"}
 LATER = {"Prefer": "respond-async"}
 GOOD = "https://hooks.example.com/voxport?token=1"
 LOOPBACK = "http://127.0.0.1/hook"
-# With what the operator may set to let it be called: nothing for what is no server of the operator's.
+# URLs, and the host that the operator can allow for each: None where it can't be the operator's server.
 FORBIDDEN = {
     LOOPBACK: "127.0.0.1",
     "http://127.0.0.1:9000/hook": "127.0.0.1:9000",
@@ -103,7 +103,7 @@ def test_core_tts_takes_it_for_a_job_only(
 def test_a_job_of_each_kind_takes_it(client: GatewayClient) -> None:
     assert client.post(CLONE, {**AUDIO, "webhook_url": GOOD}).status_code == 202
     assert client.post(TTS, {**SPEECH, "webhook_url": GOOD}, headers=LATER).status_code == 202
-    # A binding looks for the voice first.
+    # A binding checks the voice first.
     answer = client.post("/v1/voices/nobody/bindings", {"provider": "local", "webhook_url": GOOD})
     assert error_of(answer)["code"] == "voice_not_found"
 
