@@ -1,4 +1,4 @@
-"""Keys: with a checksum, shown once, and kept only as a keyed hash."""
+"""API keys have a checksum, are shown once, and are stored only as a keyed hash."""
 
 from __future__ import annotations
 

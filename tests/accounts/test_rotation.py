@@ -1,4 +1,4 @@
-"""A customer's own keys over HTTP: made, rotated with two alive during the change, revoked, but never the last."""
+"""A customer's own keys over HTTP: created, rotated with both keys valid during the change, revoked except the last."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_last_key_is_not_revoked_by_its_owner(client: GatewayClient) -> None
     assert client.delete(f"{KEYS}/{client.key_id}").status_code == 200
     assert status_with(client, client.key) == 401
     assert status_with(client, other["key"]) == 200
-    with client.gateway.database.transaction() as tx:  # the operator may
+    with client.gateway.database.transaction() as tx:  # the operator may revoke the last one
         assert client.gateway.accounts.revoke_key(tx, other["id"], actor=CLI)
 
 
@@ -93,7 +93,7 @@ def test_a_profile_has_so_many_keys_also_when_all_are_asked_for_at_once(make_cli
     client = make_client(keys_per_profile=4)
     statuses = run_concurrently(8, lambda _: client.post(KEYS, {}).status_code)
     assert sorted(statuses) == [201] * 3 + [409] * 5
-    assert client.post(f"{KEYS}/{client.key_id}/rotate").status_code == 201  # in place of one
+    assert client.post(f"{KEYS}/{client.key_id}/rotate").status_code == 201  # it replaces a key
 
 
 def test_a_suspended_profiles_keys_are_refused_on_everything_until_it_is_resumed(client: GatewayClient) -> None:

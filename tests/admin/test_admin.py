@@ -1,4 +1,4 @@
-"""The operator's side over HTTP: there only where a key is set, and for nobody else."""
+"""The operator's endpoints exist only where an operator key is set, and accept no other key."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_customer_is_made_paid_for_suspended_and_resumed(client: GatewayClient
         ("/credits", {"amount": 0.0000001, "reference": "a"}, 422),
         ("/credits", {"amount": 1e300, "reference": "a"}, 422),
         ("/credits", {"amount": "1e3", "reference": "a"}, 422),
-        ("/credits", {"amount": 100_000_000, "reference": "a"}, 422),  # more than a profile holds
+        ("/credits", {"amount": 100_000_000, "reference": "a"}, 422),  # more than the maximum balance of a profile
         ("/adjustments", {"amount": 1, "reference": "a"}, 422),  # no note
         ("/adjustments", {"amount": -100.000001, "reference": "a", "note": "x"}, 422),
     ],
@@ -169,5 +169,5 @@ def test_lists_come_in_pages_and_what_is_stored_is_counted(client: GatewayClient
 @pytest.mark.parametrize("field", ["request_id", "ledger_id"])
 def test_an_id_with_a_nul_is_refused_before_the_database_is_asked(client: GatewayClient, field: str) -> None:
     answer = ask(client, "POST", "/refunds", {field: "led_\x00", "reference": "a"})
-    assert answer.status_code == 422  # Postgres would fail to look for it
+    assert answer.status_code == 422  # Postgres rejects a NUL in text
     assert error_of(answer)["code"] == "validation_failed"

@@ -1,4 +1,4 @@
-"""The audit log: with what it tells of or not at all, in one chain, and no row of it can be changed unseen."""
+"""The audit log: a row commits with the change it records, rows form one hash chain, and tampering is detected."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_the_chain_does_not_fork_and_nobody_waits_for_ever(
     gateway = client.gateway
 
     def act(number: int) -> None:
-        """Records first and then takes the lock of the balance, or the other way round."""
+        """Records before locking the balance if `number` is odd, after it otherwise."""
         for _ in range(10):
             with gateway.database.transaction() as tx:
                 if number % 2:

@@ -1,4 +1,4 @@
-"""A backup is whole or not there, says when it was spoilt, and becomes a gateway in an empty place only."""
+"""A backup is complete or absent, corruption is detected, and a restore needs an empty target."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_backup_becomes_the_same_gateway(client: GatewayClient, tmp_path: Path
 def test_a_file_that_is_deleted_while_the_backup_runs_is_in_it(
     client: GatewayClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The customer's deletion waits for nothing, and neither does the restored gateway miss a file."""
+    """The customer's deletion does not wait for the backup, and the restored gateway has the file."""
     gateway = client.gateway
     slot = client.upload(b"to be deleted")
     real = database.dump
@@ -74,7 +74,7 @@ def test_a_deletion_that_was_under_way_is_ended_by_the_restore(
     client: GatewayClient, tmp_path: Path, make_gateway: MakeGateway
 ) -> None:
     slot = client.upload()
-    client.gateway.storage.delete(slot["object_key"])  # the file is gone, its row not yet
+    client.gateway.storage.delete(slot["object_key"])  # as in the middle of a deletion: the row remains
     summary = service.create_backup(client.gateway.settings, tmp_path / "backup")
     assert summary.missing == [slot["object_key"]]
     settings = settings_for(tmp_path / "restored")

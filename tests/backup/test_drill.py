@@ -1,4 +1,4 @@
-"""The restore drill: a backup that is taken under load becomes a gateway in which nothing is missing."""
+"""The restore drill: a backup taken under load becomes a gateway in which nothing is missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @contextlib.contextmanager
 def gateway_at(data_dir: Path, folder: Path, key: str) -> Iterator[httpx2.Client]:
-    """A humming gateway in a process of its own, until it is killed at the end; a client with a key."""
+    """Runs a gateway with the fake provider in its own process, killed at the end; yields a client with `key`."""
     port = folder / "port.txt"
     port.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.support.fake_provider_server", str(data_dir), str(port)]
@@ -64,7 +64,7 @@ def media_keys(gateway: Gateway) -> list[str]:
 
 
 class BackgroundLoad:
-    """Customers who upload, clone, speak, delete, and speak as jobs, until they are stopped."""
+    """Threads that upload, clone, synthesize, delete and run speech jobs until they are stopped."""
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
@@ -107,7 +107,7 @@ class BackgroundLoad:
         self._ok(self._http.post(TTS, json=body, headers={"Prefer": "respond-async"}))
         voices = self._voices()
         if number % 2 and voices:
-            # Another thread may have been first.
+            # Another thread may have deleted it already.
             self._http.delete(f"/v1/voices/{voices[-1]}")
 
     def _voices(self) -> list[str]:

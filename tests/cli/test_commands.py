@@ -1,4 +1,4 @@
-"""The command line as an operator and a script use it: through pipes, with exit codes that mean something."""
+"""The command line as an operator and a script use it: through pipes, with meaningful exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ANSI = re.compile(r"\x1b")
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command did."""
+    """The outcome of a command."""
 
     returncode: int
     stdout: str
@@ -36,8 +36,8 @@ class CommandResult:
 
 
 def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> CommandResult:
-    """The command in this process, in a folder without a .env file and without the machine's settings. One that ends
-    with an exception counts as a traceback."""
+    """Runs a command in this process, in `cwd`, without a .env file and without the machine's settings. An unexpected
+    exception is reported in `stderr` as a traceback."""
     nothing: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOXPORT_")}
     with contextlib.chdir(cwd):
         result = CliRunner().invoke(main, arguments, env={**nothing, **(env or {})})
@@ -52,7 +52,7 @@ _WITHOUT_DATA = ("test_every_command_explains_itself", "test_a_file_that_is_no_d
 
 @pytest.fixture(autouse=True)
 def data_folder(request: pytest.FixtureRequest, tmp_path: Path, make_gateway: MakeGateway) -> None:
-    """No command here makes one: only `serve`, `demo` and `restore` do."""
+    """Creates the data folder, because no command here does: only `serve`, `demo` and `restore` create one."""
     if not request.node.name.startswith(_WITHOUT_DATA):
         make_gateway(data_dir=tmp_path / "data")
 
@@ -65,7 +65,7 @@ def profile(tmp_path: Path) -> str:
 
 
 def refused(result: CommandResult, *words: str) -> None:
-    """A sentence on standard error, and no traceback."""
+    """Asserts an error on stderr with `words`, nothing on stdout, and no traceback."""
     assert result.returncode != 0
     assert result.stdout == ""
     assert "Traceback" not in result.stderr, result.stderr

@@ -1,4 +1,4 @@
-"""Which command makes a data folder, and how many servers run in one."""
+"""Which commands create a data folder, and how many servers may run in one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that is started while another one on the same folder is ending."""
+"""Starting a server while another one on the same data folder is shutting down."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_one_that_is_ending_is_waited_for(tmp_path: Path, capsys: pytest.Capture
     assert output.count("Waiting up to 60 s") == 1
     assert str(tmp_path) in output
     with pytest.raises(Invalid, match="--no-worker"):
-        _acquire_serve_lock(tmp_path)  # the one that waited is not ending
+        _acquire_serve_lock(tmp_path)  # the new server is not shutting down
     os.close(second)
 
 

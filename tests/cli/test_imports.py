@@ -1,4 +1,4 @@
-"""What a command loads: help is there at once only where nothing of the gateway is."""
+"""What each command imports: help is fast only if none of the gateway is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator does by command: money, keys, suspension, erasure, the audit log, backup and restore."""
+"""The operator's commands: money, keys, suspension, erasure, the audit log, backup and restore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a demo without a terminal prints while a clone is made."""
+"""What a demo without a terminal prints while it creates a clone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voxport.cli.progress import ProgressLines, show_progress
 
 
 class ShownProgress:
-    """The lines that are printed, at times that the test sets."""
+    """Collects the printed lines, at times that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0

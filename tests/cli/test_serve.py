@@ -1,4 +1,4 @@
-"""`voxport serve` as a user starts it: what it prints, when, and that it goes without a trace."""
+"""`voxport serve` as a user starts it: what it prints and when, and that it leaves no process behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def children_of(pid: int) -> list[int]:
-    """Every process below this one."""
+    """All descendant processes of this one."""
     found: list[int] = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, path.read_text().split()):
@@ -38,8 +38,8 @@ def alive(pid: int) -> bool:
 
 @dataclass
 class Lives:
-    """What was seen of a gateway without a worker that was started, stopped while a stream was open, and started
-    again. `later` are lines of the stream after the stop."""
+    """Observations of a gateway without a worker that was started, stopped during an event stream, and started again.
+    `later` holds the stream's lines after the stop."""
 
     first: LiveGateway
     first_log: str

@@ -1,4 +1,4 @@
-"""The commands that serve, in a folder that is not a gateway's or can't be one, and two servers on one folder."""
+"""The commands that serve, in a folder that is not or cannot be a gateway's, and two servers on one folder."""
 
 from __future__ import annotations
 

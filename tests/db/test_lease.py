@@ -1,4 +1,4 @@
-"""A lease is held by one living process, and free the moment it dies."""
+"""A lease is held by one living process, and is released when that process dies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_look_at_a_lease_tells_whether_its_process_lives(url: str, holder: sub
     holder.kill()
     holder.wait()
     assert not leases.is_held("worker-0")
-    own = leases.try_acquire("worker-0")  # the look did not keep it
+    own = leases.try_acquire("worker-0")  # checking did not take the lease
     assert own is not None
     assert leases.is_held("worker-0")
 
@@ -114,7 +114,7 @@ def test_a_child_does_not_inherit_a_lease(url: str) -> None:
     )
     try:
         lease.release()
-        # The kernel closes what a child must not inherit a moment after the child counts as started.
+        # The kernel may close descriptors that a child must not inherit shortly after the child counts as started.
         wait_until(lambda: Leases(url).try_acquire("worker-0") is not None, seconds=20, what="the lease")
         assert child.poll() is None
     finally:

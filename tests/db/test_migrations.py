@@ -1,4 +1,4 @@
-"""The tables: what migrations make is what the models say, however often and by however many they are run."""
+"""Migrations create the schema that the models declare, however often and by however many processes they are run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def database(tmp_path: Path) -> Database:
 
 
 def schema(database: Database) -> list[tuple[str, ...]]:
-    """Every table, index and trigger, as SQLite keeps it."""
+    """Every table, index and trigger, as SQLite stores it."""
     with database.connection() as connection:
         rows = connection.execute(text("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name"))
         return [tuple(row) for row in rows]
@@ -66,7 +66,7 @@ def test_the_newest_revision_is_alembics_head() -> None:
 
 def test_a_current_database_is_not_written_to(database: Database, tmp_path: Path) -> None:
     migrate(database)
-    with database.transaction():  # Whoever wanted to write would wait for the end of this.
+    with database.transaction():  # A writer would wait for the end of this transaction.
         child = "import sys; from voxport.migrations.migrate import migrate; from voxport.db.session import Database; "
         child += "migrate(Database(sys.argv[1])); print(any(name.startswith('alembic') for name in sys.modules))"
         result = subprocess.run(
@@ -112,7 +112,7 @@ def test_processes_that_open_a_new_gateway_at_once_all_succeed(tmp_path: Path, a
         )
         for _ in range(4)
     ]
-    for child in children:  # all have imported what they need, and wait for this line
+    for child in children:  # all have done their imports and wait for this line
         assert child.stdin is not None
         child.stdin.write("go\n")
         child.stdin.flush()
@@ -129,7 +129,7 @@ def test_processes_that_open_a_new_gateway_at_once_all_succeed(tmp_path: Path, a
 
 def test_a_migration_that_fails_leaves_nothing_half_done(database: Database) -> None:
     with database.connection() as connection:
-        connection.execute(text("CREATE TABLE ledger_entries (x INTEGER)"))  # in the way of the first migration
+        connection.execute(text("CREATE TABLE ledger_entries (x INTEGER)"))  # makes the first migration fail
     with pytest.raises(Exception, match="already exists"):
         migrate(database)
     assert [name for kind, name, _ in schema(database) if kind == "table"] == ["ledger_entries"]

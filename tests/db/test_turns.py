@@ -1,4 +1,4 @@
-"""Turns at a name: one holder at a time, in the order of a process's line, and nothing left of the name."""
+"""`Leases.hold`: one holder at a time, in order of arrival within a process, and nothing remains of the name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voxport.db.lease import Leases
 
 def test_one_at_a_time_also_where_the_name_is_removed_each_time(database_url: str, tmp_path: Path) -> None:
     inside, max_inside = 0, 0
-    several = [Leases(database_url) for _ in range(4)]  # as processes have one each
+    several = [Leases(database_url) for _ in range(4)]  # one each, as separate processes have
 
     def take(number: int) -> None:
         nonlocal inside, max_inside

@@ -1,4 +1,4 @@
-"""A worker is woken by what was committed, and by nothing else; a lost wake-up or a dead worker hurts nobody."""
+"""A worker is woken by commits only; a lost wake-up or a dead worker disturbs no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTEN = (
 
 
 class WakeupCounter:
-    """A listener that counts its wake-ups."""
+    """Counts the wake-ups of its listener."""
 
     def __init__(self, url: str) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""Some of the faults of the machine, each made by real means while a gateway serves."""
+"""Some of the machine's faults, each injected for real while a gateway serves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.reliability import faults
 pytestmark = pytest.mark.slow
 
 FAULT_SECONDS = 4.0
-"""Of each disk and of the load before an end; `make drill` has the whole time."""
+"""Maximum seconds of a disk fault and of the load before the server is ended; `make drill` runs the full time."""
 
 
 @pytest.mark.parametrize(

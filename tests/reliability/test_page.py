@@ -1,4 +1,4 @@
-"""The page of reliability is made of the figures, and of nothing else."""
+"""The reliability page is generated from the figures alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API against its own OpenAPI document, in a version that takes seconds."""
+"""The API against its own OpenAPI document, at a size that takes seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_api_does_what_its_document_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # One request follows a job's events to its end, behind many clones whose downloads break off.
+    # One request follows a job's events to its end, and that job is queued behind many clones whose downloads fail.
     monkeypatch.setattr(voxport.cloning.handler, "_FETCH_RETRY_PAUSES", (0.01, 0.01))
     outcome = schema.run(2, tmp_path)
     assert outcome.failures == [], outcome.log

@@ -1,4 +1,4 @@
-"""The benchmarks of reliability, each in a version that takes seconds."""
+"""The reliability benchmarks, each at a size that takes seconds."""
 
 from __future__ import annotations
 

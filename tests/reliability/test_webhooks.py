@@ -1,4 +1,4 @@
-"""The benchmark of webhooks, in a version that takes seconds."""
+"""The webhook benchmark, at a size that takes seconds."""
 
 from __future__ import annotations
 
