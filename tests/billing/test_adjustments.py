@@ -1,4 +1,4 @@
-"""Adjustments and refunds by the operator stay within what was charged, also when several run at once."""
+"""Adjustments stay within the balance and refunds within the charge, also when several run at once."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def speech() -> Path:
 @pytest.fixture(scope="session")
 def reported(speech: Path, ffmpeg: Path) -> Callable[[Recording], SampleReport]:
     """Returns a function that decodes and checks a recording once, second speakers included. It raises SampleUnusable
-    on every call for an unusable one."""
+    on every call for an unusable recording."""
     embed = SpeakerEncoder(threads=1).embed_each
     found: dict[str, SampleReport | SampleUnusable] = {}
 

@@ -206,7 +206,7 @@ def test_a_connection_that_says_nothing_is_cut_also_after_an_answer(quick: int) 
         connection.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
-        connection.sendall(b"\r\n")  # uvicorn counts the connection as no longer idle, and this is no request yet
+        connection.sendall(b"\r\n")  # the connection is not idle by uvicorn's clock, and this is not a request yet
         assert b"408" in connection.recv(65_536)
         assert time.monotonic() - began < 20
 
