@@ -1,12 +1,12 @@
-"""kill -9 of every process of the gateway at each step of a clone and of an instant clone, at each hosted provider:
+"""Kills every process of the gateway with kill -9 at each step of a clone and an instant clone, at each hosted provider:
 
     python benchmarks/reliability/crash.py [--provider elevenlabs] [--service clone]
 
-The gateway is the real command, the providers are their doubles. A step is a request to the provider: the kill comes
-when the request arrives, when its work is done and not answered, and just after the answer; and, of a clone, while the
-job waits and while its sample is checked. Then the gateway is started again, and what is left is counted: voices at
-the provider (1 after a clone, 0 after an instant clone), charges, open holds, and what `voxport ledger verify` says.
-Exit code 1 unless all is as it must be.
+The gateway is the real command; the providers are doubles. A step is a request to the provider. The kill comes when the
+request arrives, when its work is done but not answered, and just after the answer; for a clone also while the job is
+queued and while its sample is checked. Then the gateway is started again, and the remains are counted: voices at the
+provider (1 after a clone, 0 after an instant clone), charges, open holds, and the problems of `voxport ledger verify`.
+Exits with 1 if any count is wrong.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 KEY = "a-key-for-a-benchmark"
 TEXT = "The ferry leaves the island at seven in the morning."
-_SECONDS = 120.0  # until all is settled again
+_SECONDS = 120.0  # limit until everything is settled again
 _AFTER_ANSWER = 0.02  # seconds
 _STEPS = {
     ("elevenlabs", "clone"): ("GET /v2/voices", "POST /v1/voices/add"),
@@ -56,14 +56,14 @@ _STEPS = {
 }
 _PRICES = {"clone": 5.0, "instant": 2.0}
 _CHARGED_AFTER = ("/v1/text-to-speech", "/v1/t2a_v2", "/v1/voices", "/v1/delete_voice")
-"""Calls whose answer may be followed by the charge before the kill arrives."""
+"""Paths of requests after whose answer the charge may happen before the kill arrives."""
 
 Double = ElevenLabsDouble | MiniMaxDouble
 
 
 @dataclass(frozen=True)
 class CrashCase:
-    """`step` is a request's beginning, or a stage of the job; `when` is before, after, answered, or empty."""
+    """`step` is the start of a request line, or a stage of the job; `when` is before, after, answered, or empty."""
 
     provider: str
     service: str
@@ -76,7 +76,7 @@ class CrashCase:
 
 @dataclass(frozen=True)
 class CrashOutcome:
-    """`charges` in tokens; `answered`: whether the client got its instant clone before the kill."""
+    """`charges` are in tokens; `answered` says whether the client got its instant clone before the kill."""
 
     voices: int
     charges: float
@@ -87,7 +87,7 @@ class CrashOutcome:
 
     def is_right(self, case: CrashCase) -> bool:
         voices = 1 if case.service == "clone" else 0
-        # A kill may come between the charge and the answer's last byte.
+        # The kill may come between the charge and the last byte of the answer.
         late = case.service == "instant" and case.step.split()[1] in _CHARGED_AFTER
         allowed = {_PRICES[case.service]} if case.service == "clone" or self.answered else {0.0}
         if late and case.when == "answered":
@@ -108,11 +108,11 @@ def cases(providers: list[str], services: list[str]) -> list[CrashCase]:
 
 
 class CrashEnv:
-    """A data folder with the doubles beside it, through many lives of its gateway."""
+    """A data folder and the doubles, kept through restarts of the gateway."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        synthesize(TEXT, 0)  # made before the first call
+        synthesize(TEXT, 0)  # cached before the first call
         self.doubles: dict[str, Double] = {
             "elevenlabs": ElevenLabsDouble(ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9)),
             "minimax": MiniMaxDouble(MiniMaxAccount(keys={KEY})),
@@ -145,13 +145,13 @@ class CrashEnv:
                 yield live, client
 
     def _restart(self) -> tuple[LiveGateway, Client]:
-        """A gateway on what the last one left; it lives until the next, or until `open` ends."""
+        """Start a gateway on the existing data. It runs until the next restart, or until `open` ends."""
         self._stack.close()
         self._running = self._stack.enter_context(self._start())
         return self._running
 
     def run(self, case: CrashCase) -> CrashOutcome:
-        """The call, the kill in its middle, and what is left when all is settled."""
+        """Make the call, kill the gateway during it, and count the remains once everything is settled."""
         double = self.doubles[case.provider]
         for voice_id in list(double.voices):
             del double.voices[voice_id]
@@ -209,7 +209,7 @@ class CrashEnv:
         return job_id, False
 
     def _wait_until_settled(self, client: Client, double: Double, *, has_voice: bool) -> None:
-        """Wait until the worker's rounds have left nothing to do."""
+        """Wait until the worker's rounds have nothing left to do."""
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
             if client.balance()["held"] == 0 and len(double.voices) == int(has_voice):
@@ -255,12 +255,12 @@ def main() -> int:
 
 
 def _kill_at(case: CrashCase, kill: Callable[[], None]) -> Callable[[Request, str], None]:
-    """Kills at the first request of the case's step."""
+    """Return a watcher that kills at the first request of the case's step."""
     is_done = threading.Event()
 
     def watch(request: Request, when: str) -> None:
         method, _, path = case.step.partition(" ")
-        # Not the question for the stock voices, which is asked when the gateway starts.
+        # A list of voices that doesn't search is the request for the stock voices, which the gateway makes at start.
         fits = request.method == method and request.url.path.startswith(path) and "search" in _query(request)
         wanted = "after" if case.when == "answered" else case.when
         if is_done.is_set() or not fits or when != wanted:
@@ -275,12 +275,12 @@ def _kill_at(case: CrashCase, kill: Callable[[], None]) -> Callable[[Request, st
 
 
 def _query(request: Request) -> set[str]:
-    """The names in a list's query; of other requests, as if they searched."""
+    """Return the parameter names of a voice list's query; for any other request `{"search"}`."""
     return set(request.query_params) if request.url.path == "/v2/voices" else {"search"}
 
 
 def _children(pid: int) -> list[int]:
-    """All processes below this one."""
+    """Return the pids of all descendants of the process."""
     tasks = Path(f"/proc/{pid}/task")
     own = [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
     return [*own, *(grandchild for child in own for grandchild in _children(child))]

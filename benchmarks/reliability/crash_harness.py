@@ -1,8 +1,8 @@
-"""Lives of a gateway, for benchmarks that end many of them: its HTTP server and its worker as processes that are forked
-from one that has imported everything, and that kill themselves (SIGKILL) at a chosen commit of the database.
+"""Runs a gateway that benchmarks kill and restart many times. Its HTTP server and its worker are forked from a process
+that has imported everything, and kill themselves (SIGKILL) at a chosen database commit.
 
-All is the real thing but two: a sample is taken for good without the engine's judgement, which would cost each life
-seconds, and the worker tidies up every half second instead of every minute.
+Two things differ from a real gateway: samples are accepted without the engine's check, which would cost seconds at each
+start, and the worker tidies up every half second instead of every minute.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class CommitPoint:
-    """A commit: the process that makes it, the function in which, the how manieth there, and `before` or `after`."""
+    """The `nth` commit by function `label` in a process; `when` is `before` or `after` that commit."""
 
     process: str
     label: str
@@ -58,7 +58,7 @@ class CommitPoint:
 
 @dataclass
 class CrashableGateway:
-    """A data folder, and the processes that live on it. The port stays the same through all lives."""
+    """A data folder and the processes that use it. The port stays the same through all restarts."""
 
     folder: Path
     settings: dict[str, Any]
@@ -72,7 +72,7 @@ class CrashableGateway:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def create(self) -> None:
-        """The first profile, with credits and a key."""
+        """Create the first profile, with credits and a key."""
         gateway = open_gateway(self.open_settings())
         with gateway.database.transaction() as tx:
             self.profile_id = gateway.accounts.create_profile(tx, "Customer").id
@@ -85,7 +85,7 @@ class CrashableGateway:
         return _settings({**own, **self.settings})
 
     def start(self, process: str, point: CommitPoint | None = None) -> None:
-        """Begin a life of one of the two; with a `point` it ends there."""
+        """Start one of the two processes; with a `point` of that process, it kills itself there."""
         run = _run_server if process == SERVER else _run_worker
         own = point if point is not None and point.process == process else None
         values = self.open_settings().model_dump(exclude_defaults=True)
@@ -105,8 +105,8 @@ class CrashableGateway:
 
     @contextlib.contextmanager
     def running(self, point: CommitPoint | None, *, kills_both: bool) -> Iterator[threading.Event]:
-        """Both processes, started again whenever one dies; with `kills_both` the first death takes the other too. The
-        event is set at the first death."""
+        """Run both processes, and restart each one that dies; with `kills_both` the first death also kills the other
+        process. The event is set at the first death."""
         died, ending = threading.Event(), threading.Event()
         for process in (SERVER, WORKER):
             self.start(process, point)
@@ -121,8 +121,8 @@ class CrashableGateway:
             self.kill(SERVER, WORKER)
 
     def kill(self, *processes: str) -> None:
-        """SIGKILL, at once."""
-        # These, and not what takes their place meanwhile.
+        """Kill the processes with SIGKILL, all at once."""
+        # Collected first, so that processes which replace them meanwhile are not killed.
         children = [self._processes[process] for process in processes if process in self._processes]
         for child in children:
             if child.pid is not None and child.is_alive():
@@ -132,7 +132,7 @@ class CrashableGateway:
             child.join()
 
     def commits(self, process: str) -> list[str]:
-        """The labels of a process's commits, in order."""
+        """Return the labels of a process's commits, in order."""
         path = self.folder / f"{process}.commits"
         return path.read_text().split("\n")[:-1] if path.exists() else []
 
@@ -157,7 +157,7 @@ class CrashableGateway:
 def _run_server(values: dict[str, Any], listener: socket.socket, folder: Path, point: CommitPoint | None) -> None:
     with _logged(folder / "server.log"):
         gateway = open_gateway(_settings(values))
-        gateway.providers.start = lambda: None  # type: ignore[method-assign]  # no engine: nobody asks for it
+        gateway.providers.start = lambda: None  # type: ignore[method-assign]  # no engine: no call needs it
         app = create_app(gateway.settings, gateway=gateway)
         _watch_commits(folder / "server.commits", point)
         uvicorn.Server(server_config(app, gateway.settings)).run(sockets=[listener])
@@ -180,7 +180,7 @@ def _accept_sample(_: SampleLoader, audio: Audio) -> Sample:
 
 @contextlib.contextmanager
 def _logged(path: Path) -> Iterator[None]:
-    """Standard error goes to a file, and no sample is judged."""
+    """Redirect standard error to the file, and accept every sample."""
     with path.open("a") as file:
         os.dup2(file.fileno(), 2)
     configure_logging("info")
@@ -189,7 +189,7 @@ def _logged(path: Path) -> Iterator[None]:
 
 
 def _watch_commits(path: Path, point: CommitPoint | None) -> None:
-    """Write down each commit, and die at the one that was chosen. The file is unbuffered: it outlives the kill."""
+    """Record each commit, and die at the chosen one. The file is written unbuffered, so that it survives the kill."""
     counts: Counter[str] = Counter()
     original_commit: Callable[..., None] = DefaultDialect.do_commit
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -210,13 +210,13 @@ def _watch_commits(path: Path, point: CommitPoint | None) -> None:
 
 
 def _label() -> str:
-    """The function that commits: the innermost of the gateway's own, or else of the job engine's."""
+    """Return the name of the committing function: the gateway's innermost one, else the job engine's."""
     frame = sys._getframe(2)
     engine = ""
     while frame is not None:
         name = frame.f_code.co_filename
         if "/voxport/" in name and "/db/session.py" not in name and "/crash_harness.py" not in name:
-            # The engine's own commits within a step of ours are its, not the step's.
+            # A commit that the job engine makes within one of our steps belongs to the engine, not to the step.
             return engine or f"{Path(name).parent.name}.{frame.f_code.co_qualname}"
         if "/dbos/" in name and not engine:
             engine = f"dbos.{frame.f_code.co_qualname}".replace(".<locals>", "")
@@ -225,8 +225,8 @@ def _label() -> str:
 
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-# Installed modules only: in Python 3.11 the process that forks does not have this one's `sys.path`, and skips without a
-# word what it can't import. Each life would import all of it again.
+# Only installed modules: in Python 3.11 the forking process does not have this one's `sys.path`, and silently skips
+# modules that it can't import. Each start would then import all of them again.
 _CONTEXT.set_forkserver_preload(
     [
         *("voxport.app", "voxport.serving", "voxport.worker", "voxport.web.protocol"),

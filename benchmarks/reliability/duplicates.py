@@ -1,10 +1,10 @@
-"""One call sent a hundred times with one Idempotency-Key, by clients that retry, while server and worker are killed:
+"""Sends one call a hundred times with one Idempotency-Key, from clients that retry, while server and worker are killed:
 
     python benchmarks/reliability/duplicates.py [--sends 100] [--kills 15]
 
-For core-instant-clone-tts, core-tts, its stream and its job, and core-voice-clone, at the double of ElevenLabs, which
-takes a while for each request. Exit code 1 unless each was charged once, every client ended with the same bytes, and
-the provider was asked at most once more than kills hit the paid call itself.
+Covers core-instant-clone-tts, core-tts, its stream and its job, and core-voice-clone, with a double of ElevenLabs that
+delays each response. Exits with 1 unless each call was charged once, every client got the same bytes in the end, and
+the provider was called at most once more than kills interrupted the paid call itself.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
 
 SERVICES = ("instant", "speech", "stream", "speech job", "clone")
-_LATENCY = 0.25  # seconds of each request at the provider
+_LATENCY = 0.25  # seconds per request at the provider
 _CLIENTS = 10
 _SECONDS = 240.0
 _RETRIED = (409, 429, 502, 503, 504)
@@ -47,7 +47,8 @@ _RETRIED = (409, 429, 502, 503, 504)
 
 @dataclass(frozen=True)
 class DuplicatesOutcome:
-    """`bodies`: how many different ones the clients ended with; `interrupted`: paid calls that a kill cut off."""
+    """`bodies` counts the different bodies that clients got in the end; `interrupted` the paid calls that a kill cut
+    off."""
 
     service: str
     sends: int
@@ -68,7 +69,7 @@ class DuplicatesOutcome:
 
     @property
     def is_given_up(self) -> bool:
-        """A paid part of a job that a kill hit may have been billed, and is not spoken again: the job failed."""
+        """Whether the job failed because a kill hit a paid part: it may have been billed, so it is not repeated."""
         return self.service == "speech job" and self.interrupted > 0 and self.charges == 0
 
 
@@ -154,7 +155,7 @@ def _send_repeatedly(folder: Path, service: str, sends: int, kills: int) -> Dupl
 
 
 class _Call:
-    """The call, for many clients."""
+    """The call that many clients send."""
 
     def __init__(self, gateway: CrashableGateway, service: str, audio_url: str) -> None:
         self._gateway = gateway
@@ -178,7 +179,7 @@ class _Call:
         self._lock = threading.Lock()
 
     def send(self) -> str | None:
-        """Until it is answered; a hash of what the client has then, or None where it gave up."""
+        """Repeat the call until it is answered. Returns a hash of the result, or None if the client gave up."""
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
             with self._lock:
@@ -191,14 +192,14 @@ class _Call:
                     return hashlib.sha256(self._content(answer, until)).hexdigest()
                 if answer.status_code not in _RETRIED:
                     return f"{answer.status_code} {answer.text[:200]}"
-                # What broke off after its charge can't be given again: nothing is left to wait for.
+                # A call that broke off after its charge can't be repeated: no more waiting.
                 if "idempotency_consumed" in answer.text:
                     return "consumed"
             time.sleep(random.uniform(0.05, 0.3))
         return None
 
     def _content(self, answer: httpx2.Response, until: float) -> bytes:
-        """The audio, wherever it is; of a job, what came of it."""
+        """Return the audio of the answer; for a clone job, its result."""
         if answer.status_code == 202:
             return self._wait_for_job(answer.json()["job"]["id"], until)
         if "json" not in answer.headers["Content-Type"]:
@@ -228,7 +229,7 @@ class _Call:
 
 
 def _kill(gateway: CrashableGateway, kills: int, done: threading.Event) -> None:
-    """In turns the server, the worker and both, at moments that a paid call is often in the middle of."""
+    """Kill the server, the worker or both in turn, at moments when a paid call is often running."""
     for number in range(kills):
         if done.wait(random.uniform(0.3, 1.5)):
             return

@@ -1,5 +1,5 @@
-"""A gateway for `faults.py`: the real command with a hosted provider's double, the calls that are sent to it, what they
-were told, and what is left in the end."""
+"""Runs the gateway for `faults.py` as the real command with a double of ElevenLabs, makes the calls, and records their
+answers and what is left afterwards."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ KEY = "a-key-for-a-benchmark"
 TEXT = "The ferry leaves the island at seven in the morning."
 VOICE = "21m00Tcm4TlvDq8ikWAM"
 UNAVAILABLE = frozenset({503})
-"""What a caller may be told while a disk or the database does not do its work."""
+"""Statuses that a client may get while a disk or the database does not work."""
 
 CLONE_PRICE = 5.0
-_CALL_TIMEOUT = 90.0  # seconds: the longest time-out of the gateway's own, and some
+_CALL_TIMEOUT = 90.0  # seconds: more than the gateway's longest time-out
 _SETTLED_SECONDS = 240.0
 _INTERNALS = ("Traceback", "sqlite", "/tmp", "/data", "/files", ".py", "Errno", "OperationalError")
 _NOT_CONNECTED, _NOT_ANSWERED, _HALF_ANSWERED = "no connection", "closed before an answer", "half a body"
@@ -44,7 +44,7 @@ _NOT_CONNECTED, _NOT_ANSWERED, _HALF_ANSWERED = "no connection", "closed before 
 
 @dataclass
 class FaultOutcome:
-    """`answers` counts what the callers got; `problems` are sentences on what must not be."""
+    """Result of one case. `answers` counts the clients' answers; `problems` has a sentence for each violation."""
 
     case: str
     answers: Counter[str] = field(default_factory=Counter)
@@ -52,12 +52,12 @@ class FaultOutcome:
     normal_seconds: float = 0.0
     max_call_seconds: float = 0.0
     paid: float = 0.0
-    """Tokens that the answers said they cost."""
+    """Cost of the calls according to their answers, in tokens."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def record(self, what: str, call: Callable[[], httpx2.Response], *, allowed: frozenset[int] = UNAVAILABLE) -> bool:
-        """Make a call, and write down what it was told; whether it was served."""
+        """Make a call and record its answer. Returns whether it was served."""
         began = time.monotonic()
         try:
             answer = call()
@@ -94,12 +94,12 @@ class FaultOutcome:
 
     @property
     def unanswered(self) -> int:
-        """Calls of which only the ledger knows what became of them."""
+        """Number of calls without a complete answer: only the ledger knows whether they were charged."""
         return self.answers[_NOT_ANSWERED] + self.answers[_HALF_ANSWERED]
 
 
 class FaultEnv:
-    """A folder with a gateway's data, through several lives of it, and the provider that it asks."""
+    """A gateway's data folder, kept through restarts of the gateway, and the provider's double."""
 
     def __init__(self, folder: Path, provider_url: str, double: ElevenLabsDouble) -> None:
         self.folder = folder
@@ -131,8 +131,8 @@ class FaultEnv:
                 yield live, client
 
     def require_settled(self, client: Client, outcome: FaultOutcome, *, paid: float | None = None) -> None:
-        """Wait until nothing is held or under way, as it comes by itself, and write down what is wrong then. `paid`:
-        what must have been charged, where the answers don't tell it."""
+        """Wait until nothing is held or running, and record what is wrong then. `paid` is the expected charge in
+        tokens, for calls whose answers don't tell it."""
         until = time.monotonic() + _SETTLED_SECONDS
         while (left := self._unsettled(client)) and time.monotonic() < until:
             time.sleep(0.5)
@@ -147,7 +147,7 @@ class FaultEnv:
         database.close()
 
     def _unsettled(self, client: Client) -> list[str]:
-        """What is still under way."""
+        """Return what is still running or held."""
         try:
             held = client.balance()["held"]
             jobs = client.call("GET", "/v2/jobs?limit=200")["data"]
@@ -165,8 +165,8 @@ class FaultEnv:
 
 @contextlib.contextmanager
 def open_fault_env(name: str) -> Iterator[FaultEnv]:
-    """A new folder and a provider, for one case."""
-    synthesize(TEXT, 0)  # made before the clock runs
+    """Open a new folder and a provider's double, for one case."""
+    synthesize(TEXT, 0)  # cached before the time is measured
     account = ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9, concurrency=50)
     double = ElevenLabsDouble(account)
     with tempfile.TemporaryDirectory(prefix=f"voxport-fault-{name}-") as folder, serve_app(double.app) as url:
@@ -180,7 +180,7 @@ def speak(client: Client, **fields: Any) -> httpx2.Response:
 
 
 def upload(client: Client, sample: Path) -> httpx2.Response:
-    """Announce and PUT a recording: the answer to the one that failed, or to the second."""
+    """Announce and PUT a recording. Returns the response of the first request that failed, or of the second."""
     body = {"media_type": "audio", "filename": "speaker.wav", "content_type": "audio/wav"}
     slot = client.http.post("/v1/proxy/upload-media", json=body)
     if slot.is_error:
@@ -206,7 +206,7 @@ def voxport(env: FaultEnv, *arguments: str) -> str:
 
 
 def _cost(answer: httpx2.Response) -> float:
-    """What a served call says that it cost; a clone is charged when its job is done."""
+    """Return the cost in tokens that a served call reports. A clone is charged when its job is done."""
     header = answer.headers.get("X-Gateway-Token-Cost")
     if header is not None:
         return float(header)

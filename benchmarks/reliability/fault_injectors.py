@@ -1,4 +1,4 @@
-"""How `faults.py` makes its faults: mounts, a held lock, stopped processes, a program that hangs, a shifted clock."""
+"""Injects the faults of `faults.py`: mounts, a held lock, stopped processes, a hanging program, a shifted clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 
-# Read by each Python process that starts with this folder on its path, before it imports anything else.
+# A sitecustomize module: Python imports it at start, before any other module, if its folder is on the path.
 _CLOCK = """
 import os, time
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ exec "{ffmpeg}" "$@"
 
 @functools.cache
 def can_mount() -> bool:
-    """Whether this process may mount: faults of disks are made so."""
+    """Whether this process may mount, which the disk faults need."""
     with tempfile.TemporaryDirectory() as name:
         try:
             with tmpfs(Path(name), mebibytes=1):
@@ -49,7 +49,7 @@ def can_mount() -> bool:
 
 @contextlib.contextmanager
 def tmpfs(folder: Path, *, mebibytes: int) -> Iterator[None]:
-    """A file system in memory of this size, on a folder."""
+    """Mount an in-memory file system of this size on the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     _run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder))
     try:
@@ -60,7 +60,7 @@ def tmpfs(folder: Path, *, mebibytes: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def bind_mounted(folder: Path) -> Iterator[None]:
-    """A folder mounted on itself, so that it can be made read-only."""
+    """Mount the folder on itself, so that it can be made read-only."""
     folder.mkdir(parents=True, exist_ok=True)
     _run("mount", "--bind", str(folder), str(folder))
     try:
@@ -71,7 +71,7 @@ def bind_mounted(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """A bound folder that nothing can be written to, once what is being written is done."""
+    """Remount a bound folder read-only, as soon as no file is open for writing."""
     for attempt in range(100):
         try:
             _run("mount", "-o", "remount,bind,ro", str(folder))
@@ -88,7 +88,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def filled(folder: Path) -> Iterator[None]:
-    """A file system without room, filled to the last byte again and again."""
+    """Keep the folder's file system filled to the last byte."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (1 << 20, 4_096, 1):
@@ -103,7 +103,7 @@ def filled(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def write_locked(database: Path) -> Iterator[None]:
-    """SQLite's one right to write, held by somebody else."""
+    """Hold SQLite's write lock on the database."""
     connection = sqlite3.connect(database, timeout=30, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -115,7 +115,7 @@ def write_locked(database: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def suspended(pid: int) -> Iterator[None]:
-    """A process that gets no time."""
+    """Stop the process with SIGSTOP, and continue it afterwards."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -124,7 +124,7 @@ def suspended(pid: int) -> Iterator[None]:
 
 
 class HangingFfmpeg:
-    """A program in ffmpeg's place: in the block of `hanging` it stops as soon as it is started."""
+    """A wrapper around ffmpeg that stops itself as soon as it is started within the `hanging` block."""
 
     def __init__(self, folder: Path) -> None:
         self._flag = folder / "ffmpeg-hangs"
@@ -142,7 +142,7 @@ class HangingFfmpeg:
 
 
 class ShiftedClock:
-    """The time of day of the processes that are started with `settings`."""
+    """Shifts the time of day of the processes that are started with `settings`."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock-is-off-by"
@@ -153,7 +153,7 @@ class ShiftedClock:
         self.set(0)
 
     def set(self, seconds: float) -> None:
-        """How far it is off from now on, at once for all of them."""
+        """Set the shift in seconds, at once for all processes."""
         other = self._file.with_suffix(".new")
         other.write_text(str(seconds))
         other.replace(self._file)
@@ -168,7 +168,7 @@ class ShiftedClock:
 
 
 def children(pid: int) -> list[int]:
-    """All processes below this one."""
+    """Return the pids of all descendants of the process."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):
@@ -177,7 +177,7 @@ def children(pid: int) -> list[int]:
 
 
 def children_by_command(pid: int, *words: str) -> list[int]:
-    """Those of the processes below this one in whose command each of the words stands."""
+    """Return the descendants of the process whose command line contains every one of the words."""
     return [child for child in children(pid) if all(word in _command(child) for word in words)]
 
 

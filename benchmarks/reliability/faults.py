@@ -1,12 +1,12 @@
-"""Each fault that a machine may have, made by real means while a gateway serves:
+"""Causes each fault that a machine may have, by real means, while a gateway serves calls:
 
     python benchmarks/reliability/faults.py [--case storage_full]
 
-The gateway is the real command in processes of its own, ElevenLabs is its double, and the `local` engine is the real
-one. While the fault lasts, callers speak, upload, clone and ask for their balance; afterwards all of it must work
-again by itself, every job must come to its end, every hold be settled, the ledger be clean, and no file or temporary
-folder be left. Disks are made full or read-only by mounts, which needs root: without it those cases are left out. Exit
-code 1 where something was lost, a caller waited beyond the time-outs, or was told what is no clear error.
+The gateway is the real command in its own processes with the real `local` engine; ElevenLabs is a double. During the
+fault, clients speak, upload, clone and ask for their balance. Afterwards the gateway must recover by itself, every job
+must end, every hold must be settled, the ledger must be clean, and no file or temporary folder may be left. Disks are
+made full or read-only by mounts, which needs root: those cases are skipped without it. Exits with 1 if something was
+lost, a client waited longer than the time-outs, or a client got an error that is not clear.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ def can_run(name: str) -> bool:
 
 
 def run(name: str, *, max_seconds: float = math.inf) -> FaultOutcome:
-    """One case, from a new folder. A fault that the processes survive, and the load before one that ends them, last
-    `max_seconds` at most."""
+    """Run one case in a new folder. `max_seconds` limits how long a fault that the processes survive lasts, and how
+    long the load before a fault that ends them lasts."""
     outcome = FaultOutcome(name)
     with open_fault_env(name) as env:
         env.max_seconds = max_seconds
@@ -211,7 +211,7 @@ def run(name: str, *, max_seconds: float = math.inf) -> FaultOutcome:
 
 
 def report(outcomes: list[FaultOutcome]) -> reports.Report:
-    """The section of docs/reliability.md."""
+    """Create the section for docs/reliability.md."""
     left_out = [name for name in CASES if not can_run(name)]
     return reports.Report(
         title="Faults of the machine",
@@ -246,7 +246,7 @@ def _survive_fault(
     allowed: frozenset[int] = UNAVAILABLE,
     settings: dict[str, str] | None = None,
 ) -> None:
-    """A fault that the gateway's processes survive, while a job runs and callers call."""
+    """Run a job and clients' calls during a fault that the gateway's processes survive."""
     with env.gateway(**(settings or {})) as (live, client):
         outcome.record("before it", lambda: speak(client), allowed=frozenset())
         audio_url = client.upload(env.sample)
@@ -258,7 +258,7 @@ def _survive_fault(
             "balance": lambda: balance(client),
             "instant": lambda: instant(client, audio_url),
         }
-        # The fault ends before the calls do: some of them wait for its end.
+        # The fault ends before the calls do: some of them wait for it to end.
         with ThreadPoolExecutor(1) as threads, _calling(outcome, calls, allowed), fault(live):
             late = threads.submit(_clone_if_accepted, client, audio_url)
             time.sleep(min(seconds, env.max_seconds))
@@ -273,14 +273,14 @@ def _survive_fault(
 
 
 def _clone_if_accepted(client: Client, audio_url: str) -> list[str]:
-    """The job of a clone that is asked for while the fault lasts; none where it was refused."""
+    """Request a clone during the fault. Returns a list of the job's id, empty if the request was refused."""
     with contextlib.suppress(CallFailed):
         return [client.clone(audio_url, provider="elevenlabs")]
     return []
 
 
 class _calling:  # noqa: N801  # a context manager, used as a function
-    """Callers of each kind, one after the other, until the end of the block; it ends when the last is answered."""
+    """Makes calls of each kind in one thread per kind until the block ends, then waits for the last answers."""
 
     def __init__(
         self, outcome: FaultOutcome, calls: dict[str, Callable[[], httpx2.Response]], allowed: frozenset[int]
@@ -313,7 +313,7 @@ def _require_all_answered(outcome: FaultOutcome) -> None:
 
 
 def _survive_end(env: FaultEnv, outcome: FaultOutcome, end: Callable[[LiveGateway], None]) -> None:
-    """An end of the HTTP server under load, in whatever way, and its next life."""
+    """End the HTTP server under load with `end`, and start it again."""
     env.double.account.latency = 1.0
     with env.gateway() as (live, client):
         audio_url = client.upload(env.sample)
@@ -331,7 +331,7 @@ def _survive_end(env: FaultEnv, outcome: FaultOutcome, end: Callable[[LiveGatewa
         _wait_until_normal(env, client, outcome)
         _require_completed(client, job_id, outcome)
         outcome.normal_seconds = time.monotonic() - began
-        # Of an answer that did not arrive nobody but the ledger knows whether it was made and paid.
+        # Only the ledger knows whether a call without an answer was served and charged.
         lost = round(100.0 - client.balance()["credits"] - outcome.paid, 6)
         if lost and not 0 < lost <= outcome.unanswered * 2.0:
             outcome.problems.append(f"{lost:g} tokens were charged for {outcome.unanswered} calls without an answer")
@@ -339,7 +339,7 @@ def _survive_end(env: FaultEnv, outcome: FaultOutcome, end: Callable[[LiveGatewa
 
 
 def _wait_until_normal(env: FaultEnv, client: Client, outcome: FaultOutcome) -> None:
-    """Wait until speech and upload are served again."""
+    """Wait until speech and upload work again."""
     until = time.monotonic() + _NORMAL_SECONDS
     quiet = FaultOutcome(outcome.case)
     while time.monotonic() < until:
@@ -353,7 +353,7 @@ def _wait_until_normal(env: FaultEnv, client: Client, outcome: FaultOutcome) -> 
 
 
 def _require_completed(client: Client, job_id: str, outcome: FaultOutcome) -> None:
-    """A clone has to complete, and is paid then."""
+    """Wait for a clone job, and record a problem unless it completes. Adds its price to what was paid."""
     until = time.monotonic() + _NORMAL_SECONDS
     while (job := client.call("GET", f"/v2/jobs/{job_id}"))["status"] in ("queued", "processing"):
         if time.monotonic() > until:
@@ -380,7 +380,7 @@ def _worker(live: LiveGateway) -> int:
 
 
 def _engine(live: LiveGateway) -> int:
-    """The server's own engine, not the worker's."""
+    """Return the pid of the server's engine, not of the worker's."""
     workers = set(children_by_command(_worker(live), "voxport.engine.process.child"))
     return next(
         pid for pid in children_by_command(live.process.pid, "voxport.engine.process.child") if pid not in workers

@@ -1,9 +1,9 @@
-"""Ten clone jobs; the worker is killed with SIGKILL at ten different moments of one each, and started again.
+"""Runs ten clone jobs, and kills the worker with SIGKILL once during each, at ten different moments:
 
     python benchmarks/reliability/kill_worker.py SAMPLE
 
-Prints for each job the moment and the stage of the kill and what became of it, then the charges, the voices, the
-processes left behind and the state of the ledger. Exit code 1 unless all is as it must be.
+Prints for each job the moment and the stage of the kill and the job's result, then the charges, the voices, the
+processes left behind and the state of the ledger. Exits with 1 if any of these is wrong.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def kill_once(client: Client, folder: Path, audio_url: str, moment: float) -> list[int]:
-    """Queue a job, kill its worker `moment` seconds after it began, start another, wait for the end. The processes
-    that the killed worker had started."""
+    """Queue a job, kill its worker `moment` seconds after the job started, start another worker, and wait for the job
+    to end. Returns the pids of the processes that the killed worker had started."""
     with worker(folder) as process:
         job_id = client.clone(audio_url)
         client.wait_until_started(job_id)
@@ -108,7 +108,7 @@ def profile_of(data_dir: Path) -> str:
 
 
 def children_of(pid: int) -> list[int]:
-    """The process's children and theirs."""
+    """Return the pids of all descendants of the process."""
     direct = [
         int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]

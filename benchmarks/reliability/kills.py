@@ -1,11 +1,12 @@
-"""kill -9 at every commit of the database, of a clone, an instant clone and a speech at the hosted providers' doubles:
+"""Kills the gateway with kill -9 at every database commit of a clone, an instant clone and a speech, with doubles of the
+hosted providers:
 
     python benchmarks/reliability/kills.py [--service clone] [--points 3]
 
-A first run of each service writes down which function of which process commits how often. Then each of these commits
-(up to `--points` of one function) gets four kills: just before and just after it, of the process that makes it and of
-server and worker at once. The client sends its call with an Idempotency-Key until it is answered. When all is settled
-again, what is left is counted. Exit code 1 unless nothing was lost, doubled or left behind.
+A first run of each service records how often each function of each process commits. Each of these commits (up to
+`--points` per function) then gets four kills: just before and just after it, of the committing process alone and of
+server and worker at once. The client repeats its call with one Idempotency-Key until it gets an answer. When everything
+is settled, the remains are counted. Exits with 1 if anything was lost, duplicated or left behind.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ KEY = "a-key-for-a-benchmark"
 TEXT = "The ferry leaves the island at seven in the morning."
 STOCK = {"elevenlabs": "21m00Tcm4TlvDq8ikWAM", "minimax": "English_expressive_narrator"}
 SERVICES = ("clone", "instant", "speech", "stream", "speech job")
-# What starts, sweeps and polls commits as well, and has nothing to do with a call.
+# Commits of the start, of sweeps and of polls, which are not part of a call.
 _UNRELATED_COMMITS = ("migrat", "create_profile", "make", "launch", "register", "upsert", "set_latest", "sweep", "tidy")
 _SECONDS = 90.0
 
@@ -62,7 +63,7 @@ class KillCase:
 
 @dataclass(frozen=True)
 class KillOutcome:
-    """`charges` counts captures; `spoken` the provider's syntheses; `voices` those that it holds."""
+    """`charges` counts captures, `spoken` the provider's syntheses, `voices` the voices that the provider holds."""
 
     reached: bool
     status: str
@@ -76,10 +77,10 @@ class KillOutcome:
     open_jobs: int
 
     def violations(self, case: KillCase) -> list[str]:
-        """What is not as it must be."""
+        """Return what violates the guarantees, a sentence each."""
         found = list(self.problems)
         done = self.status in ("200", "202 completed")
-        # A paid part of a job that a kill hit is not spoken again: the job fails, and nothing is charged.
+        # A paid part of a job that was killed is not synthesized again: the job fails, and nothing is charged.
         given_up = case.service == "speech job" and self.status == "202 failed"
         if not done and not given_up:
             found.append(f"ended with {self.status}")
@@ -97,7 +98,7 @@ class KillOutcome:
 
 
 class KillEnv:
-    """The doubles, and a data folder that each case begins with."""
+    """The doubles, and a data folder whose first state is restored for each case."""
 
     def __init__(self, folder: Path) -> None:
         synthesize(TEXT, 0)
@@ -122,7 +123,7 @@ class KillEnv:
         write_speaker_wav(sample)
         with self.gateway.running(None, kills_both=False), Client(self.gateway.url, self.gateway.key) as client:
             self.audio_url = client.upload(sample)
-        # Pipes of listeners that were killed: they are no data, and can't be copied.
+        # Leave out the named pipes of killed listeners: they hold no data, and can't be copied.
         shutil.copytree(folder / "data", folder / "first", ignore=shutil.ignore_patterns("*.wakeups"))
 
     def close(self) -> None:
@@ -140,7 +141,7 @@ class KillEnv:
         return self._outcome(double, status, reached, funds)
 
     def points(self, provider: str, service: str, max_cases: int) -> list[CommitPoint]:
-        """The commits of a run without a kill."""
+        """Return the commits of a run without a kill."""
         self._begin(provider)
         with self.gateway.running(None, kills_both=False):
             before = {process: len(self.gateway.commits(process)) for process in (SERVER, WORKER)}
@@ -175,7 +176,7 @@ class KillEnv:
         return {"Authorization": f"Bearer {self.gateway.key}", "Idempotency-Key": "the-call"}
 
     def _call(self, provider: str, service: str) -> str:
-        """Sent again until it is answered: the status, and how a job ended."""
+        """Repeat the call until it is answered. Returns the status, and for a job how it ended."""
         path, body, headers = self._request(provider, service)
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
@@ -186,7 +187,7 @@ class KillEnv:
                 continue
             if answer.status_code == 202:
                 return f"202 {self._wait(answer.json()['job']['id'], until)}"
-            # A stream that broke off after its charge can't be given again; one whose charge came is whole.
+            # A stream that broke off after its charge can't be repeated; 200 means that it was complete.
             if answer.status_code not in (409, 429, 502, 503, 504):
                 return str(answer.status_code)
             time.sleep(0.1)
@@ -219,7 +220,7 @@ class KillEnv:
         return "not ended"
 
     def _wait_until_settled(self, double: Double, *, has_voice: bool) -> None:
-        """Until the worker's rounds have brought to its end what the kill left."""
+        """Wait until the worker's rounds have settled what the kill left."""
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
             try:
@@ -231,7 +232,7 @@ class KillEnv:
             time.sleep(0.1)
 
     def _wait_until_swept(self) -> None:
-        """A worker that takes a dead one's job up removes what it left, when its turn comes."""
+        """Wait for the worker that takes over a dead worker's job to remove its files, 15 s at most."""
         until = time.monotonic() + 15
         while self._orphans() and time.monotonic() < until:
             time.sleep(0.2)
@@ -289,10 +290,10 @@ def main() -> int:
 def run(
     providers: Iterable[str], services: Iterable[str], *, points: int, max_cases: int | None, log: Callable[[str], None]
 ) -> list[tuple[KillCase, KillOutcome]]:
-    """`max_cases`: only so many cases, drawn at random from as many kinds of call."""
+    """Run the cases; with `max_cases` only that many, drawn at random and spread over the kinds of call."""
     chance, done = random.Random(5), []
     calls = list(itertools.product(providers, services))
-    if max_cases is not None:  # before their commits are looked for, which takes a run of each
+    if max_cases is not None:  # drawn before the commits are looked for, because that takes a run of each kind
         calls = chance.sample(calls, min(max_cases, len(calls)))
     with tempfile.TemporaryDirectory(prefix="voxport-kills-") as name:
         env = KillEnv(Path(name))
@@ -317,7 +318,7 @@ def run(
 
 
 def _draw(chance: random.Random, cases: list[KillCase], max_cases: int) -> list[KillCase]:
-    """So many of the cases, equally many of each kind of call."""
+    """Draw `max_cases` cases, equally many of each kind of call."""
     kinds: dict[tuple[str, str], list[KillCase]] = {}
     for case in chance.sample(cases, len(cases)):
         kinds.setdefault((case.provider, case.service), []).append(case)

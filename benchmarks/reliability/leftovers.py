@@ -1,4 +1,4 @@
-"""What storage and database say of each other: files that belong to nothing, and rows whose file is not there."""
+"""Compares the file storage with the database: finds files without a row, and rows whose file is missing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _KEYS = (
 
 
 def leftovers(database: Database, folder: Path) -> list[str]:
-    """A line for each; `folder` is the one of the stored files. Files whose row was written beforehand, and the pieces
-    of jobs that have not ended, are none."""
+    """Return a line for each; `folder` is the folder of the stored files. Files whose row was written in advance, and
+    pieces of jobs that have not ended, don't count."""
     with database.snapshot() as tx:
         named = {row[0] for query in _KEYS for row in tx.execute(text(query))}
         open_jobs = {row[0] for row in tx.execute(text("SELECT id FROM jobs WHERE status IN ('queued', 'processing')"))}
-        # Known from before it is written; what a call that died left of it is swept a day later.
+        # Rows are written before their file. What a call that died left in the file is swept a day later.
         reserved = {row[0] for row in tx.execute(text("SELECT key FROM media WHERE uploaded_at IS NULL"))}
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     there = {key for key in there if not key.startswith(".incoming/")}

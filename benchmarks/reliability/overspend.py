@@ -1,11 +1,11 @@
-"""More calls at once than there is money for:
+"""Makes more calls at once than there are credits for:
 
     python benchmarks/reliability/overspend.py [--calls 1000]
 
-1,000 calls of core-instant-clone-tts at once, by four client processes, with credits for 50 of them; then 1,000 calls
-of core-tts, whose holds are upper bounds, with credits for some. The gateway is the real command: on SQLite one server,
-on Postgres four on one database; the provider is the double of ElevenLabs. Exit code 1 unless exactly 50 are served and
-all others are 402, no balance was ever below zero, and the ledger is clean.
+Four client processes make 1,000 calls of core-instant-clone-tts at once, with credits for 50; then 1,000 calls of
+core-tts, whose holds are upper bounds, with credits for some. The gateway is the real command: one server on SQLite,
+four servers on one database on Postgres. The provider is a double of ElevenLabs. Exits with 1 unless exactly 50 instant
+clones are served, all others get 402, no balance was ever below zero, and the ledger is clean.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _SPEECH_CREDITS = 1.0
 
 @dataclass(frozen=True)
 class OverspendOutcome:
-    """`lowest`: the lowest balance that was seen while the calls ran, in tokens; `spent` what the ledger says."""
+    """`lowest` is the lowest balance seen during the calls, `spent` the charges in the ledger, both in tokens."""
 
     database: str
     servers: int
@@ -113,7 +113,7 @@ def main() -> int:
 def run(
     database: str, calls: int, *, servers: int, log: Callable[[str], None], served_calls: int = SERVED
 ) -> list[OverspendOutcome]:
-    """`served_calls`: how many instant clones there are credits for."""
+    """`served_calls` is the number of instant clones that there are credits for."""
     synthesize(TEXT, 0)
     double = ElevenLabsDouble(ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9))
     with tempfile.TemporaryDirectory(prefix="voxport-overspend-") as name, serve_app(double.app) as url:
@@ -121,7 +121,7 @@ def run(
         sample = folder / "speaker.wav"
         write_speaker_wav(sample)
         settings = {"VOXPORT_ELEVENLABS_API_KEY": KEY, "VOXPORT_ELEVENLABS_BASE_URL": url}
-        # The served ones wait for each other's samples to be checked.
+        # Served calls wait for each other's sample checks.
         settings["VOXPORT_SPEECH_QUEUE_SECONDS"] = "900"
         with _database(database, folder) as database_url, contextlib.ExitStack() as stack:
             if database_url is not None:
@@ -167,7 +167,7 @@ def _database(name: str, folder: Path) -> Iterator[str | None]:
 
 
 def _customer(live: LiveGateway, settings: dict[str, str], credits: float) -> str:
-    """A new profile's key, with credits."""
+    """Create a profile with credits. Returns its key."""
 
     def voxport(*arguments: str) -> str:
         command = [sys.executable, "-m", "voxport", *arguments, "--data-dir", str(live.data_dir)]
@@ -181,7 +181,7 @@ def _customer(live: LiveGateway, settings: dict[str, str], credits: float) -> st
 
 @contextlib.contextmanager
 def _watch(client: Client) -> Iterator[list[float]]:
-    """The balances that are seen while the block runs."""
+    """Record the balance during the block, every 50 ms."""
     seen = [client.balance()["balance"]]
     ending = threading.Event()
 
@@ -199,7 +199,7 @@ def _watch(client: Client) -> Iterator[list[float]]:
 
 
 def _call_all(urls: list[str], key: str, path: str, body: dict[str, Any], calls: int) -> dict[int, int]:
-    """All calls at once, from processes of their own; how often each status came. 0 is a broken connection."""
+    """Make all calls at once from several processes. Returns the count of each status; 0 is a broken connection."""
     context = multiprocessing.get_context("spawn")
     at = time.time() + 3.0
     with context.Pool(CLIENTS) as pool:

@@ -1,8 +1,8 @@
-"""Try the whole API against its own OpenAPI document: python benchmarks/reliability/schema.py [--examples 50]
+"""Tests the whole API against its own OpenAPI document: python benchmarks/reliability/schema.py [--examples 50]
 
-schemathesis makes requests from the document, good and bad ones, alone and in sequences that follow each other, and
-holds every answer to what the document says: first as a customer, then as the operator. The gateway is a real one over
-a socket, with a worker; only its provider hums instead of speaking, and no name leads anywhere.
+schemathesis generates valid and invalid requests from the document, alone and in sequences, and checks every response
+against the document: first as a customer, then as the operator. The gateway is a real one on a socket, with a worker;
+only its provider returns a hum instead of speech, and no host name resolves.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from voxport.jobs.dbos_worker import DbosWorker
 from voxport.jobs.runner import JobRunner
 
 SEED = 5
-# Of an operation that takes one of these, a request that fits the document may be refused all the same (the check
-# positive_data_acceptance is not held there): what the document can't say of the field.
+# Fields with rules that the document can't express: a request that fits the document may still be refused. The check
+# positive_data_acceptance is off for operations that take one of these fields.
 BEYOND_SHAPE = {
     "audioUrl": "whether anything is there, and is a recording",
     "text": "whether the language can be spoken with these letters",
@@ -42,14 +42,14 @@ BEYOND_SHAPE = {
     "amount": "how many places a number has, and whether a profile may have so much",
     "ledger_id": "that a call is named by one of two ids",
 }
-# An erased profile stays to be seen, without what it had: the books need it (docs/decisions/0034).
+# An erased profile stays readable, without its data: the ledger needs it (docs/decisions/0034).
 _STAYS_WHEN_DELETED = r"^/v2/admin/profiles/\{profile_id\}(/keys)?$"
-# A provider without a key says 503, and has to: every other 5xx is a failure.
+# A provider without a key must answer 503; every other 5xx is a failure.
 EXPECTED = ["2xx", "3xx", "4xx", "503"]
 _RECEIVER = "https://hooks.example.com/in"
 _ADMIN_KEY = "an-operators-key-of-more-than-32-letters"
 _ADMIN_PATHS = "^(/v2/admin/|/metrics$)"
-# Where ids and URLs of `_known` belong. A customer who is told of its own key soon has none.
+# The fields that take ids and URLs of `_known`. A customer gets no key ids: it would soon revoke its own key.
 _FIELDS = {
     "body.audioUrl": "audio",
     "body.text": "text",
@@ -62,7 +62,7 @@ _FIELDS = {
     "path.delivery_id": "delivery",
 }
 _ADMIN_FIELDS = {"path.profile_id": "profile", "path.key_id": "key", "body.request_id": "charge"}
-# Uploads are bytes of any type.
+# Uploads are bytes of any media type.
 _HOOKS = """import schemathesis
 types = ["audio/wav", "audio/mpeg", "audio/flac", "audio/ogg", "video/mp4", "audio/*", "video/*"]
 schemathesis.serializer.alias(types, "application/octet-stream")
@@ -71,7 +71,7 @@ schemathesis.serializer.alias(types, "application/octet-stream")
 
 @dataclass(frozen=True)
 class SchemaOutcome:
-    """`failures`: what failed, a line each."""
+    """`failures` has a line for each failure."""
 
     operations: int
     cases: int
@@ -82,8 +82,8 @@ class SchemaOutcome:
 def run(
     examples: int, folder: Path, *, spoil: Callable[[GatewayClient], None] = lambda _: None, path: str | None = None
 ) -> SchemaOutcome:
-    """Up to `examples` requests of each kind for each operation. `spoil` may change the gateway before. `path`: as a
-    customer, and this path only."""
+    """Send up to `examples` requests of each kind to each operation. `spoil` may change the gateway beforehand. With
+    `path`, test only this path, and only as a customer."""
     with gateway(folder) as (client, port):
         spoil(client)
         document = client.http.get("/openapi.json").json()
@@ -104,7 +104,7 @@ def run(
 
 
 def _tried(folder: Path, port: int, key: str, config: str, paths: list[str], examples: int) -> SchemaOutcome:
-    """What schemathesis finds with the key of a customer or of the operator, at the operations of `paths`."""
+    """Run schemathesis with the key of a customer or of the operator, on the operations of `paths`."""
     (folder / "schemathesis.toml").write_text(config, "utf-8")
     url, report = f"http://127.0.0.1:{port}", folder / "report.json"
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--url", url, *paths]
@@ -118,7 +118,7 @@ def _tried(folder: Path, port: int, key: str, config: str, paths: list[str], exa
 
 
 def _known(client: GatewayClient) -> dict[str, list[str]]:
-    """Ids and URLs that are there, which schemathesis can't know."""
+    """Create objects, and return their ids and URLs, which schemathesis can't guess."""
     slot = client.upload()
     alert = {"below": 5, "webhook_url": _RECEIVER}
     assert client.put_json("/v2/billing/alert", alert).status_code == 200
@@ -140,7 +140,7 @@ def _known(client: GatewayClient) -> dict[str, list[str]]:
 
 
 def _config(document: Any, known: dict[str, list[str]], fields: dict[str, str]) -> str:
-    """What is known for which field, and which answers are to be expected."""
+    """Return the configuration of schemathesis: values for known fields, and the expected statuses."""
     lines = ['hooks = "hooks.py"']
     for name in sorted(set(fields.values())):
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(known[name])}"]
@@ -157,7 +157,7 @@ def _config(document: Any, known: dict[str, list[str]], fields: dict[str, str]) 
 
 
 def _clone(client: GatewayClient, audio_url: str) -> str:
-    """A clone that is there from the beginning."""
+    """Create a cloned voice before the test."""
     body = {"audioUrl": audio_url, "provider": "local", "webhook_url": _RECEIVER}
     job = client.post("/v1/proxy/core-voice-clone", body).json()["job"]
     wait_until(lambda: _job(client, job["id"])["status"] == "completed", seconds=60, what="the clone")
@@ -170,7 +170,7 @@ def _job(client: GatewayClient, job_id: str) -> Any:
 
 
 def _beyond_shape(document: Any) -> set[str]:
-    """The operations with a field of `BEYOND_SHAPE`."""
+    """Return the operations that take a field of `BEYOND_SHAPE`."""
     found = set()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -184,7 +184,7 @@ def _beyond_shape(document: Any) -> set[str]:
 
 @contextlib.contextmanager
 def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
-    """A customer of a humming gateway with a worker, and its port."""
+    """Open a gateway with a humming provider and a worker. Yields a customer's client and the port."""
     opened = open_gateway(
         settings_for(
             folder / "data",

@@ -1,13 +1,12 @@
-"""Twenty minutes of mixed load, at the highest rate that the machine holds:
+"""Runs twenty minutes of mixed load, at the highest rate that the machine sustains:
 
     python benchmarks/reliability/soak.py [--minutes 20]
 
-The gateway is the real command with its worker, on SQLite; the provider is the double of ElevenLabs, in the process of
-the clients, on the same cores. The mix, drawn at random: speech as a file, as a stream and as a job, instant clones,
-clones and the deletion of their voices, uploads, downloads, and the reading of balance, ledger, jobs and voices. The
-rate is raised in steps of 20 seconds for as long as the 99th percentile of the short calls stays under a second and
-nothing fails; then the last one that held is kept up. Exit code 1 where a call fails, or where memory or open files
-grow.
+The gateway is the real command with its worker, on SQLite. The provider is a double of ElevenLabs in the clients'
+process, on the same cores. The calls are drawn at random: speech as a file, a stream and a job, instant clones, clones
+and the deletion of their voices, uploads, downloads, and reads of balance, ledger, jobs and voices. The rate is raised
+in steps of 20 seconds as long as the 99th percentile of the short calls stays under a second and nothing fails; the
+last rate that held is then kept. Exits with 1 if a call fails, or if memory or open files grow.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 RATES = (4, 6, 8, 10, 12, 15, 18, 22, 26, 30, 36, 42, 50)
 STEP_SECONDS = 20.0
-_MAX_SECONDS = 1.0  # of the 99th percentile of short calls
+_MAX_SECONDS = 1.0  # limit for the 99th percentile of short calls
 _GROWTH = 1.10
-_SETTLING_SECONDS = 90.0  # from the start of the load to the first look at memory
+_SETTLING_SECONDS = 90.0  # from the start of the load to the first snapshot of memory
 _WEIGHTS = {
     "balance": 20,
     "jobs": 12,
@@ -60,7 +59,7 @@ _SHORT = ("balance", "jobs", "ledger")
 
 @dataclass
 class MixedLoad:
-    """What the clients saw: seconds by kind of call, and what failed."""
+    """Makes the calls, and records the seconds by kind of call and the failures."""
 
     client: httpx2.AsyncClient
     audio_url: str
@@ -118,7 +117,7 @@ class MixedLoad:
         await self._bytes("POST", "/v1/proxy/core-instant-clone-tts", body)
 
     async def clone(self) -> None:
-        """Until it has ended; then its voice goes again."""
+        """Clone a voice, wait for the job to end, and delete the voice."""
         body = {"audioUrl": self.audio_url, "provider": "elevenlabs"}
         job_id = (await self._json("POST", "/v1/proxy/core-voice-clone", body))["job"]["id"]
         while (job := await self._json("GET", f"/v2/jobs/{job_id}"))["status"] in ("queued", "processing"):
@@ -191,7 +190,7 @@ async def _soak(
 
 
 async def _highest(new: Callable[[], MixedLoad], log: Callable[[str], None]) -> float:
-    """The highest of the rates that held."""
+    """Return the highest rate that held, in calls a second."""
     held = float(RATES[0])
     for rate in RATES:
         load = new()
@@ -206,8 +205,8 @@ async def _highest(new: Callable[[], MixedLoad], log: Callable[[str], None]) -> 
 
 
 async def _drive(load: MixedLoad, rate: float, seconds: float) -> float:
-    """Calls at random moments, so many a second, whether earlier ones have been answered or not: one of each kind
-    first, then as the weights say. The seconds until the last one was answered."""
+    """Make `rate` calls a second at random moments, whether or not earlier calls have been answered: first one of each
+    kind, then weighted at random. Returns the seconds until the last call was answered."""
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     first = random.sample(kinds, len(kinds))
     began = time.monotonic()
@@ -229,7 +228,7 @@ async def _await_call(call: Awaitable[None]) -> None:
 
 
 def _processes(pid: int) -> dict[str, tuple[float, int]]:
-    """Memory (MiB, as unique to the process) and open files of the server and all below it."""
+    """Return memory (unique set size, MiB) and the number of open files of the server and its descendants."""
     top = psutil.Process(pid)
     found: dict[str, tuple[float, int]] = {}
     for process in [top, *top.children(recursive=True)]:
@@ -294,7 +293,7 @@ def _memory_course(snapshots: list[tuple[float, dict[str, tuple[float, int]]]], 
 
 
 def _medians(snapshots: list[tuple[float, dict[str, tuple[float, int]]]]) -> dict[str, tuple[float, float]]:
-    """The median of memory and open files of each process."""
+    """Return the medians of memory and open files of each process."""
 
     def median(values: list[float]) -> float:
         return sorted(values)[len(values) // 2]

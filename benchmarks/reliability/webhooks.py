@@ -1,11 +1,11 @@
-"""Webhooks to receivers that fail five times and take the sixth try:
+"""Sends webhooks to receivers that fail five times and accept the sixth attempt:
 
     python benchmarks/reliability/webhooks.py [--jobs 24]
 
-The gateway is the real command with its engine. Each job (spoken, cancelled, or failed) has a receiver of its own on
-loopback, which refuses the connection at first, then breaks it off, says 500, 302 or 429 (with Retry-After), or
-nothing, in an order of its own, and 204 at the sixth try. Exit code 1 unless each receiver got six tries with one id,
-took one, and the official library finds every signature valid.
+The gateway is the real command with its engine. Each job (completed, cancelled or failed) has its own receiver on
+loopback. It refuses the connection at first; then it breaks it off, answers 500, 302 or 429 (with Retry-After), or
+doesn't answer, in an order of its own; at the sixth attempt it answers 204. Exits with 1 unless each receiver got six
+attempts with one id, accepted one, and the official library finds every signature valid.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from voxport.testing.receiver import (
 from voxport.testing.running_gateway import running_gateway
 
 TITLE = "Webhooks to receivers that fail five times"
-_TIMEOUT = 3.0  # seconds that a receiver has
-_PAUSES = "3.0,0.3,0.5,0.8,1.0,1.5"  # the first one is long enough to see that the first try was refused
+_TIMEOUT = 3.0  # seconds that the gateway waits for a receiver
+_PAUSES = "3.0,0.3,0.5,0.8,1.0,1.5"  # seconds; the first is long enough to see that the first attempt was refused
 _RETRY_AFTER = 2  # seconds
 _SECONDS = 240.0
 _FAILURES: dict[str, Answer] = {
@@ -57,7 +57,8 @@ _JOB_ENDS = ("completed", "cancelled", "failed")
 
 @dataclass(frozen=True)
 class WebhookOutcome:
-    """What one receiver got. `tries`: as the gateway's log has them; `seconds` in seconds, from the job's end."""
+    """What one receiver got. `tries` is the number of attempts in the gateway's log; `seconds` count from the end of
+    the job."""
 
     end: str
     failures: tuple[str, ...]
@@ -72,8 +73,8 @@ class WebhookOutcome:
 
     @property
     def is_right(self) -> bool:
-        # The first try was refused by the machine itself (and the next too, where the receiver was late): the receiver
-        # saw the five others.
+        # The operating system refused the first attempt (and the next, if the receiver started late), so the receiver
+        # saw the other five.
         seen = self.tries >= 6 and self.requests == 5 and self.accepted == 1 and self.ids == 1
         return seen and self.valid == self.requests and self.is_as_the_job and self.waited_as_asked
 
@@ -90,7 +91,7 @@ def main() -> int:
 
 
 def run(jobs: int, log: Callable[[str], None], pauses: str = _PAUSES) -> reports.Report:
-    """So many jobs, each with a receiver of its own, all at once. `pauses`: the seconds before each try again."""
+    """Run `jobs` jobs at once, each with its own receiver. `pauses` are the seconds before each new attempt."""
     plans = list(_plans(jobs))
     with ExitStack() as stack:
         receivers = [
@@ -123,18 +124,18 @@ def run(jobs: int, log: Callable[[str], None], pauses: str = _PAUSES) -> reports
 
 
 def _plans(count: int) -> list[tuple[str, ...]]:
-    """Four of the failures for each receiver (the fifth is the refused connection), in another order each."""
+    """Yield four failures for each receiver, in a different order each; the fifth is the refused connection."""
     chance = random.Random(5)
     return [tuple(chance.sample(list(_FAILURES), 4)) for _ in range(count)]
 
 
 def _job(client: Client, receiver: WebhookReceiver, end: str) -> str:
-    """A job that comes to this end; its id."""
+    """Start a job that ends as `end` says. Returns its id."""
     if end == "completed":
         body = {"text": "The ferry leaves at seven.", "voice_id": "af_heart", "webhook_url": receiver.url}
         answer = client.http.post("/v1/proxy/core-tts", json=body, headers={"Prefer": "respond-async"})
         return str(answer.raise_for_status().json()["job"]["id"])
-    # Nobody listens at this address yet: the download fails after its tries, or the cancel comes before.
+    # Nothing listens at this address yet: the download fails after its retries, unless the job is cancelled first.
     job_id = client.clone("http://" + receiver.host, webhook_url=receiver.url)
     if end == "cancelled":
         client.call("POST", f"/v2/jobs/{job_id}/cancel")
@@ -144,12 +145,12 @@ def _job(client: Client, receiver: WebhookReceiver, end: str) -> str:
 def _follow(
     client: Client, secret: str, job_id: str, receiver: WebhookReceiver, end: str, plan: tuple[str, ...]
 ) -> WebhookOutcome:
-    """Wait for the refused try, listen from then on, and look at what came."""
+    """Wait for the refused attempt, then listen, and evaluate the received requests."""
     delivery = _until(lambda: _delivery(client, job_id, lambda row: row["attempt_count"] >= 1))
     receiver.listen()
     delivery = _until(lambda: _delivery(client, job_id, lambda row: row["status"] in ("delivered", "failed")))
     detail = client.call("GET", f"/v2/webhooks/deliveries/{delivery['id']}")["data"]
-    time.sleep(2.0)  # in which a seventh would come
+    time.sleep(2.0)  # long enough for a seventh attempt to arrive
     requests, job = list(receiver.received), client.call("GET", f"/v2/jobs/{job_id}")
     payloads = [_verified(one, secret) for one in requests]
     last = payloads[-1] or {} if payloads else {}
@@ -175,7 +176,7 @@ def _verified(one: ReceivedRequest, secret: str) -> dict[str, object] | None:
 
 
 def _waited_as_asked(plan: tuple[str, ...], requests: list[ReceivedRequest]) -> bool:
-    """Whether what came after a 429 came no sooner than it asked for."""
+    """Whether the request after a 429 came no sooner than its Retry-After."""
     if "429" not in plan:
         return True
     position = plan.index("429")
@@ -183,7 +184,7 @@ def _waited_as_asked(plan: tuple[str, ...], requests: list[ReceivedRequest]) -> 
 
 
 def _without_url(job: Any) -> Any:
-    """Without the signed URL of a file, which is made anew each time."""
+    """Return the job without the signed URL of its file, which differs each time."""
     result = job.get("result_data") if isinstance(job, dict) else None
     return {**job, "result_data": {**result, "url": ""}} if result else job
 
