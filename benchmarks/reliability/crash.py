@@ -1,4 +1,4 @@
-"""Kills every process of the gateway with kill -9 at each step of a clone and an instant clone, at each hosted provider:
+"""Kills all processes of the gateway with kill -9 at each step of a clone and an instant clone at each hosted provider:
 
     python benchmarks/reliability/crash.py [--provider elevenlabs] [--service clone]
 

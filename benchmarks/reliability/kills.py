@@ -1,5 +1,5 @@
-"""Kills the gateway with kill -9 at every database commit of a clone, an instant clone and a speech, with doubles of the
-hosted providers:
+"""Kills the gateway with kill -9 at every database commit of a clone, an instant clone and a speech, with doubles of
+the hosted providers:
 
     python benchmarks/reliability/kills.py [--service clone] [--points 3]
 

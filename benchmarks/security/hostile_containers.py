@@ -1,4 +1,4 @@
-"""Containers that no encoder writes, for `hostile_media.py`: bombs, streams by the thousand, absurd headers."""
+"""Containers that no encoder writes, for `hostile_media.py`: bombs, thousands of streams, absurd headers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 Write = Callable[[Path], object]
 
 _HOURS = 10
-_BOMB_BYTES = 512 << 20  # what a bomb unpacks to
+_BOMB_BYTES = 512 << 20  # unpacked size of a bomb
 
 
 def crafted() -> Iterator[tuple[str, str, Write]]:
-    """Group, name and what writes the file."""
+    """Yield group, name and writer of each file."""
     for name, data in _headers():
         yield "absurd headers", name, _bytes(data)
     yield "ten hours", "wav", lambda path: _sparse(path, wav_head(1, 8_000, 16), _HOURS * 3_600 * 16_000)
@@ -27,7 +27,7 @@ def crafted() -> Iterator[tuple[str, str, Write]]:
 
 
 def wav_head(channels: int, rate: int, bits: int, *, fmt: int = 1, align: int | None = None, size: int = -1) -> bytes:
-    """A RIFF header; `size` as its two lengths say it, -1 for as much as there can be."""
+    """Return a RIFF header; `size` is the value of its two length fields, -1 for the maximum."""
     align = channels * bits // 8 if align is None else align
     declared_size = size & 0xFFFFFFFF
     fields = (fmt, channels & 0xFFFF, rate, (rate * align) & 0xFFFFFFFF, align & 0xFFFF, bits)
@@ -36,13 +36,13 @@ def wav_head(channels: int, rate: int, bits: int, *, fmt: int = 1, align: int | 
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
-    """An atom of mp4."""
+    """Return an mp4 box."""
     body = b"".join(content)
     return struct.pack(">I4s", len(body) + 8, kind) + body
 
 
 def element(number: int, *content: bytes) -> bytes:
-    """An element of Matroska."""
+    """Return a Matroska element."""
     body = b"".join(content)
     name = number.to_bytes((number.bit_length() + 7) // 8, "big")
     return name + (0x0100_0000_0000_0000 | len(body)).to_bytes(8, "big") + body
@@ -53,7 +53,7 @@ def uint(number: int, value: int) -> bytes:
 
 
 def matroska(tracks: bytes, *more: bytes) -> bytes:
-    """With a tenth of a second of silence at its end."""
+    """Return a Matroska file with 0.1 s of silence at its end."""
     head = element(0x1A45DFA3, element(0x4282, b"matroska"))
     return head + element(0x18538067, element(0x1654AE6B, tracks), *more, cluster(b"\x81\x00\x00\x00" + bytes(4_800)))
 
@@ -115,7 +115,7 @@ def _headers() -> Iterator[tuple[str, bytes]]:
 
 def _bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
     def lacing() -> bytes:
-        frames = b"\x02\xff" + bytes(255) + bytes(2)  # 256 frames in a block, all but the last one empty
+        frames = b"\x02\xff" + bytes(255) + bytes(2)  # 256 frames in a block, all empty except the last
         return matroska(track(1), cluster(b"\x81\x00\x00" + frames, 20_000))
 
     def compressed_block() -> bytes:
@@ -170,7 +170,7 @@ def _bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def _crowds() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    for count in (900, 20_000):  # ffmpeg itself takes a thousand at most
+    for count in (900, 20_000):  # ffmpeg itself accepts a thousand at most
         yield f"mkv of {count:,} tracks", lambda count=count: matroska(_tracks(count))  # type: ignore[misc]
         yield f"mp4 of {count:,} tracks", lambda count=count: _mp4([()] * count)  # type: ignore[misc]
     yield "mkv of 50,000 tags", lambda: matroska(track(1), element(0x1254C367, _TAG * 50_000))
@@ -185,12 +185,12 @@ def _tracks(count: int) -> bytes:
 
 
 def external_mov(target: str) -> bytes:
-    """A film whose sound lies in another file."""
+    """Return a QuickTime file whose sound is in another file."""
     return _mp4([()], box(b"url ", b"\0\0\0\0", target.encode() + b"\0"))
 
 
 def external_mkv(target: str) -> bytes:
-    """A file that names those before and behind it."""
+    """Return a Matroska file that names another file as the previous and next one."""
     names = [element(number, target.encode()) for number in (0x7384, 0x3C83AB, 0x3E83BB)]
     return matroska(track(1), element(0x1549A966, *names))
 
@@ -199,7 +199,7 @@ _HERE = box(b"url ", b"\0\0\0\1")
 
 
 def _mp4(tables: list[tuple[bytes, ...]], reference: bytes = _HERE) -> bytes:
-    """An index with a sound track for each of `tables`; `reference` says where the sound lies."""
+    """Return a file with a sound track for each of `tables`; `reference` says where the sound is."""
     traks = [_trak(number, reference, *more) for number, more in enumerate(tables, 1)]
     head = struct.pack(">5I", 0, 0, 0, 1_000, 1_000) + bytes(80)
     return box(b"ftyp", b"isom\0\0\2\0isom") + box(b"moov", box(b"mvhd", head), *traks) + box(b"mdat", bytes(4_096))
@@ -230,7 +230,7 @@ def _nested(depth: int) -> bytes:
 
 
 def _silent_opus(seconds: int) -> bytes:
-    """Packets of one byte each, 60 ms of nothing."""
+    """Return an Ogg Opus file of one-byte packets, each 60 ms of silence."""
     pages = [ogg_page(7, 0, 2, [_OPUS_HEAD]), ogg_page(7, 1, 0, [_OPUS_TAGS])]
     packets, per_page = [b"\x18"] * 255, 255 * 2_880
     for number in range(seconds * 1_000 // 60 // 255):
@@ -253,7 +253,7 @@ def _packed_zeros(size: int) -> bytes:
 
 
 def _sparse(path: Path, head: bytes, size: int) -> None:
-    """A file of `size` bytes that takes no room: what is not written is zero."""
+    """Write a sparse file of `size` bytes: what follows `head` reads as zeros and takes no disk space."""
     with path.open("wb") as file:
         file.write(head)
         file.truncate(len(head) + size)
@@ -268,7 +268,7 @@ def _written(make: Callable[[], bytes]) -> Write:
 
 
 def _safe(size: int) -> bytes:
-    """A length as ID3 writes it: 7 bits in each byte."""
+    """Return a length in ID3's encoding, 7 bits per byte."""
     return bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
 
 

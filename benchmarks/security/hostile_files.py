@@ -1,5 +1,5 @@
-"""The corpus of `hostile_media.py`: good recordings in every container, mutations of them by number, files that point
-elsewhere, and files that are none."""
+"""The corpus of `hostile_media.py`: good recordings in every container, numbered mutations of them, files that refer to
+other files or URLs, and files that are no media."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.security.hostile_containers import Write, crafted, external_mkv, external_mov, wav_head
 
-# Name, options of ffmpeg, whether there is a picture.
+# Name, ffmpeg options, whether there is a picture.
 _CONTAINERS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("pcm.wav", (), False),
     ("float.wav", ("-c:a", "pcm_f32le"), False),
@@ -38,7 +38,7 @@ _CONTAINERS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
 
 
 def make_good(folder: Path, recording: Path, ffmpeg: Path) -> list[Path]:
-    """The recording in each container; those that this ffmpeg can't write are left out."""
+    """Write the recording in each container. Returns the paths, without containers that this ffmpeg can't write."""
     paths = []
     for name, options, has_picture in _CONTAINERS:
         path = folder / name
@@ -50,7 +50,7 @@ def make_good(folder: Path, recording: Path, ffmpeg: Path) -> list[Path]:
 
 
 def mutate(data: bytes, other: bytes, seed: int) -> bytes:
-    """The file, spoilt in the way and at the places that the number says."""
+    """Return the file mutated; `seed` determines the kind of mutation and the places."""
     rng = random.Random(seed)
     way = _MUTATIONS[seed % len(_MUTATIONS)]
     return way(bytearray(data), other, rng)
@@ -73,7 +73,7 @@ def _truncate(data: bytearray, _other: bytes, rng: random.Random) -> bytes:
 
 
 def _edit_length(data: bytearray, _other: bytes, rng: random.Random) -> bytes:
-    """A number of 2, 4 or 8 bytes made the least, the most, or another one."""
+    """Set a number of 2, 4 or 8 bytes to its minimum, its maximum, or a random value."""
     for _ in range(rng.choice((1, 1, 3))):
         width = rng.choice((2, 4, 4, 8))
         at = rng.randrange(min(len(data) - width, rng.choice((64, 1_024, len(data) - width))))
@@ -90,7 +90,7 @@ def _swap_chunks(data: bytearray, _other: bytes, rng: random.Random) -> bytes:
 
 
 def _splice(data: bytearray, other: bytes, rng: random.Random) -> bytes:
-    """The head of one container before the rest of another."""
+    """Put the head of another container before the rest of this one."""
     at = rng.choice((16, 64, 512, 4_096))
     return other[:at] + bytes(data[rng.choice((0, at)) :])
 
@@ -116,7 +116,7 @@ _MUTATIONS = (_flip_bits, _corrupt_header, _truncate, _edit_length, _swap_chunks
 
 
 def others(good: Path, canary: Path, canary_url: str, ffmpeg: Path) -> Iterator[tuple[str, str, Write]]:
-    """Group, name and what writes the file: all that is no mutation. `good` is a WAV file."""
+    """Yield group, name and writer of each file that is not a mutation. `good` is a WAV file."""
     yield from crafted()
     yield "ten hours", "flac of silence", lambda path: _silent_flac(path, ffmpeg)
     targets = (str(canary), f"file:{canary}", canary.as_uri(), f"{canary_url}/a.wav", f"../{canary.name}")
@@ -162,7 +162,7 @@ def _playlists(target: str) -> Iterator[tuple[str, str]]:
 
 
 def _disguised(text: bytes, good: bytes) -> Iterator[tuple[str, bytes]]:
-    """As it is, and where a sound is expected."""
+    """Yield the text as it is, and embedded where sound is expected; each with a suffix for the name."""
     yield "", text
     yield " behind ID3", b"ID3\x03\x00\x00\x00\x00\x00\x0a" + bytes(10) + text
     yield " in a wav", wav_head(1, 24_000, 16) + text

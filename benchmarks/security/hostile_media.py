@@ -1,11 +1,11 @@
-"""Hostile files through the decoder and the sample check, as the gateway reads an upload:
+"""Sends hostile files through the decoder and the sample check, as the gateway reads an upload:
 
     python benchmarks/security/hostile_media.py [--seeds 100]
 
-Generated speech in each container, each spoilt in `--seeds` ways; bombs, ten hours, streams by the thousand, absurd
-headers, and files that point at a canary, a file and a server on loopback that must not be read. With
-VOXPORT_SPEECH_DIR set, some of its recordings are spoilt too. Exit code 1 where the reader dies, hangs, says anything
-but that the sample is unusable, leaves something behind, or reaches a canary.
+The files are generated speech in each container, each mutated in `--seeds` ways; bombs, ten hours of silence, thousands
+of streams, absurd headers; and files that refer to a canary file and a canary server on loopback, which must not be
+read. With VOXPORT_SPEECH_DIR set, some of its recordings are mutated too. Exits with 1 if the reader dies or hangs,
+fails with anything but an unusable sample, leaves something behind, or reaches a canary.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from voxport.testing.doubles.speech import synthesize
 _SEEDS = 100
 _PROCESSES = 2
 ACCEPTED, CRASHED, HUNG = "accepted", "the reader died", "the reader hung"
-_TIMEOUT_SECONDS = 90.0  # the decoder gives up after 60 s; the rest is the sample check on a busy machine
+_TIMEOUT_SECONDS = 90.0  # the decoder stops after 60 s; the rest is for the sample check on a busy machine
 _TEXT = "The ferry leaves the island at seven in the morning, and comes back at nine with the post."
-_RECORDINGS = 3  # of the real ones: each of them is spoilt as often as a generated one
+_RECORDINGS = 3  # number of real recordings; each is mutated as often as a generated one
 
 
 @dataclass(frozen=True)
 class MediaCase:
-    """A file that is there (`seed` None), or a mutation of it with the head of another one."""
+    """An existing file (`seed` None), or a mutation of it that may use the head of `other`."""
 
     group: str
     path: Path
@@ -63,7 +63,8 @@ class MediaCase:
 
 @dataclass(frozen=True)
 class MediaOutcome:
-    """`answer` is one of the words above, a refusal's reason, or `error: …`; `memory` is any child's most, in bytes."""
+    """`answer` is one of the constants above, a refusal's reason, or `error: …`; `memory` is the peak of any child, in
+    bytes."""
 
     case: MediaCase
     answer: str
@@ -79,7 +80,7 @@ class MediaFigures:
     canary_reads: int = 0
     canary_visits: int = 0
     plain_reached: int = 0
-    """How many of the two canaries an ffmpeg without our limits reaches: were it not both, this would prove nothing."""
+    """How many of the two canaries an ffmpeg without our limits reaches. Unless it is 2, the test proves nothing."""
 
     @property
     def errors(self) -> list[str]:
@@ -112,8 +113,8 @@ def main() -> int:
 
 
 def run(seeds: int, *, recordings: Sequence[Path] = (), is_small: bool = False) -> MediaFigures:
-    """`seeds` mutations of each good file and each of the recordings, and all that is no mutation; where `is_small`
-    every fourth of each group of these, without the bombs and crowds, which take long to make."""
+    """Try `seeds` mutations of each good file and each recording, and all files that are not mutations. With
+    `is_small`, only every fourth of each group of the latter, without bombs and crowds, which are slow to make."""
     figures = MediaFigures()
     with tempfile.TemporaryDirectory(prefix="voxport-media-") as name, _canary(Path(name)) as (canary, server):
         folder, temporary = Path(name) / "files", Path(name) / "temporary"
@@ -142,7 +143,7 @@ def run(seeds: int, *, recordings: Sequence[Path] = (), is_small: bool = False) 
 
 
 def report(figures: MediaFigures) -> reports.Report:
-    """The section of docs/reliability.md."""
+    """Create the section for docs/reliability.md."""
     outcomes = figures.outcomes
     refused = Counter(one.answer for one in outcomes if one.answer != ACCEPTED)
     longest = max(outcomes, key=lambda one: one.seconds)
@@ -189,7 +190,7 @@ def _decode_all(figures: MediaFigures, cases: list[MediaCase], temporary: Path, 
 
 
 class _Reader:
-    """A process that reads file after file. One that dies or hangs is written down, and another takes its place."""
+    """Runs a process that reads file after file. A process that dies or hangs is recorded and replaced."""
 
     def __init__(self, temporary: Path, ffmpeg: Path) -> None:
         self._arguments = (temporary, ffmpeg)
@@ -237,7 +238,7 @@ def _serve(pipe: Connection, temporary: Path, ffmpeg: Path) -> None:
 
 
 def read(case: MediaCase, ffmpeg: Path) -> MediaOutcome:
-    """Decode and check one file, as the gateway does it with an upload."""
+    """Decode and check one file as the gateway does with an upload."""
     began = time.monotonic()
     try:
         with _file_of(case) as path:
@@ -265,7 +266,7 @@ def _file_of(case: MediaCase) -> Iterator[Path]:
 
 
 def _good(folder: Path, ffmpeg: Path) -> list[Path]:
-    """Five seconds of generated speech in each container; the first is a plain WAV."""
+    """Write five seconds of generated speech in each container. The first path is a plain WAV file."""
     recording = folder / "recording.wav"
     audio = np.clip(synthesize(_TEXT, 0)[: 6 * SAMPLE_RATE], -1, 1).astype(np.float32)
     recording.write_bytes(wav_bytes(to_pcm16(audio)))
@@ -287,7 +288,7 @@ def _others(
 
 @contextlib.contextmanager
 def _canary(folder: Path) -> Iterator[tuple[Path, Canary]]:
-    """A recording beside the files, which tells whether it was read, and a server."""
+    """Open the canaries: a recording beside the files, whose access time shows reads, and a server."""
     server, path = Canary(), folder / "canary.wav"
     path.write_bytes(wav_bytes(to_pcm16(np.full(SAMPLE_RATE * 5, 0.1, np.float32))))
     _forget_reads(path)
@@ -300,7 +301,7 @@ def _canary(folder: Path) -> Iterator[tuple[Path, Canary]]:
 
 
 def _play(target: str, playlist: Path, ffmpeg: Path) -> None:
-    """Give a playlist to ffmpeg as a careless program would."""
+    """Play a playlist with an ffmpeg whose protocol limits are removed."""
     playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{target}\n#EXT-X-ENDLIST\n")
     careless = ("-protocol_whitelist", "file,http,tcp", "-allowed_extensions", "ALL", "-extension_picky", "0")
     command = [str(ffmpeg), "-nostdin", "-loglevel", "error", *careless, "-i", str(playlist), "-f", "null", "-"]

@@ -1,4 +1,4 @@
-"""A network on loopback for `ssrf.py`: a resolver that lies, the internet, and a server that must not be reached."""
+"""A network on loopback for `ssrf.py`: a lying resolver, a fake internet, and a server that must not be reached."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _LOCAL = ("localhost", "localtest.me", "lvh.me", "vcap.me", "spoofed.burpcollabo
 
 
 class FakeInternet:
-    """Where a fetch may go. `reached` are the addresses that were dialled and must not be, `visits` what was asked of
-    the server behind them, however it came there."""
+    """Resolver and dialer for fetches. `reached` lists the forbidden addresses that were dialled, `visits` the requests
+    that the canary server behind them got in any way."""
 
     def __init__(self, folder: Path) -> None:
         self.reached: list[tuple[str, int]] = []
@@ -59,11 +59,11 @@ class FakeInternet:
         return FetchPolicy(resolver=self.resolve, dialer=self.dial, **given)  # type: ignore[arg-type]
 
     def forget(self) -> None:
-        """The next fetch asks for each name for the first time."""
+        """Reset the counts of questions, so that the next fetch asks for each name for the first time."""
         self._asked.clear()
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """Answers what a system's resolver might, at its most obliging. Raises OSError, UnicodeError."""
+        """Resolve as the most permissive system resolver might. Raises OSError, UnicodeError."""
         host.encode("idna")
         name = unicodedata.normalize("NFKC", host).lower().rstrip(".")
         if name in NAMES:
@@ -84,7 +84,7 @@ class FakeInternet:
         return [OUTSIDE_V4, OUTSIDE_V6]
 
     def dial(self, address: str, port: int, timeout_seconds: float) -> socket.socket:
-        """Only the two addresses of the internet lead to its server; any other one is counted."""
+        """Connect the internet's two addresses to its server; any other address is recorded as reached."""
         if address in (OUTSIDE_V4, OUTSIDE_V6):
             return socket.create_connection(("127.0.0.1", self._outside[port == 443]), timeout_seconds)
         self.reached.append((address, port))
@@ -92,7 +92,7 @@ class FakeInternet:
 
 
 class Canary:
-    """A server that gives whoever asks a recording: what the gateway must not reach."""
+    """A server that answers every request with a recording; the gateway must not reach it."""
 
     def __init__(self) -> None:
         self.visits: list[bytes] = []
@@ -112,7 +112,7 @@ class Canary:
             except OSError:
                 return
             number = len(self.visits)
-            self.visits.append(b"")  # counts also where nothing is said
+            self.visits.append(b"")  # counts even if the client sends nothing
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(5)
                 self.visits[number] = connection.recv(65_536)
@@ -120,7 +120,7 @@ class Canary:
 
 
 class _Internet(http.server.BaseHTTPRequestHandler):
-    """What a stranger's server might answer."""
+    """Answers that an untrusted server might give."""
 
     def do_GET(self) -> None:
         match = re.fullmatch(r"/(to|status|chain|again)/(\d+)", self.path)
@@ -130,7 +130,7 @@ class _Internet(http.server.BaseHTTPRequestHandler):
         elif kind == "status":
             self._answer(number, Location=_INSIDE)
         elif kind in ("chain", "again"):
-            # The end of a chain that is followed too far leads inside.
+            # A redirect chain that is followed to its end leads to an internal address.
             self._answer(302, Location=f"/{kind}/{number - 1}" if number else _INSIDE)
         elif self.path in _ANSWERS:
             status, headers = _ANSWERS[self.path]
@@ -181,7 +181,7 @@ _ANSWERS: dict[str, tuple[int, dict[str, str]]] = {
 def _serving(certificate: Path | None = None) -> Iterator[int]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Internet)
     server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
@@ -196,7 +196,7 @@ def _serving(certificate: Path | None = None) -> Iterator[int]:
 
 
 def _certificate(folder: Path) -> Path | None:
-    """A self-signed certificate of `secure.test`, key included; None where there is no openssl to make it with."""
+    """Create a self-signed certificate for `secure.test`, with its key. Returns None without openssl."""
     openssl = shutil.which("openssl")
     if openssl is None:
         return None
@@ -209,7 +209,7 @@ def _certificate(folder: Path) -> Path | None:
 
 
 def _embedded_in(name: str) -> str:
-    """The address that a wildcard name holds, dotted, dashed or in hex, behind whatever stands before it."""
+    """Return the address in a wildcard name, dotted, dashed or in hex, after any prefix."""
     found = re.search(r"(?:^|[.-])(\d+)[.-](\d+)[.-](\d+)[.-](\d+)$", name)
     if found is not None:
         return ".".join(found.groups())

@@ -1,7 +1,7 @@
-"""URLs by which a stranger would make the gateway ask what only the gateway can reach: the data of `ssrf.py`.
+"""The data of `ssrf.py`: URLs with which an attacker would make the gateway request what only the gateway can reach.
 
-Names under `.test` exist in the resolver of `hostile_net.py` only, which answers for them what `NAMES` says; a name of
-which it knows nothing is an ordinary host of the internet, so that nothing is refused for want of a name.
+Names under `.test` exist only in the resolver of `hostile_net.py`, which answers as `NAMES` says. It resolves unknown
+names to an ordinary host of the internet, so that no URL is refused merely because its name does not resolve.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Hostile:
 
 
 def corpus() -> list[Hostile]:
-    """Every URL once, in the order of the groups."""
+    """Return every URL once, in the order of the groups."""
     found: dict[str, Hostile] = {}
     for group, urls in _groups():
         for url in urls:
@@ -30,9 +30,9 @@ def corpus() -> list[Hostile]:
     return list(found.values())
 
 
-# Addresses of which each notation is tried: this machine, each private network, what clouds answer on, carriers'.
+# Tried in each notation: loopback, each private network, the clouds' metadata address, and carrier-grade NAT.
 _NOTED = ("127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "100.100.100.200")
-# Those of which the plain notations are enough: one or two of each special-purpose block.
+# Tried in plain notation only: one or two addresses of each special-purpose block.
 _RESERVED = (
     *("0.0.0.0", "0.1.2.3", "127.255.255.254", "10.255.255.255", "172.16.0.1", "172.31.255.254", "192.168.255.254"),
     *("169.254.0.23", "169.254.170.2", "100.64.0.1", "100.127.255.254", "192.0.0.8", "192.0.0.192", "192.0.2.1"),
@@ -44,7 +44,7 @@ _ENCLOSED = str.maketrans("0123456789", "⓪①②③④⑤⑥⑦⑧⑨")
 
 
 def _notations(address: str) -> Iterator[str]:
-    """The ways to write an IPv4 address that some parser or resolver takes for it."""
+    """Yield the spellings that some parser or resolver reads as this IPv4 address."""
     number = int(ipaddress.IPv4Address(address))
     a, b, c, d = (int(part) for part in address.split("."))
     yield from (address, f"{address}.", f"{address}..", f"{number}", f"{number}.", f"0x{number:x}", f"0X{number:08X}")
@@ -57,7 +57,7 @@ def _notations(address: str) -> Iterator[str]:
 
 
 def _embedded(address: str) -> Iterator[str]:
-    """The IPv6 addresses that lead to an IPv4 address, by mapping or by a translator on the way."""
+    """Yield the IPv6 addresses that lead to an IPv4 address, by mapping or by a translator."""
     number = int(ipaddress.IPv4Address(address))
     high, low = f"{number >> 16:x}", f"{number & 0xFFFF:x}"
     yield from (f"::ffff:{address}", f"::ffff:{high}:{low}", f"0:0:0:0:0:FFFF:{high}:{low}".upper())
@@ -97,7 +97,7 @@ _METADATA = (
     ),
 )
 
-# What the resolver says at its first, second, … question for a name; the last answer stays.
+# The resolver's answers to the first, second, … question for a name; the last answer is repeated.
 NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "loopback.test": (("127.0.0.1",),),
     "loopback6.test": (("::1",),),
@@ -128,13 +128,13 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "mixed6.test": ((OUTSIDE_V4, OUTSIDE_V6, "::1"),),
     "mixed-mapped.test": ((OUTSIDE_V6, "::ffff:169.254.169.254"),),
     "many.test": ((*(OUTSIDE_V4,) * 60, "127.0.0.1"),),
-    # Rebinding: what was public when it was asked for the first time is not any more.
+    # Rebinding: the answers change between public and internal addresses.
     "rebinding.test": ((OUTSIDE_V4,), ("127.0.0.1",)),
     "rebinding6.test": ((OUTSIDE_V6,), ("::1",)),
     "rebinding-late.test": ((OUTSIDE_V4,), (OUTSIDE_V4,), ("169.254.169.254",)),
     "rebinding-mixed.test": ((OUTSIDE_V4,), (OUTSIDE_V4, "10.0.0.5")),
     "rebinding-back.test": (("127.0.0.1",), (OUTSIDE_V4,)),
-    # A chain of aliases is seen by its end: what the system's resolver gives for the last of them.
+    # For a chain of aliases, the system's resolver returns the addresses of the last one.
     "alias-of-localhost.test": (("127.0.0.1", "::1"),),
     "alias-of-metadata.test": (("169.254.169.254", "fd00:ec2::254"),),
     "alias-of-minio.test": (("10.0.12.7",),),
@@ -144,7 +144,7 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "consul.service.consul": (("10.0.0.9",),),
     "vault.service.lan": (("10.0.0.9",),),
     "kubernetes.default.svc": (("10.96.0.1",),),
-    # The gateway itself, as its own machine sees it.
+    # The gateway's own public name, as its machine may resolve it.
     "voices.example.com": (("127.0.0.1",),),
 }
 _RESOLVING = tuple(name for name in NAMES if name.endswith(".test") and "rebinding" not in name)
@@ -200,7 +200,7 @@ _SCHEMES = (
     *("url:http://127.0.0.1/", "feed:http://127.0.0.1/", "h\u200bttp://127.0.0.1/", "ｈｔｔｐ://127.0.0.1/", " "),
 )
 _TRICKS = (
-    # user information, and what may look like it
+    # user information, and lookalikes of it
     *(
         "http://public.test@127.0.0.1/",
         "http://127.0.0.1@public.test/",
@@ -220,7 +220,7 @@ _TRICKS = (
         "http://public.test/\\\\127.0.0.1/",
         "http://public.test\\127.0.0.1/",
     ),
-    # where the host ends
+    # the end of the host
     *("http://127.0.0.1#@public.test/", "http://127.0.0.1?@public.test/", "http://127.0.0.1/@public.test"),
     *("http://public.test#@127.0.0.1/", "http://public.test?@127.0.0.1/", "http://127.0.0.1;public.test/"),
     *("http://127.0.0.1,public.test/", "http://127.0.0.1&@public.test/", "http://127.0.0.1%23@public.test/"),
@@ -291,7 +291,7 @@ _HUGE = (
     ),
 )
 
-# Where the internet's server sends whom it is asked by, under /to/NUMBER; those that are hostile by themselves too.
+# Targets to which the internet's server redirects, under /to/NUMBER; also tried directly if hostile by themselves.
 LOCATIONS = (
     *("http://127.0.0.1/", "http://127.0.0.1:80/a", "http://127.1/", "http://2130706433/", "http://0x7f000001/"),
     *("http://0177.0.0.1/", "http://0/", "http://10.0.0.1/", "http://172.16.0.1/", "http://192.168.1.1/"),
@@ -317,7 +317,7 @@ LOCATIONS = (
     *("http://①②⑦.0.0.1/", "http://127。0。0。1/", "http://127.0.0.1%2f@public.test/", "http://127.0.0.1\t/"),
     *("?" * 9_000, "http://rebinding.test/", "http://public.test:99999/", "https://127.0.0.1/", "https://[::1]/"),
 )
-# Answers of the internet's server that are no plain redirect, by their path.
+# Paths of the internet's server with other answers than a plain redirect.
 _ANSWERS = (
     *("/loop", "/loop/two", "/chain/4", "/chain/50", "/chain/100000", "/twice", "/folded", "/refresh", "/use-proxy"),
     *("/choices", "/not-modified", "/authenticate", "/alt-svc", "/switch", "/early-hints", "/no-location", "/http09"),

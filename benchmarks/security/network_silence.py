@@ -1,9 +1,9 @@
-"""Whom a gateway speaks to over the network: traced through start, clone, speech and two idle minutes.
+"""Traces with whom a gateway communicates over the network, through start, clone, speech and two idle minutes.
 
     python benchmarks/security/network_silence.py [SAMPLE] [--idle 120]
 
-Needs strace. Prints, for each part, how many look-ups of names the gateway and all its children made, and how many
-connections or datagrams to other machines; then each such destination. Exit code 1 where there is any.
+Needs strace. Prints for each part how many name lookups the gateway and all its children made, and how many connections
+or datagrams to other machines; then each such destination. Exits with 1 if there is any.
 
 SAMPLE is a recording; by default the first of VOXPORT_SPEECH_DIR's PAIRS.tsv, else a synthetic speaker.
 """

@@ -1,11 +1,11 @@
-"""Every URL of `hostile_urls.py` given to the gateway as an audioUrl, in three ways:
+"""Sends every URL of `hostile_urls.py` to the gateway as an audioUrl, in three ways:
 
     python benchmarks/security/ssrf.py
 
-To `fetch` itself, to core-instant-clone-tts over HTTP, and to core-voice-clone with the job that it queues; the
-gateway runs in this process. The network is `hostile_net.py`: the resolver lies, and a connection to anything but the
-two addresses that stand for the internet is counted. Beside them, look-alikes of the gateway's own signed URLs. Exit
-code 1 where one is let through, or is told anything but the one bland text.
+The ways are `fetch` itself, core-instant-clone-tts over HTTP, and core-voice-clone with the job that it queues; the
+gateway runs in this process. The network is `hostile_net.py`: its resolver lies, and a connection to anything but the
+two addresses that stand for the internet is counted. Look-alikes of the gateway's own signed URLs are sent as well.
+Exits with 1 if a URL is let through, or gets any error but the one generic message.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from voxport.testing.running_gateway import NO_LIMITS
 PUBLIC_URL = "https://voices.example.com"
 _OWN = "look-alikes of own URLs"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-# What the owner of an upload, and nobody else, is told of its URLs.
+# Codes that the owner of an upload, and nobody else, gets for its URLs.
 _OWN_CODES = ("bad_signature", "media_not_found")
 _UPLOAD_URL = {"code": AudioUrlUnusable.code, "message": IS_UPLOAD_URL, "details": {}}
 _BLAND = {"code": AudioUrlUnusable.code, "message": AudioUrlUnusable.TEXT, "details": {}}
@@ -52,7 +52,7 @@ _BLAND = {"code": AudioUrlUnusable.code, "message": AudioUrlUnusable.TEXT, "deta
 
 @dataclass
 class SsrfFigures:
-    """`let_through` and `differing` name the URLs, `how` says of each of the first what happened; `slowest` in
+    """`let_through` and `differing` list URLs, `how` says for each URL of the former what happened; `slowest` is in
     seconds."""
 
     tried: int = 0
@@ -71,7 +71,7 @@ class SsrfFigures:
 
 
 Error = dict[str, Any] | None
-"""What the caller was told: code, message and details; None where there was no error."""
+"""Code, message and details of the error that the caller got; None if there was no error."""
 
 
 def main() -> int:
@@ -89,8 +89,8 @@ def main() -> int:
 
 
 def run(hostile: Sequence[Hostile] | None = None, *, step: int = 1, **policy: object) -> SsrfFigures:
-    """Try every `step`th URL of each group of the corpus, or these. `policy`: options of the FetchPolicy, to see that
-    the count notices."""
+    """Try every `step`th URL of each group of the corpus, or the given ones. `policy` has options of the FetchPolicy;
+    tests loosen it to check that leaks are counted."""
     figures = SsrfFigures()
     with tempfile.TemporaryDirectory(prefix="voxport-ssrf-") as name:
         internet = FakeInternet(Path(name))
@@ -106,7 +106,7 @@ def run(hostile: Sequence[Hostile] | None = None, *, step: int = 1, **policy: ob
 
 
 def _every(step: int) -> Iterator[Hostile]:
-    """The first URL of each group, and every `step`th behind it."""
+    """Yield the first URL of each group, and every `step`th after it."""
     seen: Counter[str] = Counter()
     for one in corpus():
         if seen[one.group] % step == 0:
@@ -115,7 +115,7 @@ def _every(step: int) -> Iterator[Hostile]:
 
 
 def report(figures: SsrfFigures) -> reports.Report:
-    """The section of docs/reliability.md."""
+    """Create the section for docs/reliability.md."""
     return reports.Report(
         title="Hostile URLs",
         command="python benchmarks/security/ssrf.py",
@@ -155,7 +155,7 @@ def _try(
             through = True
             figures.how.append(f"{one.url[:200]!a}: {', '.join(happened)}")
         own = one.group == _OWN and error is not None and (error["code"] in _OWN_CODES or error == _UPLOAD_URL)
-        # Blanks around a URL are taken away first: nothing is left of these, and the shape is what is wrong.
+        # Whitespace around a URL is stripped first: a URL of only whitespace fails validation instead.
         blank = not one.url.strip() and error is not None and error["code"] == "validation_failed"
         told_otherwise |= not own and not blank and error != _BLAND
     if through:
@@ -167,7 +167,7 @@ def _try(
 
 
 class _AttackedGateway:
-    """A gateway, and a customer who sends it hostile URLs."""
+    """A gateway, and a customer that sends it hostile URLs."""
 
     def __init__(
         self, gateway: Gateway, http: httpx2.Client, internet: FakeInternet, policy: dict[str, object]
@@ -183,7 +183,7 @@ class _AttackedGateway:
         return [lambda: self._fetch(url), lambda: self._instant(url), lambda: self._clone(url)]
 
     def look_alikes(self) -> list[str]:
-        """URLs that look like the gateway's own, from a customer who has one upload and knows another's URL."""
+        """Return URLs that resemble the gateway's own, for a customer with one upload who knows another's URL."""
         own, others, later = self._upload(self._profile_id), self._upload(self._customer()[0]), int(time.time()) + 3600
         signer = self._gateway.signer
 
@@ -236,7 +236,7 @@ class _AttackedGateway:
         return _shown(answer.json()["error"]) if answer.is_error else None
 
     def _clone(self, url: str) -> Error:
-        """The error of the request, or else of the job that it queued."""
+        """Return the error of the request, else that of the job that it queued."""
         answer = self._http.post("/v1/proxy/core-voice-clone", json={"audioUrl": url, "provider": "local"})
         if answer.is_error:
             return _shown(answer.json()["error"])
@@ -247,7 +247,7 @@ class _AttackedGateway:
         return _shown(self._http.get(f"/v2/jobs/{job_id}").json()["error"])
 
     def _customer(self) -> tuple[str, str]:
-        """A new profile with credits, and its key."""
+        """Create a profile with credits. Returns its id and its key."""
         gateway = self._gateway
         with gateway.database.transaction() as tx:
             profile_id = gateway.accounts.create_profile(tx, "customer").id
@@ -255,7 +255,7 @@ class _AttackedGateway:
             return profile_id, gateway.accounts.create_key(tx, profile_id, "hostile")[1]
 
     def _upload(self, profile_id: str) -> str:
-        """The key of a file that the profile uploaded."""
+        """Upload a file for the profile. Returns the file's key."""
         media = self._gateway.media
         slot = media.prepare_upload(
             profile_id, media_type="audio", filename="a.wav", content_type="audio/wav", size_bytes=None
@@ -281,7 +281,7 @@ def _open_attacked(folder: Path, internet: FakeInternet, policy: dict[str, objec
 
 @contextlib.contextmanager
 def _proxies(url: str) -> Iterator[None]:
-    """An environment whose proxies are what must not be reached: nothing may heed them."""
+    """Set the proxy environment variables to the canary: nothing may use them."""
     before = {name: os.environ.get(name) for name in _PROXIES}
     os.environ.update(dict.fromkeys(_PROXIES, url))
     try:
