@@ -1,4 +1,4 @@
-"""What the figures were made on, and what the engine's process takes: time, and memory."""
+"""Describes the machine of the figures, and measures time and memory of the engine's process."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def machine() -> dict[str, str | float | int]:
 
 
 def real_time_factor(text: str, *, threads: int) -> dict[str, float]:
-    """Seconds per second of audio in a warm process of its own, the best of three: `wall` by the clock, which other
-    work on the machine slows, and `processor`, the time of all its threads, which tells what an idle machine does."""
+    """Return seconds per second of audio in a warm engine process, the best of three: `wall` is elapsed time, which
+    other work on the machine increases; `processor` is the time of all threads, which an idle machine would need."""
     process = EngineProcess(threads=threads, niceness=0)
     try:
         chunks = process.plan(text, "en-us")
@@ -50,14 +50,14 @@ def _factors(process: EngineProcess, text: str) -> dict[str, float]:
 
 
 def _processor_seconds(pid: int) -> float:
-    """Time of all threads of a process, in user and kernel mode."""
+    """Return the user and system time of all threads of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(text: str, reference: FloatArray) -> dict[str, int]:
-    """MB at the peak of a fresh process: after it spoke `text` (long, so that chunks are full), and of another
-    after it enrolled `reference`."""
+    """Return the peak memory in MB of a fresh process that spoke `text` (long, so that chunks are full), and of another
+    that enrolled `reference`."""
     peaks = {}
     for name in ("serving", "enrolling"):
         process = EngineProcess(niceness=0, call_timeout=600)
@@ -76,7 +76,7 @@ def peak_memory(text: str, reference: FloatArray) -> dict[str, int]:
 
 
 def _peak(pid: int) -> int:
-    """MB, the high-water mark of the process and of the phonemizer that it started."""
+    """Return the peak resident memory in MB of the process and of the phonemizer that it started."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     lines = [
         line

@@ -1,4 +1,4 @@
-"""The real recordings that the benchmark reads: eight speakers, and ten strangers to measure against."""
+"""Loads the benchmark's real recordings: eight speakers, and ten strangers for comparison."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def cohort(folder: Path) -> list[Path]:
 
 
 def load(path: Path) -> FloatArray:
-    """float32 mono at 24 kHz."""
+    """Return the audio as float32 mono at 24 kHz."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
     command += ["-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "-"]
     return np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, "<f4")

@@ -1,4 +1,4 @@
-"""What the benchmarks of reliability share: each writes its figures as JSON, and docs/reliability.md is made of them.
+"""Stores the figures of the reliability benchmarks as JSON. docs/reliability.md is made from them:
 
 python scripts/write_reliability_doc.py
 """
@@ -15,13 +15,13 @@ from benchmarks.support import describe_machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "reliability"
 _RESULTS_DIR = "VOXPORT_RESULTS_DIR"
-_MACHINE = describe_machine().strip()  # as this was imported: after a run the load is the run's own
+_MACHINE = describe_machine().strip()  # taken at import: after a run, the load average would include the run
 
 
 @dataclass(frozen=True)
 class Report:
-    """A section of the page. `command` is what made it, `summary` its sentences with the figures, and the table below
-    them is `columns` over `rows`. `passed`: whether everything was as it must be."""
+    """A section of the page. `command` is the command that made it, `summary` has sentences with the figures, and
+    `columns` and `rows` form the table below them. `passed` says whether every check passed."""
 
     title: str
     command: str
@@ -33,8 +33,8 @@ class Report:
 
 
 def write(name: str, report: Report) -> Path:
-    """Keep the figures as `results/reliability/{name}.json`, or in the folder that VOXPORT_RESULTS_DIR names: those of
-    a shorter run are not for the page."""
+    """Write the figures to `results/reliability/{name}.json`, or to the folder in VOXPORT_RESULTS_DIR: figures of a
+    shorter run don't belong on the page."""
     folder = Path(os.environ.get(_RESULTS_DIR) or RESULTS)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -43,5 +43,5 @@ def write(name: str, report: Report) -> Path:
 
 
 def read_all() -> dict[str, Report]:
-    """The reports that were written, by name."""
+    """Return the stored reports by name."""
     return {path.stem: Report(**json.loads(path.read_text("utf-8"))) for path in sorted(RESULTS.glob("*.json"))}

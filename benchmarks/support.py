@@ -1,4 +1,4 @@
-"""What the benchmarks share."""
+"""Functions that several benchmarks use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voxport.cli.synthetic import write_speaker
 
 
 def describe_machine() -> str:
-    """The machine and what else runs on it."""
+    """Describe the processor, and the load by other work."""
     info = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
@@ -22,18 +22,18 @@ def describe_machine() -> str:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile; `percent` from 0 to 100."""
+    """Return the nearest-rank percentile; `percent` is from 0 to 100."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def write_speaker_wav(path: Path) -> None:
-    """The recording of `write_speaker`, which a process makes once: the engine takes seconds for it."""
+    """Write the recording of `write_speaker`, made once per process because the engine takes seconds for it."""
     path.write_bytes(_speaker())
 
 
 def find_sample(folder: Path) -> Path:
-    """The first recording of the folder of real speech, else a synthetic speaker made in `folder`."""
+    """Return the first recording of the folder of real speech, else a synthetic speaker written to `folder`."""
     speech = os.environ.get("VOXPORT_SPEECH_DIR")
     if speech:
         row = (Path(speech) / "PAIRS.tsv").read_text().splitlines()[1].split("\t")

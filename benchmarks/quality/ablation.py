@@ -1,9 +1,9 @@
-"""What each part of the fit does: the same speakers with one part left out at a time. One command:
+"""Measures what each part of the fit contributes, with the same speakers and one part left out at a time.
 
     make bench-setup && .venv/bin/python benchmarks/quality/ablation.py
 
 Prints the table and puts it into `docs/engine.md`. The speakers and the judges are those of `engine.py`; nothing was
-chosen by this table. About ten minutes on two idle cores; `--speakers 1` is a quick look that writes nothing.
+chosen by this table. Takes about ten minutes on two idle cores; `--speakers 1` is a quick run that writes nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Compare number words and names of the engine with CLDR as ICU has it: another program than the engine's.
+"""Compares the engine's number words and names with CLDR, as implemented by ICU, which the engine does not use.
 
-Numbers: ICU's RuleBasedNumberFormat through ctypes (Debian: `apt install libicu72`; any libicu does). The engine
-reads all digits itself, by `unicode-rbnf`, and leaves none to espeak-ng, so words are compared. In Japanese and
-Chinese, where misaki reads digits too, the phonemes are compared.
-Months, weekdays, currencies and units: Babel, for the names that the engine's own tables have.
+Numbers are compared with ICU's RuleBasedNumberFormat through ctypes (Debian: `apt install libicu72`; any libicu works).
+The engine reads all digits itself with `unicode-rbnf`, and leaves none to espeak-ng, so the words are compared. In
+Japanese and Chinese, where misaki also reads digits, the phonemes are compared. Months, weekdays, currencies and units
+in the engine's own tables are compared with Babel.
 
 .venv/bin/python benchmarks/quality/cldr.py [--examples 3]
 """
@@ -34,16 +34,16 @@ from voxport.text.normalise.locales import LOCALE_WORDS
 from voxport.text.normalise.number_words import NumberWords, number_words
 
 _SPELLOUT: Final = 5
-"""UNUM_SPELLOUT of ICU's `unum.h`."""
+"""UNUM_SPELLOUT in ICU's `unum.h`."""
 _DEFAULT_RULESET: Final = 6
-"""UNUM_DEFAULT_RULESET."""
+"""UNUM_DEFAULT_RULESET in ICU's `unum.h`."""
 _LOCALES: Final = {"fr-fr": "fr", "pt-br": "pt"}
 _SEED: Final = 15
 _CODES: Final = {"$": "USD", "R$": "BRL", "£": "GBP", "€": "EUR", "¥": "JPY", "₹": "INR"}
 
 
 class Comparison(NamedTuple):
-    """What is written, what the engine says, and what CLDR says."""
+    """The written text, what the engine says, and what CLDR says."""
 
     kind: str
     written: str
@@ -52,7 +52,7 @@ class Comparison(NamedTuple):
 
 
 class Icu:
-    """Numbers in words by ICU, with one of a locale's rule sets, or with its first."""
+    """Spells numbers with ICU, by the named rule set of a locale or by its first one."""
 
     def __init__(self, locale: str, ruleset: str = "") -> None:
         self._error = ctypes.c_int(0)
@@ -76,7 +76,7 @@ class Icu:
 
 
 def numbers(limit: int, count: int, first: int = 1200) -> list[int]:
-    """0 to `first`, and random ones of each length up to `limit`, round ones among them."""
+    """Return 0 to `first`, and random numbers of each length up to `limit`, including round ones."""
     chosen, picked = random.Random(_SEED), set(range(first + 1))
     exponent = len(str(first))
     while 10**exponent <= limit:
@@ -106,7 +106,7 @@ def compare(language: str) -> Iterator[Comparison]:
     chosen = random.Random(_SEED)
     for _ in range(600):
         decimals = f"{chosen.randrange(1, 10 ** chosen.randrange(1, 5)):0{chosen.randrange(1, 4)}}".rstrip("0")
-        digits = f"{chosen.randrange(1100)}.{decimals}"  # without the zeros at the end, which ICU drops
+        digits = f"{chosen.randrange(1100)}.{decimals}"  # without trailing zeros, which ICU drops
         written = digits.replace(".", "," if said_by.locale_words.decimal_comma else ".")
         yield Comparison("decimals", written, normalise_text(f"{written} %", language), f"{plain.say(digits)} %")
     years = Icu(locale, "spellout-numbering-year")
@@ -139,7 +139,7 @@ def _ordinals(language: str, locale: str, verbose: str) -> Iterator[Comparison]:
 
 
 def compare_names(language: str) -> Iterator[Comparison]:
-    """The engine's own tables of names against Babel's."""
+    """Compare the engine's tables of names with Babel's."""
     locale_words = LOCALE_WORDS[language]
     full = {
         *get_month_names("wide", locale=locale_words.locale).values(),
@@ -184,7 +184,7 @@ def compare_misaki(language: str) -> Iterator[Comparison]:
 
 
 def accepted(comparison: Comparison, language: str) -> str:
-    """The convention by which what is said differs from CLDR rightly; empty where there is none."""
+    """Return the convention that justifies a difference from CLDR; empty if there is none."""
     spoken_text, expected, rules = comparison.said, comparison.expected, language.split("-")[0]
     if spoken_text.replace("-", " ") == expected.replace("-", " "):
         return "hyphens"
@@ -228,7 +228,7 @@ def accepted(comparison: Comparison, language: str) -> str:
 
 
 def _hindi(words: str) -> str:
-    """Without the signs that Hindi writes or leaves out at will: candrabindu or anusvara, nukta."""
+    """Remove optional differences of Hindi spelling: candrabindu or anusvara, nukta."""
     return words.replace("ँ", "ं").replace("\u093c", "")
 
 
@@ -255,7 +255,7 @@ def _english_suffix(value: int) -> str:
 
 @cache
 def _icu(name: str, result: Any = ctypes.c_int32) -> Any:
-    """A function of libicui18n, whose names end with the version of the library."""
+    """Return a function of libicui18n, whose symbol names end with the library's version."""
     found = find_library("icui18n")
     if found is None:
         raise SystemExit("libicui18n is missing. Debian has it as libicu72 (apt install libicu72).")
@@ -299,7 +299,7 @@ def main() -> None:
 
 
 def _as_said(words: str, language: str) -> str:
-    """ICU's "%" is no word."""
+    """Replace the "%", which ICU leaves as a sign, by the language's word."""
     if not words.endswith(" %"):
         return words
     return f"{words[:-2]} {number_words(language).locale_words.symbols['%']}"

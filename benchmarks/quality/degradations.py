@@ -1,4 +1,4 @@
-"""Clean recordings, spoilt in known ways: noise, other voices, music, hum, a room, a telephone, a second speaker."""
+"""Degrades clean recordings in known ways: noise, other voices, music, hum, a room, a telephone, a second speaker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Degradation = Callable[[FloatArray], FloatArray]
 
 
 def degradations(folder: Path) -> dict[str, Degradation]:
-    """By name, each a function of a recording (float32 mono, 24 kHz)."""
+    """Return the degradations by name, each a function of a recording (float32 mono, 24 kHz)."""
     other_speakers = [load(path) for path in cohort(folder)]
     orchestra = load(folder / "media" / "music_only_brahms_hungarian_dance5.ogg")[5 * SAMPLE_RATE :]
     hiss = np.random.default_rng(1).standard_normal(60 * SAMPLE_RATE)
@@ -46,21 +46,21 @@ def degradations(folder: Path) -> dict[str, Degradation]:
 
 
 def rms(audio: FloatArray) -> float:
-    """Of what is within 20 dB of the loud parts: pauses don't count."""
+    """Return the RMS of the frames within 20 dB of the loud parts, so that pauses don't count."""
     frames = audio[: len(audio) // 480 * 480].reshape(-1, 480)
     loudness = np.sqrt(np.mean(frames**2, axis=1))
     return float(np.sqrt(np.mean(loudness[loudness > 0.1 * np.percentile(loudness, 95)] ** 2)))
 
 
 def mixed(audio: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:
-    """`noise` under `audio`, so many dB softer than the speech."""
+    """Add `noise`, `snr_db` below the level of the speech."""
     under = np.resize(noise, len(audio))
     level = rms(audio) / float(np.sqrt(np.mean(under**2)))
     return np.asarray(audio + under * (level * 10 ** (-snr_db / 20)), np.float32)
 
 
 def in_room(audio: FloatArray, seconds: float) -> FloatArray:
-    """With an impulse response of noise that dies away by 60 dB in `seconds`, as strong as the direct sound."""
+    """Add reverberation: noise that decays by 60 dB in `seconds` as impulse response, as strong as the sound."""
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     response = np.random.default_rng(2).standard_normal(len(time)) * 10 ** (-3 * time / seconds)
     response[: round(0.003 * SAMPLE_RATE)] = 0.0
@@ -72,7 +72,7 @@ def in_room(audio: FloatArray, seconds: float) -> FloatArray:
 
 
 def telephone(audio: FloatArray) -> FloatArray:
-    """300 to 3,400 Hz at 8 kHz, in the 8 bits of mu-law."""
+    """Limit to 300 to 3,400 Hz at 8 kHz, with 8-bit mu-law."""
     narrow = np.asarray(soxr.resample(audio, SAMPLE_RATE, 8_000))
     spectrum, hz = np.fft.rfft(narrow), np.fft.rfftfreq(len(narrow), 1 / 8_000)
     spectrum[(hz < 300) | (hz > 3_400)] = 0

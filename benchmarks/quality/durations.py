@@ -1,10 +1,10 @@
-"""How many seconds a character takes: what the local engine speaks beside what `POST /v1/estimate` says. One command:
+"""Compares the local engine's speech duration per character with what `POST /v1/estimate` says.
 
     .venv/bin/python benchmarks/quality/durations.py
 
-Each text in up to five stock voices of its language. Prints the mean length, its spread, the estimate and its error.
-The constants of `voxport.speech.durations` are chosen by these figures. About three minutes; Japanese and Chinese need
-`make eastasian`.
+Speaks each text in up to five stock voices of its language. Prints the mean length, its spread, the estimate and its
+error. The constants of `voxport.speech.durations` are chosen by these figures. Takes about three minutes; Japanese and
+Chinese need `make eastasian`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def durations(engine: Engine, text: str, language: str, voices: int = _VOICES) -> list[float]:
-    """Seconds of the text in up to so many voices of its language."""
+    """Return the seconds of the text in each of up to `voices` voices of its language."""
     ids = [voice.id for voice in engine.stock_voices() if voice.language == language][:voices]
     chunks = engine.plan(text, language)
     return [sum(len(engine.speak(chunk, engine.stock_voice(one))) for chunk in chunks) / SAMPLE_RATE for one in ids]

@@ -1,12 +1,12 @@
-"""How near the local engine's clones are, and what they take. One command:
+"""Measures how similar the local engine's clones are to their speakers, and the time and memory that they take.
 
     make bench-setup && .venv/bin/python benchmarks/quality/engine.py
 
-For each of the eight speakers of `PAIRS.tsv`: clone from the reference, speak twenty sentences that are in no
-recording, and compare with the speaker's other recordings. Then the same from noisy recordings, over the steps of the
-fit, the time and the memory, other engines beside, and what a client waits for over HTTP. It prints the tables, writes
-`benchmarks/results/engine.json` and the pictures, and puts all into `docs/engine.md`. About half an hour on two idle
-cores; `--speakers 2` is a quick look that writes nothing.
+For each of the eight speakers of `PAIRS.tsv`: clones from the reference, speaks twenty sentences that are in no
+recording, and compares with the speaker's other recordings. Then measures clones from noisy recordings, the course of
+the fit over its steps, time and memory, other engines, and a client's waiting times over HTTP. Prints the tables,
+writes `benchmarks/results/engine.json` and the plots, and puts everything into `docs/engine.md`. Takes about half an
+hour on two idle cores; `--speakers 2` is a quick run that writes nothing.
 """
 
 from __future__ import annotations

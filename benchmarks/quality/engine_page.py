@@ -1,4 +1,4 @@
-"""The benchmark's result as a page."""
+"""Formats the benchmark's result as a section of `docs/engine.md`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _DRAWS = 10_000
 
 
 def page(result: dict[str, Any]) -> str:
-    """Markdown: the goals, each speaker, noisy recordings, the course of the fit, other engines, and the machine."""
+    """Return Markdown: the goals, each speaker, noisy recordings, the course of the fit, other engines, the machine."""
     parts = [_goals(result), _speakers(result["speakers"]), _noisy(result), _curves(result["curves"])]
     return "\n\n".join([*parts, _beside(result), _machine(result)])
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """Where the median lies with 95 %: drawn again and again from the speakers that there are."""
+    """Return the 95 % confidence interval of the median, by a bootstrap over the speakers."""
     drawn = np.random.default_rng(1).choice(values, (_DRAWS, len(values)))
     low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
     return round(float(low), 2), round(float(high), 2)

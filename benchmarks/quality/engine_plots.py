@@ -1,4 +1,4 @@
-"""The pictures of the engine's page: similarity over the fit, the pitch, and the spectra."""
+"""Draws the plots for the engine's page: similarity over the fit, pitch, and spectra."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voxport.audio.pitch import log_f0
 
 
 def plot_curve(curves: dict[str, list[dict[str, Any]]], target: Path) -> None:
-    """Similarity by both encoders, and naturalness, over the steps of the fit."""
+    """Plot similarity by both encoders, and naturalness, over the steps of the fit."""
     pyplot = _pyplot()
     figure, places = pyplot.subplots(1, len(curves), figsize=(5.5 * len(curves), 3.6), layout="constrained")
     for axes, (name, points) in zip(np.atleast_1d(places), curves.items(), strict=True):
@@ -30,7 +30,7 @@ def plot_curve(curves: dict[str, list[dict[str, Any]]], target: Path) -> None:
 
 
 def plot_pitch(bench: SimilarityBench, speakers: list[KnownSpeaker], target: Path) -> None:
-    """How often which pitch is spoken: recording and clone."""
+    """Plot the distribution of the pitch in recording and clone."""
     pyplot = _pyplot()
     figure, places = _grid(pyplot, len(speakers))
     edges = np.linspace(np.log(60), np.log(400), 50)
@@ -44,7 +44,7 @@ def plot_pitch(bench: SimilarityBench, speakers: list[KnownSpeaker], target: Pat
 
 
 def plot_spectra(bench: SimilarityBench, speakers: list[KnownSpeaker], target: Path) -> None:
-    """The long-term spectrum of recording, clone and nearest stock voice."""
+    """Plot the long-term spectra of recording, clone and nearest stock voice."""
     pyplot = _pyplot()
     figure, places = _grid(pyplot, len(speakers))
     for axes, speaker in zip(places, speakers, strict=False):
@@ -64,7 +64,7 @@ def _clone(bench: SimilarityBench, speaker: KnownSpeaker) -> FloatArray:
 
 
 def _long_term(audio: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(Hz, dB): power in bands of a sixth of an octave, the strongest at 0 dB."""
+    """Return (Hz, dB): power in bands of a sixth of an octave, the strongest at 0 dB."""
     frames = np.lib.stride_tricks.sliding_window_view(audio, 1024)[::256] * np.hanning(1024)
     power = np.mean(np.abs(np.fft.rfft(frames, axis=1)) ** 2, axis=0)
     hz = np.fft.rfftfreq(1024, 1 / SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""What the mark does to the speech: its level under it, and what a judge of naturalness says."""
+"""Measures how audible the watermark is: its level relative to the speech, and DNSMOS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACTIVE_DB = -40.0
 
 
 def inaudibility(unmarked: list[FloatArray], marked: list[FloatArray]) -> dict[str, Any]:
-    """Level of the mark under the speech over all, and in frames of 20 ms (segmental SNR, median); DNSMOS."""
+    """Return the mark's level relative to the speech, overall and in 20 ms frames (segmental SNR, median); DNSMOS."""
     pairs = list(zip(unmarked, marked, strict=True))
     segmental = [_segmental_snr(clip, with_mark - clip) for clip, with_mark in pairs]
     speech = sum(float(np.sum(clip**2)) for clip in unmarked)
@@ -34,7 +34,7 @@ def inaudibility(unmarked: list[FloatArray], marked: list[FloatArray]) -> dict[s
 
 
 def _segmental_snr(clip: FloatArray, added: FloatArray) -> float:
-    """dB, the mean over frames of speech; each counts from 0 to 35 dB."""
+    """Return the segmental SNR in dB: the mean over frames of speech, each clipped to 0 to 35 dB."""
     frames = clip.size // _FRAME
     speech = np.mean(clip[: frames * _FRAME].reshape(frames, _FRAME) ** 2, axis=1)
     mark = np.mean(added[: frames * _FRAME].reshape(frames, _FRAME) ** 2, axis=1)

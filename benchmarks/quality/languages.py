@@ -1,9 +1,9 @@
-"""Each language's sentence in a cloned voice and in a stock voice of its own, as Whisper base hears it. One command:
+"""Transcribes each language's sentence in a cloned voice and in one of its stock voices with Whisper base.
 
     make bench-setup && .venv/bin/python benchmarks/quality/languages.py SAMPLE
 
-Prints the symbols that the network is given, what is heard, and the share of wrong letters (Whisper base itself errs
-more outside of English). About two minutes.
+Prints the symbols that the network is given, the transcript, and the share of wrong letters (Whisper base itself makes
+more errors outside English). Takes about two minutes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _heard(engine: Engine, transcriber: Transcriber, voice: EngineVoice, language: str) -> tuple[float, str]:
-    """The share of wrong letters, and what is heard."""
+    """Return the share of wrong letters, and the transcript."""
     text = SENTENCES[language]
     audio = np.concatenate([engine.speak(chunk, voice) for chunk in engine.plan(text, language)])
     heard = transcriber.transcribe(audio, language[:2])

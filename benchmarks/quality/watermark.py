@@ -1,8 +1,8 @@
-"""What the mark withstands, how often it is seen where there is none, and what it does to the speech. One command:
+"""Measures what the watermark withstands, how often it is falsely detected, and how it affects the speech.
 
     make bench-setup && .venv/bin/python benchmarks/quality/watermark.py
 
-Twenty clips of synthesis, marked; then all real recordings and the same clips unmarked. It prints a table, writes
+Tests twenty marked clips of synthesis; then all real recordings and the same clips unmarked. Prints a table, writes
 `benchmarks/results/watermark.json` and `docs/img/watermark.png`, and puts the table into `docs/engine.md`.
 """
 
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def clips() -> list[FloatArray]:
-    """Twenty clips of 3 to 10 s in eight voices, as the engine speaks them but without the mark."""
+    """Return twenty clips of 3 to 10 s in eight voices, spoken by the engine without the mark."""
     synthesizer, phonemizer, packs = Synthesizer(load_split_model(), threads=1), Phonemizer(), stock_packs()
     clips_made = []
     for number in range(CLIPS):
@@ -136,7 +136,7 @@ def _summary(found: list[Detection]) -> dict[str, Any]:
 
 
 def _recordings(folder: Path) -> list[FloatArray]:
-    """All that can be decoded, the first minute of each as the gateway takes it."""
+    """Load all recordings that can be decoded, each cut to the first minute as the gateway does."""
     loaded = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".tsv", ".md")):
         try:
@@ -152,7 +152,7 @@ def _pieces(recordings: list[FloatArray]) -> list[FloatArray]:
 
 
 def _cost(audio: FloatArray) -> dict[str, float]:
-    """Processor seconds per second of audio, the best of three."""
+    """Return the processor seconds per second of audio, the best of three."""
     spent: dict[str, float] = {}
     for name, call in (("mark", lambda: add_watermark(audio)), ("detect", lambda: detect(audio, SAMPLE_RATE))):
         runs = []

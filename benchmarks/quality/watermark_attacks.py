@@ -1,4 +1,4 @@
-"""What happens to audio on its way: codecs, other rates, noise, cuts, other speeds."""
+"""Modifies audio as transmission and editing do: codecs, sample rates, noise, cuts, speeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUTS = (5, 3, 2, 1)
 
 
 def attacks(seed: int = 0) -> Iterator[tuple[str, Attack]]:
-    """Name and what is done, in the order of the table. Noise and offsets come from `seed`."""
+    """Yield name and function of each attack, in the order of the table. Noise and offsets are drawn from `seed`."""
     rng = np.random.default_rng(seed)
     yield "nothing", lambda audio: audio
     for rate in MP3:
@@ -65,7 +65,7 @@ def _noisy(snr_db: float, rng: np.random.Generator) -> Attack:
 
 
 def _cut(seconds: int, rng: np.random.Generator) -> Attack:
-    """A clip that is shorter stays whole."""
+    """Cut to `seconds` at a random place; a shorter clip is returned whole."""
 
     def cut(audio: FloatArray) -> FloatArray:
         length = seconds * SAMPLE_RATE
@@ -76,5 +76,5 @@ def _cut(seconds: int, rng: np.random.Generator) -> Attack:
 
 
 def _faster(speed: float) -> Attack:
-    """Pitch and tempo together, as a tape."""
+    """Change pitch and tempo together, as a tape does."""
     return lambda audio: np.asarray(soxr.resample(audio, speed * SAMPLE_RATE, SAMPLE_RATE))

@@ -1,4 +1,4 @@
-"""The picture of the mark's table: what is left of it after codecs and noise, and where chance lies."""
+"""Plots the table of the watermark: its strength after codecs and noise, and the threshold of chance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 NEEDED_Z = 6.8
-"""About what a clip of some seconds needs; the exact figure depends on how many places were looked at."""
+"""The z that a clip of a few seconds needs, approximately; the exact value depends on how many places are searched."""
 
 
 def plot(result: dict[str, Any], target: Path) -> None:

@@ -1,11 +1,11 @@
-"""How long a clone stays in `checking` beside a speech job of 5,000 characters, and a speech call beside a fit.
+"""Measures how long a clone stays in `checking` beside a speech job of 5,000 characters, and a call beside a fit.
 
     python benchmarks/speed/check_under_load.py [SAMPLE] [--characters 5000] [--jobs 1]
 
-Starts a gateway as a user does, then clones alone, and again while `--jobs` speech jobs of `--characters` are being
-spoken; prints the seconds in each stage. SAMPLE should be a minute long: a check looks at windows of 1.6 s. By default
-it is a minute made of the speaker that `support.find_sample` gives. While the clones are fitted, a sentence is spoken
-again and again. Exit code 1 where the clone was in `checking` for over 15 s.
+Starts a gateway as a user does. Clones alone, then again while `--jobs` speech jobs of `--characters` run, and prints
+the seconds in each stage. While a clone is fitted, a sentence is spoken repeatedly. SAMPLE should be a minute long,
+because a check looks at windows of 1.6 s; by default it is the speaker of `support.find_sample`, repeated to a minute.
+Exits with 1 if the clone was in `checking` for over 15 s.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def _minute(sample: Path, target: Path) -> Path:
-    """`sample` again and again, for 60 s."""
+    """Write `sample` to `target`, repeated to 60 s."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-stream_loop", "-1", "-i", str(sample), "-t", "60"]
     subprocess.run([*command, "-ac", "1", str(target)], check=True)
     return target
@@ -76,7 +76,7 @@ def _speech_job(client: Client, text: str) -> str:
 
 
 def _stages(client: Client, job_id: str, calls: list[float]) -> dict[str, float]:
-    """Seconds in each stage. While it is cloning, sentences are spoken; `calls` gets the seconds of each."""
+    """Return the seconds in each stage. While the job is cloning, sentences are spoken; `calls` gets their seconds."""
     seconds: dict[str, float] = {}
     last = ("queued", time.monotonic())
 

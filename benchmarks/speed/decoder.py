@@ -1,8 +1,8 @@
-"""The decoder that the engine writes (decision 0021) against Kokoro's own: time, likeness, naturalness. One command:
+"""Compares the engine's decoder (decision 0021) with Kokoro's own: time, similarity of the output, naturalness.
 
     make bench-setup && .venv/bin/python benchmarks/speed/decoder.py
 
-Both decode the same predictions in turn, so what else the machine does hits both. About three minutes.
+Both decode the same predictions in turns, so that other load on the machine affects both. Takes about three minutes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _times(decoders: list[Synthesizer], chunk: Chunk, engine: Engine) -> tuple[float, list[float]]:
-    """Seconds of audio, and for each decoder seconds per second of it, the best of the rounds."""
+    """Return the seconds of audio, and for each decoder its best seconds per second of audio."""
     style = engine.stock_voice("af_heart").style(len(chunk.tokens))
     prediction = decoders[0].predict(chunk.tokens, style, 1.0)
     best, seconds = [float("inf")] * len(decoders), 0.0

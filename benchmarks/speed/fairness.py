@@ -1,11 +1,11 @@
-"""64 calls of core-tts by 4 profiles at once, at a provider that takes 4 at a time and answers in 200 ms:
+"""Makes 64 calls of core-tts by 4 profiles at once, at a provider that serves 4 at a time and answers in 200 ms:
 
     python benchmarks/speed/fairness.py [--runs 3]
 
-The gateway is the real command in processes of its own, the provider its double. Prints the whole time beside the
-ideal one (64 calls, 4 at a time), what each profile got, and the same where one profile sends most of the calls.
-Exit code 1 where a call fails with 5xx, a profile gets more than 1.5 times another's, or the time is over 1.2 of the
-ideal.
+The gateway is the real command in its own processes; the provider is a double. Prints the total time beside the ideal
+one (64 calls, 4 at a time), the throughput of each profile, and the same for a run in which one profile sends most of
+the calls. Exits with 1 if a call fails with 5xx, a profile gets more than 1.5 times another's throughput, or the time
+is over 1.2 times the ideal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TEXT = "The ferry leaves the island at seven in the morning."
 
 @dataclass(frozen=True)
 class Run:
-    """`ended`: for each profile the seconds at which each of its calls was answered."""
+    """`ended` has, for each profile, the seconds from the start until each of its calls was answered."""
 
     seconds: float
     statuses: Counter[int]
@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     runs = parser.parse_args().runs
     print(describe_machine())
-    synthesize(TEXT, 0)  # made before the clock runs
+    synthesize(TEXT, 0)  # cached before the time is measured
     account = ElevenLabsAccount(
         keys={KEY: ALL_SCOPES}, concurrency=AT_ONCE, latency=LATENCY, sends_concurrency=True, character_limit=10**9
     )
@@ -90,7 +90,7 @@ def main() -> int:
 
 
 def _measure(live: LiveGateway, double: ElevenLabsDouble, keys: list[str], shares: list[int]) -> Run:
-    """All calls sent at once, the first profile's before the second's."""
+    """Send all calls at once, those of the first profile before those of the second."""
     double.requests.clear()
     double.spoken.clear()
     clients = [
@@ -117,7 +117,7 @@ def _measure(live: LiveGateway, double: ElevenLabsDouble, keys: list[str], share
 
 
 def _new_key(live: LiveGateway, number: int) -> str:
-    """Another profile's, with credits."""
+    """Create another profile with credits. Returns its key."""
 
     def voxport(*arguments: str) -> str:
         command = [sys.executable, "-m", "voxport", *arguments, "--data-dir", str(live.data_dir)]

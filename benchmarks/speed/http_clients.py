@@ -1,11 +1,11 @@
-"""Which HTTP client a provider's adapter should stand on: httpx2 or aiohttp. One command:
+"""Compares httpx2 and aiohttp as the HTTP client of the providers' adapters.
 
     make bench-setup && .venv/bin/python benchmarks/speed/http_clients.py
 
-64 threads, as many as calls that run at once, each post a text and read 200 kB of audio, the answer of a server of its
-own process on 127.0.0.1, at once and after 200 ms. httpx2 is called from the threads; aiohttp runs in one event loop,
-which they ask. Prints calls a second, the processor time of a call here, and the time that half of the calls stay
-under. About a minute.
+64 threads, as many as the calls that run at once, each post a text and read 200 kB of audio from a server in its own
+process on 127.0.0.1, which answers at once or after 200 ms. The threads call httpx2 directly; aiohttp runs in one event
+loop, to which they submit their calls. Prints calls per second, processor time per call in the client, and the median
+time of a call. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _serve(address_pipe: Connection) -> None:
     async def run() -> None:
         def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             def ended(task: asyncio.Task[None]) -> None:
-                task.exception()  # the client has gone: asked for, so that nothing is printed
+                task.exception()  # the client hung up; retrieved, so that asyncio does not print it
                 writer.close()
 
             asyncio.ensure_future(answer(reader, writer)).add_done_callback(ended)

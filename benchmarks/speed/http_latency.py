@@ -1,4 +1,4 @@
-"""What a client waits for, over HTTP, at a gateway of its own on 127.0.0.1."""
+"""Measures a client's waiting times over HTTP, at a gateway started for this on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from voxport.testing.running_gateway import LiveGateway, running_gateway
 INSTANT = "The ferry leaves the island at seven, and the village waves."
 TIMES = 5
 _HEADER_BYTES = 1_000
-"""More than a file's header: what comes after it is sound."""
+"""Larger than any file header: what follows it is audio."""
 
 
 def latencies(sample: Path) -> dict[str, float]:
-    """Seconds, medians of five: a whole instant clone of a warm engine, and the first audio of a streamed text of 300
-    characters in a stock voice."""
+    """Return medians of five in seconds: a whole instant clone with a warm engine, and the time to the first audio of
+    a streamed text of 300 characters in a stock voice."""
     with (
         tempfile.TemporaryDirectory(prefix="voxport-http-") as folder,
         running_gateway(Path(folder)) as live,
@@ -40,7 +40,7 @@ def _first_audio(live: LiveGateway) -> float:
     with live.client() as client, client.stream("POST", "/v1/proxy/core-tts", json=body) as response:
         response.raise_for_status()
         received, first = 0, 0.0
-        # To its end: a stream that is left is spoken to the end of its sentence, for which the next one would wait.
+        # Read to the end: a stream that is closed is still spoken to the end of its sentence, which delays the next.
         for piece in response.iter_bytes():
             received += len(piece)
             if received > _HEADER_BYTES and not first:

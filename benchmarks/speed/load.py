@@ -1,8 +1,9 @@
-"""50 core-tts calls, 8 at a time, while a clone runs; how long /healthz and the balance take meanwhile.
+"""Measures the latency of /healthz and the balance during 50 core-tts calls, 8 at a time, and a clone.
 
     python benchmarks/speed/load.py SAMPLE
 
-The probes ask one after the other, 20 times a second. Prints p50, p99 and the longest, idle and under load.
+Each probe sends its requests one after the other, 20 times a second. Prints p50, p99 and the maximum, idle and under
+load.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ PATHS = ("/healthz", "/v2/billing/balance")
 
 
 class Probe:
-    """Asks one path over and over from a thread of its own, and keeps how long each answer took (milliseconds)."""
+    """Requests one path repeatedly in its own thread, and records how long each answer took (milliseconds)."""
 
     def __init__(self, live: LiveGateway, path: str) -> None:
         self.path = path

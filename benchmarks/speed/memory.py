@@ -1,12 +1,12 @@
-"""What speech of a hosted provider takes of memory, and whether it comes back:
+"""Measures how much memory speech of a hosted provider takes, and whether it is freed:
 
     python benchmarks/speed/memory.py
     python benchmarks/speed/memory.py --only "16 calls" --rounds 5
 
-The gateway is the real command on SQLite, the provider the double of ElevenLabs over HTTP, in the process of the
-clients. Of the process that serves HTTP: the memory before, the peak during the calls (resident, looked at every
-20 ms), what is left ten seconds after them, and the open files before and after. Each row is a gateway of its own; with
-`--rounds` its calls are made again and again, one line for each time: what stays may not grow with them.
+The gateway is the real command on SQLite; the provider is a double of ElevenLabs over HTTP, in the clients' process.
+Prints for the process that serves HTTP: resident memory before, at its peak during the calls (sampled every 20 ms) and
+ten seconds after them, and the open files before and after. Each row has its own gateway; with `--rounds` its calls are
+repeated, with a line for each round: the remaining memory must not grow with the rounds.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def measure(
         ) as live:
             _top_up(live)
             write_speaker_wav(folder / "speaker.wav")
-            _speak(live, {"text": "Hello."})  # whatever comes with a first call
+            _speak(live, {"text": "Hello."})  # the first call also allocates what later calls reuse
             time.sleep(1.0)
             for _ in range(rounds):
                 watch = _MemoryWatcher(live.process.pid)
@@ -110,7 +110,7 @@ def measure(
 
 
 def _files(pid: int) -> list[str]:
-    """What the open files of a process are, and how many of each."""
+    """Return the targets of a process's open files, with the count of each."""
     targets = (re.sub(r"\d+|/tmp/\S*?/", "*", str(path.readlink())) for path in Path(f"/proc/{pid}/fd").iterdir())
     return [f"{count:>4} {target}" for target, count in Counter(targets).most_common()]
 
@@ -139,14 +139,14 @@ def _speak(live: LiveGateway, body: dict[str, Any]) -> str:
 
 
 def _upload(live: LiveGateway) -> str:
-    """A recording; its URL."""
+    """Upload a recording. Returns its URL."""
     sample = live.data_dir.parent / "speaker.wav"
     with Client(live.url, live.key) as client:
         return client.upload(sample)
 
 
 class _MemoryWatcher:
-    """The memory of a process, from the beginning of the block to its end."""
+    """Records the peak memory of a process during the block."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)

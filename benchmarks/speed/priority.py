@@ -1,17 +1,17 @@
-"""A clone alone, beside one and beside two processes that compute at normal priority, and how quick HTTP is meanwhile.
+"""Measures a clone alone, beside one and beside two busy processes of normal priority, and HTTP latency meanwhile.
 
     python benchmarks/speed/priority.py [SAMPLE] [--spinners 0 1 2] [--rounds 1] [--flat]
 
-Starts a gateway as a user does. Each spinner is a process of its own session that computes without pause. Prints for
-each number of spinners the clone's time and the processor time of the gateway and its children, the ratio to the time
-alone, and the 50th and 99th percentile of `GET /healthz`, asked 20 times a second. Other work on the machine is another
-spinner: the load is printed. Exit code 1 where a goal is missed: 2.5 and 4 times the time alone, 50 ms.
+Starts a gateway as a user does. Each spinner is a process in its own session that computes without pause. Prints for
+each number of spinners the clone's time, the processor time of the gateway and its children, the ratio to the time
+alone, and the 50th and 99th percentile of `GET /healthz`, requested 20 times a second. Other work on the machine acts
+as another spinner: the load is printed. Exits with 1 if a goal is missed: 2.5 and 4 times the time alone, 50 ms.
 
 SAMPLE is a recording; by default the first of VOXPORT_SPEECH_DIR's PAIRS.tsv, else a synthetic speaker.
 
-Where the kernel groups by session (autogroup) each session has an equal share and a nice value says nothing between
-them. `--flat` puts all of it into one control group, where nice values count, as in a container (needs root and the
-cpu controller of version 1 or 2 mounted).
+Where the kernel groups by session (autogroup), each session gets an equal share, and nice values have no effect between
+sessions. `--flat` puts all processes into one control group, where nice values count, as in a container (needs root and
+the cpu controller of version 1 or 2 mounted).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from voxport.client import Client
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 GOALS = {0: 1.0, 1: 2.5, 2: 4.0}
-"""By number of spinners, times of the time alone."""
+"""Limits by number of spinners, as multiples of the time alone."""
 GOAL_P99_MS = 50.0
 HEALTH_INTERVAL_SECONDS = 0.05
 SPINNER = "while True: pass"
@@ -78,7 +78,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def spinning(count: int) -> Iterator[None]:
-    """So many processes that compute, each of a session of its own, at this process's priority."""
+    """Run `count` busy processes during the block, each in its own session, at this process's priority."""
     processes = [subprocess.Popen([sys.executable, "-c", SPINNER], start_new_session=True) for _ in range(count)]
     try:
         yield
@@ -90,8 +90,8 @@ def spinning(count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def probe_health(url: str) -> Iterator[list[float]]:
-    """Seconds of each `GET /healthz` during the block, asked 20 times a second by a process of its own: the client's
-    own waits for a core are as a real client's on another machine only if it does nothing else."""
+    """Record the seconds of each `GET /healthz` during the block, requested 20 times a second by a separate process: it
+    does nothing else, so that it waits for a core no longer than a real client on another machine."""
     latencies: list[float] = []
     command = [sys.executable, "-c", _PROBE, url + "/healthz", str(HEALTH_INTERVAL_SECONDS)]
     probe = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -128,7 +128,7 @@ def _clone(live: LiveGateway, client: Client, audio_url: str) -> Clone:
     def watch(job: dict[str, object]) -> None:
         nonlocal peak
         entered.setdefault(str(job["stage"]), time.monotonic())
-        peak = max(peak, _cpu_seconds(live))  # the fit's process takes its time along when it ends
+        peak = max(peak, _cpu_seconds(live))  # the time of the fit's process is no longer counted when it has ended
 
     job = client.wait_for_job(client.clone(audio_url), watch)
     assert job["status"] == "completed", job
@@ -137,7 +137,7 @@ def _clone(live: LiveGateway, client: Client, audio_url: str) -> Clone:
 
 
 def _cpu_seconds(live: LiveGateway) -> float:
-    """Processor time of the gateway and all its children that live."""
+    """Return the processor time of the gateway and of all its children that are alive."""
     total = 0.0
     for pid in (live.process.pid, *_living_children(live.process.pid)):
         with contextlib.suppress(OSError):
@@ -159,7 +159,7 @@ def _scheduler() -> str:
 
 
 def _join_group() -> None:
-    """Put this process, and what it starts, into a control group, in which there are no sessions' groups."""
+    """Move this process and its future children into a control group, in which sessions are not grouped."""
     root = Path("/sys/fs/cgroup")
     group = (root / "cpu" if (root / "cpu").is_dir() else root) / f"voxport-priority-{os.getpid()}"
     group.mkdir()

@@ -1,10 +1,10 @@
-"""How little an idle gateway does, and how soon it starts a job then.
+"""Measures how little an idle gateway does, and how soon it then starts a job.
 
     python benchmarks/speed/rest.py [--seconds 120] [--jobs 200] [--postgres]
 
 Starts a gateway as a user does, waits until it is ready and quiet, and measures the processor time of all its
-processes while nobody calls. Then it sends clone jobs one after another, each to an idle worker, and reads the time
-from the row's creation to the start of its work. The sample is no recording, so that a job ends soon.
+processes while nobody calls. Then it sends clone jobs one after another, each to an idle worker, and computes the time
+from the row's creation to the start of the work. The sample is not a recording, so that a job ends soon.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _processor_seconds(pid: int) -> dict[str, float]:
-    """User and system time of a process and its descendants, by what they run."""
+    """Return the user and system time of a process and its descendants, by the program that they run."""
     used: dict[str, float] = {}
     root = psutil.Process(pid)
     for process in [root, *root.children(recursive=True)]:
@@ -78,7 +78,7 @@ def _seconds_to_start(http: httpx2.Client) -> float:
     while row.get("status") not in ("failed", "completed"):
         time.sleep(0.1)
         row = http.get(f"/v2/jobs/{job['id']}").json()
-    # An idle worker: it looks often for two seconds after a job.
+    # Wait until the worker is idle: for two seconds after a job it polls more often.
     time.sleep(2.5)
     return (datetime.fromisoformat(row["started_at"]) - datetime.fromisoformat(row["created_at"])).total_seconds()
 

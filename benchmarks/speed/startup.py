@@ -1,9 +1,9 @@
-"""How soon the command answers, and how soon a gateway is ready.
+"""Measures how soon the command answers, and how soon a gateway is ready.
 
     python benchmarks/speed/startup.py [--runs 5]
 
-Prints the median of each: `voxport --help`; `voxport serve` to the first 200 of `/readyz`, on a new data folder, on
-the same one after a kill -9 of all its processes while they worked, and after an ordinary end.
+Prints the median of each: `voxport --help`; and `voxport serve` to the first 200 of `/readyz`, on a new data folder, on
+the same folder after a kill -9 of all its processes while they worked, and after a normal stop.
 """
 
 from __future__ import annotations
