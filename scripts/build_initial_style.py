@@ -1,12 +1,12 @@
-"""Make `assets/initial_style.npz`: from a speaker's embedding to a style, learned from the engine's own speech.
+"""Builds `assets/initial_style.npz`, which maps a speaker's embedding to a style, from the engine's own speech.
 
-    python scripts/build_initial_style.py material.npz --samples 1500     # about half an hour on one core; goes on
-    python scripts/build_initial_style.py material.npz                    # learns from what is there
+    python scripts/build_initial_style.py material.npz --samples 1500     # about half an hour on one core; resumable
+    python scripts/build_initial_style.py material.npz                    # fits to the existing samples
 
-A sample is a short sentence in a random style: the timbre of a mix of up to four stock voices of any language, most of
-them shaken by noise (so that styles which no mix reaches are there too), the rhythm of an English voice, the pitch
-anywhere from 85 to 260 Hz. What the speaker encoder hears of it is the question, the timbre the answer. No recording
-of a person is used. Printed are the errors on a fifth of the samples that learning did not see.
+A sample is a short sentence in a random style: the timbre of a mix of up to four stock voices of any language, with
+noise added to most (to include styles that no mix reaches), the rhythm of an English voice, and a pitch from 85 to
+260 Hz. The speaker encoder's embedding of it is the input, the timbre the target. No recording of a person is used.
+Prints the errors on a fifth of the samples, which are held out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SENTENCES = (
 )
 
 Sample = tuple[FloatArray, FloatArray, float]
-"""(timbre [128] in units of the stock voices' deviation, embedding [256], log Hz)"""
+"""(timbre [128] in standard deviations of the stock voices, embedding [256], log Hz)"""
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def _fit_weights(timbres: FloatArray, embeddings: FloatArray, log_f0: FloatArray
 
 
 def _ridge_regression(features: FloatArray, timbres: FloatArray, strength: float) -> FloatArray:
-    """Least squares with `strength` times the squared weights, the constant's left free."""
+    """Least squares with a penalty of `strength` times the squared weights, except on the constant."""
     gram = features.T @ features
     gram[np.arange(len(gram) - 1), np.arange(len(gram) - 1)] += strength
     return np.asarray(np.linalg.solve(gram, features.T @ timbres))

@@ -1,10 +1,10 @@
-"""Make `assets/speaker_encoder.onnx` from the weights in the Resemblyzer 0.1.4 wheel (Apache-2.0), without torch.
+"""Builds `assets/speaker_encoder.onnx` from the weights in the Resemblyzer 0.1.4 wheel (Apache-2.0), without torch.
 
     pip download --no-deps Resemblyzer==0.1.4
     python scripts/build_speaker_encoder.py Resemblyzer-0.1.4-py3-none-any.whl
 
-Three LSTM layers of 256, a linear layer and a ReLU; the weights are kept as float16 and widened when the model is
-loaded. `pretrained.pt` is a chain of pickles: it is read by an unpickler that knows three harmless names only.
+The model has three LSTM layers of 256, a linear layer and a ReLU. The weights are stored as float16 and cast to float32
+when the model is loaded. `pretrained.pt` is a chain of pickles; the unpickler accepts only three harmless names.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(wheel: Path) -> None:
 
 
 def build(weights: dict[str, np.ndarray[Any, Any]]) -> onnx.ModelProto:
-    """mels float32 [windows, 160, 40] → embeddings float32 [windows, 256], each of length 1."""
+    """Build the model: mels float32 [windows, 160, 40] → embeddings float32 [windows, 256], each of length 1."""
     nodes: list[NodeProto] = [helper.make_node("Transpose", ["mels"], ["layer0"], perm=[1, 0, 2])]
     stored: list[TensorProto] = []
 
@@ -69,14 +69,14 @@ def build(weights: dict[str, np.ndarray[Any, Any]]) -> onnx.ModelProto:
 
 
 def _reorder_gates(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """PyTorch keeps the gates in the order input, forget, cell, output; ONNX input, output, forget, cell."""
+    """Reorder the gates from PyTorch's order (input, forget, cell, output) to ONNX's (input, output, forget, cell)."""
     into, forget, cell, out = np.split(values, 4)
     return np.concatenate([into, out, forget, cell])
 
 
 def read_weights(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """The tensors of `model_state` in a checkpoint of PyTorch's first file format: three pickles of preamble, the
-    checkpoint, the list of storages, then each storage as a count and that many float32."""
+    """Read the tensors of `model_state` from a checkpoint in PyTorch's first file format: three pickles of preamble,
+    the checkpoint, the list of storages, then each storage as a count and that many float32."""
     file = io.BytesIO(content)
     for _ in range(3):
         _Unpickler(file).load()

@@ -1,9 +1,9 @@
-"""Make `assets/stock_embeddings.npz`: how each stock voice sounds to the speaker encoder, at several pitches.
+"""Builds `assets/stock_embeddings.npz`: the speaker encoder's embedding of each stock voice at several pitches.
 
     python scripts/build_stock_embeddings.py
 
-Each of the 54 voices speaks two sentences with its median pitch moved to each of four places; the encoder's mean
-embedding is kept as float16. It takes about ten minutes on two cores.
+Each of the 54 voices speaks two sentences at each of four median pitches; the encoder's mean embedding is stored as
+float16. Takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def embeddings(engine: Engine, voice: EngineVoice) -> FloatArray:
-    """float64 [4, 256], each of length 1: the voice with its median pitch at each of MEDIANS."""
+    """Return float64 [4, 256], each of length 1: the voice with its median pitch at each of MEDIANS."""
     chunks = [engine.plan(sentence, "en-us")[0] for sentence in SENTENCES]
     predicted_median = np.median([engine.predict_median_f0(chunk, voice) for chunk in chunks])
     rows = []

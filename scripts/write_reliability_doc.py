@@ -1,4 +1,4 @@
-"""Write docs/reliability.md from the figures under benchmarks/results/reliability; a test holds the page to them.
+"""Writes docs/reliability.md from the figures in benchmarks/results/reliability. A test checks that the page matches.
 
 python scripts/write_reliability_doc.py
 """

@@ -1,6 +1,6 @@
-"""Writes docs/settings.md from the settings' own descriptions: `python scripts/write_settings_doc.py`.
+"""Writes docs/settings.md from the descriptions of the settings: `python scripts/write_settings_doc.py`.
 
-A test fails when the file differs from what this makes.
+A test fails if the file differs from the output.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Environment variables, or lines of a `.env` file in the folder where `voxport` i
 
 
 def settings_doc() -> str:
-    """The page, in Markdown: the gateway's own settings, then those of the providers."""
+    """Return the page as Markdown: the gateway's own settings, then those of the providers."""
     rows = []
     ordered = sorted(Settings.model_fields.items(), key=lambda item: item[0] in ProviderSettings.model_fields)
     for name, field in ordered:

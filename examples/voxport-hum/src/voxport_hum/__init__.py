@@ -1,4 +1,4 @@
-"""The `hum` provider: every text is hummed, as high as the speaker of the sample talks. It needs no account."""
+"""The `hum` provider: it hums every text at the pitch of the sample's speaker. It needs no account."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ from voxport.providers.chunked_speech import speak_in_parts
 _LANGUAGE: Final = "en"
 _STOCK: Final = StockVoice("hum-stock", "Hum", _LANGUAGE, None)
 _STOCK_HERTZ: Final = 220.0
-_MIN_HERTZ, _MAX_HERTZ = 65.0, 500.0  # of speaking voices
-_SECONDS_PER_CHARACTER: Final = 0.06  # about what speech takes
+_MIN_HERTZ, _MAX_HERTZ = 65.0, 500.0  # range of speaking voices
+_SECONDS_PER_CHARACTER: Final = 0.06  # about as in speech
 _MAX_PIECE_CHARACTERS: Final = 300  # characters: 18 s of humming
 _OVERTONES: Final = (0.3, 0.15, 0.05)
-"""Amplitudes of the fundamental and of those above it, far under full scale: `speak_in_parts` sets the level."""
+"""Amplitudes of the fundamental and its overtones, far below full scale: `speak_in_parts` sets the level."""
 
 
 def open_provider(config: ProviderConfig) -> Hum:
-    """`options`: `hertz`, the pitch of the stock voice, from VOXPORT_HUM_HERTZ. What is raised here does not keep the
-    gateway from starting: the provider is then listed as one that can't be used."""
+    """Create the provider. `options` may hold `hertz`, the pitch of the stock voice, from VOXPORT_HUM_HERTZ. An
+    exception raised here does not stop the gateway from starting: the provider is then listed as unusable."""
     return Hum(config, stock_hertz=float(config.options.get("hertz", _STOCK_HERTZ)))
 
 
 @contextmanager
 def opened() -> Iterator[Hum]:
-    """For the conformance suite, with the limits of the catalogue as shipped (characters, seconds)."""
+    """Open a provider for the conformance suite, with the shipped catalogue's limits (characters, seconds)."""
     provider = open_provider(
         ProviderConfig("conformance", max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60)
     )
@@ -55,18 +55,18 @@ def opened() -> Iterator[Hum]:
 
 
 class Hum(Provider):
-    """Several threads may call it at once; it keeps nothing between two calls, and nothing of a clone: a voice is the
-    file that the gateway has. What it does not say here is as in `Provider`: it can always be asked, and there is
-    nothing to remove, to start or to close."""
+    """Several threads may call it at once. It keeps no state between calls and nothing of a clone: a voice is the file
+    that the gateway stores. Everything else is as in `Provider`: it is always available, and has nothing to remove,
+    start or close."""
 
-    name = "hum"  # the same as that of the entry point
+    name = "hum"  # must equal the name of the entry point
 
     def __init__(self, config: ProviderConfig, *, stock_hertz: float) -> None:
         self._config = config
         self._stock_hertz = stock_hertz
 
     def capabilities(self) -> Capabilities:
-        # Not `is_hosted`: nothing is billed elsewhere, and a voice is the file that the gateway keeps for us.
+        # `is_hosted` stays false: nothing is billed elsewhere, and a voice is the file that the gateway stores for us.
         return Capabilities(
             supports_voice_cloning=True,
             supports_instant_clone=True,
@@ -91,16 +91,16 @@ class Hum(Provider):
         on_progress: ProgressCallback,
         checkpoint: Checkpoint | None = None,
     ) -> ClonedVoice:
-        """Quick or not, it takes no time: `checkpoint` has nothing to keep. The same sample gives the same file, so
-        that it harms nobody to be called again after a kill."""
-        on_progress(0.0)  # here a cancelled job is stopped
+        """A clone takes no time, instant or not, so `checkpoint` has nothing to save. The same sample gives the same
+        file, so a repeated call after a kill does no harm."""
+        on_progress(0.0)  # stops here if the job was cancelled
         file = json.dumps({"hertz": round(_pitch(sample), 2)}).encode()
         on_progress(1.0)
         return ClonedVoice(voice_id, _LANGUAGE, file)
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
-        """In pieces of whole sentences. `speak_in_parts` cuts the text, makes all pieces equally loud, joins them
-        without a click, and knows its places again."""
+        """Yield pieces of whole sentences. `speak_in_parts` splits the text, makes all pieces equally loud, joins them
+        without a click, and resumes after a part."""
         hertz = json.loads(voice.file)["hertz"] if voice.file is not None else self._stock_hertz
 
         def source(part: str) -> Iterator[bytes]:
@@ -111,8 +111,8 @@ class Hum(Provider):
 
 
 def _pitch(sample: Audio) -> float:
-    """In Hz: of the delay, among those of speaking voices, at which the sample is most like itself."""
-    spectrum = np.fft.rfft(sample, 2 * sample.size)  # twice as long, so that the end does not meet the beginning
+    """Return the pitch in Hz: of the lag, in the range of speaking voices, with the highest autocorrelation."""
+    spectrum = np.fft.rfft(sample, 2 * sample.size)  # zero-padded, so that the end does not wrap around to the start
     autocorrelation = np.fft.irfft(np.square(np.abs(spectrum)))
     min_lag, max_lag = round(SAMPLE_RATE / _MAX_HERTZ), round(SAMPLE_RATE / _MIN_HERTZ)
     if sample.size <= max_lag or not autocorrelation[0]:
