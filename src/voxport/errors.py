@@ -228,7 +228,7 @@ class JobTimeout(VoxportError):
 
 
 class Unavailable(VoxportError):
-    """The gateway's own database or storage is unavailable. Nothing was charged."""
+    """The gateway's own database, storage or decoder is unavailable. Nothing was charged. A job retries the step."""
 
     status = 503
     code = "temporarily_unavailable"

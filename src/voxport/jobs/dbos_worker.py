@@ -31,7 +31,8 @@ _IDLE_SECONDS = 10.0
 # How long a worker polls at the configured interval after a wake-up: another one may have held the queue's lock.
 _ALERT_SECONDS = 2.0
 _STRAY_ROUNDS = 5  # of _REAP_SECONDS each; a workflow that is just starting or ending is not a stray
-# Steps raise only transient errors of the machine; they are retried for eight minutes, with growing pauses.
+# Steps raise only transient errors of the machine; they are retried with pauses that grow, eight minutes in all. A
+# step that hangs before it fails adds its own time, up to the job's time limit.
 _STEP_RETRIES: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
 _log = logging.getLogger("voxport.worker")
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from voxport.jobs.port import JobListener, JobNotActive, Json
 from voxport.paging import Page, build_page, decode_cursor
 
 _NON_PERSONAL = frozenset({"provider", "providers", "binds"})
-_RETRY_SECONDS = 30
+_RETRY_AFTER_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class Jobs:
                 f"{self._max_open:,} jobs of yours are queued or running, and no more may be. Wait for some to end, or "
                 "cancel them.",
                 code="too_many_open_jobs",
-                retry_after_seconds=_RETRY_SECONDS,
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
                 details={"limit": self._max_open},
             )
 
