@@ -17,7 +17,7 @@ from tests.support.hosted_env import TEXT, TTS, HostedEnv, open_hosted_env
 from tests.support.server import serving, wait_until
 from voxport.billing.verify import verify
 from voxport.errors import ProviderBusy
-from voxport.providers import billed_client as hosted
+from voxport.providers import billed_client
 from voxport.providers.base import StockVoice, Utterance, VoiceRef
 from voxport.testing.doubles import Fault
 
@@ -101,7 +101,7 @@ def test_a_refusal_is_asked_again_less_and_less_often_whatever_it_says(
 
         sleep = staticmethod(pauses.append)
 
-    monkeypatch.setattr(hosted, "time", FakeTime)
+    monkeypatch.setattr(billed_client, "time", FakeTime)
     body = {"detail": {"status": "too_many_concurrent_requests", "message": "Too many."}}
     hosted_env.elevenlabs.faults.add(Fault(SPEECH, times=100, status=429, body=body, headers={"Retry-After": "1"}))
     with pytest.raises(ProviderBusy) as busy:

@@ -29,7 +29,7 @@ from voxport.billing.verify import verify
 from voxport.errors import VoxportError
 from voxport.gateway import open_gateway
 from voxport.logs import configure_logging
-from voxport.providers import billed_client as hosted
+from voxport.providers import billed_client
 from voxport.testing.doubles import Fault
 from voxport.web import error_handlers
 
@@ -239,7 +239,7 @@ def row_runner(tmp_path_factory: pytest.TempPathFactory, leak_recorder: LeakReco
             yield hosted_env
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(hosted, "time", TurnedTime())
+        patched.setattr(billed_client, "time", TurnedTime())
         with open_env() as hosted_env:
             yield RowRunner(open_env, hosted_env)
 

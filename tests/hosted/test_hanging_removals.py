@@ -11,8 +11,7 @@ import pytest
 from tests.support.hosted_env import HostedEnv
 from tests.support.server import serving, wait_until
 from voxport.errors import ProviderUnavailable
-from voxport.providers import billed_client as hosted
-from voxport.providers import upstream
+from voxport.providers import billed_client, upstream
 from voxport.providers.base import ClonedVoice, VoiceRef
 from voxport.testing.doubles import Fault
 from voxport.testing.doubles.elevenlabs import ElevenLabsVoice
@@ -53,7 +52,7 @@ class FakeTime:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     """The clock that measures how long a provider hangs."""
-    monkeypatch.setattr(hosted, "time", clock := FakeTime())
+    monkeypatch.setattr(billed_client, "time", clock := FakeTime())
     return clock
 
 

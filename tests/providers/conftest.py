@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from voxport.providers import billed_client as hosted
-from voxport.providers import upstream
+from voxport.providers import billed_client, upstream
 
 
 class TurnedTime:
@@ -25,7 +24,7 @@ class TurnedTime:
 
 @pytest.fixture
 def turned(monkeypatch: pytest.MonkeyPatch) -> TurnedTime:
-    monkeypatch.setattr(hosted, "time", clock := TurnedTime())
+    monkeypatch.setattr(billed_client, "time", clock := TurnedTime())
     return clock
 
 

@@ -14,10 +14,9 @@ from voxport.audio.measurements import measure
 from voxport.audio.speaker_count import EmbedClips, has_several_speakers
 from voxport.audio.vad import speech_spans
 from voxport.errors import SampleUnusable
-from voxport.samples.findings import assess
+from voxport.samples.findings import ADVICE, assess
 
 _SILENT_PEAK = 0.001  # -60 dBFS; a muted microphone's noise is below
-_ADVICE = "Send 30 seconds or more of one person speaking clearly."
 
 
 @dataclass(frozen=True)
@@ -108,4 +107,4 @@ def _unusable(
         tenths = int(seconds * 10 + 1e-6)
         found = f"Only {tenths / 10} seconds of speech were found, and {min_speech_seconds:g} are needed."
     details = {"reason": reason, "speech_seconds": round(seconds, 2), "duration_seconds": round(duration, 2)}
-    return SampleUnusable(f"{found} {_ADVICE}", details=details)
+    return SampleUnusable(f"{found} {ADVICE}", details=details)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from voxport.samples.check import SampleReport
+
+ADVICE: Final = "Send 30 seconds or more of one person speaking clearly."
+"""What to do about a recording that is refused."""
 
 # Thresholds chosen on about 90 real recordings. The brackets give the values of good recordings and of examples.
 _FEW_SECONDS = 5.0

@@ -16,6 +16,7 @@ from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import count_tracks, decode
 from voxport.audio.vad import speech_spans
 from voxport.errors import SampleUnusable
+from voxport.samples.findings import ADVICE
 
 Seconds = tuple[float, float]
 
@@ -30,7 +31,6 @@ _BLOCK_SECONDS: Final = 10.0
 _SILENT_PEAK: Final = 0.001  # as in the sample check
 _ENOUGH_SPEECH_SHARE: Final = 0.5
 """Share of speech in a section that ends the search."""
-_ADVICE: Final = "Send 30 seconds or more of one person speaking clearly."
 
 
 class _Budget:
@@ -180,4 +180,4 @@ def _not_enough_speech(
         "duration_seconds": round(scanned_seconds, 2),
         "tracks": tracks,
     }
-    return SampleUnusable(f"{text} {_ADVICE}", details=details)
+    return SampleUnusable(f"{text} {ADVICE}", details=details)
