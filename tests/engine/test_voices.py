@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from voxport.engine import LANGUAGES, EngineVoice, VoiceFileError, stock_voice_list
+from voxport.engine.kokoro.adain import ADAIN_SIZE
 from voxport.engine.kokoro.spectral_eq import EQ_BANDS
 from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice_blend import stock_embeddings
@@ -69,6 +70,36 @@ def test_a_voice_comes_back_from_its_file() -> None:
     assert (back.f0_offset, back.f0_slope, back.median_f0, back.language) == (-0.25, 0.9, 123.4, "en-us")
 
 
+def test_a_voice_with_offsets_of_the_norms_comes_back_from_its_file() -> None:
+    offsets = np.linspace(-0.5, 0.5, ADAIN_SIZE, dtype=np.float32)
+    voice = a_voice().with_adain_offsets(offsets)
+    content = voice.to_bytes()
+    assert len(content) < 100_000
+    np.testing.assert_allclose(EngineVoice.from_bytes(content).adain_offsets, offsets, atol=1e-3)
+
+
+def of_version(content: bytes, version: int) -> bytes:
+    """A voice file with another version in its header."""
+    changed = content[:-32].replace(b'"version": 4', f'"version": {version}'.encode())
+    return changed + hashlib.sha256(changed).digest()
+
+
+def test_a_voice_file_of_version_3_is_read_as_a_voice_without_offsets() -> None:
+    voice = a_voice()
+    back, old = (EngineVoice.from_bytes(of_version(voice.to_bytes(), version)) for version in (4, 3))
+    assert not old.adain_offsets.any()
+    assert old.adain_offsets.size == ADAIN_SIZE
+    np.testing.assert_array_equal(old.pack(), back.pack())
+    np.testing.assert_array_equal(old.spectral_eq, back.spectral_eq)
+
+
+@pytest.mark.parametrize("count", [1, ADAIN_SIZE - 1, ADAIN_SIZE + 1])
+def test_a_voice_file_with_a_part_of_the_offsets_is_refused(count: int) -> None:
+    content = a_voice().to_bytes()[:-32] + np.ones(count, "<f2").tobytes()
+    with pytest.raises(VoiceFileError, match="damaged"):
+        EngineVoice.from_bytes(content + hashlib.sha256(content).digest())
+
+
 @pytest.mark.parametrize("position", [12, 40, 500, 9000, -1])
 def test_a_voice_file_with_one_wrong_byte_is_refused(position: int) -> None:
     content = bytearray(a_voice().to_bytes())
@@ -84,11 +115,8 @@ def test_a_voice_file_that_was_cut_off_is_refused(length: int) -> None:
 
 
 def test_a_voice_of_another_version_is_refused_with_what_to_do() -> None:
-    content = a_voice().to_bytes()[:-32]
-    older = content.replace(b'"version": 3', b'"version": 2')
-    assert older != content
     with pytest.raises(VoiceFileError, match="Make it again from its sample"):
-        EngineVoice.from_bytes(older + hashlib.sha256(older).digest())
+        EngineVoice.from_bytes(of_version(a_voice().to_bytes(), 2))
 
 
 def test_a_voice_made_from_other_stock_voices_is_refused() -> None:

@@ -18,6 +18,7 @@ from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.onnx_sessions import open_session
 from voxport.engine_errors import SampleNotEnrollable
 
+EMBEDDING_SIZE: Final = 256
 # The constants of Resemblyzer's hparams.py.
 _RATE: Final = 16_000
 _WINDOW: Final = 400  # samples: 25 ms

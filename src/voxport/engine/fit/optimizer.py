@@ -1,21 +1,21 @@
-"""Optimises the 128 numbers of the timbre by gradient descent, and stops before the speech degrades.
+"""Optimises a voice by gradient descent, and stops before the speech degrades.
 
-The loss is a sum of three terms (`benchmarks/quality/ablation.py` leaves out each of them):
+Two sets of numbers are fitted: the 128 of the timbre half of the style, and offsets of the decoder's norms
+(`kokoro/adain.py`). The style is what all norms share; the offsets reach voices that no style reaches. The loss is a
+sum of (`benchmarks/quality/ablation.py` leaves out each of them):
 
-- one minus the cosine of the speaker encoder's embeddings: the speaker's identity. A fit with this term alone games it;
-- the squared distance of the long-term spectra: differences that the encoder ignores, and a guard against gaming it;
-- the squared distance from the start, in units of the stock voices' deviation: stays near the network's training data.
+- the distances from the speaker, by two speaker encoders (`speaker_distance.py`);
+- the squared distance of the long-term spectra: differences that the encoders ignore, and a guard against gaming them;
+- the squared size of both sets: stays near the network's training data.
 
-The similarity by the fit's own encoder keeps rising when no other measure does, so it does not decide when to stop. A
-validation sentence, which is never fitted, decides: by its spectrum, a measure that involves no network, and by the
-share of it that is still voiced.
+A validation sentence, which is never fitted, decides when to stop and which voice is the best: by the same loss, and by
+the share of it that is still voiced.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -24,93 +24,64 @@ from torch import Tensor
 
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.pitch import log_f0
-from voxport.engine.fit.losses import LongTermSpectrum, SpectralEqFilter, TorchSpeakerEncoder
 from voxport.engine.fit.sentences import DecoderInput
+from voxport.engine.fit.speaker_distance import SpeakerDistance
+from voxport.engine.fit.spectrum import LongTermSpectrum, SpectralEqFilter
+from voxport.engine.fit.state import PARAMETERS, FitState, Validation
 from voxport.engine.fit.torch_decoder import TorchDecoder
+from voxport.engine.kokoro.adain import ADAIN_SIZE, adain_slices
 
-_LEARNING_RATE: Final = 0.12  # of Adam, in units of the stock voices' deviation
-_EMBEDDING_WEIGHT: Final = 1.0
+# Adam's rates: of the style in units of the stock voices' deviation, and of the norms' scales and shifts.
+_STYLE_RATE: Final = 0.12
+_ADAIN_RATE: Final = 0.015
 _SPECTRUM_WEIGHT: Final = 0.1
-_OFFSET_WEIGHT: Final = 0.0015
+_STYLE_WEIGHT: Final = 0.0015
+_ADAIN_WEIGHT: Final = 0.0002
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # Adam's defaults
 _VALIDATION_INTERVAL: Final = 4  # steps
-_MIN_STEPS: Final = 8
-_AVERAGE_WEIGHT: Final = 0.5  # weight of a step's result in the running mean that is returned
+_AVERAGE_WEIGHT: Final = 0.3  # weight of a step's result in the running mean that is returned
 _MIN_VOICED_RATIO: Final = 0.85
 """The fit stops when fewer than this share of the start's voiced frames is still voiced: the voice breaks up."""
-_MAX_LOSS_RATIO: Final = 1.5
-"""The fit stops when the spectral loss of the validation sentence exceeds its best by this factor."""
-
-
-_CHECKPOINT_ARRAYS: Final = ("offset", "first", "second", "mean", "best")
+_MAX_WORSE_VALIDATIONS: Final = 2
+"""The fit stops when so many validations in a row were worse than the best."""
+_STYLE_SIZE: Final = PARAMETERS - ADAIN_SIZE
 
 
 @dataclass(frozen=True)
 class FitTarget:
-    """The target of the fit: the sample's embedding [256], and the (mean, deviation) of its spectrum."""
+    """The target of the fit: the distances from the speaker, and the mean of the recording's long-term spectrum."""
 
-    embedding: Tensor
-    spectrum: tuple[Tensor, Tensor]
-
-
-@dataclass
-class FitState:
-    """The state of a fit. It is small and saved after each step, so that a killed fit can resume."""
-
-    step: int = 0
-    offset: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
-    first: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
-    second: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
-    mean: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
-    best: FloatArray = field(default_factory=lambda: np.zeros(128, np.float32))
-    validations: list[tuple[float, float]] = field(default_factory=list)
-    """(spectral loss, voiced frames) of the validation sentence; the first entry is from before the first step."""
-    is_stopped: bool = False
-
-    def to_bytes(self) -> bytes:
-        file = io.BytesIO()
-        arrays = {name: getattr(self, name) for name in _CHECKPOINT_ARRAYS}
-        looks = np.array(self.validations, np.float64).reshape(-1, 2)
-        np.savez(file, step=self.step, stopped=self.is_stopped, looks=looks, **arrays)
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> FitState:
-        """Raises ValueError when `content` is not a state."""
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                arrays = {name: stored[name].astype(np.float32) for name in _CHECKPOINT_ARRAYS}
-                looks = [(float(loss), float(voiced)) for loss, voiced in stored["looks"]]
-                return cls(step=int(stored["step"]), validations=looks, is_stopped=bool(stored["stopped"]), **arrays)
-        except Exception as error:
-            raise ValueError("this is no state of a fit") from error
+    distances: Sequence[SpeakerDistance]
+    spectrum: Tensor
 
 
-class TimbreOptimizer:
-    """Runs the fit. `deviation` [128] is the stock voices' deviation, the unit of all offsets in a FitState."""
+class VoiceOptimizer:
+    """Runs the fit. `deviation` [128] is the stock voices' deviation, the unit of a style's offset."""
 
     def __init__(
         self,
         decoder: TorchDecoder,
-        encoder: TorchSpeakerEncoder,
         spectrum: LongTermSpectrum,
-        segments: list[DecoderInput],
-        validation: list[DecoderInput],
+        segments: Sequence[DecoderInput],
+        validation: Sequence[DecoderInput],
         target: FitTarget,
         deviation: FloatArray,
         spectral_eq: SpectralEqFilter,
     ) -> None:
         self._decoder = decoder
-        self._encoder = encoder
         self._spectrum = spectrum
-        self._segments = segments
-        self._validation = validation
+        self._segments = [_Prepared(segment, decoder) for segment in segments]
+        self._validation = [_Prepared(segment, decoder) for segment in validation]
         self._target = target
         self._deviation = torch.from_numpy(deviation)
         self._spectral_eq = spectral_eq
+        self._is_fitted = _fitted_norms()
+        self._rates = np.full(PARAMETERS, _STYLE_RATE, np.float32)
+        self._rates[_STYLE_SIZE:] = _ADAIN_RATE * self._is_fitted.numpy()
 
-    def run(self, state: FitState, on_step: Callable[[FitState], None], *, steps: int) -> FloatArray:
-        """Continue the fit from `state`, and return the offset of the timbre half of the style [128].
+    def run(self, state: FitState, on_step: Callable[[FitState], None], *, steps: int) -> tuple[FloatArray, FloatArray]:
+        """Continue the fit from `state`. Returns (offset of the timbre half of the style [128], offsets of the norms
+        [37396]).
 
         `on_step` receives the state after each step. The fit ends after `steps` steps in total, or earlier when the
         validation sentence gets worse.
@@ -122,49 +93,89 @@ class TimbreOptimizer:
             if state.step % _VALIDATION_INTERVAL == 0 or state.step == steps:
                 self._validate(state)
             on_step(state)
-        return np.asarray(state.best * self._deviation.numpy(), np.float32)
+        return self.voice_offsets(state.best)
+
+    def voice_offsets(self, numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What to add to a voice's timbre and to its norms, for the fitted `numbers` [PARAMETERS]."""
+        style, offsets = self._split(torch.from_numpy(numbers))
+        # The norms that are not fitted keep the start's numbers, so the style's effect on them is taken back.
+        kept = torch.where(self._is_fitted, offsets, -self._style_effect(style))
+        return (self._deviation * style).numpy(), kept.numpy()
 
     def _step(self, state: FitState) -> None:
-        offset = torch.from_numpy(state.offset).requires_grad_()
+        numbers = torch.from_numpy(state.offset).requires_grad_()
         segment = self._segments[state.step % len(self._segments)]
-        self._loss(self._synthesize(segment, offset), offset).backward()  # type: ignore[no-untyped-call]
-        assert offset.grad is not None
-        gradient = offset.grad.numpy()
+        self._loss([segment], numbers)[0].backward()  # type: ignore[no-untyped-call]
+        assert numbers.grad is not None
+        gradient = numbers.grad.numpy()
         state.step += 1
         state.first = _BETA1 * state.first + (1 - _BETA1) * gradient
         state.second = _BETA2 * state.second + (1 - _BETA2) * gradient**2
         first = state.first / (1 - _BETA1**state.step)
         second = state.second / (1 - _BETA2**state.step)
-        state.offset = (state.offset - _LEARNING_RATE * first / (np.sqrt(second) + _EPSILON)).astype(np.float32)
+        state.offset = (state.offset - self._rates * first / (np.sqrt(second) + _EPSILON)).astype(np.float32)
         # The last steps circle around the optimum, as each sentence pulls in its own direction; their mean is nearer.
         weight = 1.0 if state.step <= 2 else _AVERAGE_WEIGHT
         state.mean = (state.mean + weight * (state.offset - state.mean)).astype(np.float32)
 
-    def _loss(self, audio: Tensor, offset: Tensor) -> Tensor:
-        embedding_distance = 1 - self._encoder(audio) @ self._target.embedding
-        spectrum_distance = (self._spectrum(audio)[0] - self._target.spectrum[0]).square().mean()
-        return (
-            _EMBEDDING_WEIGHT * embedding_distance
+    def _loss(self, segments: Sequence[_Prepared], numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns (loss, audio of all segments)."""
+        style, offsets = self._split(numbers)
+        moved = torch.where(self._is_fitted, self._style_effect(style) + offsets, torch.zeros(()))
+        clips = [self._spectral_eq(segment.synthesize(moved)) for segment in segments]
+        distances = [distance(clip) for distance in self._target.distances for clip in clips]
+        audio = torch.cat(clips)
+        spectrum_distance = (self._spectrum(audio) - self._target.spectrum).square().mean()
+        loss = (
+            torch.stack(distances).sum() / len(clips)
             + _SPECTRUM_WEIGHT * spectrum_distance
-            + _OFFSET_WEIGHT * offset.square().sum()
+            + _STYLE_WEIGHT * style.square().sum()
+            + _ADAIN_WEIGHT * offsets.square().sum()
         )
+        return loss, audio
 
-    def _synthesize(self, segment: DecoderInput, offset: Tensor) -> Tensor:
-        style = segment.style + self._deviation * offset
-        return self._spectral_eq(self._decoder(segment.features, segment.f0, segment.noise, segment.source_tone, style))
+    def _split(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        return numbers[:_STYLE_SIZE], numbers[_STYLE_SIZE:]
+
+    def _style_effect(self, style: Tensor) -> Tensor:
+        """How much a style's offset [128], in deviations, moves the norms' numbers."""
+        return self._decoder.affine_change(self._deviation * style)
 
     def _validate(self, state: FitState) -> None:
-        """Judge the running mean on the validation sentence: keep it as the result, or stop when it got worse."""
+        """Judge the running mean on the validation sentence: keep it when it is the best, or stop the fit."""
         with torch.no_grad():
-            audio = torch.cat([self._synthesize(segment, torch.from_numpy(state.mean)) for segment in self._validation])
-            mean, deviation = self._spectrum(audio)
-        loss = float(
-            (mean - self._target.spectrum[0]).square().mean() + (deviation - self._target.spectrum[1]).square().mean()
-        )
-        voiced = float(log_f0(audio.numpy(), SAMPLE_RATE).size)
-        state.validations.append((loss, voiced))
-        is_broken = voiced < _MIN_VOICED_RATIO * state.validations[0][1]
-        is_worse = state.step >= _MIN_STEPS and loss > _MAX_LOSS_RATIO * min(seen for seen, _ in state.validations)
-        state.is_stopped = is_broken or is_worse
-        if not state.is_stopped:
+            loss, audio = self._loss(self._validation, torch.from_numpy(state.mean))
+        now = Validation(float(loss), float(log_f0(audio.numpy(), SAMPLE_RATE).size))
+        state.validations.append(now)
+        losses = [one.loss for one in state.validations]
+        worse = len(losses) - 1 - int(np.argmin(losses))
+        is_broken = now.voiced < _MIN_VOICED_RATIO * state.validations[0].voiced
+        state.is_stopped = is_broken or worse >= _MAX_WORSE_VALIDATIONS
+        if worse == 0 and not is_broken:
             state.best = state.mean
+
+
+class _Prepared:
+    """A segment, and what of its synthesis the fit does not change."""
+
+    def __init__(self, segment: DecoderInput, decoder: TorchDecoder) -> None:
+        self._segment = segment
+        self._decoder = decoder
+        with torch.no_grad():
+            self._affine = decoder.affine(segment.style) + segment.adain_offsets
+            self._sources = decoder.sources(segment.source_tone, self._affine)
+
+    def synthesize(self, moved: Tensor) -> Tensor:
+        """The audio [samples] at 24 kHz, with the norms' numbers changed by `moved` [37396]."""
+        one = self._segment
+        return self._decoder(one.features, one.f0, one.noise, self._sources, self._affine + moved)
+
+
+def _fitted_norms() -> Tensor:
+    """Whether each number of the norms is fitted, [37396]: all but those that shape the source's tone. Their gradient
+    would cost a third of a step, and they have a third of the decoder's work done once for each segment."""
+    fitted = torch.ones(ADAIN_SIZE, dtype=torch.bool)
+    for path, part in adain_slices().items():
+        if "noise_res" in path:
+            fitted[part] = False
+    return fitted

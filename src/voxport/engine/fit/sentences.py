@@ -37,14 +37,15 @@ _TONE_STEPS_PER_FRAME: Final = 120
 
 @dataclass(frozen=True)
 class DecoderInput:
-    """The decoder's input for a sentence or a segment, with the voice's rhythm and pitch applied. `style` [128] is the
-    initial timbre."""
+    """The decoder's input for a sentence or a segment, with the voice's rhythm and pitch applied. `style` [128] and
+    `adain_offsets` [37396] are the initial timbre."""
 
     features: Tensor
     f0: Tensor
     noise: Tensor
     source_tone: Tensor
     style: Tensor
+    adain_offsets: Tensor
 
     def segments(self) -> list[DecoderInput]:
         """The first and the last SEGMENT_FRAMES of the speech, or one segment when both are the same."""
@@ -60,6 +61,7 @@ class DecoderInput:
             self.noise[:, 2 * start : 2 * end].contiguous(),
             self.source_tone[:, :, _TONE_STEPS_PER_FRAME * start : _TONE_STEPS_PER_FRAME * end + 1].contiguous(),
             self.style,
+            self.adain_offsets,
         )
 
 
@@ -74,5 +76,5 @@ class SourceModule:
         prediction = synthesizer.predict(chunk.tokens, style, voice.rate)
         f0 = scale_pitch_curve(prediction.f0, offset=voice.f0_offset, slope=voice.f0_slope)
         source_tone = self._session.run(None, {"f0": f0})[0]
-        arrays = (prediction.features, f0, prediction.noise, source_tone, style[TIMBRE])
+        arrays = (prediction.features, f0, prediction.noise, source_tone, style[TIMBRE], voice.adain_offsets)
         return DecoderInput(*(torch.from_numpy(np.array(array, np.float32)) for array in arrays))

@@ -9,6 +9,7 @@ import numpy as np
 
 from voxport.audio.arrays import FloatArray
 from voxport.audio.onnx_sessions import open_session
+from voxport.engine.kokoro.adain import ADAIN_INPUT, NO_OFFSETS
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.kokoro.weights import SplitModel
 
@@ -36,12 +37,19 @@ class Synthesizer:
     def __init__(self, model: SplitModel, *, threads: int) -> None:
         self._predictor = open_session(model.predictor, threads)
         self._decoder = open_session(model.decoder, threads)
+        self._takes_offsets = ADAIN_INPUT in {value.name for value in self._decoder.get_inputs()}
 
     def synthesize(self, tokens: tuple[int, ...], voice: EngineVoice, speed: float = 1.0) -> FloatArray:
         """Speak `tokens` in `voice`: float32 [samples] at 24 kHz, without the voice's EQ."""
         style = voice.style(len(tokens))
         prediction = self.predict(tokens, style, speed * voice.rate)
-        return self.decode(prediction, style, f0_offset=voice.f0_offset, f0_slope=voice.f0_slope)
+        return self.decode(
+            prediction,
+            style,
+            adain_offsets=voice.adain_offsets,
+            f0_offset=voice.f0_offset,
+            f0_slope=voice.f0_slope,
+        )
 
     def predict(self, tokens: tuple[int, ...], style: FloatArray, speed: float) -> Prediction:
         """Predict from at most 510 `tokens` without boundary tokens and a `style` float32 [256]. `speed` 1 is the
@@ -55,15 +63,24 @@ class Synthesizer:
         return Prediction(features, f0, noise)
 
     def decode(
-        self, prediction: Prediction, style: FloatArray, *, f0_offset: float = 0.0, f0_slope: float = 1.0
+        self,
+        prediction: Prediction,
+        style: FloatArray,
+        *,
+        adain_offsets: FloatArray = NO_OFFSETS,
+        f0_offset: float = 0.0,
+        f0_slope: float = 1.0,
     ) -> FloatArray:
-        """Decode a prediction in the timbre of `style` [256], with a scaled pitch curve: float32 [samples], 24 kHz."""
+        """Decode a prediction in the timbre of `style` [256] and `adain_offsets` (`adain.py`), with a scaled pitch
+        curve: float32 [samples], 24 kHz."""
         inputs = {
             "style": style.reshape(1, 256).astype(np.float32),
             "features": prediction.features,
             "f0": scale_pitch_curve(prediction.f0, offset=f0_offset, slope=f0_slope),
             "noise": prediction.noise,
         }
+        if self._takes_offsets:
+            inputs[ADAIN_INPUT] = adain_offsets[None]
         audio: FloatArray = self._decoder.run(["audio"], inputs)[0]
         return audio
 

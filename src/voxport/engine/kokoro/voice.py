@@ -1,7 +1,8 @@
 """Defines a voice, Kokoro's 256 style numbers for each token count with the pitch, EQ and rate, and its file format.
 
 A style pack has one style per token count (1 to 510). Packs have rank 8 (with an error of 2e-6 in style numbers with a
-deviation of 0.19), so a voice stores a mean and eight directions: 13 kB as a file.
+deviation of 0.19), so a voice stores a mean and eight directions: 13 kB as a file, or 88 kB with the offsets of the
+decoder's norms that a fit adds (`adain.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from voxport.audio.arrays import FloatArray
+from voxport.engine.kokoro.adain import ADAIN_SIZE, NO_OFFSETS
 from voxport.engine.kokoro.chunk import MAX_TOKENS
 from voxport.engine.kokoro.spectral_eq import EQ_BANDS
 from voxport.engine_errors import VoiceFileError
@@ -27,11 +29,14 @@ PROSODY: Final = slice(128, 256)
 """The half that the predictor reads: rhythm, melody, energy."""
 ENGINE_ID: Final = "kokoro-82m-v1.0"
 _MAGIC: Final = b"VOXPORTV"
-_VERSION: Final = 3
+_VERSION: Final = 4
+_READABLE_VERSIONS: Final = (3, _VERSION)
+"""Version 3 has no offsets of norms, and is otherwise the same."""
 _CHECKSUM_BYTES: Final = 32
 """The SHA-256 of everything before it."""
-_SPLIT_INDICES: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE])
-"""The ends of the mean, the curves and the directions in a file's numbers. The EQ comes last."""
+_SPLIT_INDICES: Final = np.cumsum([STYLE_SIZE, MAX_TOKENS * RANK, RANK * STYLE_SIZE, EQ_BANDS])
+"""The ends of the mean, the curves, the directions and the EQ in a file's numbers. The offsets of the norms come last,
+unless there are none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class EngineVoice:
     The spoken pitch is `f0_slope` times the predicted one plus `f0_offset`, in log Hz over voiced frames. `median_f0`
     (Hz) is the speaker's own, if it was measured. `asset` is the identity of the stock voices it was made from.
     `spectral_eq` [80] is the filter after the network (`spectral_eq.py`). `rate` is the speaking rate; 1 is the
-    network's own.
+    network's own. `adain_offsets` [37396] are added to the scales and shifts of the decoder's norms (`adain.py`).
     """
 
     mean: FloatArray
@@ -54,6 +59,7 @@ class EngineVoice:
     median_f0: float | None = None
     spectral_eq: FloatArray = field(default_factory=lambda: np.zeros(EQ_BANDS, np.float32))
     rate: float = 1.0
+    adain_offsets: FloatArray = field(default_factory=lambda: NO_OFFSETS)
 
     def style(self, token_count: int) -> FloatArray:
         """The style, float32 [256], of a chunk of `token_count` tokens (without boundary tokens)."""
@@ -79,6 +85,9 @@ class EngineVoice:
         mean[TIMBRE] += offset
         return replace(self, mean=mean)
 
+    def with_adain_offsets(self, adain_offsets: FloatArray) -> EngineVoice:
+        return replace(self, adain_offsets=adain_offsets)
+
     @classmethod
     def from_pack(cls, pack: FloatArray, *, language: str, asset: str) -> EngineVoice:
         """Approximate a style pack [510, 256] by the nearest voice of rank 8."""
@@ -100,7 +109,8 @@ class EngineVoice:
             "rate": self.rate,
         }
         text = json.dumps(header, sort_keys=True).encode()
-        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.spectral_eq])
+        offsets = self.adain_offsets if self.adain_offsets.any() else self.adain_offsets[:0]
+        numbers = np.concatenate([self.mean, self.curves.ravel(), self.directions.ravel(), self.spectral_eq, offsets])
         content = _MAGIC + struct.pack("<I", len(text)) + text + numbers.astype("<f2").tobytes()
         return content + hashlib.sha256(content).digest()
 
@@ -109,12 +119,14 @@ class EngineVoice:
         """Read a voice file. Raises VoiceFileError for a damaged file, another version, another engine, or (given
         `asset`) a voice made from other stock voices."""
         header, numbers = _parse(content)
-        if header.get("version") != _VERSION or header.get("engine") != ENGINE_ID:
+        if header.get("version") not in _READABLE_VERSIONS or header.get("engine") != ENGINE_ID:
             raise VoiceFileError("This voice was made by another version of the engine. Make it again from its sample.")
         if asset is not None and header.get("asset") != asset:
             raise VoiceFileError("This voice was made from other stock voices. Make it again from its sample.")
         values = np.frombuffer(numbers, "<f2").astype(np.float32)
-        mean, curves, directions, spectral_eq = np.split(values, _SPLIT_INDICES)
+        mean, curves, directions, spectral_eq, adain_offsets = np.split(values, _SPLIT_INDICES)
+        if adain_offsets.size not in (0, ADAIN_SIZE):
+            raise VoiceFileError("This voice file is damaged.")
         median = header["median_f0"]
         return cls(
             mean,
@@ -127,6 +139,7 @@ class EngineVoice:
             None if median is None else float(median),
             spectral_eq,
             float(header["rate"]),
+            adain_offsets if adain_offsets.size else NO_OFFSETS,
         )
 
 

@@ -2,7 +2,7 @@
 
     features, f0, noise ──▶ encode, decode.0-3 ──▶ two stages of upsampling and residual blocks ──▶ iSTFT ──▶ audio
     f0 ──▶ tone ─────────────────────────────────────▲
-    style ──▶ scale and shift of every adaptive norm ─▲
+    style, offsets ──▶ scale and shift of every norm ─▲
 
 The nodes from f0 to the tone are copied from Kokoro's own graph.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from voxport.engine.kokoro.adain import ADAIN_CHANNELS, ADAIN_INPUT, ADAIN_SIZE
 from voxport.engine.kokoro.graph.builder import GraphBuilder
 from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 from voxport.engine.kokoro.graph.layers import Layers
@@ -30,8 +31,8 @@ _TIMBRE_SIZE: Final = 128
 
 
 def build_decoder(model: ModelProto, weights: DecoderWeights) -> bytes:
-    """Build the graph, with the inputs and the output of `model`, Kokoro's own decoder. Raises KeyError when a weight
-    is missing."""
+    """Build the graph, with the output and the inputs of `model`, Kokoro's own decoder, and one more for the offsets of
+    the adaptive norms (`adain.py`). Raises KeyError when a weight is missing."""
     return _DecoderBuilder(weights).build(model)
 
 
@@ -53,7 +54,9 @@ class _DecoderBuilder:
         # must come first.
         nodes = [*tone.node, *self.graph.nodes[node_count:], *self.graph.nodes[:node_count]]
         constants = [*tone.initializer, *self.graph.constants.values()]
-        graph = helper.make_graph(nodes, "kokoro_decoder", model.graph.input, model.graph.output, constants)
+        offsets = helper.make_tensor_value_info(ADAIN_INPUT, onnx.TensorProto.FLOAT, [1, ADAIN_SIZE])
+        inputs = [*model.graph.input, offsets]
+        graph = helper.make_graph(nodes, "kokoro_decoder", inputs, model.graph.output, constants)
         model_proto = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
         return bytes(model_proto.SerializeToString())
 
@@ -132,21 +135,24 @@ class _DecoderBuilder:
         g.op("Slice", samples, g.int_constant(margin), g.int_constant(-margin), output="audio")
 
     def _write_style_affine(self) -> None:
-        """Write one product that computes the scale and shift of each channel of every norm from the style. Before a
-        Snake both are multiplied by its alpha."""
+        """Write one product that computes the scale and shift of each channel of every norm from the style, to which
+        the voice's offsets are added. Before a Snake both are multiplied by its alpha."""
         g, floats = self.graph, self.weights.floats
-        values, scales, shifts, sizes, names = [], [], [], [], []
-        for path, channels in self.layers.channels.items():
+        values, scales, shifts, gains, sizes, names = [], [], [], [], [], []
+        for path, channels in ADAIN_CHANNELS.items():
             weight = self.weights.quantised[f"{path}.fc"]
             alpha = self.layers.alphas.get(path)
             gain = np.tile(floats[alpha].ravel(), 2) if alpha else np.ones(2 * channels, np.float32)
             values.append(weight.values)
             scales.append(gain * weight.scale)
+            gains.append(gain)
             shifts.append(gain * (floats[f"{path}.fc.bias"] + np.repeat([1, 0], channels)))
             sizes += [channels, channels]
             names += [f"{path}.gamma", f"{path}.beta"]
         timbre = g.op("Slice", "style", g.int_constant(0), g.int_constant(_TIMBRE_SIZE), g.int_constant(1))
         weight_ = g.op("Cast", g.constant("affine.weight", np.concatenate(values, axis=1)), to=1)
         scaled = g.op("Mul", g.op("MatMul", timbre, weight_), g.float_constant("affine.scale", np.concatenate(scales)))
-        affine = g.op("Add", scaled, g.float_constant("affine.bias", np.concatenate(shifts)), output="affine")
+        of_style = g.op("Add", scaled, g.float_constant("affine.bias", np.concatenate(shifts)))
+        of_voice = g.op("Mul", ADAIN_INPUT, g.float_constant("affine.gain", np.concatenate(gains)))
+        affine = g.op("Add", of_style, of_voice, output="affine")
         g.split(affine, sizes, names, axis=1)

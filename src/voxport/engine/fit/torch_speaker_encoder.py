@@ -1,4 +1,4 @@
-"""The features that the loss of the fit compares, in PyTorch: the speaker embedding and the long-term spectrum."""
+"""Resemblyzer's encoder in PyTorch, differentiable from audio to embedding, with the weights of the engine's asset."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.speaker_encoder import slaney_filterbank
-from voxport.engine.kokoro.spectral_eq import (
-    FFT_SIZE,
-    LOUD_POWER_RATIO,
-    POWER_FLOOR,
-    filterbank,
-    frequency_response,
-    transform_size,
-)
 
 _LAYERS, _HIDDEN_SIZE, _MELS = 3, 256, 40
 _WINDOW_FRAMES: Final = 160
@@ -28,8 +20,6 @@ _TARGET_RMS: Final = 10 ** (-24 / 20)
 # Windows of 25 ms every 10 ms, as at 16 kHz: the bins up to 8 kHz are the same frequencies.
 _FFT, _HOP, _BINS = 600, 240, 201
 _POWER_SCALE: Final = (16_000 / SAMPLE_RATE) ** 2
-
-_SPECTRUM_HOP: Final = 256
 
 
 class TorchSpeakerEncoder:
@@ -66,44 +56,6 @@ class TorchSpeakerEncoder:
         last = self._lstm(windows)[1][0][-1]
         embeddings = functional.normalize(torch.relu(functional.linear(last, self._linear, self._bias)), dim=1)
         return functional.normalize(embeddings.mean(0), dim=0)
-
-
-class LongTermSpectrum:
-    """The long-term spectrum: mean and deviation over the loud frames of the logarithm of each mel band's power."""
-
-    def __init__(self, *, max_hz: float) -> None:
-        """Bands that reach above `max_hz` (the sample's bandwidth) are left out."""
-        filters = filterbank()
-        edges = np.linspace(0, SAMPLE_RATE / 2, filters.shape[1])
-        bands = [band for band in filters if edges[np.flatnonzero(band)[-1]] <= max_hz]
-        self._filters = torch.from_numpy(np.stack(bands).astype(np.float32))
-        self._window = torch.hann_window(FFT_SIZE)
-
-    def __call__(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (mean, deviation), each [bands], natural logarithms. The mean over the bands is subtracted from the
-        first, since the level is not part of the timbre."""
-        spectrum = torch.stft(audio, FFT_SIZE, _SPECTRUM_HOP, FFT_SIZE, self._window, return_complex=True)
-        power = self._filters @ (spectrum.real.square() + spectrum.imag.square())
-        frame_power = power.sum(0)
-        power = power[:, frame_power > frame_power.max() * LOUD_POWER_RATIO]
-        bands = torch.log(power / power.sum(0).mean() + POWER_FLOOR)
-        mean = bands.mean(1)
-        return mean - mean.mean(), bands.std(1)
-
-
-class SpectralEqFilter:
-    """The EQ of `spectral_eq.py` as a differentiable filter."""
-
-    def __init__(self, spectral_eq: FloatArray) -> None:
-        self._spectral_eq = spectral_eq
-        self._responses: dict[int, Tensor] = {}
-
-    def __call__(self, audio: Tensor) -> Tensor:
-        size = transform_size(audio.shape[0])
-        if size not in self._responses:
-            self._responses[size] = torch.from_numpy(frequency_response(self._spectral_eq, size))
-        filtered: Tensor = torch.fft.irfft(torch.fft.rfft(audio, size) * self._responses[size], size)
-        return filtered[: audio.shape[0]]
 
 
 def _load_encoder_weights() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
