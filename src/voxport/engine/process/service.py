@@ -13,10 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import FloatArray
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
+from voxport.audio.onnx_sessions import releasing_memory
 from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.stock_voices import stock_packs
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.process.call_queue import CallQueue, CallTicket
 from voxport.engine.process.protocol import Header
@@ -25,6 +27,10 @@ from voxport.malloc_tuning import trim_heaps
 
 MAX_CALL_SECONDS: Final = 120.0
 """Maximum duration of a call that is no enrolment. One that takes longer hangs."""
+
+_REST_SECONDS: Final = 5.0
+"""Memory is released after so long without a call: a stream that is read slowly pauses between its chunks."""
+_SHORTEST_CHUNK: Final = Chunk("a", (43,), 0.0)
 
 Reply = Callable[[Header, bytes], None]
 
@@ -73,6 +79,15 @@ class LazyEngine:
             self._encoder = SpeakerEncoder(threads=self._threads)
         return self._encoder.embed_each(clips)
 
+    def release_memory(self) -> None:
+        """Return the memory of the last calls to the system. Takes a tenth of a second: the networks release theirs
+        with a run, of the least possible input."""
+        with releasing_memory():
+            self.embed_each([np.ones(SAMPLE_RATE // 2, np.float32)])
+            if self._engine is not None:
+                self._engine.speak(_SHORTEST_CHUNK, self._engine.stock_voice(stock_packs().ids[0]))
+        trim_heaps()
+
 
 class EngineService:
     """A fair queue of calls and the thread that serves them (the caller of `run`).
@@ -95,12 +110,21 @@ class EngineService:
         self._calls.put(object() if caller is None else caller, call)
 
     def run(self) -> None:
-        """Serve calls until `close`."""
+        """Serve calls until `close`. Memory is released after each burst of calls."""
         while (ticket := self._calls.take()) is not None:
             self._serve(ticket)
+            if not self._calls.wait(_REST_SECONDS):
+                self._release_memory()
 
     def close(self) -> None:
         self._calls.close()
+
+    def _release_memory(self) -> None:
+        try:
+            self._engine.release_memory()
+        except Exception:  # calls are served as before
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
 
     def is_stuck(self) -> bool:
         """Whether the call in service hangs."""
