@@ -380,11 +380,8 @@ def _worker(live: LiveGateway) -> int:
 
 
 def _engine(live: LiveGateway) -> int:
-    """Return the pid of the server's engine, not of the worker's."""
-    workers = set(children_by_command(_worker(live), "voxport.engine.process.child"))
-    return next(
-        pid for pid in children_by_command(live.process.pid, "voxport.engine.process.child") if pid not in workers
-    )
+    """Return the pid of the engine that the server and the worker share."""
+    return children_by_command(live.process.pid, "voxport.engine.process.server")[0]
 
 
 def _kill(pid: int) -> None:

@@ -1,10 +1,14 @@
-"""Measures how little an idle gateway does, and how soon it then starts a job.
+"""Measures how little an idle gateway does, how much memory it holds, and how soon it then starts a job.
 
     python benchmarks/speed/rest.py [--seconds 120] [--jobs 200] [--postgres]
+    python benchmarks/speed/rest.py --memory
 
-Starts a gateway as a user does, waits until it is ready and quiet, and measures the processor time of all its
-processes while nobody calls. Then it sends clone jobs one after another, each to an idle worker, and computes the time
-from the row's creation to the start of the work. The sample is not a recording, so that a job ends soon.
+With `--memory` it prints only the memory of all processes of an idle gateway: with the key of a hosted provider and no
+engine, after the engine spoke a long text, and of one whose main provider is the engine.
+
+Otherwise it starts a gateway as a user does, waits until it is ready and quiet, and measures the processor time of all
+its processes while nobody calls. Then it sends clone jobs one after another, each to an idle worker, and computes the
+time from the row's creation to the start of the work. The sample is not a recording, so that a job ends soon.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from benchmarks.support import describe_machine, percentile
 from voxport.testing.running_gateway import running_gateway
 
 _QUIET_SECONDS = 10.0
+_LONG_TEXT = "The old boat drifted slowly along the quiet river while the children were laughing behind the wall. " * 20
 
 
 def main() -> None:
@@ -32,8 +37,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="how long to watch the idle gateway")
     parser.add_argument("--jobs", type=int, default=200, help="how many jobs to start")
     parser.add_argument("--postgres", action="store_true", help="a Postgres server in place of SQLite")
+    parser.add_argument("--memory", action="store_true", help="print the memory of idle gateways, and nothing else")
     options = parser.parse_args()
     print(describe_machine())
+    if options.memory:
+        print("| idle gateway | process | resident, MiB | proportional, MiB |\n|---|---|---|---|")
+        for row in memory_rows():
+            print(row, flush=True)
+        return
     with (
         tempfile.TemporaryDirectory() as folder,
         _database(options.postgres) as settings,
@@ -56,13 +67,46 @@ def main() -> None:
         print(f"| job, from its row to its start, p{share} | {percentile(waits, share) * 1000:.0f} ms |")
 
 
+def memory_rows() -> Iterator[str]:
+    """Yield the resident and the proportional memory (shared pages divided between their processes) of each process."""
+    hosted = {"VOXPORT_ELEVENLABS_API_KEY": "a-key", "VOXPORT_ELEVENLABS_BASE_URL": "http://127.0.0.1:9"}
+    with tempfile.TemporaryDirectory() as folder, running_gateway(Path(folder), ready=True, **hosted) as live:
+        time.sleep(_QUIET_SECONDS)
+        yield from _memory("hosted providers only", live.process.pid)
+        with live.client(timeout=900) as http:
+            for text in ("A short one.", _LONG_TEXT):
+                body = {"text": text, "voice_id": "af_heart", "provider": "local"}
+                http.post("/v1/proxy/core-tts", json=body).raise_for_status()
+        time.sleep(2 * _QUIET_SECONDS)
+        yield from _memory("after a long text of `local`", live.process.pid)
+    with tempfile.TemporaryDirectory() as folder, running_gateway(Path(folder), ready=True) as live:
+        time.sleep(_QUIET_SECONDS)
+        yield from _memory("`local` is the main provider", live.process.pid)
+
+
+def _memory(what: str, pid: int) -> Iterator[str]:
+    root = psutil.Process(pid)
+    sums = [0.0, 0.0]
+    for process in [root, *root.children(recursive=True)]:
+        memory = process.memory_full_info()
+        sizes = memory.rss / 2**20, memory.pss / 2**20
+        sums = [one + size for one, size in zip(sums, sizes, strict=True)]
+        yield f"| {what} | {_program(process)} | {sizes[0]:.0f} | {sizes[1]:.0f} |"
+    yield f"| {what} | all | {sums[0]:.0f} | {sums[1]:.0f} |"
+
+
+def _program(process: psutil.Process) -> str:
+    words = process.cmdline()
+    known = (word for word in words if word in ("serve", "worker") or word.startswith("voxport."))
+    return next(known, Path(words[-1]).name)
+
+
 def _processor_seconds(pid: int) -> dict[str, float]:
     """Return the user and system time of a process and its descendants, by the program that they run."""
     used: dict[str, float] = {}
     root = psutil.Process(pid)
     for process in [root, *root.children(recursive=True)]:
-        words = process.cmdline()
-        name = next((word for word in words if word in ("serve", "worker") or word.startswith("voxport.")), words[0])
+        name = _program(process)
         times = process.cpu_times()
         used[name] = used.get(name, 0.0) + times.user + times.system
     return used

@@ -63,7 +63,12 @@ class ProviderSettings(BaseSettings):
         description="A Kokoro-82M v1.0 ONNX file (float32 or int8) for the local engine. "
         "Default: the int8 weights of the installed packages.",
     )
-    engine_threads: int = Field(default=2, ge=1, le=64, description="Threads of one local engine process.")
+    engine_threads: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Threads of the local engine's process, which all processes of a gateway share.",
+    )
     engine_niceness: int = Field(
         default=0,
         ge=0,
@@ -110,6 +115,7 @@ class ProviderSettings(BaseSettings):
                 "niceness": self.engine_niceness,
                 "fit_steps": self.fit_steps,
                 "model": self.engine_model,
+                "loads_at_start": self._prefers_local(),
             }
         prefix = f"{provider.replace('-', '_')}_"
         if provider not in BUILT_IN:
@@ -127,6 +133,12 @@ class ProviderSettings(BaseSettings):
             name.removeprefix(prefix): value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in values.items()
         }
+
+    def _prefers_local(self) -> bool:
+        """Whether the local engine is the gateway's main provider, and should be ready before the first call."""
+        if self.default_provider is not None:
+            return self.default_provider == "local"
+        return self.elevenlabs_api_key is None and self.minimax_api_key is None
 
 
 def split_names(value: object) -> object:

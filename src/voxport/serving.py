@@ -17,6 +17,7 @@ import uvicorn
 
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
+from voxport.migrations.migrate import migrate_in_child
 from voxport.settings import Settings
 from voxport.supervisor import supervised_worker
 
@@ -30,6 +31,7 @@ _MIN_OPEN_FILES = 65_536
 
 def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
     """Serve until a signal stops the server; `on_stop` is called in the signal handler. Raises ConfigError."""
+    migrate_in_child(settings.data_dir, settings.resolved_database_url)
     gateway = open_gateway(settings)
     # The engine loads on the second core while this process imports the application.
     gateway.providers.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AnyHttpUrl,
@@ -309,6 +309,11 @@ class Settings(ProviderSettings):
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError(f"VOXPORT_{str(info.field_name).upper()} needs at least 32 characters")
         return value
+
+    def options_of(self, provider: str) -> dict[str, Any]:
+        options = super().options_of(provider)
+        # The processes that work on one data folder share one engine.
+        return {**options, "shared_in": self.data_dir.resolve() / "engine"} if provider == "local" else options
 
     @property
     def resolved_database_url(self) -> str:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +25,7 @@ from voxport.engine import (
     VoiceFileError,
 )
 from voxport.engine.kokoro.voice import EngineVoice
-from voxport.engine.process.connection import EngineConnection
-from voxport.engine.process.protocol import Header
+from voxport.engine.process.connection import PendingCall
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +68,12 @@ def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
     return True
 
 
+def calls_of(process: EngineProcess) -> list[PendingCall]:
+    """The calls that wait for an answer."""
+    assert process._connection is not None
+    return list(process._connection._calls.values())
+
+
 def children_of(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in listed]
@@ -85,21 +89,24 @@ def test_threads_that_wait_for_each_other_sleep(shared: EngineProcess) -> None:
     assert b"OMP_WAIT_POLICY=PASSIVE" in environment_of(shared.pid)
 
 
-def test_it_starts_in_the_background_and_says_when_it_is_ready(
-    process: EngineProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = threading.Event()
-    wait = EngineConnection.wait_until_ready
-
-    def wait_when_seen(connection: EngineConnection, timeout: float) -> None:
-        assert seen.wait(60)
-        wait(connection, timeout)
-
-    monkeypatch.setattr(EngineConnection, "wait_until_ready", wait_when_seen)
+def test_it_starts_in_the_background_and_says_when_it_is_ready(process: EngineProcess) -> None:
     process.start()
     assert not process.is_ready()
-    seen.set()
     assert eventually(process.is_ready, 120)
+    pid = process.pid
+    process.start()
+    assert process.plan("Hello.", "en-us")
+    assert process.pid == pid
+
+
+def test_an_engine_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    process = EngineProcess(threads=1, model_path=tmp_path / "missing.onnx")
+    try:
+        process.start()
+        with pytest.raises(EngineUnavailable, match="model file"):
+            assert eventually(process.is_ready)
+    finally:
+        process.close()
 
 
 def test_it_answers_as_the_engine_itself_does(shared: EngineProcess, engine: Engine) -> None:
@@ -129,26 +136,6 @@ def test_callers_in_parallel_each_get_their_own_answer(shared: EngineProcess, en
         assert size == engine.speak(chunks[0], engine.stock_voice(voice)).size
 
 
-def test_calls_are_served_in_the_order_they_came(shared: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["zero", "one", "two", "three", "four"]
-    served: list[str] = []
-    exchange = EngineConnection.exchange
-
-    def noted(connection: EngineConnection, header: Header, *rest: Any, **options: Any) -> tuple[Header, bytes]:
-        served.append(header["text"])
-        assert eventually(lambda: len(served) > 1 or len(shared._calls) == 4)  # the first call lets the others arrive
-        return exchange(connection, header, *rest, **options)
-
-    monkeypatch.setattr(EngineConnection, "exchange", noted)
-    with ThreadPoolExecutor(5) as pool:
-        calls = []
-        for waiting, name in enumerate(names):
-            calls.append(pool.submit(shared.plan, name, "en-us"))
-            assert eventually(lambda waiting=waiting: bool(served) and len(shared._calls) == waiting)  # type: ignore[misc]
-        assert [call.result(60)[0].text for call in calls] == names
-    assert served == names
-
-
 def test_the_engine_s_refusals_arrive_as_they_were(shared: EngineProcess) -> None:
     with pytest.raises(TextNotSpeakable) as refusal:
         shared.plan("Привет", "en-us")
@@ -164,15 +151,15 @@ def test_the_engine_s_refusals_arrive_as_they_were(shared: EngineProcess) -> Non
 
 
 def test_a_call_during_which_the_process_is_killed_fails_and_the_next_works(shared: EngineProcess) -> None:
-    chunk = shared.plan("Stopped.", "en-us")[0]
+    chunk = shared.plan(LONG, "en-us")[0]
     pid = shared.pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)  # it does not answer before the kill
     with ThreadPoolExecutor(2) as pool:
         struck = pool.submit(shared.speak, chunk, "af_heart")
-        assert eventually(lambda: len(shared._calls_in_service) == 1)
+        assert eventually(lambda: [call.has_started for call in calls_of(shared)] == [True])
+        os.kill(pid, signal.SIGSTOP)  # it does not answer before the kill
         waiting = pool.submit(shared.plan, "I waited in line.", "en-us")
-        assert eventually(lambda: len(shared._calls) == 1)
+        assert eventually(lambda: len(calls_of(shared)) == 2)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(EngineUnavailable):
             struck.result(60)
@@ -238,14 +225,11 @@ def test_it_ends_with_a_parent_that_is_killed_in_the_middle_of_a_synthesis() -> 
 NOISE = """
 import os, threading, time
 def babble():
-    # From the moment that the engine's frames go elsewhere, on every name that standard output has.
-    while os.readlink("/proc/self/fd/1") != os.readlink("/proc/self/fd/2"):
-        time.sleep(0.01)
     while True:
         os.write(1, b"noise ")
         print("more noise", flush=True)
         time.sleep(0.01)
-if "voxport.engine.process.child" in " ".join(getattr(__import__("sys"), "orig_argv", [])):
+if "voxport.engine.process.server" in " ".join(getattr(__import__("sys"), "orig_argv", [])):
     threading.Thread(target=babble, daemon=True).start()
 """
 
@@ -257,7 +241,9 @@ def test_what_a_library_prints_does_not_get_into_the_answers(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (chunk,) = process.plan("Quiet, please.", "en-us")
     assert process.speak(chunk, "af_heart").size > 10_000
-    assert "noise" in capfd.readouterr().err
+    printed = capfd.readouterr()
+    assert "noise" in printed.err
+    assert "noise" not in printed.out
 
 
 def test_it_runs_at_the_priority_that_was_asked_for(shared: EngineProcess) -> None:

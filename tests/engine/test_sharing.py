@@ -1,21 +1,25 @@
-"""Several callers of one engine process: short calls run between the chunks of a long text or the steps of a fit."""
+"""Several clients of one engine: short calls run between the chunks of a long text or the steps of a fit."""
 
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
-from voxport.engine import Chunk, EngineProcess, EngineUnavailable
-from voxport.engine.process.connection import EngineConnection
+from voxport.engine import Chunk, Engine, EngineProcess
+from voxport.engine.process import service
 from voxport.engine.process.protocol import Header
+from voxport.engine.process.server import EngineServer
+from voxport.engine.process.service import EngineCall, EngineService, LazyEngine
+from voxport.engine.process.socket_file import listen, open_folder, try_lock
 
 pytestmark = pytest.mark.slow
 
@@ -23,74 +27,36 @@ SENTENCE = "The old boat drifted slowly along the quiet river while the children
 SHORT = "The old boat drifted by."
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[EngineProcess]:
-    """An engine process. If a test ends it, the next call starts another."""
-    process = EngineProcess(threads=1)
-    yield process
-    process.close()
+class LoadedEngine(LazyEngine):
+    """The engine that the tests share."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(model_path=None, threads=1, fit_steps=1)
+        self._engine = engine
 
 
-@pytest.fixture(scope="module")
-def chunk(shared: EngineProcess) -> Chunk:
-    return shared.plan(SHORT, "en-us")[0]
+class Server(EngineService):
+    """Serves in a thread of the tests what clients send over a socket, as the engine's process does, and records it.
 
-
-@pytest.fixture(scope="module")
-def recording(shared: EngineProcess) -> FloatArray:
-    return shared.speak(shared.plan(SENTENCE, "en-us")[0], "am_adam")
-
-
-class CallerLeft(Exception):
-    pass
-
-
-class Server:
-    """Records what the thread that serves `process` sends to the engine, and what is answered, in that order.
-
-    It calls `on_send` before it sends a call, and `on_pause` where a call lets others in, and continues when they
+    It calls `on_send` before it serves a call, and `on_pause` after each step of an enrolment, and continues when they
     return. So no test depends on being fast enough.
     """
 
-    def __init__(self, process: EngineProcess, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, engine: LazyEngine) -> None:
+        super().__init__(engine)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin a new test."""
         self.sent: list[str] = []
         self.answered: list[str] = []
         self.answered_at_step: list[int] = []
         """The number of answered calls when each step of a fit was reported."""
         self.on_send: Callable[[str], None] = lambda call: None
         self.on_pause: Callable[[], None] = lambda: None
-        self._process = process
-        exchange = EngineConnection.exchange
-
-        def watched(
-            connection: EngineConnection,
-            header: Header,
-            body: bytes,
-            *,
-            timeout: float,
-            on_progress: Callable[[float, bytes], None],
-            on_pause: Callable[[], None],
-        ) -> tuple[Header, bytes]:
-            def note_progress(done: float, state: bytes) -> None:
-                if state:
-                    self.answered_at_step.append(len(self.answered))
-                on_progress(done, state)
-
-            def note_pause() -> None:
-                self.on_pause()
-                on_pause()
-
-            call = str(header["call"])
-            self.sent.append(call)
-            self.on_send(call)
-            answer = exchange(connection, header, body, timeout=timeout, on_progress=note_progress, on_pause=note_pause)
-            self.answered.append(call)
-            return answer
-
-        patch.setattr(EngineConnection, "exchange", watched)
 
     def until_waiting(self, calls: int) -> None:
-        eventually(lambda: len(self._process._calls) == calls)
+        eventually(lambda: len(self._calls) == calls)
 
     def hold_first_until_waiting(self, calls: int) -> None:
         """Delays the first call until so many others wait."""
@@ -99,13 +65,88 @@ class Server:
     @property
     def is_abandoned(self) -> bool:
         """Whether the caller of the outer call has given up."""
-        return self._process._calls_in_service[0].is_abandoned
+        return self._in_service[0].is_abandoned
+
+    def _handle(self, call: EngineCall, on_progress: Callable[[float, bytes], None]) -> tuple[Header, bytes]:
+        name = str(call.header["call"])
+        self.sent.append(name)
+        self.on_send(name)
+
+        def note(progress: float, state: bytes) -> None:
+            if state:
+                self.answered_at_step.append(len(self.answered))
+            self.on_pause()
+            on_progress(progress, state)
+
+        answer = super()._handle(call, note)
+        self.answered.append(name)
+        return answer
+
+
+@pytest.fixture(scope="module")
+def served(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A server, and the folder in which clients find it."""
+    path = tmp_path_factory.mktemp("served") / "engine"
+    queue = Server(LoadedEngine(engine))
+    server = EngineServer(queue, on_last_client_gone=lambda: None)
+    folder = open_folder(path)
+    name = client_of(path)._shared._name  # type: ignore[union-attr]
+    lock = try_lock(folder, name)
+    assert lock is not None
+    with listen(folder, name) as listener:
+        threading.Thread(target=server.accept_from, args=(listener,), daemon=True).start()
+        thread = threading.Thread(target=queue.run)
+        thread.start()
+        yield queue, path
+        queue.close()
+        thread.join()
+        os.close(lock)
+        os.close(folder)
+
+
+def client_of(path: Path) -> EngineProcess:
+    return EngineProcess(threads=1, shared_in=path)
+
+
+@pytest.fixture(scope="module")
+def clients(served: tuple[Server, Path]) -> Iterator[tuple[EngineProcess, EngineProcess]]:
+    """Two clients of the server, as two processes have."""
+    pair = client_of(served[1]), client_of(served[1])
+    yield pair
+    for client in pair:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def shared(clients: tuple[EngineProcess, EngineProcess]) -> EngineProcess:
+    return clients[0]
+
+
+@pytest.fixture(scope="module")
+def other(clients: tuple[EngineProcess, EngineProcess]) -> EngineProcess:
+    return clients[1]
+
+
+@pytest.fixture(scope="module")
+def chunk(shared: EngineProcess) -> Chunk:
+    return shared.plan(SHORT, "en-us")[0]
+
+
+@pytest.fixture(scope="module")
+def recording(shared: EngineProcess, chunk: Chunk) -> FloatArray:
+    return shared.speak(shared.plan(SENTENCE, "en-us")[0], "am_adam")
 
 
 @pytest.fixture
-def server(shared: EngineProcess, chunk: Chunk, recording: FloatArray, monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(served: tuple[Server, Path], recording: FloatArray) -> Server:
     """Records the calls of the test alone: those for `chunk` and `recording` were answered before."""
-    return Server(shared, monkeypatch)
+    eventually(lambda: not served[0]._in_service)
+    served[0].forget()
+    return served[0]
+
+
+class CallerLeft(Exception):
+    pass
 
 
 def eventually(true: Callable[[], bool], seconds: float = 100) -> None:
@@ -115,8 +156,20 @@ def eventually(true: Callable[[], bool], seconds: float = 100) -> None:
         time.sleep(0.01)
 
 
-def test_a_check_of_a_recording_is_served_after_one_chunk_of_a_long_text(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
+def test_calls_are_served_in_the_order_they_came(shared: EngineProcess, other: EngineProcess, server: Server) -> None:
+    names = ["zero", "one", "two", "three", "four"]
+    server.hold_first_until_waiting(4)
+    with ThreadPoolExecutor(5) as pool:
+        calls = []
+        for waiting, name in enumerate(names):
+            calls.append(pool.submit((shared, other)[waiting % 2].plan, name, "en-us"))
+            if waiting < 4:  # with the last one the first goes on
+                eventually(lambda waiting=waiting: bool(server.sent) and len(server._calls) == waiting)  # type: ignore[misc]
+        assert [call.result(60)[0].text for call in calls] == names
+
+
+def test_a_check_of_another_process_is_served_after_one_chunk_of_a_long_text(
+    shared: EngineProcess, other: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
     clips = [recording[start : start + SAMPLE_RATE] for start in range(0, 2 * SAMPLE_RATE, SAMPLE_RATE // 2)]
     server.hold_first_until_waiting(3)
@@ -126,7 +179,7 @@ def test_a_check_of_a_recording_is_served_after_one_chunk_of_a_long_text(
         for waiting in (1, 2):
             chunks.append(pool.submit(shared.speak, chunk, "af_heart", caller="a long text"))
             server.until_waiting(waiting)
-        check = pool.submit(shared.embed_each, clips)
+        check = pool.submit(other.embed_each, clips)
         assert check.result(300).shape == (len(clips), 256)
         for one in chunks:
             one.result(300)
@@ -138,8 +191,8 @@ def test_clips_are_embedded_together_as_each_by_itself(shared: EngineProcess, re
     np.testing.assert_array_equal(shared.embed_each(clips), np.stack([shared.embed(clip) for clip in clips]))
 
 
-def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
+def test_speech_of_another_process_is_served_between_the_steps_of_an_instant_enrolment(
+    shared: EngineProcess, other: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
 ) -> None:
     server.hold_first_until_waiting(2)
     with ThreadPoolExecutor(3) as pool:
@@ -147,7 +200,7 @@ def test_speech_is_served_between_the_steps_of_an_instant_enrolment(
         eventually(lambda: server.sent == ["speak"])
         enrolment = pool.submit(shared.enrol, recording, instant=True)
         server.until_waiting(1)
-        calls.append(pool.submit(shared.speak, chunk, "af_heart"))
+        calls.append(pool.submit(other.speak, chunk, "af_heart"))
         assert enrolment.result(300)
         for call in calls:
             call.result(300)
@@ -227,8 +280,9 @@ def test_a_second_fit_waits_for_the_first(shared: EngineProcess, server: Server,
             raise CallerLeft  # after three pauses
 
     def second(progress: float, state: bytes) -> None:
-        events.append("second")
-        raise CallerLeft
+        if progress > 0:  # before, it waits
+            events.append("second")
+            raise CallerLeft
 
     with ThreadPoolExecutor(1) as pool:
         server.on_pause = on_pause
@@ -240,30 +294,25 @@ def test_a_second_fit_waits_for_the_first(shared: EngineProcess, server: Server,
     assert server.sent == ["enrol", "enrol"]
 
 
-def test_a_death_between_two_steps_fails_the_fit_and_what_was_served_and_nobody_else(
-    shared: EngineProcess, server: Server, chunk: Chunk, recording: FloatArray
+def test_the_memory_of_a_long_chunk_is_released_when_nobody_calls(
+    shared: EngineProcess, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[Future[object]] = []
+    released_mib = 0.0
+    release = LazyEngine.release_memory
+    is_released = threading.Event()
 
-    def on_pause() -> None:
-        if not calls:
-            calls.append(pool.submit(shared.speak, chunk, "af_heart"))
-            server.until_waiting(1)
+    def measured(engine: LazyEngine) -> None:
+        nonlocal released_mib
+        before = psutil.Process().memory_info().rss
+        release(engine)
+        released_mib = (before - psutil.Process().memory_info().rss) / 2**20
+        is_released.set()
 
-    def on_send(call: str) -> None:
-        if call == "speak":
-            calls.append(pool.submit(shared.plan, "I waited in line.", "en-us"))
-            server.until_waiting(1)
-            assert shared.pid is not None
-            os.kill(shared.pid, signal.SIGSTOP)  # it does not answer before the kill
-            threading.Timer(0.2, os.kill, (shared.pid, signal.SIGKILL)).start()
-
-    with ThreadPoolExecutor(2) as pool:
-        server.on_pause, server.on_send = on_pause, on_send
-        with pytest.raises(EngineUnavailable):
-            shared.enrol(recording)
-        with pytest.raises(EngineUnavailable):
-            calls[0].result(300)
-        assert calls[1].result(300)
-    assert server.sent == ["enrol", "speak", "plan"]
-    assert server.answered == ["plan"]
+    monkeypatch.setattr(service, "_REST_SECONDS", 0.05)
+    monkeypatch.setattr(LazyEngine, "release_memory", measured)
+    chunk = max(shared.plan(SENTENCE.replace(".", ", ") * 3, "en-us"), key=lambda chunk: len(chunk.tokens))
+    is_released.clear()
+    before = shared.speak(chunk, "af_heart")
+    assert is_released.wait(60)
+    assert released_mib > 100
+    np.testing.assert_array_equal(shared.speak(chunk, "af_heart"), before)

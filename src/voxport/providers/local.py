@@ -1,4 +1,4 @@
-"""The `local` provider: runs the engine on this machine, in a separate process."""
+"""The `local` provider: runs the engine on this machine, in a process that all processes of the gateway share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,20 +57,23 @@ _PAUSES = (0.0,)  # the engine's process may die during a call and then restarts
 
 def open_provider(config: ProviderConfig) -> LocalProvider:
     """Open the provider. `options`: `threads` and `niceness` of the engine's process, `fit_steps` of a clone, `model`,
-    the path of the weights."""
+    the path of the weights, `shared_in`, the folder in which the gateway's processes find their engine, and
+    `loads_at_start`, whether `start` loads it."""
     options = config.options
 
-    def engine() -> EngineProcess:
+    def engine(shared_in: Path | None = None) -> EngineProcess:
         return EngineProcess(
             threads=options["threads"],
             niceness=options["niceness"],
             fit_steps=options["fit_steps"],
             model_path=options["model"],
+            shared_in=shared_in,
         )
 
     return LocalProvider(
-        engine(),
+        engine(options["shared_in"]),
         engine,
+        loads_at_start=options["loads_at_start"],
         max_text_length=config.max_text_length,
         sample_min_seconds=config.sample_min_seconds,
         sample_max_seconds=config.sample_max_seconds,
@@ -89,10 +94,13 @@ class LocalProvider(Provider):
         max_text_length: int,
         sample_min_seconds: int,
         sample_max_seconds: int,
+        loads_at_start: bool = True,
     ) -> None:
         """`new_fit_process` creates a process for one persistent clone, which takes much time and memory. The process
-        ends with the clone. Lengths are in characters and seconds, from the catalogue."""
+        ends with the clone. Lengths are in characters and seconds, from the catalogue. Without `loads_at_start` the
+        first call loads the engine."""
         self._engine = engine
+        self._loads_at_start = loads_at_start
         self._new_fit_process = new_fit_process
         self._capabilities = Capabilities(
             supports_voice_cloning=find_spec("torch") is not None,
@@ -111,12 +119,12 @@ class LocalProvider(Provider):
         return self._capabilities
 
     def is_ready(self) -> bool:
-        """Whether the engine is loaded and answers at once. Restarts an engine that died while idle, because no call
-        would restart it if calls are sent only to a gateway that is ready."""
-        if self._engine.is_ready():
+        """Whether the engine is loaded and answers at once, or is not needed before a call. Restarts an engine that
+        died while idle, because no call would restart it if calls are sent only to a gateway that is ready. Raises
+        EngineUnavailable when it could not be loaded."""
+        if not self._loads_at_start or self._engine.is_ready():
             return True
-        if self._engine.pid is None:
-            self._engine.start()
+        self._engine.start()
         return False
 
     def list_voices(self) -> list[StockVoice]:
@@ -159,7 +167,7 @@ class LocalProvider(Provider):
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         resume_from, speed = utterance.resume_from, utterance.speed
         # The engine takes turns between callers, chunk by chunk, so that a long text does not block short ones.
-        caller = object()
+        caller = uuid4().hex
         chunks = self._plan(utterance, caller=caller)
         plan = _fingerprint(chunks)
         if resume_from is not None and resume_from["plan"] != plan:
@@ -183,7 +191,7 @@ class LocalProvider(Provider):
                 resume_token={"plan": plan, "next": number + 1, "samples": offset, **asdict(normalizer.state)},
             )
 
-    def _plan(self, utterance: Utterance, *, caller: object) -> list[Chunk]:
+    def _plan(self, utterance: Utterance, *, caller: str) -> list[Chunk]:
         text, language, is_first_short = utterance.text, utterance.language, utterance.low_latency
         return self._call_engine(
             lambda: self._engine.plan(text, language, short_first_chunk=is_first_short, caller=caller)
@@ -194,7 +202,8 @@ class LocalProvider(Provider):
         return self._call_engine(lambda: self._engine.embed_each(clips))
 
     def start(self) -> None:
-        self._engine.start()
+        if self._loads_at_start:
+            self._engine.start()
 
     def close(self) -> None:
         self._engine.close()

@@ -52,6 +52,11 @@ class CallQueue(Generic[T]):
             self._next_number += 1
             self._changed.notify()
 
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds` until a call waits or the queue is closed; returns whether one of them is true."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._waiting) or self._is_closed, seconds)
+
     def take(self) -> CallTicket[T] | None:
         """Wait for the next call and take it. Returns None when the queue is closed and empty."""
         with self._changed:

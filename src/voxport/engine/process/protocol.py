@@ -1,9 +1,13 @@
-"""Packs and unpacks the frames between the engine's process and its client.
+"""Packs and unpacks the frames between the engine's process and its clients.
 
 4 bytes  length of the header, little endian
 4 bytes  length of the body
 header   UTF-8 JSON
 body     raw bytes: float32 samples, a voice file or a checkpoint
+
+The process first sends `{"kind": "hello", "protocol": PROTOCOL}`. A client then sends calls, each with a `number` of
+its own, which each frame about the call carries: `started`, `progress`, and `answer` or `error`. `abandon` gives up a
+call; `ping` is answered by `pong` even while the process computes.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
+PROTOCOL: Final = 2
+"""Raise it with every change of the frames: a client does not use a process of another protocol."""
 _LENGTHS_HEADER: Final = struct.Struct("<II")
 _MAX_BYTES: Final = 1 << 30
 
