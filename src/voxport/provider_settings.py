@@ -81,7 +81,7 @@ class ProviderSettings(BaseSettings):
         ge=1,
         le=100,
         description="Steps of the local engine's fit of a persistent clone: most of its time. "
-        "Fewer are quicker, and less like the speaker; what more would give is not measured.",
+        "Fewer are quicker, and less like the speaker; docs/engine.md has the likeness over the steps.",
     )
 
     @field_validator("provider_order", mode="before")
