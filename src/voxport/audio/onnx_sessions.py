@@ -15,6 +15,7 @@ class OnnxSession:
 
     def __init__(self, session: Any) -> None:
         self._session = session
+        self.input_names: frozenset[str] = frozenset(value.name for value in session.get_inputs())
 
     def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> list[Any]:
         """Returns the named outputs, or all."""

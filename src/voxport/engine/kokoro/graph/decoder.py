@@ -4,7 +4,7 @@
     f0 ──▶ tone ─────────────────────────────────────▲
     style, offsets ──▶ scale and shift of every norm ─▲
 
-The nodes from f0 to the tone are copied from Kokoro's own graph.
+The nodes from f0 to the tone are copied from Kokoro's own graph, except the STFT.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from voxport.engine.kokoro.adain import ADAIN_CHANNELS, ADAIN_INPUT, ADAIN_SIZE
+from voxport.engine.kokoro.graph.blocks import BlockedAxis, BlockLayers
 from voxport.engine.kokoro.graph.builder import GraphBuilder
 from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 from voxport.engine.kokoro.graph.layers import Layers
+from voxport.engine.kokoro.graph.source import replace_stft
 from voxport.engine.kokoro.split_model import SOURCE_OUTPUT, extract_source_module
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _STRIDES: Final = (10, 6)
 _DILATIONS: Final = (1, 3, 5)
 _HOP: Final = 5
 _WINDOW: Final = 20
+_SOURCE_BIAS: Final = "generator.m_source.l_linear.bias"
 _TIMBRE_SIZE: Final = 128
 """The decoder reads only the first numbers of a style."""
 
@@ -41,6 +44,7 @@ class _DecoderBuilder:
         self.weights = weights
         self.graph = GraphBuilder()
         self.layers = Layers(self.graph, weights)
+        self.blocks = BlockLayers(self.layers)
 
     def build(self, model: ModelProto) -> bytes:
         import onnx
@@ -50,9 +54,10 @@ class _DecoderBuilder:
         node_count = len(self.graph.nodes)
         self._write_style_affine()
         tone = onnx.load_from_string(extract_source_module(model)).graph
+        tone_nodes = replace_stft(self.graph, tone, unvoiced_level=float(np.tanh(self.weights.floats[_SOURCE_BIAS][0])))
         # The norms are known only when the other nodes are written, but the nodes that compute their scales and shifts
         # must come first.
-        nodes = [*tone.node, *self.graph.nodes[node_count:], *self.graph.nodes[:node_count]]
+        nodes = [*tone_nodes, *self.graph.nodes[node_count:], *self.graph.nodes[:node_count]]
         constants = [*tone.initializer, *self.graph.constants.values()]
         offsets = helper.make_tensor_value_info(ADAIN_INPUT, onnx.TensorProto.FLOAT, [1, ADAIN_SIZE])
         inputs = [*model.graph.input, offsets]
@@ -78,20 +83,20 @@ class _DecoderBuilder:
     def _write_block(self, path: str, x: str, *, upsamples: bool = False) -> str:
         g, layers = self.graph, self.layers
         rate = "halves" if upsamples else "frames"
-        outputs, inputs, _ = self.weights.quantised[f"{path}.conv1"].values.shape
+        outputs = self.weights.quantised[f"{path}.conv1"].values.shape[0]
         shortcut = layers.conv(f"{path}.conv1x1", x, rate="frames")
-        y = g.op("LeakyRelu", layers.adain(f"{path}.norm1", x, inputs), alpha=0.2)
+        y = g.op("LeakyRelu", layers.adain(f"{path}.norm1", x), alpha=0.2)
         if upsamples:
             shortcut = layers.repeat_rows(shortcut, outputs)
             y = layers.upsample_depthwise(f"{path}.pool", y)
         y = layers.conv(f"{path}.conv1", y, rate=rate)
-        y = g.op("LeakyRelu", layers.adain(f"{path}.norm2", y, outputs), alpha=0.2)
+        y = g.op("LeakyRelu", layers.adain(f"{path}.norm2", y), alpha=0.2)
         y = layers.conv(f"{path}.conv2", y, rate=rate)
         return g.op("Mul", g.op("Add", y, shortcut), g.float_constant("half_root", 0.5**0.5))
 
     def _write_generator(self, x: str) -> str:
         """Write the generator. The output is log magnitudes and phases, [120 x frames + 1, 22]."""
-        g, layers = self.graph, self.layers
+        g, layers, blocks = self.graph, self.layers, self.blocks
         for stage, stride in enumerate(_STRIDES):
             # The three blocks are summed, not averaged: the weights that follow include the factor 1/3.
             x = g.op("LeakyRelu", x, alpha=0.1)
@@ -100,21 +105,23 @@ class _DecoderBuilder:
                 x = g.op("Concat", g.slice_rows(x, 1, 2), x, axis=0)
             strided = {} if stage else {"stride": 6, "padding": 3}
             tone = layers.float_conv(f"generator.noise_convs.{stage}", SOURCE_OUTPUT, **strided)
-            rate = f"stage_{stage}"
-            x = g.op("Add", x, self._write_residual_block(f"generator.noise_res.{stage}", tone, rate))
-            blocks = [self._write_residual_block(f"generator.resblocks.{3 * stage + n}", x, rate) for n in range(3)]
-            x = g.op("Add", g.op("Add", blocks[0], blocks[1]), blocks[2])
-        return layers.float_same_conv("generator.conv_post", g.op("LeakyRelu", x, alpha=0.01), rate=rate, gain=1 / 3)
+            channels = self.weights.quantised[f"generator.noise_res.{stage}.convs1.0"].values.shape[0]
+            axis = blocks.axis(f"stage_{stage}", x, channels)
+            x, tone = (blocks.repeat_last_row(tensor, axis) for tensor in (x, tone))
+            x = g.op("Add", x, self._write_residual_block(f"generator.noise_res.{stage}", tone, axis))
+            outputs = [self._write_residual_block(f"generator.resblocks.{3 * stage + n}", x, axis) for n in range(3)]
+            x = g.op("Add", g.op("Add", outputs[0], outputs[1]), outputs[2])
+            if stage == 0:
+                x = g.op("Slice", x, g.int_constant(0), axis.length, g.int_constant(0))
+        return blocks.float_conv("generator.conv_post", g.op("LeakyRelu", x, alpha=0.01), axis, gain=1 / 3)
 
-    def _write_residual_block(self, path: str, x: str, rate: str) -> str:
-        layers = self.layers
-        channels = self.weights.quantised[f"{path}.convs1.0"].values.shape[0]
+    def _write_residual_block(self, path: str, x: str, axis: BlockedAxis) -> str:
+        blocks = self.blocks
         for n, dilation in enumerate(_DILATIONS):
-            y = layers.adain_snake(f"{path}.adain1.{n}", f"{path}.alpha1.{n}", x, channels)
-            y = layers.conv(f"{path}.convs1.{n}", y, rate=rate, dilation=dilation)
-            y = layers.adain_snake(f"{path}.adain2.{n}", f"{path}.alpha2.{n}", y, channels)
-            y = layers.conv(f"{path}.convs2.{n}", y, rate=rate)
-            x = self.graph.op("Add", x, y)
+            y = blocks.adain_snake(f"{path}.adain1.{n}", f"{path}.alpha1.{n}", x, axis)
+            y = blocks.conv(f"{path}.convs1.{n}", y, axis, dilation=dilation)
+            y = blocks.adain_snake(f"{path}.adain2.{n}", f"{path}.alpha2.{n}", y, axis)
+            x = blocks.conv(f"{path}.convs2.{n}", y, axis, residual=x)
         return x
 
     def _write_istft(self, spectrum: str) -> None:
@@ -136,13 +143,13 @@ class _DecoderBuilder:
 
     def _write_style_affine(self) -> None:
         """Write one product that computes the scale and shift of each channel of every norm from the style, to which
-        the voice's offsets are added. Before a Snake both are multiplied by its alpha."""
+        the voice's offsets are added. Before a Snake both are multiplied by its alpha / pi."""
         g, floats = self.graph, self.weights.floats
         values, scales, shifts, gains, sizes, names = [], [], [], [], [], []
         for path, channels in ADAIN_CHANNELS.items():
             weight = self.weights.quantised[f"{path}.fc"]
             alpha = self.layers.alphas.get(path)
-            gain = np.tile(floats[alpha].ravel(), 2) if alpha else np.ones(2 * channels, np.float32)
+            gain = np.tile(floats[alpha].ravel() / np.pi, 2) if alpha else np.ones(2 * channels, np.float32)
             values.append(weight.values)
             scales.append(gain * weight.scale)
             gains.append(gain)

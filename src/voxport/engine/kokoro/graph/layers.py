@@ -15,7 +15,7 @@ from voxport.engine.kokoro.graph.decoder_weights import DecoderWeights
 
 _EPSILON: Final = 1e-5
 """Added to the variance, as in PyTorch's InstanceNorm1d."""
-_END: Final = np.iinfo(np.int64).max
+END: Final = np.iinfo(np.int64).max
 
 
 class Layers:
@@ -24,31 +24,33 @@ class Layers:
     def __init__(self, graph: GraphBuilder, weights: DecoderWeights) -> None:
         self.graph = graph
         self.weights = weights
-        self.channels: dict[str, int] = {}
-        """The number of channels of each adaptive norm, in the order of use."""
         self.alphas: dict[str, str] = {}
-        """The alpha of each norm that a Snake follows; such a norm returns alpha times its value."""
+        """The alpha of each norm that a Snake follows; such a norm returns alpha / pi times its value."""
         self._statistics: dict[str, tuple[str, str]] = {}
+        self._quantised: set[str] = set()
         self._tap_indices: dict[tuple[str, int, int], str] = {}
 
     def conv(self, path: str, x: str, *, rate: str, dilation: int = 1) -> str:
         """A convolution that keeps the length. Convolutions with the same `rate`, the name of a time axis, share their
         indices."""
-        g, weight = self.graph, self.weights.quantised[path]
-        outputs, _, taps = weight.values.shape
-        scale, zero = f"{x}_scale", f"{x}_zero"
-        if f"{x}_eight" not in self._statistics:
-            self._quantise(x)
-        quantised = f"{x}_eight"
+        g = self.graph
+        taps = self.weights.quantised[path].values.shape[2]
+        quantised, scale, zero = self.quantise(x)
         if taps > 1:
             half_kernel = dilation * (taps - 1) // 2
             windows = g.op(
                 "Gather", g.pad_rows(quantised, half_kernel, half_kernel, zero), self._indices(x, rate, taps, dilation)
             )
             quantised = g.op("Reshape", windows, g.int_constant(0, -1))
-        matrix = weight.values.transpose(2, 1, 0).reshape(-1, outputs)
+        return self.product(path, quantised, scale, zero)
+
+    def product(self, path: str, windows: str, scale: str, zero: str) -> str:
+        """The product of quantised `windows` [time, taps x inputs] and the weight of a convolution, in floats, with its
+        bias."""
+        g, weight = self.graph, self.weights.quantised[path]
+        matrix = weight.values.transpose(2, 1, 0).reshape(-1, weight.values.shape[0])
         operands = [
-            quantised,
+            windows,
             g.constant(f"{path}.weight", matrix),
             scale,
             g.float_constant(f"{path}.scale", weight.scale),
@@ -71,17 +73,6 @@ class Layers:
         output = g.op("Conv", *operands, strides=[stride], pads=[padding, padding])
         return g.op("Transpose", g.op("Squeeze", output, g.int_constant(0)), perm=[1, 0])
 
-    def float_same_conv(self, path: str, x: str, *, rate: str, gain: float = 1.0) -> str:
-        """A convolution in float32 with its weight times `gain`, for the last layer, whose outputs are phases."""
-        g, weight = self.graph, self.weights.floats[f"{path}.weight"]
-        outputs, _, taps = weight.shape
-        windows = g.op("Gather", g.pad_rows(x, taps // 2, taps // 2), self._indices(x, rate, taps, 1))
-        matrix = gain * weight.transpose(2, 1, 0).reshape(-1, outputs)
-        product = g.op(
-            "MatMul", g.op("Reshape", windows, g.int_constant(0, -1)), g.float_constant(f"{path}.weight", matrix)
-        )
-        return g.op("Add", product, g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"]))
-
     def upsample(self, path: str, x: str, *, stride: int, gain: float = 1.0) -> str:
         """A transposed convolution of 2 x `stride` taps: each input and the previous one make `stride` outputs."""
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]  # [inputs, outputs, taps]
@@ -103,7 +94,7 @@ class Layers:
         g, weight = self.graph, self.weights.floats[f"{path}.weight"]  # [channels, 1, 3]
         before, middle, after = (g.float_constant(f"{path}.weight.{tap}", weight[None, :, 0, tap]) for tap in range(3))
         bias = g.float_constant(f"{path}.bias", self.weights.floats[f"{path}.bias"])
-        next_rows = g.pad_rows(g.slice_rows(x, 1, _END), 0, 1)
+        next_rows = g.pad_rows(g.slice_rows(x, 1, END), 0, 1)
         even = g.op("Add", g.op("Mul", x, middle), bias)
         odd = g.op("Add", g.op("Add", g.op("Mul", x, after), g.op("Mul", next_rows, before)), bias)
         return self.interleave(even, odd, weight.shape[0])
@@ -112,39 +103,38 @@ class Layers:
         g = self.graph
         return g.op("Reshape", g.op("Concat", even, odd, axis=1), g.int_constant(-1, channels))
 
-    def adain(self, path: str, x: str, channels: int) -> str:
+    def adain(self, path: str, x: str) -> str:
         """Normalise each channel to mean 0 and variance 1 over time, then scale and shift it by the style."""
         g = self.graph
-        self.channels[path] = channels
         if x not in self._statistics:
-            self._statistics[x] = self._mean_and_deviation(x)
-        mean, deviation = self._statistics[x]
-        slope = g.op("Div", f"{path}.gamma", deviation)
-        offset = g.op("Sub", f"{path}.beta", g.op("Mul", mean, slope))
+            mean = g.op("ReduceMean", x, g.int_constant(0))
+            power = g.op("ReduceMean", g.op("Mul", x, x), g.int_constant(0))
+            self._statistics[x] = (mean, self.deviation(mean, power))
+        slope, offset = self.adain_map(path, *self._statistics[x])
         return g.op("Add", g.op("Mul", x, slope), offset)
 
-    def adain_snake(self, path: str, alpha: str, x: str, channels: int) -> str:
-        """An adaptive norm, then Snake: y + sin²(alpha y) / alpha. The norm returns alpha y directly."""
+    def adain_map(self, path: str, mean: str, deviation: str) -> tuple[str, str]:
+        """The factor and summand [1, channels] of an adaptive norm."""
         g = self.graph
-        self.alphas[path] = alpha
-        y = self.adain(path, x, channels)
-        sine = g.op("Sin", y)
-        inverse = g.float_constant(f"{alpha}.inverse", 1.0 / self.weights.floats[alpha].reshape(1, -1))
-        return g.op("Mul", g.op("Add", y, g.op("Mul", sine, sine)), inverse)
+        slope = g.op("Div", f"{path}.gamma", deviation)
+        return slope, g.op("Sub", f"{path}.beta", g.op("Mul", mean, slope))
 
-    def _mean_and_deviation(self, x: str) -> tuple[str, str]:
+    def deviation(self, mean: str, power: str) -> str:
+        """The standard deviation from the means of the numbers and of their squares."""
         g = self.graph
-        mean = g.op("ReduceMean", x, g.int_constant(0), keepdims=1)
-        power = g.op("ReduceMean", g.op("Mul", x, x), g.int_constant(0), keepdims=1)
         variance = g.op("Relu", g.op("Sub", power, g.op("Mul", mean, mean)))
-        return mean, g.op("Sqrt", g.op("Add", variance, g.float_constant("epsilon", _EPSILON)))
+        return g.op("Sqrt", g.op("Add", variance, g.float_constant("epsilon", _EPSILON)))
 
-    def _quantise(self, x: str) -> None:
+    def quantise(self, x: str) -> tuple[str, str, str]:
+        """Quantise a tensor once: its eight-bit numbers, their scale and their zero."""
         from onnx import helper
 
-        names = [f"{x}_eight", f"{x}_scale", f"{x}_zero"]
-        self.graph.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], names, name=f"Quantise_{x}"))
-        self._statistics[names[0]] = (names[1], names[2])
+        names = f"{x}_eight", f"{x}_scale", f"{x}_zero"
+        if x not in self._quantised:
+            node = helper.make_node("DynamicQuantizeLinear", [x], list(names), name=f"Quantise_{x}")
+            self.graph.nodes.append(node)
+            self._quantised.add(x)
+        return names
 
     def _indices(self, x: str, rate: str, taps: int, dilation: int) -> str:
         """The indices of the padded rows of each output, int32 [time, taps]."""
