@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ ROTATION: dict[str, MakeDistances] = {
     "resemblyzer": lambda audio, _: [CampplusDistance(audio), DVectorDistance(audio)],
 }
 """The distances of a fit without the named judge. The shipped fit is the one without the d-vector model."""
+_COHORT_REFERENCE_SHARE = 0.62
 _BETWEEN = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
 
 
@@ -78,6 +79,8 @@ class KnownSpeaker:
     pitch: float  # Hz
     syllables: float  # a second, counted in the held-out recordings
     embeddings: dict[str, FloatArray]  # of the held-out recordings, by judge
+    cohort_index: int | None = None
+    """The speaker's place among the strangers, who are then the others."""
 
 
 class SimilarityBench:
@@ -88,9 +91,13 @@ class SimilarityBench:
         self._d_vector, self._campplus = UnseenEncoder(), CampplusEncoder(threads=2)
         self._transcriber = Transcriber()
         self.dnsmos = Dnsmos.require()
-        cohort_embeddings = [self._embed(load(path)) for path in cohort]
+        self._recordings = [load(path) for path in cohort]
+        cohort_embeddings = [self._embed(audio) for audio in self._recordings]
         self._cohort = {judge: np.stack([one[judge] for one in cohort_embeddings]) for judge in JUDGES}
-        self.known = [self._known_speaker(speaker) for speaker in found]
+        self.known = [
+            self._known_speaker(speaker.name, load(speaker.reference), [load(path) for path in speaker.heldout])
+            for speaker in found
+        ]
         self.clones: dict[str, EngineVoice] = {}
         self._stock: dict[str, tuple[list[FloatArray], dict[str, float]]] = {}
 
@@ -167,11 +174,16 @@ class SimilarityBench:
             parts += [*(self.engine.speak(chunk, voice) for chunk in self.engine.plan(text, "en-us")), _BETWEEN]
         return np.concatenate(parts)
 
-    def _known_speaker(self, speaker: Speaker) -> KnownSpeaker:
-        reference, heldout = load(speaker.reference), [load(path) for path in speaker.heldout]
+    def cohort_speaker(self, index: int) -> KnownSpeaker:
+        """Return a stranger as a speaker to clone, from the first part of the recording: for what is tuned."""
+        audio = self._recordings[index]
+        cut = round(_COHORT_REFERENCE_SHARE * len(audio))
+        return replace(self._known_speaker(f"cohort {index}", audio[:cut], [audio[cut:]]), cohort_index=index)
+
+    def _known_speaker(self, name: str, reference: FloatArray, heldout: list[FloatArray]) -> KnownSpeaker:
         embeddings = [self._embed(audio) for audio in heldout]
         return KnownSpeaker(
-            speaker.name,
+            name,
             reference,
             median_f0(reference, SAMPLE_RATE) or 0.0,
             float(np.mean([syllable_rate(audio) or 0.0 for audio in heldout])),
@@ -206,14 +218,17 @@ class SimilarityBench:
         figures: dict[str, Any] = {}
         for judge in JUDGES:
             truth = speaker.embeddings[judge]
-            cohort = np.sort(self._cohort[judge] @ truth)
+            strangers = self._cohort[judge]
+            if speaker.cohort_index is not None:
+                strangers = np.delete(strangers, speaker.cohort_index, axis=0)
+            cohort = np.sort(strangers @ truth)
             top, value = float(ceiling[judge] @ truth), float(heard[judge] @ truth)
             figures[judge] = round(value, 3)
             figures[f"{judge}_ceiling"] = round(top, 3)
             figures[f"{judge}_normalised"] = round(_between(cohort.mean(), value, top), 3)
             figures[f"{judge}_from_nearest"] = round(_between(cohort[-3:].mean(), value, top), 3)
             others = [float(heard[judge] @ known.embeddings[judge]) for known in self.known]
-            others += list(self._cohort[judge] @ heard[judge])
+            others += list(strangers @ heard[judge])
             figures[f"{judge}_rank"] = 1 + sum(one > value for one in others)
         pitch = median_f0(audio, SAMPLE_RATE)
         figures["semitones"] = round(12 * float(np.log2(pitch / speaker.pitch)), 2) if pitch else float("nan")
