@@ -131,7 +131,7 @@ class SimilarityBench:
             engine.close()
         else:
             voice = self.clones[speaker.name]
-        figures = self._likeness(self.speak_groups(voice), speaker)
+        figures = self.likeness(self.speak_groups(voice), speaker)
         row = {"speaker": speaker.name, "left_out": judge}
         row |= {f"{one}_{kind}": figures[f"{one}_{kind}"] for one in JUDGES for kind in ("normalised", "from_nearest")}
         row |= {"rank": figures[f"{judge}_rank"]}
@@ -204,12 +204,12 @@ class SimilarityBench:
             spoken = self.speak_groups(packs.voice(packs.ids.index(stock_id)))
             self._stock[stock_id] = spoken, self._speech(spoken)
         spoken, speech = self._stock[stock_id]
-        return {**self._likeness(spoken, speaker), **speech}
+        return {**self.likeness(spoken, speaker), **speech}
 
     def score(self, spoken: list[FloatArray], speaker: KnownSpeaker) -> dict[str, Any]:
-        return {**self._likeness(spoken, speaker), **self._speech(spoken)}
+        return {**self.likeness(spoken, speaker), **self._speech(spoken)}
 
-    def _likeness(self, spoken: list[FloatArray], speaker: KnownSpeaker) -> dict[str, Any]:
+    def likeness(self, spoken: list[FloatArray], speaker: KnownSpeaker) -> dict[str, Any]:
         """Return similarities: raw, normalised (0: the mean of the strangers), and with 0 at the three nearest
         strangers; whether the speaker is the nearest of all; semitones between the median pitch and the recording's; by
         how many percent the syllables per second exceed those in the speaker's other recordings."""
