@@ -15,7 +15,9 @@ from tests.support.audio_features import log_mels
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.trim import trim_silence
 from voxport.engine import LANGUAGES, Engine, EngineError, EngineUnavailable
+from voxport.engine.kokoro.adain import ADAIN_INPUT, ADAIN_SIZE, adain_slices
 from voxport.engine.kokoro.graph.decoder_weights import read_weights
+from voxport.engine.kokoro.graph.float_decoder import add_adain_input
 from voxport.engine.kokoro.graph.rewrite import build_split_model
 from voxport.engine.kokoro.split_model import split_model
 from voxport.engine.kokoro.synthesizer import Synthesizer
@@ -170,7 +172,30 @@ def small_model(last: str) -> bytes:
 
 def test_a_model_without_eight_bit_convolutions_keeps_its_own_decoder() -> None:
     model = small_model("Conv")
-    assert build_split_model(model) == split_model(model)
+    predictor, decoder = build_split_model(model)
+    assert predictor == split_model(model)[0]
+    kept, own = (onnx.load_from_string(content).graph for content in (decoder, split_model(model)[1]))
+    assert list(kept.node) == list(own.node)
+
+
+def test_the_norms_of_a_decoder_that_is_kept_take_a_voice_s_offsets() -> None:
+    node, info, kind = onnx.helper.make_node, onnx.helper.make_tensor_value_info, onnx.TensorProto
+    path = "generator.resblocks.5.adain2.2"
+    layer = "/decoder/decoder/generator/resblocks.5/adain2.2"
+    weight = onnx.helper.make_tensor("weight", kind.FLOAT, [1, 256], np.ones(256))
+    graph = onnx.helper.make_graph(
+        [node("Gemm", ["style", "weight"], ["affine"], name=f"{layer}/fc/Gemm")],
+        "norm",
+        [info("style", kind.FLOAT, [1, 1])],
+        [info("affine", kind.FLOAT, [1, 256])],
+        [weight],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    add_adain_input(model)
+    offsets = np.arange(ADAIN_SIZE, dtype=np.float32)[None]
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (affine,) = session.run(None, {"style": np.ones((1, 1), np.float32), ADAIN_INPUT: offsets})
+    np.testing.assert_array_equal(affine[0], 1 + offsets[0, adain_slices()[path]])
 
 
 def test_an_eight_bit_model_that_is_not_kokoro_s_is_refused() -> None:

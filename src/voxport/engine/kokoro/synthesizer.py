@@ -37,7 +37,7 @@ class Synthesizer:
     def __init__(self, model: SplitModel, *, threads: int) -> None:
         self._predictor = open_session(model.predictor, threads)
         self._decoder = open_session(model.decoder, threads)
-        self._takes_offsets = ADAIN_INPUT in self._decoder.input_names
+        self._takes_offsets = ADAIN_INPUT in self._decoder.input_names  # not before `build_split_model`
 
     def synthesize(self, tokens: tuple[int, ...], voice: EngineVoice, speed: float = 1.0) -> FloatArray:
         """Speak `tokens` in `voice`: float32 [samples] at 24 kHz, without the voice's EQ."""
