@@ -10,9 +10,12 @@ from voxport.engine_errors import EngineUnavailable
 
 
 def build_split_model(model: bytes) -> tuple[bytes, bytes]:
-    """Make (predictor, decoder), with the inputs and outputs of `split_model`, and one more input of the decoder for
-    the offsets of its norms. Otherwise a file without eight-bit convolutions, such as Kokoro's float32 one, keeps its own
-    decoder. Raises EngineUnavailable when `model` is another network."""
+    """Make (predictor, decoder), with the inputs and outputs of `split_model`, and one more input of the decoder, the
+    offsets of its norms.
+
+    A file without eight-bit convolutions, such as Kokoro's float32 one, keeps its own decoder otherwise. Raises
+    EngineUnavailable when `model` is another network.
+    """
     import onnx
 
     predictor, decoder = split_model(model)
