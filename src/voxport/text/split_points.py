@@ -22,6 +22,8 @@ from voxport.text.sentences import clause_ends
 _MIN_OPENING: Final = 20
 _MAX_OPENING: Final = 70
 """Limits of an opening in characters: about 20 to 60 symbols, two to four seconds of speech."""
+_MAX_PHRASE_OPENING: Final = 50
+"""Limit in characters of an opening that ends at no natural pause."""
 _MAX_OPENING_SEARCH: Final = 140
 """Extended limit in characters if there is no split point before."""
 _MIN_OPENING_FALLBACK: Final = 6
@@ -108,10 +110,10 @@ def _opening_ends(text: str, language: str) -> Iterator[int]:
     yield from (end for end in clause_ends(text[: _MAX_OPENING + 1]) if _MIN_OPENING <= end <= _MAX_OPENING)
     breaths = LOCALE_WORDS[language].breath_words if language in LOCALE_WORDS else frozenset()
     words = re.finditer(r" ([^\W\d_][\w\u0900-\u097f]*)", text[:_MAX_OPENING])
-    yield from reversed([m.start() for m in words if m.start() >= _MIN_OPENING and m[1].lower() in breaths])
+    yield from (m.start() for m in words if m.start() >= _MIN_OPENING and m[1].lower() in breaths)
     spaces = [match.start() for match in _SPACE.finditer(text[: _MAX_OPENING_SEARCH + 1])]
-    yield from reversed([space for space in spaces if _MIN_OPENING_FALLBACK <= space <= _MAX_OPENING])
-    yield from (space for space in spaces if space > _MAX_OPENING)
+    yield from reversed([space for space in spaces if _MIN_OPENING_FALLBACK <= space <= _MAX_PHRASE_OPENING])
+    yield from (space for space in spaces if space > _MAX_PHRASE_OPENING)
 
 
 def _split_at(passage: Passage, at: int, language: str, pause: float) -> list[Passage] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from itertools import accumulate, chain, repeat
+from typing import Final, NamedTuple
 
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine_errors import TextNotSpeakable
@@ -17,12 +18,22 @@ from voxport.text.prosody import sentence_symbols
 from voxport.text.sentences import check_alphabet, clean_markup_text, split_sentences
 from voxport.text.split_points import Passage, needs_mark, split_long_sentence, split_opening, split_passage
 
-_MIN_TOKENS: Final = 100
-"""Shorter chunks are merged with a neighbour, because the prosody of very short chunks is poor."""
-_MIN_FIRST_TOKENS: Final = 20
-"""The same for the first chunk when the first audio should come soon."""
-_MAX_MERGED_TOKENS: Final = 160
-"""Short sentences are merged up to this length: about 10 s of speech."""
+
+class _MergeLimits(NamedTuple):
+    """Chunks shorter than `min_tokens` are merged with a neighbour, because the prosody of very short chunks is poor,
+    up to `max_tokens` in total."""
+
+    min_tokens: int
+    max_tokens: int
+
+
+_MERGE_LIMITS: Final = _MergeLimits(100, 160)
+"""160 tokens are about 10 s of speech."""
+_EARLY_MERGE_LIMITS: Final = (_MergeLimits(20, 80), _MergeLimits(40, 100))
+"""Limits for the first two chunks when the first audio should come soon. Each chunk is spoken while the previous one is
+played, so the second may not be much longer than the first either."""
+_MIN_OPENING_CHARACTERS: Final = 20
+"""Sentences at the start that are shorter together are merged with the opening of the next one."""
 MAX_CHUNK_TOKENS: Final = 220
 """Longer sentences are split: this is about 13 s. The network accepts 510 tokens, but rushes near that limit, and the
 memory of a synthesis grows with its length (590 MB in total at 150 tokens, 730 at 250, 1,120 at 372)."""
@@ -49,17 +60,19 @@ def plan(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk:
 
 def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = True) -> Iterator[Chunk]:
     """Yield the chunks of `plan`, each as soon as it is known, so that a long text does not delay the first sentence.
-    With `short_first_chunk` the first chunk is only a few words (20 to 60 tokens). Raises the same errors as `plan`."""
+    With `short_first_chunk` the first chunk is only a few words (20 to 80 tokens), and the second is not merged beyond
+    100. Raises the same errors as `plan`."""
     cleaned = clean_markup_text(text)
     check_alphabet(cleaned, language)
     passages = _passages(without_unspeakable(cleaned, language), language, short_first_chunk)
     chunks = (chunk for batch in _batches(passages) for chunk in _chunks(batch, language, phonemizer))
-    min_tokens, pending = _MIN_FIRST_TOKENS if short_first_chunk else _MIN_TOKENS, None
+    limits = chain(_EARLY_MERGE_LIMITS if short_first_chunk else (), repeat(_MERGE_LIMITS))
+    current_limits, pending = next(limits), None
     for chunk in chunks:
-        merged = _merge(pending, chunk, min_tokens)
+        merged = _merge(pending, chunk, current_limits)
         if pending is not None and merged is None:
             yield pending
-            min_tokens = _MIN_TOKENS
+            current_limits = next(limits)
         pending = merged or chunk
     if pending is None:
         raise TextNotSpeakable("The text has nothing that can be spoken.", language=language, spoken=LANGUAGES)
@@ -90,8 +103,17 @@ def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage
     if passages:
         passages[-1] = replace(passages[-1], closing="")
     if short_first_chunk and passages:
-        passages[:1] = split_opening(passages[0].normalise(language), language, clause_pause=_PAUSE_CLAUSE)
+        opening = _opening_index(passages)
+        passages[opening : opening + 1] = split_opening(
+            passages[opening].normalise(language), language, clause_pause=_PAUSE_CLAUSE
+        )
     return passages
+
+
+def _opening_index(passages: list[Passage]) -> int:
+    """The first passage that has enough characters for an opening, with those before it."""
+    lengths = accumulate(len(passage.text) for passage in passages)
+    return next((n for n, length in enumerate(lengths) if length >= _MIN_OPENING_CHARACTERS), 0)
 
 
 def _batches(passages: list[Passage]) -> Iterator[list[Passage]]:
@@ -124,11 +146,12 @@ def _chunks(passages: list[Passage], language: str, phonemizer: Phonemizer) -> I
             yield Chunk(passage.text, tokens[:MAX_CHUNK_TOKENS], passage.pause)
 
 
-def _merge(last: Chunk | None, chunk: Chunk, min_tokens: int) -> Chunk | None:
+def _merge(last: Chunk | None, chunk: Chunk, limits: _MergeLimits) -> Chunk | None:
     """Merge two chunks that are short and of the same paragraph; None when they should stay apart or get too long."""
     if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, _PAUSE_SENTENCE):
         return None  # the end of a paragraph, or a pause of a requested length
-    is_short = len(last.tokens) < min_tokens or (min_tokens == _MIN_TOKENS and len(chunk.tokens) < min_tokens)
-    if not is_short or len(last.tokens) + 1 + len(chunk.tokens) > _MAX_MERGED_TOKENS:
+    min_tokens = limits.min_tokens
+    is_short = len(last.tokens) < min_tokens or (limits == _MERGE_LIMITS and len(chunk.tokens) < min_tokens)
+    if not is_short or len(last.tokens) + 1 + len(chunk.tokens) > limits.max_tokens:
         return None
     return Chunk(f"{last.text} {chunk.text}", last.tokens + to_tokens(" ") + chunk.tokens, chunk.pause_after)
