@@ -60,8 +60,8 @@ def plan(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk:
 
 def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = True) -> Iterator[Chunk]:
     """Yield the chunks of `plan`, each as soon as it is known, so that a long text does not delay the first sentence.
-    With `short_first_chunk` the first chunk is only a few words (20 to 80 tokens), and the second is not merged beyond
-    100. Raises the same errors as `plan`."""
+    With `short_first_chunk` the first chunk is only a few words (20 to 80 tokens); the second is merged up to 100.
+    Raises the same errors as `plan`."""
     cleaned = clean_markup_text(text)
     check_alphabet(cleaned, language)
     passages = _passages(without_unspeakable(cleaned, language), language, short_first_chunk)
