@@ -39,7 +39,7 @@ IMAGES = ROOT / "docs" / "img"
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 NOISE = "five other voices 10 dB"
 CURVES = 4  # speakers, those of the lowest likeness
-STEPS = (0, 4, 8, 16, 24)  # of a fit
+STEPS = (0, 4, 10, 20)  # of a fit
 LONG = (
     "When you have finished the letter, put it under the blue lamp and close the window. I will read it tonight, after "
     "the guests have gone home. The ferry leaves the island at seven in the morning. "

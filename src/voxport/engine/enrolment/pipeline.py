@@ -2,8 +2,8 @@
 
 recording ──▶ embeddings, spectrum, pitch
                   │
-                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ correct ──▶ instant clone
-                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ match pitch, spectrum again ──▶ persistent clone
+                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ correct, match ──▶ instant clone
+                  └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ match pitch, spectrum ──▶ persistent clone
 
 Rate, pitch and spectrum are matched by speaking_rate.py, pitch_control.py and kokoro/spectral_eq.py; the correction is
 speaker_correction.py.
@@ -106,7 +106,7 @@ class Enrolment:
         """Make an instant clone: the initial voice with matched pitch and spectrum. Raises SampleNotEnrollable."""
         speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS, b""))
         on_progress(_ANALYSED_PROGRESS, b"")
-        return self._initial_voice(speaker, iterations=1)
+        return self._initial_voice(speaker)
 
     def enrol_fitted(self, audio: FloatArray, on_progress: OnProgress, checkpoint: bytes | None) -> EngineVoice:
         """Make a persistent clone by fitting the initial voice. `checkpoint` resumes a killed enrolment of the same
@@ -114,7 +114,7 @@ class Enrolment:
         PyTorch."""
         speaker = self._analyse(audio, lambda: on_progress(_CLEANED_PROGRESS * _INITIAL_PROGRESS, b""))
         on_progress(_ANALYSED_PROGRESS * _INITIAL_PROGRESS, b"")
-        start = self._initial_voice(speaker, iterations=2)
+        start = self._initial_voice(speaker)
         on_progress(_INITIAL_PROGRESS, b"")
         try:
             from voxport.engine.fit.fitting import fit_voice
@@ -168,15 +168,17 @@ class Enrolment:
             recording.bandwidth_hz,
         )
 
-    def _initial_voice(self, speaker: _SpeakerProfile, *, iterations: int) -> EngineVoice:
-        """The initial voice, after `iterations` spoken sentences to match its pitch."""
+    def _initial_voice(self, speaker: _SpeakerProfile) -> EngineVoice:
+        """The initial voice: the first guess, heard once, corrected, and matched again, as the correction moves the
+        pitch."""
         voice = initial_voice(speaker.embedding, speaker.median_f0, _LANGUAGE)
         voice = with_speaking_rate(
             voice, self._probe_chunks()[:_RATE_PROBES], self._synthesizer, measured_rate=speaker.syllable_rate
         )
-        voice, audio = self._match_pitch_and_eq(voice, speaker, measured_count=1, iterations=iterations)
+        voice, audio = self._match_pitch_and_eq(voice, speaker, measured_count=1, iterations=1)
         heard = self._hearing.hear(apply_spectral_eq(audio, voice.spectral_eq))
-        return corrected_voice(voice, heard=heard, wanted=speaker.heard)
+        voice = corrected_voice(voice, heard=heard, wanted=speaker.heard)
+        return self._match_pitch_and_eq(voice, speaker, measured_count=1, iterations=1)[0]
 
     def _match_pitch_and_eq(
         self, voice: EngineVoice, speaker: _SpeakerProfile, *, measured_count: int, iterations: int

@@ -66,7 +66,7 @@ def fit_voice(
     deviation = stock_packs().means[:, TIMBRE].std(axis=0)
     decoder = TorchDecoder(weights, half=bool(torch.cpu.get_capabilities().get("avx512_bf16")))
     optimizer = VoiceOptimizer(
-        decoder, spectrum, segments, validation, target, deviation, SpectralEqFilter(start.spectral_eq)
+        decoder, spectrum, segments, validation[:1], target, deviation, SpectralEqFilter(start.spectral_eq)
     )
 
     def on_step(state: FitState) -> None:

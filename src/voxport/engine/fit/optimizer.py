@@ -14,7 +14,8 @@ the share of it that is still voiced.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,7 +106,13 @@ class VoiceOptimizer:
     def _step(self, state: FitState) -> None:
         numbers = torch.from_numpy(state.offset).requires_grad_()
         segment = self._segments[state.step % len(self._segments)]
-        self._loss([segment], numbers)[0].backward()  # type: ignore[no-untyped-call]
+        clips = self._speak([segment], numbers)
+        heard = [clip.detach().requires_grad_() for clip in clips]
+        with _one_thread():
+            self._distance(heard).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(
+            [*clips, self._size(numbers)], [*(one.grad for one in heard if one.grad is not None), torch.ones(())]
+        )
         assert numbers.grad is not None
         gradient = numbers.grad.numpy()
         state.step += 1
@@ -118,21 +125,22 @@ class VoiceOptimizer:
         weight = 1.0 if state.step <= 2 else _AVERAGE_WEIGHT
         state.mean = (state.mean + weight * (state.offset - state.mean)).astype(np.float32)
 
-    def _loss(self, segments: Sequence[_Prepared], numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns (loss, audio of all segments)."""
+    def _speak(self, segments: Sequence[_Prepared], numbers: Tensor) -> list[Tensor]:
+        """The audio of each segment."""
         style, offsets = self._split(numbers)
         moved = torch.where(self._is_fitted, self._style_effect(style) + offsets, torch.zeros(()))
-        clips = [self._spectral_eq(segment.synthesize(moved)) for segment in segments]
+        return [self._spectral_eq(segment.synthesize(moved)) for segment in segments]
+
+    def _distance(self, clips: Sequence[Tensor]) -> Tensor:
+        """The terms of the loss that depend on the audio."""
         distances = [distance(clip) for distance in self._target.distances for clip in clips]
-        audio = torch.cat(clips)
-        spectrum_distance = (self._spectrum(audio) - self._target.spectrum).square().mean()
-        loss = (
-            torch.stack(distances).sum() / len(clips)
-            + _SPECTRUM_WEIGHT * spectrum_distance
-            + _STYLE_WEIGHT * style.square().sum()
-            + _ADAIN_WEIGHT * offsets.square().sum()
-        )
-        return loss, audio
+        spectrum_distance = (self._spectrum(torch.cat(list(clips))) - self._target.spectrum).square().mean()
+        return torch.stack(distances).sum() / len(clips) + _SPECTRUM_WEIGHT * spectrum_distance
+
+    def _size(self, numbers: Tensor) -> Tensor:
+        """The terms of the loss that depend on the fitted numbers."""
+        style, offsets = self._split(numbers)
+        return _STYLE_WEIGHT * style.square().sum() + _ADAIN_WEIGHT * offsets.square().sum()
 
     def _split(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         return numbers[:_STYLE_SIZE], numbers[_STYLE_SIZE:]
@@ -143,9 +151,12 @@ class VoiceOptimizer:
 
     def _validate(self, state: FitState) -> None:
         """Judge the running mean on the validation sentence: keep it when it is the best, or stop the fit."""
+        numbers = torch.from_numpy(state.mean)
         with torch.no_grad():
-            loss, audio = self._loss(self._validation, torch.from_numpy(state.mean))
-        now = Validation(float(loss), float(log_f0(audio.numpy(), SAMPLE_RATE).size))
+            clips = self._speak(self._validation, numbers)
+            with _one_thread():
+                loss = float(self._distance(clips) + self._size(numbers))
+        now = Validation(loss, float(log_f0(torch.cat(clips).numpy(), SAMPLE_RATE).size))
         state.validations.append(now)
         losses = [one.loss for one in state.validations]
         worse = len(losses) - 1 - int(np.argmin(losses))
@@ -169,6 +180,17 @@ class _Prepared:
         """The audio [samples] at 24 kHz, with the norms' numbers changed by `moved` [37396]."""
         one = self._segment
         return self._decoder(one.features, one.f0, one.noise, self._sources, self._affine + moved)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The encoders consist of a thousand small operations, which are slower on two threads than on one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _fitted_norms() -> Tensor:
