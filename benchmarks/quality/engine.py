@@ -80,6 +80,7 @@ def main() -> None:
         "http": _waits(chosen[0].reference),
         "load_after": machine()["load_1min"],
     }
+    print(json.dumps(result), flush=True)
     written = page(result)
     print(written)
     if wanted is None:

@@ -229,7 +229,7 @@ class SimilarityBench:
             figures[f"{judge}_from_nearest"] = round(_between(cohort[-3:].mean(), value, top), 3)
             others = [float(heard[judge] @ known.embeddings[judge]) for known in self.known]
             others += list(strangers @ heard[judge])
-            figures[f"{judge}_rank"] = 1 + sum(one > value for one in others)
+            figures[f"{judge}_rank"] = 1 + sum(bool(one > value) for one in others)
         pitch = median_f0(audio, SAMPLE_RATE)
         figures["semitones"] = round(12 * float(np.log2(pitch / speaker.pitch)), 2) if pitch else float("nan")
         figures["rate"] = round(100 * ((syllable_rate(audio) or 0.0) / speaker.syllables - 1), 1)

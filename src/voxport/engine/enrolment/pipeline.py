@@ -2,11 +2,11 @@
 
 recording ──▶ embeddings, spectrum, pitch
                   │
-                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ correct, match ──▶ instant clone
+                  ├─▶ initial voice (initial_style.py) ──▶ match rate, pitch, spectrum ──▶ correct ──▶ instant clone
                   └─▶ the same ──▶ fit (fit/, PyTorch) ──▶ match pitch, spectrum ──▶ persistent clone
 
 Rate, pitch and spectrum are matched by speaking_rate.py, pitch_control.py and kokoro/spectral_eq.py; the correction is
-speaker_correction.py.
+speaker_correction.py, and pitch and spectrum are matched again after it.
 """
 
 from __future__ import annotations
