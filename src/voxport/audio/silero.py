@@ -78,7 +78,8 @@ def _convolved(sounds: FloatArray, kernel: FloatArray, bias: FloatArray, stride:
 
 
 def _sigmoid(values: FloatArray) -> FloatArray:
-    chances: FloatArray = np.reciprocal(1 + np.exp(-values))
+    # As a hyperbolic tangent it does not overflow for large negative values.
+    chances: FloatArray = 0.5 * (1 + np.tanh(0.5 * values))
     return chances
 
 

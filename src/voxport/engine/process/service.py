@@ -50,7 +50,7 @@ class EngineCall:
 
     @property
     def is_short(self) -> bool:
-        """Whether the call takes a few seconds at most. Only the fit of a voice takes longer: half a minute or more."""
+        """Whether the call takes a few seconds at most. Only the fit of a voice takes longer: 20 s or more."""
         return not self.is_enrolment or bool(self.header.get("instant"))
 
 
