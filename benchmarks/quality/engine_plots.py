@@ -20,7 +20,7 @@ def plot_curve(curves: dict[str, list[dict[str, Any]]], target: Path) -> None:
         steps = [point["step"] for point in points]
         for judge, style in (("d_vector", "o-"), ("resemblyzer", "s:"), ("campplus", "v:")):
             axes.plot(steps, [point[f"{judge}_normalised"] for point in points], style, label=judge)
-        axes.set(title=name, xlabel="step", ylabel="similarity (0: a stranger, 1: the speaker)", ylim=(0, 1.1))
+        axes.set(title=name, xlabel="step", ylabel="likeness (0 to 1)", ylim=(0, 1.1))
         right = axes.twinx()
         right.plot(steps, [point["dnsmos"] for point in points], "^--", color="grey", label="DNSMOS")
         right.set(ylabel="DNSMOS overall", ylim=(2, 4))
