@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -251,7 +251,9 @@ def test_what_is_no_frame_disconnects_only_its_sender(folder: Path) -> None:
             os.close(descriptor)
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
             stranger.settimeout(60)
-            while stranger.recv(1 << 16):
-                pass
+            # The system sends a reset in place of an end where the engine left bytes unread.
+            with suppress(ConnectionResetError):
+                while stranger.recv(1 << 16):
+                    pass
         assert client.embed(np.ones(SAMPLE_RATE, np.float32)).size
         assert client.pid == engine
