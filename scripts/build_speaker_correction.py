@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from build_initial_style import SENTENCES as INITIAL_STYLE_SENTENCES
 from voxport.audio.arrays import FloatArray
 from voxport.engine.engine import Engine
 from voxport.engine.fit.sentences import DecoderInput, SourceModule
@@ -43,20 +44,7 @@ STYLE_WEIGHT: Final = 4.0
 """D of the timbre, in deviations of the stock voices; that of the offsets is 1."""
 RIDGE: Final = 0.3
 """Lambda, relative to the mean eigenvalue of J D J'. With STYLE_WEIGHT chosen on the cohort of strangers."""
-SENTENCES: Final = (
-    "The old boat drifted slowly by.",
-    "She found a better answer in it.",
-    "We could hear the children laugh.",
-    "Could you tell me where it is?",
-    "Nobody had expected the snow.",
-    "I will call you again tomorrow.",
-    "Put the kettle on the stove.",
-    "Most of them had gone by noon.",
-    "Why had the clock stopped again?",
-    "Fresh bread and cheese were there.",
-    "Thin dust covered every shelf.",
-    "They walked for hours in silence.",
-)
+SENTENCES: Final = INITIAL_STYLE_SENTENCES[:12]
 
 
 def main() -> None:

@@ -232,7 +232,7 @@ class EngineProcess:
                     connection.close()
                 self._raise_if_closed()
             if self._is_kept:
-                self._connection.keep_open()
+                self._connection.disable_idle_timeout()
             return self._connection
 
     def _raise_if_closed(self) -> None:

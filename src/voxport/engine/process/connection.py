@@ -179,7 +179,7 @@ class EngineConnection:
     def pending_count(self) -> int:
         return len(self._calls)
 
-    def keep_open(self) -> None:
+    def disable_idle_timeout(self) -> None:
         """Don't close the connection when it is idle."""
         self._idle_seconds = None
 
