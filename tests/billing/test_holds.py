@@ -42,7 +42,7 @@ def hold(payer: GatewayClient, amount: int, **values: Any) -> str:
 
 def capture(payer: GatewayClient, hold_id: str, units: str) -> int:
     with payer.gateway.database.transaction() as tx:
-        return payer.gateway.billing.capture(tx, hold_id, units=Decimal(units))
+        return payer.gateway.billing.capture(tx, hold_id, units=Decimal(units)).cost
 
 
 def release(payer: GatewayClient, hold_id: str) -> bool:

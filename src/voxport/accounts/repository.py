@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import bindparam, false, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import ApiKey, Profile
+from voxport.db.prepared import Prepared
 from voxport.db.session import update_one
+
+
+class KeyState(NamedTuple):
+    """A key, and whether it may be used now. `has_expired`: it was rotated, and its time has passed."""
+
+    key_id: str
+    profile_id: str
+    profile_state: str
+    is_revoked: bool
+    has_expired: bool
+
+
+_STATE = select(
+    ApiKey.id,
+    ApiKey.profile_id,
+    Profile.state,
+    ApiKey.revoked_at.is_not(None),
+    func.coalesce(ApiKey.expires_at <= bindparam("moment", type_=ApiKey.expires_at.type), false()),
+).join(Profile, Profile.id == ApiKey.profile_id)
+_KEY_BY_DIGEST = Prepared(_STATE.where(ApiKey.digest == bindparam("digest")))
+_KEY_BY_ID = Prepared(_STATE.where(ApiKey.id == bindparam("key_id")))
+_LOCKED_STATE = Prepared(
+    select(Profile.state).where(Profile.id == bindparam("profile_id")).with_for_update(key_share=True)
+)
 
 
 def count_profiles(tx: Session) -> int:
@@ -35,7 +61,8 @@ def profile(tx: Session, profile_id: str, *, lock: bool = False) -> Profile | No
 
 def locked_state(tx: Session, profile_id: str) -> str | None:
     """Return the profile's state, and lock it until the end of the transaction."""
-    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update(key_share=True))
+    row = _LOCKED_STATE.first(tx, profile_id=profile_id)
+    return None if row is None else row[0]
 
 
 def change_state(tx: Session, profile_id: str, old_states: Sequence[str], state: str) -> bool:
@@ -67,14 +94,16 @@ def non_expiring_keys(tx: Session, profile_id: str) -> set[str]:
     return set(tx.scalars(query.where(ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))))
 
 
-def key_by_digest(tx: Session, digest: str) -> tuple[ApiKey, str] | None:
-    """Find a key by its digest. Returns it with the state of its profile."""
-    return _with_state(tx, ApiKey.digest == digest)
+def key_by_digest(tx: Session, digest: str, moment: datetime) -> KeyState | None:
+    """Find a key by its digest, and its state at this moment."""
+    row = _KEY_BY_DIGEST.first(tx, digest=digest, moment=moment)
+    return None if row is None else KeyState(*row)
 
 
-def key_and_state(tx: Session, key_id: str) -> tuple[ApiKey, str] | None:
-    """Find a key by its id. Returns it with the state of its profile."""
-    return _with_state(tx, ApiKey.id == key_id)
+def key_by_id(tx: Session, key_id: str, moment: datetime) -> KeyState | None:
+    """Find a key by its id, and its state at this moment."""
+    row = _KEY_BY_ID.first(tx, key_id=key_id, moment=moment)
+    return None if row is None else KeyState(*row)
 
 
 def revoke(tx: Session, key_id: str, moment: datetime) -> bool:
@@ -90,9 +119,3 @@ def expire(tx: Session, key_id: str, moment: datetime) -> None:
 
 def key(tx: Session, key_id: str) -> ApiKey | None:
     return tx.scalar(select(ApiKey).where(ApiKey.id == key_id).execution_options(populate_existing=True))
-
-
-def _with_state(tx: Session, which: ColumnElement[bool]) -> tuple[ApiKey, str] | None:
-    query = select(ApiKey, Profile.state).join(Profile, Profile.id == ApiKey.profile_id).where(which)
-    row = tx.execute(query).first()
-    return None if row is None else (row[0], row[1])

@@ -51,21 +51,21 @@ class Accounts:
         The lookup compares keyed hashes in an index, so its timing reveals nothing about existing keys.
         """
         with self._database.snapshot() as tx:
-            found = repository.key_by_digest(tx, keys.digest(key, self._hash_key))
+            found = repository.key_by_digest(tx, keys.digest(key, self._hash_key), now())
         if found is None:
             if key.startswith("vxp_") and not keys.is_well_formed(key):
                 raise Unauthenticated("The API key is mistyped or cut: its checksum is wrong. Copy it again.")
             raise Unauthenticated("The API key is not known here. Make one with `voxport keys create PROFILE`.")
-        _require_valid_key(*found)
-        return Principal(found[0].profile_id, found[0].id)
+        _require_valid_key(found)
+        return Principal(found.profile_id, found.key_id)
 
     def require_valid_key(self, caller: Principal) -> None:
         """Check that a caller's key is still valid. Raises Unauthenticated, Forbidden."""
         with self._database.snapshot() as tx:
-            found = repository.key_and_state(tx, caller.key_id)
+            found = repository.key_by_id(tx, caller.key_id, now())
         if found is None:
             raise _key_revoked()
-        _require_valid_key(*found)
+        _require_valid_key(found)
 
     # Profiles
 
@@ -238,14 +238,14 @@ def key_ids(tx: Session, profile_id: str) -> Sequence[str]:
     return repository.key_ids(tx, profile_id)
 
 
-def _require_valid_key(row: ApiKey, state: str) -> None:
-    """Check that a key of a profile in this state may be used. Raises Unauthenticated, Forbidden."""
-    if row.revoked_at is not None:
+def _require_valid_key(key: repository.KeyState) -> None:
+    """Raises Unauthenticated, Forbidden."""
+    if key.is_revoked:
         raise _key_revoked()
-    if row.expires_at is not None and row.expires_at <= now():
+    if key.has_expired:
         raise Unauthenticated("The API key was rotated: use the one that replaced it.", code="key_revoked")
-    if state != "active":
-        raise _profile_inactive(state)
+    if key.profile_state != "active":
+        raise _profile_inactive(key.profile_state)
 
 
 def _key_revoked() -> Unauthenticated:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from voxport.billing.claims import NO_CLAIM, Claim
-from voxport.billing.service import AlreadySettled, Billing
+from voxport.billing.service import AlreadySettled, Billing, Settlement
 from voxport.catalog import ServiceName
 from voxport.db.lease import Leases
 from voxport.db.session import Database
@@ -35,14 +35,6 @@ class BilledCall:
     claim: Claim = NO_CLAIM
     key_id: str | None = None
     voice_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Settlement:
-    """The cost of a call and the balance after it, in micro-tokens."""
-
-    cost: int
-    balance: int
 
 
 class HeldCalls:
@@ -159,8 +151,7 @@ class HeldCall:
         released because the call took too long: then nothing is charged, and nothing may be delivered."""
         try:
             with self._database.transaction() as tx:
-                cost = self._billing.capture(tx, self.hold_id, units=units)
-                settled = Settlement(cost, self._billing.funds(tx, self.call.profile_id).balance)
+                settled = self._billing.capture(tx, self.hold_id, units=units)
                 if in_same_tx is not None:
                     in_same_tx(tx, settled)
         except AlreadySettled:

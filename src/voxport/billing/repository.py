@@ -5,19 +5,108 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Row, case, cast, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Row,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from voxport.billing.models import Balance, Hold, LedgerEntry, LedgerTransaction
 from voxport.db.base import UtcDay
+from voxport.db.prepared import Prepared
 from voxport.db.session import update_one
 
 
-def balance(tx: Session, profile_id: str) -> Balance | None:
-    return tx.scalar(select(Balance).where(Balance.profile_id == profile_id).execution_options(populate_existing=True))
+class HeldAmount(NamedTuple):
+    """What a hold reserves, in micro-tokens, and for what."""
+
+    id: str
+    profile_id: str
+    service: str
+    request_id: str
+    job_id: str | None
+    amount: int
+    state: str
+    captured: int
+    refunded: int
+
+
+class Sums(NamedTuple):
+    """A profile's credits and what is held of them, in micro-tokens."""
+
+    credits: int
+    held: int
+
+
+_SUMS = Prepared(select(Balance.credits, Balance.held).where(Balance.profile_id == bindparam("profile_id")))
+_RESERVE = Prepared(
+    update(Balance)
+    .where(Balance.profile_id == bindparam("profile_id"), Balance.credits - Balance.held >= bindparam("amount"))
+    .values(held=Balance.held + bindparam("amount"))
+    .returning(Balance.credits, Balance.held)
+)
+_CHANGE_BALANCE = Prepared(
+    update(Balance)
+    .where(Balance.profile_id == bindparam("of_profile"))
+    .values(credits=Balance.credits + bindparam("more_credits"), held=Balance.held + bindparam("more_held"))
+    .returning(Balance.credits, Balance.held)
+)
+_HOLD = Prepared(select(*(getattr(Hold, name) for name in HeldAmount._fields)).where(Hold.id == bindparam("hold_id")))
+_ADD_HOLD = Prepared(
+    insert(Hold).values(
+        {
+            **{column.name: bindparam(column.name) for column in Hold.__table__.columns if column.name != "sequence"},
+            "captured": 0,
+            "refunded": 0,
+            "state": "open",
+            "settled_at": None,
+        }
+    )
+)
+_SETTLE = Prepared(
+    update(Hold)
+    .where(Hold.id == bindparam("hold_id"), Hold.state == "open")
+    .values(state=bindparam("to_state"), captured=bindparam("charged"), settled_at=bindparam("moment"))
+)
+_ADD_TRANSACTION = Prepared(
+    insert(LedgerTransaction).values(
+        {
+            column.name: bindparam(column.name)
+            for column in LedgerTransaction.__table__.columns
+            if column.name != "sequence"
+        }
+    )
+)
+_ADD_ENTRIES = Prepared(
+    insert(LedgerEntry).values(
+        [
+            {
+                "transaction_id": bindparam("transaction"),
+                "account": bindparam(f"{side}_account"),
+                "amount": bindparam(f"{side}_amount"),
+            }
+            for side in ("customer", "counterpart")
+        ]
+    )
+)
+
+
+def balance(tx: Session, profile_id: str) -> Sums | None:
+    row = _SUMS.first(tx, profile_id=profile_id)
+    return None if row is None else Sums(*row)
 
 
 def ensure_balance(tx: Session, profile_id: str) -> None:
@@ -27,37 +116,46 @@ def ensure_balance(tx: Session, profile_id: str) -> None:
             tx.add(Balance(profile_id=profile_id, credits=0, held=0))
 
 
-def reserve(tx: Session, profile_id: str, amount: int) -> bool:
-    """Raise `held` by `amount` if the balance covers it; False if it does not."""
-    return update_one(
-        tx,
-        update(Balance)
-        .where(Balance.profile_id == profile_id, Balance.credits - Balance.held >= amount)
-        .values(held=Balance.held + amount),
-    )
+def reserve(tx: Session, profile_id: str, amount: int) -> Sums | None:
+    """Raise `held` by `amount` if the balance covers it, and return the new sums; None if it does not."""
+    row = _RESERVE.first(tx, profile_id=profile_id, amount=amount)
+    return None if row is None else Sums(*row)
+
+
+def add_hold(tx: Session, **columns: Any) -> None:
+    """Add an open hold."""
+    _ADD_HOLD.run(tx, **columns)
 
 
 def settle_hold(tx: Session, hold_id: str, state: str, captured: int, moment: datetime) -> bool:
     """Close an open hold; False if it was settled before."""
-    return update_one(
-        tx,
-        update(Hold)
-        .where(Hold.id == hold_id, Hold.state == "open")
-        .values(state=state, captured=captured, settled_at=moment),
-    )
+    return _SETTLE.run(tx, hold_id=hold_id, to_state=state, charged=captured, moment=moment) == 1
 
 
-def update_balance(tx: Session, profile_id: str, *, credits: int, held: int) -> int:
-    """Add to the credits and the held amount of a balance; returns the new credits."""
-    after: int | None = tx.scalar(
-        update(Balance)
-        .where(Balance.profile_id == profile_id)
-        .values(credits=Balance.credits + credits, held=Balance.held + held)
-        .returning(Balance.credits)
-    )
-    if after is None:
+def update_balance(tx: Session, profile_id: str, *, credits: int, held: int) -> Sums:
+    """Add to the credits and the held amount of a balance; returns the new sums."""
+    row = _CHANGE_BALANCE.first(tx, of_profile=profile_id, more_credits=credits, more_held=held)
+    if row is None:
         raise LookupError(f"profile {profile_id} has no balance")
-    return after
+    return Sums(*row)
+
+
+def add_transaction(tx: Session, *, account: str, counterpart: str, **columns: Any) -> None:
+    """Write a movement of `tokens` and its two entries, which sum to zero."""
+    _ADD_TRANSACTION.run(tx, **columns)
+    _ADD_ENTRIES.run(
+        tx,
+        transaction=columns["id"],
+        customer_account=account,
+        customer_amount=columns["tokens"],
+        counterpart_account=counterpart,
+        counterpart_amount=-columns["tokens"],
+    )
+
+
+def transaction(tx: Session, ledger_id: str) -> LedgerTransaction:
+    """Return a movement. Raises NoResultFound."""
+    return tx.scalars(select(LedgerTransaction).where(LedgerTransaction.id == ledger_id)).one()
 
 
 def lock_balance(tx: Session, profile_id: str) -> None:
@@ -100,8 +198,9 @@ def add_refund(tx: Session, hold_id: str, amount: int) -> bool:
     )
 
 
-def hold(tx: Session, hold_id: str) -> Hold | None:
-    return tx.scalar(select(Hold).where(Hold.id == hold_id).execution_options(populate_existing=True))
+def hold(tx: Session, hold_id: str) -> HeldAmount | None:
+    row = _HOLD.first(tx, hold_id=hold_id)
+    return None if row is None else HeldAmount(*row)
 
 
 def request_cost(tx: Session, profile_id: str, request_id: str) -> tuple[Hold, int | None] | None:

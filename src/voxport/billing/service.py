@@ -17,7 +17,7 @@ from voxport.accounts.service import require_active
 from voxport.audit.service import GATEWAY, Action, Actor, record
 from voxport.billing import money, repository
 from voxport.billing.clone_quota import NO_LIMITS, CloneLimits
-from voxport.billing.models import Hold, LedgerEntry, LedgerTransaction
+from voxport.billing.models import Hold, LedgerTransaction
 from voxport.catalog import Catalog, ServiceName
 from voxport.clock import now
 from voxport.db.session import Database
@@ -39,6 +39,14 @@ class Funds:
     @property
     def balance(self) -> int:
         return self.credits - self.held
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The cost of a call and the balance after it, in micro-tokens."""
+
+    cost: int
+    balance: int
 
 
 @dataclass(frozen=True)
@@ -102,8 +110,11 @@ class Billing:
         """Reserve `amount` micro-tokens for a job, or for a call that the process `owner` serves. Returns the hold's
         id. Reserves nothing if it raises InsufficientCredits, RateLimited (too many clones), Forbidden or
         Unauthenticated (see require_active)."""
-        repository.ensure_balance(tx, profile_id)
-        if not repository.reserve(tx, profile_id, amount):
+        sums = repository.reserve(tx, profile_id, amount)
+        if sums is None:
+            repository.ensure_balance(tx, profile_id)
+            sums = repository.reserve(tx, profile_id, amount)
+        if sums is None:
             balance = self.funds(tx, profile_id).balance
             raise InsufficientCredits(
                 f"This call needs {money.format_tokens(amount)} tokens and "
@@ -114,8 +125,10 @@ class Billing:
         # A call without enough credits locks nothing, so a thousand of them don't wait for each other.
         require_active(tx, profile_id)
         self._clone_limits.require(tx, profile_id, service)
-        hold = Hold(
-            id=new_id("hold"),
+        hold_id = new_id("hold")
+        repository.add_hold(
+            tx,
+            id=hold_id,
             profile_id=profile_id,
             service=service,
             request_id=request_id,
@@ -124,18 +137,13 @@ class Billing:
             key_id=key_id,
             voice_id=voice_id,
             amount=amount,
-            captured=0,
-            state="open",
             created_at=now(),
-            settled_at=None,
         )
-        tx.add(hold)
-        tx.flush()
-        self._listener.on_spent(tx, profile_id, self.funds(tx, profile_id).balance)
-        return hold.id
+        self._listener.on_spent(tx, profile_id, sums.credits - sums.held)
+        return hold_id
 
-    def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> int:
-        """Charge the used units, at most the held amount. Returns the charge in micro-tokens.
+    def capture(self, tx: Session, hold_id: str, *, units: Decimal) -> Settlement:
+        """Charge the used units, at most the held amount. Returns the charge and the balance after it.
 
         Raises AlreadySettled if the hold was captured or released before: the work must not be delivered then.
         """
@@ -144,9 +152,10 @@ class Billing:
         if not repository.settle_hold(tx, hold_id, "captured", amount, now()):
             raise AlreadySettled(hold_id)
         after = repository.update_balance(tx, hold.profile_id, credits=-amount, held=-hold.amount)
-        self.record(tx, hold.profile_id, "capture", -amount, after, hold=hold, units=units)
-        self._listener.on_spent(tx, hold.profile_id, self.funds(tx, hold.profile_id).balance)
-        return amount
+        self._record(tx, hold.profile_id, "capture", -amount, after.credits, hold=hold, units=units)
+        balance = after.credits - after.held
+        self._listener.on_spent(tx, hold.profile_id, balance)
+        return Settlement(amount, balance)
 
     def release(self, tx: Session, hold_id: str) -> bool:
         """Release a hold; False if it was settled before."""
@@ -235,12 +244,12 @@ class Billing:
                 if amount > 0
                 else f"The profile can give {money.format_tokens(funds.balance)} tokens at most: what is held stays."
             )
-        row = self.record(tx, profile_id, kind, amount, after, note=note, reference=reference, charge=charge)
+        ledger_id = self._record(tx, profile_id, kind, amount, after, note=note, reference=reference, charge=charge)
         action: Action = f"credit.{kind}"  # type: ignore[assignment]  # one of three
-        record(tx, action, actor=actor, profile_id=profile_id, subject=row.id, tokens=money.format_tokens(amount))
+        record(tx, action, actor=actor, profile_id=profile_id, subject=ledger_id, tokens=money.format_tokens(amount))
         notify = self._listener.on_credited if amount > 0 else self._listener.on_spent
         notify(tx, profile_id, self.funds(tx, profile_id).balance)
-        return Posting(row, is_repeated=False)
+        return Posting(repository.transaction(tx, ledger_id), is_repeated=False)
 
     def open_holds(self, profile_id: str) -> int:
         """Return how many calls and jobs of a profile are not settled yet."""
@@ -272,13 +281,13 @@ class Billing:
             )
         return RequestCost(*found)
 
-    def _require(self, tx: Session, hold_id: str) -> Hold:
+    def _require(self, tx: Session, hold_id: str) -> repository.HeldAmount:
         hold = repository.hold(tx, hold_id)
         if hold is None:
             raise LookupError(f"hold {hold_id} is not there")
         return hold
 
-    def record(
+    def _record(
         self,
         tx: Session,
         profile_id: str,
@@ -286,16 +295,19 @@ class Billing:
         tokens: int,
         balance_after: int,
         *,
-        hold: Hold | None = None,
+        hold: repository.HeldAmount | None = None,
         units: Decimal | None = None,
         note: str | None = None,
         reference: str | None = None,
         charge: LedgerTransaction | None = None,
-    ) -> LedgerTransaction:
-        """Write a movement and its two entries, which sum to zero. `charge` is the charge that a refund refers to."""
-        call = hold or charge
-        transaction = LedgerTransaction(
-            id=new_id("led"),
+    ) -> str:
+        """Write a movement and return its id. `charge` is the charge that a refund refers to."""
+        call, ledger_id = hold or charge, new_id("led")
+        repository.add_transaction(
+            tx,
+            account=f"customer:{profile_id}",
+            counterpart="revenue" if kind in ("capture", "refund") else "issued",
+            id=ledger_id,
             profile_id=profile_id,
             created_at=now(),
             kind=kind,
@@ -310,13 +322,7 @@ class Billing:
             reference=reference,
             refund_of=charge.id if charge else None,
         )
-        tx.add(transaction)
-        tx.flush()
-        counterpart = "revenue" if kind in ("capture", "refund") else "issued"
-        for account, amount in ((f"customer:{profile_id}", tokens), (counterpart, -tokens)):
-            tx.add(LedgerEntry(transaction_id=transaction.id, account=account, amount=amount))
-        tx.flush()
-        return transaction
+        return ledger_id
 
 
 class AlreadySettled(Exception):

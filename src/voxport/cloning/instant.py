@@ -15,7 +15,8 @@ from voxport.accounts.service import Principal
 from voxport.audio.codec.wav import to_pcm16, write_samples
 from voxport.audit.service import Actor, record
 from voxport.billing.claims import NO_CLAIM, Claim
-from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settlement
+from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls
+from voxport.billing.service import Settlement
 from voxport.catalog import Catalog, ServiceName
 from voxport.cloning.consent import Consent, Consents
 from voxport.cloning.service import ONE_CLONE

@@ -216,7 +216,7 @@ class Jobs:
                 progress=1.0,
                 result=result,
                 micro_units=int(units * MICRO),
-                token_cost=charged,
+                token_cost=charged.cost,
                 finished_at=now(),
             )
             self._listener.on_job_ended(tx, self._record_event(tx, job_id))

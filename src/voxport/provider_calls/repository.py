@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from voxport.db.prepared import Prepared
 from voxport.db.session import update_one
 from voxport.provider_calls.models import ProviderCall
+
+_ADD = Prepared(
+    insert(ProviderCall).values(
+        {column.name: bindparam(column.name) for column in ProviderCall.__table__.columns if column.name != "sequence"}
+    )
+)
+_REMOVE = Prepared(delete(ProviderCall).where(ProviderCall.id == bindparam("call_id")))
+
+
+def add(tx: Session, **columns: Any) -> None:
+    _ADD.run(tx, **columns)
 
 
 def for_job(tx: Session, job_id: str) -> Sequence[ProviderCall]:
@@ -56,7 +68,7 @@ def remove_unchanged(tx: Session, row: ProviderCall) -> bool:
 
 
 def remove(tx: Session, call_id: str) -> None:
-    tx.execute(delete(ProviderCall).where(ProviderCall.id == call_id))
+    _REMOVE.run(tx, call_id=call_id)
 
 
 def by_id(tx: Session, call_id: str) -> ProviderCall | None:

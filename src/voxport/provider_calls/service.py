@@ -81,8 +81,10 @@ class ProviderCalls:
 
     def open(self, tx: Session, new: NewCall, *, state: str = "open") -> str:
         """Write a row and return its id. Without a job, the row belongs to this process."""
-        call = ProviderCall(
-            id=new_id("int"),
+        call_id, moment = new_id("int"), self._clock()
+        repository.add(
+            tx,
+            id=call_id,
             kind=new.kind,
             provider=new.provider,
             voice_id=new.voice_id,
@@ -93,12 +95,10 @@ class ProviderCalls:
             part=0,
             state=state,
             released=0,
-            created_at=self._clock(),
-            changed_at=self._clock(),
+            created_at=moment,
+            changed_at=moment,
         )
-        tx.add(call)
-        tx.flush()
-        return call.id
+        return call_id
 
     def begin(self, new: NewCall) -> str:
         with self._database.transaction() as tx:

@@ -18,8 +18,8 @@ from voxport.audio.codec.encoder import EncoderStalled
 from voxport.audio.codec.streaming import stream_encoded
 from voxport.audio.codec.wav import to_pcm16
 from voxport.billing.claims import NO_CLAIM, Claim
-from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls, Settlement
-from voxport.billing.service import Billing
+from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls
+from voxport.billing.service import Billing, Settlement
 from voxport.catalog import Catalog, ServiceName
 from voxport.errors import ProviderFailed
 from voxport.jobs.models import Job

@@ -6,13 +6,23 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, delete, or_, select, update
+from sqlalchemy import CursorResult, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from voxport.db.prepared import Prepared
 from voxport.db.session import update_one
 from voxport.webhooks.models import BalanceAlert, WebhookAttempt, WebhookDelivery, WebhookSecret
 
 _OPEN = ("pending", "sending")
+_DISARM = Prepared(
+    update(BalanceAlert)
+    .where(
+        BalanceAlert.profile_id == bindparam("of_profile"),
+        BalanceAlert.is_armed,
+        BalanceAlert.below > bindparam("balance"),
+    )
+    .values(is_armed=False)
+)
 
 # Deliveries
 
@@ -122,8 +132,7 @@ def change_alert(tx: Session, profile_id: str, **values: Any) -> bool:
 
 def disarm_if_below(tx: Session, profile_id: str, balance: int) -> bool:
     """Disarm the alert if it is armed and this balance triggers it; False if not."""
-    armed = (BalanceAlert.profile_id == profile_id, BalanceAlert.is_armed, BalanceAlert.below > balance)
-    return update_one(tx, update(BalanceAlert).where(*armed).values(is_armed=False))
+    return _DISARM.run(tx, of_profile=profile_id, balance=balance) == 1
 
 
 def rearm(tx: Session, profile_id: str, balance: int) -> None:

@@ -1,0 +1,106 @@
+"""Statements of the hot path: compiled once for each kind of database, and run by its driver.
+
+`Session.execute` takes 100 to 200 µs of processor time for a statement that SQLite runs in 5 (measured on Python 3.11).
+A billed call runs a dozen. A Prepared statement takes about 10. It is for statements that every call runs and that need
+no objects; all others go through the Session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import Executable
+
+Row = tuple[Any, ...]
+_Processor = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement whose `bindparam`s are the keyword arguments of its calls.
+
+    Values are converted as the columns' types say. What it returns is as the driver gives it: dates of SQLite are text,
+    so select none. Objects added to the Session before are not written first: call `flush` where that matters.
+    """
+
+    def __init__(self, statement: Executable) -> None:
+        self._statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def first(self, tx: Session, **values: Any) -> Row | None:
+        """Return the first row; None if there is none."""
+        row: Row | None = self._execute(tx, values).fetchone()
+        return row
+
+    def all(self, tx: Session, **values: Any) -> Sequence[Row]:
+        rows: Sequence[Row] = self._execute(tx, values).fetchall()
+        return rows
+
+    def run(self, tx: Session, **values: Any) -> int:
+        """Return how many rows were changed."""
+        count: int = self._execute(tx, values).rowcount
+        return count
+
+    def _execute(self, tx: Session, values: dict[str, Any]) -> Any:
+        connection = tx.connection()
+        dialect = connection.dialect
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
+        driver: Any = connection.connection.driver_connection
+        try:
+            return driver.execute(compiled.sql, compiled.parameters(values))
+        except dialect.loaded_dbapi.Error as error:
+            raise _wrapped(error, connection, compiled.sql) from error
+
+
+class _Compiled:
+    """A statement in the SQL of one kind of database."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every Executable here has it
+        assert isinstance(compiled, SQLCompiler)
+        self.sql = str(compiled)
+        self._processors: dict[str, _Processor] = {}
+        for name, bind in compiled.binds.items():
+            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if processor is not None:
+                self._processors[name] = processor
+        self._constants = {
+            name: self._process(name, bind.effective_value)
+            for name, bind in compiled.binds.items()
+            if not bind.required
+        }
+        self._names = compiled.positiontup
+
+    def parameters(self, values: dict[str, Any]) -> Any:
+        """Return what the driver takes: values in order, or by name."""
+        merged = {**self._constants, **{name: self._process(name, value) for name, value in values.items()}}
+        return merged if self._names is None else [merged[name] for name in self._names]
+
+    def _process(self, name: str, value: Any) -> Any:
+        processor = self._processors.get(name)
+        return value if processor is None else processor(value)
+
+
+def _wrapped(error: Any, connection: Connection, sql: str) -> Exception:
+    """Return the driver's error as SQLAlchemy raises it. A connection that was lost is not used again."""
+    dialect = connection.dialect
+    is_lost = dialect.is_disconnect(error, connection.connection, None)
+    wrapped: Exception = DBAPIError.instance(
+        sql,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=is_lost,
+        dialect=dialect,
+    )
+    if is_lost:
+        connection.invalidate(error)
+    return wrapped
