@@ -1,6 +1,6 @@
 """Measures what the gateway adds to a call of a provider, beside a bare proxy and LiteLLM's.
 
-    python -m benchmarks.speed.gateway [--litellm VENV] [--runs 3] [--seconds 6] [--concurrency 1 16 64] [--only NAME ...]
+    python -m benchmarks.speed.gateway [--litellm VENV] [--runs 3] [--seconds 6] [--only NAME ...]
 
 The provider answers at once with 50 KB of audio; everything runs on this machine. Each stack gets the same number of
 connections, each of which sends the next call as soon as the last one was answered. All stacks run in each round, one

@@ -84,6 +84,19 @@ class Piece:
     belong together."""
 
 
+RelayFormat = Literal["pcm", "mp3"]
+"""`pcm` is s16le, mono, at SAMPLE_RATE."""
+
+
+@dataclass(frozen=True)
+class RelayedAudio:
+    """A piece of encoded audio as the provider sent it, and its seconds. One without bytes means that the provider is
+    still being waited for, as a Piece without audio does."""
+
+    content: bytes = field(repr=False)
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a provider supports. Text lengths in characters, sample lengths in seconds."""
@@ -193,6 +206,15 @@ class Provider(ABC):
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         """Speak the utterance in the voice, at −18 LUFS. Yields each piece as it is synthesized. Raises
         ResumeTokenInvalid if it can't resume from the token, VoiceLost, OutcomeUnknown and other ProviderErrors."""
+
+    def can_relay(self, utterance: Utterance, audio_format: RelayFormat) -> bool:
+        """Whether `relay` can speak this utterance."""
+        return False
+
+    def relay(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> Iterator[RelayedAudio]:
+        """Speak the utterance and yield the audio as the service encodes it, at its own loudness. Raises as `speak`
+        does; VoiceLost only before the first piece."""
+        raise NotImplementedError
 
     def delete(self, voice: VoiceRef) -> None:  # noqa: B027  # the provider stores nothing
         """Delete a clone at the provider. It is no error if the clone does not exist."""

@@ -30,15 +30,15 @@ _SECONDS_PER_CHARACTER: Final = 0.06  # approximate; for the progress of a strea
 _MAX_SILENCE: Final = 10 * SAMPLE_RATE
 """Samples of silence allowed before the first sound of a streamed part."""
 
-PcmSource = Callable[[str], Iterator[bytes]]
-"""Speaks a text. Yields s16le at 24 kHz in pieces of any size."""
+AudioSource = Callable[[str], Iterator[bytes]]
+"""Speaks a text. Yields its audio in pieces of any size."""
 
 
-def speak_in_parts(utterance: Utterance, *, limit: int, source: PcmSource) -> Iterator[Piece]:
-    """Speak the text in parts of at most `limit` characters. Yields pieces of at most five seconds. With `low_latency`
-    they are yielded while their part is synthesized, else only after the whole part has arrived and passed the checks.
-    Speech can resume after a part, not after a piece inside one. Raises ResumeTokenInvalid, ProviderFailed, and what
-    the source raises."""
+def speak_in_parts(utterance: Utterance, *, limit: int, source: AudioSource) -> Iterator[Piece]:
+    """Speak the text in parts of at most `limit` characters; `source` yields s16le at 24 kHz. Yields pieces of at most
+    five seconds: with `low_latency` while their part is synthesized, else only after the whole part has arrived and
+    passed the checks. Speech can resume after a part, not after a piece inside one. Raises ResumeTokenInvalid,
+    ProviderFailed, and what the source raises."""
     low_latency, resume_from = utterance.low_latency, utterance.resume_from
     parts = _split(utterance.text, utterance.language, limit if low_latency else min(limit, _MAX_WHOLE_CHARACTERS))
     plan = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

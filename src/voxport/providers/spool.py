@@ -1,5 +1,5 @@
-"""Buffers the audio of one part of a text in an unnamed temporary file, so that only small pieces of it are in memory,
-however much a provider sends."""
+"""Buffers the audio of one part of a text: its beginning in memory, and more in an unnamed temporary file, so that only
+small pieces of it are in memory, however much a provider sends."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
 from voxport.audio.trim import FRAME_SAMPLES, frame_rms, sounding_range
-from voxport.providers.audio_bounds import AudioLengthCheck
+from voxport.providers.audio_bounds import MaxLengthCheck
 from voxport.providers.base import SAMPLE_RATE, Audio
 
 _SAMPLE_BYTES: Final = 2
 _READ_SAMPLES: Final = 5 * SAMPLE_RATE
 """Samples in memory at once. Loudness normalization takes about 70 bytes for each of them."""
 _CHUNK_BYTES: Final = 1 << 16
+_MEMORY_BYTES: Final = 1 << 18
 _POLL_SECONDS: Final = 0.5
 """After this long without content, a waiting reader gets an empty piece."""
 
@@ -27,9 +28,9 @@ _POLL_SECONDS: Final = 0.5
 class Spool:
     """Stores s16le at 24 kHz. One thread writes, one reads. Leaving the `with` block closes the file."""
 
-    def __init__(self, check: AudioLengthCheck) -> None:
+    def __init__(self, check: MaxLengthCheck) -> None:
         self.check = check
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by __exit__
+        self._content = _Content()
         self._changed = threading.Condition()
         self._size = 0
         self._is_ended = True
@@ -65,7 +66,7 @@ class Spool:
                 self._is_ended, self._failure = True, failure
                 self._changed.notify()
                 if self._is_closed:
-                    self._file.close()
+                    self._content.close()
 
         threading.Thread(target=read, daemon=True).start()
 
@@ -83,7 +84,7 @@ class Spool:
             if not has_changed:
                 yield b""
             while position < size:
-                content = os.pread(self._file.fileno(), min(_CHUNK_BYTES, size - position), position)
+                content = self._content.read(position, min(_CHUNK_BYTES, size - position))
                 position += len(content)
                 yield content
             if is_ended:  # read together with the size; content that arrived later is read in the next round
@@ -108,13 +109,10 @@ class Spool:
 
     def read(self, start: int, stop: int) -> Audio:
         """Return the samples from `start` up to but excluding `stop` as float32."""
-        content = os.pread(self._file.fileno(), (stop - start) * _SAMPLE_BYTES, start * _SAMPLE_BYTES)
-        return from_pcm(content)
+        return from_pcm(self._content.read(start * _SAMPLE_BYTES, (stop - start) * _SAMPLE_BYTES))
 
     def _append(self, content: bytes) -> None:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        self._content.append(content)
         with self._changed:
             self._size += len(content)
             self._changed.notify()
@@ -128,7 +126,39 @@ class Spool:
         with self._changed:
             self._is_closed = True
             if self._is_ended:  # else the thread that fills it closes it
-                self._file.close()
+                self._content.close()
+
+
+class _Content:
+    """Bytes that one thread appends and another reads. The first `_MEMORY_BYTES` stay in memory: most texts are short,
+    and a file takes longer than their bytes."""
+
+    def __init__(self) -> None:
+        self._memory = bytearray()
+        self._file: IO[bytes] | None = None
+
+    def append(self, content: bytes) -> None:
+        if self._file is None:
+            room = _MEMORY_BYTES - len(self._memory)
+            self._memory += content[:room]
+            content = content[room:]
+        if not content:
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by `close`
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def read(self, position: int, count: int) -> bytes:
+        found = bytes(self._memory[position : position + count])
+        if len(found) < count and self._file is not None:
+            found += os.pread(self._file.fileno(), count - len(found), max(0, position - len(self._memory)))
+        return found
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def from_pcm(content: bytes) -> Audio:

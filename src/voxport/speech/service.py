@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.audio.arrays import Pcm
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.encode import MAX_HEADER_BYTES, MIN_SAMPLES, encode_file
 from voxport.audio.codec.encoder import EncoderStalled
 from voxport.audio.codec.streaming import stream_encoded
@@ -28,7 +28,7 @@ from voxport.media.service import MediaService
 from voxport.moderation.service import Moderation
 from voxport.provider_calls.call_journal import CallJournal
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import Piece, Utterance
+from voxport.providers.base import Piece, RelayedAudio, Utterance
 from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry
 from voxport.speech.durations import billed_seconds, estimated_seconds, max_seconds
@@ -38,6 +38,7 @@ from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
 SERVICE: ServiceName = "core-tts"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,7 @@ class SpeechService:
         prepared, claim = held.prepared, held.call.call.claim
         with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
             try:
-                pieces = self._synthesize(prepared, progress, journal)
-                yield from claim.copy(stream_encoded(pieces, prepared.audio_format.name, ffmpeg=self._ffmpeg))
+                yield from claim.copy(self._stream(prepared, progress, journal))
             except GeneratorExit:
                 _charge(hold, progress, journal, claim.mark_unreplayable)
                 raise
@@ -223,36 +223,59 @@ class SpeechService:
             ),
         )
 
+    def _stream(
+        self, prepared: PreparedSpeech, progress: SynthesisProgress, journal: CallJournal
+    ) -> Generator[bytes, None, None]:
+        """Yield the encoded speech from the first route that does not fail before its first sound. What a provider
+        encodes as it is wanted is passed on as it comes."""
+
+        def begin(route: Route) -> Generator[bytes, None, None]:
+            self._begin(route, progress, journal)
+            audio_format, relayed = prepared.audio_format, None
+            if audio_format.relayed_as is not None:
+                utterance = self._utterance(prepared, route)
+                relayed = self._provisioning.relay(route.voice, utterance, audio_format.relayed_as)
+            if relayed is not None:
+                chunks = _counted_relay(relayed, audio_format.header(None), progress)
+            else:
+                pieces = _counted(self._started(prepared, route), progress)
+                chunks = stream_encoded(pieces, audio_format.name, ffmpeg=self._ffmpeg)
+            return _resumed(next(chunks), chunks)
+
+        with contextlib.closing(first_that_works(_by_provider(prepared.routes), begin)) as chunks:
+            yield from chunks
+        require_audio(progress.samples, progress.provider)
+
     def _synthesize(
         self, prepared: PreparedSpeech, progress: SynthesisProgress, journal: CallJournal
     ) -> Generator[Pcm, None, None]:
         """Yield the speech from the first route that does not fail before its first sound."""
 
-        def begin(route: Route) -> Iterator[Piece]:
-            """Wait for the first sound and return the pieces from there on."""
-            provider = route.voice.provider
-            progress.provider = provider.name
-            journal.begin("speech", provider, route.voice.voice_id)
-            pieces = self._speak_by(prepared, route)
-            first = list(islice((piece for piece in pieces if piece.audio.size), 1))
-            if not first:
-                require_audio(0, provider.name)
-            return chain(first, pieces)
+        def begin(route: Route) -> Generator[Piece, None, None]:
+            self._begin(route, progress, journal)
+            return self._started(prepared, route)
 
-        for piece in first_that_works({route.voice.provider.name: route for route in prepared.routes}, begin):
-            progress.samples += piece.audio.size
-            if progress.has_listener_left:
-                raise _ListenerLeft
-            if piece.audio.size:
-                yield to_pcm16(piece.audio)
+        yield from _counted(first_that_works(_by_provider(prepared.routes), begin), progress)
         require_audio(progress.samples, progress.provider)
 
-    def _speak_by(self, prepared: PreparedSpeech, route: Route) -> Iterator[Piece]:
+    def _begin(self, route: Route, progress: SynthesisProgress, journal: CallJournal) -> None:
+        provider = route.voice.provider
+        progress.provider = provider.name
+        journal.begin("speech", provider, route.voice.voice_id)
+
+    def _started(self, prepared: PreparedSpeech, route: Route) -> Generator[Piece, None, None]:
+        """Wait for the first sound and return the pieces from there on."""
+        pieces = self._provisioning.speak(route.voice, self._utterance(prepared, route))
+        for piece in pieces:
+            if piece.audio.size:
+                return _resumed(piece, pieces)
+        raise no_audio(route.voice.provider.name)
+
+    def _utterance(self, prepared: PreparedSpeech, route: Route) -> Utterance:
         request, client = prepared.request, prepared.caller.profile_id
-        utterance = Utterance(
+        return Utterance(
             request.text, route.language, request.voice_settings, low_latency=request.is_stream, client=client
         )
-        return self._provisioning.speak(route.voice, utterance)
 
     def _max_seconds(self, prepared: PreparedSpeech) -> Decimal:
         return max_seconds(prepared.request.text, prepared.speed, self._limits)
@@ -273,6 +296,47 @@ class SynthesisProgress:
     def on_listener_left(self) -> None:
         self.has_listener_left = True
 
+    def require_listener(self) -> None:
+        if self.has_listener_left:
+            raise _ListenerLeft
+
+
+def _by_provider(routes: Sequence[Route]) -> dict[str, Route]:
+    return {route.voice.provider.name: route for route in routes}
+
+
+def _counted(pieces: Generator[Piece, None, None], progress: SynthesisProgress) -> Generator[Pcm, None, None]:
+    """Yield the samples and count them. Raises _ListenerLeft."""
+    with contextlib.closing(pieces):
+        for piece in pieces:
+            progress.samples += piece.audio.size
+            progress.require_listener()
+            if piece.audio.size:
+                yield to_pcm16(piece.audio)
+
+
+def _counted_relay(
+    pieces: Generator[RelayedAudio, None, None], header: bytes, progress: SynthesisProgress
+) -> Generator[bytes, None, None]:
+    """Yield the header and the provider's bytes, and count its seconds as samples. Raises _ListenerLeft."""
+    seconds = 0.0
+    with contextlib.closing(pieces):
+        for piece in pieces:
+            seconds += piece.seconds
+            progress.samples = round(seconds * SAMPLE_RATE)
+            if progress.samples:  # before its first sound, a call whose client has left goes on: it will be billed
+                progress.require_listener()
+            if piece.content:
+                yield header + piece.content
+                header = b""
+
+
+def _resumed(first: T, rest: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Yield what a generator yielded first, and the rest of it; closing this one closes it."""
+    with contextlib.closing(rest):
+        yield first
+        yield from rest
+
 
 class _ListenerLeft(Exception):
     """The client disconnected: the audio made so far is charged, and synthesis stops."""
@@ -281,7 +345,11 @@ class _ListenerLeft(Exception):
 def require_audio(samples: int, provider: str) -> None:
     """Raises ProviderFailed if a text gave no audio."""
     if samples < MIN_SAMPLES:
-        raise ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
+        raise no_audio(provider)
+
+
+def no_audio(provider: str) -> ProviderFailed:
+    return ProviderFailed(f"The provider {provider} made no audio of this text. Nothing was charged.")
 
 
 def _charge(

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,6 +27,8 @@ from voxport.providers.base import (
     Piece,
     ProgressCallback,
     Provider,
+    RelayedAudio,
+    RelayFormat,
     ResumeTokenInvalid,
     StockVoice,
     Utterance,
@@ -78,7 +80,7 @@ class VoiceProvisioning:
         self._clock = clock
         self._sweeps = Sweeps(database, clock=clock)
 
-    def speak(self, voice: ResolvedVoice, utterance: Utterance) -> Iterator[Piece]:
+    def speak(self, voice: ResolvedVoice, utterance: Utterance) -> Generator[Piece, None, None]:
         """Speak as `Provider.speak`, and rebuild the voice if it is gone. Raises NotFound if it was deleted."""
         provider = voice.provider
         reference, resume_from = self._reference(voice), utterance.resume_from
@@ -98,6 +100,28 @@ class VoiceProvisioning:
                 if is_last:
                     raise ProviderFailed("The voice was lost in the middle of the speech. Send it again.") from None
                 raise
+
+    def relay(
+        self, voice: ResolvedVoice, utterance: Utterance, audio_format: RelayFormat
+    ) -> Generator[RelayedAudio, None, None] | None:
+        """Speak as `Provider.relay`, and rebuild the voice if it is gone; None if the provider can't. Raises NotFound
+        if it was deleted."""
+        if not voice.provider.can_relay(utterance, audio_format):
+            return None
+        return self._relay(voice, utterance, audio_format)
+
+    def _relay(
+        self, voice: ResolvedVoice, utterance: Utterance, audio_format: RelayFormat
+    ) -> Generator[RelayedAudio, None, None]:
+        reference = self._reference(voice)
+        try:
+            yield from voice.provider.relay(reference, utterance, audio_format)
+        except VoiceLost:
+            if voice.generation is None:
+                raise
+            _log.info("a voice is gone and made again", extra={"provider": voice.provider.name})
+            reference = self._rebuild(voice, reference.provider_voice_id)
+            yield from voice.provider.relay(reference, utterance, audio_format)
 
     def clone(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.encoder import FfmpegEncoder
@@ -34,6 +35,9 @@ class AudioFormat:
     stream_options: tuple[str, ...] | None = None
     """Additional options for streaming, after the others. None for a format that can't be streamed."""
 
+    relayed_as: Literal["pcm", "mp3"] | None = None
+    """What a provider is asked for, so that its audio can be streamed as it is, after the header."""
+
 
 FORMATS: dict[str, AudioFormat] = {
     each.name: each
@@ -42,8 +46,11 @@ FORMATS: dict[str, AudioFormat] = {
             *("mp3", ".mp3", "audio/mpeg", 16_000),
             encoder_options=("-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"),
             stream_options=("-write_xing", "0", "-id3v2_version", "0", "-flush_packets", "1"),
+            relayed_as="mp3",
         ),
-        AudioFormat("wav", ".wav", "audio/wav", 2 * SAMPLE_RATE, header=wav_header, stream_options=()),
+        AudioFormat(
+            "wav", ".wav", "audio/wav", 2 * SAMPLE_RATE, header=wav_header, stream_options=(), relayed_as="pcm"
+        ),
         AudioFormat(
             *("ogg", ".ogg", "audio/ogg", 16_000),
             encoder_options=("-c:a", "libopus", "-b:a", "48k", "-f", "ogg"),

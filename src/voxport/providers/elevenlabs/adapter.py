@@ -28,13 +28,15 @@ from voxport.providers.base import (
     ProgressCallback,
     Provider,
     ProviderConfig,
+    RelayedAudio,
+    RelayFormat,
     StockVoice,
     Utterance,
     VoiceRef,
 )
 from voxport.providers.billed_client import BilledClient, RefusedCall
 from voxport.providers.cached_status import CachedStatus
-from voxport.providers.chunked_speech import speak_in_parts
+from voxport.providers.chunked_speech import AudioSource, speak_in_parts
 from voxport.providers.elevenlabs import errors
 from voxport.providers.elevenlabs.account import (
     AccountFacts,
@@ -46,6 +48,7 @@ from voxport.providers.elevenlabs.account import (
 )
 from voxport.providers.ids import is_id, path_segment, require_id
 from voxport.providers.limiter import Limiter
+from voxport.providers.relay import relay
 from voxport.providers.unavailable import UnavailableProvider
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 
@@ -55,6 +58,7 @@ _INITIAL_CALLS: Final = 2  # the smallest plan's
 MODEL: Final = "eleven_multilingual_v2"
 _RETRY_PAUSES: Final = (0.25, 16.0)  # seconds between two attempts of a refused call: shortest, longest
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # available in every plan, and needs no decoding
+_RELAYED: Final[dict[RelayFormat, str]] = {"pcm": _PCM, "mp3": "mp3_44100_128"}  # both are in every plan
 _LOOKUP_DELAYS: Final = (0.0, 2.0, 5.0, 8.0, 15.0)
 """Seconds before each lookup of a voice whose creation got no response."""
 
@@ -233,7 +237,18 @@ class ElevenLabs(Provider):
     # Speech
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
-        limit = min(self._facts.value().max_text_length, self._max_text_length)
+        return speak_in_parts(utterance, limit=self._limit(), source=self._source(voice, utterance, _PCM))
+
+    def can_relay(self, utterance: Utterance, audio_format: RelayFormat) -> bool:
+        return len(utterance.text) <= self._limit()
+
+    def relay(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> Iterator[RelayedAudio]:
+        return relay(utterance, audio_format, self._source(voice, utterance, _RELAYED[audio_format]))
+
+    def _limit(self) -> int:
+        return min(self._facts.value().max_text_length, self._max_text_length)
+
+    def _source(self, voice: VoiceRef, utterance: Utterance, output_format: str) -> AudioSource:
         if not is_id(voice.provider_voice_id):
             raise VoiceLost(f"{errors.TITLE} has no voice under this id.")
         path = f"/v1/text-to-speech/{path_segment(voice.provider_voice_id, errors.TITLE)}"
@@ -242,11 +257,14 @@ class ElevenLabs(Provider):
         wanted = {"voice_settings": dict(utterance.settings)} if utterance.settings else {}
 
         def source(part: str) -> Iterator[bytes]:
-            request = {"params": {"output_format": _PCM}, "json": {"text": part, "model_id": self._model, **wanted}}
+            request = {
+                "params": {"output_format": output_format},
+                "json": {"text": part, "model_id": self._model, **wanted},
+            }
             with self._billed_client.send_billed(utterance.client, path, self._classify, **request) as streamed:
                 yield from _audio(streamed)
 
-        return speak_in_parts(utterance, limit=limit, source=source)
+        return source
 
     def _classify(self, streamed: StreamedResponse) -> StreamedResponse | RefusedCall:
         if streamed.status == 200:

@@ -20,16 +20,19 @@ from voxport.providers.base import (
     ProgressCallback,
     Provider,
     ProviderConfig,
+    RelayedAudio,
+    RelayFormat,
     StockVoice,
     Utterance,
     VoiceRef,
 )
 from voxport.providers.billed_client import BilledClient, RefusedCall
 from voxport.providers.cached_status import CachedStatus, ProbeFailed
-from voxport.providers.chunked_speech import speak_in_parts
+from voxport.providers.chunked_speech import AudioSource, speak_in_parts
 from voxport.providers.ids import is_stock_id, plain_text
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
+from voxport.providers.relay import relay
 from voxport.providers.unavailable import UnavailableProvider
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 
@@ -195,10 +198,23 @@ class MiniMax(Provider):
     # Speech
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
+        return speak_in_parts(utterance, limit=self._limit, source=self._source(voice, utterance, "pcm"))
+
+    def can_relay(self, utterance: Utterance, audio_format: RelayFormat) -> bool:
+        return len(utterance.text) <= self._limit
+
+    def relay(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> Iterator[RelayedAudio]:
+        return relay(utterance, audio_format, self._source(voice, utterance, audio_format))
+
+    @property
+    def _limit(self) -> int:
+        return min(_MAX_TEXT_LENGTH, self._max_text_length)
+
+    def _source(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> AudioSource:
         body = {
             "model": self._model,
             "voice_setting": {"voice_id": voice.provider_voice_id, "speed": utterance.speed},
-            "audio_setting": {"sample_rate": SAMPLE_RATE, "format": "pcm", "channel": 1},
+            "audio_setting": {"sample_rate": SAMPLE_RATE, "format": audio_format, "channel": 1},
             "language_boost": _LANGUAGE_BOOSTS.get(utterance.language.partition("-")[0], "auto"),
         }
 
@@ -209,7 +225,7 @@ class MiniMax(Provider):
             with self._send_billed(utterance.client, {**body, "text": part, **options}) as streamed:
                 yield from _events(streamed)
 
-        return speak_in_parts(utterance, limit=min(_MAX_TEXT_LENGTH, self._max_text_length), source=source)
+        return source
 
     def _send_billed(self, client: str, body: dict[str, Any]) -> AbstractContextManager[StreamedResponse]:
         return self._billed_client.send_billed(client, "/v1/t2a_v2", _classify, params=self._query, json=body)
