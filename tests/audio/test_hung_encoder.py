@@ -24,9 +24,8 @@ def encoders() -> set[int]:
     return {child.pid for child in psutil.Process().children()}
 
 
-@pytest.mark.parametrize("fmt", ["mp3", "ogg"])
 @pytest.mark.parametrize("count", [4, 1_000], ids=["at its end", "in its middle"])
-def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, fmt: str, count: int) -> None:
+def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, count: int) -> None:
     others, closed = encoders(), list[bool]()
 
     def pieces() -> Pieces:
@@ -40,7 +39,7 @@ def test_an_encoder_that_hangs_is_killed_and_told(ffmpeg: Path, fmt: str, count:
             closed.append(True)
 
     with pytest.raises(EncoderStalled):
-        for _ in stream_encoded(pieces(), fmt, ffmpeg=ffmpeg, stall_timeout=0.5):
+        for _ in stream_encoded(pieces(), "ogg", ffmpeg=ffmpeg, stall_timeout=0.5):
             pass
     assert closed == [True]
     assert encoders() <= others
@@ -52,22 +51,23 @@ def test_an_encoder_that_waits_for_samples_does_not_hang(ffmpeg: Path) -> None:
         time.sleep(0.8)  # a slow provider may take longer than the encoder's stall timeout
         yield SECOND
 
-    assert len(b"".join(stream_encoded(pieces(), "mp3", ffmpeg=ffmpeg, stall_timeout=0.5))) > 30_000
+    assert len(b"".join(stream_encoded(pieces(), "ogg", ffmpeg=ffmpeg, stall_timeout=0.5))) > 500
 
 
 def test_an_encoder_whose_reader_is_slow_does_not_hang(ffmpeg: Path) -> None:
     spoken_pieces: list[int] = []
+    noise = np.random.default_rng(0).integers(-9_000, 9_000, SAMPLE_RATE, np.int16)  # silence would fill no pipe
 
     def pieces() -> Pieces:
         for number in range(200):
             spoken_pieces.append(number)
-            yield SECOND
+            yield noise
 
-    stream = stream_encoded(pieces(), "mp3", ffmpeg=ffmpeg, stall_timeout=0.5)
+    stream = stream_encoded(pieces(), "ogg", ffmpeg=ffmpeg, stall_timeout=0.5)
     size = len(next(stream))
     before, seen = -1, len(spoken_pieces)
     while seen != before or not spoken_pieces:  # until the pipes are full, and for longer than the stall timeout
         time.sleep(0.8)
         before, seen = seen, len(spoken_pieces)
     assert seen < 200
-    assert size + sum(map(len, stream)) > 3_000_000
+    assert size + sum(map(len, stream)) > 500_000

@@ -16,7 +16,7 @@ PLAIN = ("-write_xing", "0", "-id3v2_version", "0")
 
 
 def encoded(ffmpeg: Path, pcm: bytes, *options: str) -> bytes:
-    command = [ffmpeg, "-v", "error", "-f", "s16le", "-ar", "24000", "-ac", "1", "-i", "pipe:0", *options]
+    command = [str(ffmpeg), "-v", "error", "-f", "s16le", "-ar", "24000", "-ac", "1", "-i", "pipe:0", *options]
     return subprocess.run([*command, "-f", "mp3", "pipe:1"], input=pcm, capture_output=True, check=True).stdout
 
 

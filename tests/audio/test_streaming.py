@@ -96,10 +96,9 @@ def test_an_error_of_the_maker_comes_out(ffmpeg: Path, fmt: str) -> None:
         list(stream_encoded(seconds(5, break_down), fmt, ffmpeg=ffmpeg))
 
 
-@pytest.mark.parametrize("fmt", ["mp3", "ogg"])
-def test_an_encoder_that_fails_is_told(fmt: str) -> None:
+def test_an_encoder_that_fails_is_told() -> None:
     with pytest.raises(RuntimeError, match="could not encode"):
-        list(stream_encoded(seconds(5), fmt, ffmpeg=Path("/bin/false")))
+        list(stream_encoded(seconds(5), "ogg", ffmpeg=Path("/bin/false")))
 
 
 def test_a_format_that_needs_its_end_first_cannot_be_streamed(ffmpeg: Path) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.hosted.conftest import HostedEnv
+from tests.support.hosted_env import HostedEnv
 from voxport.audio.codec.mp3_frames import Mp3Meter
 from voxport.billing.verify import verify
 from voxport.testing.doubles import Fault

@@ -22,7 +22,13 @@ from voxport.billing.verify import verify
 from voxport.speech import service
 
 TTS = "/v1/proxy/core-tts"
-BODY = {"text": "Hello, this is a voice.", "voice_id": "hum", "provider": "local", "stream": True}
+BODY = {
+    "text": "Hello, this is a voice.",
+    "voice_id": "hum",
+    "provider": "local",
+    "stream": True,
+    "output_format": "ogg",
+}
 
 
 @pytest.mark.parametrize("is_left", [False, True], ids=["listener stays", "listener leaves"])
@@ -65,7 +71,7 @@ def test_a_hung_encoder_ends_the_stream(
 
 
 def _asked(client: GatewayClient, port: int, **fields: Any) -> socket.socket:
-    body = json.dumps({**BODY, **fields}).encode()
+    body = json.dumps({**BODY, "output_format": "ogg", **fields}).encode()
     head = (
         f"POST {TTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

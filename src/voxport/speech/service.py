@@ -236,7 +236,7 @@ class SpeechService:
                 utterance = self._utterance(prepared, route)
                 relayed = self._provisioning.relay(route.voice, utterance, audio_format.relayed_as)
             if relayed is not None:
-                chunks = _counted_relay(relayed, audio_format.header(None), progress)
+                chunks = _counted_relay(relayed, audio_format.stream_header, progress)
             else:
                 pieces = _counted(self._started(prepared, route), progress)
                 chunks = stream_encoded(pieces, audio_format.name, ffmpeg=self._ffmpeg)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal, Protocol
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.encoder import FfmpegEncoder
-from voxport.audio.codec.wav import Header, wav_header, write_samples
+from voxport.audio.codec.mp3 import Mp3Encoder, write_mp3
+from voxport.audio.codec.wav import WavStream, wav_header, write_samples
 
 MIN_SAMPLES = 480  # 20 ms, a frame of Opus; flac's encoder can't make a block of a handful of samples
 
 MAX_HEADER_BYTES = 16_384  # maximum size of a file without its samples
+
+
+class StreamEncoder(Protocol):
+    """Encodes a stream in this process."""
+
+    def encode(self, samples: Pcm) -> bytes: ...
+
+    def finish(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -28,28 +38,38 @@ class AudioFormat:
     bytes_per_second: int
     """Upper bound."""
 
-    encoder_options: tuple[str, ...] = ()
-    """Options for ffmpeg. If empty, a file is the header followed by the samples (s16le)."""
+    write: Callable[[Iterable[Pcm], BinaryIO], int] | None = None
+    """Writes a file in this process and returns the number of samples; None if ffmpeg writes it."""
 
-    header: Header = lambda _: b""
-    stream_options: tuple[str, ...] | None = None
-    """Additional options for streaming, after the others. None for a format that can't be streamed."""
+    open_stream: Callable[[], StreamEncoder] | None = None
+    """Starts a stream in this process; None if ffmpeg does, or the format can't be streamed."""
+
+    encoder_options: tuple[str, ...] = ()
+    """Options for ffmpeg."""
+
+    stream_options: tuple[str, ...] = ()
+    """Additional options of ffmpeg for a stream, after the others."""
 
     relayed_as: Literal["pcm", "mp3"] | None = None
-    """What a provider is asked for, so that its audio can be streamed as it is, after the header."""
+    """What a provider is asked for, so that its audio can be streamed as it is, after `stream_header`."""
+
+    stream_header: bytes = b""
+
+    @property
+    def is_streamable(self) -> bool:
+        return self.open_stream is not None or bool(self.stream_options)
 
 
 FORMATS: dict[str, AudioFormat] = {
     each.name: each
     for each in (
+        AudioFormat(*("mp3", ".mp3", "audio/mpeg", 16_000), write=write_mp3, open_stream=Mp3Encoder, relayed_as="mp3"),
         AudioFormat(
-            *("mp3", ".mp3", "audio/mpeg", 16_000),
-            encoder_options=("-c:a", "libmp3lame", "-b:a", "128k", "-f", "mp3"),
-            stream_options=("-write_xing", "0", "-id3v2_version", "0", "-flush_packets", "1"),
-            relayed_as="mp3",
-        ),
-        AudioFormat(
-            "wav", ".wav", "audio/wav", 2 * SAMPLE_RATE, header=wav_header, stream_options=(), relayed_as="pcm"
+            *("wav", ".wav", "audio/wav", 2 * SAMPLE_RATE),
+            write=write_samples,
+            open_stream=WavStream,
+            relayed_as="pcm",
+            stream_header=wav_header(None),
         ),
         AudioFormat(
             *("ogg", ".ogg", "audio/ogg", 16_000),
@@ -57,11 +77,14 @@ FORMATS: dict[str, AudioFormat] = {
             stream_options=("-page_duration", "100000", "-flush_packets", "1"),  # µs: a page ten times a second
         ),
         AudioFormat("flac", ".flac", "audio/flac", 50_000, encoder_options=("-c:a", "flac", "-f", "flac")),
-        AudioFormat("pcm", ".pcm", f"audio/L16;rate={SAMPLE_RATE};channels=1", 2 * SAMPLE_RATE),
+        AudioFormat(
+            *("pcm", ".pcm", f"audio/L16;rate={SAMPLE_RATE};channels=1", 2 * SAMPLE_RATE),
+            write=partial(write_samples, header=lambda _: b""),
+        ),
     )
 }
 
-STREAM_FORMATS = tuple(sorted(each.name for each in FORMATS.values() if each.stream_options is not None))
+STREAM_FORMATS = tuple(sorted(each.name for each in FORMATS.values() if each.is_streamable))
 
 
 def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) -> int:
@@ -71,7 +94,10 @@ def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) ->
     less than 20 ms, RuntimeError if ffmpeg fails.
     """
     audio_format, counting = FORMATS[fmt], _CountingIterator(pieces)
-    if audio_format.encoder_options:
+    if audio_format.write is not None:
+        with path.open("wb") as file:
+            audio_format.write(counting, file)
+    else:
         # ffmpeg writes to a file, not a pipe, because it seeks back at the end to write the length into the header.
         with FfmpegEncoder(ffmpeg, audio_format.encoder_options, f"file:{path.absolute()}", to_pipe=False) as encoder:
             for piece in counting:
@@ -79,9 +105,6 @@ def encode_file(pieces: Iterable[Pcm], fmt: str, path: Path, *, ffmpeg: Path) ->
             counting.require_min_samples()
             encoder.end_input()
             encoder.finish()
-    else:
-        with path.open("wb") as file:
-            write_samples(counting, file, audio_format.header)
     counting.require_min_samples()
     return counting.samples
 

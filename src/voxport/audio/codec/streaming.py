@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Generator
 from pathlib import Path
 
 from voxport.audio.arrays import Pcm
-from voxport.audio.codec.encode import FORMATS
+from voxport.audio.codec.encode import FORMATS, StreamEncoder
 from voxport.audio.codec.encoder import STALL_TIMEOUT, FfmpegEncoder
 
 
@@ -21,20 +22,20 @@ def stream_encoded(
     RuntimeError if it fails.
     """
     audio_format = FORMATS[fmt]
-    if audio_format.stream_options is None:
+    if not audio_format.is_streamable:
         raise KeyError(fmt)
-    if not audio_format.encoder_options:
-        return _unencoded(pieces, audio_format.header(None))
+    if audio_format.open_stream is not None:
+        return _encoded_here(pieces, audio_format.open_stream())
     return _stream_encoded(pieces, [*audio_format.encoder_options, *audio_format.stream_options], ffmpeg, stall_timeout)
 
 
-def _unencoded(pieces: Generator[Pcm, None, None], header: bytes) -> Generator[bytes, None, None]:
-    try:
+def _encoded_here(pieces: Generator[Pcm, None, None], encoder: StreamEncoder) -> Generator[bytes, None, None]:
+    with contextlib.closing(pieces):
         for piece in pieces:
-            yield header + piece.astype("<i2").tobytes()
-            header = b""
-    finally:
-        pieces.close()
+            if data := encoder.encode(piece):
+                yield data
+        if data := encoder.finish():
+            yield data
 
 
 def _stream_encoded(

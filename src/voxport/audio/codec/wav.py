@@ -37,6 +37,20 @@ def wav_header(data_bytes: int | None, rate: int = SAMPLE_RATE) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE") + form + data
 
 
+class WavStream:
+    """A WAV of unknown length, as it is streamed."""
+
+    def __init__(self) -> None:
+        self._header = wav_header(None)
+
+    def encode(self, samples: Pcm) -> bytes:
+        content, self._header = self._header + samples.astype("<i2").tobytes(), b""
+        return content
+
+    def finish(self) -> bytes:
+        return b""
+
+
 def write_samples(pieces: Iterable[Pcm], file: BinaryIO, header: Header = wav_header) -> int:
     """Writes a header and the samples, as they come, to an empty seekable file. Returns the number of samples.
     Exceptions of `pieces` propagate and leave the file unusable."""
