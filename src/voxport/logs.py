@@ -8,6 +8,7 @@ import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 _request_id: ContextVar[str | None] = ContextVar("voxport_request_id", default=None)
@@ -75,11 +76,20 @@ def redact(text: str) -> str:
     return _SECRETS.sub(lambda match: (match[match.lastgroup or 0] or "") + "***", text)
 
 
+# The names of fields are few and repeat in every line.
+_redacted_name = lru_cache(maxsize=1024)(redact)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
 def _redact_value(value: Any) -> Any:
     """Redact all text inside a value. This runs before JSON encoding, so that a match can't swallow a quote."""
     if isinstance(value, dict):
         return {
-            redact(str(name)): "***" if _SECRET_NAME.fullmatch(str(name)) else _redact_value(one)
+            _redacted_name(str(name)): "***" if _is_secret_name(str(name)) else _redact_value(one)
             for name, one in value.items()
         }
     if isinstance(value, list | tuple):

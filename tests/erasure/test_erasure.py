@@ -153,7 +153,7 @@ def test_a_call_that_is_being_served_is_waited_for_and_its_file_goes(rich: Gatew
     with gateway.held_calls.hold(
         call,
         units=ONE_CLONE,
-        in_same_tx=lambda tx: gateway.media.reserve_speech(tx, rich.profile_id, key, "audio/wav", 100),
+        in_same_tx=lambda tx, _: gateway.media.reserve_speech(tx, rich.profile_id, key, "audio/wav", 100),
     ) as hold:
         (left,) = gateway.erasure.erase(rich.profile_id, actor=CLI).left
         assert "1 calls are still being served" in left

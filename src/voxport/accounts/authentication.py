@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from voxport.accounts.rate_limits import RateLimits
 from voxport.accounts.service import Accounts, Principal
@@ -99,18 +99,31 @@ RequestId = Annotated[str, Depends(_request_id)]
 CustomerActor = Annotated[Actor, Depends(_customer)]
 OperatorActor = Annotated[Actor, Depends(_operator)]
 
-# For the OpenAPI document and the /docs page; the check itself is AuthenticatedRoute's.
+
+class _Bearer(HTTPBearer):
+    async def __call__(self, request: HTTPConnection) -> None:
+        return None
+
+
+class _KeyHeader(APIKeyHeader):
+    async def __call__(self, request: HTTPConnection) -> None:
+        return None
+
+
+# For the OpenAPI document and the /docs page only; the check itself is AuthenticatedRoute's.
 KEY_SCHEMES = [
     Depends(
-        HTTPBearer(
+        _Bearer(
+            scheme_name="HTTPBearer",
             auto_error=False,
             description="Paste your API key (`vxp_…`) without the word `Bearer`. Calls then send "
             "`Authorization: Bearer vxp_…`. One of the two forms is enough.",
         )
     ),
     Depends(
-        APIKeyHeader(
+        _KeyHeader(
             name="X-API-Key",
+            scheme_name="APIKeyHeader",
             auto_error=False,
             description="The same key in another header, for where a proxy uses `Authorization` for itself.",
         )

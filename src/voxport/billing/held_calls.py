@@ -53,10 +53,11 @@ class HeldCalls:
         self._lock = threading.Lock()
 
     def hold(
-        self, call: BilledCall, *, units: Decimal, in_same_tx: Callable[[Session], None] | None = None
+        self, call: BilledCall, *, units: Decimal, in_same_tx: Callable[[Session, str], None] | None = None
     ) -> HeldCall:
-        """Hold the price of `units`; `in_same_tx` runs in the same transaction. Do the work in the `with` block of the
-        returned call; a call that never enters its block must be released. Raises InsufficientCredits."""
+        """Hold the price of `units`; `in_same_tx` runs in the same transaction, with the hold's id. Do the work in the
+        `with` block of the returned call; a call that never enters its block must be released. Raises
+        InsufficientCredits."""
         with self._database.transaction() as tx:
             hold_id = self._billing.hold(
                 tx,
@@ -70,7 +71,7 @@ class HeldCalls:
             )
             call.claim.open(tx, hold_id)
             if in_same_tx is not None:
-                in_same_tx(tx)
+                in_same_tx(tx, hold_id)
         return HeldCall(self._database, self._billing, call, hold_id, self._release)
 
     def release_abandoned(

@@ -128,7 +128,7 @@ class InstantCloning:
         caller = prepared.caller
         call = BilledCall(caller.profile_id, SERVICE, request_id, claim, key_id=caller.key_id)
 
-        def record_consent(tx: Session) -> None:
+        def record_consent(tx: Session, _: str) -> None:
             self._consents.record(tx, prepared.consent, caller, service=SERVICE, request_id=request_id)
             record(tx, "clone.instant", actor=Actor(caller.key_id, request_id), profile_id=caller.profile_id)
 

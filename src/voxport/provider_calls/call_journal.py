@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 from sqlalchemy.orm import Session
@@ -12,15 +13,26 @@ from voxport.provider_calls.service import Kind, NewCall, ProviderCalls
 from voxport.providers.base import Provider
 
 
+@dataclass(frozen=True)
+class JournaledCall:
+    """A row that was written together with the hold, before the call to this provider and voice."""
+
+    call_id: str
+    provider: str
+    voice_id: str
+
+
 class CallJournal:
     """Journals the provider calls that one billed call makes, one at a time. Only calls to hosted providers are paid
     for and written to the journal. A `with` block that ends without `settle` leaves no row open. If it ends by
     OutcomeUnknown, the hold is kept."""
 
-    def __init__(self, provider_calls: ProviderCalls, hold: HeldCall) -> None:
+    def __init__(self, provider_calls: ProviderCalls, hold: HeldCall, written: JournaledCall | None = None) -> None:
+        """`written` is the row of the first call, if it was written with the hold."""
         self._provider_calls = provider_calls
         self._hold = hold
-        self._call_id: str | None = None
+        self._written = written
+        self._call_id = written.call_id if written is not None else None
         self._is_finished = False
         self.is_voice_removed = False
         """Whether the voice created for this call has been deleted at the provider."""
@@ -37,6 +49,9 @@ class CallJournal:
 
     def begin(self, kind: Kind, provider: Provider, voice_id: str) -> None:
         """Write a row before a call to a hosted provider. Abandons the previous call if it is not settled."""
+        written, self._written = self._written, None
+        if written is not None and (written.provider, written.voice_id) == (provider.name, voice_id):
+            return
         self.close()
         self.is_voice_removed = False
         if provider.capabilities().is_hosted:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -128,7 +129,7 @@ class LocalProvider(Provider):
         return False
 
     def list_voices(self) -> list[StockVoice]:
-        return [StockVoice(voice.id, voice.name, voice.language, voice.gender) for voice in stock_voice_list()]
+        return list(_stock_voices())
 
     def check_text(self, text: str, language: str) -> list[str]:
         read = clean_markup_text(text)
@@ -231,6 +232,11 @@ def _unspoken_warnings(text: str, language: str) -> list[str]:
     return [
         f"Not spoken, in an alphabet that {language} voices can't read: {', '.join(words[:_MAX_WORDS_SHOWN])}{more}."
     ]
+
+
+@cache
+def _stock_voices() -> tuple[StockVoice, ...]:
+    return tuple(StockVoice(voice.id, voice.name, voice.language, voice.gender) for voice in stock_voice_list())
 
 
 def _missing_languages() -> dict[str, str]:

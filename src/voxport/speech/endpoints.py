@@ -10,7 +10,9 @@ from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, RequestId
+from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
+from voxport.billing.claims import Claim
 from voxport.billing.money import format_tokens, json_number, to_micro
 from voxport.catalog import Catalog, Service
 from voxport.errors import Invalid
@@ -21,7 +23,7 @@ from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
-from voxport.speech.service import SERVICE, SpeechResult, SpeechService, SynthesisProgress
+from voxport.speech.service import SERVICE, HeldSpeech, SpeechResult, SpeechService, SynthesisProgress
 from voxport.web.concurrency import LimitersDep
 from voxport.web.dependencies import Injected
 from voxport.web.headers import warnings_header
@@ -65,39 +67,43 @@ async def speak(
     prefer: Prefer = None,
 ) -> Response:
     request = _request(body, prefer)
-    prepared = await run_in_threadpool(speech.prepare, caller, request)
     if request.is_job:
-        claim = make_claim(_job_answer)
-        return json_response(
-            _job_answer(await run_in_threadpool(speech.submit, prepared, request_id=request_id, claim=claim))
-        )
-    prepared = prepared.starting_with(limiters.first_available(prepared.providers))
-    limiter = limiters.for_provider(prepared.providers[0])
+        submit = partial(_submit, speech, caller, request, request_id=request_id, claim=make_claim(_job_answer))
+        return json_response(_job_answer(await run_in_threadpool(submit)))
+    progress, service = SynthesisProgress(), catalog.services[SERVICE]
+
+    def answer(result: SpeechResult | SynthesisProgress) -> ReplayableResponse:
+        if isinstance(result, SynthesisProgress):
+            return ReplayableResponse(200, headers())
+        return ReplayableResponse(200, body=_speech_body(held.prepared, result, service).model_dump(mode="json"))
+
+    def headers() -> dict[str, str]:
+        return _stream_headers(held.prepared, progress, hold=speech.max_cost(held.prepared))
+
+    def begin() -> HeldSpeech:
+        prepared = speech.prepare(caller, request)
+        prepared = prepared.starting_with(limiters.first_available(prepared.providers))
+        begins_now = limiters.has_room(prepared.providers[0])
+        return speech.hold(prepared, request_id=request_id, claim=make_claim(answer), begins_now=begins_now)
+
+    held = await run_in_threadpool(begin)
+    limiter, release = limiters.for_provider(held.prepared.providers[0]), partial(speech.release, held)
     if request.is_stream:
-        progress = SynthesisProgress()
-        headers = partial(_stream_headers, prepared, progress, hold=speech.max_cost(prepared))
-        claim = make_claim(lambda _: ReplayableResponse(200, headers()))
-        held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=claim))
-        chunks = speech.stream(held, progress)
-        release = partial(speech.release, held)
         return await streaming_response(
             limiter,
             caller.profile_id,
-            chunks,
+            speech.stream(held, progress),
             headers=headers,
             on_rejected=release,
             on_disconnect=progress.on_listener_left,
             receive=http.receive,
         )
+    call = partial(speech.speak, held)
+    return json_response(answer(await limiter.run(caller.profile_id, call, on_rejected=release, receive=http.receive)))
 
-    def spoken(result: SpeechResult) -> ReplayableResponse:
-        return ReplayableResponse(
-            200, body=_speech_body(prepared, result, catalog.services[SERVICE]).model_dump(mode="json")
-        )
 
-    held = await run_in_threadpool(partial(speech.hold, prepared, request_id=request_id, claim=make_claim(spoken)))
-    call, release = partial(speech.speak, held), partial(speech.release, held)
-    return json_response(spoken(await limiter.run(caller.profile_id, call, on_rejected=release, receive=http.receive)))
+def _submit(speech: SpeechService, caller: Principal, request: SpeechRequest, *, request_id: str, claim: Claim) -> Job:
+    return speech.submit(speech.prepare(caller, request), request_id=request_id, claim=claim)
 
 
 def _job_answer(job: Job) -> ReplayableResponse:

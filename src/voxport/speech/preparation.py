@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat
@@ -13,7 +14,7 @@ from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.failover import all_that_can
 from voxport.providers.registry import Registry
 from voxport.speech.codes import nearest_code, unsupported_language
-from voxport.speech.durations import require_text
+from voxport.speech.durations import max_seconds, require_text
 from voxport.speech.other_language import NAMES, other_language
 from voxport.voices.service import ResolvedVoice, VoiceService
 
@@ -32,6 +33,10 @@ class SpeechRequest:
     is_job: bool = False
     is_stream: bool = False
     webhook_url: str | None = None
+
+    @property
+    def speed(self) -> float:
+        return self.voice_settings.get("speed", 1.0)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class PreparedSpeech:
     request: SpeechRequest
     routes: tuple[Route, ...]
     audio_format: AudioFormat
+    max_seconds: Decimal
+    """An upper bound of the audio's length, for the hold."""
 
     @property
     def providers(self) -> list[str]:
@@ -60,6 +67,8 @@ class PreparedSpeech:
 
     def starting_with(self, number: int) -> PreparedSpeech:
         """Return a copy with this route first."""
+        if number == 0:
+            return self
         return replace(self, routes=(self.routes[number], *self.routes[:number], *self.routes[number + 1 :]))
 
     @property
@@ -70,10 +79,6 @@ class PreparedSpeech:
     @property
     def warnings(self) -> tuple[str, ...]:
         return self.routes[0].warnings
-
-    @property
-    def speed(self) -> float:
-        return self.request.voice_settings.get("speed", 1.0)
 
 
 class Preparation:
@@ -87,7 +92,8 @@ class Preparation:
         self._check_request(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
         routes = all_that_can(speakers, lambda voice: self._route(request, voice))
-        return PreparedSpeech(caller, request, tuple(routes), FORMATS[request.output_format])
+        longest = max_seconds(request.text, request.speed, self._limits)
+        return PreparedSpeech(caller, request, tuple(routes), FORMATS[request.output_format], longest)
 
     def _route(self, request: SpeechRequest, voice: ResolvedVoice) -> Route:
         provider = self._providers.require_available(voice.provider.name)

@@ -26,12 +26,12 @@ from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.service import MediaService
 from voxport.moderation.service import Moderation
-from voxport.provider_calls.call_journal import CallJournal
-from voxport.provider_calls.service import ProviderCalls
+from voxport.provider_calls.call_journal import CallJournal, JournaledCall
+from voxport.provider_calls.service import NewCall, ProviderCalls
 from voxport.providers.base import Piece, RelayedAudio, Utterance
 from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry
-from voxport.speech.durations import billed_seconds, estimated_seconds, max_seconds
+from voxport.speech.durations import billed_seconds, estimated_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
 from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
@@ -60,6 +60,8 @@ class HeldSpeech:
     prepared: PreparedSpeech
     call: HeldCall
     key: str = ""
+    journaled: JournaledCall | None = None
+    """The row of the call to the first route's provider, if it was written with the hold."""
 
 
 @dataclass(frozen=True)
@@ -111,36 +113,52 @@ class SpeechService:
 
     def max_cost(self, prepared: PreparedSpeech) -> int:
         """Return the amount of the hold, in micro-tokens."""
-        return self._billing.price(SERVICE, self._max_seconds(prepared))
+        return self._billing.price(SERVICE, prepared.max_seconds)
 
     def estimate(self, caller: Principal, request: SpeechRequest) -> Estimate:
         """Estimate the cost of a request. Holds and records nothing, and calls neither a provider nor moderation.
         Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         prepared = self._preparation.prepare(caller, request)
-        units = estimated_seconds(request.text, prepared.speed, self._limits)
+        units = estimated_seconds(request.text, request.speed, self._limits)
         price, held = self._billing.price(SERVICE, units), self.max_cost(prepared)
         return Estimate(units, price, held, prepared.language, prepared.warnings)
 
-    def hold(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> HeldSpeech:
-        """Hold the maximum cost before the call enters the queue; `release` it if the call is rejected there. Raises
-        InsufficientCredits."""
-        profile_id, audio_format = prepared.caller.profile_id, prepared.audio_format
-        caller, voice_id = prepared.caller, prepared.request.voice_id
-        call = BilledCall(profile_id, SERVICE, request_id, claim, key_id=caller.key_id, voice_id=voice_id)
-        units = self._max_seconds(prepared)
-        if prepared.request.is_stream:
-            return HeldSpeech(prepared, self._calls.hold(call, units=units))
-        key = self._media.new_speech_key(audio_format.extension)
+    def hold(
+        self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM, begins_now: bool = False
+    ) -> HeldSpeech:
+        """Hold the maximum cost before the call enters the queue; `release` it if the call is rejected there. A call
+        that `begins_now`, without waiting there, is journaled in the same transaction. Raises InsufficientCredits."""
+        caller, audio_format = prepared.caller, prepared.audio_format
+        call = BilledCall(
+            caller.profile_id,
+            SERVICE,
+            request_id,
+            claim,
+            key_id=caller.key_id,
+            voice_id=prepared.request.voice_id,
+        )
+        key = "" if prepared.request.is_stream else self._media.new_speech_key(audio_format.extension)
+        journaled: JournaledCall | None = None
 
-        def reserve(tx: Session) -> None:
-            max_bytes = self._max_bytes(prepared)
-            self._media.reserve_speech(tx, profile_id, key, audio_format.content_type, max_bytes)
+        def record(tx: Session, hold_id: str) -> None:
+            nonlocal journaled
+            if key:
+                max_bytes = self._max_bytes(prepared)
+                self._media.reserve_speech(tx, caller.profile_id, key, audio_format.content_type, max_bytes)
+            voice = prepared.routes[0].voice
+            if begins_now and voice.provider.capabilities().is_hosted:
+                new = NewCall("speech", voice.provider.name, voice.voice_id, caller.profile_id, hold_id)
+                call_id = self._provider_calls.open(tx, new)
+                journaled = JournaledCall(call_id, voice.provider.name, voice.voice_id)
 
-        return HeldSpeech(prepared, self._calls.hold(call, units=units, in_same_tx=reserve), key)
+        held = self._calls.hold(call, units=prepared.max_seconds, in_same_tx=record)
+        return HeldSpeech(prepared, held, key, journaled)
 
     def release(self, held: HeldSpeech) -> None:
         """Release the hold and the reserved file of a call that will not run."""
         held.call.release()
+        if held.journaled is not None:
+            self._provider_calls.abandon(held.journaled.call_id)
         if held.key:
             self._media.remove(held.key)
 
@@ -148,7 +166,7 @@ class SpeechService:
         """Synthesize, encode, store and charge. Raises ProviderError; then nothing is stored or charged."""
         prepared, key, claim, progress = held.prepared, held.key, held.call.call.claim, SynthesisProgress()
         audio_format = prepared.audio_format
-        with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
+        with held.call as hold, CallJournal(self._provider_calls, hold, held.journaled) as journal:
             try:
                 pieces = self._synthesize(prepared, progress, journal)
                 with self._storage.writable_path(key) as path, contextlib.closing(pieces):
@@ -174,7 +192,7 @@ class SpeechService:
         is closed early (the client disconnected), charges the audio made so far. An error costs nothing. Raises
         ProviderError."""
         prepared, claim = held.prepared, held.call.call.claim
-        with held.call as hold, CallJournal(self._provider_calls, hold) as journal:
+        with held.call as hold, CallJournal(self._provider_calls, hold, held.journaled) as journal:
             try:
                 yield from claim.copy(self._stream(prepared, progress, journal))
             except GeneratorExit:
@@ -277,11 +295,8 @@ class SpeechService:
             request.text, route.language, request.voice_settings, low_latency=request.is_stream, client=client
         )
 
-    def _max_seconds(self, prepared: PreparedSpeech) -> Decimal:
-        return max_seconds(prepared.request.text, prepared.speed, self._limits)
-
     def _max_bytes(self, prepared: PreparedSpeech) -> int:
-        return MAX_HEADER_BYTES + int(self._max_seconds(prepared) * prepared.audio_format.bytes_per_second)
+        return MAX_HEADER_BYTES + int(prepared.max_seconds * prepared.audio_format.bytes_per_second)
 
 
 @dataclass

@@ -292,11 +292,11 @@ class VoiceService:
         finds voices of providers that can't be used now, so that the call is refused with that reason."""
         for provider in sorted(self._providers.all(), key=lambda one: one.circuit() is not None):
             try:
-                listed = _stock_of(provider)
+                listed = provider.list_voices()
             except ProviderError:
                 continue
             for voice in listed:
-                if voice.voice_id == voice_id:
+                if voice.voice_id == voice_id and is_stock_id(voice_id):
                     return provider, voice
         return None
 

@@ -51,9 +51,10 @@ class BodyLimitMiddleware:
             nonlocal received, is_complete
             if is_refused:
                 return {"type": "http.disconnect"}
+            if is_complete:
+                return await receive()  # waits for the disconnect
             try:
-                # After the body has ended, receive() waits for the disconnect.
-                async with asyncio.timeout_at(None if is_complete else deadline):
+                async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 await refuse(RequestTimeout(f"The body did not come within {self._timeout:g} s. Send it again."))

@@ -184,9 +184,15 @@ class ConcurrencyLimiters:
             )
         return self._limiters[name]
 
+    def has_room(self, name: str) -> bool:
+        """Whether a provider has a free slot. May be called in any thread."""
+        limiter = self._limiters.get(name)
+        return limiter is None or limiter.available > 0
+
     def first_available(self, names: Sequence[str]) -> int:
-        """Return the index of the first provider with a free slot, or 0 if none has one."""
-        return next((number for number, name in enumerate(names) if self.for_provider(name).available > 0), 0)
+        """Return the index of the first provider with a free slot, or 0 if none has one. May be called in any
+        thread."""
+        return next((number for number, name in enumerate(names) if self.has_room(name)), 0)
 
 
 async def _is_cancelled(acquiring: asyncio.Future[None]) -> bool:

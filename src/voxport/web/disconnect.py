@@ -10,11 +10,16 @@ import anyio
 from starlette.types import Receive
 
 
+def watch_for_disconnect(receive: Receive) -> asyncio.Future[None]:
+    """Return a future that is done when the client disconnects. Read the body before, and cancel it in the end."""
+    return asyncio.ensure_future(_wait_for_disconnect(receive))
+
+
 @contextlib.contextmanager
 def watch_disconnect(receive: Receive) -> Iterator[asyncio.Future[None]]:
     """Yield a future that is done when the client disconnects, and is cancelled at the end of the block. Read the body
     before."""
-    disconnected = asyncio.ensure_future(_wait_for_disconnect(receive))
+    disconnected = watch_for_disconnect(receive)
     try:
         yield disconnected
     finally:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
 from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyPermit, run_shielded
-from voxport.web.disconnect import run_until_disconnect, watch_disconnect
+from voxport.web.disconnect import watch_for_disconnect
 
 _STALL_SECONDS = 300.0  # a client that reads nothing for so long counts as disconnected
 _log = logging.getLogger("voxport.live")
@@ -35,32 +35,37 @@ async def streaming_response(
     `chunks` raises before that propagate, and become ordinary error answers. `on_rejected` runs if `chunks` never
     starts, `on_disconnect` when the client, watched by the request's `receive`, disconnects: a waiting call leaves the
     queue, and one that is producing its first chunk releases its slot."""
-    with watch_disconnect(receive) as disconnected:
-        try:
-            permit = await limiter.acquire_permit(client, disconnected)
-        except BaseException:
+    disconnected = watch_for_disconnect(receive)
+    try:
+        permit = await limiter.acquire_permit(client, disconnected)
+    except BaseException:
+        disconnected.cancel()
+        await run_shielded(on_rejected)
+        raise
+
+    def handle_disconnect(future: asyncio.Future[None]) -> None:
+        if not future.cancelled():
+            on_disconnect()
+            permit.on_disconnect()
+
+    disconnected.add_done_callback(handle_disconnect)
+    try:
+        first = await limiter.in_thread(partial(next, chunks, b""))
+    except BaseException:
+        disconnected.cancel()
+        permit.release()
+        if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
             await run_shielded(on_rejected)
-            raise
-
-        def handle_disconnect(future: asyncio.Future[None]) -> None:
-            if not future.cancelled():
-                on_disconnect()
-                permit.on_disconnect()
-
-        disconnected.add_done_callback(handle_disconnect)
-        try:
-            first = await limiter.in_thread(partial(next, chunks, b""))
-        except BaseException:
-            permit.release()
-            if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
-                await run_shielded(on_rejected)
-            raise
-        try:
-            return LiveStreamResponse(limiter, permit, first, chunks, headers=headers(), on_disconnect=on_disconnect)
-        except BaseException:
-            await limiter.in_thread(chunks.close)
-            permit.release()
-            raise
+        raise
+    try:
+        return LiveStreamResponse(
+            limiter, permit, first, chunks, headers=headers(), disconnected=disconnected, on_stalled=on_disconnect
+        )
+    except BaseException:
+        disconnected.cancel()
+        await limiter.in_thread(chunks.close)
+        permit.release()
+        raise
 
 
 class LiveStreamResponse(Response):
@@ -76,25 +81,31 @@ class LiveStreamResponse(Response):
         chunks: Generator[bytes, None, None],
         *,
         headers: Mapping[str, str],
-        on_disconnect: Callable[[], None],
+        disconnected: asyncio.Future[None],
+        on_stalled: Callable[[], None],
     ) -> None:
+        """`disconnected` is done when the client disconnects; `on_stalled` is called if it reads nothing any more."""
         self.status_code = 200
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
         self._limiter = limiter
         self._permit = permit
-        self._on_disconnect = on_disconnect
+        self._disconnected = disconnected
+        self._on_stalled = on_stalled
         self._first = first
         self._chunks = chunks
-        self._is_disconnected = False
+        self._is_stalled = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await run_until_disconnect(receive, partial(self._send, send), self._disconnect)
+            await self._send(send)
         finally:
+            is_left = self._is_stalled or (self._disconnected.done() and not self._disconnected.cancelled())
+            self._disconnected.cancel()
             with anyio.CancelScope(shield=True):
                 try:
-                    await self._limiter.in_thread(self._close_chunks)
+                    if inspect.getgeneratorstate(self._chunks) != inspect.GEN_CLOSED:
+                        await self._limiter.in_thread(partial(self._close_chunks, is_left))
                 finally:
                     self._permit.release()
 
@@ -103,28 +114,27 @@ class LiveStreamResponse(Response):
         chunk = self._first
         try:
             while chunk:
-                with anyio.fail_after(_STALL_SECONDS):
+                async with asyncio.timeout(_STALL_SECONDS):
+                    # Returns at once if the client has disconnected.
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if self._disconnected.done():
+                    return
                 chunk = await self._limiter.in_thread(partial(next, self._chunks, b""))
         except VoxportError as error:
             _log.warning("a stream broke off", extra={"code": error.code})
         except TimeoutError:
-            self._disconnect()
+            self._is_stalled = True
+            self._on_stalled()
+            self._permit.on_disconnect()
             _log.info("a stream's reader takes nothing any more")
         except Exception:
             _log.exception("a stream broke off for a reason of our own")
         else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _disconnect(self) -> None:
-        """Release the slot at once, since the current chunk may take long."""
-        self._is_disconnected = True
-        self._on_disconnect()
-        self._permit.on_disconnect()
-
-    def _close_chunks(self) -> None:
-        """End the generator; does nothing if it has ended already."""
-        if self._is_disconnected:
+    def _close_chunks(self, is_left: bool) -> None:
+        """End the generator; `is_left` if its client has left."""
+        if is_left:
             self._chunks.close()
         else:
             with contextlib.suppress(_ServerShutdown):
