@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -108,12 +109,13 @@ def limit_peaks(audio: FloatArray, ceiling_dbtp: float = CEILING_DBTP) -> FloatA
 def _k_weighted(audio: FloatArray) -> FloatArray:
     """Applies BS.1770's two filters in the frequency domain. Silence is appended to hold the filters' ringing."""
     size = audio.size + SAMPLE_RATE // 2
-    size += -size % _HOP  # makes the transform's length a product of small primes
+    size += -size % _HOP  # the length is a product of small primes, and one of few, so that its response is at hand
     spectrum = np.fft.rfft(audio, size) * _k_response(size)
     weighted: FloatArray = np.fft.irfft(spectrum, size)[: audio.size]
     return weighted
 
 
+@lru_cache(maxsize=8)
 def _k_response(size: int) -> ComplexArray:
     """Returns the response of the two filters at each frequency of a transform of `size` samples: 4 dB more above
     1.7 kHz, for the effect of the head, and a high-pass at 38 Hz. The filters are the analogue ones whose parameters
@@ -127,7 +129,7 @@ def _k_response(size: int) -> ComplexArray:
     gain = 1 + pass_k / pass_q + pass_k**2  # the tables keep this gain in the numerator
     high_pass = _quadratic(delay, gain, -2 * gain, gain)
     response: ComplexArray = shelf / _poles(delay, shelf_k, shelf_q) * high_pass / _poles(delay, pass_k, pass_q)
-    return response
+    return response.astype(np.complex64)
 
 
 def _poles(delay: ComplexArray, k: float, quality: float) -> ComplexArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -24,8 +24,8 @@ _Processor = Callable[[Any], Any]
 class Prepared:
     """A statement whose `bindparam`s are the keyword arguments of its calls.
 
-    Values are converted as the columns' types say. What it returns is as the driver gives it: dates of SQLite are text,
-    so select none. Objects added to the Session before are not written first: call `flush` where that matters.
+    Values are converted as the columns' types say, and so is what a SELECT returns; what RETURNING gives is not. Objects
+    added to the Session before are not written first: call `flush` where that matters.
     """
 
     def __init__(self, statement: Executable) -> None:
@@ -34,19 +34,21 @@ class Prepared:
 
     def first(self, tx: Session, **values: Any) -> Row | None:
         """Return the first row; None if there is none."""
-        row: Row | None = self._execute(tx, values).fetchone()
-        return row
+        compiled, cursor = self._execute(tx, values)
+        row: Row | None = cursor.fetchone()
+        return row if row is None else compiled.converted(row)
 
     def all(self, tx: Session, **values: Any) -> Sequence[Row]:
-        rows: Sequence[Row] = self._execute(tx, values).fetchall()
-        return rows
+        compiled, cursor = self._execute(tx, values)
+        return [compiled.converted(row) for row in cursor.fetchall()]
 
     def run(self, tx: Session, **values: Any) -> int:
         """Return how many rows were changed."""
-        count: int = self._execute(tx, values).rowcount
+        _, cursor = self._execute(tx, values)
+        count: int = cursor.rowcount
         return count
 
-    def _execute(self, tx: Session, values: dict[str, Any]) -> Any:
+    def _execute(self, tx: Session, values: dict[str, Any]) -> tuple[_Compiled, Any]:
         connection = tx.connection()
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
@@ -54,7 +56,7 @@ class Prepared:
             compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
         driver: Any = connection.connection.driver_connection
         try:
-            return driver.execute(compiled.sql, compiled.parameters(values))
+            return compiled, driver.execute(compiled.sql, compiled.parameters(values))
         except dialect.loaded_dbapi.Error as error:
             raise _wrapped(error, connection, compiled.sql) from error
 
@@ -77,11 +79,22 @@ class _Compiled:
             if not bind.required
         }
         self._names = compiled.positiontup
+        columns = statement.selected_columns if isinstance(statement, Select) else ()
+        converters = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+        self._converters = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """Return what the driver takes: values in order, or by name."""
         merged = {**self._constants, **{name: self._process(name, value) for name, value in values.items()}}
         return merged if self._names is None else [merged[name] for name in self._names]
+
+    def converted(self, row: Row) -> Row:
+        if not self._converters:
+            return row
+        values = list(row)
+        for index, convert in self._converters:
+            values[index] = convert(values[index])
+        return tuple(values)
 
     def _process(self, name: str, value: Any) -> Any:
         processor = self._processors.get(name)

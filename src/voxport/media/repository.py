@@ -6,12 +6,40 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
-from voxport.db.session import update_one
+from voxport.db.prepared import Prepared
 from voxport.media.models import Media
+
+_ADD = Prepared(
+    insert(Media).values(
+        {column.name: bindparam(column.name) for column in Media.__table__.columns if column.name != "sequence"}
+    )
+)
+_MARK_UPLOADED = Prepared(
+    update(Media)
+    .where(Media.key == bindparam("of_key"))
+    .values(size_bytes=bindparam("size"), uploaded_at=bindparam("moment"))
+)
+
+
+def add(
+    tx: Session, *, profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int, moment: datetime
+) -> None:
+    """Add the row of a file that is expected."""
+    _ADD.run(
+        tx,
+        profile_id=profile_id,
+        key=key,
+        kind=kind,
+        content_type=content_type,
+        reserved_bytes=reserved_bytes,
+        created_at=moment,
+        size_bytes=None,
+        uploaded_at=None,
+    )
 
 
 def find_owned(tx: Session, profile_id: str, key: str) -> Media | None:
@@ -50,7 +78,7 @@ def by_key(tx: Session, key: str) -> Media | None:
 
 def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> bool:
     """Return False if the row is gone."""
-    return update_one(tx, update(Media).where(Media.key == key).values(size_bytes=size_bytes, uploaded_at=moment))
+    return _MARK_UPLOADED.run(tx, of_key=key, size=size_bytes, moment=moment) == 1
 
 
 def lock_profile(tx: Session, profile_id: str) -> None:

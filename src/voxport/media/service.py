@@ -88,7 +88,7 @@ class MediaService:
         with self._database.transaction() as tx:
             require_active(tx, profile_id)
             self.require_quota(tx, profile_id, size_bytes or 0)
-            tx.add(_row(profile_id, key, "upload", str(parsed), size_bytes or 0))
+            _add_row(tx, profile_id, key, "upload", str(parsed), size_bytes or 0)
         lifetime = self._settings.upload_expiry_seconds
         expires = int(time.time()) + lifetime
         put = Grant("put", key, expires, content_type=str(parsed), max_bytes=max_bytes, size_bytes=size_bytes)
@@ -146,7 +146,8 @@ class MediaService:
             raise
 
     def new_speech_key(self, extension: str) -> str:
-        return f"audio/tts/{random_text(20)}/{random_text(12)}{extension}"
+        # The folders are few, so that most files need no new one, which costs two more writes to the disk.
+        return f"audio/tts/{random_text(2)}/{random_text(30)}{extension}"
 
     def require_quota(self, tx: Session, profile_id: str, size_bytes: int) -> None:
         """Raise Forbidden if `size_bytes` more would exceed the profile's quota. Locks the quota until the transaction
@@ -169,7 +170,7 @@ class MediaService:
         """Add a row for audio that will be synthesised. The row precedes the file, so that the sweep finds the file of
         a call that died. Raises Forbidden (quota)."""
         self.require_quota(tx, profile_id, max_bytes)
-        tx.add(_row(profile_id, key, "speech", content_type, max_bytes))
+        _add_row(tx, profile_id, key, "speech", content_type, max_bytes)
 
     def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
         """Mark the audio as stored: from now on it belongs to its profile."""
@@ -177,8 +178,7 @@ class MediaService:
 
     def add_speech(self, tx: Session, profile_id: str, key: str, content_type: str, size_bytes: int) -> None:
         """Add a row for audio that is already stored. It is paid for, so the quota is not checked."""
-        tx.add(_row(profile_id, key, "speech", content_type, size_bytes))
-        tx.flush()
+        _add_row(tx, profile_id, key, "speech", content_type, size_bytes)
         self.record_speech(tx, key, size_bytes)
 
     def remove(self, key: str) -> None:
@@ -330,14 +330,13 @@ def _upload_removed() -> NotFound:
     return NotFound("This upload was removed. Ask upload-media for a new URL.", code="media_not_found")
 
 
-def _row(profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int) -> Media:
-    return Media(
-        key=key,
+def _add_row(tx: Session, profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int) -> None:
+    repository.add(
+        tx,
         profile_id=profile_id,
+        key=key,
         kind=kind,
         content_type=content_type,
-        size_bytes=None,
         reserved_bytes=reserved_bytes,
-        created_at=now(),
-        uploaded_at=None,
+        moment=now(),
     )

@@ -4,13 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from voxport.db.prepared import Prepared
 from voxport.db.session import update_one
 from voxport.voices.models import Voice, VoiceBinding
+
+
+class BoundVoice(NamedTuple):
+    """A voice at one provider."""
+
+    voice_id: str
+    language: str
+    provider: str
+    provider_voice_id: str
+    file_key: str | None
+    generation: int
+    exists_remotely: bool
+    used_at: datetime | None
+
+
+_BOUND = Prepared(
+    select(
+        Voice.id,
+        Voice.language,
+        VoiceBinding.provider,
+        VoiceBinding.provider_voice_id,
+        VoiceBinding.file_key,
+        VoiceBinding.generation,
+        VoiceBinding.exists_remotely,
+        VoiceBinding.used_at,
+    )
+    .join(VoiceBinding, VoiceBinding.voice_id == Voice.id)
+    .where(Voice.profile_id == bindparam("profile_id"), Voice.id == bindparam("voice_id"), Voice.deleted_at.is_(None))
+    .order_by(VoiceBinding.sequence)
+)
+
+
+def bound(tx: Session, profile_id: str, voice_id: str) -> list[BoundVoice]:
+    """Return a profile's voice at each of its providers, the first one first; none for other voices."""
+    return [BoundVoice(*row) for row in _BOUND.all(tx, profile_id=profile_id, voice_id=voice_id)]
 
 
 def owned(tx: Session, profile_id: str, voice_id: str) -> Voice | None:

@@ -122,9 +122,8 @@ class VoiceService:
         """Return the voice at the chosen provider, at its own if `choice` is None, or for `auto` at each that has it,
         in the operator's order. Raises NotFound if the profile can't use the voice, BadRequest if it is not there."""
         with self._database.snapshot() as tx:
-            voice = repository.owned(tx, profile_id, voice_id)
-            bindings = {one.provider: one for one in voice.bindings} if voice is not None else {}
-        if voice is None:
+            bindings = {one.provider: one for one in repository.bound(tx, profile_id, voice_id)}
+        if not bindings:
             return [self._resolve_stock(voice_id, None if choice == AUTO else choice)]
         names = self._providers.candidates(choice) if choice is not None else list(bindings)[:1]
         found = [bindings[name] for name in names if name in bindings]
@@ -132,10 +131,10 @@ class VoiceService:
             raise _provider_mismatch(voice_id, choice, list(bindings))
         return [
             ResolvedVoice(
-                voice.id,
+                one.voice_id,
                 self._providers.get(one.provider),
                 one.provider_voice_id,
-                voice.language,
+                one.language,
                 one.file_key,
                 one.generation,
                 one.exists_remotely,
