@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 import voxport
+from voxport.accounts.authentication import SECURITY_SCHEMES
 from voxport.accounts.endpoints import router as keys
 from voxport.accounts.rate_limits import AddressLimitMiddleware, RateLimits
 from voxport.admin.endpoints import router as admin
@@ -102,13 +103,14 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     registry.register(GatewayCollector(gateway.database, gateway.reconciliation, gateway.providers))
     ProcessCollector(registry=registry)
     app.state.metrics = registry
-    routers = [health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing, webhooks, keys]
+    # A request is compared with each router in turn: those of the most calls come first.
+    routers = [speech, blobs, jobs, cloning, uploads, health, estimates, voices, watermark, billing, webhooks, keys]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    for router in [pages, *routers]:
+    for router in [*routers, pages]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
-    extend_openapi(app, job_stages=all_stages(gateway.handlers))
+    extend_openapi(app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES)
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings)
     # The middleware added last is the outermost.

@@ -6,12 +6,11 @@ import hmac
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.security import APIKeyHeader, HTTPBearer
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import ClientDisconnect
 
 from voxport.accounts.rate_limits import RateLimits
 from voxport.accounts.service import Accounts, Principal
@@ -27,6 +26,9 @@ _SLOW_BODY_SECONDS = 1.0
 class AuthenticatedRoute(APIRoute):
     """A route for callers with a key. Checks the key and its rate limit before it reads the body, so that
     unauthenticated clients learn nothing about the shape of a request."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **_with_security(options))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -55,6 +57,9 @@ class AuthenticatedRoute(APIRoute):
 class AdminRoute(APIRoute):
     """A route for the operator, whose key is a setting. Refuses customers' keys."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **_with_security(options))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
@@ -74,6 +79,10 @@ class AdminRoute(APIRoute):
 def _require_admin_key(expected: bytes, sent: str) -> None:
     if not hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), expected):
         raise Unauthenticated("This is not the operator's key (VOXPORT_ADMIN_KEY).")
+
+
+def _with_security(options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "openapi_extra": {**_SECURITY, **(options.get("openapi_extra") or {})}}
 
 
 async def _principal(request: Request) -> Principal:
@@ -100,35 +109,22 @@ CustomerActor = Annotated[Actor, Depends(_customer)]
 OperatorActor = Annotated[Actor, Depends(_operator)]
 
 
-class _Bearer(HTTPBearer):
-    async def __call__(self, request: HTTPConnection) -> None:
-        return None
-
-
-class _KeyHeader(APIKeyHeader):
-    async def __call__(self, request: HTTPConnection) -> None:
-        return None
-
-
-# For the OpenAPI document and the /docs page only; the check itself is AuthenticatedRoute's.
-KEY_SCHEMES = [
-    Depends(
-        _Bearer(
-            scheme_name="HTTPBearer",
-            auto_error=False,
-            description="Paste your API key (`vxp_…`) without the word `Bearer`. Calls then send "
-            "`Authorization: Bearer vxp_…`. One of the two forms is enough.",
-        )
-    ),
-    Depends(
-        _KeyHeader(
-            name="X-API-Key",
-            scheme_name="APIKeyHeader",
-            auto_error=False,
-            description="The same key in another header, for where a proxy uses `Authorization` for itself.",
-        )
-    ),
-]
+# For the OpenAPI document and the /docs page; the check itself is the routes'.
+SECURITY_SCHEMES: Final[dict[str, Any]] = {
+    "HTTPBearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Paste your API key (`vxp_…`) without the word `Bearer`. Calls then send "
+        "`Authorization: Bearer vxp_…`. One of the two forms is enough.",
+    },
+    "APIKeyHeader": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key in another header, for where a proxy uses `Authorization` for itself.",
+    },
+}
+_SECURITY: Final[dict[str, Any]] = {"security": [{name: []} for name in SECURITY_SCHEMES]}
 
 
 async def _read_body_slowly(request: Request) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
+from voxport.accounts.authentication import AuthenticatedRoute, Caller, CustomerActor
 from voxport.accounts.schemas import (
     KeyList,
     MadeKeyBody,
@@ -22,7 +22,7 @@ from voxport.clock import iso
 from voxport.db.session import Database
 from voxport.web.dependencies import Injected
 
-router = APIRouter(prefix="/v2/keys", tags=["keys"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/v2/keys", tags=["keys"], route_class=AuthenticatedRoute)
 
 AccountsDep = Injected[Accounts]
 DatabaseDep = Injected[Database]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from voxport.accounts.authentication import KEY_SCHEMES, AdminRoute, OperatorActor
+from voxport.accounts.authentication import AdminRoute, OperatorActor
 from voxport.accounts.endpoints import rotated_body
 from voxport.accounts.models import Profile
 from voxport.accounts.schemas import (
@@ -35,7 +35,7 @@ from voxport.voices.stored import storage_usage
 from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
-router = APIRouter(prefix="/v2/admin", tags=["admin"], route_class=AdminRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/v2/admin", tags=["admin"], route_class=AdminRoute)
 
 AccountsDep = Injected[Accounts]
 AuditDep = Injected[Audit]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.accounts.authentication import AuthenticatedRoute, Caller
 from voxport.billing.models import LedgerTransaction
 from voxport.billing.money import MICRO, json_number, to_micro
 from voxport.billing.schemas import (
@@ -31,7 +31,7 @@ from voxport.web.content_negotiation import prefers
 from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
-router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["billing"], route_class=AuthenticatedRoute)
 
 
 BillingDep = Injected[Billing]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from voxport.accounts.authentication import KEY_SCHEMES, Caller, RequestId
+from voxport.accounts.authentication import Caller, RequestId
 from voxport.audio.codec.encode import FORMATS
 from voxport.billing.money import format_tokens
 from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
@@ -25,7 +25,7 @@ from voxport.web.open_file import OpenFileResponse
 
 _WAV = FORMATS["wav"].content_type
 
-router = APIRouter(tags=["cloning"], route_class=BilledRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["cloning"], route_class=BilledRoute)
 
 
 @router.post(

@@ -24,8 +24,8 @@ _Processor = Callable[[Any], Any]
 class Prepared:
     """A statement whose `bindparam`s are the keyword arguments of its calls.
 
-    Values are converted as the columns' types say, and so is what a SELECT returns; what RETURNING gives is not. Objects
-    added to the Session before are not written first: call `flush` where that matters.
+    Values are converted as the columns' types say, and so is what a SELECT returns; what RETURNING gives is not.
+    Objects added to the Session before are not written first: call `flush` where that matters.
     """
 
     def __init__(self, statement: Executable) -> None:

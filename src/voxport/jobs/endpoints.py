@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.accounts.authentication import AuthenticatedRoute, Caller
 from voxport.accounts.service import Accounts
 from voxport.catalog import ServiceName
 from voxport.idempotency.claim import ReplayableResponse
@@ -22,7 +22,7 @@ from voxport.media.service import MediaService
 from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
-router = APIRouter(prefix="/v2/jobs", tags=["jobs"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/v2/jobs", tags=["jobs"], route_class=AuthenticatedRoute)
 
 
 JobsDep = Injected[Jobs]

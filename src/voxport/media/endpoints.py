@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
+from voxport.accounts.authentication import AuthenticatedRoute, Caller, CustomerActor
 from voxport.audio.codec.encode import FORMATS
 from voxport.clock import iso
 from voxport.errors import BadSignature, Conflict, Invalid, NotFound, PreconditionFailed
@@ -43,7 +43,7 @@ from voxport.web.conditional_requests import allows_range, evaluate_precondition
 from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
 
-uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+uploads = APIRouter(tags=["media"], route_class=AuthenticatedRoute)
 blobs = APIRouter(tags=["media"])
 
 _WRITE_BYTES = 1 << 20

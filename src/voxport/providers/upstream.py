@@ -38,6 +38,7 @@ _TOTAL_SECONDS: Final = 600.0
 """For a response, from its head to its end."""
 _FREE_TOTAL_SECONDS: Final = 30.0
 """Likewise, for a free request. It is not retried after this time either."""
+_MAX_KEPT_URLS: Final = 1_000
 _NOT_SENT_ERRORS: Final = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -104,6 +105,7 @@ class Upstream:
 
     def __init__(self, base_url: str, headers: Mapping[str, str], *, read_timeout: float) -> None:
         self.breaker = Breaker()
+        self._urls: dict[tuple[Any, ...], httpx2.URL] = {}
         self._client = httpx2.Client(
             base_url=base_url,
             headers={"Accept-Encoding": "identity", "User-Agent": "voxport", **headers},
@@ -172,12 +174,22 @@ class Upstream:
         with (
             _translate_errors(),
             read_deadline(_WRITE_SECONDS + total_seconds),
-            self._client.stream(method, path, **request) as response,
+            self._client.stream(method, self._url(path, request.pop("params", None)), **request) as response,
         ):
             yield StreamedResponse(response.status_code, response.headers, self._read_body(response, total_seconds))
 
     def close(self) -> None:
         self._client.close()
+
+    def _url(self, path: str, params: Mapping[str, Any] | None) -> httpx2.URL:
+        """Return the whole URL of a path under the base URL. httpx2 takes 0.2 ms to build one, and few are used."""
+        key = (path, *(params or {}).items())
+        url = self._urls.get(key)
+        if url is None:
+            if len(self._urls) >= _MAX_KEPT_URLS:
+                self._urls.clear()
+            url = self._urls[key] = self._client.build_request("GET", path, params=params).url
+        return url
 
     @staticmethod
     def _read_body(response: httpx2.Response, total_seconds: float) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller, CustomerActor
+from voxport.accounts.authentication import AuthenticatedRoute, Caller, CustomerActor
 from voxport.clock import iso
 from voxport.providers.base import Provider
 from voxport.providers.names import ProviderName
@@ -30,7 +30,7 @@ from voxport.voices.service import VoiceChange, VoiceEntry, VoiceService
 from voxport.web.dependencies import Injected
 from voxport.web.provider_threads import ProviderThreadsDep
 
-router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(tags=["voices"], route_class=AuthenticatedRoute)
 
 
 VoicesDep = Injected[VoiceService]

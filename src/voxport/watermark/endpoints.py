@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.accounts.authentication import AuthenticatedRoute, Caller
 from voxport.watermark.schemas import DetectBody, DetectData, DetectedBody
 from voxport.watermark.service import Watermarks
 from voxport.web.concurrency import LimitersDep
 from voxport.web.dependencies import Injected
 
-router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/v1/watermark", tags=["watermark"], route_class=AuthenticatedRoute)
 
 
 @router.post("/detect", summary="Whether a recording was spoken by the local engine")

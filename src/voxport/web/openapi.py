@@ -67,7 +67,7 @@ def operation_id(route: APIRoute) -> str:
     return f"admin_{route.name}" if "admin" in route.tags else route.name
 
 
-def extend_openapi(app: FastAPI, *, job_stages: list[str]) -> None:
+def extend_openapi(app: FastAPI, *, job_stages: list[str], security_schemes: Json) -> None:
     """Make the application's OpenAPI document complete; `job_stages` are the stages that a job can be in."""
     generate = app.openapi
 
@@ -75,6 +75,7 @@ def extend_openapi(app: FastAPI, *, job_stages: list[str]) -> None:
         if app.openapi_schema is None:
             document = generate()
             _extend_document(document)
+            document["components"]["securitySchemes"] = security_schemes
             document["components"]["schemas"]["JobBody"]["properties"]["stage"]["enum"] = job_stages
         assert app.openapi_schema is not None
         return app.openapi_schema

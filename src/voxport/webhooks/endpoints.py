@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from voxport.accounts.authentication import KEY_SCHEMES, AuthenticatedRoute, Caller
+from voxport.accounts.authentication import AuthenticatedRoute, Caller
 from voxport.billing.money import json_number, to_micro
 from voxport.clock import iso
 from voxport.web.dependencies import Injected
@@ -33,7 +33,7 @@ from voxport.webhooks.schemas import (
 from voxport.webhooks.secrets import SigningSecret, SigningSecrets
 from voxport.webhooks.service import Webhooks
 
-router = APIRouter(prefix="/v2", tags=["webhooks"], route_class=AuthenticatedRoute, dependencies=KEY_SCHEMES)
+router = APIRouter(prefix="/v2", tags=["webhooks"], route_class=AuthenticatedRoute)
 
 WebhooksDep = Injected[Webhooks]
 SecretsDep = Injected[SigningSecrets]
