@@ -68,10 +68,12 @@ def _operator_message(error: Exception) -> str | None:
 
     from voxport.backup.manifest import BackupError
     from voxport.gateway import ConfigError
-    from voxport.storage.local import StorageError
+    from voxport.storage.base import StorageError, StorageUnavailable
 
     if isinstance(error, ConfigError | BackupError | StorageError):
         return str(error)
+    if isinstance(error, StorageUnavailable):
+        return f"The storage does not answer as it should: {error.strerror}"
     if isinstance(error, ValidationError):
         return "\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors())
     return None
