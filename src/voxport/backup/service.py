@@ -122,10 +122,10 @@ def _collect(settings: Settings, secret: Secret, storage: Storage, folder: Path)
 
 
 def _storage_keys(referenced: ReferencedFiles, storage: Storage) -> list[str]:
-    keys = set(referenced.keys)
+    keys, expected = set(referenced.keys), set(referenced.expected)
     for job in referenced.folders:
         keys.update(storage.list(job))
-    keys.update(key for key in storage.list() if key.split("/")[0] not in REFERENCED_FOLDERS)
+    keys.update(key for key in storage.list() if key in expected or key.split("/")[0] not in REFERENCED_FOLDERS)
     return sorted(keys)
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 import voxport
-from voxport.cli import accounts, backup, demo, intents, money, records, serve, sweeps, usage, webhooks
+from voxport.cli import accounts, backup, demo, intents, money, records, serve, storage_move, sweeps, usage, webhooks
 from voxport.errors import VoxportError
 
 
@@ -58,6 +58,7 @@ main.add_command(records.audit)
 main.add_command(records.consents)
 main.add_command(backup.backup)
 main.add_command(backup.restore)
+main.add_command(storage_move.storage)
 main.add_command(demo.demo)
 
 
