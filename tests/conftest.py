@@ -17,6 +17,7 @@ from tests.support.engine import engine, phonemizer, process, recording
 from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
 from tests.support.ffmpeg import ffmpeg
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.s3 import S3Server, running_s3
 from voxport.gateway import Gateway, open_gateway
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
@@ -89,6 +90,26 @@ def make_client(make_gateway: MakeGateway) -> MakeClient:
 def postgres() -> Iterator[Postgres]:
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_on_s3(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayClient]:
+    """The first customer of a gateway on S3 that many tests share."""
+    opened = open_gateway(settings_for(tmp_path_factory.mktemp("shared-s3"), **s3.new_storage()))
+    yield open_client(opened)
+    opened.close()
+
+
+@pytest.fixture
+def on_s3(shared_on_s3: GatewayClient) -> GatewayClient:
+    """A new customer of the shared gateway on S3."""
+    return shared_on_s3.another_customer()
 
 
 @pytest.fixture(scope="session")

@@ -20,11 +20,13 @@ from pydantic import (
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from voxport.provider_settings import ProviderSettings, split_names
+from voxport.storage.config import StorageConfig
+from voxport.storage_settings import StorageSettings
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 
 
-class Settings(ProviderSettings):
+class Settings(StorageSettings, ProviderSettings):
     model_config = SettingsConfigDict(
         env_prefix="VOXPORT_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
@@ -35,10 +37,6 @@ class Settings(ProviderSettings):
     database_url: str | None = Field(
         default=None,
         description="SQLAlchemy URL of the database. Default: SQLite, `voxport.db` in the data folder.",
-    )
-    storage_url: str | None = Field(
-        default=None,
-        description="Where files are kept: `file:///folder`. Default: `files` in the data folder.",
     )
     public_url: str = Field(
         default="http://127.0.0.1:8000",
@@ -321,5 +319,7 @@ class Settings(ProviderSettings):
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'voxport.db'}"
 
     @property
-    def resolved_storage_url(self) -> str:
-        return self.storage_url or (self.data_dir.resolve() / "files").as_uri()
+    def storage(self) -> StorageConfig:
+        """Where files are stored."""
+        url = self.storage_url or (self.data_dir.resolve() / "files").as_uri()
+        return StorageConfig(url, self.storage_fallback_url, self.s3_options)

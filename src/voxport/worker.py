@@ -73,6 +73,7 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
         "holds_released": gateway.provider_calls.release_dead_owners,
         "intents_ended": gateway.provider_calls.sweep,
         "files_swept": gateway.media.sweep,
+        "uploads_looked_at": gateway.media.sweep_uploads,
         "answers_swept": gateway.idempotency.sweep,
         "voices_erased": gateway.voices.sweep_deleted,
         "profiles_erased": gateway.erasure.sweep,

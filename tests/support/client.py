@@ -95,9 +95,16 @@ class GatewayClient:
         return data
 
     def put(self, url: str, data: Any, content_type: str | None = "audio/wav") -> httpx2.Response:
-        """PUTs without a key, as an uploader does. An iterator is sent in chunks."""
+        """PUTs without a key, as an uploader does: to the gateway, or to the storage itself. An iterator is sent in
+        chunks."""
         headers = {} if content_type is None else {"Content-Type": content_type}
+        if not url.startswith(PUBLIC_URL):
+            return httpx2.put(url, content=data, headers=headers)
         return self.http.put(url, content=data, headers=headers)
+
+    def read(self, url: str) -> httpx2.Response:
+        """GETs a file without a key: from the gateway, or from the storage itself."""
+        return self.http.get(url) if url.startswith(PUBLIC_URL) else httpx2.get(url)
 
     def upload(self, data: bytes = b"RIFF and so on") -> dict[str, Any]:
         """Uploads `data` and returns the slot, with its `public_url`."""

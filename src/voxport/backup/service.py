@@ -14,8 +14,9 @@ from voxport.clock import iso, now
 from voxport.gateway import open_gateway
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
+from voxport.storage.base import Storage
+from voxport.storage.config import open_storage
 from voxport.storage.deletion_lock import BackupRunning
-from voxport.storage.local import LocalStorage, open_storage
 
 _SECRET = "secret.key"  # noqa: S105  # a file's name
 
@@ -37,7 +38,7 @@ def create_backup(settings: Settings, target: Path) -> BackupSummary:
     if not database.exists(url):
         raise BackupError("There is no gateway to take a backup of: its database is not there.")
     secret = load_secret(settings)
-    storage = open_storage(settings.resolved_storage_url)
+    storage = open_storage(settings.storage)
     folder = target.with_name(f".{target.name}.partial")
     shutil.rmtree(folder, ignore_errors=True)  # left by a backup that was killed
     folder.mkdir(parents=True, mode=0o700)
@@ -76,11 +77,12 @@ def restore_backup(settings: Settings, folder: Path) -> BackupSummary:
         with (folder / _SECRET).open("rb") as file:
             copy_file(file, settings.data_dir / _SECRET)
         (settings.data_dir / _SECRET).chmod(0o600)
-    storage = open_storage(settings.resolved_storage_url)
+    storage = open_storage(settings.storage)
     for name in manifest.files:
         if name.startswith("files/"):
-            with (folder / name).open("rb") as file:
-                copy_file(file, storage.path(name.removeprefix("files/")))
+            with (folder / name).open("rb") as file, storage.create(name.removeprefix("files/")) as upload:
+                shutil.copyfileobj(file, upload)
+                upload.commit()
     # Restored last, so that the database never exists without its files.
     database.restore(settings.resolved_database_url, folder / database.DUMP_NAMES[manifest.database])
     gateway = open_gateway(settings)
@@ -95,7 +97,7 @@ def restore_backup(settings: Settings, folder: Path) -> BackupSummary:
     return _summary(manifest)
 
 
-def _collect(settings: Settings, secret: Secret, storage: LocalStorage, folder: Path) -> Manifest:
+def _collect(settings: Settings, secret: Secret, storage: Storage, folder: Path) -> Manifest:
     url = settings.resolved_database_url
     kind = database.kind_of(url)
     manifest = Manifest(
@@ -119,11 +121,11 @@ def _collect(settings: Settings, secret: Secret, storage: LocalStorage, folder: 
     return manifest
 
 
-def _storage_keys(referenced: ReferencedFiles, storage: LocalStorage) -> list[str]:
-    keys = set(referenced.keys)
+def _storage_keys(referenced: ReferencedFiles, storage: Storage) -> list[str]:
+    keys, expected = set(referenced.keys), set(referenced.expected)
     for job in referenced.folders:
         keys.update(storage.list(job))
-    keys.update(key for key in storage.list() if key.split("/")[0] not in REFERENCED_FOLDERS)
+    keys.update(key for key in storage.list() if key in expected or key.split("/")[0] not in REFERENCED_FOLDERS)
     return sorted(keys)
 
 
@@ -135,7 +137,7 @@ def _require_empty(settings: Settings, manifest: Manifest) -> None:
         raise BackupError(f"{settings.data_dir} is not empty. A backup is restored to a new folder only.")
     if database.exists(url):
         raise BackupError("The database is not empty. A backup is restored to an empty one only.")
-    if any(open_storage(settings.resolved_storage_url).list()):  # checked last, because it creates the folder
+    if any(open_storage(settings.storage).list()):  # checked last, because it creates the folder
         raise BackupError("The storage is not empty. A backup is restored to an empty one only.")
 
 

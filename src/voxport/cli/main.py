@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 import voxport
-from voxport.cli import accounts, backup, demo, intents, money, records, serve, sweeps, usage, webhooks
+from voxport.cli import accounts, backup, demo, intents, money, records, serve, storage_move, sweeps, usage, webhooks
 from voxport.errors import VoxportError
 
 
@@ -58,6 +58,7 @@ main.add_command(records.audit)
 main.add_command(records.consents)
 main.add_command(backup.backup)
 main.add_command(backup.restore)
+main.add_command(storage_move.storage)
 main.add_command(demo.demo)
 
 
@@ -68,10 +69,12 @@ def _operator_message(error: Exception) -> str | None:
 
     from voxport.backup.manifest import BackupError
     from voxport.gateway import ConfigError
-    from voxport.storage.local import StorageError
+    from voxport.storage.base import StorageError, StorageUnavailable
 
     if isinstance(error, ConfigError | BackupError | StorageError):
         return str(error)
+    if isinstance(error, StorageUnavailable):
+        return f"The storage does not answer as it should: {error.strerror}"
     if isinstance(error, ValidationError):
         return "\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors())
     return None

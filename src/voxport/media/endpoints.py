@@ -7,11 +7,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -35,10 +36,10 @@ from voxport.media.schemas import (
     UploadData,
     UploadRequest,
 )
-from voxport.media.service import MediaService, already_uploaded, check_size
+from voxport.media.service import MediaService
 from voxport.media.signing import PATH, Grant, UrlSigner, signed_parameters
-from voxport.storage.base import KeyExists
-from voxport.storage.local import LocalStorage
+from voxport.media.upload_limits import already_uploaded, check_size
+from voxport.storage.base import KeyExists, Storage, file_name
 from voxport.web.conditional_requests import allows_range, evaluate_preconditions
 from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
@@ -55,12 +56,18 @@ _BODY_HEADERS = {"content-length", "content-type", "content-disposition"}
 # comes first, then the types that the gateway makes and can read.
 _MADE = [str(kind) for each in FORMATS.values() if (kind := parse_content_type(each.content_type)) and kind.is_readable]
 _UPLOAD_CONTENT = dict.fromkeys(("audio/wav", *_MADE, "video/mp4"), _BINARY_SCHEMA) | _FILE_CONTENT
+_FILE_HEADERS = {
+    "Cache-Control": "private, max-age=3600",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    # Anyone with the signed URL may play the file in their own page.
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
 KindQuery = Annotated[Kind | None, Query(description="Only uploads, or only speech that was made.")]
 MediaDep = Injected[MediaService]
-StorageDep = Injected[LocalStorage]
+StorageDep = Injected[Storage]
 SignerDep = Injected[UrlSigner]
 
 
@@ -94,7 +101,9 @@ def list_files(
 @uploads.get("/v1/media/{key:path}", summary="What a file is, and a fresh URL of it")
 def get_file(key: str, caller: Caller, media: MediaDep) -> FileBody:
     row = media.get(caller.profile_id, key)
-    return FileBody(data=FileData(**_file_fields(row), url=media.read_url(key), expires_in=media.url_seconds))
+    return FileBody(
+        data=FileData(**_file_fields(row), url=media.read_url(key, row.content_type), expires_in=media.url_seconds)
+    )
 
 
 @uploads.delete("/v1/media/{key:path}", summary="Delete a file")
@@ -143,26 +152,25 @@ async def put_blob(key: str, request: Request, signer: SignerDep, media: MediaDe
     responses={
         200: {"content": _FILE_CONTENT, "description": "The file"},
         206: {"content": _FILE_CONTENT, "description": "The part of it that `Range` names"},
+        307: {"description": "The file was moved since the URL was signed: to the storage's own URL of it"},
         304: {"description": "It is what `If-None-Match` or `If-Modified-Since` names; no body"},
     },
 )
 @blobs.head(PATH + "{key:path}", include_in_schema=False)
 def get_blob(key: str, request: Request, signer: SignerDep, media: MediaDep, storage: StorageDep) -> Response:
-    signer.verify("get", key, request.url.query)
-    status = _stat(storage, key)
+    grant = signer.verify("get", key, request.url.query)
+    found = _stat(storage, key)
     content_type = media.content_type(key)
-    if status is None or content_type is None:
-        raise NotFound("The file is not there: it was not uploaded yet, or was removed.", code="media_not_found")
+    if content_type is None:
+        raise _file_missing()
+    if found is None:
+        return _elsewhere(request, grant, content_type, media, storage)
+    path, status = found
     response = FileResponse(
-        storage.path(key),
+        path,
         media_type=content_type,
-        filename=key.rsplit("/", 1)[-1],
-        headers={
-            "Cache-Control": "private, max-age=3600",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            # Anyone with the signed URL may play the file in their own page.
-            "Cross-Origin-Resource-Policy": "cross-origin",
-        },
+        filename=file_name(key),
+        headers=_FILE_HEADERS,
         stat_result=status,
     )
     validators = {"etag": response.headers["etag"], "last_modified": response.headers["last-modified"]}
@@ -212,7 +220,7 @@ def _limit_concurrent_puts(uploading: Counter[str], key: str) -> Iterator[None]:
             del uploading[key]
 
 
-async def _receive(request: Request, grant: Grant, storage: LocalStorage) -> int:
+async def _receive(request: Request, grant: Grant, storage: Storage) -> int:
     """Stream the body to storage and return its size in bytes. A rejected or interrupted body leaves no file."""
     size = 0
     pending = bytearray()
@@ -235,13 +243,31 @@ def _connection_lost() -> Invalid:
     return Invalid("The connection broke before the whole file was there. Send it again.")
 
 
-def _stat(storage: LocalStorage, key: str) -> os.stat_result | None:
+def _file_missing() -> NotFound:
+    return NotFound("The file is not there: it was not uploaded yet, or was removed.", code="media_not_found")
+
+
+def _stat(storage: Storage, key: str) -> tuple[Path, os.stat_result] | None:
+    """Return the path and status of a file on this machine; None if it is not there."""
     try:
-        return storage.path(key).stat()
+        path = storage.local_path(key)
+        return None if path is None else (path, path.stat())
     except FileNotFoundError:
         return None
     except ValueError:
         raise BadSignature("The signature of this URL is not valid. Ask for a new URL.") from None
+
+
+def _elsewhere(request: Request, grant: Grant, content_type: str, media: MediaService, storage: Storage) -> Response:
+    """Answer for a file that is not on this machine, such as one that was moved since its URL was signed: redirect to
+    the storage's own URL. Raises NotFound."""
+    size = storage.size(grant.key)
+    url = None if size is None else media.redirect_url(grant, content_type)
+    if url is None:
+        raise _file_missing()
+    if request.method == "HEAD":  # the storage's URL is for GET only
+        return Response(media_type=content_type, headers={**_FILE_HEADERS, "Content-Length": str(size)})
+    return RedirectResponse(url, 307, headers={"Cache-Control": "no-store"})
 
 
 def _is_unsatisfiable(match: re.Match[str], size: int) -> bool:

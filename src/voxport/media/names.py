@@ -6,6 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from voxport.audio.codec.encode import FORMATS
+
 _WORD = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
 # Accepts what browsers write in `blob.type`, although RFC 2045 requires quotes around a comma and forbids a semicolon
 # at the end.
@@ -73,6 +75,11 @@ class ContentType:
     def is_generic(self) -> bool:
         """Whether the type leaves open if the file is audio or video."""
         return (self.kind, self.subtype) in _GENERIC_TYPES
+
+
+def speech_type(key: str) -> str:
+    """Return the content type of the gateway's own speech, by the extension of its key."""
+    return next((each.content_type for each in FORMATS.values() if key.endswith(each.extension)), "audio/wav")
 
 
 def parse_content_type(text: str) -> ContentType | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
@@ -51,9 +51,10 @@ def stored(tx: Session, profile_id: str, key: str) -> Media | None:
     return tx.scalar(select(Media).where(Media.key == key, *_stored_of(profile_id)))
 
 
-def stored_keys(tx: Session, profile_id: str, keys: Collection[str]) -> Sequence[str]:
-    """Return those of `keys` that are complete files of the profile."""
-    return tx.scalars(select(Media.key).where(Media.key.in_(keys), *_stored_of(profile_id))).all()
+def stored_types(tx: Session, profile_id: str, keys: Collection[str]) -> dict[str, str]:
+    """Return the content types by key, of those of `keys` that are complete files of the profile."""
+    query = select(Media.key, Media.content_type).where(Media.key.in_(keys), *_stored_of(profile_id))
+    return {row.key: row.content_type for row in tx.execute(query)}
 
 
 def stored_page(tx: Session, profile_id: str, *, kind: str | None, before: int | None, limit: int) -> Sequence[Media]:
@@ -100,6 +101,41 @@ def reserve(tx: Session, key: str, size_bytes: int) -> None:
 def uploads_before(tx: Session, moment: datetime, limit: int, *, excluded: Select[str]) -> Sequence[Media]:
     query = select(Media).where(Media.kind == "upload", Media.created_at < moment, Media.key.not_in(excluded))
     return tx.scalars(query.order_by(Media.sequence).limit(limit)).all()
+
+
+def expected_uploads(tx: Session, profile_id: str, after: datetime, limit: int) -> Sequence[Media]:
+    """Return the profile's uploads that no one has seen yet, newest first."""
+    query = select(Media).where(Media.profile_id == profile_id, Media.kind == "upload", Media.uploaded_at.is_(None))
+    return tx.scalars(query.where(Media.created_at > after).order_by(Media.sequence.desc()).limit(limit)).all()
+
+
+def uploads_due(
+    tx: Session,
+    expected: Sequence[tuple[datetime, datetime]],
+    last: Sequence[tuple[datetime, datetime]],
+    limit: int,
+    *,
+    excluded: Select[str],
+) -> Sequence[Media]:
+    """Return the uploads whose row was made in one of the windows: in `expected` only those that no one has seen yet,
+    in `last` all."""
+
+    def made_in(windows: Sequence[tuple[datetime, datetime]]) -> ColumnElement[bool]:
+        return or_(*((Media.created_at > begin) & (Media.created_at <= end) for begin, end in windows))
+
+    query = select(Media).where(Media.kind == "upload", Media.key.not_in(excluded))
+    query = query.where((made_in(expected) & Media.uploaded_at.is_(None)) | made_in(last))
+    return tx.scalars(query.order_by(Media.sequence).limit(limit)).all()
+
+
+def known_keys(tx: Session, keys: Collection[str]) -> set[str]:
+    """Return those of `keys` that have a row."""
+    return set(tx.scalars(select(Media.key).where(Media.key.in_(keys))))
+
+
+def known_profiles(tx: Session, profile_ids: Collection[str]) -> set[str]:
+    """Return those of the ids that are profiles, also erased ones."""
+    return set(tx.scalars(select(Profile.id).where(Profile.id.in_(profile_ids))))
 
 
 def unfinished_speech(tx: Session, before: datetime, limit: int, *, excluded: Select[str]) -> Sequence[Media]:

@@ -16,12 +16,14 @@ from voxport.audit.service import Actor, record
 from voxport.catalog import Catalog
 from voxport.clock import now
 from voxport.db.session import Database
-from voxport.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, UnsupportedMedia
+from voxport.errors import Forbidden, NotFound, UnsupportedMedia
 from voxport.ids import random_text
 from voxport.media import repository
+from voxport.media.direct_uploads import DirectUploads
 from voxport.media.models import Media
-from voxport.media.names import clean_filename, parse_content_type
+from voxport.media.names import clean_filename, parse_content_type, speech_type
 from voxport.media.signing import Grant, UrlSigner
+from voxport.media.upload_limits import already_uploaded, check_size, max_upload_bytes, too_large
 from voxport.paging import Page, build_page, decode_cursor
 from voxport.settings import Settings
 from voxport.storage.base import Storage
@@ -59,6 +61,7 @@ class MediaService:
         self._storage = storage
         self._signer = signer
         self._sweeps = Sweeps(database)
+        self._direct = DirectUploads(settings, catalog.limits, database, storage, self.require_quota)
 
     def prepare_upload(
         self,
@@ -92,9 +95,17 @@ class MediaService:
         lifetime = self._settings.upload_expiry_seconds
         expires = int(time.time()) + lifetime
         put = Grant("put", key, expires, content_type=str(parsed), max_bytes=max_bytes, size_bytes=size_bytes)
+        # A presigned URL is good only with the very header that is signed: the one that the client announced.
+        upload_url = self._storage.presign_put(
+            key,
+            content_type=content_type.strip(),
+            size_bytes=size_bytes,
+            expires_in=lifetime,
+            tag=self._signer.tag(put),
+        )
         return UploadTarget(
-            upload_url=self._signer.url(put),
-            public_url=self._signer.url(Grant("get", key, expires)),
+            upload_url=upload_url or self._signer.url(put),
+            public_url=self._sign_read(key, str(parsed), lifetime),
             object_key=key,
             expires_in=lifetime,
         )
@@ -191,14 +202,17 @@ class MediaService:
     def list(self, profile_id: str, *, kind: str | None, limit: int, cursor: str | None) -> Page[Media]:
         """Return the profile's files, newest first."""
         before = decode_cursor(cursor)
+        if self._storage.takes_direct_uploads:
+            self._direct.discover(profile_id)
         with self._database.snapshot() as tx:
             rows = repository.stored_page(tx, profile_id, kind=kind, before=before, limit=limit + 1)
         return build_page(list(rows), limit, lambda row: row.sequence)
 
     def get(self, profile_id: str, key: str) -> Media:
         """Return a file's row. Raises NotFound, also while the file is being written."""
-        with self._database.snapshot() as tx:
-            row = repository.stored(tx, profile_id, key)
+        row = self._find_stored(profile_id, key)
+        if row is None and self._storage.takes_direct_uploads and self._direct.discover_one(profile_id, key):
+            row = self._find_stored(profile_id, key)
         if row is None:
             raise _file_not_found()
         return row
@@ -218,16 +232,23 @@ class MediaService:
         """Lifetime in seconds of a URL signed now."""
         return self._settings.media_url_expiry_seconds
 
-    def read_url(self, key: str) -> str:
-        """Return a signed URL to read a file."""
-        expires = int(time.time()) + self.url_seconds
-        return self._signer.url(Grant("get", key, expires))
+    def read_url(self, key: str, content_type: str | None = None) -> str:
+        """Return a signed URL to read a file: of the storage itself where it has such, else of the gateway. Speech
+        needs no `content_type`."""
+        return self._sign_read(key, content_type or speech_type(key), self.url_seconds)
 
     def read_urls(self, profile_id: str, keys: Collection[str]) -> dict[str, str]:
         """Return signed URLs by key, for those keys that are complete files of the profile."""
         with self._database.snapshot() as tx:
-            stored_keys = repository.stored_keys(tx, profile_id, keys)
-        return {key: self.read_url(key) for key in stored_keys}
+            types = repository.stored_types(tx, profile_id, keys)
+        return {key: self.read_url(key, content_type) for key, content_type in types.items()}
+
+    def redirect_url(self, grant: Grant, content_type: str) -> str | None:
+        """Return the storage's own URL for a grant of the gateway, until the grant expires; None if it has none."""
+        remaining = max(1, grant.expires - int(time.time()))
+        return self._storage.presign_get(
+            grant.key, content_type=content_type, expires_in=remaining, tag=self._signer.tag(grant)
+        )
 
     def content_type(self, key: str) -> str | None:
         with self._database.snapshot() as tx:
@@ -236,16 +257,17 @@ class MediaService:
 
     def require_owner(self, profile_id: str, key: str) -> None:
         """Raise NotFound unless the file, uploaded or not, belongs to the profile."""
-        with self._database.snapshot() as tx:
-            row = repository.find_owned(tx, profile_id, key)
-        if row is None:
-            raise NotFound("There is no such upload of yours.", code="media_not_found")
+        self._owned(profile_id, key)
 
     def require_uploaded(self, profile_id: str, key: str) -> None:
-        """Raise NotFound unless the file belongs to the profile and has been uploaded."""
-        self.require_owner(profile_id, key)
-        if self._storage.size(key) is None:
+        """Raise NotFound unless the file belongs to the profile and has been uploaded. For one that the client wrote to
+        the storage itself, raises what the gateway's own upload URL would have raised."""
+        row = self._owned(profile_id, key)
+        found = self._storage.stat(key)
+        if found is None:
             raise NotFound("The file was not uploaded yet. PUT it to the upload_url first.", code="media_not_found")
+        if self._storage.takes_direct_uploads:
+            self._direct.accept(row, found)
 
     def totals(self, profile_id: str) -> dict[str, tuple[int, int]]:
         """Return the number of files and their bytes, by kind."""
@@ -275,6 +297,11 @@ class MediaService:
                 record(tx, "media.delete", actor=actor, profile_id=profile_id, files=removed)
         return [f"{failed} files can't be removed now"] if failed else []
 
+    def sweep_uploads(self) -> int:
+        """Look at uploads that clients wrote to the storage themselves. Returns the number of files that were recorded
+        or deleted."""
+        return self._direct.sweep() if self._storage.takes_direct_uploads else 0
+
     def sweep(self) -> int:
         """Delete uploads older than `upload_keep_days` (a voice keeps its own copy of its sample), and speech that dead
         calls left unfinished. Returns the number of files."""
@@ -288,38 +315,26 @@ class MediaService:
             ]
         return self._sweeps.process(_SWEEP, rows, lambda row: row.key, lambda row: self.remove(row.key))
 
+    def _owned(self, profile_id: str, key: str) -> Media:
+        with self._database.snapshot() as tx:
+            row = repository.find_owned(tx, profile_id, key)
+        if row is None:
+            raise NotFound("There is no such upload of yours.", code="media_not_found")
+        return row
+
+    def _find_stored(self, profile_id: str, key: str) -> Media | None:
+        with self._database.snapshot() as tx:
+            return repository.stored(tx, profile_id, key)
+
+    def _sign_read(self, key: str, content_type: str, expires_in: int) -> str:
+        grant = Grant("get", key, int(time.time()) + expires_in)
+        url = self._storage.presign_get(
+            key, content_type=content_type, expires_in=expires_in, tag=self._signer.tag(grant)
+        )
+        return url or self._signer.url(grant)
+
     def _max_bytes(self, media_type: MediaType) -> int:
-        limits = self._catalog.limits
-        return limits.upload_audio_bytes if media_type == "audio" else limits.upload_video_bytes
-
-
-def check_size(grant: Grant, size_bytes: int, *, is_complete: bool) -> None:
-    """Raise TooLarge once a file exceeds what its URL allows, and Invalid if a complete file is empty or shorter than
-    announced."""
-    if is_complete and size_bytes == 0:
-        raise Invalid("The body is empty. Send the bytes of the file; the upload_url is still good.")
-    if grant.max_bytes is not None and size_bytes > grant.max_bytes:
-        raise too_large(grant.max_bytes)
-    if grant.size_bytes is None:
-        return
-    if size_bytes > grant.size_bytes:
-        raise TooLarge(f"The file is larger than the {grant.size_bytes:,} bytes that were announced.")
-    if is_complete and size_bytes < grant.size_bytes:
-        raise Invalid(f"The file has {size_bytes:,} bytes, and {grant.size_bytes:,} were announced. Send it again.")
-
-
-def too_large(max_bytes: int) -> TooLarge:
-    return TooLarge(
-        f"The file is larger than {max_bytes:,} bytes. Cut it: only the first minute of speech is used.",
-        details={"max_bytes": max_bytes},
-    )
-
-
-def already_uploaded() -> Conflict:
-    return Conflict(
-        "The file was uploaded before. Ask upload-media for a new URL to send another.",
-        code="already_uploaded",
-    )
+        return max_upload_bytes(self._catalog.limits, media_type)
 
 
 def _file_not_found() -> NotFound:

@@ -2,6 +2,9 @@
 
 The signature (HMAC-SHA256 in hex, the last parameter) covers the key and all other parameters. Anyone with the URL may
 perform its operation until it expires. Nothing else is checked.
+
+A presigned URL of other storage carries a tag, by which the gateway knows it again: also after the files were moved, or
+the keys of the storage were changed.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from voxport.errors import BadSignature
 from voxport.secret import Secret
+from voxport.storage.base import TAG_PARAMETER
 
 PATH = "/v1/blobs/"
 Operation = Literal["get", "put"]
@@ -25,6 +29,8 @@ _WRONG_OPERATION: dict[Operation, str] = {
     "get": "This is the upload_url, to which the file is PUT. Read the file by its public_url.",
 }
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_TAG = re.compile(r"(?P<operation>get|put)\.(?P<expires>[0-9]{1,15})\.(?P<signature>[0-9a-f]{32})")
+_MAX_KEY_PARTS = 16
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,12 @@ class UrlSigner:
         path = quote(PATH + grant.key)
         return f"{self._public_url}{path}?{urlencode(query)}&signature={self._signature(grant)}"
 
+    def tag(self, grant: Grant) -> str:
+        """Return a text for a presigned URL of the grant's operation on its key, by which `find_grant` finds it."""
+        message = json.dumps(["presigned", grant.operation, grant.key, grant.expires]).encode()
+        signature = hmac.new(self._key, message, hashlib.sha256).hexdigest()[:32]
+        return f"{grant.operation}.{grant.expires}.{signature}"
+
     def verify(self, operation: Operation, key: str, query: str) -> Grant:
         """Return the grant of a request. Raises BadSignature if it is malformed, forged, expired, or for another
         operation."""
@@ -74,10 +86,27 @@ class UrlSigner:
         """
         try:
             parts = urlsplit(url)
-            _, found, key = unquote(parts.path, errors="strict").partition(PATH)
+            path = unquote(parts.path, errors="strict")
+            tags = [value for name, value in parse_qsl(parts.query, max_num_fields=32) if name == TAG_PARAMETER]
         except ValueError:
             return None
-        return self._authenticate(key, parts.query) if found else None
+        _, found, key = path.partition(PATH)
+        if found:
+            return self._authenticate(key, parts.query)
+        return self._find_tagged(path, tags[0]) if len(tags) == 1 else None
+
+    def _find_tagged(self, path: str, tag: str) -> Grant | None:
+        """Return the grant of a tag. The key is an end of the path: what precedes it depends on the storage."""
+        match = _TAG.fullmatch(tag)
+        if match is None:
+            return None
+        segments = path.split("/")[-_MAX_KEY_PARTS:]
+        for start in range(len(segments)):
+            operation: Operation = "get" if match["operation"] == "get" else "put"
+            grant = Grant(operation, "/".join(segments[start:]), int(match["expires"]))
+            if hmac.compare_digest(self.tag(grant), tag):
+                return grant
+        return None
 
     def _authenticate(self, key: str, query: str) -> Grant | None:
         signed, found, signature = query.rpartition("&signature=")

@@ -126,7 +126,8 @@ class SpeechHandler(JobHandler):
             contextlib.closing(self._parts_while_wanted(run, parts)) as pieces,
         ):
             samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
-        seconds, size = billed_seconds(samples), self._storage.size(key) or 0
+            size = path.stat().st_size
+        seconds = billed_seconds(samples)
 
         def make_result(tx: Session) -> dict[str, Any]:
             self._provider_calls.finish_job(tx, run.job_id, request["provider"])

@@ -171,7 +171,8 @@ class SpeechService:
                 pieces = self._synthesize(prepared, progress, journal)
                 with self._storage.writable_path(key) as path, contextlib.closing(pieces):
                     samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
-                seconds, size = billed_seconds(samples), self._storage.size(key) or 0
+                    size = path.stat().st_size
+                seconds = billed_seconds(samples)
 
                 def result(settled: Settlement) -> SpeechResult:
                     url = self._media.read_url(key)

@@ -8,26 +8,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
-from voxport.storage.base import KeyExists, Upload
+from voxport.storage.base import FileInfo, KeyExists, Upload, key_parts
 from voxport.storage.deletion_lock import DeletionLock
 from voxport.storage.workdirs import is_abandoned, mark_in_use
 
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _ABANDONED_SECONDS = 2 * 86_400
 _log = logging.getLogger("voxport.media")
 
 
 class LocalStorage:
     """Stores files in a local folder."""
+
+    takes_direct_uploads = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -36,38 +36,48 @@ class LocalStorage:
         self._deletion_lock = DeletionLock(root)
 
     def create(self, key: str) -> Upload:
-        return _LocalUpload(self.path(key), self._temporary_path())
+        return _LocalUpload(self._path(key), self._temporary_path())
 
     def put(self, key: str, data: bytes) -> None:
-        path = self.path(key)
+        path = self._path(key)
         with _LocalUpload(path, self._temporary_path()) as upload:
             upload.write(data)
             upload.commit(replace=True)
 
     @contextlib.contextmanager
     def writable_path(self, key: str) -> Iterator[Path]:
-        with _LocalUpload(self.path(key), self._temporary_path()) as upload:
+        with _LocalUpload(self._path(key), self._temporary_path()) as upload:
             yield upload.temporary
             upload.commit(replace=True)
 
     def size(self, key: str) -> int | None:
         try:
-            return self.path(key).stat().st_size
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def stat(self, key: str) -> FileInfo | None:
+        try:
+            return _info(key, self._path(key).stat())
         except FileNotFoundError:
             return None
 
     def read(self, key: str) -> bytes:
-        return self.path(key).read_bytes()
+        return self._path(key).read_bytes()
 
     @contextlib.contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
-        path = self.path(key)
-        if not path.is_file():
+        path = self.local_path(key)
+        if path is None:
             raise FileNotFoundError(key)
         yield path
 
+    def local_path(self, key: str) -> Path | None:
+        path = self._path(key)
+        return path if path.is_file() else None
+
     def delete(self, key: str) -> None:
-        path = self.path(key)
+        path = self._path(key)
         while not self._try_delete(key):
             pass  # a backup has just ended
         # Remove only the file's own folder, whose name is random: a shared one may be about to get another file.
@@ -98,31 +108,34 @@ class LocalStorage:
         return swept
 
     def hold_deletions(self) -> contextlib.AbstractContextManager[None]:
-        """Holds deletions for a backup: during the block, `list` and `open` find every file that existed at its start.
-        Raises BackupRunning."""
         return self._deletion_lock.hold_deletions()
 
     def list(self, folder: str = "") -> Iterator[str]:
-        """Returns the keys of the files under a folder's key, or of all files. Inside `hold_deletions`, files deleted
-        during the block are included."""
-        found = set()
-        for root in (self._root, self._deletion_lock.deferred):
-            for path in (root / folder).rglob("*"):
-                key = path.relative_to(root).as_posix()
-                if not key.startswith(".") and path.is_file():
-                    found.add(key)
+        found = {key for root in (self._root, self._deletion_lock.deferred) for key, _ in _files(root, folder)}
         return iter(sorted(found))
 
+    def scan(self, folder: str = "") -> Iterator[FileInfo]:
+        for key, path in _files(self._root, folder):
+            with contextlib.suppress(FileNotFoundError):
+                yield _info(key, path.stat())
+
+    def presign_put(
+        self, key: str, *, content_type: str, size_bytes: int | None, expires_in: int, tag: str
+    ) -> str | None:
+        return None
+
+    def presign_get(self, key: str, *, content_type: str, expires_in: int, tag: str) -> str | None:
+        return None
+
     def open(self, key: str) -> BinaryIO:
-        """Opens the file for reading. Raises FileNotFoundError."""
         try:
-            return self.path(key).open("rb")
+            return self._path(key).open("rb")
         except FileNotFoundError:
             return (self._deletion_lock.deferred / key).open("rb")
 
     def _try_delete(self, key: str) -> bool:
         """Removes the file, or moves it aside during a backup. Returns False if it still exists."""
-        path, target = self.path(key), self._deletion_lock.deferred / key
+        path, target = self._path(key), self._deletion_lock.deferred / key
         with self._deletion_lock.deletion() as is_deferred:
             if not is_deferred:
                 path.unlink(missing_ok=True)
@@ -132,12 +145,8 @@ class LocalStorage:
                     path.replace(target)
             return not path.exists()
 
-    def path(self, key: str) -> Path:
-        """Returns the path of a key's file. Raises ValueError for a key that could escape the folder."""
-        parts = key.split("/")
-        if len(parts) > 16 or not all(_PART.fullmatch(part) for part in parts):
-            raise ValueError("not a storage key")
-        return self._root.joinpath(*parts)
+    def _path(self, key: str) -> Path:
+        return self._root.joinpath(*key_parts(key))
 
     def _temporary_path(self) -> Path:
         return self._incoming / secrets.token_hex(16)
@@ -186,16 +195,16 @@ class _LocalUpload:
             self.temporary.unlink(missing_ok=True)
 
 
-class StorageError(Exception):
-    """The configured storage is unusable. The message is a sentence for the operator."""
+def _files(root: Path, folder: str) -> Iterator[tuple[str, Path]]:
+    """Yields the keys and paths of the files below a folder, without those in hidden folders."""
+    for path in (root / folder).rglob("*"):
+        key = path.relative_to(root).as_posix()
+        if not key.startswith(".") and path.is_file():
+            yield key, path
 
 
-def open_storage(url: str) -> LocalStorage:
-    """Opens the storage of a `file:///folder` URL. Raises StorageError."""
-    parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise StorageError(f"VOXPORT_STORAGE_URL is {url!r}: give file:///an/absolute/folder")
-    return LocalStorage(Path(unquote(parts.path)))
+def _info(key: str, status: os.stat_result) -> FileInfo:
+    return FileInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
 def _make_folder(folder: Path) -> None:
