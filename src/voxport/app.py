@@ -26,6 +26,7 @@ from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
+from voxport.metrics.process_state import ProcessStateCollector
 from voxport.metrics.traffic import RequestMetrics
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
@@ -99,7 +100,16 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     # One registry per application: a process may run several, and each counts its own requests.
     registry = CollectorRegistry()
-    registry.register(GatewayCollector(gateway.database, gateway.reconciliation, gateway.providers))
+    registry.register(GatewayCollector(gateway.database, gateway.reconciliation))
+    registry.register(
+        ProcessStateCollector(
+            gateway.database,
+            gateway.providers,
+            gateway.local.engine_state,
+            settings.data_dir,
+            speech_calls=app.state.limiters.usage,
+        )
+    )
     ProcessCollector(registry=registry)
     app.state.metrics = registry
     routers = [health, uploads, blobs, cloning, speech, estimates, voices, watermark, jobs, billing, webhooks, keys]

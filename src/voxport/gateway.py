@@ -48,6 +48,7 @@ from voxport.settings import Settings
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import SpeechService
 from voxport.storage.local import LocalStorage, StorageError, open_storage
+from voxport.storage.observed import observed_storage
 from voxport.sweeps.service import Sweeps
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
@@ -139,7 +140,7 @@ def _open(
     # The folder holds recordings, texts and the secret: no other user of the machine may read it.
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = load_secret(settings)
-    storage = open_storage(settings.resolved_storage_url)
+    storage = observed_storage(open_storage(settings.resolved_storage_url))
     database = Database(settings.resolved_database_url)
     migrate(database)
     migrate_jobs(database)

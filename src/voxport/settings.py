@@ -127,6 +127,18 @@ class Settings(ProviderSettings):
         description="core-tts jobs that one worker runs at once at each provider; those of `local` take turns at the "
         "engine, piece by piece. The same for all workers.",
     )
+    worker_metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of `GET /metrics` and `GET /healthz` of a worker; each further worker of the same host takes "
+        "the next free one. Default: a worker serves none.",
+    )
+    worker_metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address of that port. One that other machines reach needs `admin_key`, which /metrics then asks "
+        "for.",
+    )
     job_poll_seconds: float = Field(
         default=0.2,
         gt=0,

@@ -33,6 +33,7 @@ from voxport.providers.base import (
     VoiceRef,
 )
 from voxport.providers.ids import require_id
+from voxport.providers.observed import observed_call, observed_speech
 from voxport.providers.registry import Registry
 from voxport.samples.loader import SampleLoader
 from voxport.sweeps.service import Sweeps
@@ -84,7 +85,7 @@ class VoiceProvisioning:
         reference, resume_from = self._reference(voice), utterance.resume_from
         for is_last in (False, True):
             try:
-                for piece in provider.speak(reference, replace(utterance, resume_from=resume_from)):
+                for piece in observed_speech(provider, reference, replace(utterance, resume_from=resume_from)):
                     resume_from = piece.resume_token
                     yield piece
                 return
@@ -113,9 +114,10 @@ class VoiceProvisioning:
         use, waits for one. Raises ProviderFailed if the id from the provider is invalid or belongs to another voice."""
 
         def attempt() -> ClonedVoice:
-            cloned = provider.clone(
-                sample, voice_id=voice_id, instant=instant, on_progress=on_progress, checkpoint=checkpoint
-            )
+            with observed_call(provider, "instant_clone" if instant else "clone"):
+                cloned = provider.clone(
+                    sample, voice_id=voice_id, instant=instant, on_progress=on_progress, checkpoint=checkpoint
+                )
             require_id(cloned.provider_voice_id, provider.name)
             self._require_unused_id(provider, cloned.provider_voice_id, voice_id)
             return cloned

@@ -37,6 +37,10 @@ class ConcurrencyLimiter:
         self._queue = FairQueue[asyncio.Future[None]](self._capacity, lambda admitted: admitted.set_result(None))
 
     @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @property
     def available(self) -> int:
         return self._queue.available
 
@@ -183,6 +187,13 @@ class ConcurrencyLimiters:
                 capacity=self._capacity, wait_seconds=self._wait_seconds, on_idle=self._on_idle
             )
         return self._limiters[name]
+
+    def usage(self) -> dict[str, tuple[int, int, int]]:
+        """Return the running calls, the waiting calls and the limit, by provider. Thread-safe."""
+        return {
+            name: (one.capacity - one.available, one.waiting, one.capacity)
+            for name, one in list(self._limiters.items())
+        }
 
     def first_available(self, names: Sequence[str]) -> int:
         """Return the index of the first provider with a free slot, or 0 if none has one."""

@@ -27,6 +27,10 @@ class RequestObserver(Protocol):
     def on_request_end(self, scope: Scope, status: int, seconds: float) -> None:
         """Called when a request has ended, with the status of its answer (0 if there was none) and its duration."""
 
+    def on_first_audio(self, scope: Scope, provider: str, seconds: float) -> None:
+        """Called before the first bytes of a stream of audio are sent, with its provider and the time since the
+        request's head."""
+
 
 class RequestMiddleware:
     """Gives each request an id (in its state, its log lines and its response), and logs and counts its outcome. The
@@ -46,9 +50,10 @@ class RequestMiddleware:
         bind_request(request_id)
         started = time.perf_counter()
         status = 0
+        provider: str | None = None  # of a stream of audio whose first bytes are still to come
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, provider
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -57,6 +62,10 @@ class RequestMiddleware:
                 if (limit := scope["state"].get("rate_limit")) is not None:
                     for name, value in limit.headers().items():
                         headers.setdefault(name, value)
+                provider = _streaming_provider(scope, headers)
+            elif provider is not None and message.get("body"):
+                self._observer.on_first_audio(scope, provider, time.perf_counter() - started)
+                provider = None
             await send(message)
 
         try:
@@ -81,6 +90,13 @@ class RequestMiddleware:
                     "ms": round(seconds * 1000, 1),
                 },
             )
+
+
+def _streaming_provider(scope: Scope, headers: MutableHeaders) -> str | None:
+    """Return the provider whose audio the response streams; None for every other response, also a stored one."""
+    if scope["method"] != "POST" or not headers.get("content-type", "").startswith("audio/"):
+        return None
+    return None if "idempotent-replayed" in headers else headers.get("x-provider")
 
 
 async def send_error(error: VoxportError, scope: Scope, send: Send) -> None:

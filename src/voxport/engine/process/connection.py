@@ -64,9 +64,14 @@ class PendingCall:
 
     number: int
     loads: bool
-    has_started: bool = False
+    started_at: float | None = None
+    """When the process began to serve it (monotonic)."""
     answers: queue.SimpleQueue[Answer] = field(default_factory=queue.SimpleQueue)
     sent_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def has_started(self) -> bool:
+        return self.started_at is not None
 
 
 class ConnectionClosed(EngineUnavailable):
@@ -290,7 +295,7 @@ class EngineConnection:
         if call is None:
             return
         if answer["kind"] == "started":
-            call.has_started = True
+            call.started_at = time.monotonic()
         else:
             self._is_loaded = self._is_loaded or (call.loads and answer["kind"] == "answer")
             call.answers.put(_error(answer) if answer["kind"] == "error" else (answer, content))

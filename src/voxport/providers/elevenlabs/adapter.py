@@ -28,6 +28,7 @@ from voxport.providers.base import (
     ProgressCallback,
     Provider,
     ProviderConfig,
+    SlotUsage,
     StockVoice,
     Utterance,
     VoiceRef,
@@ -119,6 +120,9 @@ class ElevenLabs(Provider):
 
     def circuit(self) -> Circuit:
         return self._upstream.breaker.state
+
+    def slot_usage(self) -> SlotUsage:
+        return self._limiter.usage()
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._facts.value().stock)

@@ -20,6 +20,7 @@ from voxport.providers.base import (
     ProgressCallback,
     Provider,
     ProviderConfig,
+    SlotUsage,
     StockVoice,
     Utterance,
     VoiceRef,
@@ -115,6 +116,9 @@ class MiniMax(Provider):
 
     def circuit(self) -> Circuit:
         return self._upstream.breaker.state
+
+    def slot_usage(self) -> SlotUsage:
+        return self._limiter.usage()
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._stock.value())
