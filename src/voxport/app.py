@@ -78,6 +78,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        # Voxport has metrics and traces of its own. FastAPI's would record the texts of requests that it refuses.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         generate_unique_id_function=operation_id,
         # Only a path, so that the /docs page calls the host that served it.
         servers=[{"url": prefix}] if prefix else None,
@@ -128,7 +130,12 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         app.add_middleware(ApiCorsMiddleware, origins=settings.cors_origins)
     app.add_middleware(RequestLineMiddleware, signed_prefix=BLOBS_PATH)
     app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
-    app.add_middleware(RequestMiddleware, observer=RequestMetrics(registry), public_url=settings.public_url)
+    app.add_middleware(
+        RequestMiddleware,
+        observer=RequestMetrics(registry),
+        public_url=settings.public_url,
+        trusts_traceparent=settings.otel_trust_traceparent,
+    )
     if prefix:
         routes = [*app.routes, *(route for router in routers for route in router.routes)]
         own = {getattr(route, "path", "/").split("/")[1] for route in routes}

@@ -265,6 +265,19 @@ class Settings(ProviderSettings):
         description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
         "logged as errors and counted in the metrics.",
     )
+    otel_endpoint: str | None = Field(
+        default=None,
+        description="Where traces are sent, by OTLP over HTTP: `http://127.0.0.1:4318`. Needs `voxport[otel]`. "
+        "Default: the standard `OTEL_EXPORTER_OTLP_ENDPOINT`, or none.",
+    )
+    otel_trust_traceparent: bool = Field(
+        default=False,
+        description="Whether a request's `traceparent` is continued. Only behind a proxy or gateway of yours that sets "
+        "it: callers could choose ids and sampling.",
+    )
+    otel_propagate_to_providers: bool = Field(
+        default=False, description="Whether requests to hosted providers carry a `traceparent`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
@@ -307,6 +320,13 @@ class Settings(ProviderSettings):
         for one in value:
             if _ORIGIN.fullmatch(one) is None:
                 raise ValueError(f"{one!r} is no origin: give scheme, host and port only, and no `*`")
+        return value
+
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _check_otel_endpoint(cls, value: str | None) -> str | None:
+        if value is not None:
+            TypeAdapter(AnyHttpUrl).validate_python(value)
         return value
 
     @field_validator("public_url")

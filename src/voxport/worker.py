@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+import voxport
 from voxport.clock import now
 from voxport.gateway import ConfigError, Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
@@ -23,11 +24,13 @@ from voxport.settings import Settings
 from voxport.storage.workdirs import sweep_work_dirs
 from voxport.telemetry import metrics
 from voxport.telemetry.listener import serve_metrics
+from voxport.telemetry.tracing import start_tracing, stop_tracing
 
 # A job this old must be in the job engine's tables, because both rows are written in one transaction.
 _MIN_LOST_AGE = timedelta(seconds=30)
 # Less than the time that `voxport serve` gives the worker to exit.
 _DRAIN_SECONDS = 12.0
+_LAST_SPANS_SECONDS = 2.0
 _log = logging.getLogger("voxport.worker")
 
 
@@ -39,6 +42,12 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     if with_parent:
         threading.Thread(target=_wait_for_parent, args=(stopping,), daemon=True).start()
+    start_tracing(
+        settings.otel_endpoint,
+        process="worker",
+        version=voxport.__version__,
+        is_propagated=settings.otel_propagate_to_providers,
+    )
     gateway = open_gateway(settings)
     runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
@@ -61,6 +70,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     gateway.webhook_sender.stop(deadline - time.monotonic())
     # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing is closed
     # first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    stop_tracing(seconds=_LAST_SPANS_SECONDS)
     logging.shutdown()
     os._exit(0)
 

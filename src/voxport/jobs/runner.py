@@ -17,6 +17,7 @@ from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
 from voxport.telemetry import metrics
+from voxport.telemetry.tracing import record_span, start_span
 from voxport.transient_errors import as_unavailable
 
 _log = logging.getLogger("voxport.jobs")
@@ -47,7 +48,9 @@ class JobRunner:
         except JobNotActive:
             return None
         if job.status == "queued":
-            metrics.on_job_begin(job.service, (now() - job.created_at).total_seconds())
+            seconds = (now() - job.created_at).total_seconds()
+            metrics.on_job_begin(job.service, seconds)
+            record_span(f"queue {job.service}", seconds, parent=job.traceparent)
         return job.service
 
     def run_step(self, job_id: str, step: str, results: dict[str, Json]) -> Json | None:
@@ -60,8 +63,12 @@ class JobRunner:
         bind_request(job.request_id)
         began, outcome = time.perf_counter(), "interrupted"
         try:
-            result = self._run_or_end(run, handler, step)
-            outcome = "ended" if result is None else "completed"
+            with start_span(f"job {job.service} {step}", parent=job.traceparent) as span:
+                span.set("voxport.job_id", job_id)
+                span.set("voxport.request_id", job.request_id)
+                result = self._run_or_end(run, handler, step)
+                outcome = "ended" if result is None else "completed"
+                span.set("voxport.outcome", outcome)
             return result
         finally:
             metrics.on_job_step_end(job.service, step, outcome, time.perf_counter() - began)

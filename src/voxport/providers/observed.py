@@ -6,10 +6,12 @@ import contextlib
 import time
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from voxport.errors import VoxportError
 from voxport.providers.base import SAMPLE_RATE, Piece, Provider, ResumeTokenInvalid, Utterance, VoiceRef
 from voxport.telemetry import metrics
+from voxport.telemetry.tracing import Span, continue_trace, headers_for_provider, start_span
 
 
 def observed_speech(provider: Provider, voice: VoiceRef, utterance: Utterance) -> Generator[Piece, None, None]:
@@ -18,11 +20,18 @@ def observed_speech(provider: Provider, voice: VoiceRef, utterance: Utterance) -
     seconds, samples = 0.0, 0
     error_code: str | None = None
     pieces = iter(provider.speak(voice, utterance))
+    # The generator may run in several threads in turn: its span is current only while the provider works.
+    span = _start_span(provider.name, "speak")
+    parent = span.traceparent
     try:
         while True:
             asked = time.perf_counter()
             try:
-                piece = next(pieces, None)
+                if parent is None:
+                    piece = next(pieces, None)
+                else:
+                    with continue_trace(parent):
+                        piece = next(pieces, None)
             finally:
                 seconds += time.perf_counter() - asked
             if piece is None:
@@ -40,6 +49,10 @@ def observed_speech(provider: Provider, voice: VoiceRef, utterance: Utterance) -
         close = getattr(pieces, "close", None)
         if close is not None:
             close()
+        span.set("voxport.audio_seconds", samples / SAMPLE_RATE)
+        if error_code is not None:
+            span.fail(error_code)
+        span.end()
         metrics.on_provider_call_end(provider.name, "speak", seconds, error_code)
         metrics.on_audio(provider.name, audio_seconds=samples / SAMPLE_RATE, provider_seconds=seconds)
 
@@ -70,13 +83,40 @@ def observed_slot(provider: str, slot: AbstractContextManager[None]) -> Iterator
 def _observed(provider: str, operation: str) -> Iterator[None]:
     began = time.perf_counter()
     error_code: str | None = None
+    span = _start_span(provider, operation)
     try:
-        yield
+        with continue_trace(span.traceparent):
+            yield
     except BaseException as error:
         error_code = code_of(error)
+        span.fail(error_code)
         raise
     finally:
+        span.end()
         metrics.on_provider_call_end(provider, operation, time.perf_counter() - began, error_code)
+
+
+@contextmanager
+def observed_http(host: str, method: str, request: dict[str, Any]) -> Iterator[tuple[Span, dict[str, Any]]]:
+    """Yield the span of one HTTP request to a host, and the request with the headers that it needs. The path may hold
+    ids, so it is not recorded. The block may be a generator's, so the span is not made current."""
+    span = start_span(f"{method} {host}", "client")
+    span.set("http.request.method", method)
+    span.set("server.address", host)
+    headers = headers_for_provider(span)
+    try:
+        yield span, {**request, "headers": {**request.get("headers", {}), **headers}} if headers else request
+    except Exception as error:
+        span.fail(type(error).__name__)
+        raise
+    finally:
+        span.end()
+
+
+def _start_span(provider: str, operation: str) -> Span:
+    span = start_span(f"provider {operation}")
+    span.set("voxport.provider", provider)
+    return span
 
 
 def code_of(error: BaseException) -> str:

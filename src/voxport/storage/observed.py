@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from voxport.storage.base import KeyExists
 from voxport.telemetry import metrics
 from voxport.telemetry.observed_calls import observe_calls
+from voxport.telemetry.tracing import record_span
 
 T = TypeVar("T")
 _OPERATIONS: Final = frozenset(
@@ -32,3 +33,4 @@ class _StorageObserver:
 
     def on_call_end(self, operation: str, seconds: float, *, has_failed: bool) -> None:
         metrics.on_storage_call_end(operation, seconds, has_failed=has_failed)
+        record_span(f"storage {operation}", seconds)

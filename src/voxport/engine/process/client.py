@@ -18,6 +18,7 @@ from voxport.engine.process.connection import ConnectionClosed, EngineConnection
 from voxport.engine.process.protocol import Header
 from voxport.engine.process.shared import SharedEngine
 from voxport.engine_errors import EngineError, EngineUnavailable
+from voxport.telemetry.tracing import record_times, start_span
 
 OnProgress = Callable[[float, bytes], None]
 """Called with the progress of a call (0 to 1) and a checkpoint to resume from (empty when there is no new one)."""
@@ -200,6 +201,12 @@ class EngineProcess:
         raise AssertionError
 
     def _exchange(self, header: Header, body: bytes, on_progress: OnProgress | None) -> tuple[Header, bytes]:
+        with start_span(f"engine {header['call']}", "client") as span:
+            if span.traceparent is not None:
+                header = {**header, "traceparent": span.traceparent}
+            return self._exchange_in_span(header, body, on_progress)
+
+    def _exchange_in_span(self, header: Header, body: bytes, on_progress: OnProgress | None) -> tuple[Header, bytes]:
         connection = self._connect()
         call = connection.send(header, body, timeout=self._call_timeout)
         content, has_failed = b"", False
@@ -210,6 +217,8 @@ class EngineProcess:
             has_failed = True
             raise
         finally:
+            for name, start, end in call.spans:
+                record_times(name, start, end, kind="server")
             connection.abandon(call)
             self._report_end(str(header["call"]), call, content, has_failed)
 

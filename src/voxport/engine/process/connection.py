@@ -64,6 +64,8 @@ class PendingCall:
 
     number: int
     loads: bool
+    spans: list[tuple[str, int, int]] = field(default_factory=list)
+    """What the process did for it: name, begin and end (Unix nanoseconds)."""
     started_at: float | None = None
     """When the process began to serve it (monotonic)."""
     answers: queue.SimpleQueue[Answer] = field(default_factory=queue.SimpleQueue)
@@ -297,6 +299,7 @@ class EngineConnection:
         if answer["kind"] == "started":
             call.started_at = time.monotonic()
         else:
+            call.spans += [(str(name), int(start), int(end)) for name, start, end in answer.get("spans", ())]
             self._is_loaded = self._is_loaded or (call.loads and answer["kind"] == "answer")
             call.answers.put(_error(answer) if answer["kind"] == "error" else (answer, content))
 
