@@ -19,6 +19,7 @@ _DISK_FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.
 
 def observed_storage(storage: T) -> T:
     """Return a storage that behaves as this one and feeds the metrics."""
+    metrics.declare_storage_operations(_OPERATIONS)
     return observe_calls(storage, _OPERATIONS, _StorageObserver())
 
 
