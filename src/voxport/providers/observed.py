@@ -4,57 +4,64 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from voxport.errors import VoxportError
 from voxport.providers.base import SAMPLE_RATE, Piece, Provider, ResumeTokenInvalid, Utterance, VoiceRef
 from voxport.telemetry import metrics
 from voxport.telemetry.tracing import Span, continue_trace, headers_for_provider, start_span
 
+T = TypeVar("T")
+
 
 def observed_speech(provider: Provider, voice: VoiceRef, utterance: Utterance) -> Generator[Piece, None, None]:
-    """Speak as `provider.speak`, and measure it. Time that the consumer spends between two pieces does not count."""
+    """Speak as `provider.speak`, and measure it."""
+    pieces = provider.speak(voice, utterance)
+    return observed_audio(provider.name, pieces, lambda piece: piece.audio.size / SAMPLE_RATE)
+
+
+def observed_audio(provider: str, pieces: Iterable[T], seconds_of: Callable[[T], float]) -> Generator[T, None, None]:
+    """Yield the pieces of a provider's audio, and measure them as one call. `seconds_of` returns the length of a piece,
+    0 for one that only says that the provider is still waited for. Time that the consumer spends between two pieces
+    does not count."""
     began = time.perf_counter()
-    seconds, samples = 0.0, 0
+    provider_seconds, audio_seconds = 0.0, 0.0
     error_code: str | None = None
-    pieces = iter(provider.speak(voice, utterance))
+    source = iter(pieces)
     # The generator may run in several threads in turn: its span is current only while the provider works.
-    span = _start_span(provider.name, "speak")
+    span = _start_span(provider, "speak")
     parent = span.traceparent
     try:
         while True:
             asked = time.perf_counter()
             try:
-                if parent is None:
-                    piece = next(pieces, None)
-                else:
-                    with continue_trace(parent):
-                        piece = next(pieces, None)
+                with continue_trace(parent):
+                    piece = next(source, None)
             finally:
-                seconds += time.perf_counter() - asked
+                provider_seconds += time.perf_counter() - asked
             if piece is None:
                 return
-            if piece.audio.size and not samples:
-                metrics.on_first_audio(provider.name, time.perf_counter() - began)
-            samples += piece.audio.size
+            length = seconds_of(piece)
+            if length and not audio_seconds:
+                metrics.on_first_audio(provider, time.perf_counter() - began)
+            audio_seconds += length
             yield piece
     except (GeneratorExit, ResumeTokenInvalid):  # the consumer left, or asked for what can't be resumed
         raise
     except BaseException as error:
         error_code = code_of(error)
+        span.fail(error_code)
         raise
     finally:
-        close = getattr(pieces, "close", None)
+        close = getattr(source, "close", None)
         if close is not None:
             close()
-        span.set("voxport.audio_seconds", samples / SAMPLE_RATE)
-        if error_code is not None:
-            span.fail(error_code)
+        span.set("voxport.audio_seconds", audio_seconds)
         span.end()
-        metrics.on_provider_call_end(provider.name, "speak", seconds, error_code)
-        metrics.on_audio(provider.name, audio_seconds=samples / SAMPLE_RATE, provider_seconds=seconds)
+        metrics.on_provider_call_end(provider, "speak", provider_seconds, error_code)
+        metrics.on_audio(provider, audio_seconds=audio_seconds, provider_seconds=provider_seconds)
 
 
 def observed_call(provider: Provider, operation: str) -> AbstractContextManager[None]:
