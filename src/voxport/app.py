@@ -27,6 +27,7 @@ from voxport.media.endpoints import blobs, uploads
 from voxport.media.signing import PATH as BLOBS_PATH
 from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
+from voxport.metrics.process_state import ProcessStateCollector
 from voxport.metrics.traffic import RequestMetrics
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
@@ -78,6 +79,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        # Voxport has metrics and traces of its own. FastAPI's would record the texts of requests that it refuses.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         generate_unique_id_function=operation_id,
         # Only a path, so that the /docs page calls the host that served it.
         servers=[{"url": prefix}] if prefix else None,
@@ -100,7 +103,16 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     # One registry per application: a process may run several, and each counts its own requests.
     registry = CollectorRegistry()
-    registry.register(GatewayCollector(gateway.database, gateway.reconciliation, gateway.providers))
+    registry.register(GatewayCollector(gateway.database, gateway.reconciliation))
+    registry.register(
+        ProcessStateCollector(
+            gateway.database,
+            gateway.providers,
+            gateway.local.engine_state,
+            settings.data_dir,
+            speech_calls=app.state.limiters.usage,
+        )
+    )
     ProcessCollector(registry=registry)
     app.state.metrics = registry
     # A request is compared with each router in turn: those of the most calls come first.
@@ -120,7 +132,12 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         app.add_middleware(ApiCorsMiddleware, origins=settings.cors_origins)
     app.add_middleware(RequestLineMiddleware, signed_prefix=BLOBS_PATH)
     app.add_middleware(AddressLimitMiddleware, limits=app.state.rate_limits)
-    app.add_middleware(RequestMiddleware, observer=RequestMetrics(registry), public_url=settings.public_url)
+    app.add_middleware(
+        RequestMiddleware,
+        observer=RequestMetrics(registry),
+        public_url=settings.public_url,
+        trusts_traceparent=settings.otel_trust_traceparent,
+    )
     if prefix:
         routes = [*app.routes, *(route for router in routers for route in router.routes)]
         own = {getattr(route, "path", "/").split("/")[1] for route in routes}

@@ -49,6 +49,7 @@ from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import SpeechService
 from voxport.storage.base import Storage, StorageError
 from voxport.storage.config import open_storage
+from voxport.storage.observed import observed_storage
 from voxport.sweeps.service import Sweeps
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
@@ -140,7 +141,7 @@ def _open(
     # The folder holds recordings, texts and the secret: no other user of the machine may read it.
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = load_secret(settings)
-    storage = open_storage(settings.storage)
+    storage = observed_storage(open_storage(settings.storage))
     database = Database(settings.resolved_database_url)
     migrate(database)
     migrate_jobs(database)

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from voxport.telemetry.tracing import current_trace_id
+
 _request_id: ContextVar[str | None] = ContextVar("voxport_request_id", default=None)
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 _VALUE = r"[^\s\"'\\&,;}<>]+"
@@ -65,6 +67,8 @@ class JsonFormatter(logging.Formatter):
         }
         if (request_id := current_request_id()) is not None:
             line["request_id"] = request_id
+        if (trace_id := current_trace_id()) is not None:
+            line["trace_id"] = trace_id
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

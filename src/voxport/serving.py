@@ -15,23 +15,32 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
+import voxport
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
 from voxport.migrations.migrate import migrate_in_child
 from voxport.settings import Settings
 from voxport.supervisor import supervised_worker
+from voxport.telemetry.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from voxport.jobs.event_hub import EventHub
 
 INITIAL_CREDITS = Decimal(100)
 _SHUTDOWN_TIMEOUT_SECONDS = 30
+_LAST_SPANS_SECONDS = 2.0
 _MIN_OPEN_FILES = 65_536
 
 
 def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
     """Serve until a signal stops the server; `on_stop` is called in the signal handler. Raises ConfigError."""
     migrate_in_child(settings.data_dir, settings.resolved_database_url)
+    start_tracing(
+        settings.otel_endpoint,
+        process="api",
+        version=voxport.__version__,
+        is_propagated=settings.otel_propagate_to_providers,
+    )
     gateway = open_gateway(settings)
     # The engine loads on the second core while this process imports the application.
     gateway.providers.start()
@@ -48,8 +57,11 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # After draining, uvicorn raises the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with supervised_worker(settings) if with_worker else contextlib.nullcontext():
-        server.run(sockets=[listener])
+    try:
+        with supervised_worker(settings) if with_worker else contextlib.nullcontext():
+            server.run(sockets=[listener])
+    finally:
+        stop_tracing(seconds=_LAST_SPANS_SECONDS)
 
 
 class _GatewayServer(uvicorn.Server):

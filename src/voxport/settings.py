@@ -125,6 +125,18 @@ class Settings(StorageSettings, ProviderSettings):
         description="core-tts jobs that one worker runs at once at each provider; those of `local` take turns at the "
         "engine, piece by piece. The same for all workers.",
     )
+    worker_metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of `GET /metrics` and `GET /healthz` of a worker; each further worker of the same host takes "
+        "the next free one. Default: a worker serves none.",
+    )
+    worker_metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address of that port. One that other machines reach needs `admin_key`, which /metrics then asks "
+        "for.",
+    )
     job_poll_seconds: float = Field(
         default=0.2,
         gt=0,
@@ -251,6 +263,19 @@ class Settings(StorageSettings, ProviderSettings):
         description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
         "logged as errors and counted in the metrics.",
     )
+    otel_endpoint: str | None = Field(
+        default=None,
+        description="Where traces are sent, by OTLP over HTTP: `http://127.0.0.1:4318`. Needs `voxport[otel]`. "
+        "Default: the standard `OTEL_EXPORTER_OTLP_ENDPOINT`, or none.",
+    )
+    otel_trust_traceparent: bool = Field(
+        default=False,
+        description="Whether a request's `traceparent` is continued. Only behind a proxy or gateway of yours that sets "
+        "it: callers could choose ids and sampling.",
+    )
+    otel_propagate_to_providers: bool = Field(
+        default=False, description="Whether requests to hosted providers carry a `traceparent`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
@@ -293,6 +318,13 @@ class Settings(StorageSettings, ProviderSettings):
         for one in value:
             if _ORIGIN.fullmatch(one) is None:
                 raise ValueError(f"{one!r} is no origin: give scheme, host and port only, and no `*`")
+        return value
+
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _check_otel_endpoint(cls, value: str | None) -> str | None:
+        if value is not None:
+            TypeAdapter(AnyHttpUrl).validate_python(value)
         return value
 
     @field_validator("public_url")

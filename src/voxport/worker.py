@@ -11,18 +11,26 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+import voxport
 from voxport.clock import now
-from voxport.gateway import Gateway, open_gateway
+from voxport.gateway import ConfigError, Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.models import Job
 from voxport.jobs.runner import JobRunner
+from voxport.metrics.process_state import ProcessStateCollector
 from voxport.settings import Settings
 from voxport.storage.workdirs import sweep_work_dirs
+from voxport.telemetry import metrics
+from voxport.telemetry.listener import serve_metrics
+from voxport.telemetry.tracing import start_tracing, stop_tracing
 
 # A job this old must be in the job engine's tables, because both rows are written in one transaction.
 _MIN_LOST_AGE = timedelta(seconds=30)
 # Less than the time that `voxport serve` gives the worker to exit.
 _DRAIN_SECONDS = 12.0
+_LAST_SPANS_SECONDS = 2.0
 _log = logging.getLogger("voxport.worker")
 
 
@@ -34,6 +42,12 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     if with_parent:
         threading.Thread(target=_wait_for_parent, args=(stopping,), daemon=True).start()
+    start_tracing(
+        settings.otel_endpoint,
+        process="worker",
+        version=voxport.__version__,
+        is_propagated=settings.otel_propagate_to_providers,
+    )
     gateway = open_gateway(settings)
     runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
@@ -42,6 +56,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         poll_seconds=settings.job_poll_seconds,
         on_wake=gateway.webhook_sender.wake,
     )
+    _serve_metrics(gateway)
     worker.start()
     gateway.providers.start()
     gateway.webhook_sender.start()
@@ -55,8 +70,26 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     gateway.webhook_sender.stop(deadline - time.monotonic())
     # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing is closed
     # first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    stop_tracing(seconds=_LAST_SPANS_SECONDS)
     logging.shutdown()
     os._exit(0)
+
+
+def _serve_metrics(gateway: Gateway) -> None:
+    """Serve the metrics of this process, if a port is set; the API serves those of the database. Raises ConfigError."""
+    settings = gateway.settings
+    if settings.worker_metrics_port is None:
+        return
+    registry = CollectorRegistry()
+    registry.register(
+        ProcessStateCollector(gateway.database, gateway.providers, gateway.local.engine_state, settings.data_dir)
+    )
+    ProcessCollector(registry=registry)
+    key = settings.admin_key.get_secret_value() if settings.admin_key is not None else None
+    try:
+        serve_metrics(settings.worker_metrics_host, settings.worker_metrics_port, key=key, registry=registry)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _wait_for_parent(stopping: threading.Event) -> None:
@@ -92,6 +125,7 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
             count = task()
         except Exception:
             _log.exception("tidying up failed", extra={"task": name})
+            metrics.on_maintenance_failure(name)
         else:
             if count:
                 _log.info("tidied up", extra={name: count})

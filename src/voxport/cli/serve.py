@@ -53,13 +53,20 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
 @click.command()
 @data_dir_option
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
-def worker(data_dir: Path | None, with_parent: bool) -> None:
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve GET /metrics there; VOXPORT_WORKER_METRICS_HOST is its address (127.0.0.1).",
+)
+def worker(data_dir: Path | None, with_parent: bool, metrics_port: int | None) -> None:
     """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data."""
     settings = load_settings(data_dir)
     if not with_parent:
         require_gateway(settings)
     configure_logging(settings.log_level)
     limit_malloc_growth()
+    if metrics_port is not None:
+        settings = settings.model_copy(update={"worker_metrics_port": metrics_port})
     from voxport.worker import run_worker
 
     run_worker(settings, with_parent=with_parent)

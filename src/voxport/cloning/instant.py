@@ -25,6 +25,7 @@ from voxport.provider_calls.call_journal import CallJournal
 from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Audio, Provider, Utterance, VoiceRef, VoiceSettings
 from voxport.providers.failover import all_that_can, first_that_works
+from voxport.providers.observed import observed_speech
 from voxport.providers.registry import Registry, require_sample_length
 from voxport.samples.loader import SampleLoader, SampleSource
 from voxport.speech.durations import require_text
@@ -174,7 +175,8 @@ class InstantCloning:
             utterance = Utterance(prepared.text, cloned.language, prepared.settings, client=client)
             wav.seek(0)
             wav.truncate()  # drop the output of a provider that failed
-            samples = write_samples((to_pcm16(piece.audio) for piece in provider.speak(reference, utterance)), wav)
+            pieces = observed_speech(provider, reference, utterance)
+            samples = write_samples((to_pcm16(piece.audio) for piece in pieces), wav)
             require_audio(samples, provider.name)
             return voice_id, provider.name
         finally:

@@ -22,6 +22,13 @@ from sqlalchemy.pool import NullPool
 MAX_SLOTS = 64
 _POLL_SECONDS = 0.1  # between two attempts to acquire a lease that another process holds
 
+# A key of 64 bits is stored in two halves; `objsubid` is 1 for such keys.
+_HELD_KEYS = """
+    SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
 
 class Leases:
     def __init__(self, url: str) -> None:
@@ -71,6 +78,16 @@ class Leases:
         lease.release()
         return False
 
+    def held(self, prefix: str) -> list[str]:
+        """Return those of the names `prefix-0`, `prefix-1`, … whose lease a live process holds now."""
+        names = [f"{prefix}-{number}" for number in range(MAX_SLOTS)]
+        if self._folder is not None:
+            return [name for name in names if self.is_held(name)]
+        by_key = {_advisory_key(name): name for name in names}
+        with self._engine.connect() as connection:
+            keys = connection.scalars(text(_HELD_KEYS)).all()
+        return [by_key[key] for key in keys if key in by_key]
+
     def retire(self, name: str, lease: Lease) -> None:
         """Release a lease and remove its name."""
         if self._folder is not None:
@@ -115,7 +132,7 @@ class Leases:
             os.close(descriptor)  # the file was unlinked between open and flock, so the lock on it excludes nobody
 
     def _try_advisory_lock(self, name: str) -> Lease | None:
-        key = int.from_bytes(hashlib.sha256(f"voxport-lease:{name}".encode()).digest()[:8], signed=True)
+        key = _advisory_key(name)
         connection = self._engine.connect()
         with contextlib.suppress(Exception):
             if connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
@@ -143,6 +160,10 @@ class Lease:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _advisory_key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"voxport-lease:{name}".encode()).digest()[:8], signed=True)
 
 
 def _is_same_file(path: Path, descriptor: int) -> bool:

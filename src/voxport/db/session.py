@@ -17,6 +17,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, CursorResult, Engine, Update, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_SECONDS = 30
 POOL_SIZE = 16
@@ -83,6 +84,11 @@ class Database:
         """Yield a bare connection in a write transaction, for migrations."""
         with self._engine.execution_options(voxport_write=True).connect() as connection, connection.begin():
             yield connection
+
+    def pool_usage(self) -> tuple[int, int]:
+        """Return the connections of this process that are in use, and the most that may be."""
+        pool = self._engine.pool
+        return (pool.checkedout(), pool.size() + max(0, pool._max_overflow)) if isinstance(pool, QueuePool) else (0, 0)
 
     def ping(self) -> None:
         """Raises if the database does not respond."""

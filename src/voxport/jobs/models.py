@@ -36,6 +36,8 @@ class Job(Base):
     token_cost: Mapped[int] = mapped_column(BigInteger)
     hold_id: Mapped[str] = mapped_column(ForeignKey("holds.id"))
     request_id: Mapped[str] = mapped_column(String(64))
+    # The place in the trace of the request, which the worker continues.
+    traceparent: Mapped[str | None] = mapped_column(String(64))
     webhook_url: Mapped[str | None] = mapped_column(String(2048))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
+from voxport.clock import now
 from voxport.errors import JobTimeout, VoxportError
 from voxport.jobs.handler import JobHandler
 from voxport.jobs.models import Job
@@ -14,6 +16,8 @@ from voxport.jobs.port import JobNotActive, JobOverdue, Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.logs import bind_request
+from voxport.telemetry import metrics
+from voxport.telemetry.tracing import record_span, start_span
 from voxport.transient_errors import as_unavailable
 
 _log = logging.getLogger("voxport.jobs")
@@ -43,6 +47,10 @@ class JobRunner:
             self._jobs.begin(job_id)
         except JobNotActive:
             return None
+        if job.status == "queued":
+            seconds = (now() - job.created_at).total_seconds()
+            metrics.on_job_begin(job.service, seconds)
+            record_span(f"queue {job.service}", seconds, parent=job.traceparent)
         return job.service
 
     def run_step(self, job_id: str, step: str, results: dict[str, Json]) -> Json | None:
@@ -53,6 +61,21 @@ class JobRunner:
         handler = self.handlers[job.service]
         run = JobRun(self._jobs, job, handler, results, self._pauses)
         bind_request(job.request_id)
+        began, outcome = time.perf_counter(), "interrupted"
+        try:
+            with start_span(f"job {job.service} {step}", parent=job.traceparent) as span:
+                span.set("voxport.job_id", job_id)
+                span.set("voxport.request_id", job.request_id)
+                result = self._run_or_end(run, handler, step)
+                outcome = "ended" if result is None else "completed"
+                span.set("voxport.outcome", outcome)
+            return result
+        finally:
+            metrics.on_job_step_end(job.service, step, outcome, time.perf_counter() - began)
+
+    def _run_or_end(self, run: JobRun, handler: JobHandler, step: str) -> Json | None:
+        """Run a step. If it can't be completed, end the job and return None. Raises transient errors."""
+        job, job_id = run.job, run.job_id
         try:
             if job.status != "processing":
                 raise JobNotActive(job_id)

@@ -23,6 +23,7 @@ from voxport.jobs.dbos_queue import DbosQueue
 from voxport.jobs.models import Job, JobEvent
 from voxport.jobs.port import JobListener, JobNotActive, Json
 from voxport.paging import Page, build_page, decode_cursor
+from voxport.telemetry.tracing import current_traceparent
 
 _NON_PERSONAL = frozenset({"provider", "providers", "binds"})
 _RETRY_AFTER_SECONDS = 30
@@ -102,6 +103,7 @@ class Jobs:
                 token_cost=0,
                 hold_id=hold_id,
                 request_id=new.request_id,
+                traceparent=current_traceparent(),
                 webhook_url=new.webhook_url,
                 created_at=now(),
                 started_at=None,

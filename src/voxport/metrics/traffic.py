@@ -7,9 +7,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import Scope
 
+from voxport.telemetry.metrics import FIRST_AUDIO_BUCKETS, LONG_BUCKETS
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# The response to a clone takes milliseconds, a long text takes minutes.
-_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
 class RequestMetrics:
@@ -25,12 +25,26 @@ class RequestMetrics:
             "voxport_http_request_seconds",
             "From a request's head to the end of its answer.",
             ("method", "route"),
-            buckets=_SECONDS,
+            buckets=LONG_BUCKETS,
+            registry=registry,
+        )
+        self._first_audio = Histogram(
+            "voxport_time_to_first_audio_seconds",
+            "From the head of a request to the first bytes of its audio stream.",
+            ("route", "provider"),
+            buckets=FIRST_AUDIO_BUCKETS,
             registry=registry,
         )
 
     def on_request_end(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "none")
+        route = _route(scope)
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def on_first_audio(self, scope: Scope, provider: str, seconds: float) -> None:
+        self._first_audio.labels(_route(scope), provider).observe(seconds)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "none")

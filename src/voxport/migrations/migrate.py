@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Final
@@ -13,11 +14,15 @@ from voxport.db.session import Database
 # Key of the Postgres advisory lock around the migrations: arbitrary, but the same in all processes.
 _ADVISORY_LOCK: Final = 7_386_912_055
 _MIGRATIONS: Final = Path(__file__).parent
+_log = logging.getLogger("voxport.migrations")
 
 
 def migrate(database: Database) -> None:
-    """Run the missing migrations in one transaction, all or none. If none is missing, the database is only read."""
-    if _stored_revision(database) == newest_revision():
+    """Run the missing migrations in one transaction, all or none. If none is missing, the database is only read.
+
+    A database that a newer version has migrated is used as it is: while a gateway is upgraded, processes of the older
+    version must be able to start again. Migrations only add what an older version need not know."""
+    if _is_current(_stored_revision(database)):
         return
     # Importing Alembic takes a fifth of a second, and almost no start needs it.
     from alembic import command
@@ -53,6 +58,14 @@ def migrate_in_child(data_dir: Path, url: str) -> None:
 def newest_revision() -> str:
     """Return the newest revision, from the file names: `v0009_sweep_failures.py` is revision 0009."""
     return max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def _is_current(stored: str | None) -> bool:
+    """Whether the stored revision is the newest that this version knows, or one of a newer version."""
+    if stored is not None and stored > newest_revision():
+        _log.warning("a newer version has migrated the database", extra={"revision": stored})
+        return True
+    return stored == newest_revision()
 
 
 def _stored_revision(database: Database) -> str | None:

@@ -28,6 +28,16 @@ ProgressCallback = Callable[[float], None]
 VoiceSettings = Mapping[str, float]
 """The requested values of `stability`, `similarity_boost`, `style` (0 to 1) and `speed` (0.5 to 2), by name."""
 
+
+@dataclass(frozen=True)
+class SlotUsage:
+    """The calls that run at a hosted provider and that wait for their turn in this process, and the limit."""
+
+    running: int
+    waiting: int
+    limit: int
+
+
 Circuit = Literal["closed", "open", "half_open"]
 """`open`: the provider failed repeatedly and gets no calls for a while; `half_open`: one trial call is allowed."""
 
@@ -224,6 +234,10 @@ class Provider(ABC):
 
     def circuit(self) -> Circuit | None:
         """The state of a hosted provider's circuit breaker, without a request; None for other providers."""
+        return None
+
+    def slot_usage(self) -> SlotUsage | None:
+        """The use of the slots for paid calls; None for a provider that limits none."""
         return None
 
     def start(self) -> None:  # noqa: B027

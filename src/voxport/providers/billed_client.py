@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.providers.limiter import Limiter
+from voxport.providers.observed import observed_request, observed_slot
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 
 _MAX_ATTEMPTS: Final = 8
@@ -52,6 +53,7 @@ class BilledClient:
     ) -> None:
         self._label_error = label_error
         self._title = title
+        self._name = title.lower()
         self._upstream = upstream
         self._limiter = limiter
         self._timeout = timeout
@@ -71,7 +73,7 @@ class BilledClient:
         attempts, deadline, (pause, max_pause) = 0, time.monotonic() + self._timeout, self._pauses
         while True:
             with (
-                self._limiter.slot(client, timeout=deadline - time.monotonic()),
+                observed_slot(self._name, self._limiter.slot(client, timeout=deadline - time.monotonic())),
                 self.translate_failures(),
                 self._upstream.stream("POST", path, **request) as streamed,
             ):
@@ -104,6 +106,10 @@ class BilledClient:
         began = time.monotonic()
         if began < self._cooldown_until:
             raise self.unreachable_error()
+        with observed_request(self._name):
+            return self._send_free(began, method, path, **request)
+
+    def _send_free(self, began: float, method: str, path: str, **request: Any) -> UpstreamResponse:
         try:
             answer = self._upstream.send_with_retries(method, path, **request)
         except (RequestNotSent, ResponseLost):

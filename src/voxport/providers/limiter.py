@@ -15,6 +15,7 @@ from typing import Final
 
 from voxport.errors import ProviderBusy
 from voxport.fair_queue import FairQueue
+from voxport.providers.base import SlotUsage
 
 _DECAY: Final = 0.9
 """The weight of the previous mean in the running mean of call durations."""
@@ -54,6 +55,10 @@ class Limiter:
     @property
     def waiting(self) -> int:
         return self._queue.waiting
+
+    def usage(self) -> SlotUsage:
+        """The use of the slots in this process."""
+        return SlotUsage(self.running, self.waiting, self.limit)
 
     @contextlib.contextmanager
     def slot(self, client: str, *, timeout: float | None = None) -> Iterator[None]:

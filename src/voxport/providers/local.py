@@ -45,6 +45,7 @@ from voxport.providers.base import (
     VoiceRef,
 )
 from voxport.retry import retry
+from voxport.telemetry import metrics
 from voxport.text.foreign_words import unspeakable_words
 from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.sentences import check_alphabet, clean_markup_text
@@ -69,6 +70,7 @@ def open_provider(config: ProviderConfig) -> LocalProvider:
             fit_steps=options["fit_steps"],
             model_path=options["model"],
             shared_in=shared_in,
+            on_call_end=metrics.on_engine_call_end,
         )
 
     return LocalProvider(
@@ -127,6 +129,10 @@ class LocalProvider(Provider):
             return True
         self._engine.start()
         return False
+
+    def engine_state(self) -> tuple[bool, int]:
+        """Whether this process is connected to a running engine, and its calls that wait or are served there."""
+        return self._engine.pid is not None, self._engine.pending_count
 
     def list_voices(self) -> list[StockVoice]:
         return list(_stock_voices())

@@ -3,6 +3,7 @@ small pieces of it are in memory, however much a provider sends."""
 
 from __future__ import annotations
 
+import contextvars
 import os
 import tempfile
 import threading
@@ -68,7 +69,8 @@ class Spool:
                 if self._is_closed:
                     self._content.close()
 
-        threading.Thread(target=read, daemon=True).start()
+        # In the caller's context: log lines and spans belong to its request.
+        threading.Thread(target=contextvars.copy_context().run, args=(read,), daemon=True).start()
 
     def contents(self) -> Iterator[bytes]:
         """Yield what `fill_in_background` reads, as it arrives. Yields an empty piece if nothing arrives for a while,

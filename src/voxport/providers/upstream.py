@@ -14,11 +14,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx2
 
 from voxport.providers.bounded_network import bounded_transport, read_deadline
 from voxport.providers.breaker import Breaker
+from voxport.providers.observed import observed_http
 
 _CONNECT_SECONDS: Final = 5.0
 _WRITE_SECONDS: Final = 30.0
@@ -106,6 +108,7 @@ class Upstream:
     def __init__(self, base_url: str, headers: Mapping[str, str], *, read_timeout: float) -> None:
         self.breaker = Breaker()
         self._urls: dict[tuple[Any, ...], httpx2.URL] = {}
+        self._host = urlsplit(base_url).hostname or ""
         self._client = httpx2.Client(
             base_url=base_url,
             headers={"Accept-Encoding": "identity", "User-Agent": "voxport", **headers},
@@ -172,10 +175,12 @@ class Upstream:
     ) -> Iterator[StreamedResponse]:
         total_seconds = _TOTAL_SECONDS if total_seconds is None else total_seconds
         with (
+            observed_http(self._host, method, request) as (span, sent),
             _translate_errors(),
             read_deadline(_WRITE_SECONDS + total_seconds),
-            self._client.stream(method, self._url(path, request.pop("params", None)), **request) as response,
+            self._client.stream(method, self._url(path, sent.pop("params", None)), **sent) as response,
         ):
+            span.set("http.response.status_code", response.status_code)
             yield StreamedResponse(response.status_code, response.headers, self._read_body(response, total_seconds))
 
     def close(self) -> None:

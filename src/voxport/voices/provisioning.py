@@ -35,6 +35,7 @@ from voxport.providers.base import (
     VoiceRef,
 )
 from voxport.providers.ids import require_id
+from voxport.providers.observed import observed_audio, observed_call, observed_speech
 from voxport.providers.registry import Registry
 from voxport.samples.loader import SampleLoader
 from voxport.sweeps.service import Sweeps
@@ -86,7 +87,7 @@ class VoiceProvisioning:
         reference, resume_from = self._reference(voice), utterance.resume_from
         for is_last in (False, True):
             try:
-                for piece in provider.speak(reference, replace(utterance, resume_from=resume_from)):
+                for piece in observed_speech(provider, reference, replace(utterance, resume_from=resume_from)):
                     resume_from = piece.resume_token
                     yield piece
                 return
@@ -115,13 +116,13 @@ class VoiceProvisioning:
     ) -> Generator[RelayedAudio, None, None]:
         reference = self._reference(voice)
         try:
-            yield from voice.provider.relay(reference, utterance, audio_format)
+            yield from _observed_relay(voice.provider, reference, utterance, audio_format)
         except VoiceLost:
             if voice.generation is None:
                 raise
             _log.info("a voice is gone and made again", extra={"provider": voice.provider.name})
             reference = self._rebuild(voice, reference.provider_voice_id)
-            yield from voice.provider.relay(reference, utterance, audio_format)
+            yield from _observed_relay(voice.provider, reference, utterance, audio_format)
 
     def clone(
         self,
@@ -137,9 +138,10 @@ class VoiceProvisioning:
         use, waits for one. Raises ProviderFailed if the id from the provider is invalid or belongs to another voice."""
 
         def attempt() -> ClonedVoice:
-            cloned = provider.clone(
-                sample, voice_id=voice_id, instant=instant, on_progress=on_progress, checkpoint=checkpoint
-            )
+            with observed_call(provider, "instant_clone" if instant else "clone"):
+                cloned = provider.clone(
+                    sample, voice_id=voice_id, instant=instant, on_progress=on_progress, checkpoint=checkpoint
+                )
             require_id(cloned.provider_voice_id, provider.name)
             self._require_unused_id(provider, cloned.provider_voice_id, voice_id)
             return cloned
@@ -339,3 +341,9 @@ class VoiceProvisioning:
         with self._database.transaction() as tx:
             self._provider_calls.finish(tx, call_id)
         return True
+
+
+def _observed_relay(
+    provider: Provider, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat
+) -> Generator[RelayedAudio, None, None]:
+    return observed_audio(provider.name, provider.relay(voice, utterance, audio_format), lambda piece: piece.seconds)

@@ -37,6 +37,10 @@ class ConcurrencyLimiter:
         self._queue = FairQueue[asyncio.Future[None]](self._capacity, lambda admitted: admitted.set_result(None))
 
     @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @property
     def available(self) -> int:
         return self._queue.available
 
@@ -188,6 +192,13 @@ class ConcurrencyLimiters:
         """Whether a provider has a free slot. May be called in any thread."""
         limiter = self._limiters.get(name)
         return limiter is None or limiter.available > 0
+
+    def usage(self) -> dict[str, tuple[int, int, int]]:
+        """Return the running calls, the waiting calls and the limit, by provider. Thread-safe."""
+        return {
+            name: (one.capacity - one.available, one.waiting, one.capacity)
+            for name, one in list(self._limiters.items())
+        }
 
     def first_available(self, names: Sequence[str]) -> int:
         """Return the index of the first provider with a free slot, or 0 if none has one. May be called in any

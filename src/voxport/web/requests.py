@@ -8,18 +8,22 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voxport.errors import Invalid, VoxportError
 from voxport.ids import new_id
 from voxport.logs import bind_request
+from voxport.telemetry.tracing import NO_SPAN, Span, continue_trace, is_tracing, start_span
 from voxport.transient_errors import as_unavailable
 from voxport.web.headers import security_headers
 
 REQUEST_ID_HEADER = "X-Gateway-Request-ID"
+_UNTRACED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that are asked every few seconds."""
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = logging.getLogger("voxport.http")
 
 
@@ -27,12 +31,20 @@ class RequestObserver(Protocol):
     def on_request_end(self, scope: Scope, status: int, seconds: float) -> None:
         """Called when a request has ended, with the status of its answer (0 if there was none) and its duration."""
 
+    def on_first_audio(self, scope: Scope, provider: str, seconds: float) -> None:
+        """Called before the first bytes of a stream of audio are sent, with its provider and the time since the
+        request's head."""
+
 
 class RequestMiddleware:
     """Gives each request an id (in its state, its log lines and its response), and logs and counts its outcome. The
     path is logged without the query, which may contain a signature."""
 
-    def __init__(self, app: ASGIApp, *, observer: RequestObserver, public_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, observer: RequestObserver, public_url: str, trusts_traceparent: bool = False
+    ) -> None:
+        """With `trusts_traceparent`, a request's `traceparent` header is continued by its trace."""
+        self._trusts_traceparent = trusts_traceparent
         self._app = app
         self._observer = observer
         self._add_security_headers = security_headers(public_url)
@@ -46,9 +58,10 @@ class RequestMiddleware:
         bind_request(request_id)
         started = time.perf_counter()
         status = 0
+        provider: str | None = None  # of a stream of audio whose first bytes are still to come
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, provider
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -57,10 +70,16 @@ class RequestMiddleware:
                 if (limit := scope["state"].get("rate_limit")) is not None:
                     for name, value in limit.headers().items():
                         headers.setdefault(name, value)
+                provider = _streaming_provider(scope, headers)
+            elif provider is not None and message.get("body"):
+                self._observer.on_first_audio(scope, provider, time.perf_counter() - started)
+                provider = None
             await send(message)
 
+        span = self._start_span(scope)
         try:
-            await self._app(scope, receive, send_with_id)
+            with continue_trace(span.traceparent):
+                await self._app(scope, receive, send_with_id)
         except Exception as error:
             # Not in a handler of the framework: those answer outside of this middleware, without the id.
             _log.exception("unexpected error")
@@ -71,6 +90,8 @@ class RequestMiddleware:
         finally:
             seconds = time.perf_counter() - started
             self._observer.on_request_end(scope, status, seconds)
+            if span is not NO_SPAN:
+                _end_span(span, scope, status)
             _log.info(
                 "request",
                 extra={
@@ -81,6 +102,37 @@ class RequestMiddleware:
                     "ms": round(seconds * 1000, 1),
                 },
             )
+
+    def _start_span(self, scope: Scope) -> Span:
+        if not is_tracing() or scope["path"] in _UNTRACED:
+            return NO_SPAN
+        sent = Headers(scope=scope).get("traceparent") if self._trusts_traceparent else None
+        return start_span("HTTP", "server", parent=sent)
+
+
+def _end_span(span: Span, scope: Scope, status: int) -> None:
+    """End the span of a request. It is named by the template of the route: a path may hold names and signatures."""
+    route = getattr(scope.get("route"), "path", None)
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    span.rename(method if route is None else f"{method} {route}")
+    span.set("http.request.method", method)
+    if route is not None:
+        span.set("http.route", route)
+    span.set("voxport.request_id", scope["state"]["request_id"])
+    if status:
+        span.set("http.response.status_code", status)
+    if status >= 500:
+        span.fail(str(status))
+    elif not status:
+        span.fail("disconnected")
+    span.end()
+
+
+def _streaming_provider(scope: Scope, headers: MutableHeaders) -> str | None:
+    """Return the provider whose audio the response streams; None for every other response, also a stored one."""
+    if scope["method"] != "POST" or not headers.get("content-type", "").startswith("audio/"):
+        return None
+    return None if "idempotent-replayed" in headers else headers.get("x-provider")
 
 
 async def send_error(error: VoxportError, scope: Scope, send: Send) -> None:

@@ -16,6 +16,7 @@ from voxport.fetch.client import post
 from voxport.fetch.policy import FetchPolicy, RefusedError
 from voxport.jobs.schemas import ReadUrls, job_body
 from voxport.jobs.service import Jobs
+from voxport.telemetry import metrics
 from voxport.webhooks.models import WebhookDelivery
 from voxport.webhooks.secrets import SigningSecrets
 from voxport.webhooks.service import DeliveryOutcome, Webhooks
@@ -131,6 +132,7 @@ class WebhookSender:
             _log.exception("a webhook could not be sent", extra={"delivery": delivery.id})
             error = "The gateway could not send it."
         duration = timedelta(seconds=time.monotonic() - began)
+        metrics.on_webhook_attempt(status, duration.total_seconds())
         self._webhooks.record(delivery, DeliveryOutcome(status, error, duration, retry_after))
 
     def _body(self, delivery: WebhookDelivery) -> dict[str, Any]:

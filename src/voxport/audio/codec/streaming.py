@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -64,9 +65,14 @@ class _WriterThread(threading.Thread):
         super().__init__(name="encoder-feed", daemon=True)
         self._encoder = encoder
         self._pieces = pieces
+        self._context = contextvars.copy_context()
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        """Runs in the context of the caller, so that log lines and spans belong to its request."""
+        self._context.run(self._write_all)
+
+    def _write_all(self) -> None:
         try:
             for piece in self._pieces:
                 self._encoder.write(piece)

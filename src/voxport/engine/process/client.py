@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from voxport.audio.arrays import FloatArray
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.process.connection import ConnectionClosed, EngineConnection, EngineOptions, PendingCall
 from voxport.engine.process.protocol import Header
 from voxport.engine.process.shared import SharedEngine
 from voxport.engine_errors import EngineError, EngineUnavailable
+from voxport.telemetry.tracing import record_times, start_span
 
 OnProgress = Callable[[float, bytes], None]
 """Called with the progress of a call (0 to 1) and a checkpoint to resume from (empty when there is no new one)."""
@@ -25,9 +27,20 @@ _REPORT_SECONDS: Final = 0.5
 """Interval at which the last progress is repeated. The caller can notice a cancellation only in its callback."""
 _CHECKS: Final = 20
 """How often a waiting call checks within the time-out whether the process still answers."""
+_BYTES_PER_SECOND: Final = 4 * SAMPLE_RATE
+"""Of the float32 audio in an answer."""
 _MAX_TRIES: Final = 5
 """How often a call is sent if the process dies each time before it serves the call."""
 _IDLE_SECONDS: Final = 300.0
+
+
+class OnCallEnd(Protocol):
+    """Called when a call has ended, with its name, its wait in the queue, its service time and the seconds of audio
+    that it made."""
+
+    def __call__(
+        self, call: str, *, queue_seconds: float, seconds: float, audio_seconds: float, has_failed: bool
+    ) -> None: ...
 
 
 class EngineProcess:
@@ -55,6 +68,7 @@ class EngineProcess:
         start_timeout: float = 120,
         call_timeout: float = 120,
         idle_seconds: float = _IDLE_SECONDS,
+        on_call_end: OnCallEnd | None = None,
     ) -> None:
         """`threads` is the number of computing threads; `niceness` is added to that of this process; `fit_steps` is
         the length of a fit; timeouts are in seconds."""
@@ -62,6 +76,7 @@ class EngineProcess:
         self._shared = None if shared_in is None else SharedEngine(shared_in, self._options, idle_seconds=idle_seconds)
         self._start_timeout = start_timeout
         self._call_timeout = call_timeout
+        self._on_call_end = on_call_end
         self._connect_lock = threading.Lock()
         self._connection: EngineConnection | None = None
         self._lock = threading.Lock()  # of the state below
@@ -94,6 +109,12 @@ class EngineProcess:
         """The process's id while this client is connected, for monitoring."""
         connection = self._connection
         return connection.pid if connection is not None and connection.is_open else None
+
+    @property
+    def pending_count(self) -> int:
+        """How many calls of this client wait or are served, for monitoring."""
+        connection = self._connection
+        return connection.pending_count if connection is not None else 0
 
     def plan(
         self, text: str, language: str, *, short_first_chunk: bool = False, caller: str | None = None
@@ -180,12 +201,39 @@ class EngineProcess:
         raise AssertionError
 
     def _exchange(self, header: Header, body: bytes, on_progress: OnProgress | None) -> tuple[Header, bytes]:
+        with start_span(f"engine {header['call']}", "client") as span:
+            if span.traceparent is not None:
+                header = {**header, "traceparent": span.traceparent}
+            return self._exchange_in_span(header, body, on_progress)
+
+    def _exchange_in_span(self, header: Header, body: bytes, on_progress: OnProgress | None) -> tuple[Header, bytes]:
         connection = self._connect()
         call = connection.send(header, body, timeout=self._call_timeout)
+        content, has_failed = b"", False
         try:
-            return self._await_answer(connection, call, on_progress)
+            answer, content = self._await_answer(connection, call, on_progress)
+            return answer, content
+        except EngineError:
+            has_failed = True
+            raise
         finally:
+            for name, start, end in call.spans:
+                record_times(name, start, end, kind="server")
             connection.abandon(call)
+            self._report_end(str(header["call"]), call, content, has_failed)
+
+    def _report_end(self, name: str, call: PendingCall, content: bytes, has_failed: bool) -> None:
+        if self._on_call_end is None:
+            return
+        ended = time.monotonic()
+        started = ended if call.started_at is None else call.started_at
+        self._on_call_end(
+            name,
+            queue_seconds=started - call.sent_at,
+            seconds=ended - started,
+            audio_seconds=len(content) / _BYTES_PER_SECOND if name == "speak" else 0.0,
+            has_failed=has_failed,
+        )
 
     def _await_answer(
         self, connection: EngineConnection, call: PendingCall, on_progress: OnProgress | None

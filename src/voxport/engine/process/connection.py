@@ -64,9 +64,16 @@ class PendingCall:
 
     number: int
     loads: bool
-    has_started: bool = False
+    spans: list[tuple[str, int, int]] = field(default_factory=list)
+    """What the process did for it: name, begin and end (Unix nanoseconds)."""
+    started_at: float | None = None
+    """When the process began to serve it (monotonic)."""
     answers: queue.SimpleQueue[Answer] = field(default_factory=queue.SimpleQueue)
     sent_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def has_started(self) -> bool:
+        return self.started_at is not None
 
 
 class ConnectionClosed(EngineUnavailable):
@@ -290,8 +297,9 @@ class EngineConnection:
         if call is None:
             return
         if answer["kind"] == "started":
-            call.has_started = True
+            call.started_at = time.monotonic()
         else:
+            call.spans += [(str(name), int(start), int(end)) for name, start, end in answer.get("spans", ())]
             self._is_loaded = self._is_loaded or (call.loads and answer["kind"] == "answer")
             call.answers.put(_error(answer) if answer["kind"] == "error" else (answer, content))
 

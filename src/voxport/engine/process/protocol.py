@@ -8,6 +8,9 @@ body     raw bytes: float32 samples, a voice file or a checkpoint
 The process first sends `{"kind": "hello", "protocol": PROTOCOL}`. A client then sends calls, each with a `number` of
 its own, which each frame about the call carries: `started`, `progress`, and `answer` or `error`. `abandon` gives up a
 call; `ping` is answered by `pong` even while the process computes.
+
+A call may have the `traceparent` of its caller's span. The last frame about it then has `spans`, each a name, a begin
+and an end in Unix nanoseconds: the process itself sends nothing to anybody else.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """Raise it with every change of the frames: a client does not use a process of another protocol."""
 _LENGTHS_HEADER: Final = struct.Struct("<II")
 _MAX_BYTES: Final = 1 << 30

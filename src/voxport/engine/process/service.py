@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,11 @@ class EngineCall:
     body: bytes
     reply: Reply
     is_abandoned: bool = False
+    arrived_at: int = field(default_factory=time.time_ns)
+
+    @property
+    def is_traced(self) -> bool:
+        return bool(self.header.get("traceparent"))
 
     @property
     def is_enrolment(self) -> bool:
@@ -138,6 +143,7 @@ class EngineService:
         with self._lock:
             self._in_service.append(call)
             self._step_began_at = time.monotonic()
+        began_at = time.time_ns()
         try:
             answer, content = self._answer(call, meter)
         finally:
@@ -147,6 +153,9 @@ class EngineService:
             meter.charge()
             self._calls.finish(ticket)
         if not call.is_abandoned:
+            if call.is_traced:
+                served = ("engine serve", began_at, time.time_ns())
+                answer = {**answer, "spans": [("engine queue", call.arrived_at, began_at), served]}
             call.reply(answer, content)
 
     def _answer(self, call: EngineCall, meter: _ServiceMeter) -> tuple[Header, bytes]:
@@ -162,6 +171,8 @@ class EngineService:
             return {}, b""
         except Exception:  # the caller gets a generic message, the traceback goes to standard error
             with contextlib.suppress(OSError):  # whoever started this process and read its output may be gone
+                if call.is_traced:
+                    print(f"traceparent {call.header['traceparent']}", flush=True)
                 traceback.print_exc()
             return {"kind": "error", "type": "EngineError", "message": "The engine failed on this call."}, b""
 

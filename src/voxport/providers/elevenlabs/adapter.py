@@ -30,6 +30,7 @@ from voxport.providers.base import (
     ProviderConfig,
     RelayedAudio,
     RelayFormat,
+    SlotUsage,
     StockVoice,
     Utterance,
     VoiceRef,
@@ -123,6 +124,9 @@ class ElevenLabs(Provider):
 
     def circuit(self) -> Circuit:
         return self._upstream.breaker.state
+
+    def slot_usage(self) -> SlotUsage:
+        return self._limiter.usage()
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._facts.value().stock)

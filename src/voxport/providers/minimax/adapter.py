@@ -22,6 +22,7 @@ from voxport.providers.base import (
     ProviderConfig,
     RelayedAudio,
     RelayFormat,
+    SlotUsage,
     StockVoice,
     Utterance,
     VoiceRef,
@@ -118,6 +119,9 @@ class MiniMax(Provider):
 
     def circuit(self) -> Circuit:
         return self._upstream.breaker.state
+
+    def slot_usage(self) -> SlotUsage:
+        return self._limiter.usage()
 
     def list_voices(self) -> list[StockVoice]:
         return list(self._stock.value())
