@@ -36,6 +36,28 @@ class Settings(ProviderSettings):
         default=None,
         description="SQLAlchemy URL of the database. Default: SQLite, `voxport.db` in the data folder.",
     )
+    database_pool_size: int = Field(
+        default=16,
+        ge=1,
+        le=500,
+        description="Connections to Postgres that one HTTP process opens at most, beside those of docs/operating.md.",
+    )
+    worker_database_pool_size: int = Field(
+        default=8, ge=1, le=500, description="The same of one worker, beside those of docs/operating.md."
+    )
+    database_pool_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        le=120,
+        description="Seconds that a call waits for one of these connections before it gets 503.",
+    )
+    database_statement_timeout: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which Postgres ends a statement of a call or of a worker (503, or a retry). Checks "
+        "of the ledger, reports over all profiles and migrations may take longer.",
+    )
     storage_url: str | None = Field(
         default=None,
         description="Where files are kept: `file:///folder`. Default: `files` in the data folder.",

@@ -34,7 +34,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     if with_parent:
         threading.Thread(target=_wait_for_parent, args=(stopping,), daemon=True).start()
-    gateway = open_gateway(settings)
+    gateway = open_gateway(settings.model_copy(update={"database_pool_size": settings.worker_database_pool_size}))
     runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
         gateway.database,
