@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from voxport.db.urls import with_driver
 from voxport.provider_settings import ProviderSettings, split_names
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
@@ -278,6 +279,11 @@ class Settings(ProviderSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_driver(cls, value: str | None) -> str | None:
+        return None if value is None else with_driver(value)
 
     @field_validator("data_dir")
     @classmethod

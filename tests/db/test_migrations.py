@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import voxport.migrations.migrate
+from tests.support import backend
 from tests.support.server import environment
 from voxport.db.session import Database
 from voxport.jobs.dbos_queue import migrate_jobs
@@ -108,7 +109,7 @@ def test_processes_that_open_a_new_gateway_at_once_all_succeed(tmp_path: Path, a
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env=environment(),
+            env=environment(**backend.environment(tmp_path / "data")),
         )
         for _ in range(4)
     ]

@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 import voxport
-from voxport.cli import accounts, backup, demo, intents, money, records, serve, sweeps, usage, webhooks
+from voxport.cli import accounts, backup, database, demo, intents, money, records, serve, sweeps, usage, webhooks
 from voxport.errors import VoxportError
 
 
@@ -58,6 +58,7 @@ main.add_command(records.audit)
 main.add_command(records.consents)
 main.add_command(backup.backup)
 main.add_command(backup.restore)
+main.add_command(database.database)
 main.add_command(demo.demo)
 
 
@@ -68,9 +69,10 @@ def _operator_message(error: Exception) -> str | None:
 
     from voxport.backup.manifest import BackupError
     from voxport.gateway import ConfigError
+    from voxport.migrations.move.exclusive import MoveError
     from voxport.storage.local import StorageError
 
-    if isinstance(error, ConfigError | BackupError | StorageError):
+    if isinstance(error, ConfigError | BackupError | MoveError | StorageError):
         return str(error)
     if isinstance(error, ValidationError):
         return "\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors())
