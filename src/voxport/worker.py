@@ -60,7 +60,8 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
 
 
 def _wait_for_parent(stopping: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through `sys.stdin`: a thread inside it aborts an interpreter that ends, as it does without a database.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     stopping.set()
 

@@ -42,7 +42,7 @@ def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Co
     nothing: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOXPORT_")}
     with contextlib.chdir(cwd):
         result = CliRunner().invoke(
-            main, arguments, env={**nothing, **backend.environment(cwd / "data"), **(env or {})}
+            main, arguments, env={**nothing, **backend.environment_of_command(arguments, cwd), **(env or {})}
         )
     unexpected = result.exception is not None and not isinstance(result.exception, SystemExit)
     return CommandResult(

@@ -121,7 +121,7 @@ def test_processes_that_open_a_new_gateway_at_once_all_succeed(tmp_path: Path, a
         out, err = child.communicate(timeout=120)
         assert child.returncode == 0, err
         assert out == "[]\n"
-    database = Database(f"sqlite:///{tmp_path / 'data' / 'voxport.db'}")
+    database = Database(backend.database_url(tmp_path / "data"))
     with database.connection() as connection:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
         assert compare_metadata(MigrationContext.configure(connection), metadata) is not None

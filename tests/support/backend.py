@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,12 @@ def settings(data_dir: Path) -> dict[str, Any]:
 def environment(data_dir: Path) -> dict[str, str]:
     """`settings` as variables for a child process."""
     return {f"VOXPORT_{key.upper()}": str(value) for key, value in settings(data_dir).items()}
+
+
+def environment_of_command(arguments: Sequence[str], cwd: Path) -> dict[str, str]:
+    """`environment` for `voxport ARGUMENTS` in this folder, whose data folder is `data` unless they name another."""
+    named = arguments[arguments.index("--data-dir") + 1] if "--data-dir" in arguments else "data"
+    return environment(cwd / named)
 
 
 def database_url(data_dir: Path) -> str:

@@ -30,12 +30,12 @@ def environment(**values: str) -> dict[str, str]:
 def run_cli(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `voxport ARGUMENTS` in `cwd`, whose .env file it reads if there is one, and captures its output. The data
-    folder is `data` in `cwd`, unless `env` or the arguments name another one and `env` names its database."""
+    """Runs `voxport ARGUMENTS` in `cwd`, whose .env file it reads if there is one, and captures its output. If `env`
+    names another data folder than the arguments, it also has to name its database."""
     return subprocess.run(
         [sys.executable, "-m", "voxport", *arguments],
         cwd=cwd,
-        env=environment(**{**backend.environment(cwd / "data"), **(env or {})}),
+        env=environment(**{**backend.environment_of_command(arguments, cwd), **(env or {})}),
         capture_output=True,
         text=True,
         timeout=timeout,
