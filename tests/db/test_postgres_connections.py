@@ -19,7 +19,7 @@ from tests.conftest import MakeClient
 from tests.support.client import error_of
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.server import environment
-from voxport.db.postgres import unpooled_engine
+from voxport.db.pools import unpooled_engine
 from voxport.db.session import Database
 from voxport.db.transient_errors import is_transient
 
@@ -86,7 +86,7 @@ def test_a_statement_that_takes_too_long_is_ended(url: str) -> None:
 
 
 def test_a_row_that_is_locked_is_not_waited_for_without_end(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.db.postgres.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("voxport.db.pools.LOCK_SECONDS", 0.05)
     with closing(Database(url)) as database, closing(Database(url)) as other, other.transaction() as holder:
         holder.execute(text("SELECT * FROM audit_head FOR UPDATE"))
         with pytest.raises(DBAPIError) as caught, database.transaction() as tx:
@@ -97,7 +97,7 @@ def test_a_row_that_is_locked_is_not_waited_for_without_end(url: str, monkeypatc
 def test_a_transaction_that_pauses_too_long_is_ended_and_may_be_tried_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voxport.db.postgres.IDLE_IN_TRANSACTION_SECONDS", 0.05)
+    monkeypatch.setattr("voxport.db.pools.IDLE_IN_TRANSACTION_SECONDS", 0.05)
     with closing(Database(url)) as database:
         with pytest.raises(DBAPIError) as caught, database.transaction() as tx:
             tx.execute(text("SELECT 1"))

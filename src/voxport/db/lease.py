@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, make_url, text
 
-from voxport.db.postgres import unpooled_engine
+from voxport.db.pools import unpooled_engine
 
 MAX_SLOTS = 64
 _POLL_SECONDS = 0.1  # between two attempts to acquire a lease that another process holds

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from voxport.db.postgres import lift_bounds, pooled_engine
+from voxport.db.pools import lift_bounds, pooled_engine
 
 BUSY_TIMEOUT_SECONDS = 30
 POOL_SIZE = 16

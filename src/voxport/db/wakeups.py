@@ -21,7 +21,7 @@ from uuid import uuid4
 from sqlalchemy import event, make_url, text
 from sqlalchemy.orm import Session
 
-from voxport.db.postgres import unpooled_engine
+from voxport.db.pools import unpooled_engine
 
 _CHANNEL: Final = "voxport_work"
 _RECONNECT_SECONDS: Final = 2.0

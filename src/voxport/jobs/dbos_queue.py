@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from voxport.db.deferred_psycopg import psycopg_on_first_use
-from voxport.db.postgres import pooled_engine
+from voxport.db.pools import pooled_engine
 from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, tex
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from voxport.db.postgres import unpooled_engine
+from voxport.db.pools import unpooled_engine
 from voxport.db.session import Database
 from voxport.db.urls import with_driver
 
