@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
 
-.PHONY: help setup demo serve test test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
+.PHONY: help setup demo serve test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -35,6 +35,9 @@ PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
 test: $(READY) $(EASTASIAN) ## Run the test suite, in two processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not drill" $(ARGS)
+
+test-postgres: $(READY) $(EASTASIAN) ## Run the tests that use a database on Postgres
+	$(BIN)/python -m pytest $(PARALLEL) --backend postgres -m "not drill" $(ARGS)
 
 test-fast: $(READY) $(EASTASIAN) ## Run the tests that start no engine and no process
 	$(BIN)/python -m pytest $(PARALLEL) -m "not drill and not slow" $(ARGS)

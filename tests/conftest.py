@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import fastapi.dependencies.models
 import pytest
 from sqlalchemy import make_url
 
-from tests.plan import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
+from tests.plan import pytest_configure, pytest_xdist_make_scheduler, sort_by_group
+from tests.support import backend as backends
 from tests.support.client import GatewayClient, open_client, settings_for
+from tests.support.database_use import is_for_sqlite, refuse_hidden_use, uses_database
 from tests.support.engine import engine, phonemizer, process, recording
 from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
 from tests.support.ffmpeg import ffmpeg
@@ -26,7 +29,6 @@ __all__ = [
     "ffmpeg",
     "phonemizer",
     "process",
-    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_xdist_make_scheduler",
     "recording",
@@ -37,33 +39,69 @@ SEAMS = {"providers", "samples", "fetch_policy", "clock"}
 MakeClient = Callable[..., GatewayClient]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("voxport").addoption(
+        "--backend",
+        choices=backends.NAMES,
+        default=os.environ.get("TEST_BACKEND", "sqlite"),
+        help="what the gateways store their data in; with postgres, only the tests that use a database are run",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Runs the two long groups first. With `--backend postgres`, leaves out the tests that use no database, and the
+    cases on SQLite of those that run on both."""
+    sort_by_group(items)
+    if config.getoption("--backend") == "sqlite":
+        return
+    kept = [item for item in items if uses_database(item) and not is_for_sqlite(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+    for item in items:
+        if (mark := item.get_closest_marker("sqlite_only")) is not None:
+            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def backend(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--backend") == "postgres":
+        backends.use_postgres(request.getfixturevalue("postgres_template_url"))
+
+
+@pytest.fixture(autouse=True)
+def only_known_databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_hidden_use(monkeypatch, request.node)
+
+
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The SQLite file that a gateway creates at its first start. Copying it takes a fifth of the time of creating it,
     and a thousand tests need one."""
     folder = tmp_path_factory.mktemp("new")
-    open_gateway(settings_for(folder)).close()
+    open_gateway(settings_for(folder, database_url=f"sqlite:///{folder / 'voxport.db'}")).close()
     return folder / "voxport.db"
 
 
 @pytest.fixture
-def make_gateway(tmp_path: Path, new_database: Path) -> Iterator[MakeGateway]:
+def make_gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeGateway]:
     """Opens gateways with these settings or options of `open_gateway`, each in a new folder unless `data_dir` is given.
     They are closed after the test."""
     opened: list[Gateway] = []
+    new_sqlite = request.getfixturevalue("new_database") if backends.name() == "sqlite" else None
 
     def make(**options: Any) -> Gateway:
         seams = {name: options.pop(name) for name in SEAMS & options.keys()}
         data_dir = options.pop("data_dir", tmp_path / f"data-{len(opened)}")
-        if "database_url" not in options and not data_dir.exists():
-            data_dir.mkdir(mode=0o700)
-            shutil.copy(new_database, data_dir)
+        if "database_url" not in options:
+            backends.create_database(data_dir, new_sqlite)
         opened.append(open_gateway(settings_for(data_dir, **options), **seams))
         return opened[-1]
 
     yield make
     for gateway in opened:
         gateway.close()
+        backends.drop_database(gateway.settings.data_dir)
     if opened:
         forget_apps()
 
@@ -113,18 +151,24 @@ def on_s3(shared_on_s3: GatewayClient) -> GatewayClient:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database as a gateway's first start creates it, to be copied."""
+def postgres_template_url(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database as a gateway's first start creates it, to be copied. Nothing may stay connected to it."""
     url = postgres.new_database()
     open_gateway(settings_for(tmp_path_factory.mktemp("template"), database_url=url)).close()
-    return str(make_url(url).database)
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_template_url: str) -> str:
+    """The name of that database."""
+    return str(make_url(postgres_template_url).database)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, new_database: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A new database, once on SQLite and once on Postgres, as a gateway's first start creates it."""
     if request.param == "sqlite":
-        return f"sqlite:///{shutil.copy(new_database, tmp_path / 'test.db')}"
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('new_database'), tmp_path / 'test.db')}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.new_database(request.getfixturevalue("postgres_template"))
 

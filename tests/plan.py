@@ -60,9 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the two long groups first."""
+def sort_by_group(items: list[pytest.Item]) -> None:
+    """Puts the two long groups first."""
     items.sort(key=lambda item: LONG.index(name) if (name := group(item.nodeid)) in LONG else len(LONG))
 
 

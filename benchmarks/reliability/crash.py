@@ -223,7 +223,7 @@ class CrashEnv:
 
     def _voxport(self, live: LiveGateway, *arguments: str) -> str:
         command = [sys.executable, "-m", "voxport", *arguments, "--data-dir", str(live.data_dir)]
-        environment = {**os.environ, **self.settings}
+        environment = {**os.environ, **live.settings}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         return done.stdout
 

@@ -33,7 +33,7 @@ from voxport.logs import configure_logging
 from voxport.samples.loader import Audio, Sample, SampleLoader
 from voxport.serving import INITIAL_CREDITS
 from voxport.settings import Settings
-from voxport.testing.running_gateway import NO_LIMITS
+from voxport.testing.running_gateway import NO_LIMITS, placed_data
 from voxport.testing.sample_reports import GOOD_REPORT
 from voxport.web.protocol import server_config
 from voxport.worker import run_worker
@@ -81,8 +81,10 @@ class CrashableGateway:
         gateway.close()
 
     def open_settings(self) -> Settings:
-        own = {"data_dir": self.folder / "data", "public_url": self.url, "tidy_seconds": _TIDY_SECONDS}
-        return _settings({**own, **self.settings})
+        data_dir = self.folder / "data"
+        own = {"data_dir": data_dir, "public_url": self.url, "tidy_seconds": _TIDY_SECONDS}
+        placed = {name.removeprefix("VOXPORT_").lower(): value for name, value in placed_data(data_dir).items()}
+        return _settings({**own, **placed, **self.settings})
 
     def start(self, process: str, point: CommitPoint | None = None) -> None:
         """Start one of the two processes; with a `point` of that process, it kills itself there."""

@@ -27,7 +27,7 @@ from voxport.db.session import Database
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
-from voxport.testing.running_gateway import LiveGateway, running_gateway
+from voxport.testing.running_gateway import LiveGateway, placed_data, running_gateway
 
 KEY = "a-key-for-a-benchmark"
 TEXT = "The ferry leaves the island at seven in the morning."
@@ -116,6 +116,7 @@ class FaultEnv:
             "VOXPORT_TIDY_SECONDS": "1",
             "VOXPORT_STORAGE_URL": self.files.as_uri(),
             "TMPDIR": str(self.temporary),
+            **placed_data(folder / "data"),
         }
         self.key = ""
         self.max_seconds = math.inf
@@ -142,7 +143,7 @@ class FaultEnv:
         expected = round(outcome.paid if paid is None else paid, 6)
         if abs(charged - expected) > 1e-6:
             outcome.problems.append(f"{charged:g} tokens were charged, and the answers said {expected:g}")
-        database = Database(f"sqlite:///{self.data / 'voxport.db'}")
+        database = Database(self.settings.get("VOXPORT_DATABASE_URL", f"sqlite:///{self.data / 'voxport.db'}"))
         outcome.problems += [*verify(database), *leftovers(database, self.files)]
         database.close()
 

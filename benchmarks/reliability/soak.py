@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import subprocess
 import sys
@@ -321,7 +322,8 @@ def _checked(answer: httpx2.Response) -> httpx2.Response:
 def _top_up(live: LiveGateway) -> None:
     def voxport(*arguments: str) -> str:
         command = [sys.executable, "-m", "voxport", *arguments, "--data-dir", str(live.data_dir)]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        environment = {**os.environ, **live.settings}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
     voxport("credits", "add", voxport("profiles", "list").splitlines()[1].split()[0], "100000")
 

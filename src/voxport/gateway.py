@@ -142,7 +142,12 @@ def _open(
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = load_secret(settings)
     storage = observed_storage(open_storage(settings.storage))
-    database = Database(settings.resolved_database_url)
+    database = Database(
+        settings.resolved_database_url,
+        pool_size=settings.database_pool_size,
+        pool_timeout=settings.database_pool_timeout,
+        statement_timeout=settings.database_statement_timeout,
+    )
     migrate(database)
     migrate_jobs(database)
     signer = UrlSigner(secret, settings.public_url)

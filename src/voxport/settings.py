@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from voxport.db.urls import with_driver
 from voxport.provider_settings import ProviderSettings, split_names
 from voxport.storage.config import StorageConfig
 from voxport.storage_settings import StorageSettings
@@ -37,6 +38,28 @@ class Settings(StorageSettings, ProviderSettings):
     database_url: str | None = Field(
         default=None,
         description="SQLAlchemy URL of the database. Default: SQLite, `voxport.db` in the data folder.",
+    )
+    database_pool_size: int = Field(
+        default=16,
+        ge=1,
+        le=500,
+        description="Connections to Postgres that one HTTP process opens at most, beside those of docs/operating.md.",
+    )
+    worker_database_pool_size: int = Field(
+        default=8, ge=1, le=500, description="The same of one worker, beside those of docs/operating.md."
+    )
+    database_pool_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        le=120,
+        description="Seconds that a call waits for one of these connections before it gets 503.",
+    )
+    database_statement_timeout: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which Postgres ends a statement of a call or of a worker (503, or a retry). Checks "
+        "of the ledger, reports over all profiles and migrations may take longer.",
     )
     public_url: str = Field(
         default="http://127.0.0.1:8000",
@@ -279,6 +302,11 @@ class Settings(StorageSettings, ProviderSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe log line that is written (to standard error, as JSON)."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_driver(cls, value: str | None) -> str | None:
+        return None if value is None else with_driver(value)
 
     @field_validator("data_dir")
     @classmethod

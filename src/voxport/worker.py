@@ -48,7 +48,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         version=voxport.__version__,
         is_propagated=settings.otel_propagate_to_providers,
     )
-    gateway = open_gateway(settings)
+    gateway = open_gateway(settings.model_copy(update={"database_pool_size": settings.worker_database_pool_size}))
     runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
         gateway.database,
@@ -93,7 +93,8 @@ def _serve_metrics(gateway: Gateway) -> None:
 
 
 def _wait_for_parent(stopping: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through `sys.stdin`: a thread inside it aborts an interpreter that ends, as it does without a database.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     stopping.set()
 

@@ -74,6 +74,7 @@ def test_an_operator_may_not_choose_such_a_key(gateway: Gateway, key: str) -> No
     assert gateway.accounts.list_profiles() == []
 
 
+@pytest.mark.sqlite_only("reads the bytes of the database's file")
 def test_the_database_file_holds_no_key_only_its_keyed_hash(gateway: Gateway) -> None:
     client = open_client(gateway)
     assert client.get("/v2/billing/balance").status_code == 200

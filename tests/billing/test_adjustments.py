@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
 
 from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient, open_client
 from tests.support.concurrency import run_concurrently
+from tests.support.tampering import tamper
 from voxport.audit.service import CLI
 from voxport.billing.service import Posting
 from voxport.billing.verify import verify
@@ -185,8 +185,5 @@ STROKES = {
 def test_verify_finds_what_is_wrong_with_a_refund(payer: GatewayClient, stroke: str) -> None:
     refund(payer, TOKEN)
     assert verify(payer.gateway.database) == []
-    with payer.gateway.database.connection() as connection:
-        for table in ("ledger_transactions", "ledger_entries"):
-            connection.execute(text(f"DROP TRIGGER {table}_no_update"))
-        assert connection.execute(text(STROKES[stroke])).rowcount > 0
+    tamper(payer.gateway.database, STROKES[stroke])
     assert verify(payer.gateway.database)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from tests.conftest import MakeGateway
+from tests.support import backend
 from tests.support.catalog import catalog_file
 from tests.support.client import open_client
 from tests.support.server import run_cli
@@ -40,7 +41,9 @@ def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Co
     exception is reported in `stderr` as a traceback."""
     nothing: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOXPORT_")}
     with contextlib.chdir(cwd):
-        result = CliRunner().invoke(main, arguments, env={**nothing, **(env or {})})
+        result = CliRunner().invoke(
+            main, arguments, env={**nothing, **backend.environment_of_command(arguments, cwd), **(env or {})}
+        )
     unexpected = result.exception is not None and not isinstance(result.exception, SystemExit)
     return CommandResult(
         result.exit_code, result.stdout, result.stderr + (f"Traceback {result.exception!r}" * unexpected)
@@ -161,7 +164,7 @@ def test_the_ledger_is_verified_and_a_wrong_one_ends_with_1(tmp_path: Path, prof
     command("credits", "add", profile, "100", cwd=tmp_path)
     clean = command("ledger", "verify", cwd=tmp_path)
     assert (clean.returncode, clean.stdout) == (0, "ledger clean\n")
-    database = Database(f"sqlite:///{tmp_path / 'data' / 'voxport.db'}")
+    database = Database(backend.database_url(tmp_path / "data"))
     with database.transaction() as tx:
         tx.execute(text("UPDATE balances SET credits = credits + 1"))
     database.close()
@@ -201,12 +204,13 @@ def test_the_data_folder_comes_from_the_option_before_the_environment(
 ) -> None:
     for name in ("one", "two"):
         make_gateway(data_dir=tmp_path / name)
-    env = {"VOXPORT_DATA_DIR": str(tmp_path / "one")}
+    env = {"VOXPORT_DATA_DIR": str(tmp_path / "one"), **backend.environment(tmp_path / "one")}
     assert command("profiles", "create", "One", cwd=tmp_path, env=env).returncode == 0
-    two = command("profiles", "create", "Two", "--data-dir", str(tmp_path / "two"), cwd=tmp_path, env=env)
+    other = {**env, **backend.environment(tmp_path / "two")}
+    two = command("profiles", "create", "Two", "--data-dir", str(tmp_path / "two"), cwd=tmp_path, env=other)
     assert two.returncode == 0
-    assert (tmp_path / "one" / "voxport.db").exists()
-    assert (tmp_path / "two" / "voxport.db").exists()
+    assert (tmp_path / "one" / "secret.key").exists()
+    assert (tmp_path / "two" / "secret.key").exists()
     assert not (tmp_path / "data").exists()
     listed = command("profiles", "list", cwd=tmp_path, env=env).stdout
     assert "One" in listed
@@ -251,6 +255,7 @@ def test_a_broken_catalogue_is_told_with_its_field(tmp_path: Path) -> None:
     refused(result, "text_characters")
 
 
+@pytest.mark.sqlite_only("a database that is a file")
 def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "voxport.db").write_bytes(b"this is not a database" * 100)

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 
+from tests.support import backend
 from tests.support.server import run_cli, wait_until
 from voxport.cli.main import main
 from voxport.testing.running_gateway import LiveGateway, running_gateway
@@ -117,7 +118,9 @@ def test_a_chosen_key_of_the_wrong_form_is_refused_and_nothing_is_made(tmp_path:
     assert "Traceback" not in result.stderr
     assert "vxp_" in result.stderr
     assert "hunter2" not in result.stdout + result.stderr
-    listed = CliRunner().invoke(main, ["profiles", "list", "--data-dir", str(tmp_path / "data")])
+    listed = CliRunner().invoke(
+        main, ["profiles", "list", "--data-dir", str(tmp_path / "data")], env=backend.environment(tmp_path / "data")
+    )
     assert listed.output.count("prof_") == 0
 
 

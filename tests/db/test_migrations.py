@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import voxport.migrations.migrate
+from tests.support import backend
 from tests.support.server import environment
 from voxport.db.session import Database
 from voxport.jobs.dbos_queue import migrate_jobs
@@ -108,7 +109,7 @@ def test_processes_that_open_a_new_gateway_at_once_all_succeed(tmp_path: Path, a
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env=environment(),
+            env=environment(**backend.environment(tmp_path / "data")),
         )
         for _ in range(4)
     ]
@@ -120,7 +121,7 @@ def test_processes_that_open_a_new_gateway_at_once_all_succeed(tmp_path: Path, a
         out, err = child.communicate(timeout=120)
         assert child.returncode == 0, err
         assert out == "[]\n"
-    database = Database(f"sqlite:///{tmp_path / 'data' / 'voxport.db'}")
+    database = Database(backend.database_url(tmp_path / "data"))
     with database.connection() as connection:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
         assert compare_metadata(MigrationContext.configure(connection), metadata) is not None

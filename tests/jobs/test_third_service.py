@@ -81,8 +81,9 @@ def submit(client: GatewayClient) -> Job:
 def test_a_job_of_a_service_that_is_one_handler_is_queued_run_shown_and_charged(gateway: Gateway) -> None:
     client = open_client(with_word_count(gateway))
     job = submit(client)
+    table = "workflow_status" if gateway.database.is_sqlite else "dbos.workflow_status"
     with gateway.database.snapshot() as tx:
-        queued = tx.execute(text("SELECT queue_name, queue_partition_key FROM workflow_status")).all()
+        queued = tx.execute(text(f"SELECT queue_name, queue_partition_key FROM {table}")).all()
     assert queued == [("voxport-word-count-jobs", "none")]
     command = [sys.executable, "-m", "tests.jobs.test_third_service", str(gateway.settings.data_dir)]
     with subprocess.Popen(command, env=environment(), cwd=Path(__file__).resolve().parents[2]) as worker:

@@ -161,6 +161,7 @@ def test_a_piece_that_was_paid_for_waits_for_room_on_the_disk(tmp_path: Path, mo
     assert len(StoredParts(storage, "job")) == 1
 
 
+@pytest.mark.sqlite_only("one writer at a time")
 def test_who_waits_for_the_right_to_write_does_not_wait_for_ever(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

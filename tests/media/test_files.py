@@ -17,7 +17,6 @@ from tests.support.server import send_raw, serving
 from voxport.errors import NotFound, SampleUnusable
 from voxport.jobs.runner import JobRunner
 from voxport.samples.loader import SampleLoader
-from voxport.storage.local import LocalStorage
 
 MEDIA = "/v1/media"
 TTS = "/v1/proxy/core-tts"
@@ -244,11 +243,11 @@ def test_where_storage_refuses_the_file_stays_and_can_be_deleted_later(
     client = make_client()
     key = client.upload()["object_key"]
 
-    def refuses(self: LocalStorage, key: str) -> None:
+    def refuses(key: str) -> None:
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patched:
-        patched.setattr(LocalStorage, "delete", refuses)
+        patched.setattr(client.gateway.storage, "delete", refuses)
         answer = client.delete(f"{MEDIA}/{key}")
         assert error_of(answer)["code"] == "storage_unavailable"
         assert "Read-only" not in answer.text

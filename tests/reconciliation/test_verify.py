@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import MakeGateway
+from tests.support.backend import environment as environment_of
 from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.fake_provider import FakeProviderEnv, with_fake_provider
 from tests.support.jobs import work
@@ -214,7 +215,7 @@ def test_a_call_in_another_process_is_clean_until_that_process_is_killed(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment(PYTHONPATH=":".join(sys.path)),
+        env=environment(PYTHONPATH=":".join(sys.path), **environment_of(tmp_path / "data")),
     )
     assert child.stdout is not None
     hold_id = child.stdout.readline().strip()

@@ -16,7 +16,7 @@ FAULT_SECONDS = 4.0
     "name",
     [
         pytest.param("storage_full", marks=pytest.mark.drill),
-        pytest.param("database_full", marks=pytest.mark.drill),
+        pytest.param("database_full", marks=[pytest.mark.drill, pytest.mark.sqlite_only("a full disk of a file")]),
         "clock_back",
         "terminated",
         pytest.param("worker_killed", marks=pytest.mark.drill),

@@ -13,25 +13,29 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support import backend
 from tests.support.client import GatewayClient
 from voxport.testing.doubles.server import PromptServer
 from voxport.web.protocol import Timeouts, server_config
 
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", backend.SERVER)
+
 
 def environment(**values: str) -> dict[str, str]:
     """An environment for child processes without the machine's own settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {**kept, **values}
 
 
 def run_cli(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `voxport ARGUMENTS` in `cwd`, whose .env file it reads if there is one, and captures its output."""
+    """Runs `voxport ARGUMENTS` in `cwd`, whose .env file it reads if there is one, and captures its output. If `env`
+    names another data folder than the arguments, it also has to name its database."""
     return subprocess.run(
         [sys.executable, "-m", "voxport", *arguments],
         cwd=cwd,
-        env=environment(**(env or {})),
+        env=environment(**{**backend.environment_of_command(arguments, cwd), **(env or {})}),
         capture_output=True,
         text=True,
         timeout=timeout,

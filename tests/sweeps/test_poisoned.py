@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import text, update
 
 from tests.conftest import MakeGateway
+from tests.support import backend
 from tests.support.client import GatewayClient, open_client
 from tests.support.fake_provider import FakeProvider, FakeProviderEnv, with_fake_provider
 from tests.test_contract import work
@@ -276,7 +277,8 @@ def test_the_operator_sees_what_could_not_be_tidied_up(make_gateway: MakeGateway
         raise RuntimeError("with a customer's words")
 
     gateway.sweeps.process("drill", ["item"], str, fail)
-    shown = CliRunner().invoke(main, ["sweeps", "--data-dir", str(gateway.settings.data_dir)])
+    data_dir = gateway.settings.data_dir
+    shown = CliRunner().invoke(main, ["sweeps", "--data-dir", str(data_dir)], env=backend.environment(data_dir))
     assert shown.exit_code == 0, shown.output
     assert "drill" in shown.output and "RuntimeError" in shown.output and "customer" not in shown.output
     metrics = client.http.get("/metrics", headers={"Authorization": "Bearer operators-key-0123456789abcdef0123456789"})

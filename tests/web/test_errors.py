@@ -114,6 +114,7 @@ def test_a_disk_that_is_full_is_503_and_says_when_to_try_again(
     assert again.status_code == 200, "nothing was kept of the first, and the URL is still good"
 
 
+@pytest.mark.sqlite_only("a lock on the whole database")
 def test_a_database_that_another_process_holds_is_503_and_says_when_to_try_again(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

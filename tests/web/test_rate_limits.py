@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.conftest import MakeClient
+from tests.support import backend
 from tests.support.client import GatewayClient, error_of, open_client
 from tests.support.server import serving
 from voxport.accounts import rate_limits as ratelimits
@@ -152,7 +153,7 @@ def test_the_limit_of_an_address_also_holds_for_good_keys(make_client: MakeClien
 
 
 def test_as_shipped_60_calls_come_at_once_and_20_a_second_after_them(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"_env_file": None, "data_dir": tmp_path}
+    given: dict[str, Any] = {"_env_file": None, "data_dir": tmp_path, **backend.settings(tmp_path)}
     gateway = open_gateway(Settings(**given))
     try:
         client = open_client(gateway)

@@ -40,6 +40,7 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "BUSY_TIMEOUT_SECONDS", 0.2)
 
 
+@pytest.mark.sqlite_only("a lock on the whole database")
 @pytest.mark.usefixtures("short_timeouts")
 def test_a_locked_database_is_told_and_holds_nothing(make_gateway: MakeGateway) -> None:
     client = open_client(with_fake_provider(make_gateway).gateway)
@@ -55,6 +56,7 @@ def test_a_locked_database_is_told_and_holds_nothing(make_gateway: MakeGateway) 
     assert client.post(TTS, SPEECH).status_code == 200
 
 
+@pytest.mark.sqlite_only("a limit on the pages of a file")
 def test_a_full_database_is_told(make_client: MakeClient) -> None:
     client = make_client()
 

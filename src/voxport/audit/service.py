@@ -64,7 +64,7 @@ class Audit:
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Yield the hashed content of every row and its hash, oldest first."""
-        with self._database.snapshot() as tx:
+        with self._database.snapshot(is_long=True) as tx:
             for row in _iterate(tx):
                 yield {**row_content(row), "hash": row.hash}
 
@@ -79,7 +79,7 @@ class Audit:
         """Return a description of the first broken row, or None if the log is intact. `known` is an earlier result of
         `head`."""
         previous, sequence = GENESIS_HASH, 0
-        with self._database.snapshot() as tx:
+        with self._database.snapshot(is_long=True) as tx:
             for row in _iterate(tx):
                 sequence += 1
                 if row.sequence != sequence:

@@ -38,7 +38,7 @@ class Hold(Base):
 
     sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
-    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     service: Mapped[str] = mapped_column(String(64))
     request_id: Mapped[str] = mapped_column(String(64), index=True)
     job_id: Mapped[str | None] = mapped_column(String(64))
@@ -60,11 +60,15 @@ class LedgerTransaction(Base):
     """One movement of a profile's credits. Append-only: triggers refuse UPDATE and DELETE."""
 
     __tablename__ = "ledger_transactions"
-    __table_args__ = (Index("ix_ledger_transactions_profile_id_reference", "profile_id", "reference", unique=True),)
+    __table_args__ = (
+        Index("ix_ledger_transactions_profile_id_reference", "profile_id", "reference", unique=True),
+        Index("ix_ledger_transactions_profile_id_sequence", "profile_id", "sequence"),
+        Index("ix_ledger_transactions_profile_id_kind_created_at", "profile_id", "kind", "created_at"),
+    )
 
     sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)
-    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(String(16))
     service: Mapped[str | None] = mapped_column(String(64))

@@ -46,7 +46,7 @@ class UsageRow:
 def usage(database: Database, profile_id: str | None, *, group_by: GroupBy, period: Period) -> list[UsageRow]:
     """Return the charges of a profile, or (None, for the operator) of each one, sorted by group. A call counts at the
     time of its charge; a refund, whatever its date, reduces the row of its call."""
-    with database.snapshot() as tx:
+    with database.snapshot(is_long=profile_id is None) as tx:
         rows = repository.usage(tx, profile_id, group_by, period.begin, period.end)
     return sorted((UsageRow(*row) for row in rows), key=lambda row: (row.profile_id, row.group))
 

@@ -11,7 +11,7 @@ from voxport.db.session import Database
 
 def verify(database: Database) -> list[str]:
     """Return every violation of the ledger's rules; an empty list means none."""
-    with database.snapshot() as tx:
+    with database.snapshot(is_long=True) as tx:
         return find_problems(tx)
 
 

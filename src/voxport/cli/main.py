@@ -8,7 +8,20 @@ from typing import NoReturn
 import click
 
 import voxport
-from voxport.cli import accounts, backup, demo, intents, money, records, serve, storage_move, sweeps, usage, webhooks
+from voxport.cli import (
+    accounts,
+    backup,
+    database,
+    demo,
+    intents,
+    money,
+    records,
+    serve,
+    storage_move,
+    sweeps,
+    usage,
+    webhooks,
+)
 from voxport.errors import VoxportError
 
 
@@ -59,6 +72,7 @@ main.add_command(records.consents)
 main.add_command(backup.backup)
 main.add_command(backup.restore)
 main.add_command(storage_move.storage)
+main.add_command(database.database)
 main.add_command(demo.demo)
 
 
@@ -69,9 +83,10 @@ def _operator_message(error: Exception) -> str | None:
 
     from voxport.backup.manifest import BackupError
     from voxport.gateway import ConfigError
+    from voxport.migrations.move.exclusive import MoveError
     from voxport.storage.base import StorageError, StorageUnavailable
 
-    if isinstance(error, ConfigError | BackupError | StorageError):
+    if isinstance(error, ConfigError | BackupError | MoveError | StorageError):
         return str(error)
     if isinstance(error, StorageUnavailable):
         return f"The storage does not answer as it should: {error.strerror}"

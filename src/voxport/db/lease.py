@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, make_url, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, make_url, text
+
+from voxport.db.pools import unpooled_engine
 
 MAX_SLOTS = 64
 _POLL_SECONDS = 0.1  # between two attempts to acquire a lease that another process holds
@@ -40,7 +41,7 @@ class Leases:
             self._folder.mkdir(parents=True, exist_ok=True)
         else:
             self._folder = None
-            self._engine = create_engine(url, poolclass=NullPool)
+            self._engine = unpooled_engine(url, name="voxport-lease")
 
     def acquire_slot(self, prefix: str) -> tuple[str, Lease]:
         """Acquire the lowest free name of `prefix-0`, `prefix-1`, …. A process that replaces a dead one gets its name,

@@ -16,24 +16,39 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from voxport.db.pools import lift_bounds, pooled_engine
+
 BUSY_TIMEOUT_SECONDS = 30
 POOL_SIZE = 16
+POOL_TIMEOUT_SECONDS = 10.0
+STATEMENT_TIMEOUT_SECONDS = 30.0
 
 
 class Database:
     """The gateway's database. `transaction()` writes and `snapshot()` reads; both yield a Session, for short use."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = POOL_SIZE,
+        pool_timeout: float = POOL_TIMEOUT_SECONDS,
+        statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
+    ) -> None:
+        """The options are for Postgres: the number of connections, the seconds that a caller waits for one, and the
+        seconds that a statement may take. Raises ValueError for another kind of database."""
         self.url = url
         self.is_sqlite = _backend(url) == "sqlite"
         self._engine = (
             sqlite_engine(url)
             if self.is_sqlite
-            # No overflow: four processes stay below Postgres' default limit of 100 connections.
-            else create_engine(url, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True)
+            else pooled_engine(
+                url, name="voxport", pool_size=pool_size, pool_timeout=pool_timeout, statement_timeout=statement_timeout
+            )
         )
         # All statements of a snapshot must see one state. SQLite's read transactions do so by default.
         self._reader = (
@@ -52,7 +67,7 @@ class Database:
             self._in_transaction.open = True
             try:
                 with (
-                    self._engine.execution_options(voxport_write=True).connect() as connection,
+                    _connect(self._engine.execution_options(voxport_write=True)) as connection,
                     Session(connection, expire_on_commit=False) as session,
                     session.begin(),
                 ):
@@ -74,15 +89,20 @@ class Database:
             self._writer_lock.release()
 
     @contextlib.contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """Yield a consistent view for reading; changes in it are rolled back."""
-        with self._reader.connect() as connection, Session(connection, expire_on_commit=False) as session:
+    def snapshot(self, *, is_long: bool = False) -> Iterator[Session]:
+        """Yield a consistent view for reading; changes in it are rolled back. With `is_long` its statements and pauses
+        may take any time, for reports over all rows."""
+        with _connect(self._reader) as connection, Session(connection, expire_on_commit=False) as session:
+            if is_long and not self.is_sqlite:
+                connection.exec_driver_sql(lift_bounds())
             yield session
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """Yield a bare connection in a write transaction, for migrations."""
         with self._engine.execution_options(voxport_write=True).connect() as connection, connection.begin():
+            if not self.is_sqlite:
+                connection.exec_driver_sql(lift_bounds(is_migration=True))
             yield connection
 
     def pool_usage(self) -> tuple[int, int]:
@@ -92,11 +112,20 @@ class Database:
 
     def ping(self) -> None:
         """Raises if the database does not respond."""
-        with self._engine.connect() as connection:
+        with _connect(self._engine) as connection:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _connect(engine: Engine) -> Connection:
+    """Take a connection from the pool. Raises OperationalError if none is free in time, as if the server had refused
+    one, so that callers need to know one kind of error only."""
+    try:
+        return engine.connect()
+    except PoolTimeout as error:
+        raise OperationalError("connect", None, error) from None
 
 
 def _backend(url: str) -> str:

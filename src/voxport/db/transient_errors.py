@@ -10,7 +10,7 @@ _SQLITE_CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 # SQLSTATE classes: connection exception, transaction rollback (such as a deadlock), insufficient resources, object in
 # use or locked, operator intervention, system error.
 _SQLSTATE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
-_READ_ONLY_SQLSTATE = "25006"
+_SQLSTATES = frozenset({"25006", "25P03", "25P04"})  # read-only; a transaction that paused, or took, too long
 
 
 def is_transient(error: BaseException) -> bool:
@@ -19,11 +19,13 @@ def is_transient(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
+    if isinstance(error.orig, TimeoutError):
+        return True
     code = getattr(error.orig, "sqlite_errorcode", None)
     if isinstance(code, int):
         return code & 0xFF in _SQLITE_CODES
     state = getattr(error.orig, "sqlstate", None)
     if isinstance(state, str):
-        return state[:2] in _SQLSTATE_CLASSES or state == _READ_ONLY_SQLSTATE
+        return state[:2] in _SQLSTATE_CLASSES or state in _SQLSTATES
     # psycopg sets no SQLSTATE if the server is unreachable.
     return error.connection_invalidated or type(error.orig).__name__ in ("OperationalError", "ConnectionTimeout")

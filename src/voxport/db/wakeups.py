@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+
+from voxport.db.pools import unpooled_engine
 
 _CHANNEL: Final = "voxport_work"
 _RECONNECT_SECONDS: Final = 2.0
@@ -86,7 +87,7 @@ WakeupSource = tuple[int, Callable[[], object]]
 
 @contextlib.contextmanager
 def _notifications(url: str) -> Iterator[WakeupSource]:
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = unpooled_engine(url, name="voxport-wakeups", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"LISTEN {_CHANNEL}"))
         driver = connection.connection.driver_connection

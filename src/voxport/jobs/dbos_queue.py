@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from voxport.db.deferred_psycopg import psycopg_on_first_use
+from voxport.db.pools import pooled_engine
 from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
 
+with psycopg_on_first_use():
+    from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
+
+JOBS_POOL_SIZE = 4  # connections to Postgres
 _NO_PROVIDER = "none"
 WORKFLOW = "run_job"
 APPLICATION = "voxport"
@@ -66,5 +71,5 @@ def jobs_engine(database: Database) -> Engine:
     return (
         sqlite_engine(database.url, always_write=True)
         if database.is_sqlite
-        else create_engine(database.url, pool_size=4, max_overflow=0, hide_parameters=True)
+        else pooled_engine(database.url, name="voxport-jobs", pool_size=JOBS_POOL_SIZE, pool_timeout=30.0)
     )

@@ -19,6 +19,7 @@ class Job(Base):
     __table_args__ = (
         Index("ix_jobs_profile_id_sequence", "profile_id", "sequence"),
         Index("ix_jobs_profile_id_status", "profile_id", "status"),
+        Index("ix_jobs_profile_id_service_sequence", "profile_id", "service", "sequence"),
     )
 
     sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)

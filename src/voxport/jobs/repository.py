@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, delete, exists, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from voxport.db.session import update_one
@@ -96,6 +96,7 @@ def events(tx: Session, job_id: str) -> Sequence[JobEvent]:
 
 def sweep_events(tx: Session, before: datetime) -> int:
     """Delete the events of jobs that ended before `before`; returns their number."""
-    ended = select(Job.id).where(Job.finished_at < before)
-    old = delete(JobEvent).where(JobEvent.created_at < before, JobEvent.job_id.in_(ended))
+    # Asked for each old event, of which there are few, and not for all jobs that ever ended.
+    has_ended = exists().where(Job.id == JobEvent.job_id, Job.finished_at < before)
+    old = delete(JobEvent).where(JobEvent.created_at < before, has_ended)
     return cast(CursorResult[Any], tx.execute(old)).rowcount

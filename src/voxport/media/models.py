@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voxport.db.base import Base, BigIntegerKey, UtcDateTime
@@ -18,11 +18,21 @@ class Media(Base):
     """
 
     __tablename__ = "media"
-    __table_args__ = (Index("ix_media_kind_created_at", "kind", "created_at"),)
+    __table_args__ = (
+        Index("ix_media_kind_created_at", "kind", "created_at"),
+        Index("ix_media_profile_id_sequence", "profile_id", "sequence"),
+        Index(
+            "ix_media_unfinished",
+            "kind",
+            "created_at",
+            sqlite_where=text("uploaded_at IS NULL"),
+            postgresql_where=text("uploaded_at IS NULL"),
+        ),
+    )
 
     sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
     key: Mapped[str] = mapped_column(String(512), unique=True)
-    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     kind: Mapped[str] = mapped_column(String(16))
     content_type: Mapped[str] = mapped_column(String(255))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -17,13 +17,30 @@ _MIGRATIONS: Final = Path(__file__).parent
 _log = logging.getLogger("voxport.migrations")
 
 
-def migrate(database: Database) -> None:
-    """Run the missing migrations in one transaction, all or none. If none is missing, the database is only read.
+def migrate(database: Database, revision: str | None = None) -> None:
+    """Run the missing migrations in one transaction, all or none, up to `revision` or the newest. If none is missing,
+    the database is only read.
 
     A database that a newer version has migrated is used as it is: while a gateway is upgraded, processes of the older
     version must be able to start again. Migrations only add what an older version need not know."""
-    if _is_current(_stored_revision(database)):
-        return
+    stored, wanted = stored_revision(database), revision or newest_revision()
+    if stored is not None and stored > newest_revision():
+        _log.warning("a newer version has migrated the database", extra={"revision": stored})
+    elif stored != wanted:
+        _run_alembic(database, "upgrade", revision or "head")
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Undo the migrations after `revision` in one transaction, for a return to an older Voxport. What only newer
+    versions store is lost. Raises ValueError if the database never was at that revision."""
+    stored = stored_revision(database)
+    if stored is None or revision not in revisions() or revision > stored:
+        raise ValueError(f"the database is at revision {stored or 'none'} and can't go back to {revision}")
+    if revision != stored:
+        _run_alembic(database, "downgrade", revision)
+
+
+def _run_alembic(database: Database, direction: str, revision: str) -> None:
     # Importing Alembic takes a fifth of a second, and almost no start needs it.
     from alembic import command
     from alembic.config import Config
@@ -35,7 +52,7 @@ def migrate(database: Database) -> None:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        (command.upgrade if direction == "upgrade" else command.downgrade)(config, revision)
 
 
 def migrate_in_child(data_dir: Path, url: str) -> None:
@@ -56,19 +73,16 @@ def migrate_in_child(data_dir: Path, url: str) -> None:
 
 
 def newest_revision() -> str:
-    """Return the newest revision, from the file names: `v0009_sweep_failures.py` is revision 0009."""
-    return max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
+    return revisions()[-1]
 
 
-def _is_current(stored: str | None) -> bool:
-    """Whether the stored revision is the newest that this version knows, or one of a newer version."""
-    if stored is not None and stored > newest_revision():
-        _log.warning("a newer version has migrated the database", extra={"revision": stored})
-        return True
-    return stored == newest_revision()
+def revisions() -> list[str]:
+    """Return all revisions, oldest first, from the file names: `v0009_sweep_failures.py` is revision 0009."""
+    return sorted(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
 
 
-def _stored_revision(database: Database) -> str | None:
+def stored_revision(database: Database) -> str | None:
+    """Return the revision of the database; None if it has no tables yet."""
     with database.snapshot() as tx:
         if not inspect(tx.connection()).has_table("alembic_version"):
             return None

@@ -39,7 +39,7 @@ class Reconciliation:
     def verify(self) -> list[str]:
         """Return every violation as a sentence that names the row; an empty list means none. Reads from one snapshot,
         so that calls and jobs in progress cause no false findings."""
-        with self._database.snapshot() as tx:
+        with self._database.snapshot(is_long=True) as tx:
             problems = find_problems(tx) + _mismatched_jobs(tx)
             open_holds = repository.open_holds(tx)
         problems += [problem for problem in map(_unsettled_problem, open_holds) if problem is not None]

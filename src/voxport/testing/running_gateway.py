@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ NO_LIMITS = dict.fromkeys(
     ),
     0,
 )
+more_settings: Callable[[Path], dict[str, str]] | None = None
+"""Returns further variables for a gateway with this data folder. A test run sets it, to place the data elsewhere."""
 _READY_SECONDS = 180.0
 _STOP_SECONDS = 60.0
 
@@ -37,7 +39,8 @@ class GatewayFailed(Exception):
 
 @dataclass(frozen=True)
 class LiveGateway:
-    """A running gateway. `key` is empty if it printed none because its data folder already had a profile."""
+    """A running gateway. `key` is empty if it printed none because its data folder already had a profile. `settings`
+    are the variables that it was started with."""
 
     process: subprocess.Popen[bytes]
     url: str
@@ -45,6 +48,7 @@ class LiveGateway:
     data_dir: Path
     stdout: Path
     stderr: Path
+    settings: dict[str, str]
 
     def client(self, timeout: float = 300) -> httpx2.Client:
         """Return a client that sends the key. `timeout` is in seconds."""
@@ -64,10 +68,16 @@ def running_gateway(
     data_dir, stdout, stderr = folder / "data", folder / "stdout.txt", folder / "stderr.txt"
     command = ["serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
     unlimited = {f"VOXPORT_{name.upper()}": str(value) for name, value in NO_LIMITS.items()}
-    with running_command(command, folder, stdout, stderr, wrapper=wrapper, **{**unlimited, **settings}) as process:
+    given = {**unlimited, **placed_data(data_dir), **settings}
+    with running_command(command, folder, stdout, stderr, wrapper=wrapper, **given) as process:
         url = _wait_for(process, stderr, "/readyz" if ready else "/healthz")
         found = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
-        yield LiveGateway(process, url, found[1] if found else "", data_dir, stdout, stderr)
+        yield LiveGateway(process, url, found[1] if found else "", data_dir, stdout, stderr, given)
+
+
+def placed_data(data_dir: Path) -> dict[str, str]:
+    """Return the variables that place the data of a gateway in this folder elsewhere; none unless a test run does."""
+    return more_settings(data_dir) if more_settings is not None else {}
 
 
 @contextlib.contextmanager

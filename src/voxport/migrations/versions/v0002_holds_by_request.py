@@ -10,3 +10,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index(op.f("ix_holds_request_id"), "holds", ["request_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_holds_request_id"), "holds")

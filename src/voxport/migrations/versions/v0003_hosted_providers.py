@@ -49,3 +49,10 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_voice_bindings_voice_id_provider"), "voice_bindings", ["voice_id", "provider"], unique=True
     )
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_voice_bindings_voice_id_provider"), "voice_bindings")
+    for column in ("alive_at", "used_at", "is_bound", "generation", "made_as"):
+        op.drop_column("voice_bindings", column)
+    op.drop_table("intents")

@@ -36,3 +36,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_kept_answers_created_at"), "kept_answers", ["created_at"], unique=False)
     op.create_index(op.f("ix_kept_answers_hold_id"), "kept_answers", ["hold_id"], unique=False)
     op.create_index(op.f("ix_kept_answers_profile_id"), "kept_answers", ["profile_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("kept_answers")

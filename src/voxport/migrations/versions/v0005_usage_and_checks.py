@@ -23,3 +23,9 @@ def upgrade() -> None:
         sa.Column("problems", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_ledger_checks")),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("ledger_checks")
+    op.drop_column("holds", "voice_id")
+    op.drop_column("holds", "key_id")

@@ -61,6 +61,12 @@ def upgrade() -> None:
     )
 
 
+def downgrade() -> None:
+    for table in ("balance_alerts", "webhook_secrets", "webhook_attempts", "webhook_deliveries", "job_events"):
+        op.drop_table(table)
+    op.drop_column("jobs", "webhook_url")
+
+
 def _create_deliveries() -> None:
     op.create_table(
         "webhook_deliveries",

@@ -15,3 +15,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_holds_profile_id_service_created_at"), "holds", ["profile_id", "service", "created_at"], unique=False
     )
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_holds_profile_id_service_created_at"), "holds")
+    op.drop_index(op.f("ix_jobs_profile_id_status"), "jobs")
+    op.drop_column("media", "reserved_bytes")

@@ -51,6 +51,20 @@ def upgrade() -> None:
     op.create_index(op.f("ix_consents_voice_id"), "consents", ["voice_id"], unique=False)
 
 
+def downgrade() -> None:
+    for table in ("consents", "audit_head", "audit_log"):
+        op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_log_append_only()")
+    op.drop_index("ix_ledger_transactions_profile_id_reference", "ledger_transactions")
+    op.drop_index(op.f("ix_ledger_transactions_refund_of"), "ledger_transactions")
+    op.drop_column("ledger_transactions", "refund_of")
+    op.drop_column("ledger_transactions", "reference")
+    op.drop_column("holds", "refunded")
+    op.drop_column("api_keys", "expires_at")
+    op.drop_column("profiles", "state")
+
+
 def _audit() -> None:
     op.create_table(
         "audit_log",

@@ -26,3 +26,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_sweep_failures")),
     )
     op.create_index("ix_sweep_failures_task_item", "sweep_failures", ["task", "item"], unique=True)
+
+
+def downgrade() -> None:
+    op.drop_table("sweep_failures")
