@@ -63,6 +63,7 @@ class Gateway:
     settings: Settings
     catalog: Catalog
     database: Database
+    leases: Leases
     storage: LocalStorage
     signer: UrlSigner
     queue: DbosQueue
@@ -99,6 +100,7 @@ class Gateway:
         self.providers.close()
         self.moderation.close()
         self.queue.close()
+        self.leases.close()
         self.database.close()
 
 
@@ -199,6 +201,7 @@ def _open(
         samples,
         provider_calls,
         providers,
+        leases,
         keep_alive=timedelta(days=settings.voice_keep_alive_days),
         clock=clock,
     )
@@ -214,6 +217,7 @@ def _open(
         settings=settings,
         catalog=catalog,
         database=database,
+        leases=leases,
         storage=storage,
         signer=signer,
         queue=queue,

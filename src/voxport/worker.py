@@ -38,6 +38,7 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
         gateway.database,
+        gateway.leases,
         runner,
         poll_seconds=settings.job_poll_seconds,
         on_wake=gateway.webhook_sender.wake,
@@ -85,6 +86,7 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
         "webhooks_swept": gateway.webhooks.sweep,
         "signing_secrets_swept": gateway.signing_secrets.sweep,
         "sweep_failures_swept": gateway.sweeps.sweep,
+        "leases_swept": gateway.leases.sweep,
     }
     for name, task in tasks.items():
         try:

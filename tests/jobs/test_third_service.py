@@ -132,7 +132,7 @@ def test_a_stage_that_is_not_declared_ends_the_job_before_a_customer_sees_it(own
 
 def main(data_dir: Path) -> None:
     gateway = with_word_count(open_gateway(settings_for(data_dir)))
-    DbosWorker(gateway.database, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1).start()
+    DbosWorker(gateway.database, gateway.leases, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1).start()
     time.sleep(300)
 
 

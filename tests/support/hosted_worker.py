@@ -25,7 +25,7 @@ def main(data_dir: Path, database_url: str, elevenlabs_url: str) -> None:
     settings = settings_for(data_dir, database_url=database_url, worker_speech_concurrency=2)
     gateway = open_gateway(settings, providers=[hosted, FakeProvider()], samples=UncheckedSamples)
     runner = JobRunner(gateway.jobs, gateway.handlers)
-    DbosWorker(gateway.database, runner, poll_seconds=0.1).start()
+    DbosWorker(gateway.database, gateway.leases, runner, poll_seconds=0.1).start()
     time.sleep(300)
 
 

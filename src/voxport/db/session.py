@@ -3,6 +3,9 @@
 SQLite is opened in WAL mode with `synchronous=FULL`, because NORMAL may lose the last commits on a power failure, and
 the ledger is stored here. There is one writer at a time: a lock serialises the threads of a process, `BEGIN IMMEDIATE`
 with a busy timeout serialises the processes. Readers see a snapshot and never wait.
+
+On Postgres a write transaction can be fenced by a lease (`postgres.py`): it begins only while this process holds that
+lease, which nobody can take over before the transaction ends.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Update, create_engine, 
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
+from voxport.db.lease import Lease
+
 BUSY_TIMEOUT_SECONDS = 30
 POOL_SIZE = 16
 
@@ -28,30 +33,37 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = _backend(url) == "sqlite"
-        self._engine = (
-            sqlite_engine(url)
-            if self.is_sqlite
-            # No overflow: four processes stay below Postgres' default limit of 100 connections.
-            else create_engine(url, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True)
-        )
+        self._engine = sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         # All statements of a snapshot must see one state. SQLite's read transactions do so by default.
         self._reader = (
             self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._writer_lock = threading.Lock()
         self._in_transaction = threading.local()
+        self._fence: Lease | None = None
+
+    def fence(self, lease: Lease) -> None:
+        """Fence every later transaction of this process by a lease."""
+        self._fence = lease
+
+    def require_fence(self) -> None:
+        """Raises LeaseLost if this process has lost the lease that `fence()` was given. For use just before an effect
+        outside the database."""
+        if self._fence is not None:
+            self._fence.require()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """Commit at the end of the block, or roll back if it raises. Raises RuntimeError if nested, which would
-        deadlock."""
+    def transaction(self, *, fence: Lease | None = None) -> Iterator[Session]:
+        """Commit at the end of the block, or roll back if it raises. Raises LeaseLost if this process has lost the
+        lease `fence`, by default the one that `fence()` was given; RuntimeError if nested, which would deadlock."""
+        options = {"voxport_write": True, "voxport_fence": fence or self._fence}
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
         with self._hold_writer_lock() if self.is_sqlite else contextlib.nullcontext():
             self._in_transaction.open = True
             try:
                 with (
-                    self._engine.execution_options(voxport_write=True).connect() as connection,
+                    self._engine.execution_options(**options).connect() as connection,
                     Session(connection, expire_on_commit=False) as session,
                     session.begin(),
                 ):
@@ -104,6 +116,12 @@ def _backend(url: str) -> str:
             f"VOXPORT_DATABASE_URL names {name or 'no database'}: give sqlite:////folder/file.db or postgresql+psycopg://…"
         )
     return name
+
+
+def _postgres_engine(url: str) -> Engine:
+    from voxport.db.postgres import postgres_engine  # its driver is not always installed
+
+    return postgres_engine(url, POOL_SIZE)
 
 
 def update_one(tx: Session, statement: Update) -> bool:

@@ -1,7 +1,7 @@
 """Runs queued jobs, checkpoints each step, and recovers the jobs of dead workers.
 
 DBOS does not notice that a worker died. Each worker therefore leases a name; a worker that can take another's lease
-knows that its owner is gone, and recovers its jobs. See docs/decisions/0002.
+knows that its owner is gone, and recovers its jobs. See docs/decisions/0002 and 0084.
 """
 
 from __future__ import annotations
@@ -44,14 +44,17 @@ class DbosWorker:
     def __init__(
         self,
         database: Database,
+        leases: Leases,
         runner: JobRunner,
         *,
         poll_seconds: float,
         on_wake: Callable[[], None] = lambda: None,
     ) -> None:
         """`on_wake` is called, from another thread, when the database may hold other work than jobs."""
-        self._leases = Leases(database.url)
-        self._executor_id, self._lease = self._leases.acquire_slot("worker")
+        self._leases = leases
+        self._lease = leases.acquire_own("worker", on_lost=_exit_on_lost_lease)
+        self._executor_id = self._lease.name
+        database.fence(self._lease)
         self._runner = runner
         self._poll_seconds = poll_seconds
         self._on_wake = on_wake
@@ -130,17 +133,18 @@ class DbosWorker:
         self._on_wake()
 
     def _reap_until_stopped(self) -> None:
-        while not self._stopping.wait(_REAP_SECONDS):
+        while not self._stopping.is_set():
             try:
                 self._reap()
             except Exception:
                 _log.exception("looking for the jobs of dead workers failed")
+            self._stopping.wait(_REAP_SECONDS)
 
     def _reap(self) -> None:
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         self._exit_on_strays({row.workflow_id for row in pending if row.executor_id == self._executor_id})
         for owner in sorted({str(row.executor_id) for row in pending} - {self._executor_id}):
-            lease = self._leases.try_acquire(owner)
+            lease = self._leases.try_take_over(owner)
             if lease is None:
                 continue
             try:
@@ -232,6 +236,13 @@ class _PollTrigger:
     def stop(self) -> None:
         self._stopped = True
         self._woken.set()
+
+
+def _exit_on_lost_lease() -> None:
+    """Exit at once: another worker runs this one's jobs, and nothing that this one still does may have an effect."""
+    _log.critical("another worker has taken over from this one, which ends, to be started again")
+    logging.shutdown()
+    os._exit(1)
 
 
 def lost_jobs(job_ids: list[str]) -> list[str]:

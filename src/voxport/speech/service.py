@@ -226,7 +226,8 @@ class SpeechService:
     def _synthesize(
         self, prepared: PreparedSpeech, progress: SynthesisProgress, journal: CallJournal
     ) -> Generator[Pcm, None, None]:
-        """Yield the speech from the first route that does not fail before its first sound."""
+        """Yield the speech from the first route that does not fail before its first sound. Ends once another process
+        has taken the call over."""
 
         def begin(route: Route) -> Iterator[Piece]:
             """Wait for the first sound and return the pieces from there on."""
@@ -241,6 +242,7 @@ class SpeechService:
 
         for piece in first_that_works({route.voice.provider.name: route for route in prepared.routes}, begin):
             progress.samples += piece.audio.size
+            journal.require_live()
             if progress.has_listener_left:
                 raise _ListenerLeft
             if piece.audio.size:
