@@ -210,6 +210,7 @@ def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
             yield client, port
     finally:
         worker.stop()
+        worker.close()
         opened.close()
 
 

@@ -146,7 +146,6 @@ def _open(
     migrate(database)
     migrate_jobs(database)
     signer = UrlSigner(secret, settings.public_url)
-    queue = DbosQueue(database)
     ffmpeg = find_ffmpeg(settings.ffmpeg)
     moderation = open_moderation(settings.moderation, timeout=settings.moderation_timeout)
 
@@ -158,6 +157,7 @@ def _open(
     }
     providers = Registry(list((installed | opened).values()), settings.default_provider, settings.provider_order)
 
+    queue = DbosQueue(database, lambda name: providers.get(name).capabilities().is_hosted)
     accounts = Accounts(database, secret, settings)
     leases = Leases(database.url)
     webhook_policy = fetch_policy or FetchPolicy(

@@ -1,8 +1,7 @@
-"""Runs `voxport serve`: the HTTP server, and the worker process beside it."""
+"""Runs `voxport serve`: the HTTP server, and the worker processes beside it."""
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import signal
 import socket
@@ -17,9 +16,10 @@ import uvicorn
 
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
+from voxport.jobs.pools import pools_of_workers
 from voxport.migrations.migrate import migrate_in_child
 from voxport.settings import Settings
-from voxport.supervisor import supervised_worker
+from voxport.supervisor import supervised_workers
 
 if TYPE_CHECKING:
     from voxport.jobs.event_hub import EventHub
@@ -29,8 +29,9 @@ _SHUTDOWN_TIMEOUT_SECONDS = 30
 _MIN_OPEN_FILES = 65_536
 
 
-def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
-    """Serve until a signal stops the server; `on_stop` is called in the signal handler. Raises ConfigError."""
+def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_stop: Callable[[], None]) -> None:
+    """Serve until a signal stops the server, with `workers` workers beside it; `on_stop` is called in the signal
+    handler. Raises ConfigError."""
     migrate_in_child(settings.data_dir, settings.resolved_database_url)
     gateway = open_gateway(settings)
     # The engine loads on the second core while this process imports the application.
@@ -48,7 +49,10 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # After draining, uvicorn raises the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with supervised_worker(settings) if with_worker else contextlib.nullcontext():
+    queues = [",".join(pools) for pools in pools_of_workers(workers)]
+    if workers > 1:
+        click.echo("Workers: " + "; ".join(f"{number} takes {one}" for number, one in enumerate(queues, 1)), err=True)
+    with supervised_workers(settings, queues):
         server.run(sockets=[listener])
 
 

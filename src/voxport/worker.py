@@ -8,16 +8,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from voxport.clock import now
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.models import Job
+from voxport.jobs.pools import POOLS
 from voxport.jobs.runner import JobRunner
 from voxport.settings import Settings
 from voxport.storage.workdirs import sweep_work_dirs
+from voxport.webhooks.service import WAKEUP_TOPIC
 
 # A job this old must be in the job engine's tables, because both rows are written in one transaction.
 _MIN_LOST_AGE = timedelta(seconds=30)
@@ -26,9 +28,9 @@ _DRAIN_SECONDS = 12.0
 _log = logging.getLogger("voxport.worker")
 
 
-def run_worker(settings: Settings, *, with_parent: bool) -> None:
-    """Run until SIGTERM or SIGINT, or, with `with_parent`, until standard input ends because the parent process has
-    died."""
+def run_worker(settings: Settings, *, pools: Sequence[str] = POOLS, with_parent: bool) -> None:
+    """Run the jobs of `pools` until SIGTERM or SIGINT, or, with `with_parent`, until standard input ends because the
+    parent process has died."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -41,7 +43,9 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
         gateway.leases,
         runner,
         poll_seconds=settings.job_poll_seconds,
-        on_wake=gateway.webhook_sender.wake,
+        pools=pools,
+        host_folder=settings.data_dir.resolve() / "engine",
+        on_wake=lambda topics: gateway.webhook_sender.wake() if topics is None or WAKEUP_TOPIC in topics else None,
     )
     worker.start()
     gateway.providers.start()
@@ -49,15 +53,29 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     while not stopping.is_set():
         _run_maintenance(gateway, runner)
         stopping.wait(settings.tidy_seconds)
-    worker.stop()
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    for handler in gateway.handlers:
-        handler.drain(deadline - time.monotonic())
-    gateway.webhook_sender.stop(deadline - time.monotonic())
-    # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing is closed
-    # first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    _drain(gateway, runner, worker)
+    # A running step can't be interrupted: it dies with the process, and runs again in another worker. The providers are
+    # not closed first, because closing the engine would fail the job. The engine's process exits when its input ends.
     logging.shutdown()
     os._exit(0)
+
+
+def _drain(gateway: Gateway, runner: JobRunner, worker: DbosWorker) -> None:
+    """Take no more jobs and hand back those that can be restarted, so that other workers continue them at once; then
+    wait for the paid calls under way, and hand back the rest."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    worker.stop()
+    runner.drain()
+    try:
+        worker.hand_back(all_jobs=False)
+        for handler in gateway.handlers:
+            handler.drain(deadline - time.monotonic())
+        gateway.webhook_sender.stop(deadline - time.monotonic())
+        worker.hand_back(all_jobs=True)
+        gateway.leases.close()
+    except Exception:
+        # The database is away. Other workers take over when the lease has expired.
+        _log.exception("the jobs could not be handed back")
 
 
 def _wait_for_parent(stopping: threading.Event) -> None:

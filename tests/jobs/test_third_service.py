@@ -83,7 +83,7 @@ def test_a_job_of_a_service_that_is_one_handler_is_queued_run_shown_and_charged(
     job = submit(client)
     with gateway.database.snapshot() as tx:
         queued = tx.execute(text("SELECT queue_name, queue_partition_key FROM workflow_status")).all()
-    assert queued == [("voxport-word-count-jobs", "none")]
+    assert queued == [("voxport-word-count-jobs-engine", "none")]
     command = [sys.executable, "-m", "tests.jobs.test_third_service", str(gateway.settings.data_dir)]
     with subprocess.Popen(command, env=environment(), cwd=Path(__file__).resolve().parents[2]) as worker:
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
+from voxport.jobs.pools import ENGINE, NETWORK, queue_in
 
 _NO_PROVIDER = "none"
 WORKFLOW = "run_job"
@@ -17,7 +20,9 @@ VERSION = "voxport-jobs-1"
 
 
 class DbosQueue:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, is_hosted: Callable[[str], bool]) -> None:
+        """`is_hosted`: whether the provider of a name is hosted, and its jobs wait for the network."""
+        self._is_hosted = is_hosted
         self._engine = jobs_engine(database)
         self._client = DBOSClient(
             system_database_engine=self._engine,
@@ -28,16 +33,18 @@ class DbosQueue:
         self._queues: dict[str, str] = {}
 
     def declare(self, service: str, queue: str) -> None:
-        """Set the queue of a service's jobs."""
+        """Set the beginning of the names of a service's queues."""
         self._queues[service] = queue
 
     def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
-        """Queue the job in the caller's transaction: it runs only if that commits. A job that is enqueued twice
-        runs once. Raises KeyError for a service that was not declared."""
+        """Queue the job in the caller's transaction, in the pool of its provider: it runs only if that commits. A job
+        that is enqueued twice runs once. Raises KeyError for a service that was not declared."""
+        pool = NETWORK if provider is not None and self._is_hosted(provider) else ENGINE
+        queue = queue_in(pool, self._queues[service])
         self._client.enqueue_in_transaction(
             tx,
             {
-                "queue_name": self._queues[service],
+                "queue_name": queue,
                 "queue_partition_key": provider or _NO_PROVIDER,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,
@@ -46,7 +53,7 @@ class DbosQueue:
             },
             job_id,
         )
-        notify(tx)
+        notify(tx, queue)
 
     def close(self) -> None:
         self._client.destroy()

@@ -29,10 +29,22 @@ class JobRunner:
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
         self._pauses = pauses
+        self._is_draining = False
         self.handlers = {handler.service: handler for handler in handlers}
 
     def step_names(self, service: str) -> list[str]:
         return [name for name, _ in self.handlers[service].steps()]
+
+    def drain(self) -> None:
+        """Stop every job at its next report of progress, or after the work that can't be restarted, because this
+        process ends."""
+        self._is_draining = True
+        for handler in self.handlers.values():
+            handler.drain(0.0)
+
+    def must_finish(self, job_id: str) -> bool:
+        """Whether a job is in work that can't be restarted."""
+        return any(handler.must_finish(job_id) for handler in self.handlers.values())
 
     def begin(self, job_id: str) -> str | None:
         """Start a job and return its service, or None if there is nothing left to do."""
@@ -46,12 +58,13 @@ class JobRunner:
         return job.service
 
     def run_step(self, job_id: str, step: str, results: dict[str, Json]) -> Json | None:
-        """Run a step and return its result, or None if the job has ended."""
+        """Run a step and return its result, or None if the job has ended. Raises JobHandedBack."""
         job = self._jobs.find(job_id)
         if job is None:
             return None
         handler = self.handlers[job.service]
-        run = JobRun(self._jobs, job, handler, results, self._pauses)
+        run = JobRun(self._jobs, job, handler, results, self._pauses, lambda: self._is_handed_back(job_id))
+        run.require_kept()
         bind_request(job.request_id)
         try:
             if job.status != "processing":
@@ -97,6 +110,9 @@ class JobRunner:
         """Remove what the steps of a failed or cancelled job left behind."""
         handler = self.handlers[job.service]
         self._clean_up(handler, JobRun(self._jobs, job, handler, {}))
+
+    def _is_handed_back(self, job_id: str) -> bool:
+        return self._is_draining and not self.must_finish(job_id)
 
     def _fail(self, handler: JobHandler, run: JobRun, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)

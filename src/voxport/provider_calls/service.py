@@ -159,7 +159,7 @@ class ProviderCalls:
         only after ProviderBusy or ProviderUnavailable."""
         is_hosted = provider.capabilities().is_hosted
         try:
-            with self._paid_parts.track() if is_hosted else nullcontext():
+            with self.paid_part(run, provider):
                 if is_hosted:
                     self._begin_part(run, provider.name, voice_id, number)
                     self._database.require_fence()
@@ -170,6 +170,16 @@ class ProviderCalls:
             if is_hosted:
                 self._part_refused(run.job_id)
             raise
+
+    @contextmanager
+    def paid_part(self, run: JobRun, provider: Provider) -> Iterator[None]:
+        """Keep the process from ending during a call of a job to a hosted provider."""
+        with self._paid_parts.track(run.job_id) if provider.capabilities().is_hosted else nullcontext():
+            yield
+
+    def has_paid_part(self, job_id: str) -> bool:
+        """Whether a job is in a paid part."""
+        return self._paid_parts.is_active(job_id)
 
     def drain(self, seconds: float) -> None:
         """Let no further paid part begin, and wait up to `seconds` for those under way."""
