@@ -26,6 +26,7 @@ _IDLE_SECONDS: Final = 10.0
 _ALERT_SECONDS: Final = 2.0
 # Between two polls, so that jobs that end or come one after another are claimed together.
 _MIN_SECONDS: Final = 0.02
+_MIN_ROOM: Final = 0.25  # share of the slots that are free when a queue with a backlog is polled again
 _CLOSED_SECONDS: Final = 2.0  # between two attempts to open a gate
 _log = logging.getLogger("voxport.worker")
 
@@ -135,7 +136,7 @@ class QueuePoller:
             self._has_backlog = has_backlog
             if has_backlog and self._ended != ended:
                 self._woken.set()
-        if has_shared_wait or time.monotonic() < self._alert_until:
+        if has_backlog or has_shared_wait or time.monotonic() < self._alert_until:
             return self._poll_seconds
         return _IDLE_SECONDS
 
@@ -180,5 +181,7 @@ class QueuePoller:
         with self._lock:
             self._running[partition] -= 1
             self._ended += 1
-            if self._has_backlog:
+            # Several are claimed together. If no more end soon, the next poll is at the interval.
+            room = self._limits.per_partition - self._running[partition]
+            if self._has_backlog and room >= self._limits.per_partition * _MIN_ROOM:
                 self._woken.set()

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -24,6 +25,7 @@ from voxport.jobs.dbos_poller import ClaimLimits, QueuePoller
 from voxport.jobs.dbos_queue import APPLICATION, VERSION, WORKFLOW, jobs_engine
 from voxport.jobs.handler import JobHandler
 from voxport.jobs.host_lock import HostLock
+from voxport.jobs.models import Job
 from voxport.jobs.pools import ENGINE, NETWORK, POOLS, queue_in
 from voxport.jobs.port import Json
 from voxport.jobs.runner import JobRunner
@@ -277,24 +279,35 @@ def lost_jobs(job_ids: list[str]) -> list[str]:
 def _run_steps(runner: JobRunner, job_id: str, *, is_older: bool) -> str:
     """Run a job. Neither its begin nor its last step is checkpointed: both see by the job's row whether they have been
     done. The jobs in queues of version 0.1 have a checkpoint of their begin."""
-    service = (_step if is_older else _retried)("begin", lambda: runner.begin(job_id))
+    fresh: list[Job] = []
+    if is_older:
+        service = _step("begin", lambda: runner.begin(job_id))
+    else:
+        job = _retried(lambda: runner.begin_job(job_id))
+        service = None if job is None else job.service
+        fresh += [job] if job is not None else []
     if service is None:
         return "nothing to do"
     results: dict[str, Json] = {}
+
+    def run_step(name: str) -> Json | None:
+        # The row that the begin has read is good for the first attempt of the first step.
+        return runner.run_step(job_id, name, results, fresh.pop() if fresh else None)
+
     *steps, last = runner.step_names(service)
     for name in steps:
-        result = _step(name, lambda name=name: runner.run_step(job_id, name, results))  # type: ignore[misc]
+        result = _step(name, partial(run_step, name))
         if result is None:
             return f"ended at {name}"
         results[name] = result
-    return "done" if _retried(last, lambda: runner.run_step(job_id, last, results)) is not None else f"ended at {last}"
+    return f"ended at {last}" if _retried(partial(run_step, last)) is None else "done"
 
 
 def _step(name: str, work: Callable[[], T]) -> T:
     return DBOS.run_step({"name": name, **_STEP_RETRIES}, work)
 
 
-def _retried(_: str, work: Callable[[], T]) -> T:
+def _retried(work: Callable[[], T]) -> T:
     """Run work without a checkpoint, with the retries of a step."""
     return retry(work, _PAUSES, on=Exception)
 

@@ -48,18 +48,20 @@ class JobRunner:
 
     def begin(self, job_id: str) -> str | None:
         """Start a job and return its service, or None if there is nothing left to do."""
-        job = self._jobs.find(job_id)
-        if job is None:
-            return None
+        job = self.begin_job(job_id)
+        return None if job is None else job.service
+
+    def begin_job(self, job_id: str) -> Job | None:
+        """Start a job and return it, or None if there is nothing left to do."""
         try:
-            self._jobs.begin(job_id)
+            return self._jobs.begin(job_id)
         except JobNotActive:
             return None
-        return job.service
 
-    def run_step(self, job_id: str, step: str, results: dict[str, Json]) -> Json | None:
-        """Run a step and return its result, or None if the job has ended. Raises JobHandedBack."""
-        job = self._jobs.find(job_id)
+    def run_step(self, job_id: str, step: str, results: dict[str, Json], job: Job | None = None) -> Json | None:
+        """Run a step and return its result, or None if the job has ended. `job` is the job's row if it has just been
+        read. Raises JobHandedBack."""
+        job = job or self._jobs.find(job_id)
         if job is None:
             return None
         handler = self.handlers[job.service]
