@@ -200,6 +200,7 @@ def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
     client = open_client(opened, "1000000")
     worker = DbosWorker(
         opened.database,
+        opened.leases,
         JobRunner(opened.jobs, opened.handlers),
         poll_seconds=0.05,
     )
@@ -209,6 +210,7 @@ def gateway(folder: Path) -> Iterator[tuple[GatewayClient, int]]:
             yield client, port
     finally:
         worker.stop()
+        worker.close()
         opened.close()
 
 

@@ -103,7 +103,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     # One registry per application: a process may run several, and each counts its own requests.
     registry = CollectorRegistry()
-    registry.register(GatewayCollector(gateway.database, gateway.reconciliation))
+    registry.register(GatewayCollector(gateway.database, gateway.leases, gateway.reconciliation))
     registry.register(
         ProcessStateCollector(
             gateway.database,

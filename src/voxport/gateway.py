@@ -65,6 +65,7 @@ class Gateway:
     settings: Settings
     catalog: Catalog
     database: Database
+    leases: Leases
     storage: Storage
     signer: UrlSigner
     queue: DbosQueue
@@ -101,6 +102,7 @@ class Gateway:
         self.providers.close()
         self.moderation.close()
         self.queue.close()
+        self.leases.close()
         self.database.close()
 
 
@@ -151,7 +153,6 @@ def _open(
     migrate(database)
     migrate_jobs(database)
     signer = UrlSigner(secret, settings.public_url)
-    queue = DbosQueue(database)
     ffmpeg = find_ffmpeg(settings.ffmpeg)
     moderation = open_moderation(settings.moderation, timeout=settings.moderation_timeout)
 
@@ -163,6 +164,7 @@ def _open(
     }
     providers = Registry(list((installed | opened).values()), settings.default_provider, settings.provider_order)
 
+    queue = DbosQueue(database, lambda name: providers.get(name).capabilities().is_hosted)
     accounts = Accounts(database, secret, settings)
     leases = Leases(database.url)
     webhook_policy = fetch_policy or FetchPolicy(
@@ -206,6 +208,7 @@ def _open(
         samples,
         provider_calls,
         providers,
+        leases,
         keep_alive=timedelta(days=settings.voice_keep_alive_days),
         clock=clock,
     )
@@ -221,6 +224,7 @@ def _open(
         settings=settings,
         catalog=catalog,
         database=database,
+        leases=leases,
         storage=storage,
         signer=signer,
         queue=queue,

@@ -1,8 +1,7 @@
-"""Runs `voxport serve`: the HTTP server, and the worker process beside it."""
+"""Runs `voxport serve`: the HTTP server, and the worker processes beside it."""
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import signal
 import socket
@@ -18,9 +17,10 @@ import uvicorn
 import voxport
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
+from voxport.jobs.pools import pools_of_workers
 from voxport.migrations.migrate import migrate_in_child
 from voxport.settings import Settings
-from voxport.supervisor import supervised_worker
+from voxport.supervisor import supervised_workers
 from voxport.telemetry.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ _LAST_SPANS_SECONDS = 2.0
 _MIN_OPEN_FILES = 65_536
 
 
-def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool, on_stop: Callable[[], None]) -> None:
-    """Serve until a signal stops the server; `on_stop` is called in the signal handler. Raises ConfigError."""
+def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_stop: Callable[[], None]) -> None:
+    """Serve until a signal stops the server, with `workers` workers beside it; `on_stop` is called in the signal
+    handler. Raises ConfigError."""
     migrate_in_child(settings.data_dir, settings.resolved_database_url)
     start_tracing(
         settings.otel_endpoint,
@@ -57,8 +58,11 @@ def run_server(settings: Settings, listener: socket.socket, *, with_worker: bool
     click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
     # After draining, uvicorn raises the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    queues = [",".join(pools) for pools in pools_of_workers(workers)]
+    if workers > 1:
+        click.echo("Workers: " + "; ".join(f"{number} takes {one}" for number, one in enumerate(queues, 1)), err=True)
     try:
-        with supervised_worker(settings) if with_worker else contextlib.nullcontext():
+        with supervised_workers(settings, queues):
             server.run(sockets=[listener])
     finally:
         stop_tracing(seconds=_LAST_SPANS_SECONDS)

@@ -139,7 +139,15 @@ class Settings(StorageSettings, ProviderSettings):
         default=1,
         ge=1,
         le=64,
-        description="Clone jobs that one worker runs at once at each provider; the same for all workers.",
+        description="Clone jobs that one worker runs at once at each hosted provider, and that all workers on one data "
+        "folder together run at once with the local engine; the same for all workers.",
+    )
+    clone_concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=1024,
+        description="Clone jobs that all workers together run at once at each hosted provider; the same for all "
+        "workers.",
     )
     worker_speech_concurrency: int = Field(
         default=4,

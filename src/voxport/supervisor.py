@@ -1,5 +1,5 @@
-"""Runs the worker process beside `voxport serve`. This module imports nothing of the gateway, so that the worker starts
-first."""
+"""Runs the worker processes beside `voxport serve`. This module imports nothing of the gateway, so that the workers
+start first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,26 +24,31 @@ _log = logging.getLogger("voxport.serve")
 
 
 @contextlib.contextmanager
-def supervised_worker(settings: Settings) -> Iterator[None]:
-    """Run a worker process during the block. It is restarted when it dies, and ends with the block or this process."""
+def supervised_workers(settings: Settings, queues: Sequence[str]) -> Iterator[None]:
+    """Run a worker process during the block for each of `queues`, the values of its --queues. One that dies is
+    restarted, and all end with the block or this process."""
     stopping = threading.Event()
-    supervisor = threading.Thread(target=_supervise, args=(settings, stopping), name="supervisor")
+    supervisors = [
+        threading.Thread(target=_supervise, args=(settings, one, stopping), name="supervisor") for one in queues
+    ]
     try:
-        # Inside the `try`, because a signal may raise while the thread starts.
-        supervisor.start()
+        # Inside the `try`, because a signal may raise while a thread starts.
+        for supervisor in supervisors:
+            supervisor.start()
         yield
     finally:
         stopping.set()
-        if supervisor.is_alive():
-            supervisor.join()
+        for supervisor in supervisors:
+            if supervisor.is_alive():
+                supervisor.join()
 
 
-def _supervise(settings: Settings, stopping: threading.Event) -> None:
+def _supervise(settings: Settings, queues: str, stopping: threading.Event) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while not stopping.is_set():
         began = time.monotonic()
         try:
-            child = _start_worker(settings)
+            child = _start_worker(settings, queues)
         except OSError:
             _log.exception("the worker could not be started")
         else:
@@ -59,13 +64,15 @@ def _supervise(settings: Settings, stopping: threading.Event) -> None:
         pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
 
-def _start_worker(settings: Settings) -> subprocess.Popen[bytes]:
+def _start_worker(settings: Settings, queues: str) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-m",
         "voxport",
         "worker",
         "--with-parent",
+        "--queues",
+        queues,
         "--data-dir",
         str(settings.data_dir),
     ]

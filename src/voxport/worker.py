@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,6 +18,7 @@ from voxport.clock import now
 from voxport.gateway import ConfigError, Gateway, open_gateway
 from voxport.jobs.dbos_worker import DbosWorker, lost_jobs
 from voxport.jobs.models import Job
+from voxport.jobs.pools import POOLS
 from voxport.jobs.runner import JobRunner
 from voxport.metrics.process_state import ProcessStateCollector
 from voxport.settings import Settings
@@ -25,6 +26,7 @@ from voxport.storage.workdirs import sweep_work_dirs
 from voxport.telemetry import metrics
 from voxport.telemetry.listener import serve_metrics
 from voxport.telemetry.tracing import start_tracing, stop_tracing
+from voxport.webhooks.service import WAKEUP_TOPIC
 
 # A job this old must be in the job engine's tables, because both rows are written in one transaction.
 _MIN_LOST_AGE = timedelta(seconds=30)
@@ -34,9 +36,9 @@ _LAST_SPANS_SECONDS = 2.0
 _log = logging.getLogger("voxport.worker")
 
 
-def run_worker(settings: Settings, *, with_parent: bool) -> None:
-    """Run until SIGTERM or SIGINT, or, with `with_parent`, until standard input ends because the parent process has
-    died."""
+def run_worker(settings: Settings, *, pools: Sequence[str] = POOLS, with_parent: bool) -> None:
+    """Run the jobs of `pools` until SIGTERM or SIGINT, or, with `with_parent`, until standard input ends because the
+    parent process has died."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -52,9 +54,12 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     runner = JobRunner(gateway.jobs, gateway.handlers, settings.job_retry_seconds)
     worker = DbosWorker(
         gateway.database,
+        gateway.leases,
         runner,
         poll_seconds=settings.job_poll_seconds,
-        on_wake=gateway.webhook_sender.wake,
+        pools=pools,
+        host_folder=settings.data_dir.resolve() / "engine",
+        on_wake=lambda topics: gateway.webhook_sender.wake() if topics is None or WAKEUP_TOPIC in topics else None,
     )
     _serve_metrics(gateway)
     worker.start()
@@ -63,13 +68,9 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     while not stopping.is_set():
         _run_maintenance(gateway, runner)
         stopping.wait(settings.tidy_seconds)
-    worker.stop()
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    for handler in gateway.handlers:
-        handler.drain(deadline - time.monotonic())
-    gateway.webhook_sender.stop(deadline - time.monotonic())
-    # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing is closed
-    # first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    _drain(gateway, runner, worker)
+    # A running step can't be interrupted: it dies with the process, and runs again in another worker. The providers are
+    # not closed first, because closing the engine would fail the job. The engine's process exits when its input ends.
     stop_tracing(seconds=_LAST_SPANS_SECONDS)
     logging.shutdown()
     os._exit(0)
@@ -90,6 +91,24 @@ def _serve_metrics(gateway: Gateway) -> None:
         serve_metrics(settings.worker_metrics_host, settings.worker_metrics_port, key=key, registry=registry)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def _drain(gateway: Gateway, runner: JobRunner, worker: DbosWorker) -> None:
+    """Take no more jobs and hand back those that can be restarted, so that other workers continue them at once; then
+    wait for the paid calls under way, and hand back the rest."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    worker.stop()
+    runner.drain()
+    try:
+        worker.hand_back(all_jobs=False)
+        for handler in gateway.handlers:
+            handler.drain(deadline - time.monotonic())
+        gateway.webhook_sender.stop(deadline - time.monotonic())
+        worker.hand_back(all_jobs=True)
+        gateway.leases.close()
+    except Exception:
+        # The database is away. Other workers take over when the lease has expired.
+        _log.exception("the jobs could not be handed back")
 
 
 def _wait_for_parent(stopping: threading.Event) -> None:
@@ -120,6 +139,7 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
         "webhooks_swept": gateway.webhooks.sweep,
         "signing_secrets_swept": gateway.signing_secrets.sweep,
         "sweep_failures_swept": gateway.sweeps.sweep,
+        "leases_swept": gateway.leases.sweep,
     }
     for name, task in tasks.items():
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import environment, wait_until
-from voxport.db.lease import MAX_SLOTS, Leases
+from voxport.db.lease import Leases
 
 _HOLD = (
     "import sys; from voxport.db.lease import Leases; lease = Leases(sys.argv[1]).try_acquire(sys.argv[2]); "
@@ -57,16 +57,6 @@ def test_a_look_at_a_lease_that_never_was_leaves_nothing(url: str, tmp_path: Pat
     assert list(tmp_path.rglob("calls_nobody")) == []
 
 
-def test_a_look_at_a_lease_on_postgres_sees_the_session_that_holds_it(postgres_url: str) -> None:
-    leases = Leases(postgres_url)
-    assert not leases.is_held("calls_a")
-    lease = leases.try_acquire("calls_a")
-    assert lease is not None
-    assert Leases(postgres_url).is_held("calls_a")
-    lease.release()
-    assert not leases.is_held("calls_a")
-
-
 def test_a_lease_is_not_taken_twice(url: str) -> None:
     first = Leases(url).try_acquire("worker-0")
     assert first is not None
@@ -89,8 +79,7 @@ def test_giving_back_twice_gives_back_once(url: str) -> None:
 
 def test_another_process_holds_its_lease_while_it_lives(url: str, holder: subprocess.Popen[str]) -> None:
     assert Leases(url).try_acquire("worker-0") is None
-    name, _ = Leases(url).acquire_slot("worker")
-    assert name == "worker-1"
+    assert Leases(url).try_take_over("worker-0") is None
 
 
 def test_a_killed_process_gives_its_lease_back(url: str, holder: subprocess.Popen[str]) -> None:
@@ -98,12 +87,32 @@ def test_a_killed_process_gives_its_lease_back(url: str, holder: subprocess.Pope
     wait_until(lambda: Leases(url).try_acquire("worker-0") is not None, seconds=20, what="the dead process's lease")
 
 
-def test_a_new_process_takes_the_name_of_a_dead_one(url: str, holder: subprocess.Popen[str]) -> None:
+def test_a_process_takes_over_the_name_of_a_dead_one(url: str, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
-    name, lease = Leases(url).acquire_slot("worker")
-    assert name == "worker-0"
+    lease = Leases(url).try_take_over("worker-0")
+    assert lease is not None
     lease.release()
+
+
+def test_each_process_gets_a_name_of_its_own(url: str) -> None:
+    leases = Leases(url)
+    first, second = leases.acquire_own("worker"), leases.acquire_own("worker")
+    assert first.name != second.name
+    first.require()  # cannot be lost: the kernel releases the lease of no living process
+    assert not first.is_lost
+
+
+def test_the_names_of_dead_processes_are_swept_and_those_of_living_ones_stay(
+    url: str, holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    leases = Leases(url)
+    own = leases.acquire_own("calls")
+    assert leases.sweep() == 0
+    holder.kill()
+    holder.wait()
+    assert leases.sweep() == 1
+    assert [path.name for path in tmp_path.rglob("*.leases/*")] == [own.name]
 
 
 def test_a_child_does_not_inherit_a_lease(url: str) -> None:
@@ -120,13 +129,3 @@ def test_a_child_does_not_inherit_a_lease(url: str) -> None:
     finally:
         child.kill()
         child.wait()
-
-
-def test_when_all_slots_are_taken_it_says_so(url: str) -> None:
-    leases = Leases(url)
-    taken = [leases.acquire_slot("worker") for _ in range(MAX_SLOTS)]
-    assert len({name for name, _ in taken}) == MAX_SLOTS
-    with pytest.raises(RuntimeError, match="slots are taken"):
-        leases.acquire_slot("worker")
-    for _, lease in taken:
-        lease.release()

@@ -15,12 +15,12 @@ from sqlalchemy import text
 
 from tests.support.server import environment
 from voxport.db.session import Database
-from voxport.db.wakeups import WakeupListener, notify
+from voxport.db.wakeups import Topics, WakeupListener, notify
 
 SECONDS = 20
 LISTEN = (
     "import sys, time; from voxport.db.wakeups import WakeupListener; "
-    "WakeupListener(sys.argv[1], lambda: print('woken', flush=True)).start(); time.sleep(60)"
+    "WakeupListener(sys.argv[1], lambda _: print('woken', flush=True)).start(); time.sleep(60)"
 )
 
 
@@ -29,13 +29,15 @@ class WakeupCounter:
 
     def __init__(self, url: str) -> None:
         self.count = 0
+        self.topics: list[Topics] = []
         self._changed = threading.Condition()
         self.listener = WakeupListener(url, self._on_wake)
         self.listener.start()
         self.wait_for(1)
 
-    def _on_wake(self) -> None:
+    def _on_wake(self, topics: Topics) -> None:
         with self._changed:
+            self.topics.append(topics)
             self.count += 1
             self._changed.notify_all()
 
@@ -61,23 +63,32 @@ def counter(database: Database) -> Iterator[WakeupCounter]:
 def test_a_listener_is_woken_at_its_start_and_by_each_commit(database: Database, counter: WakeupCounter) -> None:
     for count in (2, 3):
         with database.transaction() as tx:
-            notify(tx)
+            notify(tx, "work")
         counter.wait_for(count)
+
+
+def test_a_wake_up_names_its_topic(database: Database, counter: WakeupCounter) -> None:
+    with database.transaction() as tx:
+        notify(tx, "one")
+        notify(tx, "two")
+    counter.wait_for(2)
+    assert counter.topics[0] is None, "a listener may have missed anything before its start"
+    assert frozenset[str]().union(*(topics or () for topics in counter.topics[1:])) == {"one", "two"}
 
 
 def test_what_is_rolled_back_wakes_nobody(database: Database, counter: WakeupCounter) -> None:
     with pytest.raises(RuntimeError), database.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
         raise RuntimeError
     with database.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
     counter.wait_for(2)
     assert counter.count == 2
 
 
 def test_nobody_is_woken_before_the_commit(database: Database, counter: WakeupCounter) -> None:
     with database.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
         tx.execute(text("SELECT 1"))
         assert counter.count == 1
     counter.wait_for(2)
@@ -86,7 +97,7 @@ def test_nobody_is_woken_before_the_commit(database: Database, counter: WakeupCo
 def test_every_listener_is_woken(database: Database, counter: WakeupCounter) -> None:
     second = WakeupCounter(database.url)
     with database.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
     counter.wait_for(2)
     second.wait_for(2)
     second.listener.close()
@@ -94,7 +105,7 @@ def test_every_listener_is_woken(database: Database, counter: WakeupCounter) -> 
 
 def test_a_commit_without_a_listener_succeeds(database: Database) -> None:
     with database.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
 
 
 @pytest.fixture
@@ -115,7 +126,7 @@ def test_the_pipe_of_a_killed_listener_is_passed_over_and_then_removed(sqlite: D
     folder = tmp_path / "voxport.db.wakeups"
     (dead,) = folder.iterdir()
     with sqlite.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
     counter = WakeupCounter(sqlite.url)
     assert not dead.exists()
     counter.listener.close()
@@ -131,7 +142,7 @@ def test_a_full_pipe_holds_nobody_up(sqlite: Database, tmp_path: Path) -> None:
         while True:
             os.write(full, bytes(4096))
     with sqlite.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
     os.close(full)
 
 
@@ -142,7 +153,7 @@ def test_what_is_no_pipe_is_left_alone(sqlite: Database, tmp_path: Path) -> None
     (tmp_path / "other").write_text("mine")
     (folder / "link").symlink_to(tmp_path / "other")
     with sqlite.transaction() as tx:
-        notify(tx)
+        notify(tx, "work")
     assert (folder / "file").read_text() == (tmp_path / "other").read_text() == "mine"
 
 

@@ -237,10 +237,10 @@ def test_a_process_that_ends_waits_for_the_part_that_is_paid_for_and_begins_none
     parts, speaking, go_on, begun = PaidPartTracker(), threading.Event(), threading.Event(), threading.Event()
 
     def speak() -> None:
-        with parts.track():
+        with parts.track("job"):
             speaking.set()
             assert go_on.wait(60)
-        with parts.track():
+        with parts.track("job"):
             begun.set()
 
     threading.Thread(target=speak, daemon=True).start()

@@ -138,7 +138,7 @@ def test_the_state_comes_at_once_then_each_change_then_the_end(customer: Gateway
     first = next(events)
     assert (first.name, first.data) == ("job", shown(customer, job_id))
     shown_job = [first]
-    changes: list[Callable[[], None]] = [
+    changes: list[Callable[[], object]] = [
         lambda: jobs.begin(job_id),
         lambda: jobs.advance(job_id, "fetching", 0.02),
         lambda: jobs.advance(job_id, "cloning", 0.2),

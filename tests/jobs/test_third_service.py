@@ -84,7 +84,7 @@ def test_a_job_of_a_service_that_is_one_handler_is_queued_run_shown_and_charged(
     table = "workflow_status" if gateway.database.is_sqlite else "dbos.workflow_status"
     with gateway.database.snapshot() as tx:
         queued = tx.execute(text(f"SELECT queue_name, queue_partition_key FROM {table}")).all()
-    assert queued == [("voxport-word-count-jobs", "none")]
+    assert queued == [("voxport-word-count-jobs-engine", "none")]
     command = [sys.executable, "-m", "tests.jobs.test_third_service", str(gateway.settings.data_dir)]
     with subprocess.Popen(command, env=environment(), cwd=Path(__file__).resolve().parents[2]) as worker:
         try:
@@ -133,7 +133,7 @@ def test_a_stage_that_is_not_declared_ends_the_job_before_a_customer_sees_it(own
 
 def main(data_dir: Path) -> None:
     gateway = with_word_count(open_gateway(settings_for(data_dir)))
-    DbosWorker(gateway.database, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1).start()
+    DbosWorker(gateway.database, gateway.leases, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1).start()
     time.sleep(300)
 
 

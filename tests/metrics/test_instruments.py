@@ -172,7 +172,9 @@ def test_the_queue_is_told_by_service_and_a_reading_is_used_again_for_some_secon
     gateway = with_fake_provider(make_gateway).gateway
     client, moment = open_client(gateway), now()
     times = [moment]
-    collector = GatewayCollector(gateway.database, gateway.reconciliation, clock=lambda: times[-1], cache_seconds=5)
+    collector = GatewayCollector(
+        gateway.database, gateway.leases, gateway.reconciliation, clock=lambda: times[-1], cache_seconds=5
+    )
 
     def depth() -> list[float]:
         (family,) = [one for one in collector.collect() if one.name == "voxport_queue_depth"]
@@ -187,16 +189,17 @@ def test_the_queue_is_told_by_service_and_a_reading_is_used_again_for_some_secon
 
 def test_the_workers_that_live_are_counted(both: GatewayClient) -> None:
     leases = Leases(both.gateway.database.url)
-    before = len(leases.held("worker"))
-    (_, first), (_, second) = leases.acquire_slot("worker"), leases.acquire_slot("worker")
+    before = leases.held("worker_")
+    first, second = leases.acquire_own("worker"), leases.acquire_own("worker")
     try:
-        collector = GatewayCollector(both.gateway.database, both.gateway.reconciliation)
+        collector = GatewayCollector(both.gateway.database, both.gateway.leases, both.gateway.reconciliation)
         families = {one.name: one.samples for one in collector.collect()}
         assert families["voxport_workers_alive"][0].value == before + 2
     finally:
         first.release()
         second.release()
-    assert len(leases.held("worker")) == before
+    assert leases.held("worker_") == before
+    leases.close()
 
 
 def test_a_file_that_is_missing_is_no_fault_of_the_storage_and_a_full_disk_is(tmp_path: Path, meter: Meter) -> None:

@@ -106,6 +106,7 @@ def test_jobs_holds_and_balances_are_told(watched: GatewayClient) -> None:
     assert value(found, "voxport_held_tokens") == held
     later = GatewayCollector(
         watched.gateway.database,
+        watched.gateway.leases,
         watched.gateway.reconciliation,
         clock=lambda: now() + timedelta(minutes=5),
     )
@@ -153,7 +154,7 @@ def test_without_its_database_a_gateway_still_tells_of_its_requests(watched: Gat
 
 
 def test_the_state_is_the_same_on_postgres(both: GatewayClient) -> None:
-    collector = GatewayCollector(both.gateway.database, both.gateway.reconciliation)
+    collector = GatewayCollector(both.gateway.database, both.gateway.leases, both.gateway.reconciliation)
     families = {one.name: one.samples for one in collector.collect()}
     assert families["voxport_database_up"][0].value == 1
     assert families["voxport_credits_tokens"][0].value >= 100

@@ -27,7 +27,7 @@ def main(data_dir: Path, port_file: Path) -> None:
         settings_for(data_dir, worker_speech_concurrency=2), providers=[provider], samples=AcceptingSamples
     )
     gateway.provider_calls.release_dead_owners()
-    worker = DbosWorker(gateway.database, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1)
+    worker = DbosWorker(gateway.database, gateway.leases, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1)
     worker.start()
     listener = uvicorn.Config("", port=0).bind_socket()
     temporary = port_file.with_suffix(".new")

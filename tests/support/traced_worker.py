@@ -35,7 +35,8 @@ def main(data_dir: Path, collector_url: str, elevenlabs_url: str, how: str) -> N
             engine, lambda: engine, max_text_length=5_000, sample_min_seconds=3, sample_max_seconds=60
         )
         gateway = open_gateway(settings_for(data_dir), providers=[hosted, local], samples=UncheckedSamples)
-        DbosWorker(gateway.database, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1).start()
+        runner = JobRunner(gateway.jobs, gateway.handlers)
+        DbosWorker(gateway.database, gateway.leases, runner, poll_seconds=0.1).start()
         print("works", flush=True)
         time.sleep(300)
 

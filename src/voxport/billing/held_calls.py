@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import AlreadySettled, Billing, Settlement
 from voxport.catalog import ServiceName
-from voxport.db.lease import Leases
+from voxport.db.lease import Lease, LeaseLost, Leases
 from voxport.db.session import Database
 from voxport.errors import ProviderTimeout
-from voxport.ids import new_id
 from voxport.sweeps.service import Sweeps
 
 _RETRY_SECONDS = 5.0
@@ -49,7 +48,7 @@ class HeldCalls:
         self._leases = leases
         self._retry_seconds = retry_seconds
         self._sweeps = Sweeps(database)
-        self._owner: str | None = None
+        self._lease: Lease | None = None
         self._lock = threading.Lock()
 
     def hold(
@@ -57,22 +56,23 @@ class HeldCalls:
     ) -> HeldCall:
         """Hold the price of `units`; `in_same_tx` runs in the same transaction, with the hold's id. Do the work in the
         `with` block of the returned call; a call that never enters its block must be released. Raises
-        InsufficientCredits."""
-        with self._database.transaction() as tx:
+        InsufficientCredits, and LeaseLost while this process has to take a new lease."""
+        lease = self.lease
+        with self._database.transaction(fence=lease) as tx:
             hold_id = self._billing.hold(
                 tx,
                 profile_id=call.profile_id,
                 service=call.service,
                 amount=self._billing.price(call.service, units),
                 request_id=call.request_id,
-                owner=self.owner,
+                owner=lease.name,
                 key_id=call.key_id,
                 voice_id=call.voice_id,
             )
             call.claim.open(tx, hold_id)
             if in_same_tx is not None:
                 in_same_tx(tx, hold_id)
-        return HeldCall(self._database, self._billing, call, hold_id, self._release)
+        return HeldCall(self._database, self._billing, call, hold_id, lease, self._release)
 
     def release_abandoned(
         self, more_owners: Iterable[str] = (), on_dead_owner: Callable[[str], None] = lambda _: None
@@ -83,46 +83,54 @@ class HeldCalls:
 
         def release(owner: str) -> None:
             nonlocal released
-            lease = None if owner == self._owner else self._leases.try_acquire(owner)
+            lease = self._leases.try_take_over(owner)
             if lease is None:
                 return
             with lease:
                 on_dead_owner(owner)
                 released += self._billing.release_all_of(owner)
-                self._leases.retire(owner, lease)
 
         owners = sorted({*self._billing.owners_of_open_holds(), *more_owners})
         self._sweeps.process("dead_processes", owners, lambda owner: owner, release)
         return released
 
-    def _release(self, hold_id: str) -> None:
+    def _release(self, hold_id: str, lease: Lease) -> None:
         """Release a hold, retrying until the database accepts it: no other process releases the holds of a live one."""
         try:
-            with self._database.transaction() as tx:
+            with self._database.transaction(fence=lease) as tx:
                 self._billing.release(tx, hold_id)
+        except LeaseLost:
+            _log.warning("a hold is left to the process that took it over", extra={"hold_id": hold_id})
         except DBAPIError:
             _log.exception("a hold could not be given back; trying again", extra={"hold_id": hold_id})
-            timer = threading.Timer(self._retry_seconds, self._release, [hold_id])
+            timer = threading.Timer(self._retry_seconds, self._release, [hold_id, lease])
             timer.daemon = True
             timer.start()
 
     @property
-    def owner(self) -> str:
-        """The name of this process's lease, which is held until the process ends, even by a kill."""
+    def lease(self) -> Lease:
+        """The lease that owns this process's calls, which is held until the process ends, even by a kill. A new one
+        after the last one was lost."""
         with self._lock:
-            if self._owner is None:
-                name = new_id("calls")
-                self._lease = self._leases.try_acquire(name)
-                self._owner = name
-            return self._owner
+            if self._lease is None or self._lease.is_lost:
+                self._lease = self._leases.acquire_own("calls")
+            return self._lease
 
 
 class HeldCall:
     """A call whose price is held. The hold is released if the `with` block ends without `capture` or `leave_open`."""
 
     def __init__(
-        self, database: Database, billing: Billing, call: BilledCall, hold_id: str, release: Callable[[str], None]
+        self,
+        database: Database,
+        billing: Billing,
+        call: BilledCall,
+        hold_id: str,
+        lease: Lease,
+        release: Callable[[str, Lease], None],
     ) -> None:
+        """`lease` owns the hold."""
+        self.lease = lease
         self._release = release
         self._database = database
         self._billing = billing
@@ -141,7 +149,12 @@ class HeldCall:
         """Release the hold: the call failed."""
         self.is_settled = True
         self.call.claim.abandon()
-        self._release(self.hold_id)
+        self._release(self.hold_id, self.lease)
+
+    def require_live(self) -> None:
+        """Raises ProviderTimeout if another process has taken the call over, and released or kept its hold."""
+        if self.lease.is_lost:
+            raise _given_up()
 
     def leave_open(self) -> None:
         """Leave the hold open: the outcome of the work is unknown, and the hold is settled elsewhere."""
@@ -149,13 +162,18 @@ class HeldCall:
 
     def capture(self, *, units: Decimal, in_same_tx: Callable[[Session, Settlement], None] | None = None) -> Settlement:
         """Charge the used units; `in_same_tx` runs in the same transaction. Raises ProviderTimeout if the hold was
-        released because the call took too long: then nothing is charged, and nothing may be delivered."""
+        released because the call took too long, or because another process took it over: then nothing is charged, and
+        nothing may be delivered."""
         try:
-            with self._database.transaction() as tx:
+            with self._database.transaction(fence=self.lease) as tx:
                 settled = self._billing.capture(tx, self.hold_id, units=units)
                 if in_same_tx is not None:
                     in_same_tx(tx, settled)
-        except AlreadySettled:
-            raise ProviderTimeout("The call took too long and was given up. Nothing was charged.") from None
+        except (AlreadySettled, LeaseLost):
+            raise _given_up() from None
         self.is_settled = True
         return settled
+
+
+def _given_up() -> ProviderTimeout:
+    return ProviderTimeout("The call took too long and was given up. Nothing was charged.")

@@ -15,6 +15,7 @@ import click
 
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
 from voxport.errors import Invalid
+from voxport.jobs.pools import POOLS, parse_pools
 from voxport.logs import configure_logging
 from voxport.malloc_tuning import limit_malloc_growth
 
@@ -27,8 +28,16 @@ _MAX_WAIT_SECONDS: Final = 60.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @data_dir_option
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 32),
+    help="Worker processes beside the API. One takes all jobs; of several the first takes those of the local engine, "
+    "the others those of hosted providers.",
+)
 @click.option("--no-worker", is_flag=True, help="HTTP only: run `voxport worker` elsewhere on the same data.")
-def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
+def serve(host: str, port: int, data_dir: Path | None, workers: int, no_worker: bool) -> None:
     """Start the gateway: the HTTP API and a worker beside it.
 
     The first start makes a profile with 100 tokens and prints its API key, once. VOXPORT_BOOTSTRAP_KEY sets that key
@@ -47,19 +56,32 @@ def serve(host: str, port: int, data_dir: Path | None, no_worker: bool) -> None:
         settings = settings.model_copy(update={"public_url": f"http://{shown}:{port}"})
     from voxport.serving import run_server
 
-    run_server(settings, listener, with_worker=not no_worker, on_stop=partial(_announce_ending, lock))
+    run_server(settings, listener, workers=0 if no_worker else workers, on_stop=partial(_announce_ending, lock))
 
 
 @click.command()
 @data_dir_option
+@click.option(
+    "--queues",
+    default=",".join(POOLS),
+    show_default=True,
+    callback=lambda _, __, value: _parse_queues(value),
+    help="Which jobs to take: `engine`, those of the local engine, which need the processor; `network`, those of "
+    "hosted providers, which wait for answers.",
+)
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
     help="Serve GET /metrics there; VOXPORT_WORKER_METRICS_HOST is its address (127.0.0.1).",
 )
-def worker(data_dir: Path | None, with_parent: bool, metrics_port: int | None) -> None:
-    """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data."""
+def worker(data_dir: Path | None, queues: tuple[str, ...], with_parent: bool, metrics_port: int | None) -> None:
+    """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data.
+
+    With Postgres, workers may run on many machines. Some with `--queues network` keep calls to hosted providers going
+    while those with `--queues engine` fit voices. Each queue needs a worker that takes it. At SIGTERM a worker ends the
+    paid calls under way, for 12 s at most, and hands its other jobs to other workers at once.
+    """
     settings = load_settings(data_dir)
     if not with_parent:
         require_gateway(settings)
@@ -69,7 +91,14 @@ def worker(data_dir: Path | None, with_parent: bool, metrics_port: int | None) -
         settings = settings.model_copy(update={"worker_metrics_port": metrics_port})
     from voxport.worker import run_worker
 
-    run_worker(settings, with_parent=with_parent)
+    run_worker(settings, pools=queues, with_parent=with_parent)
+
+
+def _parse_queues(value: str) -> tuple[str, ...]:
+    try:
+        return parse_pools(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_SECONDS) -> int:

@@ -36,7 +36,8 @@ class CloneHandler(JobHandler):
 
     service = SERVICE
     queue = "voxport-clone-jobs"
-    unpartitioned_queue = "voxport-jobs"
+    older_queues = ("voxport-jobs", "voxport-clone-jobs")
+    has_engine = True
     stages = ("fetching", "checking", "cloning", "registering")
 
     def __init__(
@@ -51,6 +52,7 @@ class CloneHandler(JobHandler):
         provider_calls: ProviderCalls,
     ) -> None:
         self.concurrency = settings.worker_concurrency
+        self.max_hosted = settings.clone_concurrency
         self.time_limit = timedelta(seconds=settings.clone_job_seconds)
         self._jobs = jobs
         self._samples = samples
@@ -72,6 +74,13 @@ class CloneHandler(JobHandler):
             keys.append(sample_key(run.output_id))
         for key in keys:
             self._storage.delete(key)
+
+    def drain(self, seconds: float) -> None:
+        """Wait for voices that hosted providers are creating, so that each is known here, and start none."""
+        self._provider_calls.drain(seconds)
+
+    def must_finish(self, job_id: str) -> bool:
+        return self._provider_calls.has_paid_part(job_id)
 
     def _fetch_sample(self, run: JobRun) -> Json:
         if _is_binding(run):
@@ -112,14 +121,15 @@ class CloneHandler(JobHandler):
         self._provider_calls.begin_job(run, "binding" if _is_binding(run) else "clone", provider, run.output_id)
         sample = self._samples.load(sample_key(_voice_id(run)))
         require_sample_length(provider, sample)
-        cloned = self._provisioning.clone(
-            provider,
-            sample,
-            voice_id=run.output_id,
-            instant=False,
-            on_progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
-            checkpoint=_StoredCheckpoint(self._storage, fit_key(run.output_id)),
-        )
+        with self._provider_calls.paid_part(run, provider):
+            cloned = self._provisioning.clone(
+                provider,
+                sample,
+                voice_id=run.output_id,
+                instant=False,
+                on_progress=lambda done: run.advance("cloning", round(0.2 + 0.7 * done, 3)),
+                checkpoint=_StoredCheckpoint(self._storage, fit_key(run.output_id)),
+            )
         if cloned.file is not None:
             self._storage.put(voice_key(run.output_id, name), cloned.file)
         return {

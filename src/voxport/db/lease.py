@@ -1,99 +1,113 @@
-"""Named leases: each is held by one process, and is released when the process dies.
+"""Named leases: each is held by one process, and another one can take it once that process is dead, frozen or cut off.
 
-SQLite: a `flock` on a file beside the database, which the kernel releases with the process. Postgres: a session-level
-advisory lock, which is released with its connection.
+SQLite: a `flock` on a file beside the database (`file_leases.py`). Postgres: a row that its holder renews
+(`table_leases.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
-import os
+import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import make_url
 
-from voxport.db.pools import unpooled_engine
-
-MAX_SLOTS = 64
 _POLL_SECONDS = 0.1  # between two attempts to acquire a lease that another process holds
 
-# A key of 64 bits is stored in two halves; `objsubid` is 1 for such keys.
-_HELD_KEYS = """
-    SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
-    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+
+class LeaseLost(Exception):
+    """Another process has taken over the work of this one: whatever it still does must have no effect."""
+
+
+class Lease(Protocol):
+    """A lease that this process holds, or has held."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def token(self) -> str | None:
+        """What the row of the lease must contain in a transaction of its holder; None if it can't be lost."""
+
+    @property
+    def is_lost(self) -> bool: ...
+
+    def require(self) -> None:
+        """Raises LeaseLost if another process has taken the lease, or may have: asks the database if in doubt."""
+
+    def release(self) -> None:
+        """Release the lease and remove its name. Does nothing the second time."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class LeaseStore(Protocol):
+    def try_acquire(self, name: str, on_lost: Callable[[], None], *, is_process: bool) -> Lease | None: ...
+
+    def is_held(self, name: str) -> bool: ...
+
+    def held(self, prefix: str) -> int: ...
+
+    def sweep(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class Leases:
+    """The leases of one process in one database. Raises the database's errors."""
+
     def __init__(self, url: str) -> None:
         self._lock = threading.Lock()
         self._queues: dict[str, deque[threading.Event]] = {}
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            self._folder: Path | None = Path(f"{parsed.database}.leases")
-            self._folder.mkdir(parents=True, exist_ok=True)
-        else:
-            self._folder = None
-            self._engine = unpooled_engine(url, name="voxport-lease")
+        self._store = _open_store(url)
 
-    def acquire_slot(self, prefix: str) -> tuple[str, Lease]:
-        """Acquire the lowest free name of `prefix-0`, `prefix-1`, …. A process that replaces a dead one gets its name,
-        and with it its work. Raises RuntimeError if all are taken."""
-        for number in range(MAX_SLOTS):
-            name = f"{prefix}-{number}"
-            lease = self.try_acquire(name)
-            if lease is not None:
-                return name, lease
-        raise RuntimeError(f"all {MAX_SLOTS} {prefix} slots are taken")
+    def acquire_own(self, prefix: str, on_lost: Callable[[], None] = lambda: None) -> Lease:
+        """Acquire a new name, `prefix_…`, that stands for this process until it ends. `on_lost` is called, in another
+        thread, once another process has taken it over."""
+        lease = self._store.try_acquire(f"{prefix}_{secrets.token_hex(10)}", on_lost, is_process=True)
+        if lease is None:
+            raise RuntimeError("a new name is taken")
+        return lease
+
+    def try_take_over(self, name: str) -> Lease | None:
+        """Acquire the name of another process, which can do nothing under it from then on. None if that one lives."""
+        return self._store.try_acquire(name, lambda: None, is_process=True)
 
     def try_acquire(self, name: str) -> Lease | None:
         """Acquire a lease; None if a live process holds it."""
-        return self._try_lock_file(name) if self._folder is not None else self._try_advisory_lock(name)
+        return self._store.try_acquire(name, lambda: None, is_process=False)
 
     @contextlib.contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
-        """Hold a lease during the block; callers of this process get it in their order of arrival. The name is removed
-        afterwards. Raises TimeoutError after `timeout` seconds."""
+        """Hold a lease during the block; callers of this process get it in their order of arrival. Raises TimeoutError
+        after `timeout` seconds."""
         lease = self._acquire(name, timeout)
         if lease is None:
             raise TimeoutError(name)
-        try:
+        with lease:
             yield
-        finally:
-            self.retire(name, lease)
 
     def is_held(self, name: str) -> bool:
-        """Return whether a live process holds the lease now. Creates no lease file."""
-        if self._folder is not None and not (self._folder / name).exists():
-            return False
-        lease = self.try_acquire(name)
-        if lease is None:
-            return True
-        lease.release()
-        return False
+        """Return whether a live process holds the lease now."""
+        return self._store.is_held(name)
 
-    def held(self, prefix: str) -> list[str]:
-        """Return those of the names `prefix-0`, `prefix-1`, … whose lease a live process holds now."""
-        names = [f"{prefix}-{number}" for number in range(MAX_SLOTS)]
-        if self._folder is not None:
-            return [name for name in names if self.is_held(name)]
-        by_key = {_advisory_key(name): name for name in names}
-        with self._engine.connect() as connection:
-            keys = connection.scalars(text(_HELD_KEYS)).all()
-        return [by_key[key] for key in keys if key in by_key]
+    def held(self, prefix: str) -> int:
+        """Return how many names with this prefix live processes hold now."""
+        return self._store.held(prefix)
 
-    def retire(self, name: str, lease: Lease) -> None:
-        """Release a lease and remove its name."""
-        if self._folder is not None:
-            (self._folder / name).unlink(missing_ok=True)
-        lease.release()
+    def sweep(self) -> int:
+        """Remove the names of dead processes, whose work must have been taken over before; returns their number."""
+        return self._store.sweep()
+
+    def close(self) -> None:
+        """Release every lease."""
+        self._store.close()
 
     def _acquire(self, name: str, timeout: float) -> Lease | None:
         """Acquire a lease in order of arrival. Only the first waiter of this process polls; otherwise the order would
@@ -119,56 +133,13 @@ class Leases:
                 else:
                     del self._queues[name]
 
-    def _try_lock_file(self, name: str) -> Lease | None:
-        assert self._folder is not None
-        while True:
-            descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(descriptor)
-                return None
-            if _is_same_file(self._folder / name, descriptor):
-                return Lease(descriptor=descriptor)
-            os.close(descriptor)  # the file was unlinked between open and flock, so the lock on it excludes nobody
 
-    def _try_advisory_lock(self, name: str) -> Lease | None:
-        key = _advisory_key(name)
-        connection = self._engine.connect()
-        with contextlib.suppress(Exception):
-            if connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
-                connection.commit()
-                return Lease(connection=connection)
-        connection.close()
-        return None
+def _open_store(url: str) -> LeaseStore:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        from voxport.db.file_leases import FileLeases
 
+        return FileLeases(str(parsed.database))
+    from voxport.db.table_leases import TableLeases
 
-class Lease:
-    def __init__(self, *, descriptor: int | None = None, connection: Connection | None = None) -> None:
-        self._descriptor = descriptor
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _advisory_key(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"voxport-lease:{name}".encode()).digest()[:8], signed=True)
-
-
-def _is_same_file(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+    return TableLeases(url)

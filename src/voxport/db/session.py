@@ -3,6 +3,9 @@
 SQLite is opened in WAL mode with `synchronous=FULL`, because NORMAL may lose the last commits on a power failure, and
 the ledger is stored here. There is one writer at a time: a lock serialises the threads of a process, `BEGIN IMMEDIATE`
 with a busy timeout serialises the processes. Readers see a snapshot and never wait.
+
+On Postgres a write transaction can be fenced by a lease (`postgres.py`): it begins only while this process holds that
+lease, which nobody can take over before the transaction ends.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from voxport.db.lease import Lease
 from voxport.db.pools import lift_bounds, pooled_engine
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -46,7 +50,7 @@ class Database:
         self._engine = (
             sqlite_engine(url)
             if self.is_sqlite
-            else pooled_engine(
+            else _postgres_engine(
                 url, name="voxport", pool_size=pool_size, pool_timeout=pool_timeout, statement_timeout=statement_timeout
             )
         )
@@ -56,18 +60,30 @@ class Database:
         )
         self._writer_lock = threading.Lock()
         self._in_transaction = threading.local()
+        self._fence: Lease | None = None
+
+    def fence(self, lease: Lease) -> None:
+        """Fence every later transaction of this process by a lease."""
+        self._fence = lease
+
+    def require_fence(self) -> None:
+        """Raises LeaseLost if this process has lost the lease that `fence()` was given. For use just before an effect
+        outside the database."""
+        if self._fence is not None:
+            self._fence.require()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """Commit at the end of the block, or roll back if it raises. Raises RuntimeError if nested, which would
-        deadlock."""
+    def transaction(self, *, fence: Lease | None = None) -> Iterator[Session]:
+        """Commit at the end of the block, or roll back if it raises. Raises LeaseLost if this process has lost the
+        lease `fence`, by default the one that `fence()` was given; RuntimeError if nested, which would deadlock."""
+        options = {"voxport_write": True, "voxport_fence": fence or self._fence}
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
         with self._hold_writer_lock() if self.is_sqlite else contextlib.nullcontext():
             self._in_transaction.open = True
             try:
                 with (
-                    _connect(self._engine.execution_options(voxport_write=True)) as connection,
+                    _connect(self._engine.execution_options(**options)) as connection,
                     Session(connection, expire_on_commit=False) as session,
                     session.begin(),
                 ):
@@ -139,6 +155,14 @@ def _backend(url: str) -> str:
             f"VOXPORT_DATABASE_URL names {name or 'no database'}: give sqlite:////folder/file.db or postgresql+psycopg://…"
         )
     return name
+
+
+def _postgres_engine(url: str, **options: Any) -> Engine:
+    from voxport.db.postgres import fence_transactions  # its driver is not always installed
+
+    engine = pooled_engine(url, **options)
+    fence_transactions(engine)
+    return engine
 
 
 def update_one(tx: Session, statement: Update) -> bool:

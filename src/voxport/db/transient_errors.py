@@ -1,8 +1,10 @@
-"""Transient errors of the database: it is locked, full, read-only or unreachable."""
+"""Transient errors of the database: it is locked, full, read-only, unreachable or in the hands of another process."""
 
 from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, TimeoutError
+
+from voxport.db.lease import LeaseLost
 
 # Primary result codes: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A missing table has
 # another code, though SQLAlchemy also raises OperationalError for it.
@@ -15,7 +17,9 @@ _SQLSTATES = frozenset({"25006", "25P03", "25P04"})  # read-only; a transaction 
 
 def is_transient(error: BaseException) -> bool:
     """Return whether a retry may succeed."""
-    if isinstance(error, TimeoutError | InterfaceError):  # no connection from the pool in time, or a dead connection
+    # No connection from the pool in time, a dead connection, or a process that has lost its lease, and is about to end
+    # or to take a new one.
+    if isinstance(error, TimeoutError | InterfaceError | LeaseLost):
         return True
     if not isinstance(error, DBAPIError):
         return False

@@ -1,8 +1,8 @@
 """Wakes the workers of a database when there is work, so that they need not poll often.
 
 SQLite: a named pipe per listening process, in a folder beside the database. Postgres: NOTIFY, in the transaction.
-A wake-up carries no data, may be lost, and may be spurious. Listeners query the database after each one, and also poll
-it occasionally.
+A wake-up names a topic, so that only those who have work look for it. It may be lost, and may be spurious: listeners
+query the database after each one, and also poll it occasionally.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import select
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -25,24 +25,31 @@ from voxport.db.pools import unpooled_engine
 
 _CHANNEL: Final = "voxport_work"
 _RECONNECT_SECONDS: Final = 2.0
+_MIN_PAUSE_SECONDS: Final = 0.01
+"""Pause after a wake-up. The wake-ups of many commits in this time are one."""
+_MAX_READ: Final = 1 << 16  # bytes
+Topics = frozenset[str] | None
+"""Topics of wake-ups; None for all that there are."""
+ALL_TOPICS: Final = ""
+"""The topic that stands for all, also of version 0.1."""
 _log = logging.getLogger("voxport.wakeups")
 
 
-def notify(tx: Session) -> None:
+def notify(tx: Session, topic: str) -> None:
     """Wake every listener of this database when `tx` commits; nothing happens if it rolls back."""
     engine = tx.get_bind().engine
     if engine.dialect.name == "postgresql":
-        tx.execute(text(f"NOTIFY {_CHANNEL}"))
+        tx.execute(text("SELECT pg_notify(:channel, :topic)"), {"channel": _CHANNEL, "topic": topic})
     else:
         folder = _folder(str(engine.url.database))
-        event.listen(tx, "after_commit", lambda _: _write_to_all(folder), once=True)
+        event.listen(tx, "after_commit", lambda _: _write_to_all(folder, topic), once=True)
 
 
 class WakeupListener:
-    """Calls `on_wake` in its own thread, from `start` to `close`: at the start, after each wake-up, and whenever
-    wake-ups may have been missed. Several wake-ups may result in one call."""
+    """Calls `on_wake` in its own thread, from `start` to `close`: after wake-ups, with their topics, and with None for
+    all topics at the start and whenever wake-ups may have been missed."""
 
-    def __init__(self, url: str, on_wake: Callable[[], None]) -> None:
+    def __init__(self, url: str, on_wake: Callable[[Topics], None]) -> None:
         self._url = url
         self._on_wake = on_wake
         self._stop_reader, self._stop_writer = os.pipe()
@@ -61,10 +68,11 @@ class WakeupListener:
         while True:
             try:
                 with _pipe(self._url) if sqlite else _notifications(self._url) as (descriptor, drain):
-                    self._on_wake()
+                    self._on_wake(None)
                     while not self._is_stopped(descriptor):
-                        drain()
-                        self._on_wake()
+                        self._on_wake(drain())
+                        if self._is_stopped(timeout=_MIN_PAUSE_SECONDS):
+                            return
                     return
             except Exception:
                 _log.exception("listening for wake-ups failed; the worker looks for work by itself meanwhile")
@@ -81,7 +89,7 @@ class WakeupListener:
         return any(number == self._stop_reader for number, _ in ready)
 
 
-WakeupSource = tuple[int, Callable[[], object]]
+WakeupSource = tuple[int, Callable[[], Topics]]
 """A descriptor that becomes readable on a wake-up, and a function that drains it."""
 
 
@@ -92,7 +100,7 @@ def _notifications(url: str) -> Iterator[WakeupSource]:
         connection.execute(text(f"LISTEN {_CHANNEL}"))
         driver = connection.connection.driver_connection
         assert driver is not None
-        yield driver.fileno(), lambda: list(driver.notifies(timeout=0))
+        yield driver.fileno(), lambda: _topics(one.payload for one in driver.notifies(timeout=0))
 
 
 @contextlib.contextmanager
@@ -107,13 +115,24 @@ def _pipe(url: str) -> Iterator[WakeupSource]:
     try:
         # The pipe gets its visible name only now that it has a reader; without one it looks like a dead process's.
         hidden.rename(path)
-        yield descriptor, lambda: os.read(descriptor, 1 << 16)
+        yield descriptor, lambda: _read_topics(descriptor)
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
-def _write_to_all(folder: Path) -> None:
+def _read_topics(descriptor: int) -> Topics:
+    """Drain a pipe. One that was almost full, with no room for a line, may have lost wake-ups."""
+    lines = os.read(descriptor, _MAX_READ)
+    return None if len(lines) > _MAX_READ // 2 else _topics(lines.decode(errors="replace").splitlines())
+
+
+def _topics(names: Iterable[str]) -> Topics:
+    topics = frozenset(names)
+    return None if ALL_TOPICS in topics else topics
+
+
+def _write_to_all(folder: Path, topic: str) -> None:
     """Write to every pipe. Suppresses OSError, because the caller's transaction is already committed."""
     try:
         with os.scandir(folder) as entries:
@@ -123,7 +142,7 @@ def _write_to_all(folder: Path) -> None:
     for path in paths:
         # Without a reader, its process is dead. If the pipe is full, its process will wake anyway.
         with contextlib.suppress(OSError), _open_writer(path) as descriptor:
-            os.write(descriptor, b"\n")
+            os.write(descriptor, f"{topic}\n".encode())
 
 
 def _remove_dead_pipes(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -9,6 +11,7 @@ from voxport.db.deferred_psycopg import psycopg_on_first_use
 from voxport.db.pools import pooled_engine
 from voxport.db.session import Database, sqlite_engine
 from voxport.db.wakeups import notify
+from voxport.jobs.pools import ENGINE, NETWORK, queue_in
 
 with psycopg_on_first_use():
     from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
@@ -22,7 +25,9 @@ VERSION = "voxport-jobs-1"
 
 
 class DbosQueue:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, is_hosted: Callable[[str], bool]) -> None:
+        """`is_hosted`: whether the provider of a name is hosted, and its jobs wait for the network."""
+        self._is_hosted = is_hosted
         self._engine = jobs_engine(database)
         self._client = DBOSClient(
             system_database_engine=self._engine,
@@ -33,16 +38,18 @@ class DbosQueue:
         self._queues: dict[str, str] = {}
 
     def declare(self, service: str, queue: str) -> None:
-        """Set the queue of a service's jobs."""
+        """Set the beginning of the names of a service's queues."""
         self._queues[service] = queue
 
     def enqueue(self, tx: Session, job_id: str, service: str, provider: str | None = None) -> None:
-        """Queue the job in the caller's transaction: it runs only if that commits. A job that is enqueued twice
-        runs once. Raises KeyError for a service that was not declared."""
+        """Queue the job in the caller's transaction, in the pool of its provider: it runs only if that commits. A job
+        that is enqueued twice runs once. Raises KeyError for a service that was not declared."""
+        pool = NETWORK if provider is not None and self._is_hosted(provider) else ENGINE
+        queue = queue_in(pool, self._queues[service])
         self._client.enqueue_in_transaction(
             tx,
             {
-                "queue_name": self._queues[service],
+                "queue_name": queue,
                 "queue_partition_key": provider or _NO_PROVIDER,
                 "workflow_name": WORKFLOW,
                 "workflow_id": job_id,
@@ -51,7 +58,7 @@ class DbosQueue:
             },
             job_id,
         )
-        notify(tx)
+        notify(tx, queue)
 
     def close(self) -> None:
         self._client.destroy()

@@ -1,7 +1,7 @@
 """Runs queued jobs, checkpoints each step, and recovers the jobs of dead workers.
 
 DBOS does not notice that a worker died. Each worker therefore leases a name; a worker that can take another's lease
-knows that its owner is gone, and recovers its jobs. See docs/decisions/0002.
+knows that its owner is gone, and recovers its jobs. See docs/decisions/0002 and 0084.
 """
 
 from __future__ import annotations
@@ -9,31 +9,36 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
 
-from dbos import DBOS, DBOSPortableJSONSerializer, StepOptions
-from dbos._queue import queue_worker_thread
+from dbos import DBOS, DBOSPortableJSONSerializer, Queue, StepOptions
+from sqlalchemy import update
 
 from voxport.db.lease import Leases
 from voxport.db.session import Database
-from voxport.db.wakeups import WakeupListener
+from voxport.db.wakeups import ALL_TOPICS, Topics, WakeupListener, notify
+from voxport.jobs.dbos_poller import ClaimLimits, QueuePoller
 from voxport.jobs.dbos_queue import APPLICATION, VERSION, WORKFLOW, jobs_engine
+from voxport.jobs.handler import JobHandler
+from voxport.jobs.host_lock import HostLock
+from voxport.jobs.models import Job
+from voxport.jobs.pools import ENGINE, NETWORK, POOLS, queue_in
 from voxport.jobs.port import Json
 from voxport.jobs.runner import JobRunner
+from voxport.retry import retry
 
 # A job that has killed its worker this many times would kill the next one too.
 MAX_RECOVERIES = 20
 _REAP_SECONDS = 2.0
-# Polling interval of an idle worker, in case a wake-up was lost.
-_IDLE_SECONDS = 10.0
-# How long a worker polls at the configured interval after a wake-up: another one may have held the queue's lock.
-_ALERT_SECONDS = 2.0
 _STRAY_ROUNDS = 5  # of _REAP_SECONDS each; a workflow that is just starting or ending is not a stray
 # Steps raise only transient errors of the machine; they are retried with pauses that grow, eight minutes in all. A
 # step that hangs before it fails adds its own time, up to the job's time limit.
 _STEP_RETRIES: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
+_PAUSES: Final = tuple(1.3**number for number in range(19))
 _log = logging.getLogger("voxport.worker")
 T = TypeVar("T")
 
@@ -44,21 +49,30 @@ class DbosWorker:
     def __init__(
         self,
         database: Database,
+        leases: Leases,
         runner: JobRunner,
         *,
         poll_seconds: float,
-        on_wake: Callable[[], None] = lambda: None,
+        pools: Collection[str] = POOLS,
+        host_folder: Path | None = None,
+        on_wake: Callable[[Topics], None] = lambda _: None,
     ) -> None:
-        """`on_wake` is called, from another thread, when the database may hold other work than jobs."""
-        self._leases = Leases(database.url)
-        self._executor_id, self._lease = self._leases.acquire_slot("worker")
+        """Takes the jobs of `pools`. Workers with the same `host_folder` share the local engine's limits. `on_wake` is
+        called, from another thread, when the database may hold other work than jobs."""
+        self._database = database
+        self._leases = leases
+        self._lease = leases.acquire_own("worker", on_lost=_exit_on_lost_lease)
+        self._executor_id = self._lease.name
+        database.fence(self._lease)
         self._runner = runner
         self._poll_seconds = poll_seconds
+        self._pools = pools
+        self._host_folder = host_folder
         self._on_wake = on_wake
         self._listener = WakeupListener(database.url, self._wake)
-        self._triggers: list[_PollTrigger] = []
-        self._poll_threads: list[threading.Thread] = []
+        self._pollers: list[QueuePoller] = []
         self._running: set[str] = set()
+        self._older: set[str] = set()
         self._stray: dict[str, int] = {}
         self._stopping = threading.Event()
         self._reaper = threading.Thread(target=self._reap_until_stopped, name="reaper", daemon=True)
@@ -86,66 +100,119 @@ class DbosWorker:
         self._stop_unused_threads(events)
         DBOS.set_latest_application_version(VERSION)
         for handler in self._runner.handlers.values():
-            self._poll_queue(handler.queue, handler.concurrency, is_partitioned=True)
-            if handler.unpartitioned_queue is not None:
-                self._poll_queue(handler.unpartitioned_queue, handler.concurrency, is_partitioned=False)
+            for pool in self._pools:
+                self._add_queue(handler, pool)
+            for name in handler.older_queues:
+                self._add_older_queue(name, handler.concurrency)
+        for poller in self._pollers:
+            poller.start()
         self._listener.start()
         self._reaper.start()
-        _log.info("worker started", extra={"executor": self._executor_id})
+        _log.info("worker started", extra={"executor": self._executor_id, "queues": ",".join(self._pools)})
 
     def stop(self) -> None:
-        """Take no more jobs. A running job continues from its last checkpoint once a worker starts again. The lease is
-        held until the process ends, because a step may run until then."""
+        """Take no more jobs. The lease is held until the process ends, because a step may run until then."""
         self._stopping.set()
         self._listener.close()
-        for trigger in self._triggers:
-            trigger.stop()
-        for thread in [*self._poll_threads, self._reaper]:
-            thread.join(timeout=10)
+        for poller in self._pollers:
+            poller.stop()
+        self._reaper.join(timeout=10)
+
+    def close(self) -> None:
+        """Release what DBOS holds, in a process that lives on after `stop`."""
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
-    def _poll_queue(self, name: str, concurrency: int, *, is_partitioned: bool) -> None:
-        """Start a thread that polls a queue. At most `concurrency` jobs run at once, per provider if the queue is
-        partitioned and in all if it is not."""
-        # Only an older version running beside this one fills an unpartitioned queue, and it sends no wake-up.
-        trigger = _PollTrigger(self._is_busy(name), is_wakeable=is_partitioned)
+    def hand_back(self, *, all_jobs: bool) -> None:
+        """Queue the jobs of this worker again, so that others continue them from their last checkpoints. Without
+        `all_jobs`, those stay that are in work that can't be restarted. What this process still does with the others
+        has no effect on the job engine."""
+        job_ids = [one for one in list(self._running) if all_jobs or not self._runner.must_finish(one)]
+        if not job_ids:
+            return
+        rows = self._dbos._sys_db.tables.workflow_status
+        mine = (rows.c.workflow_uuid.in_(job_ids), rows.c.status == "PENDING", rows.c.executor_id == self._executor_id)
+        queued = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
+        # It was no failure of the job, and so no recovery.
+        change = update(rows).where(*mine).values(**queued, recovery_attempts=rows.c.recovery_attempts - 1)
+        with self._dbos._sys_db.engine.begin() as connection:
+            count = connection.execute(change).rowcount
+        with self._database.transaction() as tx:
+            notify(tx, ALL_TOPICS)
+        _log.info("jobs were handed back", extra={"jobs": count})
+
+    def _add_queue(self, handler: JobHandler, pool: str) -> None:
+        """Poll a service's queue in a pool."""
+        concurrency, max_hosted = handler.concurrency, handler.max_hosted if pool == NETWORK else None
+        if max_hosted is not None:
+            concurrency = min(concurrency, max_hosted)
+        name = queue_in(pool, handler.queue)
+        limits = ClaimLimits(concurrency, has_shared_limit=max_hosted is not None)
+        if pool == ENGINE and handler.has_engine and self._host_folder is not None:
+            lock = HostLock(self._host_folder / f"{handler.service}.lock")
+            limits = replace(limits, is_gate_open=lock.try_acquire)
         queue = DBOS.register_queue(
             name,
-            worker_concurrency=None if is_partitioned else concurrency,
-            partition_worker_concurrency=concurrency if is_partitioned else None,
+            partition_worker_concurrency=concurrency,
+            partition_concurrency=max_hosted,
             polling_interval_sec=self._poll_seconds,
             on_conflict="always_update",
         )
-        thread = threading.Thread(target=queue_worker_thread, args=(trigger, self._dbos, queue), name=name, daemon=True)
-        thread.start()
-        self._triggers.append(trigger)
-        self._poll_threads.append(thread)
+        self._pollers.append(self._poller(queue, limits, self._running.add))
 
-    def _is_busy(self, queue: str) -> Callable[[], bool]:
-        return lambda: self._dbos._active_workflows_set.count_for_queue(queue) > 0
+    def _add_older_queue(self, name: str, concurrency: int) -> None:
+        queue = DBOS.register_queue(
+            name,
+            worker_concurrency=concurrency,
+            polling_interval_sec=self._poll_seconds,
+            on_conflict="always_update",
+        )
+        limits = ClaimLimits(concurrency, is_partitioned=False)
+        self._pollers.append(self._poller(queue, limits, self._on_start_of_older))
 
-    def _wake(self) -> None:
-        for trigger in self._triggers:
-            trigger.wake()
-        self._on_wake()
+    def _poller(self, queue: Queue, limits: ClaimLimits, on_start: Callable[[str], None]) -> QueuePoller:
+        return QueuePoller(
+            self._dbos,
+            queue,
+            limits,
+            executor_id=self._executor_id,
+            version=VERSION,
+            poll_seconds=self._poll_seconds,
+            on_start=on_start,
+            on_end=self._on_end,
+        )
+
+    def _on_start_of_older(self, job_id: str) -> None:
+        self._older.add(job_id)
+        self._running.add(job_id)
+
+    def _on_end(self, job_id: str) -> None:
+        self._running.discard(job_id)
+        self._older.discard(job_id)
+
+    def _wake(self, topics: Topics) -> None:
+        for poller in self._pollers:
+            if topics is None or poller.name in topics:
+                poller.wake()
+        self._on_wake(topics)
 
     def _reap_until_stopped(self) -> None:
-        while not self._stopping.wait(_REAP_SECONDS):
+        while not self._stopping.is_set():
             try:
                 self._reap()
             except Exception:
                 _log.exception("looking for the jobs of dead workers failed")
+            self._stopping.wait(_REAP_SECONDS)
 
     def _reap(self) -> None:
         pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
         self._exit_on_strays({row.workflow_id for row in pending if row.executor_id == self._executor_id})
         for owner in sorted({str(row.executor_id) for row in pending} - {self._executor_id}):
-            lease = self._leases.try_acquire(owner)
+            lease = self._leases.try_take_over(owner)
             if lease is None:
                 continue
             try:
                 recovered = DBOS._recover_pending_workflows([owner])
-                self._wake()
+                self._wake(None)
                 _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": len(recovered)})
             finally:
                 lease.release()
@@ -171,11 +238,7 @@ class DbosWorker:
 
     def _register(self) -> None:
         def run_job(job_id: str) -> str:
-            self._running.add(job_id)
-            try:
-                return _run_steps(self._runner, job_id)
-            finally:
-                self._running.discard(job_id)
+            return _run_steps(self._runner, job_id, is_older=job_id in self._older)
 
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_RECOVERIES)(run_job)
 
@@ -197,41 +260,11 @@ class _StopEvents(list[threading.Event]):
             self.launch_events.append(event)
 
 
-class _PollTrigger:
-    """Tells DBOS's queue thread when to poll; it takes the place of the thread's stop event.
-
-    The thread polls at once after a wake-up, at the configured interval while jobs run (the end of one may admit the
-    next), and seldom otherwise."""
-
-    def __init__(
-        self, is_busy: Callable[[], bool], *, idle_seconds: float = _IDLE_SECONDS, is_wakeable: bool = True
-    ) -> None:
-        self._is_busy = is_busy
-        self._is_wakeable = is_wakeable
-        self._idle_seconds = idle_seconds
-        self._stopped = False
-        self._woken = threading.Event()
-        self._alert_until = time.monotonic() + _ALERT_SECONDS
-
-    def is_set(self) -> bool:
-        return self._stopped
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until the next poll: `timeout` seconds if the queue is busy. Returns whether to stop."""
-        is_alert = self._is_busy() or time.monotonic() < self._alert_until
-        self._woken.wait(timeout if is_alert else max(timeout, self._idle_seconds))
-        self._woken.clear()
-        return self._stopped
-
-    def wake(self) -> None:
-        if not self._is_wakeable:
-            return
-        self._alert_until = time.monotonic() + _ALERT_SECONDS
-        self._woken.set()
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._woken.set()
+def _exit_on_lost_lease() -> None:
+    """Exit at once: another worker runs this one's jobs, and nothing that this one still does may have an effect."""
+    _log.critical("another worker has taken over from this one, which ends, to be started again")
+    logging.shutdown()
+    os._exit(1)
 
 
 def lost_jobs(job_ids: list[str]) -> list[str]:
@@ -243,21 +276,40 @@ def lost_jobs(job_ids: list[str]) -> list[str]:
     return [job_id for job_id in job_ids if job_id not in alive]
 
 
-def _run_steps(runner: JobRunner, job_id: str) -> str:
-    service = _step("begin", lambda: runner.begin(job_id))
+def _run_steps(runner: JobRunner, job_id: str, *, is_older: bool) -> str:
+    """Run a job. Neither its begin nor its last step is checkpointed: both see by the job's row whether they have been
+    done. The jobs in queues of version 0.1 have a checkpoint of their begin."""
+    fresh: list[Job] = []
+    if is_older:
+        service = _step("begin", lambda: runner.begin(job_id))
+    else:
+        job = _retried(lambda: runner.begin_job(job_id))
+        service = None if job is None else job.service
+        fresh += [job] if job is not None else []
     if service is None:
         return "nothing to do"
     results: dict[str, Json] = {}
-    for name in runner.step_names(service):
-        result = _step(name, lambda name=name: runner.run_step(job_id, name, results))  # type: ignore[misc]
+
+    def run_step(name: str) -> Json | None:
+        # The row that the begin has read is good for the first attempt of the first step.
+        return runner.run_step(job_id, name, results, fresh.pop() if fresh else None)
+
+    *steps, last = runner.step_names(service)
+    for name in steps:
+        result = _step(name, partial(run_step, name))
         if result is None:
             return f"ended at {name}"
         results[name] = result
-    return "done"
+    return f"ended at {last}" if _retried(partial(run_step, last)) is None else "done"
 
 
 def _step(name: str, work: Callable[[], T]) -> T:
     return DBOS.run_step({"name": name, **_STEP_RETRIES}, work)
+
+
+def _retried(work: Callable[[], T]) -> T:
+    """Run work without a checkpoint, with the retries of a step."""
+    return retry(work, _PAUSES, on=Exception)
 
 
 def _quiet_logs() -> None:

@@ -21,12 +21,17 @@ class JobHandler(ABC):
     service: str
     """Name in the catalogue and in the job rows."""
     queue: str
-    """Queue of this service's jobs only. It has one partition per provider, so that jobs stuck at one provider do not
-    block those of another. See docs/decisions/0054."""
-    unpartitioned_queue: str | None = None
-    """Queue used before 2026-12. Jobs left in it are still run."""
+    """Beginning of the names of this service's queues, one in each pool (`pools.py`). They have one partition per
+    provider, so that jobs stuck at one provider do not block those of another. See docs/decisions/0054."""
+    older_queues: tuple[str, ...] = ()
+    """Queues of version 0.1. Jobs left in them are still run, by the workers of both pools."""
     concurrency: int
     """Jobs that a worker runs at once per provider."""
+    has_engine: bool = False
+    """Whether a job at the local provider takes a whole core: then `concurrency` of these is the limit of all workers
+    on a data folder together."""
+    max_hosted: int | None = None
+    """Jobs that all workers together run at once per hosted provider."""
     time_limit: timedelta
     """Maximum processing time of a job, counted from its start."""
     stages: tuple[str, ...]
@@ -41,7 +46,11 @@ class JobHandler(ABC):
         interrupts it."""
 
     def drain(self, seconds: float) -> None:  # noqa: B027  # most steps can be restarted
-        """Wait up to `seconds`, before the process ends, for work that can't be restarted."""
+        """Begin no more work that can't be restarted, and wait up to `seconds` for what is under way."""
+
+    def must_finish(self, job_id: str) -> bool:
+        """Whether a job is in work that can't be restarted."""
+        return False
 
 
 def all_stages(handlers: Iterable[JobHandler]) -> list[str]:

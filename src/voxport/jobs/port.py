@@ -25,5 +25,9 @@ class JobNotActive(Exception):
     """The job is no longer being processed: it was cancelled or has finished."""
 
 
+class JobHandedBack(BaseException):
+    """This process ends, and the job continues in another worker. Not an Exception, which would fail the job."""
+
+
 class JobOverdue(Exception):
     """The job has exceeded its time limit."""

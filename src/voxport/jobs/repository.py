@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, exists, func, select, update
+from sqlalchemy import CursorResult, Update, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, defer
 
 from voxport.db.session import update_one
@@ -24,14 +24,26 @@ def by_id(tx: Session, job_id: str) -> Job | None:
 
 
 def change(tx: Session, job_id: str, *, expected: Sequence[str], **values: Any) -> bool:
-    """Set columns if the job's status is one of `expected`; False if it is not."""
-    return update_one(tx, update(Job).where(Job.id == job_id, Job.status.in_(expected)).values(**values))
+    """Set columns if the job's status is one of `expected`; False if it is not. Jobs that `tx` has loaded before do not
+    change."""
+    return update_one(tx, _change(job_id, expected, values))
+
+
+def changed(tx: Session, job_id: str, *, expected: Sequence[str], **values: Any) -> Job | None:
+    """Like `change`, but return the job as it is afterwards; None if its status is not one of `expected`."""
+    statement = _change(job_id, expected, values).returning(Job).execution_options(populate_existing=True)
+    return tx.scalars(statement).one_or_none()
 
 
 def enter(tx: Session, job_id: str, stage: str, progress: float) -> bool:
     """Move a job to another stage; False if it is in that stage already, or is not being processed."""
-    other = (Job.id == job_id, Job.status == "processing", Job.stage != stage)
-    return update_one(tx, update(Job).where(*other).values(stage=stage, progress=progress))
+    statement = _change(job_id, ("processing",), {"stage": stage, "progress": progress})
+    return update_one(tx, statement.where(Job.stage != stage))
+
+
+def _change(job_id: str, expected: Sequence[str], values: dict[str, Any]) -> Update:
+    statement = update(Job).where(Job.id == job_id, Job.status.in_(expected)).values(**values)
+    return statement.execution_options(synchronize_session=False)
 
 
 def page(
@@ -67,10 +79,6 @@ def ids_of(tx: Session, profile_id: str) -> Sequence[str]:
     return tx.scalars(select(Job.id).where(Job.profile_id == profile_id).order_by(Job.sequence)).all()
 
 
-def is_processing(tx: Session, job_id: str) -> bool:
-    return tx.scalar(select(Job.status).where(Job.id == job_id)) == "processing"
-
-
 def processing_since(tx: Session, service: str, moment: datetime) -> Sequence[Job]:
     """Return the jobs of a service that are processing and started before `moment`."""
     query = select(Job).where(Job.status == "processing", Job.service == service, Job.started_at < moment)
@@ -83,10 +91,9 @@ def states(tx: Session, job_ids: Collection[str]) -> dict[str, tuple[str, str, f
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
-def add_event(tx: Session, job: Job, moment: datetime) -> None:
-    event = JobEvent(job_id=job.id, status=job.status, stage=job.stage, progress=job.progress, created_at=moment)
-    tx.add(event)
-    tx.flush()
+def add_event(tx: Session, job_id: str, *, status: str, stage: str, progress: float, moment: datetime) -> None:
+    event = {"job_id": job_id, "status": status, "stage": stage, "progress": progress, "created_at": moment}
+    tx.connection().execute(insert(JobEvent), event)
 
 
 def events(tx: Session, job_id: str) -> Sequence[JobEvent]:

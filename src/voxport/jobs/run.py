@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from voxport.errors import ProviderBusy, ProviderUnavailable, VoxportError
 from voxport.jobs.models import Job
-from voxport.jobs.port import JobOverdue, Json
+from voxport.jobs.port import JobHandedBack, JobOverdue, Json
 from voxport.jobs.service import Jobs
 from voxport.retry import retry
 
@@ -33,8 +33,11 @@ class JobRun:
         handler: JobHandler,
         results: dict[str, Json],
         pauses: Sequence[float] = (),
+        is_handed_back: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_handed_back`: whether the job has to stop here, because another worker continues it."""
         self._jobs = jobs
+        self._is_handed_back = is_handed_back
         self.job = job
         self._handler = handler
         self._results = results
@@ -69,7 +72,8 @@ class JobRun:
 
     def advance(self, stage: str, progress: float) -> None:
         """Report stage and progress (0 to 1) to the customer. Raises JobNotActive if the job was cancelled, JobOverdue
-        if it exceeded its time limit."""
+        if it exceeded its time limit, JobHandedBack."""
+        self.require_kept()
         moment = time.monotonic()
         if stage == self._stage and moment - self._reported_at < _PROGRESS_SECONDS:
             return
@@ -79,6 +83,11 @@ class JobRun:
             raise JobOverdue(self.job_id)
         self._jobs.advance(self.job_id, stage, progress)
         self._reported_at, self._stage, self._progress = moment, stage, progress
+
+    def require_kept(self) -> None:
+        """Raises JobHandedBack if another worker continues the job."""
+        if self._is_handed_back():
+            raise JobHandedBack(self.job_id)
 
     def with_retries(self, work: Callable[[], T]) -> T:
         """Call `work`, and retry it after each of the pauses while the provider is busy or unavailable. Use it only for

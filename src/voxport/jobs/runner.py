@@ -33,33 +33,49 @@ class JobRunner:
     def __init__(self, jobs: Jobs, handlers: list[JobHandler], pauses: Sequence[float] = ()) -> None:
         self._jobs = jobs
         self._pauses = pauses
+        self._is_draining = False
         self.handlers = {handler.service: handler for handler in handlers}
 
     def step_names(self, service: str) -> list[str]:
         return [name for name, _ in self.handlers[service].steps()]
 
+    def drain(self) -> None:
+        """Stop every job at its next report of progress, or after the work that can't be restarted, because this
+        process ends."""
+        self._is_draining = True
+        for handler in self.handlers.values():
+            handler.drain(0.0)
+
+    def must_finish(self, job_id: str) -> bool:
+        """Whether a job is in work that can't be restarted."""
+        return any(handler.must_finish(job_id) for handler in self.handlers.values())
+
     def begin(self, job_id: str) -> str | None:
         """Start a job and return its service, or None if there is nothing left to do."""
-        job = self._jobs.find(job_id)
-        if job is None:
-            return None
+        job = self.begin_job(job_id)
+        return None if job is None else job.service
+
+    def begin_job(self, job_id: str) -> Job | None:
+        """Start a job and return it, or None if there is nothing left to do."""
         try:
-            self._jobs.begin(job_id)
+            job, is_first = self._jobs.begin(job_id)
         except JobNotActive:
             return None
-        if job.status == "queued":
+        if is_first:
             seconds = (now() - job.created_at).total_seconds()
             metrics.on_job_begin(job.service, seconds)
             record_span(f"queue {job.service}", seconds, parent=job.traceparent)
-        return job.service
+        return job
 
-    def run_step(self, job_id: str, step: str, results: dict[str, Json]) -> Json | None:
-        """Run a step and return its result, or None if the job has ended."""
-        job = self._jobs.find(job_id)
+    def run_step(self, job_id: str, step: str, results: dict[str, Json], job: Job | None = None) -> Json | None:
+        """Run a step and return its result, or None if the job has ended. `job` is the job's row if it has just been
+        read. Raises JobHandedBack."""
+        job = job or self._jobs.find(job_id)
         if job is None:
             return None
         handler = self.handlers[job.service]
-        run = JobRun(self._jobs, job, handler, results, self._pauses)
+        run = JobRun(self._jobs, job, handler, results, self._pauses, lambda: self._is_handed_back(job_id))
+        run.require_kept()
         bind_request(job.request_id)
         began, outcome = time.perf_counter(), "interrupted"
         try:
@@ -120,6 +136,9 @@ class JobRunner:
         """Remove what the steps of a failed or cancelled job left behind."""
         handler = self.handlers[job.service]
         self._clean_up(handler, JobRun(self._jobs, job, handler, {}))
+
+    def _is_handed_back(self, job_id: str) -> bool:
+        return self._is_draining and not self.must_finish(job_id)
 
     def _fail(self, handler: JobHandler, run: JobRun, error: VoxportError) -> None:
         self._jobs.fail(run.job, error)

@@ -113,7 +113,7 @@ class Jobs:
             tx.flush()
             new.claim.open(tx, hold_id, job_id)
             new.claim.save(tx, job)
-            repository.add_event(tx, job, now())
+            _record_event(tx, job)
             self._queue.enqueue(tx, job_id, new.service, new.provider)
             if in_same_tx is not None:
                 in_same_tx(tx, job)
@@ -180,20 +180,24 @@ class Jobs:
         """Whether a job has exceeded `limit` since its first start; time in the queue does not count."""
         return job.started_at is not None and now() - job.started_at > limit
 
-    def begin(self, job_id: str) -> None:
-        """Move a job from queued to processing; does nothing if it is processing. Raises JobNotActive."""
+    def begin(self, job_id: str) -> tuple[Job, bool]:
+        """Move a job from queued to processing, unless it is processing. Returns it, and whether it was queued. Raises
+        JobNotActive, also for a job that does not exist."""
         with self._database.transaction() as tx:
-            started = repository.change(tx, job_id, expected=("queued",), status="processing", started_at=now())
-            if started:
-                self._record_event(tx, job_id)
-            elif not repository.is_processing(tx, job_id):
-                raise JobNotActive(job_id)
+            started = repository.changed(tx, job_id, expected=("queued",), status="processing", started_at=now())
+            if started is not None:
+                _record_event(tx, started)
+                return started, True
+            job = repository.by_id(tx, job_id)
+        if job is None or job.status != "processing":
+            raise JobNotActive(job_id)
+        return job, False
 
     def advance(self, job_id: str, stage: str, progress: float) -> None:
         """Set stage and progress. Raises JobNotActive if the job is not being processed any more."""
         with self._database.transaction() as tx:
             if repository.enter(tx, job_id, stage, progress):
-                self._record_event(tx, job_id)
+                repository.add_event(tx, job_id, status="processing", stage=stage, progress=progress, moment=now())
             elif not repository.change(tx, job_id, expected=("processing",), progress=progress):
                 raise JobNotActive(job_id)
 
@@ -210,7 +214,7 @@ class Jobs:
                 charged = self._billing.capture(tx, hold_id, units=units)
             except AlreadySettled:
                 raise JobNotActive(job_id) from None
-            repository.change(
+            job = repository.changed(
                 tx,
                 job_id,
                 expected=("completed",),
@@ -221,7 +225,10 @@ class Jobs:
                 token_cost=charged.cost,
                 finished_at=now(),
             )
-            self._listener.on_job_ended(tx, self._record_event(tx, job_id))
+            if job is None:
+                raise LookupError(f"job {job_id} is not there")
+            _record_event(tx, job)
+            self._listener.on_job_ended(tx, job)
 
     def fail(self, job: Job, error: VoxportError, *, is_unknown: Callable[[Session], bool] | None = None) -> bool:
         """Fail a job and release its hold; False if the job had already finished. If the outcome is unknown, the hold
@@ -265,20 +272,19 @@ class Jobs:
     def _finish(
         self, tx: Session, job: Job, status: str, *, error: Json | None = None, releases_hold: bool = True
     ) -> bool:
-        if not repository.change(tx, job.id, expected=repository.OPEN, status=status, error=error, finished_at=now()):
+        ended = repository.changed(tx, job.id, expected=repository.OPEN, status=status, error=error, finished_at=now())
+        if ended is None:
             return False
         if releases_hold:
             self._billing.release(tx, job.hold_id)
-        self._listener.on_job_ended(tx, self._record_event(tx, job.id))
+        _record_event(tx, ended)
+        self._listener.on_job_ended(tx, ended)
         return True
 
-    def _record_event(self, tx: Session, job_id: str) -> Job:
-        """Record the job's status and stage as an event; returns the job."""
-        job = repository.by_id(tx, job_id)
-        if job is None:
-            raise LookupError(f"job {job_id} is not there")
-        repository.add_event(tx, job, now())
-        return job
+
+def _record_event(tx: Session, job: Job) -> None:
+    """Record the job's status and stage as an event."""
+    repository.add_event(tx, job.id, status=job.status, stage=job.stage, progress=job.progress, moment=now())
 
 
 def _not_found() -> NotFound:

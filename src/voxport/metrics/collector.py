@@ -34,13 +34,14 @@ class GatewayCollector(Collector):
     def __init__(
         self,
         database: Database,
+        leases: Leases,
         reconciliation: Reconciliation,
         *,
         clock: Callable[[], datetime] = now,
         cache_seconds: float = _CACHE_SECONDS,
     ) -> None:
         self._database = database
-        self._leases = Leases(database.url)
+        self._leases = leases
         self._reconciliation = reconciliation
         self._clock = clock
         self._cache_seconds = cache_seconds
@@ -64,7 +65,7 @@ class GatewayCollector(Collector):
             with self._database.snapshot() as tx:
                 snapshot = repository.read_snapshot(tx)
             last_check = self._reconciliation.last_check()
-            workers = len(self._leases.held("worker"))
+            workers = self._leases.held("worker_")
         except (SQLAlchemyError, OSError):
             _log.exception("the metrics lack what the database says")
             yield gauge("voxport_database_up", "Whether the database answers.", 0.0)

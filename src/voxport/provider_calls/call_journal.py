@@ -48,15 +48,23 @@ class CallJournal:
             self.close()
 
     def begin(self, kind: Kind, provider: Provider, voice_id: str) -> None:
-        """Write a row before a call to a hosted provider. Abandons the previous call if it is not settled."""
+        """Write a row before a call to a hosted provider. Abandons the previous call if it is not settled. Raises
+        LeaseLost if another process has taken the billed call over: then the provider must not be called."""
         written, self._written = self._written, None
         if written is not None and (written.provider, written.voice_id) == (provider.name, voice_id):
+            self._hold.lease.require()
             return
         self.close()
         self.is_voice_removed = False
         if provider.capabilities().is_hosted:
             profile_id, hold_id = self._hold.call.profile_id, self._hold.hold_id
-            self._call_id = self._provider_calls.begin(NewCall(kind, provider.name, voice_id, profile_id, hold_id))
+            new = NewCall(kind, provider.name, voice_id, profile_id, hold_id)
+            self._call_id = self._provider_calls.begin(new, self._hold.lease)
+            self._hold.lease.require()
+
+    def require_live(self) -> None:
+        """Raises ProviderTimeout if another process has taken the billed call over."""
+        self._hold.require_live()
 
     def settle(self, tx: Session) -> None:
         """Finish the call in the transaction that charges for it."""

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from voxport.billing.held_calls import HeldCalls
 from voxport.billing.service import Billing
 from voxport.clock import now
+from voxport.db.lease import Lease, LeaseLost
 from voxport.db.session import Database
 from voxport.errors import OutcomeUnknown, ProviderBusy, ProviderTimeout, ProviderUnavailable
 from voxport.ids import new_id
@@ -79,8 +80,9 @@ class ProviderCalls:
 
     # A customer's synchronous call (`call_journal.py`)
 
-    def open(self, tx: Session, new: NewCall, *, state: str = "open") -> str:
-        """Write a row and return its id. Without a job, the row belongs to this process."""
+    def open(self, tx: Session, new: NewCall, *, state: str = "open", owner: str | None = None) -> str:
+        """Write a row and return its id. Without a job, the row belongs to this process, by the name of `owner` if the
+        call has its lease already."""
         call_id, moment = new_id("int"), self._clock()
         repository.add(
             tx,
@@ -91,7 +93,7 @@ class ProviderCalls:
             profile_id=new.profile_id,
             hold_id=new.hold_id,
             job_id=new.job_id,
-            owner=self._calls.owner if new.job_id is None else None,
+            owner=(owner or self._calls.lease.name) if new.job_id is None else None,
             part=0,
             state=state,
             released=0,
@@ -100,9 +102,10 @@ class ProviderCalls:
         )
         return call_id
 
-    def begin(self, new: NewCall) -> str:
-        with self._database.transaction() as tx:
-            return self.open(tx, new)
+    def begin(self, new: NewCall, lease: Lease) -> str:
+        """Write a row for a call that `lease` owns. Raises LeaseLost."""
+        with self._database.transaction(fence=lease) as tx:
+            return self.open(tx, new, owner=lease.name)
 
     def finish(self, tx: Session, call_id: str) -> None:
         """Delete the row of a call that succeeded."""
@@ -147,6 +150,7 @@ class ProviderCalls:
                 raise ProviderUnavailable(f"The provider {name} failed. Nothing was charged; try again.")
             if not found:
                 self.open(tx, NewCall(kind, name, voice_id, run.profile_id, run.hold_id, run.job_id))
+        self._database.require_fence()
 
     @contextmanager
     def part(self, run: JobRun, provider: Provider, voice_id: str, number: int) -> Iterator[None]:
@@ -155,16 +159,27 @@ class ProviderCalls:
         only after ProviderBusy or ProviderUnavailable."""
         is_hosted = provider.capabilities().is_hosted
         try:
-            with self._paid_parts.track() if is_hosted else nullcontext():
+            with self.paid_part(run, provider):
                 if is_hosted:
                     self._begin_part(run, provider.name, voice_id, number)
+                    self._database.require_fence()
                 yield
         except OutcomeUnknown as unknown:
             raise self.record_unknown_job(run.job_id, unknown) from unknown
-        except (ProviderBusy, ProviderUnavailable):
+        except (ProviderBusy, ProviderUnavailable, LeaseLost):
             if is_hosted:
                 self._part_refused(run.job_id)
             raise
+
+    @contextmanager
+    def paid_part(self, run: JobRun, provider: Provider) -> Iterator[None]:
+        """Keep the process from ending during a call of a job to a hosted provider."""
+        with self._paid_parts.track(run.job_id) if provider.capabilities().is_hosted else nullcontext():
+            yield
+
+    def has_paid_part(self, job_id: str) -> bool:
+        """Whether a job is in a paid part."""
+        return self._paid_parts.is_active(job_id)
 
     def drain(self, seconds: float) -> None:
         """Let no further paid part begin, and wait up to `seconds` for those under way."""

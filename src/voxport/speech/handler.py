@@ -41,7 +41,7 @@ class SpeechHandler(JobHandler):
 
     service = SERVICE
     queue = "voxport-speech-jobs"
-    unpartitioned_queue = "voxport-speech"
+    older_queues = ("voxport-speech", "voxport-speech-jobs")
     stages = ("speaking", "storing")
 
     def __init__(
@@ -79,6 +79,9 @@ class SpeechHandler(JobHandler):
     def drain(self, seconds: float) -> None:
         """Wait for paid parts in progress, which can't be repeated, and start none."""
         self._provider_calls.drain(seconds)
+
+    def must_finish(self, job_id: str) -> bool:
+        return self._provider_calls.has_paid_part(job_id)
 
     def _speak(self, run: JobRun) -> Json:
         run.advance("speaking", 0.0)

@@ -255,9 +255,9 @@ class SpeechService:
                 utterance = self._utterance(prepared, route)
                 relayed = self._provisioning.relay(route.voice, utterance, audio_format.relayed_as)
             if relayed is not None:
-                chunks = _counted_relay(relayed, audio_format.stream_header, progress)
+                chunks = _counted_relay(relayed, audio_format.stream_header, progress, journal)
             else:
-                pieces = _counted(self._started(prepared, route), progress)
+                pieces = _counted(self._started(prepared, route), progress, journal)
                 chunks = stream_encoded(pieces, audio_format.name, ffmpeg=self._ffmpeg)
             return _resumed(next(chunks), chunks)
 
@@ -268,13 +268,14 @@ class SpeechService:
     def _synthesize(
         self, prepared: PreparedSpeech, progress: SynthesisProgress, journal: CallJournal
     ) -> Generator[Pcm, None, None]:
-        """Yield the speech from the first route that does not fail before its first sound."""
+        """Yield the speech from the first route that does not fail before its first sound. Ends once another process
+        has taken the call over."""
 
         def begin(route: Route) -> Generator[Piece, None, None]:
             self._begin(route, progress, journal)
             return self._started(prepared, route)
 
-        yield from _counted(first_that_works(_by_provider(prepared.routes), begin), progress)
+        yield from _counted(first_that_works(_by_provider(prepared.routes), begin), progress, journal)
         require_audio(progress.samples, progress.provider)
 
     def _begin(self, route: Route, progress: SynthesisProgress, journal: CallJournal) -> None:
@@ -321,25 +322,30 @@ def _by_provider(routes: Sequence[Route]) -> dict[str, Route]:
     return {route.voice.provider.name: route for route in routes}
 
 
-def _counted(pieces: Generator[Piece, None, None], progress: SynthesisProgress) -> Generator[Pcm, None, None]:
-    """Yield the samples and count them. Raises _ListenerLeft."""
+def _counted(
+    pieces: Generator[Piece, None, None], progress: SynthesisProgress, journal: CallJournal
+) -> Generator[Pcm, None, None]:
+    """Yield the samples and count them. Raises _ListenerLeft, and ProviderTimeout once another process has taken the
+    call over."""
     with contextlib.closing(pieces):
         for piece in pieces:
             progress.samples += piece.audio.size
+            journal.require_live()
             progress.require_listener()
             if piece.audio.size:
                 yield to_pcm16(piece.audio)
 
 
 def _counted_relay(
-    pieces: Generator[RelayedAudio, None, None], header: bytes, progress: SynthesisProgress
+    pieces: Generator[RelayedAudio, None, None], header: bytes, progress: SynthesisProgress, journal: CallJournal
 ) -> Generator[bytes, None, None]:
-    """Yield the header and the provider's bytes, and count its seconds as samples. Raises _ListenerLeft."""
+    """Yield the header and the provider's bytes, and count its seconds as samples. Raises as `_counted` does."""
     seconds = 0.0
     with contextlib.closing(pieces):
         for piece in pieces:
             seconds += piece.seconds
             progress.samples = round(seconds * SAMPLE_RATE)
+            journal.require_live()
             if progress.samples:  # before its first sound, a call whose client has left goes on: it will be billed
                 progress.require_listener()
             if piece.content:

@@ -67,6 +67,7 @@ class VoiceProvisioning:
         samples: SampleLoader,
         provider_calls: ProviderCalls,
         providers: Registry,
+        leases: Leases,
         *,
         keep_alive: timedelta,
         clock: Callable[[], datetime] = now,
@@ -76,7 +77,7 @@ class VoiceProvisioning:
         self._samples = samples
         self._provider_calls = provider_calls
         self._providers = providers
-        self._leases = Leases(database.url)
+        self._leases = leases
         self._keep_alive = keep_alive
         self._clock = clock
         self._sweeps = Sweeps(database, clock=clock)

@@ -21,6 +21,7 @@ from voxport.paging import Page, build_page, decode_cursor
 from voxport.webhooks import repository
 from voxport.webhooks.models import WebhookAttempt, WebhookDelivery
 
+WAKEUP_TOPIC: Final = "webhooks"
 _GONE: Final = 410
 _JITTER: Final = 0.2  # fraction of a pause, added at random at most, to spread webhooks that failed together
 _MAX_RETRY_AFTER: Final = timedelta(days=1)
@@ -102,7 +103,7 @@ class Webhooks:
         )
         tx.add(delivery)
         tx.flush()
-        notify(tx)
+        notify(tx, WAKEUP_TOPIC)
 
     # The log
 
@@ -132,7 +133,7 @@ class Webhooks:
                 raise Conflict(
                     "The webhook is being sent right now. Look at it in a minute.", code="delivery_in_flight"
                 )
-            notify(tx)
+            notify(tx, WAKEUP_TOPIC)
 
     def owner(self, delivery_id: str) -> str:
         """Return the profile that a delivery belongs to, for the operator. Raises NotFound."""
