@@ -64,9 +64,9 @@ def test_an_upload_goes_past_the_gateway_and_is_read_from_there(on_s3: GatewayCl
     for url in (slot["upload_url"], slot["public_url"]):
         assert url.startswith(on_s3.gateway.settings.s3_endpoint_url or "-")
         assert url.rpartition("&")[2].startswith("X-Amz-Signature="), "the signature is the last parameter"
-    assert on_s3.read(slot["public_url"]).status_code == 404
+    assert on_s3.http.get(slot["public_url"]).status_code == 404
     assert on_s3.put(slot["upload_url"], DATA).status_code == 200
-    answer = on_s3.read(slot["public_url"])
+    answer = on_s3.http.get(slot["public_url"])
     assert (answer.content, answer.headers["content-type"]) == (DATA, "audio/wav")
     assert answer.headers["content-disposition"] == 'attachment; filename="speaker.wav"'
 
@@ -83,6 +83,7 @@ def test_the_storage_refuses_what_is_not_signed(on_s3: GatewayClient) -> None:
         on_s3.put(url.replace("speaker.wav", "other.wav"), bytes(100)),
         on_s3.put(with_parameters(url, **{"X-Amz-Expires": "604800"}), bytes(100)),
         on_s3.put(slot["public_url"], bytes(100)),
+        on_s3.http.put(url, content=bytes(100), headers={"Content-Type": "audio/wav", "x-amz-meta-voxport": "forged"}),
     ]
     assert {answer.status_code for answer in refused} <= {400, 403}
     assert on_s3.gateway.storage.size(slot["object_key"]) is None
@@ -97,7 +98,7 @@ def test_a_url_that_has_expired_is_refused(make_gateway: MakeGateway, s3: S3Serv
         assert time.time() < deadline
         time.sleep(0.2)
     client.gateway.storage.put(slot["object_key"], DATA)
-    assert client.read(slot["public_url"]).status_code in (400, 403)
+    assert client.http.get(slot["public_url"]).status_code in (400, 403)
     assert error_of(clone(client, slot["public_url"]))["code"] == "bad_signature"
 
 
@@ -162,7 +163,7 @@ def test_uploads_are_listed_and_read_once_they_are_there(on_s3: GatewayClient) -
     on_s3.put(slots[1]["upload_url"], DATA)
     found = on_s3.get(f"/v1/media/{slots[1]['object_key']}").json()["data"]
     assert (found["size_bytes"], found["content_type"]) == (len(DATA), "audio/wav")
-    assert on_s3.read(found["url"]).content == DATA
+    assert on_s3.http.get(found["url"]).content == DATA
     assert on_s3.delete(f"/v1/media/{slots[1]['object_key']}").status_code == 200
     assert on_s3.gateway.storage.size(slots[1]["object_key"]) is None
     assert on_s3.get(f"/v1/media/{slots[1]['object_key']}").status_code == 404
@@ -309,13 +310,29 @@ def test_speech_is_read_from_the_storage_in_each_of_its_formats(customer: Gatewa
         data = spoken.json()["data"]
         shown = customer.get(f"/v1/media/{data['key']}").json()["data"]
         for url in (data["url"], shown["url"]):
-            answer = customer.read(url)
+            answer = customer.http.get(url)
             assert answer.headers["content-type"] == content_type
             assert len(answer.content) == shown["size_bytes"]
     job = customer.post(TTS, {"text": "Hello.", "voice_id": "hum"}, headers={"Prefer": "respond-async"}).json()["job"]
     work(customer, job["id"])
     done = customer.get(f"/v2/jobs/{job['id']}").json()
-    assert customer.read(done["result_data"]["url"]).status_code == 200
+    assert customer.http.get(done["result_data"]["url"]).status_code == 200
+
+
+def test_a_stored_call_costs_one_request_to_the_storage(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    call = Bucket._call
+
+    def spy(self: Bucket, operation: str, **values: object) -> object:
+        calls.append(operation)
+        return call(self, operation, **values)
+
+    monkeypatch.setattr(Bucket, "_call", spy)
+    spoken = customer.post(TTS, {"text": "Hello there.", "voice_id": "hum", "output_format": "wav"})
+    assert spoken.status_code == 200
+    assert calls == ["put_object"]
 
 
 def test_a_repeated_call_is_answered_from_the_storage(customer: GatewayClient) -> None:
@@ -375,7 +392,7 @@ def test_urls_from_before_the_move_to_s3_lead_there(s3: S3Server, make_gateway: 
     old = gateway.signer.url(Grant("get", slot["object_key"], int(time.time()) + 60))
     answer = client.http.get(old)
     assert answer.status_code == 307
-    assert client.read(answer.headers["location"]).content == DATA
+    assert client.http.get(answer.headers["location"]).content == DATA
     head = client.http.head(old)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(DATA)))
     fresh = client.upload_slot()["object_key"]

@@ -269,9 +269,9 @@ def test_a_gateway_serves_while_its_files_are_moved_to_s3_and_back(
         return {key: follow(now, url) for key, url in found.items()}
 
     def follow(now: GatewayClient, url: str) -> bytes:
-        answer = now.read(url)
+        answer = now.http.get(url)
         while answer.status_code == 307:
-            answer = now.read(answer.headers["location"])
+            answer = now.http.get(answer.headers["location"])
         assert answer.status_code == 200, answer.text
         return answer.content
 

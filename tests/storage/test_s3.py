@@ -21,6 +21,7 @@ from voxport.storage.config import S3Options, StorageConfig, open_storage
 from voxport.storage.deletion_lock import BackupRunning
 from voxport.storage.s3 import storage as s3_storage
 from voxport.storage.s3.bucket import Bucket, _Refused
+from voxport.storage.s3.connection import connect
 from voxport.storage.s3.storage import S3Storage
 from voxport.storage.s3.writing import S3Upload, copy_object, part_ranges
 from voxport.transient_errors import as_unavailable
@@ -306,6 +307,22 @@ def test_an_outage_is_an_error_of_the_disk_and_takes_bounded_time(unreachable: S
         assert "127.0.0.1" not in str(failure)
 
 
+def test_a_service_that_does_not_answer_is_asked_three_times(s3: S3Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.2)
+        port = silent.getsockname()[1]
+        storage = opened(s3, s3_endpoint_url=f"http://127.0.0.1:{port}", s3_timeout="0.1")
+        with pytest.raises(StorageUnavailable, match="ReadTimeout"):
+            storage.put("a/b", b"x")
+        connections = []
+        with pytest.raises(TimeoutError):
+            while True:
+                connections.append(silent.accept()[0])
+    for one in connections:
+        one.close()
+    assert len(connections) == 3
+
+
 @pytest.mark.parametrize(
     "change", [{"s3_secret_access_key": "another-secret-than-the-servers"}, {"storage_url": "s3://no-bucket"}]
 )
@@ -373,6 +390,7 @@ def test_addresses_of_both_styles_and_of_clients() -> None:
 
 
 def test_keys_come_from_the_usual_chain_and_without_any_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect.cache_clear()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
@@ -382,6 +400,7 @@ def test_keys_come_from_the_usual_chain_and_without_any_it_is_said(monkeypatch: 
     assert url is not None
     assert "from-the-environment%2F" in url
     assert "eu-west-3" in url
+    connect.cache_clear()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import re
@@ -24,6 +25,7 @@ from voxport.storage.s3.presigner import Presigner
 
 ACCESS_KEY_ID = "voxport-tests"
 SECRET_ACCESS_KEY = "a-secret-of-the-tests-alone"
+SHARED_BUCKET = "voxport-shared"
 _START_SECONDS = 30.0
 _ADDRESS = re.compile(r"Starting s3 server on \[(http://[^/\]]+)/\]")
 
@@ -46,18 +48,27 @@ class S3Server:
         return name
 
     def new_storage(self) -> dict[str, Any]:
-        """Returns the settings of storage in a fresh prefix, by the names of `Settings`."""
+        """Returns the settings of storage in a fresh bucket, by the names of `Settings`."""
+        return self._storage(f"s3://{self.new_bucket()}/files")
+
+    def storage_of(self, data_dir: Path) -> dict[str, Any]:
+        """Returns the settings of storage that belongs to a data folder: the same one for a gateway that is opened
+        again."""
+        prefix = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:32]
+        return self._storage(f"s3://{SHARED_BUCKET}/{prefix}")
+
+    def new_storage_env(self) -> dict[str, str]:
+        """Returns the same as environment variables of a gateway's process."""
+        return {f"VOXPORT_{name.upper()}": value for name, value in self.new_storage().items()}
+
+    def _storage(self, url: str) -> dict[str, Any]:
         return {
-            "storage_url": f"s3://{self.new_bucket()}/files",
+            "storage_url": url,
             "s3_endpoint_url": self.endpoint,
             "s3_region": "us-east-1",
             "s3_access_key_id": ACCESS_KEY_ID,
             "s3_secret_access_key": SECRET_ACCESS_KEY,
         }
-
-    def new_storage_env(self) -> dict[str, str]:
-        """Returns the same as environment variables of a gateway's process."""
-        return {f"VOXPORT_{name.upper()}": value for name, value in self.new_storage().items()}
 
 
 @contextlib.contextmanager
@@ -66,7 +77,7 @@ def running_s3() -> Iterator[S3Server]:
     memory = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES else None
     with tempfile.TemporaryDirectory(prefix="voxport-s3-", dir=memory) as name:
         folder = Path(name)
-        (folder / "buckets").mkdir()
+        (folder / "buckets" / SHARED_BUCKET).mkdir(parents=True)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(_command(folder), stdout=log, stderr=log, env=_environment(folder))
         try:

@@ -34,7 +34,7 @@ def reach(client: GatewayClient, method: str, path: str, kept: str, **options: o
     """Sends a request to a public path, as the gateway receives it from the proxy."""
     assert path.startswith("/voice/"), path
     inner = kept + path.removeprefix("/voice")
-    return client.http.request(method, inner, headers=client.headers, **options)  # type: ignore[arg-type]
+    return client.http.request(method, inner, headers=client.headers, **options)
 
 
 def test_the_location_of_a_job_leads_to_it(behind: GatewayClient, kept: str) -> None:

@@ -225,7 +225,7 @@ async def _receive(request: Request, grant: Grant, storage: Storage) -> int:
     size = 0
     pending = bytearray()
     upload = await run_in_threadpool(storage.create, grant.key)
-    with upload:
+    try:
         async for chunk in request.stream():
             size += len(chunk)
             check_size(grant, size, is_complete=False)
@@ -236,6 +236,9 @@ async def _receive(request: Request, grant: Grant, storage: Storage) -> int:
         check_size(grant, size, is_complete=True)
         await run_in_threadpool(upload.write, bytes(pending))
         await run_in_threadpool(upload.commit)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_in_threadpool(upload.__exit__, None, None, None)
     return size
 
 

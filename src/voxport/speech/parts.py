@@ -27,7 +27,8 @@ class StoredParts:
         self._storage = storage
         self._job_id = job_id
         self._count = 0
-        while storage.size(self._key(self._count)) is not None:
+        stored = {one.key for one in storage.scan(f"jobs/{job_id}")}
+        while self._key(self._count) in stored:
             self._count += 1
 
     def __len__(self) -> int:

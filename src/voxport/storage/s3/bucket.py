@@ -9,19 +9,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, Any, BinaryIO, Final, cast
 
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from voxport.storage.base import FileInfo, StorageError, StorageUnavailable
+from voxport.storage.base import FileInfo, StorageUnavailable
 from voxport.storage.config import S3Options
+from voxport.storage.s3.connection import MAX_ATTEMPTS, connect
 from voxport.storage.s3.presigner import Presigner
 
-_MAX_ATTEMPTS: Final = 3
-_MAX_CONNECT_SECONDS: Final = 5.0
-_MAX_CONNECTIONS: Final = 64
 _READ_BYTES: Final = 1 << 20
 _MARK: Final = "voxport"
 """The metadata that the gateway's own writes carry, and those of clients can't."""
@@ -36,43 +31,13 @@ class Bucket:
 
     def __init__(self, name: str, options: S3Options) -> None:
         self.name = name
-        session = botocore.session.Session()
-        style = options.addressing_style or ("path" if options.endpoint_url else "virtual")
-        config = Config(
-            s3={"addressing_style": style},
-            signature_version="s3v4",
-            connect_timeout=min(_MAX_CONNECT_SECONDS, options.timeout),
-            read_timeout=options.timeout,
-            retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
-            max_pool_connections=_MAX_CONNECTIONS,
-            # Checksums in trailers are refused by many services other than AWS.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        try:
-            if options.access_key_id is not None:
-                credentials = Credentials(options.access_key_id, options.secret_access_key)
-            else:
-                credentials = session.get_credentials()
-            self._client: Any = session.create_client(
-                "s3",
-                region_name=options.region or session.get_config_variable("region") or "us-east-1",
-                endpoint_url=options.endpoint_url,
-                aws_access_key_id=options.access_key_id,
-                aws_secret_access_key=options.secret_access_key,
-                config=config,
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise StorageError(f"Storage on S3 can't be set up: {error}") from error
-        if credentials is None:
-            raise StorageError(
-                "Storage on S3 has no keys: set VOXPORT_S3_ACCESS_KEY_ID and VOXPORT_S3_SECRET_ACCESS_KEY, or give "
-                "them the way that AWS's tools take them (environment, profile, role of the machine)."
-            )
-        endpoint = options.public_endpoint_url or self._client.meta.endpoint_url
-        self.presigner = Presigner(credentials, self._client.meta.region_name, endpoint, name, style)
+        connection = connect(options)
+        self._client = connection.client
+        endpoint = options.public_endpoint_url or connection.client.meta.endpoint_url
+        region = connection.client.meta.region_name
+        self.presigner = Presigner(connection.credentials, region, endpoint, name, connection.addressing_style)
 
-    def put(self, key: str, body: bytes | IO[bytes], *, write_id: str, is_new: bool = False) -> None:
+    def put(self, key: str, body: bytes | bytearray | IO[bytes], *, write_id: str, is_new: bool = False) -> None:
         """Writes an object by one request. With `is_new`, raises FileExistsError if one exists and the service can
         tell; `write_id` recognises a write that was repeated after a lost response."""
         values = {"Key": key, "Body": body, "Metadata": {_MARK: write_id}}
@@ -132,7 +97,7 @@ class Bucket:
         upload_id: str = self._call("create_multipart_upload", Key=key, Metadata={_MARK: write_id})["UploadId"]
         return upload_id
 
-    def put_part(self, key: str, upload_id: str, number: int, body: bytes) -> str:
+    def put_part(self, key: str, upload_id: str, number: int, body: bytes | bytearray) -> str:
         """Writes a part (from 1) and returns its ETag."""
         etag: str = self._call("upload_part", Key=key, UploadId=upload_id, PartNumber=number, Body=body)["ETag"]
         return etag
@@ -246,7 +211,7 @@ class _ObjectReader(io.RawIOBase):
             except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
                 self._failures += 1
                 self._body.close()
-                if self._failures >= _MAX_ATTEMPTS:
+                if self._failures >= MAX_ATTEMPTS:
                     raise StorageUnavailable(f"S3 get_object: {type(error).__name__}") from error
                 self._body = self._bucket.get(self._key, offset=self._position, etag=self._etag)["Body"]
 

@@ -35,33 +35,33 @@ class S3Upload:
         self._etags: list[str] = []
 
     def write(self, data: bytes) -> None:
-        self._buffer += data
-        while len(self._buffer) > self._part_bytes:
-            self._send_part(self._part_bytes)
+        view = memoryview(data)
+        while view:
+            if len(self._buffer) == self._part_bytes:
+                self._send_part()
+            taken = view[: self._part_bytes - len(self._buffer)]
+            self._buffer += taken
+            view = view[len(taken) :]
 
     def commit(self) -> None:
         try:
             if self._upload_id is None:
-                self._bucket.put(self._key, bytes(self._buffer), write_id=self._write_id, is_new=self._is_new)
+                self._bucket.put(self._key, self._buffer, write_id=self._write_id, is_new=self._is_new)
                 return
-            self._send_part(len(self._buffer))
-            upload_id, self._upload_id = self._upload_id, None
-            try:
-                self._bucket.complete_multipart(
-                    self._key, upload_id, self._etags, write_id=self._write_id, is_new=self._is_new
-                )
-            except BaseException:
-                self._upload_id = upload_id
-                raise
+            self._send_part()
+            self._bucket.complete_multipart(
+                self._key, self._upload_id, self._etags, write_id=self._write_id, is_new=self._is_new
+            )
+            self._upload_id = None
         except FileExistsError:
             raise KeyExists from None
 
-    def _send_part(self, size: int) -> None:
+    def _send_part(self) -> None:
         if self._upload_id is None:
             self._upload_id = self._bucket.begin_multipart(self._key, write_id=self._write_id)
-        part = bytes(self._buffer[:size])
+        # The buffer itself is sent, not a copy: many streams may be written at once.
+        part, self._buffer = self._buffer, bytearray()
         self._etags.append(self._bucket.put_part(self._key, self._upload_id, len(self._etags) + 1, part))
-        del self._buffer[:size]
 
     def __enter__(self) -> S3Upload:
         return self
