@@ -53,8 +53,9 @@ def run_worker(settings: Settings, *, with_parent: bool) -> None:
     for handler in gateway.handlers:
         handler.drain(deadline - time.monotonic())
     gateway.webhook_sender.stop(deadline - time.monotonic())
-    # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing is closed
-    # first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    # A running step can't be interrupted: it dies with the process, and runs again at the next start. Nothing else is
+    # closed first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    gateway.slots.close()
     logging.shutdown()
     os._exit(0)
 
