@@ -18,6 +18,7 @@ import pytest
 from tests.support.client import settings_for
 from tests.support.postgres import Postgres
 from tests.support.server import wait_until
+from voxport.accounts.keys import new_key
 from voxport.billing.money import to_micro
 from voxport.gateway import Gateway, open_gateway
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, Fault, serve_app
@@ -32,6 +33,7 @@ VOICE = "21m00Tcm4TlvDq8ikWAM"
 TEXT = "The ferry leaves the island at seven in the morning."
 MAX_CONCURRENCY = 3
 SPEECH = "/v1/text-to-speech"
+BURST, RATE, STRANGERS = 60, 0.1, 30
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Several:
             self.gateway.billing.add_credits(tx, profile.id, to_micro(Decimal(100)))
             return self.gateway.accounts.create_key(tx, profile.id, "test")[1]
 
+    def balance(self, number: int, key: str) -> httpx2.Response:
+        """Asks one of the processes for the balance."""
+        url = f"{self.processes[number].url}/v2/billing/balance"
+        return httpx2.get(url, headers={"X-API-Key": key}, timeout=60)
+
     def speak(self, number: int, key: str, timeout: float = 120) -> int:
         """Speaks at one of the processes. Returns the status of the response."""
         body = {"text": TEXT, "voice_id": VOICE, "provider": "elevenlabs", "output_format": "wav"}
@@ -57,7 +64,7 @@ class Several:
 
 
 @contextlib.contextmanager
-def several(folder: Path, count: int, database_url: str | None, **settings: str) -> Iterator[Several]:
+def several(folder: Path, count: int, database_url: str | None) -> Iterator[Several]:
     synthesize(TEXT, 0)
     account = ElevenLabsAccount(
         keys={KEY: ALL_SCOPES}, concurrency=MAX_CONCURRENCY, latency=0.05, character_limit=10**9
@@ -71,8 +78,10 @@ def several(folder: Path, count: int, database_url: str | None, **settings: str)
             "VOXPORT_ELEVENLABS_API_KEY": KEY,
             "VOXPORT_ELEVENLABS_BASE_URL": url,
             "VOXPORT_ELEVENLABS_MAX_CONCURRENCY": str(MAX_CONCURRENCY),
+            "VOXPORT_RATE_LIMIT_PER_SECOND": str(RATE),
+            "VOXPORT_RATE_LIMIT_BURST": str(BURST),
+            "VOXPORT_RATE_LIMIT_STRANGERS_PER_MINUTE": str(STRANGERS),
             **{f"VOXPORT_{name.upper()}": value for name, value in more.items()},
-            **settings,
         }
         arguments = ("--no-worker", "--data-dir", str(data_dir))
         processes = [
@@ -105,6 +114,19 @@ def test_all_processes_together_call_a_provider_no_more_often_at_once_than_its_l
     assert sent == len(calls) == len(servers.double.spoken) - spoken
 
 
+def test_the_rate_limit_of_a_key_holds_for_all_processes_together(servers: Several) -> None:
+    began, key = time.monotonic(), servers.new_key()
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda number: servers.balance(number % 3, key), range(120)))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) == {200, 429}
+    refilled = RATE * (time.monotonic() - began)
+    # A process that has not heard of the others yet lets a sixtieth of the burst pass.
+    assert BURST * 0.75 <= statuses[200] <= BURST + 2 * (BURST // 60) + refilled + 1
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {f'"default";q={BURST};w={BURST / RATE:.0f}'}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 429)
+
+
 def test_a_killed_process_blocks_the_others_for_15_s_at_most(servers: Several) -> None:
     key, go_on = servers.new_key(), threading.Event()
     servers.double.faults.add(Fault(SPEECH, until=go_on, times=MAX_CONCURRENCY))
@@ -118,3 +140,11 @@ def test_a_killed_process_blocks_the_others_for_15_s_at_most(servers: Several) -
         assert time.monotonic() - began < 20  # 15, and the call itself on a busy machine
         go_on.set()
         assert all(isinstance(call.exception(60), httpx2.TransportError) for call in hanging)
+
+
+def test_guesses_at_all_processes_are_counted_together(servers: Several) -> None:
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        statuses = Counter(pool.map(lambda n: servers.balance(n % 2, new_key()).status_code, range(60)))
+    assert set(statuses) == {401, 429}
+    assert statuses[401] <= STRANGERS + STRANGERS / 60 * (time.monotonic() - began) + 1

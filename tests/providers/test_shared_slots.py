@@ -262,12 +262,12 @@ def test_a_process_that_can_not_renew_its_slots_begins_no_call_before_others_hav
     def unreachable() -> None:
         raise OSError("the network is cut")
 
-    store._disconnect()
-    store._connect = unreachable  # type: ignore[method-assign]
+    store._connection.disconnect()
+    store._connection.driver = unreachable  # type: ignore[method-assign]
     with second.slot("b", timeout=SECONDS):
         with pytest.raises(ProviderBusy), first.slot("a", timeout=0.5):
             pass
-        del store._connect
+        del store._connection.driver
         with pytest.raises(ProviderBusy), first.slot("a", timeout=2.5):
             pass
     with first.slot("a", timeout=SECONDS):

@@ -20,9 +20,14 @@ class SharedState(Base):
 
 
 class RateLimitBucket(Base):
-    """A token bucket. `full_at` is when it is full again, in seconds since 1970 by the database's clock."""
+    """A token bucket of `PostgresTokens`. `full_at` is when it is full again, in seconds since 1970 by the database's
+    clock. The other columns are of the last request: tokens a second, tokens at most, tokens counted and granted."""
 
     __tablename__ = "rate_limit_buckets"
 
     name: Mapped[str] = mapped_column(String(128), primary_key=True)
     full_at: Mapped[float] = mapped_column(Float(53))
+    rate: Mapped[float] = mapped_column(Float(53))
+    burst: Mapped[float] = mapped_column(Float(53))
+    spent: Mapped[float] = mapped_column(Float(53))
+    granted: Mapped[float] = mapped_column(Float(53))

@@ -7,7 +7,6 @@ database's clock; a process that can't renew it stops using what it has before t
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import os
@@ -16,9 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
-
+from voxport.coordination.postgres_connection import PostgresConnection
 from voxport.coordination.wake_pipe import WakePipe
 
 TTL_SECONDS: Final = 12.0
@@ -33,15 +30,7 @@ _READ: Final = (
 )
 _INSERT: Final = "INSERT INTO shared_states (name, version, document) VALUES (%s, 0, '{}') ON CONFLICT DO NOTHING"
 _WRITE: Final = "UPDATE shared_states SET document = %s::json, version = version + 1 WHERE name = %s AND version = %s"
-CONNECT_ARGS: Final = {
-    "connect_timeout": 5,
-    "options": "-c statement_timeout=5000",
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5_000,
-}
-"""Without these a statement waits for minutes on a connection that was cut."""
+_TIMEOUT_SECONDS: Final = 5
 
 
 class PostgresStates:
@@ -49,8 +38,9 @@ class PostgresStates:
         self.owner = f"{os.getpid()}-{uuid4().hex[:12]}"
         self.renew_seconds = ttl_seconds / 3
         self._ttl = ttl_seconds
-        self._engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=CONNECT_ARGS)
-        self._connection: Any = None
+        self._connection = PostgresConnection(
+            url, name="voxport-slots", timeout=_TIMEOUT_SECONDS, on_connect=f"LISTEN {_CHANNEL}"
+        )
         self._wakes = WakePipe()
         self._expires_at: dict[str, float] = {}
 
@@ -65,41 +55,40 @@ class PostgresStates:
                     self._expires_at[name] = expires_at
                     return expires_at
         except Exception:
-            self._disconnect()
+            self._connection.disconnect()
             raise
         raise TimeoutError(name)
 
     def notify(self) -> None:
-        self._execute("SELECT pg_notify(%s, %s)", _CHANNEL, self.owner)
+        self._connection.execute("SELECT pg_notify(%s, %s)", _CHANNEL, self.owner)
 
     def wait(self, timeout: float | None) -> bool:
         try:
-            is_new = self._connection is None
-            connection = self._connect()
+            is_new = not self._connection.is_open
+            connection = self._connection.driver()
             # Notifications that came with the response to an earlier statement don't make the connection readable.
             if is_new or self._received(connection):
                 return True
             return self._wakes.wait(connection.fileno(), timeout) and self._received(connection)
         except Exception:
-            self._disconnect()
+            self._connection.disconnect()
             raise
 
     def wake(self) -> None:
         self._wakes.wake()
 
     def close(self) -> None:
-        self._disconnect()
+        self._connection.close()
         self._wakes.close()
-        self._engine.dispose()
 
     def _try_update(
         self, name: str, change: Callable[[dict[str, Any], dict[str, dict[str, Any]]], bool], *, renew: bool
     ) -> float | None:
         """Return the new expiry; None if another process has written the document meanwhile."""
         began = time.monotonic()
-        row = self._execute(_READ, name).fetchone()
+        row = self._connection.execute(_READ, name).fetchone()
         if row is None:
-            self._execute(_INSERT, name)
+            self._connection.execute(_INSERT, name)
             return None
         version, document, now = row
         shared, members = document.get("shared", {}), document.get("members", {})
@@ -111,33 +100,9 @@ class PostgresStates:
             return self._expires_at.get(name, began) if before is not None else began + self._ttl - _MARGIN_SECONDS
         if mine is not None:
             mine[_EXPIRY] = now + self._ttl
-        written = self._execute(_WRITE, json.dumps({"shared": shared, "members": alive}), name, version)
+        written = self._connection.execute(_WRITE, json.dumps({"shared": shared, "members": alive}), name, version)
         return began + self._ttl - _MARGIN_SECONDS if written.rowcount == 1 else None
 
     def _received(self, connection: Any) -> bool:
         payloads = [one.payload for one in connection.notifies(timeout=0)]
         return any(payload != self.owner for payload in payloads)
-
-    def _execute(self, statement: str, *values: Any) -> Any:
-        return self._connect().execute(statement, values)
-
-    def _connect(self) -> Any:
-        """Return psycopg's connection, which listens."""
-        if self._connection is None:
-            opened = self._engine.raw_connection()
-            connection: Any = opened.driver_connection
-            opened.detach()  # from the pool, which would roll it back and close it
-            try:
-                connection.autocommit = True
-                connection.execute(f"LISTEN {_CHANNEL}")
-            except Exception:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.close()

@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.create_table(
         "rate_limit_buckets",
         sa.Column("name", sa.String(length=128), nullable=False),
-        sa.Column("full_at", sa.Float(precision=53), nullable=False),
+        *(sa.Column(name, sa.Float(53), nullable=False) for name in ("full_at", "rate", "burst", "spent", "granted")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_rate_limit_buckets")),
         prefixes=["UNLOGGED"] if is_postgres else [],
     )
