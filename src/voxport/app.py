@@ -18,6 +18,7 @@ from voxport.accounts.rate_limits import AddressLimitMiddleware, RateLimits
 from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
 from voxport.cloning.endpoints import router as cloning
+from voxport.coordination.tokens import open_tokens
 from voxport.gateway import Gateway, open_gateway
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.event_hub import EventHub
@@ -64,6 +65,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         gateway.providers.start()
         sweep_work_dirs()
         yield
+        app.state.rate_limits.close()
         gateway.close()
 
     prefix = public_path(settings.public_url)
@@ -124,7 +126,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.state.routes = [route for router in routers for route in router.routes]
     extend_openapi(app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES)
     add_error_handlers(app)
-    app.state.rate_limits = RateLimits(settings)
+    app.state.rate_limits = RateLimits(settings, open_tokens(settings.resolved_database_url))
     # The middleware added last is the outermost.
     app.add_middleware(HeadMiddleware, exempt_prefix=BLOBS_PATH)
     app.add_middleware(BodyLimitMiddleware, max_bytes=gateway.catalog.limits.json_body_bytes, exempt_prefix=BLOBS_PATH)

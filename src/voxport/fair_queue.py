@@ -41,6 +41,11 @@ class FairQueue(Generic[Waiter]):
         """How many waiters are queued. Thread-safe."""
         return sum(len(queue) for queue in list(self._queues.values()))
 
+    @property
+    def clients(self) -> int:
+        """How many clients have active calls or waiters."""
+        return len(self._active.keys() | self._queues.keys())
+
     def acquire(self, client: str, new_waiter: Callable[[], Waiter]) -> Waiter | None:
         """Take a slot. Returns None if one was free, else the waiter that `admit` will be called with."""
         if self.active < self.capacity and not self._queues:

@@ -22,6 +22,7 @@ from voxport.cloning.consent import Consents
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
 from voxport.cloning.service import Cloning
+from voxport.coordination.states import open_states
 from voxport.db.lease import Leases
 from voxport.db.session import Database
 from voxport.erasure.service import Erasure
@@ -41,6 +42,8 @@ from voxport.providers.local import LocalProvider
 from voxport.providers.local import open_provider as open_local
 from voxport.providers.names import installed_providers
 from voxport.providers.registry import Registry, open_provider
+from voxport.providers.shared_slots import SharedSlots
+from voxport.providers.slots import SlotPools
 from voxport.reconciliation.service import Reconciliation
 from voxport.samples.loader import SampleLoader
 from voxport.secret import Secret, load_secret
@@ -78,6 +81,7 @@ class Gateway:
     media: MediaService
     local: LocalProvider
     providers: Registry
+    slots: SharedSlots
     samples: SampleLoader
     voices: VoiceService
     provisioning: VoiceProvisioning
@@ -100,6 +104,7 @@ class Gateway:
 
     def close(self) -> None:
         self.providers.close()
+        self.slots.close()
         self.moderation.close()
         self.queue.close()
         self.leases.close()
@@ -156,10 +161,12 @@ def _open(
     ffmpeg = find_ffmpeg(settings.ffmpeg)
     moderation = open_moderation(settings.moderation, timeout=settings.moderation_timeout)
 
-    local = open_local(_provider_config("local", settings, catalog, secret))
+    slots = SharedSlots(open_states(database.url))
+    local = open_local(_provider_config("local", settings, catalog, secret, slots))
     opened: dict[str, Provider] = {provider.name: provider for provider in (local, *given)}
     installed = {
-        name: opened.get(name) or open_provider(name, entry_point, _provider_config(name, settings, catalog, secret))
+        name: opened.get(name)
+        or open_provider(name, entry_point, _provider_config(name, settings, catalog, secret, slots))
         for name, entry_point in installed_providers().items()
     }
     providers = Registry(list((installed | opened).values()), settings.default_provider, settings.provider_order)
@@ -237,6 +244,7 @@ def _open(
         media=media,
         local=local,
         providers=providers,
+        slots=slots,
         samples=samples,
         voices=voices,
         provisioning=provisioning,
@@ -291,7 +299,9 @@ def _open(
     )
 
 
-def _provider_config(name: str, settings: Settings, catalog: Catalog, secret: Secret) -> ProviderConfig:
+def _provider_config(
+    name: str, settings: Settings, catalog: Catalog, secret: Secret, slots: SlotPools
+) -> ProviderConfig:
     return ProviderConfig(
         # Derived from the secret, so that another gateway in a shared account leaves our voices alone.
         tag=secret.key_for("voices at providers").hex()[:12],
@@ -299,4 +309,5 @@ def _provider_config(name: str, settings: Settings, catalog: Catalog, secret: Se
         sample_min_seconds=catalog.limits.sample_min_speech_seconds,
         sample_max_seconds=catalog.limits.sample_max_seconds,
         options=settings.options_of(name),
+        slots=slots,
     )

@@ -32,6 +32,13 @@ class ProviderSettings(BaseSettings):
         default="https://api.elevenlabs.io",
         description="Where ElevenLabs is asked, such as `https://api.eu.residency.elevenlabs.io`.",
     )
+    elevenlabs_max_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Calls that all processes together make at once at ElevenLabs, where that is to be less than the "
+        "account allows. Default: what the account reports, else what it turns out to take.",
+    )
     elevenlabs_model: str = Field(
         default="eleven_multilingual_v2", description="The model that speaks at ElevenLabs; the account has to have it."
     )
@@ -41,6 +48,9 @@ class ProviderSettings(BaseSettings):
     minimax_base_url: str = Field(
         default="https://api.minimax.io",
         description="Where MiniMax is asked: the host of the key's own region, such as `https://api.minimaxi.com`.",
+    )
+    minimax_max_concurrency: int | None = Field(
+        default=None, ge=1, le=10_000, description="The same for MiniMax, which reports nothing."
     )
     minimax_model: str = Field(default="speech-2.6-hd", description="The model that speaks at MiniMax.")
     minimax_group_id: str | None = Field(

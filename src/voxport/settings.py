@@ -223,8 +223,7 @@ class Settings(StorageSettings, ProviderSettings):
     rate_limit_per_second: float = Field(
         default=20.0,
         ge=0,
-        description="Calls a second of one API key, in one HTTP process (four processes let four times as many "
-        "through). 0 turns the limit off.",
+        description="Calls a second of one API key, at all HTTP processes together. 0 turns the limit off.",
     )
     rate_limit_burst: int = Field(
         default=60, ge=1, description="Calls of one API key that may come at once, before the rate holds."

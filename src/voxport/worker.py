@@ -71,6 +71,7 @@ def run_worker(settings: Settings, *, pools: Sequence[str] = POOLS, with_parent:
     _drain(gateway, runner, worker)
     # A running step can't be interrupted: it dies with the process, and runs again in another worker. The providers are
     # not closed first, because closing the engine would fail the job. The engine's process exits when its input ends.
+    gateway.slots.close()
     stop_tracing(seconds=_LAST_SPANS_SECONDS)
     logging.shutdown()
     os._exit(0)

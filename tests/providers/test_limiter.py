@@ -106,6 +106,15 @@ def test_a_call_that_fails_gives_its_place_back() -> None:
     assert places.running == 0
 
 
+def test_what_the_provider_reports_does_not_exceed_the_operators_cap() -> None:
+    places = Limiter("ElevenLabs", max_calls=30, initial_calls=8, cap=5, timeout=60.0)
+    assert places.limit == 5
+    places.set_max_calls(40)
+    assert places.limit == 5
+    places.set_max_calls(3)
+    assert places.limit == 3
+
+
 def together(call: object, count: int) -> None:
     threads = [threading.Thread(target=call) for _ in range(count)]  # type: ignore[arg-type]
     for thread in threads:

@@ -38,7 +38,7 @@ class AuthenticatedRoute(APIRoute):
             accounts = service_of(request, Accounts)
             limits: RateLimits = request.app.state.rate_limits
             request.state.principal = await limits.admit(request, _extract_key, accounts.authenticate)
-            limits.count(request, request.state.principal.key_id)
+            await limits.count(request, request.state.principal.key_id)
             if await _read_body_slowly(request):
                 # The key may have been revoked while the body was read.
                 await limits.admit(request, _extract_key, accounts.authenticate)

@@ -1,4 +1,4 @@
-"""Rate limits by API key, by client address, and by address without a valid key. Each process counts in its memory."""
+"""Rate limits by API key, by client address, and by address without a valid key, for all HTTP processes together."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import asyncio
 import hashlib
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from voxport.coordination.postgres_tokens import PostgresTokens
+from voxport.coordination.token_file import TokenFile
 from voxport.errors import RateLimited, Unauthenticated
 from voxport.settings import Settings
+from voxport.web.leased_buckets import LeasedBuckets
 from voxport.web.requests import send_error
-from voxport.web.token_bucket import RateLimitPolicy, RateLimitStatus, TokenBuckets
+from voxport.web.token_bucket import Buckets, RateLimitPolicy, RateLimitStatus, TokenBuckets
+from voxport.web.token_exchange import TokenExchange
 
 _UNAUTHENTICATED_MESSAGE = "Too many calls without a good API key came from this address."
 _UNLIMITED = frozenset({"/healthz", "/readyz"})
@@ -30,12 +34,15 @@ class RateLimits:
     tokens of the last kind left, only keys that were valid before are checked: that limits guessing, but doesn't
     affect customers who share the address."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._keys = _buckets("default", settings.rate_limit_per_second, settings.rate_limit_burst)
+    def __init__(self, settings: Settings, tokens: TokenFile | PostgresTokens | None = None) -> None:
+        """Without `tokens` each process counts for itself."""
+        self._exchange = TokenExchange(tokens) if isinstance(tokens, PostgresTokens) else None
+        self._file = tokens if isinstance(tokens, TokenFile) else None
+        self._keys = self._buckets("default", settings.rate_limit_per_second, settings.rate_limit_burst)
         per_minute = settings.rate_limit_strangers_per_minute
-        self._unauthenticated = _buckets("strangers", per_minute / 60, per_minute)
+        self._unauthenticated = self._buckets("strangers", per_minute / 60, per_minute)
         per_second = settings.rate_limit_address_per_second
-        self._addresses = _buckets("address", per_second, round(per_second * _BURST_SECONDS) or 1)
+        self._addresses = self._buckets("address", per_second, round(per_second * _BURST_SECONDS) or 1)
         self._known_keys: OrderedDict[bytes, None] = OrderedDict()
         self._unknown_key_lock = asyncio.Lock()
 
@@ -53,27 +60,37 @@ class RateLimits:
             else:
                 # One at a time: otherwise a thousand concurrent calls would all pass before the first is counted.
                 async with self._unknown_key_lock:
-                    _require_allowed(self._unauthenticated.peek(address), _UNAUTHENTICATED_MESSAGE)
+                    _require_allowed(await _status(self._unauthenticated.peek(address)), _UNAUTHENTICATED_MESSAGE)
                     found = await run_in_threadpool(check, key)
         except Unauthenticated:
-            _require_allowed(self._unauthenticated.take(address), _UNAUTHENTICATED_MESSAGE)
+            _require_allowed(await _status(self._unauthenticated.take(address)), _UNAUTHENTICATED_MESSAGE)
             raise
         self._remember_key(fingerprint)
         return found
 
-    def count(self, request: Request, key_id: str) -> None:
+    async def count(self, request: Request, key_id: str) -> None:
         """Count a call with a valid key. Raises RateLimited."""
         if self._keys is not None:
-            status = self._keys.take(key_id)
+            status = await _status(self._keys.take(key_id))
             request.state.rate_limit = status
             _require_allowed(status, "This API key calls too often.")
 
-    def check_address(self, scope: Scope) -> None:
+    async def check_address(self, scope: Scope) -> None:
         """Count a call of the client's address. Raises RateLimited."""
         if self._addresses is not None and scope["path"] not in _UNLIMITED:
-            status = self._addresses.take(client_address(scope))
+            status = await _status(self._addresses.take(client_address(scope)))
             scope["state"]["rate_limit"] = status
             _require_allowed(status, "Too many calls came from this address.")
+
+    def close(self) -> None:
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def _buckets(self, name: str, rate: float, burst: int) -> Buckets | None:
+        if not rate:
+            return None
+        policy = RateLimitPolicy(name, rate, burst)
+        return TokenBuckets(policy, self._file) if self._exchange is None else LeasedBuckets(policy, self._exchange)
 
     def _remember_key(self, fingerprint: bytes) -> None:
         self._known_keys[fingerprint] = None
@@ -92,7 +109,7 @@ class AddressLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
-                self._limits.check_address(scope)
+                await self._limits.check_address(scope)
             except RateLimited as error:
                 await send_error(error, scope, send)
                 return
@@ -113,8 +130,8 @@ def client_address(scope: Scope) -> str:
     return str(address)
 
 
-def _buckets(name: str, rate: float, burst: int) -> TokenBuckets | None:
-    return TokenBuckets(RateLimitPolicy(name, rate, burst)) if rate else None
+async def _status(found: RateLimitStatus | Awaitable[RateLimitStatus]) -> RateLimitStatus:
+    return found if isinstance(found, RateLimitStatus) else await found
 
 
 def _require_allowed(status: RateLimitStatus, message: str) -> None:

@@ -8,6 +8,7 @@ query the database after each one, and also poll it occasionally.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -43,6 +44,28 @@ def notify(tx: Session, topic: str) -> None:
     else:
         folder = _folder(str(engine.url.database))
         event.listen(tx, "after_commit", lambda _: _write_to_all(folder, topic), once=True)
+
+
+def open_pipe(path: Path) -> int:
+    """Create a named pipe and return its reader, which is never at end of file."""
+    hidden = path.with_name(f".{uuid4().hex}")
+    os.mkfifo(hidden, 0o600)
+    # Opened for writing too: a pipe without a writer is at end of file, and so permanently readable.
+    descriptor = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    # The pipe gets its visible name only now that it has a reader; without one it looks like a dead process's.
+    hidden.rename(path)
+    return descriptor
+
+
+def has_reader(path: Path) -> bool:
+    """Return whether `path` is a pipe that a live process reads. Raises OSError if that can't be found out."""
+    try:
+        with open_writer(str(path)):
+            return True
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, None):
+            return False
+        raise
 
 
 class WakeupListener:
@@ -108,13 +131,9 @@ def _pipe(url: str) -> Iterator[WakeupSource]:
     folder = _folder(str(make_url(url).database))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_dead_pipes(folder)
-    path, hidden = folder / f"{os.getpid()}-{uuid4().hex}", folder / f".{uuid4().hex}"
-    os.mkfifo(hidden, 0o600)
-    # Opened for writing too: a pipe without a writer is at end of file, and so permanently readable.
-    descriptor = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    path = folder / f"{os.getpid()}-{uuid4().hex}"
+    descriptor = open_pipe(path)
     try:
-        # The pipe gets its visible name only now that it has a reader; without one it looks like a dead process's.
-        hidden.rename(path)
         yield descriptor, lambda: _read_topics(descriptor)
     finally:
         path.unlink(missing_ok=True)
@@ -141,7 +160,7 @@ def _write_to_all(folder: Path, topic: str) -> None:
         return  # No process has listened yet.
     for path in paths:
         # Without a reader, its process is dead. If the pipe is full, its process will wake anyway.
-        with contextlib.suppress(OSError), _open_writer(path) as descriptor:
+        with contextlib.suppress(OSError), open_writer(path) as descriptor:
             os.write(descriptor, f"{topic}\n".encode())
 
 
@@ -150,14 +169,14 @@ def _remove_dead_pipes(folder: Path) -> None:
         if path.name.startswith("."):
             continue  # Its process is about to open it.
         try:
-            with _open_writer(str(path)):
+            with open_writer(str(path)):
                 pass
         except OSError:
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _open_writer(path: str) -> Iterator[int]:
+def open_writer(path: str) -> Iterator[int]:
     """Open a pipe for writing. Raises OSError if the path is no pipe or has no reader."""
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

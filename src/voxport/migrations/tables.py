@@ -4,6 +4,7 @@ from voxport.accounts import models as accounts
 from voxport.audit import models as audit
 from voxport.billing import models as billing
 from voxport.cloning import models as consent
+from voxport.coordination import models as coordination
 from voxport.db import models as leases
 from voxport.db.base import Base
 from voxport.idempotency import models as idempotency
@@ -20,6 +21,7 @@ __all__ = [
     "audit",
     "billing",
     "consent",
+    "coordination",
     "idempotency",
     "jobs",
     "leases",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from voxport.audio.arrays import SAMPLE_RATE as SAMPLE_RATE
 from voxport.errors import Invalid, ProviderFailed
+from voxport.providers.slots import LocalSlots, SlotPools
 from voxport.text.sentences import clean_text
 
 Audio = NDArray[np.float32]
@@ -169,6 +170,8 @@ class ProviderConfig:
     sample_min_seconds: int
     sample_max_seconds: int
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    slots: SlotPools = field(default_factory=LocalSlots, repr=False)
+    """Shares the limit of concurrent calls between the gateway's processes."""
 
 
 class Provider(ABC):

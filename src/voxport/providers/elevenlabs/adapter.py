@@ -50,6 +50,7 @@ from voxport.providers.elevenlabs.account import (
 from voxport.providers.ids import is_id, path_segment, require_id
 from voxport.providers.limiter import Limiter
 from voxport.providers.relay import relay
+from voxport.providers.slots import SlotPools
 from voxport.providers.unavailable import UnavailableProvider
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 
@@ -76,6 +77,8 @@ def open_provider(config: ProviderConfig) -> Provider:
         model=options["model"],
         tag=config.tag,
         max_text_length=config.max_text_length,
+        max_concurrency=options["max_concurrency"],
+        slots=config.slots,
     )
 
 
@@ -95,12 +98,22 @@ class ElevenLabs(Provider):
         model: str = MODEL,
         timeout: float = 60.0,
         read_timeout: float = 120.0,
+        max_concurrency: int | None = None,
+        slots: SlotPools | None = None,
         lookup_delays: tuple[float, ...] = _LOOKUP_DELAYS,
     ) -> None:
         self._upstream = Upstream(base_url, {"xi-api-key": key}, read_timeout=read_timeout)
         self._model = model
         self._facts = CachedStatus(lambda: fetch_facts(self._upstream, model), AccountFacts())
-        self._limiter = Limiter(errors.TITLE, max_calls=_MAX_CALLS, initial_calls=_INITIAL_CALLS, timeout=timeout)
+        self._limiter = Limiter(
+            errors.TITLE,
+            max_calls=_MAX_CALLS,
+            initial_calls=_INITIAL_CALLS,
+            cap=max_concurrency,
+            timeout=timeout,
+            name=self.name,
+            slots=slots,
+        )
         self._tag = tag
         self._max_text_length = max_text_length
         self._billed_client = BilledClient(

@@ -34,6 +34,7 @@ from voxport.providers.ids import is_stock_id, plain_text
 from voxport.providers.limiter import Limiter
 from voxport.providers.minimax import errors
 from voxport.providers.relay import relay
+from voxport.providers.slots import SlotPools
 from voxport.providers.unavailable import UnavailableProvider
 from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
 
@@ -71,6 +72,8 @@ def open_provider(config: ProviderConfig) -> Provider:
         group_id=options["group_id"],
         tag=config.tag,
         max_text_length=config.max_text_length,
+        max_concurrency=options["max_concurrency"],
+        slots=config.slots,
     )
 
 
@@ -91,9 +94,19 @@ class MiniMax(Provider):
         group_id: str | None = None,
         timeout: float = 60.0,
         read_timeout: float = 120.0,
+        max_concurrency: int | None = None,
+        slots: SlotPools | None = None,
     ) -> None:
         self._upstream = Upstream(base_url, {"Authorization": f"Bearer {key}"}, read_timeout=read_timeout)
-        self._limiter = Limiter(errors.TITLE, max_calls=_MAX_CALLS, initial_calls=_INITIAL_CALLS, timeout=timeout)
+        self._limiter = Limiter(
+            errors.TITLE,
+            max_calls=_MAX_CALLS,
+            initial_calls=_INITIAL_CALLS,
+            cap=max_concurrency,
+            timeout=timeout,
+            name=self.name,
+            slots=slots,
+        )
         self._query = {"GroupId": group_id} if group_id else {}
         self._model = model
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)

@@ -1,0 +1,1 @@
+"""What the processes of one gateway share while they run: small documents, and tokens of rate limits."""
