@@ -8,7 +8,7 @@ no objects; all others go through the Session.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select
 from sqlalchemy.engine import Dialect
@@ -19,6 +19,7 @@ from sqlalchemy.sql.expression import Executable
 
 Row = tuple[Any, ...]
 _Processor = Callable[[Any], Any]
+_BEGUN = "prepared"
 
 
 class Prepared:
@@ -49,16 +50,30 @@ class Prepared:
         return count
 
     def _execute(self, tx: Session, values: dict[str, Any]) -> tuple[_Compiled, Any]:
-        connection = tx.connection()
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name)
+        begun: _Begun = tx.info[_BEGUN]
+        compiled = self._compiled.get(begun.dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
-        driver: Any = connection.connection.driver_connection
+            compiled = self._compiled[begun.dialect.name] = _Compiled(self._statement, begun.dialect)
         try:
-            return compiled, driver.execute(compiled.sql, compiled.parameters(values))
-        except dialect.loaded_dbapi.Error as error:
-            raise _wrapped(error, connection, compiled.sql) from error
+            return compiled, begun.driver.execute(compiled.sql, compiled.parameters(values))
+        except begun.error as error:
+            raise _wrapped(error, begun.connection, compiled.sql) from error
+
+
+def prepare(tx: Session) -> None:
+    """Begin the transaction of a new Session, so that Prepared statements can run in it."""
+    connection = tx.connection()
+    dialect = connection.dialect
+    tx.info[_BEGUN] = _Begun(connection, dialect, connection.connection.driver_connection, dialect.loaded_dbapi.Error)
+
+
+class _Begun(NamedTuple):
+    """What a transaction's statements are run with: looked up once, since each look-up takes as long as a statement."""
+
+    connection: Connection
+    dialect: Dialect
+    driver: Any
+    error: Any
 
 
 class _Compiled:
