@@ -30,6 +30,7 @@ from sqlalchemy import text
 
 from benchmarks import reports
 from benchmarks.reliability.crash_harness import SERVER, WORKER, CommitPoint, CrashableGateway
+from benchmarks.reliability.database_copy import restore_database, save_database
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
@@ -125,6 +126,7 @@ class KillEnv:
             self.audio_url = client.upload(sample)
         # Leave out the named pipes of killed listeners: they hold no data, and can't be copied.
         shutil.copytree(folder / "data", folder / "first", ignore=shutil.ignore_patterns("*.wakeups"))
+        save_database(self.gateway.open_settings().resolved_database_url)
 
     def close(self) -> None:
         self.gateway.close()
@@ -164,6 +166,7 @@ class KillEnv:
     def _begin(self, provider: str) -> Double:
         shutil.rmtree(self.folder / "data")
         shutil.copytree(self.folder / "first", self.folder / "data")
+        restore_database(self.gateway.open_settings().resolved_database_url)
         for process in (SERVER, WORKER):
             (self.folder / f"{process}.commits").unlink(missing_ok=True)
         double = self.doubles[provider]
