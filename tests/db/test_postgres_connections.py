@@ -156,7 +156,8 @@ from voxport.jobs.runner import JobRunner
 from voxport.settings import Settings
 import voxport.app, voxport.worker
 gateway = open_gateway(Settings(_env_file=None, data_dir=Path(sys.argv[1])))
-DbosWorker(gateway.database, JobRunner(gateway.jobs, gateway.handlers), poll_seconds=0.1).start()
+runner = JobRunner(gateway.jobs, gateway.handlers)
+DbosWorker(gateway.database, gateway.leases, runner, poll_seconds=0.1).start()
 with gateway.database.snapshot(): pass
 print("psycopg" in sys.modules, flush=True)
 os._exit(0)

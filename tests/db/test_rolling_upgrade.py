@@ -12,10 +12,11 @@ from tests.support.client import open_client, settings_for
 from voxport.db.session import Database
 from voxport.gateway import open_gateway
 from voxport.migrations import migrate as migrations
-from voxport.migrations.migrate import migrate, newest_revision
+from voxport.migrations.migrate import downgrade, migrate, newest_revision
 
 VERSIONS = sorted((Path(migrations.__file__).parent / "versions").glob("v[0-9]*.py"))
-EXPANDING = {"create_table", "create_index", "add_column", "bulk_insert", "f"}
+# An index that is dropped costs an older version time, and nothing else.
+EXPANDING = {"create_table", "create_index", "drop_index", "add_column", "bulk_insert", "f", "get_bind"}
 FIRST_CHECKED = "0009"  # those before were released together, in 0.1.0
 
 
@@ -40,9 +41,7 @@ def test_a_gateway_starts_on_a_database_that_a_newer_one_migrated(tmp_path: Path
 def test_an_older_database_is_still_migrated(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'voxport.db'}")
     migrate(database)
-    with database.transaction() as tx:
-        tx.execute(text("ALTER TABLE jobs DROP COLUMN traceparent"))
-        tx.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    downgrade(database, "0009")
     migrate(database)
     with database.snapshot() as tx:
         assert tx.scalar(text("SELECT version_num FROM alembic_version")) == newest_revision()

@@ -26,3 +26,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_rate_limit_buckets")),
         prefixes=["UNLOGGED"] if is_postgres else [],
     )
+
+
+def downgrade() -> None:
+    op.drop_table("rate_limit_buckets")
+    op.drop_table("shared_states")
