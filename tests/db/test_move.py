@@ -107,6 +107,12 @@ def fill_engine(connection: Connection, job_id: str) -> None:
         connection.execute(insert(table), [values])
 
 
+def copied_rows(found: dict[str, list[str]]) -> int:
+    """The rows that a move copies: the target itself fills what is derived."""
+    derived = {table.name for table in metadata.sorted_tables if table.info.get("is_derived")}
+    return sum(len(rows) for name, rows in found.items() if name not in derived)
+
+
 def contents(url: str) -> dict[str, list[str]]:
     """All rows of all tables, in no order that a database chooses."""
     with closing(Database(url)) as database, database.connection() as connection:
@@ -136,7 +142,7 @@ def test_every_row_of_every_table_arrives_and_comes_back(sqlite: str, target: st
     assert [name for name, found in before.items() if not found] == []
     progress: list[tuple[str, int, int]] = []
     summary = move_database(sqlite, target, on_progress=lambda *step: progress.append(step))
-    total = sum(map(len, before.values()))
+    total = copied_rows(before)
     assert (summary.rows, summary.problems, summary.was_done) == (total, [], False)
     assert progress[-1][1:] == (total, total)
     moved = contents(target)
@@ -251,7 +257,7 @@ def test_a_row_that_the_target_refuses_moves_nothing(sqlite: str, target: str, t
     assert {one: len(found) for one, found in contents(target).items() if found} == {"audit_head": 1}
     with closing(Database(sqlite)) as database, database.transaction() as tx:
         tx.execute(name, {"name": "ab", "id": client.profile_id})
-    assert move_database(sqlite, target).rows == sum(map(len, before.values()))
+    assert move_database(sqlite, target).rows == copied_rows(before)
 
 
 def test_a_target_that_gives_back_something_else_is_not_kept(

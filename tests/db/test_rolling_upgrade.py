@@ -17,6 +17,7 @@ from voxport.migrations.migrate import downgrade, migrate, newest_revision
 VERSIONS = sorted((Path(migrations.__file__).parent / "versions").glob("v[0-9]*.py"))
 # An index that is dropped costs an older version time, and nothing else.
 EXPANDING = {"create_table", "create_index", "drop_index", "add_column", "bulk_insert", "f", "get_bind"}
+TRIGGERS = {"v0015_stored_bytes": {"execute"}}  # on tables of the older version, which need not know them
 FIRST_CHECKED = "0009"  # those before were released together, in 0.1.0
 
 
@@ -54,7 +55,9 @@ def test_a_migration_only_adds_what_an_older_version_need_not_know(path: Path) -
     (upgrade,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"]
     calls = [node for node in ast.walk(upgrade) if isinstance(node, ast.Call)]
     named = {ast.unparse(call.func) for call in calls}
-    assert {name for name in named if name.startswith("op.")} <= {f"op.{name}" for name in EXPANDING}
+    assert {name for name in named if name.startswith("op.")} <= {
+        f"op.{name}" for name in EXPANDING | TRIGGERS.get(path.stem, set())
+    }
     for call in calls:
         if ast.unparse(call.func) == "op.add_column":
             column = ast.unparse(call.args[1])

@@ -119,7 +119,8 @@ def test_everything_of_a_profile_goes_and_nothing_of_its_neighbour(fake_env: Fak
     assert not [key for key in files(fake_env.gateway) if client.profile_id in key]
     with fake_env.gateway.database.snapshot() as tx:
         kinds = tx.execute(
-            text("SELECT kind FROM ledger_transactions WHERE profile_id = :id"), {"id": client.profile_id}
+            text("SELECT kind FROM ledger_transactions WHERE profile_id = :id ORDER BY sequence"),
+            {"id": client.profile_id},
         )
         assert [row[0] for row in kinds] == ["credit", "capture", "capture", "capture", "capture"]
     assert first.get("/v2/billing/balance").status_code == 200

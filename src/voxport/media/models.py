@@ -39,3 +39,13 @@ class Media(Base):
     reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     uploaded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MediaTotal(Base):
+    """The bytes of a profile's rows in `media`, reservations included. Triggers of the database keep it."""
+
+    __tablename__ = "media_totals"
+    __table_args__ = {"info": {"is_derived": True}}  # noqa: RUF012  # as SQLAlchemy reads it
+
+    profile_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
 from voxport.db.prepared import Prepared
-from voxport.media.models import Media
+from voxport.media.models import Media, MediaTotal
 
 _ADD = Prepared(
     insert(Media).values(
@@ -23,6 +23,8 @@ _MARK_UPLOADED = Prepared(
     .where(Media.key == bindparam("of_key"))
     .values(size_bytes=bindparam("size"), uploaded_at=bindparam("moment"))
 )
+
+_TOTAL = Prepared(select(MediaTotal.bytes).where(MediaTotal.profile_id == bindparam("of_profile")))
 
 
 def add(
@@ -89,9 +91,9 @@ def lock_profile(tx: Session, profile_id: str) -> None:
 
 
 def stored_bytes(tx: Session, profile_id: str) -> int:
-    """Return the total bytes of stored files and reservations."""
-    size = func.coalesce(Media.size_bytes, Media.reserved_bytes)
-    return int(tx.scalar(select(func.coalesce(func.sum(size), 0)).where(Media.profile_id == profile_id)) or 0)
+    """Return the total bytes of stored files and reservations, which triggers of the database keep."""
+    row = _TOTAL.first(tx, of_profile=profile_id)
+    return 0 if row is None else int(row[0])
 
 
 def reserve(tx: Session, key: str, size_bytes: int) -> None:

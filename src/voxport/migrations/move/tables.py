@@ -43,7 +43,8 @@ class TablePair:
 def paired_tables(source: Connection, target: Connection) -> list[TablePair]:
     """Return all tables, parents before their children. Raises MoveError if the target can't hold all of the source."""
     source.info["voxport_is_source"] = True
-    own = [TablePair(table, table) for table in metadata.sorted_tables]
+    # Triggers of the target fill a derived table while what it is derived from is copied.
+    own = [TablePair(table, table) for table in metadata.sorted_tables if not table.info.get("is_derived")]
     from_engine, to_engine = _engine_tables(source), _engine_tables(target)
     pairs = []
     for table in from_engine:

@@ -1,0 +1,43 @@
+"""The bytes that a profile stores are kept by the database, whoever changes its files."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from tests.support.client import GatewayClient
+from voxport.media import repository
+
+MEDIA = "/v1/media"
+
+
+def totals(client: GatewayClient) -> tuple[int, int]:
+    """Return the kept total and the sum of the rows."""
+    with client.gateway.database.snapshot() as tx:
+        summed = tx.scalar(
+            text("SELECT SUM(COALESCE(size_bytes, reserved_bytes)) FROM media WHERE profile_id = :id"),
+            {"id": client.profile_id},
+        )
+        return repository.stored_bytes(tx, client.profile_id), int(summed or 0)
+
+
+def test_the_total_is_the_sum_after_every_change(both: GatewayClient) -> None:
+    assert totals(both) == (0, 0)
+    first, second = (both.upload()["object_key"] for _ in range(2))
+    both.upload_slot()
+    kept, summed = totals(both)
+    assert kept == summed > 0
+    assert both.delete(f"{MEDIA}/{first}").status_code == 200
+    kept, summed = totals(both)
+    assert kept == summed > 0
+    with both.gateway.database.transaction() as tx:  # as an older version changes it
+        tx.execute(text("UPDATE media SET size_bytes = 12345 WHERE key = :key"), {"key": second})
+    assert totals(both)[0] == totals(both)[1]
+    assert both.delete(f"{MEDIA}/{second}").status_code == 200
+    assert totals(both)[0] == totals(both)[1]
+
+
+def test_a_total_is_of_one_profile(both: GatewayClient) -> None:
+    other = both.another_customer()
+    other.upload()
+    assert totals(both) == (0, 0)
+    assert totals(other)[0] > 0
