@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from tests.support.postgres import Postgres
 from tests.support.server import environment, wait_until
 from voxport.coordination.file_states import FileStates
 from voxport.coordination.postgres_states import PostgresStates
 from voxport.coordination.states import open_states
+from voxport.db.session import Database
 from voxport.errors import ProviderBusy
+from voxport.migrations.migrate import migrate
 from voxport.providers.limiter import Limiter
 from voxport.providers.shared_slots import SharedSlots
 
@@ -243,9 +247,6 @@ def test_a_stopped_process_on_the_same_machine_keeps_its_slots(tmp_path: Path) -
 
 
 def test_a_process_that_can_not_renew_its_slots_begins_no_call_before_others_have_them(postgres_url: str) -> None:
-    from voxport.db.session import Database
-    from voxport.migrations.migrate import migrate
-
     database = Database(postgres_url)
     migrate(database)
     database.close()
@@ -274,6 +275,27 @@ def test_a_process_that_can_not_renew_its_slots_begins_no_call_before_others_hav
         pass
     cut.close()
     beside.close()
+
+
+def test_a_process_whose_connection_is_ended_goes_on_and_makes_another(
+    postgres_template: str, postgres: Postgres
+) -> None:
+    url = postgres.new_database(postgres_template)
+    pools = [SharedSlots(open_states(url)) for _ in range(2)]
+    first, second = (
+        Limiter("ElevenLabs", max_calls=3, initial_calls=3, timeout=SECONDS, name="eleven", slots=slots)
+        for slots in pools
+    )
+    database = Database(url)
+    with first.slot("a"):
+        with database.transaction() as tx:
+            mine = "datname = current_database() AND application_name = 'voxport-slots'"
+            tx.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}"))
+        with first.slot("a"), second.slot("b"), pytest.raises(ProviderBusy), second.slot("b", timeout=0.2):
+            pass
+    for slots in pools:
+        slots.close()
+    database.close()
 
 
 def test_a_document_that_can_not_be_read_begins_anew(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -51,12 +51,11 @@ class FileStates:
                 _write(descriptor, shared, alive)
         return math.inf
 
-    def notify(self) -> None:
-        for path in (self._folder / _PIPES).iterdir():
-            if path.name != self.owner and not path.name.startswith("."):
-                # A dead process has no reader, and one with a full pipe will wake anyway.
-                with contextlib.suppress(OSError), open_writer(str(path)) as descriptor:
-                    os.write(descriptor, b"\n")
+    def notify(self, owners: Set[str]) -> None:
+        for owner in owners:
+            # A dead process has no reader, and one with a full pipe will wake anyway.
+            with contextlib.suppress(OSError), open_writer(str(self._folder / _PIPES / owner)) as descriptor:
+                os.write(descriptor, b"\n")
 
     def wait(self, timeout: float | None) -> bool:
         self._join()

@@ -11,7 +11,7 @@ import copy
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final
 from uuid import uuid4
 
@@ -23,6 +23,8 @@ TTL_SECONDS: Final = 12.0
 _MARGIN_SECONDS: Final = 1.0
 """For clocks that don't run equally fast."""
 _CHANNEL: Final = "voxport_states"
+_MAX_NOTIFIED: Final = 200  # a notification has 8,000 bytes
+_ALL: Final = "*"
 _MAX_ATTEMPTS: Final = 200
 _EXPIRY: Final = "expires_at"
 _READ: Final = (
@@ -59,8 +61,9 @@ class PostgresStates:
             raise
         raise TimeoutError(name)
 
-    def notify(self) -> None:
-        self._connection.execute("SELECT pg_notify(%s, %s)", _CHANNEL, self.owner)
+    def notify(self, owners: Set[str]) -> None:
+        payload = " ".join(sorted(owners)) if len(owners) <= _MAX_NOTIFIED else _ALL
+        self._connection.execute("SELECT pg_notify(%s, %s)", _CHANNEL, payload)
 
     def wait(self, timeout: float | None) -> bool:
         try:
@@ -105,4 +108,4 @@ class PostgresStates:
 
     def _received(self, connection: Any) -> bool:
         payloads = [one.payload for one in connection.notifies(timeout=0)]
-        return any(payload != self.owner for payload in payloads)
+        return any(payload == _ALL or self.owner in payload.split() for payload in payloads)

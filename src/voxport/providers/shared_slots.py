@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final, Protocol
 
 from voxport.providers.slot_table import Claim, SlotTable
@@ -15,7 +15,7 @@ from voxport.providers.slots import CallLimit, Demand, Grant, LimitChange, SlotH
 
 _POLL_SECONDS: Final = 1.0
 """How often a process that waits looks whether another has died, and tries a store again that does not answer."""
-_CLOSE_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 2.0
 _log = logging.getLogger("voxport.providers")
 
 Shared = dict[str, Any]
@@ -37,8 +37,8 @@ class StateStore(Protocol):
         this one as alive without another update; `renew` asks for a later time. Raises any exception if the store can't
         be reached; the document may have been changed."""
 
-    def notify(self) -> None:
-        """End `wait` in all other processes."""
+    def notify(self, owners: Set[str]) -> None:
+        """End `wait` in these processes."""
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for `wake` or another process's `notify`, for at most `timeout` seconds. Returns whether a notification
@@ -57,7 +57,8 @@ class SharedSlots:
     def __init__(self, store: StateStore) -> None:
         self._store = store
         self._pools: dict[str, _SharedPool] = {}
-        self._lock = threading.Lock()
+        # Reentrant: garbage collection of a generator may release its slot in the thread that holds the lock.
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._retry = threading.Event()
@@ -79,10 +80,11 @@ class SharedSlots:
 
     def _wake(self) -> None:
         if self._thread is None:
+            thread = threading.Thread(target=self._run, name="slots", daemon=True)
             with self._lock:
                 if self._thread is None and not self._is_closed:
-                    self._thread = threading.Thread(target=self._run, name="slots", daemon=True)
-                    self._thread.start()
+                    self._thread = thread
+                    thread.start()
         self._store.wake()
 
     def _run(self) -> None:
@@ -104,9 +106,9 @@ class SharedSlots:
             self._refresh([pool for pool in self._pools.values() if pool.due_at < math.inf], is_last=True)
 
     def _refresh(self, pools: list[_SharedPool], *, is_last: bool = False) -> None:
-        changed = [pool.refresh(is_last=is_last) for pool in pools]
-        if any(changed):
-            self._store.notify()
+        concerned = set[str]().union(*(pool.refresh(is_last=is_last) for pool in pools))
+        if concerned:
+            self._store.notify(concerned)
 
 
 class _SharedPool:
@@ -147,8 +149,8 @@ class _SharedPool:
     def is_due(self, *, is_notified: bool) -> bool:
         return self._is_requested or time.monotonic() >= self.due_at or (is_notified and self.due_at < math.inf)
 
-    def refresh(self, *, is_last: bool = False) -> bool:
-        """Take part in the table once; with `is_last`, leave it. Returns whether others should look at it."""
+    def refresh(self, *, is_last: bool = False) -> set[str]:
+        """Take part in the table once; with `is_last`, leave it. Returns the processes that should look at it."""
         self._is_requested = False
         is_renewal = time.monotonic() >= self._renewed_at + self._store.renew_seconds
         turn = _Turn(
@@ -174,7 +176,7 @@ class _SharedPool:
             self._renewed_at, self._admissions = now, demand.admissions
         is_member = claim.slots > 0 or claim.wanted > 0
         self.due_at = now + (_POLL_SECONDS if claim.is_short else self._store.renew_seconds) if is_member else math.inf
-        return turn.concerns_others
+        return turn.concerned
 
 
 class _Turn:
@@ -185,7 +187,7 @@ class _Turn:
     claim: Claim
     limit: CallLimit
     must_return: bool
-    concerns_others: bool
+    concerned: set[str]
 
     def __init__(
         self,
@@ -218,9 +220,11 @@ class _Turn:
         self.must_return = table.must_return(self._owner)
         mine = before.claims.pop(self._owner, Claim())
         others = {owner: claim for owner, claim in table.claims.items() if owner != self._owner}
-        is_shorter = self.claim.wanted - self.claim.slots > max(0, mine.wanted - mine.slots)
-        self.concerns_others = bool(others) and (
-            others != before.claims or table.limit != before.limit or is_shorter or self._is_last
-        )
+        # Those who know that this process is short return slots until they see that it has what it needs.
+        is_newly_short = self.claim.is_short and not mine.is_short
+        if table.limit != before.limit or is_newly_short or self._is_last:
+            self.concerned = set(others)
+        else:
+            self.concerned = {name for name, claim in others.items() if claim.slots != before.claims[name].slots}
         table.write_to(shared, members)
-        return self.concerns_others or self.claim != mine or table.limit != before.limit
+        return bool(self.concerned) or self.claim != mine or table.limit != before.limit

@@ -2,9 +2,9 @@
 
 A process gets tokens from the store in batches, about as many as it uses in a second and at most an eighth of the
 burst, and gives back what it has not used for a second. So most calls find a token here. A sixtieth of the burst may
-pass without asking after a second without news, and is counted afterwards: at a bucket that others have just emptied,
-each process may let so many calls pass too early, and later ones wait longer for it. All others wait for the store. If
-it does not answer, each process allows its share of the rate.
+pass between two exchanges without asking, where half of it is left as far as is known, and is counted afterwards: at a
+bucket that others have just emptied, each process may let so many calls pass too early, and later ones wait longer for
+it. All others wait for the store. If it does not answer, each process allows its share of the rate.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from voxport.web.token_exchange import IDLE_SECONDS, LeasedBucket, TokenExchange
 
 _MAX_BUCKETS: Final = 50_000
 _MAX_ATTEMPTS: Final = 10
+_REFILL_SECONDS: Final = 0.1
 
 
 class LeasedBuckets:
@@ -51,15 +52,16 @@ class LeasedBuckets:
         missing = bucket.missing_at(now)
         if missing + 1 > self._policy.burst:
             return status_of(self._policy, missing)
-        if bucket.unasked and now - bucket.known_at > IDLE_SECONDS:
+        if bucket.unasked and missing <= self._policy.burst / 2:
             bucket.unasked -= 1
             return self._pass(bucket, now)
         return self._ask_and_take(bucket)
 
     def _use_token(self, bucket: LeasedBucket, now: float) -> RateLimitStatus:
         bucket.tokens -= 1
-        if not bucket.tokens and bucket.recent:
-            self._exchange.schedule(bucket, soon=True)
+        # Not at once: most buckets that are used are due again within a moment, and one exchange is for all of them.
+        if bucket.recent and bucket.tokens <= bucket.granted // 2:
+            self._exchange.schedule(bucket, within=_REFILL_SECONDS)
         return status_after(self._policy, bucket.missing_at(now))
 
     def _pass(self, bucket: LeasedBucket, now: float) -> RateLimitStatus:

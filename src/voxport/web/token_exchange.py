@@ -73,6 +73,8 @@ class LeasedBucket:
         self.unasked = policy.burst // _UNASKED_SHARE
         """How many calls may still pass without asking before the next exchange."""
         self.used_at = -math.inf
+        self.granted = 0
+        """Tokens that this process had after the last exchange."""
         self.known_at = -math.inf
         self._missing = 0.0  # at `known_at`
         self.recent = 0
@@ -109,6 +111,7 @@ class LeasedBucket:
 
     def apply(self, found: TokenAnswer, moment: float) -> None:
         self.tokens += found.granted
+        self.granted = self.tokens
         self._missing, self.known_at = found.missing, moment
         self.unasked = self.policy.burst // _UNASKED_SHARE
 
@@ -127,7 +130,7 @@ class TokenExchange:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._context = Context()  # not that of the request that happens to start an exchange
-        self._is_urgent = False
+        self._next_at = math.inf
         self._down_until = -math.inf
 
     @property
@@ -138,16 +141,16 @@ class TokenExchange:
     def is_down(self) -> bool:
         return time.monotonic() < self._down_until
 
-    def schedule(self, bucket: LeasedBucket, *, soon: bool = False) -> None:
-        """Exchange the bucket's tokens, at once with `soon`."""
+    def schedule(self, bucket: LeasedBucket, *, within: float = _FLUSH_SECONDS) -> None:
+        """Exchange the bucket's tokens within so many seconds."""
         self._due[bucket.name] = bucket
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # an earlier loop has ended, and its timers with it
             self._loop, self._timer, self._idle_timer, self._task = loop, None, None, None
-        self._is_urgent |= soon
-        if self._task is not None:
+        moment = loop.time() + within
+        if self._task is not None:  # which looks for what is due when it ends
+            self._next_at = min(self._next_at, moment)
             return
-        moment = loop.time() + (0.0 if soon else _FLUSH_SECONDS)
         if self._timer is not None:
             if self._starts_at <= moment:
                 return
@@ -158,7 +161,7 @@ class TokenExchange:
     async def ask(self, bucket: LeasedBucket) -> bool:
         """Wait for the bucket's next exchange. Returns False if the store does not answer in time."""
         answer = bucket.answer()
-        self.schedule(bucket, soon=True)
+        self.schedule(bucket, within=0.0)
         done, _ = await asyncio.wait({answer}, timeout=_WAIT_SECONDS)
         if not done:
             self._on_failed(None)
@@ -174,7 +177,7 @@ class TokenExchange:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        self._is_urgent, due, self._due = False, self._due, {}
+        self._next_at, due, self._due = math.inf, self._due, {}
         moment = time.monotonic()
         requests = {name: bucket.request(moment) for name, bucket in due.items()}
         try:
@@ -197,7 +200,7 @@ class TokenExchange:
                 if answer is not None and not answer.done():
                     answer.set_result(None)
         if self._due:
-            self.schedule(next(iter(self._due.values())), soon=self._is_urgent)
+            self.schedule(next(iter(self._due.values())), within=self._next_at - loop.time())
         if self._leased and self._idle_timer is None:
             self._idle_timer = loop.call_later(IDLE_SECONDS / 2, self._give_back, context=self._context)
 
@@ -209,7 +212,7 @@ class TokenExchange:
             if bucket.used_at < idle_since or not bucket.tokens:
                 del self._leased[name]
                 if bucket.tokens:
-                    self.schedule(bucket, soon=True)
+                    self.schedule(bucket, within=0.0)
         if self._leased:
             loop = asyncio.get_running_loop()
             self._idle_timer = loop.call_later(IDLE_SECONDS / 2, self._give_back, context=self._context)
