@@ -4,7 +4,7 @@ SQLite is opened in WAL mode with `synchronous=FULL`, because NORMAL may lose th
 the ledger is stored here. There is one writer at a time: a lock serialises the threads of a process, `BEGIN IMMEDIATE`
 with a busy timeout serialises the processes. Readers see a snapshot and never wait.
 
-On Postgres a write transaction can be fenced by a lease (`postgres.py`): it begins only while this process holds that
+On Postgres a write transaction can be fenced by a lease (`fence.py`): it begins only while this process holds that
 lease, which nobody can take over before the transaction ends.
 """
 
@@ -119,9 +119,12 @@ def _backend(url: str) -> str:
 
 
 def _postgres_engine(url: str) -> Engine:
-    from voxport.db.postgres import postgres_engine  # its driver is not always installed
+    from voxport.db.fence import fence_writes  # its driver is not always installed
 
-    return postgres_engine(url, POOL_SIZE)
+    # No overflow: four processes stay below Postgres' default limit of 100 connections.
+    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=0, hide_parameters=True)
+    fence_writes(engine)
+    return engine
 
 
 def update_one(tx: Session, statement: Update) -> bool:

@@ -1,4 +1,4 @@
-"""Postgres: the engine, and transactions that are fenced by a lease."""
+"""Write transactions on Postgres that are fenced by a lease."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 from psycopg.pq import Escaping, ExecStatus
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, event
 
 from voxport.db.lease import Lease, LeaseLost
 
@@ -16,18 +16,14 @@ because the transaction holds locks that others wait for."""
 _BEGIN: Final = b"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '%ds'" % _IDLE_SECONDS
 
 
-def postgres_engine(url: str, pool_size: int) -> Engine:
-    """Create an engine whose connections with the option `voxport_write` write, fenced by the lease `voxport_fence`."""
-    # No overflow: four processes stay below Postgres' default limit of 100 connections.
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+def fence_writes(engine: Engine) -> None:
+    """Fence the transactions of connections with the option `voxport_write` by the lease in `voxport_fence`, if any."""
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get("voxport_write"):
             _begin_write(connection, options.get("voxport_fence"))
-
-    return engine
 
 
 def _begin_write(connection: Connection, fence: Lease | None) -> None:
