@@ -158,6 +158,10 @@ class Chaos:
         with engine.connect() as connection:
             return list(connection.execute(text(statement)))
 
+    def has_jobs(self, process: subprocess.Popen[bytes]) -> bool:
+        executor = self.workers.executor(process)
+        return executor is not None and bool(self.query(f"{_PENDING}'{executor}' LIMIT 1"))
+
     def strike(self, number: signal.Signals, process: subprocess.Popen[bytes]) -> threading.Thread | None:
         """Send a signal to a worker and watch how long its jobs wait. None if it has no name yet."""
         executor = self.workers.executor(process)
@@ -250,8 +254,8 @@ def kills(chaos: Chaos, *, restarts: int = 2, kill_seconds: float = _KILL_SECOND
 
 def freeze(chaos: Chaos) -> ChaosOutcome:
     """Freeze a worker with jobs for 30 s and wake it. It must exit by itself, with code 1."""
-    wait_for(lambda: chaos.finished() > 0)
     frozen = chaos.workers.processes[0]
+    wait_for(lambda: chaos.has_jobs(frozen))
     watcher = chaos.strike(signal.SIGSTOP, frozen)
     time.sleep(_FREEZE_SECONDS)
     frozen.send_signal(signal.SIGCONT)

@@ -129,7 +129,7 @@ class DbosWorker:
         job_ids = [one for one in list(self._running) if all_jobs or not self._runner.must_finish(one)]
         if not job_ids:
             return
-        count = self._requeue(job_ids, is_handed_back=True)
+        count = self._requeue(self._executor_id, job_ids, is_handed_back=True)
         _log.info("jobs were handed back", extra={"jobs": count})
 
     def _add_queue(self, handler: JobHandler, pool: str) -> None:
@@ -206,12 +206,9 @@ class DbosWorker:
             lease = self._leases.try_take_over(owner)
             if lease is None:
                 continue
-            try:
-                recovered = DBOS._recover_pending_workflows([owner])
-                self._wake(None)
-                _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": len(recovered)})
-            finally:
-                lease.release()
+            with lease:
+                count = self._requeue(owner)
+                _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": count})
 
     def _requeue_strays(self, mine: set[str]) -> None:
         """Queue workflows of this executor again that stay pending without running.
@@ -221,19 +218,22 @@ class DbosWorker:
         self._stray = {job_id: self._stray.get(job_id, 0) + 1 for job_id in mine - self._running}
         strays = [job_id for job_id, rounds in self._stray.items() if rounds >= _STRAY_ROUNDS]
         if strays:
-            count = self._requeue(strays)
+            count = self._requeue(self._executor_id, strays)
             _log.warning("jobs were pending and nobody ran them: they are queued again", extra={"jobs": count})
 
-    def _requeue(self, job_ids: list[str], *, is_handed_back: bool = False) -> int:
-        """Queue jobs of this worker again and wake all workers; returns how many. What this process still tries to
-        write about them is refused."""
+    def _requeue(self, owner: str, job_ids: list[str] | None = None, *, is_handed_back: bool = False) -> int:
+        """Queue jobs of a worker again, by default all, and wake all workers; returns how many. What that worker still
+        tries to write to the job engine about them is refused. One statement: DBOS's own recovery takes a transaction
+        for each job."""
         rows = self._dbos._sys_db.tables.workflow_status
-        mine = (rows.c.workflow_uuid.in_(job_ids), rows.c.status == "PENDING", rows.c.executor_id == self._executor_id)
+        which = [rows.c.status == "PENDING", rows.c.executor_id == owner]
+        if job_ids is not None:
+            which.append(rows.c.workflow_uuid.in_(job_ids))
         values: dict[str, Any] = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
         if is_handed_back:  # no failure of the job, and so no recovery
             values["recovery_attempts"] = rows.c.recovery_attempts - 1
         with self._dbos._sys_db.engine.begin() as connection:
-            count = connection.execute(update(rows).where(*mine).values(**values)).rowcount
+            count = connection.execute(update(rows).where(*which).values(**values)).rowcount
         with self._database.transaction() as tx:
             notify(tx, ALL_TOPICS)
         return count
