@@ -56,6 +56,11 @@ STEPS: Final = (
         ("benchmarks/reliability/duplicates.py", "--sends", "50", "--kills", "8"),
     ),
     Step(
+        "workers",
+        "workers that are killed, frozen or without a database lose and double no job",
+        ("benchmarks/reliability/workers.py", "--jobs", "1000"),
+    ),
+    Step(
         "overspend",
         "calls at once spend what there is, on both databases",
         ("benchmarks/reliability/overspend.py", "--calls", "300"),
@@ -83,12 +88,13 @@ SAMPLE: Final = (
         "kill -9 at each step of an instant clone at ElevenLabs",
         ("benchmarks/reliability/crash.py", "--provider", "elevenlabs", "--service", "instant"),
     ),
+    Step("workers", "kill -9 of workers and a restart of Postgres", ("benchmarks/reliability/workers.py", "--sample")),
 )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", action="store_true", help="four steps, always the same")
+    parser.add_argument("--sample", action="store_true", help="five steps, always the same")
     parser.add_argument("--list", action="store_true", help="say what would run")
     parser.add_argument("--only", nargs="+", choices=[step.name for step in STEPS], help="these steps")
     arguments = parser.parse_args()

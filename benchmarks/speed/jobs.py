@@ -150,7 +150,7 @@ def _enqueuer(data_dir: Path, url: str, jobs: int, pause: float = 0.0) -> subpro
 
 
 def _python(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "benchmarks.speed.noop_service", *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.noop_service", *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, **options)
 
 

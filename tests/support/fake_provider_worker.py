@@ -41,7 +41,7 @@ def main(data_dir: Path, spoken: Path, seconds: Sequence[float], places: int = 2
     )
     runner = JobRunner(gateway.jobs, gateway.handlers)
     voxport.jobs.dbos_worker._REAP_SECONDS = 0.5
-    voxport.jobs.dbos_worker._STRAY_ROUNDS = 100  # more than a test takes
+    voxport.jobs.dbos_worker._STRAY_ROUNDS = 10
     rounds = spoken.with_suffix(".rounds")
     Reaping(gateway.database, gateway.leases, runner, poll_seconds=0.1, rounds=rounds).start()
     time.sleep(300)

@@ -4,7 +4,7 @@ SQLite is opened in WAL mode with `synchronous=FULL`, because NORMAL may lose th
 the ledger is stored here. There is one writer at a time: a lock serialises the threads of a process, `BEGIN IMMEDIATE`
 with a busy timeout serialises the processes. Readers see a snapshot and never wait.
 
-On Postgres a write transaction can be fenced by a lease (`postgres.py`): it begins only while this process holds that
+On Postgres a write transaction can be fenced by a lease (`fence.py`): it begins only while this process holds that
 lease, which nobody can take over before the transaction ends.
 """
 
@@ -173,10 +173,10 @@ def _backend(url: str) -> str:
 
 
 def _postgres_engine(url: str, **options: Any) -> Engine:
-    from voxport.db.postgres import fence_transactions  # its driver is not always installed
+    from voxport.db.fence import fence_writes  # its driver is not always installed
 
     engine = pooled_engine(url, **options)
-    fence_transactions(engine)
+    fence_writes(engine)
     return engine
 
 

@@ -39,7 +39,7 @@ _IS_DEAD: Final = (
     "(expires_at < clock_timestamp() OR :is_session_gone AND expires_at < clock_timestamp() + :quiet * interval '1 s') "
     "AND pg_postmaster_start_time() < clock_timestamp() - :lease * interval '1 s'"
 )
-# FOR UPDATE conflicts with the lock of a transaction that is fenced by the lease (`postgres.py`). Such a row is
+# FOR UPDATE conflicts with the lock of a transaction that is fenced by the lease (`fence.py`). Such a row is
 # skipped, and taken in a later attempt.
 _ACQUIRE: Final = text(
     "WITH taken AS (UPDATE leases SET token = :token, expires_at = clock_timestamp() + :lease * interval '1 s' "  # noqa: S608  # constants

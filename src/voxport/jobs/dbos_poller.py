@@ -58,7 +58,8 @@ class QueuePoller:
         on_start: Callable[[str], None],
         on_end: Callable[[str], None],
     ) -> None:
-        """`on_start` is called with the id of each job before it starts, `on_end` when its end is recorded."""
+        """`on_start` is called with the id of each claimed job before it starts, `on_end` when its end is recorded or
+        it could not be started."""
         self._dbos = dbos
         self._queue = queue
         self._limits = limits
@@ -154,9 +155,15 @@ class QueuePoller:
             owner_xid=owner,
             is_latest_version=False,  # every job names its version
         )
-        if not job_ids:
-            return 0
-        for status in system.get_workflow_statuses(job_ids):
+        for job_id in job_ids:
+            self._on_start(job_id)
+        statuses: list[Any] = []
+        try:
+            statuses = system.get_workflow_statuses(job_ids) if job_ids else []
+        finally:
+            for job_id in set(job_ids) - {status["workflow_uuid"] for status in statuses}:
+                self._on_end(job_id)
+        for status in statuses:
             self._start(status, partition, owner)
         return len(job_ids)
 
@@ -164,7 +171,6 @@ class QueuePoller:
         job_id = status["workflow_uuid"]
         with self._lock:
             self._running[partition] += 1
-        self._on_start(job_id)
         try:
             handle = execute_dequeued_workflow(self._dbos, status, owner)
         except Exception:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from dbos import DBOS, DBOSPortableJSONSerializer, Queue, StepOptions
-from sqlalchemy import update
+from sqlalchemy import literal_column, select, update
 
 from voxport.db.lease import Leases
 from voxport.db.session import Database
@@ -33,8 +33,8 @@ from voxport.retry import retry
 
 # A job that has killed its worker this many times would kill the next one too.
 MAX_RECOVERIES = 20
-_REAP_SECONDS = 2.0
-_STRAY_ROUNDS = 5  # of _REAP_SECONDS each; a workflow that is just starting or ending is not a stray
+_REAP_SECONDS = 1.0
+_STRAY_ROUNDS = 10  # of _REAP_SECONDS each; a workflow that is just starting or ending is not a stray
 # Steps raise only transient errors of the machine; they are retried with pauses that grow, eight minutes in all. A
 # step that hangs before it fails adds its own time, up to the job's time limit.
 _STEP_RETRIES: StepOptions = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 1.3, "max_attempts": 20}
@@ -129,15 +129,7 @@ class DbosWorker:
         job_ids = [one for one in list(self._running) if all_jobs or not self._runner.must_finish(one)]
         if not job_ids:
             return
-        rows = self._dbos._sys_db.tables.workflow_status
-        mine = (rows.c.workflow_uuid.in_(job_ids), rows.c.status == "PENDING", rows.c.executor_id == self._executor_id)
-        queued = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
-        # It was no failure of the job, and so no recovery.
-        change = update(rows).where(*mine).values(**queued, recovery_attempts=rows.c.recovery_attempts - 1)
-        with self._dbos._sys_db.engine.begin() as connection:
-            count = connection.execute(change).rowcount
-        with self._database.transaction() as tx:
-            notify(tx, ALL_TOPICS)
+        count = self._requeue(self._executor_id, job_ids, is_handed_back=True)
         _log.info("jobs were handed back", extra={"jobs": count})
 
     def _add_queue(self, handler: JobHandler, pool: str) -> None:
@@ -204,28 +196,47 @@ class DbosWorker:
             self._stopping.wait(_REAP_SECONDS)
 
     def _reap(self) -> None:
-        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-        self._exit_on_strays({row.workflow_id for row in pending if row.executor_id == self._executor_id})
-        for owner in sorted({str(row.executor_id) for row in pending} - {self._executor_id}):
+        rows = self._dbos._sys_db.tables.workflow_status
+        # A literal, so that the planner finds the partial index.
+        query = select(rows.c.workflow_uuid, rows.c.executor_id).where(rows.c.status == literal_column("'PENDING'"))
+        with self._dbos._sys_db.engine.begin() as connection:
+            pending = [(str(job_id), str(owner)) for job_id, owner in connection.execute(query)]
+        self._requeue_strays({job_id for job_id, owner in pending if owner == self._executor_id})
+        for owner in sorted({owner for _, owner in pending} - {self._executor_id}):
             lease = self._leases.try_take_over(owner)
             if lease is None:
                 continue
-            try:
-                recovered = DBOS._recover_pending_workflows([owner])
-                self._wake(None)
-                _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": len(recovered)})
-            finally:
-                lease.release()
+            with lease:
+                count = self._requeue(owner)
+                _log.warning("took over from a dead worker", extra={"executor": owner, "jobs": count})
 
-    def _exit_on_strays(self, mine: set[str]) -> None:
-        """Exit the process if workflows of this executor stay pending without running.
+    def _requeue_strays(self, mine: set[str]) -> None:
+        """Queue workflows of this executor again that stay pending without running.
 
-        A workflow whose last checkpoint could not be written (the disk was full) stays pending under a live executor,
-        and DBOS never looks at it again. Only a new process recovers it."""
+        The last checkpoint of such a workflow could not be written (the disk was full), or it was claimed and the
+        database went away before it was started. DBOS never looks at it again."""
         self._stray = {job_id: self._stray.get(job_id, 0) + 1 for job_id in mine - self._running}
-        if any(rounds >= _STRAY_ROUNDS for rounds in self._stray.values()):
-            _log.critical("jobs are pending and nobody runs them: this worker ends, to be started again")
-            os._exit(1)
+        strays = [job_id for job_id, rounds in self._stray.items() if rounds >= _STRAY_ROUNDS]
+        if strays:
+            count = self._requeue(self._executor_id, strays)
+            _log.warning("jobs were pending and nobody ran them: they are queued again", extra={"jobs": count})
+
+    def _requeue(self, owner: str, job_ids: list[str] | None = None, *, is_handed_back: bool = False) -> int:
+        """Queue jobs of a worker again, by default all, and wake all workers; returns how many. What that worker still
+        tries to write to the job engine about them is refused. One statement: DBOS's own recovery takes a transaction
+        for each job."""
+        rows = self._dbos._sys_db.tables.workflow_status
+        which = [rows.c.status == "PENDING", rows.c.executor_id == owner]
+        if job_ids is not None:
+            which.append(rows.c.workflow_uuid.in_(job_ids))
+        values: dict[str, Any] = {"status": "ENQUEUED", "owner_xid": None, "started_at_epoch_ms": None}
+        if is_handed_back:  # no failure of the job, and so no recovery
+            values["recovery_attempts"] = rows.c.recovery_attempts - 1
+        with self._dbos._sys_db.engine.begin() as connection:
+            count = connection.execute(update(rows).where(*which).values(**values)).rowcount
+        with self._database.transaction() as tx:
+            notify(tx, ALL_TOPICS)
+        return count
 
     def _stop_unused_threads(self, events: _StopEvents) -> None:
         """Stop the DBOS threads that poll once a second for new queues, delayed workflows, timeouts and schedules.

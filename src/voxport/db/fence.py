@@ -1,4 +1,4 @@
-"""Postgres: transactions that are fenced by a lease."""
+"""Write transactions on Postgres that are fenced by a lease."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ because the transaction holds locks that others wait for."""
 _BEGIN: Final = b"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '%ds'" % _IDLE_SECONDS
 
 
-def fence_transactions(engine: Engine) -> None:
-    """Make the connections of an engine with the option `voxport_write` write, fenced by the lease `voxport_fence`."""
+def fence_writes(engine: Engine) -> None:
+    """Fence the transactions of connections with the option `voxport_write` by the lease in `voxport_fence`, if any."""
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -1,10 +1,12 @@
-"""A job service that does nothing, its worker and its customers, for `jobs.py`:
+"""A job service that does nothing, its worker and its customers, for `speed/jobs.py` and `reliability/workers.py`:
 
-python -m benchmarks.speed.noop_service worker DATA_DIR DATABASE_URL [PROFILE_FILE]
-python -m benchmarks.speed.noop_service enqueue DATA_DIR DATABASE_URL COUNT PAUSE_SECONDS
+python -m benchmarks.noop_service worker DATA_DIR DATABASE_URL [PROFILE_FILE]
+python -m benchmarks.noop_service enqueue DATA_DIR DATABASE_URL COUNT PAUSE_SECONDS
 
 The worker is `voxport worker`, which has the service as if it stood in gateway.py and in the catalogue. With
-PROFILE_FILE it writes where its processor time goes. `enqueue` queues jobs of 50 customers, one after another.
+PROFILE_FILE it writes where its processor time goes. With NOOP_PROVIDER_URL in its environment each job has a step
+before its last one that sends a request there, `POST /<job id>`. `enqueue` queues jobs of 50 customers, one after
+another.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import httpx2
+
 import voxport.worker
 from tests.support.client import settings_for
 from voxport.billing.money import MICRO
@@ -29,15 +33,17 @@ from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import NewJob
+from voxport.logs import configure_logging
 from voxport.settings import Settings
 
 SERVICE = "core-noop"
+PROVIDER_URL = "NOOP_PROVIDER_URL"
 CUSTOMERS = 50
 _PRICE = Decimal("0.01")
 
 
 class NoopHandler(JobHandler):
-    """Completes each job in its only step, with a hold and a charge as for any other."""
+    """Completes each job in its last step, with a hold and a charge as for any other."""
 
     service = SERVICE
     queue = "benchmark-noop-jobs"
@@ -49,10 +55,14 @@ class NoopHandler(JobHandler):
         self._jobs = gateway.jobs
 
     def steps(self) -> Sequence[Step]:
-        return (("work", self._work),)
+        url = os.environ.get(PROVIDER_URL)
+        return (("work", self._work),) if url is None else (("call", self._call), ("work", self._work))
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
         """Do nothing: the job leaves no files."""
+
+    def _call(self, run: JobRun) -> Json:
+        return {"status": httpx2.post(f"{os.environ[PROVIDER_URL]}/{run.job_id}", timeout=120).status_code}
 
     def _work(self, run: JobRun) -> Json:
         self._jobs.complete(run.job_id, run.hold_id, units=Decimal(1), make_result=lambda _: {"status": "success"})
@@ -69,6 +79,7 @@ def open_noop(settings: Settings) -> Gateway:
 
 
 def work(settings: Settings, profile: Path | None) -> None:
+    configure_logging("info")
     vars(voxport.worker)["open_gateway"] = open_noop
     if profile is not None:
         _profile_threads(profile)
@@ -102,7 +113,7 @@ def _profile_threads(path: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     role, data_dir, url, *rest = arguments
-    unlimited = {"tidy_seconds": 3600, "max_open_jobs": 0}
+    unlimited = {"tidy_seconds": 30, "max_open_jobs": 0}
     settings = settings_for(Path(data_dir), **{"database_url": url, **unlimited})
     if role == "worker":
         work(settings, Path(rest[0]) if rest else None)
