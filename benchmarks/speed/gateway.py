@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -51,7 +51,7 @@ class Stack:
     """A server under measurement. `roots` are its processes; their children count too."""
 
     name: str
-    port: int
+    ports: list[int]
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
@@ -80,13 +80,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--only", nargs="+", help="stacks whose name holds one of these")
+    parser.add_argument(
+        "--processes", type=int, nargs="*", default=[], help="also gateways on Postgres with so many HTTP processes"
+    )
     parser.add_argument("--save", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     machine = describe_machine()
     print(machine, flush=True)
     found: dict[tuple[str, int], Figures] = {}
     with contextlib.ExitStack() as opened, tempfile.TemporaryDirectory(prefix="voxport-gateway-") as name:
-        stacks = _open_stacks(opened, Path(name), arguments.litellm, arguments.only)
+        stacks = _open_stacks(opened, Path(name), arguments.litellm, arguments.only, arguments.processes)
         for stack in stacks:
             _measure(stack, concurrency=4, seconds=1.0, into=Figures())
         for _ in range(arguments.runs):
@@ -102,7 +105,11 @@ def main() -> int:
 
 
 def _open_stacks(
-    opened: contextlib.ExitStack, folder: Path, litellm: Path | None, only: list[str] | None
+    opened: contextlib.ExitStack,
+    folder: Path,
+    litellm: Path | None,
+    only: list[str] | None,
+    processes: Sequence[int] = (),
 ) -> list[Stack]:
     provider = opened.enter_context(_server(folder, "provider", "benchmarks.speed.peers.provider"))
     url = f"http://127.0.0.1:{provider[1]}"
@@ -110,14 +117,14 @@ def _open_stacks(
     def is_wanted(name: str) -> bool:
         return only is None or any(part in name for part in only)
 
-    stacks = [Stack("direct", provider[1], "/v1/audio/speech", {}, _OPENAI, (provider[0],))]
+    stacks = [Stack("direct", [provider[1]], "/v1/audio/speech", {}, _OPENAI, (provider[0],))]
     if is_wanted("bare proxy"):
         bare = opened.enter_context(_server(folder, "bare", "benchmarks.speed.peers.bare_proxy", url))
-        stacks.append(Stack("bare proxy", bare[1], "/v1/audio/speech", {}, _OPENAI, (bare[0],)))
+        stacks.append(Stack("bare proxy", [bare[1]], "/v1/audio/speech", {}, _OPENAI, (bare[0],)))
     if litellm is not None and is_wanted("LiteLLM"):
         pid, port = opened.enter_context(_litellm(folder, litellm, url))
         headers = {"Authorization": "Bearer sk-benchmark"}
-        stacks.append(Stack("LiteLLM", port, "/v1/audio/speech", headers, _OPENAI, (pid,)))
+        stacks.append(Stack("LiteLLM", [port], "/v1/audio/speech", headers, _OPENAI, (pid,)))
     settings = {"VOXPORT_ELEVENLABS_API_KEY": KEY, "VOXPORT_ELEVENLABS_BASE_URL": url}
     if is_wanted("Voxport SQLite"):
         live = opened.enter_context(_gateway(folder / "sqlite", settings))
@@ -130,6 +137,26 @@ def _open_stacks(
         database = {"VOXPORT_DATABASE_URL": server.new_database()}
         live = opened.enter_context(_gateway(folder / "postgres", {**database, **settings}))
         stacks += _voxport(live, "Voxport Postgres", (live.process.pid, _postmaster()), database)
+        for count in processes:
+            own = {"VOXPORT_DATABASE_URL": server.new_database()}
+            live = opened.enter_context(_gateway(folder / f"processes-{count}", {**own, **settings}))
+            more = [
+                opened.enter_context(
+                    running_gateway(
+                        folder / f"processes-{count}-{number}",
+                        "--no-worker",
+                        "--data-dir",
+                        str(live.data_dir),
+                        ready=True,
+                        wrapper=(),
+                        **own,
+                        **settings,
+                    )
+                )
+                for number in range(1, count)
+            ]
+            roots = (live.process.pid, _postmaster())
+            stacks += _voxport(live, f"Voxport Postgres, {count} HTTP processes,", roots, own, more)
     return [stack for stack in stacks if stack.name == "direct" or is_wanted(stack.name)]
 
 
@@ -151,7 +178,10 @@ def _postmaster() -> int:
     return int(min(found, key=lambda one: one.create_time()).pid)
 
 
-def _voxport(live: LiveGateway, name: str, roots: tuple[int, ...], settings: dict[str, str]) -> list[Stack]:
+def _voxport(
+    live: LiveGateway, name: str, roots: tuple[int, ...], settings: dict[str, str], more: Sequence[LiveGateway] = ()
+) -> list[Stack]:
+    """Return the stacks of a gateway, with the HTTP processes of `more` beside its own."""
     environment = {**os.environ, **settings}
 
     def voxport(*arguments: str) -> str:
@@ -160,12 +190,13 @@ def _voxport(live: LiveGateway, name: str, roots: tuple[int, ...], settings: dic
 
     profile = next(word for word in voxport("profiles", "list").split() if word.startswith("prof_"))
     voxport("credits", "add", profile, "1000000")
-    port = int(live.url.rpartition(":")[2])
+    ports = [int(one.url.rpartition(":")[2]) for one in (live, *more)]
+    roots = (*roots, *(one.process.pid for one in more))
     headers = {"Authorization": f"Bearer {live.key}"}
     body = {"text": _TEXT, "voice_id": _VOICE, "provider": "elevenlabs"}
 
     def stack(kind: str, min_bytes: int, **more: Any) -> Stack:
-        return Stack(f"{name} {kind}", port, "/v1/proxy/core-tts", headers, {**body, **more}, roots, min_bytes)
+        return Stack(f"{name} {kind}", ports, "/v1/proxy/core-tts", headers, {**body, **more}, roots, min_bytes)
 
     return [
         stack("stream wav", AUDIO_BYTES // 2, stream=True, output_format="wav"),
@@ -176,7 +207,7 @@ def _voxport(live: LiveGateway, name: str, roots: tuple[int, ...], settings: dic
 
 
 def _measure(stack: Stack, *, concurrency: int, seconds: float, into: Figures) -> None:
-    calls = Calls(stack.port, stack.path, stack.headers, stack.body, concurrency, seconds, stack.min_bytes)
+    calls = Calls(stack.ports, stack.path, stack.headers, stack.body, concurrency, seconds, stack.min_bytes)
     before = _processor_seconds(stack.roots)
     answer = subprocess.run(
         [sys.executable, "-m", "benchmarks.speed.peers.caller"],

@@ -21,9 +21,10 @@ import uvloop
 
 @dataclass(frozen=True)
 class Calls:
-    """POST `body` to `path` at 127.0.0.1. `min_bytes` is the least that an answer must have."""
+    """POST `body` to `path` at 127.0.0.1, the connections spread over the ports. `min_bytes` is the least that an
+    answer must have."""
 
-    port: int
+    ports: list[int]
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
@@ -95,9 +96,11 @@ async def measure(calls: Calls) -> Measured:
     loop, measured, began = asyncio.get_running_loop(), Measured(), time.perf_counter()
     opened = [
         await loop.create_connection(
-            lambda: _Connection(calls, request, began + calls.seconds, measured), "127.0.0.1", calls.port
+            lambda: _Connection(calls, request, began + calls.seconds, measured),
+            "127.0.0.1",
+            calls.ports[number % len(calls.ports)],
         )
-        for _ in range(calls.concurrency)
+        for number in range(calls.concurrency)
     ]
     await asyncio.gather(*(connection.ended for _, connection in opened))
     measured.seconds = time.perf_counter() - began
