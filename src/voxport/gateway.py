@@ -48,8 +48,11 @@ from voxport.reconciliation.service import Reconciliation
 from voxport.samples.loader import SampleLoader
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
+from voxport.speech.cached_answers import CachedAnswers
 from voxport.speech.handler import SpeechHandler
+from voxport.speech.service import SERVICE as SPEECH
 from voxport.speech.service import SpeechService
+from voxport.speech_cache.service import SpeechCache
 from voxport.storage.base import Storage, StorageError
 from voxport.storage.config import open_storage
 from voxport.storage.observed import observed_storage
@@ -92,6 +95,7 @@ class Gateway:
     cloning: Cloning
     instant: InstantCloning
     speech: SpeechService
+    speech_cache: SpeechCache
     watermarks: Watermarks
     webhook_sender: WebhookSender
     audit: Audit
@@ -226,6 +230,8 @@ def _open(
     ]
     for handler in handlers:
         queue.declare(handler.service, handler.queue)
+    speech_cache = SpeechCache(database, lifetime=timedelta(days=settings.speech_cache_days), clock=clock)
+    answers = CachedAnswers(database, speech_cache, billing, media, storage, settings.options_of, service=SPEECH)
     idempotency = Idempotency(database, billing, media, storage, provider_calls.release_dead_owners, clock=clock)
     return Gateway(
         settings=settings,
@@ -269,7 +275,9 @@ def _open(
             storage,
             ffmpeg,
             moderation,
+            answers if settings.speech_cache else None,
         ),
+        speech_cache=speech_cache,
         watermarks=Watermarks(samples),
         webhook_sender=WebhookSender(
             webhooks,

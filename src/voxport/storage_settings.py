@@ -1,4 +1,4 @@
-"""Settings of the file storage."""
+"""Settings of the file storage, and of what is answered from it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,18 @@ class StorageSettings(BaseSettings):
         gt=0,
         le=300,
         description="Seconds without an answer after which a request to the service is repeated, twice at most.",
+    )
+
+    speech_cache: bool = Field(
+        default=False,
+        description="Whether a call of core-tts that is identical to an earlier one of its profile is answered with "
+        "the earlier one's file, at no cost (docs/money.md). The same for all HTTP processes.",
+    )
+    speech_cache_days: float = Field(
+        default=30.0,
+        gt=0,
+        le=3650,
+        description="Days for which such a file answers, from the call that made it. The file itself stays longer.",
     )
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url")

@@ -13,6 +13,7 @@ from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_voice_list
 from voxport.engine.kokoro.voice import EngineVoice
+from voxport.engine.kokoro.weights import model_id
 from voxport.engine.process.client import EngineProcess
 from voxport.engine.watermark import Detection, detect
 from voxport.engine_errors import (
@@ -39,5 +40,6 @@ __all__ = [
     "TextNotSpeakable",
     "VoiceFileError",
     "detect",
+    "model_id",
     "stock_voice_list",
 ]

@@ -12,6 +12,7 @@ from voxport.jobs import models as jobs
 from voxport.media import models as media
 from voxport.provider_calls import models as provider_calls
 from voxport.reconciliation import models as reconciliation
+from voxport.speech_cache import models as speech_cache
 from voxport.sweeps import models as sweeps
 from voxport.voices import models as voices
 from voxport.webhooks import models as webhooks
@@ -29,6 +30,7 @@ __all__ = [
     "metadata",
     "provider_calls",
     "reconciliation",
+    "speech_cache",
     "sweeps",
     "voices",
     "webhooks",

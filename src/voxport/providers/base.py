@@ -229,6 +229,12 @@ class Provider(ABC):
         does; VoiceLost only before the first piece."""
         raise NotImplementedError
 
+    def speech_version(self) -> str | None:
+        """What decides how speech sounds beside voice and utterance: the model and the service. Speech of another
+        version is never given out again in place of new one. None: any change of the provider's settings counts as
+        another version."""
+        return None
+
     def delete(self, voice: VoiceRef) -> None:  # noqa: B027  # the provider stores nothing
         """Delete a clone at the provider. It is no error if the clone does not exist."""
 

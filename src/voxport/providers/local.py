@@ -26,6 +26,7 @@ from voxport.engine import (
     SampleNotEnrollable,
     TextNotSpeakable,
     VoiceFileError,
+    model_id,
     stock_voice_list,
 )
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
@@ -77,6 +78,7 @@ def open_provider(config: ProviderConfig) -> LocalProvider:
         engine(options["shared_in"]),
         engine,
         loads_at_start=options["loads_at_start"],
+        model_path=options["model"],
         max_text_length=config.max_text_length,
         sample_min_seconds=config.sample_min_seconds,
         sample_max_seconds=config.sample_max_seconds,
@@ -98,11 +100,13 @@ class LocalProvider(Provider):
         sample_min_seconds: int,
         sample_max_seconds: int,
         loads_at_start: bool = True,
+        model_path: Path | None = None,
     ) -> None:
         """`new_fit_process` creates a process for one persistent clone, which takes much time and memory. The process
         ends with the clone. Lengths are in characters and seconds, from the catalogue. Without `loads_at_start` the
-        first call loads the engine."""
+        first call loads the engine. `model_path` are the weights that the engine was given."""
         self._engine = engine
+        self._model_path = model_path
         self._loads_at_start = loads_at_start
         self._new_fit_process = new_fit_process
         self._capabilities = Capabilities(
@@ -207,6 +211,9 @@ class LocalProvider(Provider):
     def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:
         """Return a unit vector for each clip, similar for recordings of one speaker. Used to check samples."""
         return self._call_engine(lambda: self._engine.embed_each(clips))
+
+    def speech_version(self) -> str:
+        return self._call_engine(lambda: model_id(self._model_path))
 
     def start(self) -> None:
         if self._loads_at_start:

@@ -22,8 +22,9 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
+from voxport.speech.result import SpeechResult
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
-from voxport.speech.service import SERVICE, HeldSpeech, SpeechResult, SpeechService, SynthesisProgress
+from voxport.speech.service import SERVICE, HeldSpeech, SpeechService, SynthesisProgress
 from voxport.web.concurrency import ConcurrencyLimiters
 from voxport.web.dependencies import Injected, service_of
 from voxport.web.headers import warnings_header
@@ -51,6 +52,13 @@ Prefer = Annotated[
             "content": {FORMATS[name].content_type: {} for name in STREAM_FORMATS},
             "description": "The file, or the stream, whose headers say in X-Voxport-Warnings and Content-Language what "
             "the file's answer says in warnings and language",
+            "headers": {
+                "X-Gateway-Cache": {
+                    "schema": {"type": "string", "enum": ["hit"]},
+                    "description": "The file is that of an identical earlier call, and costs nothing. Not there "
+                    "where the text was spoken.",
+                }
+            },
         },
         202: {"model": AcceptedBody, "description": "`Prefer: respond-async`: the job that speaks it"},
     },
@@ -66,23 +74,31 @@ async def speak(body: SpeechBody, http: Request, make_claim: ClaimFactory, prefe
         submit = partial(_submit, speech, caller, request, request_id=request_id, claim=make_claim(_job_answer))
         return json_response(_job_answer(await run_in_threadpool(submit)))
     progress, service = SynthesisProgress(), catalog.services[SERVICE]
+    prepared: PreparedSpeech
 
     def answer(result: SpeechResult | SynthesisProgress) -> ReplayableResponse:
         if isinstance(result, SynthesisProgress):
             return ReplayableResponse(200, headers())
-        return ReplayableResponse(200, body=_speech_body(held.prepared, result, service).model_dump(mode="json"))
+        body = _speech_body(prepared, result, service).model_dump(mode="json")
+        return ReplayableResponse(200, {"X-Gateway-Cache": "hit"} if result.is_cached else {}, body)
 
     def headers() -> dict[str, str]:
-        return _stream_headers(held.prepared, progress, hold=speech.max_cost(held.prepared))
+        return _stream_headers(prepared, progress, hold=speech.max_cost(prepared))
 
-    def begin() -> HeldSpeech:
-        prepared = speech.prepare(caller, request)
+    def begin() -> HeldSpeech | SpeechResult:
+        nonlocal prepared
+        prepared, claim = speech.prepare(caller, request), make_claim(answer)
+        cached = speech.find_cached(prepared, request_id=request_id, claim=claim)
+        if cached is not None:
+            return cached
         prepared = prepared.starting_with(limiters.first_available(prepared.providers))
         begins_now = limiters.has_room(prepared.providers[0])
-        return speech.hold(prepared, request_id=request_id, claim=make_claim(answer), begins_now=begins_now)
+        return speech.hold(prepared, request_id=request_id, claim=claim, begins_now=begins_now)
 
     held = await run_in_threadpool(begin)
-    limiter, release = limiters.for_provider(held.prepared.providers[0]), partial(speech.release, held)
+    if isinstance(held, SpeechResult):
+        return json_response(answer(held))
+    limiter, release = limiters.for_provider(prepared.providers[0]), partial(speech.release, held)
     if request.is_stream:
         return await streaming_response(
             limiter,
@@ -148,6 +164,7 @@ def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
         is_job=is_job,
         is_stream=body.stream,
         webhook_url=body.webhook_url,
+        use_cache=body.cache,
     )
 
 
@@ -171,7 +188,7 @@ def _stream_headers(prepared: PreparedSpeech, progress: SynthesisProgress, *, ho
 
 
 def _speech_body(prepared: PreparedSpeech, result: SpeechResult, service: Service) -> SpokenBody:
-    seconds, request = float(result.seconds), prepared.request
+    billed, request = float(result.billed_seconds), prepared.request
     return SpokenBody(
         data=SpeechData(
             url=result.url,
@@ -179,13 +196,13 @@ def _speech_body(prepared: PreparedSpeech, result: SpeechResult, service: Servic
             folder_id=request.folder_id,
             provider=result.provider,
             voice_id=request.voice_id,
-            duration_seconds=seconds,
+            duration_seconds=float(result.seconds),
             language=prepared.language,
             warnings=list(prepared.warnings),
         ),
-        usage=Usage(units=seconds, unit_type=service.unit_type),
+        usage=Usage(units=billed, unit_type=service.unit_type),
         cost=Cost(
-            units=seconds,
+            units=billed,
             unit_price=json_number(to_micro(service.unit_price)),
             tokens=json_number(result.cost),
             balance=json_number(result.balance),

@@ -33,6 +33,8 @@ class SpeechRequest:
     is_job: bool = False
     is_stream: bool = False
     webhook_url: str | None = None
+    use_cache: bool = True
+    """Whether the file of an identical call may be the answer, and this call's file that of later ones."""
 
     @property
     def speed(self) -> float:

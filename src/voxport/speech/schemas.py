@@ -81,6 +81,13 @@ class SpeechBody(RequestBody):
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
     webhook_url: JobWebhook = None
+    cache: Annotated[
+        bool,
+        Field(
+            description="Whether the file of an identical earlier call may be the answer, where the operator has "
+            "turned that on. `false` speaks again, and keeps the new file out of later answers."
+        ),
+    ] = True
 
 
 class SpeechData(BaseModel):

@@ -31,26 +31,16 @@ from voxport.provider_calls.service import NewCall, ProviderCalls
 from voxport.providers.base import Piece, RelayedAudio, Utterance
 from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry
+from voxport.speech.cached_answers import CachedAnswers
 from voxport.speech.durations import billed_seconds, estimated_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
+from voxport.speech.result import SpeechResult
 from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
 SERVICE: ServiceName = "core-tts"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class SpeechResult:
-    """The result of a call. `provider` spoke the text, `seconds` are billed; amounts in micro-tokens."""
-
-    url: str
-    key: str
-    provider: str
-    seconds: Decimal
-    cost: int
-    balance: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +81,10 @@ class SpeechService:
         storage: Storage,
         ffmpeg: Path,
         moderation: Moderation,
+        cache: CachedAnswers | None = None,
     ) -> None:
+        """Without a `cache` every call is spoken."""
+        self._cache = cache
         self._moderation = moderation
         self._provisioning = provisioning
         self._provider_calls = provider_calls
@@ -110,6 +103,10 @@ class SpeechService:
         prepared = self._preparation.prepare(caller, request)
         self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=request.voice_id, service=SERVICE)
         return prepared
+
+    def find_cached(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> SpeechResult | None:
+        """Return the result of an identical call, as `CachedAnswers.find` does; None without a cache."""
+        return None if self._cache is None else self._cache.find(prepared, request_id=request_id, claim=claim)
 
     def max_cost(self, prepared: PreparedSpeech) -> int:
         """Return the amount of the hold, in micro-tokens."""
@@ -180,6 +177,8 @@ class SpeechService:
 
                 def record(tx: Session, settled: Settlement) -> None:
                     self._media.record_speech(tx, key, size)
+                    if self._cache is not None:
+                        self._cache.add(tx, prepared, progress.provider, key, seconds)
                     journal.settle(tx)
                     claim.save(tx, result(settled))
 

@@ -116,6 +116,12 @@ _storage_errors = Counter(
     ("operation",),
     registry=REGISTRY,
 )
+_speech_cache_lookups = Counter(
+    "voxport_speech_cache_lookups",
+    "Calls that could have been answered from the speech cache: hit or miss.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 _maintenance_failures = Counter(
     "voxport_maintenance_failures", "Periodic tasks of a worker that failed.", ("task",), registry=REGISTRY
 )
@@ -180,6 +186,10 @@ def declare_storage_operations(operations: Iterable[str]) -> None:
     """Show these operations with 0 errors, so that an alert on the increase sees the first one."""
     for operation in operations:
         _storage_errors.labels(operation)
+
+
+def on_speech_cache_lookup(*, is_hit: bool) -> None:
+    _speech_cache_lookups.labels("hit" if is_hit else "miss").inc()
 
 
 def on_maintenance_failure(task: str) -> None:

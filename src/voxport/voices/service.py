@@ -17,6 +17,7 @@ from voxport.providers.base import ClonedVoice, Provider, StockVoice, VoiceRef
 from voxport.providers.ids import is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
+from voxport.speech_cache.service import forget_profile, forget_voice
 from voxport.storage.base import Storage
 from voxport.sweeps.service import SweepIncomplete, Sweeps
 from voxport.voices import repository
@@ -231,6 +232,7 @@ class VoiceService:
             is_marked = repository.mark_deleted(tx, profile_id, voice_id, self._clock())
             voice = repository.get_any(tx, voice_id) if is_marked else None
             if is_marked:
+                forget_voice(tx, profile_id, voice_id)
                 record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice_id)
         if voice is None:
             raise self._not_owned_error(voice_id)
@@ -242,6 +244,7 @@ class VoiceService:
             for voice in repository.list_owned(tx, profile_id):
                 record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice.id)
             repository.mark_all_deleted(tx, profile_id, self._clock())
+            forget_profile(tx, profile_id)
         with self._database.snapshot() as tx:
             voices = list(repository.list_any(tx, profile_id))
         return [f"voice {voice.id} at {problem}" for voice in voices for problem in self._removal.erase(voice)]

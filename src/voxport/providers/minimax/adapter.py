@@ -109,6 +109,7 @@ class MiniMax(Provider):
         )
         self._query = {"GroupId": group_id} if group_id else {}
         self._model = model
+        self._speech_version = f"{base_url} {group_id or ''} {model}"
         self._tag = re.sub(r"[^A-Za-z0-9]", "", tag)
         self._max_text_length = max_text_length
         self._billed_client = BilledClient(
@@ -213,6 +214,9 @@ class MiniMax(Provider):
         return True
 
     # Speech
+
+    def speech_version(self) -> str:
+        return self._speech_version
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         return speak_in_parts(utterance, limit=self._limit, source=self._source(voice, utterance, "pcm"))
