@@ -47,7 +47,7 @@ def main() -> None:
 
 def _open_stacks(opened: contextlib.ExitStack, folder: Path) -> list[Stack]:
     pid, port = opened.enter_context(gateway._server(folder, "provider", "benchmarks.speed.peers.provider"))
-    stacks = [Stack("direct", port, "/v1/audio/speech", {}, gateway._OPENAI, (pid,))]
+    stacks = [Stack("direct", [port], "/v1/audio/speech", {}, gateway._OPENAI, (pid,))]
     for name, cache in _CACHES.items():
         settings = {
             "VOXPORT_ELEVENLABS_API_KEY": KEY,
