@@ -221,9 +221,10 @@ class Chaos:
 
 
 class FakeHttpProvider:
-    """Counts the requests of each job, and answers each after a fiftieth of a second."""
+    """Counts the requests of each job, and answers each after `seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self.calls = Counter[str]()
         self.url = ""
         self.app = Starlette(routes=[Route("/{job_id}", self._answer, methods=["POST"])])
@@ -232,7 +233,7 @@ class FakeHttpProvider:
         import anyio
 
         self.calls[request.path_params["job_id"]] += 1
-        await anyio.sleep(0.02)
+        await anyio.sleep(self._seconds)
         return Response()
 
 
@@ -300,9 +301,11 @@ def postgres(folder: Path) -> Iterator[PostgresServer]:
         server.cleanup()
 
 
-def run(case: str, jobs: int, *, change: Callable[[Chaos], ChaosOutcome] | None = None) -> ChaosOutcome:
+def run(
+    case: str, jobs: int, *, call_seconds: float = 0.02, change: Callable[[Chaos], ChaosOutcome] | None = None
+) -> ChaosOutcome:
     with tempfile.TemporaryDirectory(prefix="voxport-workers-") as name:
-        folder, provider = Path(name), FakeHttpProvider()
+        folder, provider = Path(name), FakeHttpProvider(call_seconds)
         folder.chmod(0o755)
         with postgres(folder) as server, serve_app(provider.app) as provider.url:
             chaos = Chaos(case, jobs, server, folder, provider)
@@ -321,7 +324,10 @@ def main() -> int:
     print(describe_machine(), flush=True)
     outcomes = []
     if options.sample:
-        outcomes.append(run("kills", 250, change=lambda chaos: kills(chaos, restarts=1, kill_seconds=3.0)))
+        # Calls of a second, so that the few jobs last for some kills.
+        outcomes.append(
+            run("kills", 250, call_seconds=1.0, change=lambda chaos: kills(chaos, restarts=1, kill_seconds=3.0))
+        )
         _show(outcomes[-1])
     else:
         for case in options.only:
