@@ -36,6 +36,7 @@ class S3Server:
 
     endpoint: str
     folder: Path
+    pid: int
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_bucket(self) -> str:
@@ -83,7 +84,7 @@ def running_s3(*, host: str = "127.0.0.1", wrapper: Sequence[str] = ()) -> Itera
                 [*wrapper, *_command(folder, host)], stdout=log, stderr=log, env=_environment(folder)
             )
         try:
-            yield S3Server(_wait_for_address(process, folder / "log"), folder / "buckets")
+            yield S3Server(_wait_for_address(process, folder / "log"), folder / "buckets", process.pid)
         finally:
             process.kill()
             process.wait()
