@@ -15,7 +15,6 @@ import socket
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -65,11 +64,17 @@ class CrashableGateway:
     key: str = ""
     profile_id: str = ""
     restarts: int = 0
+    http_processes: int = 1
     _processes: dict[str, BaseProcess] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def servers(self) -> list[str]:
+        """The names of the HTTP processes, which accept connections at the same port."""
+        return [SERVER, *(f"{SERVER}-{number}" for number in range(2, self.http_processes + 1))]
 
     def create(self) -> None:
         """Create the first profile, with credits and a key."""
@@ -87,11 +92,12 @@ class CrashableGateway:
         return _settings({**own, **placed, **self.settings})
 
     def start(self, process: str, point: CommitPoint | None = None) -> None:
-        """Start one of the two processes; with a `point` of that process, it kills itself there."""
-        run = _run_server if process == SERVER else _run_worker
-        own = point if point is not None and point.process == process else None
+        """Start one of the processes; with a `point` of its kind, it kills itself there."""
+        is_server = process != WORKER
+        run = _run_server if is_server else _run_worker
+        own = point if point is not None and (point.process == SERVER) == is_server else None
         values = self.open_settings().model_dump(exclude_defaults=True)
-        arguments = (values, self._listener, self.folder, own) if process == SERVER else (values, self.folder, own)
+        arguments = (values, self._listener, self.folder, own) if is_server else (values, self.folder, own)
         child = _CONTEXT.Process(target=run, args=arguments, name=process)
         child.start()
         self._processes[process] = child
@@ -107,10 +113,10 @@ class CrashableGateway:
 
     @contextlib.contextmanager
     def running(self, point: CommitPoint | None, *, kills_both: bool) -> Iterator[threading.Event]:
-        """Run both processes, and restart each one that dies; with `kills_both` the first death also kills the other
-        process. The event is set at the first death."""
+        """Run all processes, and restart each one that dies; with `kills_both` the first death also kills the others.
+        The event is set at the first death."""
         died, ending = threading.Event(), threading.Event()
-        for process in (SERVER, WORKER):
+        for process in (*self.servers, WORKER):
             self.start(process, point)
         self.wait_until_up()
         watcher = threading.Thread(target=self._watch, args=(died, ending, kills_both))
@@ -120,7 +126,7 @@ class CrashableGateway:
         finally:
             ending.set()
             watcher.join()
-            self.kill(SERVER, WORKER)
+            self.kill(*self.servers, WORKER)
 
     def kill(self, *processes: str) -> None:
         """Kill the processes with SIGKILL, all at once."""
@@ -134,7 +140,7 @@ class CrashableGateway:
             child.join()
 
     def commits(self, process: str) -> list[str]:
-        """Return the labels of a process's commits, in order."""
+        """Return the labels of the commits of a kind of process, in order."""
         path = self.folder / f"{process}.commits"
         return path.read_text().split("\n")[:-1] if path.exists() else []
 
@@ -145,14 +151,14 @@ class CrashableGateway:
                 continue
             self.restarts += 1
             if kills_both and not died.is_set():
-                self.kill(SERVER, WORKER)
-                dead = [SERVER, WORKER]
+                dead = [*self.servers, WORKER]
+                self.kill(*dead)
             died.set()
             for name in dead:
                 self.start(name)
 
     def close(self) -> None:
-        self.kill(SERVER, WORKER)
+        self.kill(*self.servers, WORKER)
         self._listener.close()
 
 
@@ -191,18 +197,19 @@ def _logged(path: Path) -> Iterator[None]:
 
 
 def _watch_commits(path: Path, point: CommitPoint | None) -> None:
-    """Record each commit, and die at the chosen one. The file is written unbuffered, so that it survives the kill."""
-    counts: Counter[str] = Counter()
+    """Record each commit, and die at the chosen one. The file, which all processes of a kind append to, is written
+    unbuffered, so that it survives the kill."""
     original_commit: Callable[..., None] = DefaultDialect.do_commit
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def die_at(label: str, when: str) -> None:
-        if point is not None and (label, counts[label], when) == (point.label, point.nth, point.when):
+        if point is None or (label, when) != (point.label, point.when):
+            return
+        if path.read_text().split("\n").count(label) == point.nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def do_commit(dialect: DefaultDialect, connection: Any) -> None:
         label = _label()
-        counts[label] += 1
         os.write(descriptor, f"{label}\n".encode())
         die_at(label, "before")
         original_commit(dialect, connection)

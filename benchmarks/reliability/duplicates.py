@@ -27,7 +27,8 @@ import httpx2
 from sqlalchemy import text
 
 from benchmarks import reports
-from benchmarks.reliability.crash_harness import SERVER, WORKER, CrashableGateway
+from benchmarks.reliability import backend
+from benchmarks.reliability.crash_harness import WORKER, CrashableGateway
 from benchmarks.reliability.kills import KEY, STOCK, TEXT
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import describe_machine, write_speaker_wav
@@ -77,20 +78,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sends", type=int, default=100)
     parser.add_argument("--kills", type=int, default=15)
+    backend.add_options(parser)
     arguments = parser.parse_args()
     print(describe_machine())
-    report = run(arguments.sends, arguments.kills, SERVICES, log=print)
+    with backend.placed(arguments.backend):
+        processes, options = arguments.http_processes, backend.in_words(arguments)
+        report = run(arguments.sends, arguments.kills, SERVICES, http_processes=processes, options=options, log=print)
     print("\n".join(report.summary))
-    reports.write("duplicates", report)
+    reports.write(backend.report_name("duplicates", arguments), report)
     return 0 if report.passed else 1
 
 
-def run(sends: int, kills: int, services: tuple[str, ...], *, log: Callable[[str], None]) -> reports.Report:
+def run(
+    sends: int,
+    kills: int,
+    services: tuple[str, ...],
+    *,
+    http_processes: int = 1,
+    options: str = "",
+    log: Callable[[str], None],
+) -> reports.Report:
     synthesize(TEXT, 0)
     outcomes = []
     for service in services:
         with tempfile.TemporaryDirectory(prefix="voxport-duplicates-") as name:
-            outcomes.append(_send_repeatedly(Path(name), service, sends, kills))
+            outcomes.append(_send_repeatedly(Path(name), service, sends, kills, http_processes))
             log(str(outcomes[-1]))
     columns = ("call", "sent", "attempts", "replayed", "kills", "of the paid call", "charges", "bodies", "paid calls")
     rows = [
@@ -108,8 +120,8 @@ def run(sends: int, kills: int, services: tuple[str, ...], *, log: Callable[[str
         for one in outcomes
     ]
     return reports.Report(
-        "One call sent a hundred times",
-        "python benchmarks/reliability/duplicates.py",
+        "One call sent a hundred times" + (" on Postgres and S3" if options else ""),
+        f"python benchmarks/reliability/duplicates.py{options}",
         passed=all(one.is_right for one in outcomes),
         summary=[
             f"{len(outcomes)} calls sent {sends} times each, {sum(one.kills for one in outcomes)} kills: "
@@ -127,13 +139,14 @@ def run(sends: int, kills: int, services: tuple[str, ...], *, log: Callable[[str
     )
 
 
-def _send_repeatedly(folder: Path, service: str, sends: int, kills: int) -> DuplicatesOutcome:
+def _send_repeatedly(folder: Path, service: str, sends: int, kills: int, http_processes: int) -> DuplicatesOutcome:
     account = ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9, latency=_LATENCY)
     double = ElevenLabsDouble(account)
     random.seed(7)
     with serve_app(double.app) as url:
         settings = {"elevenlabs_api_key": KEY, "elevenlabs_base_url": url, "unknown_outcome_minutes": 0.01}
-        gateway = CrashableGateway(folder, {**settings, "job_poll_seconds": 0.05})
+        settings["job_poll_seconds"] = 0.05
+        gateway = CrashableGateway(folder, settings, http_processes=http_processes)
         gateway.create()
         sample = folder / "speaker.wav"
         write_speaker_wav(sample)
@@ -229,11 +242,12 @@ class _Call:
 
 
 def _kill(gateway: CrashableGateway, kills: int, done: threading.Event) -> None:
-    """Kill the server, the worker or both in turn, at moments when a paid call is often running."""
+    """Kill a server, the worker or both in turn, at moments when a paid call is often running."""
     for number in range(kills):
         if done.wait(random.uniform(0.3, 1.5)):
             return
-        gateway.kill(*((SERVER,), (WORKER,), (SERVER, WORKER))[number % 3])
+        server = random.choice(gateway.servers)
+        gateway.kill(*((server,), (WORKER,), (server, WORKER))[number % 3])
 
 
 def _wait_until_settled(gateway: CrashableGateway) -> None:
@@ -252,7 +266,7 @@ def _outcome(
 ) -> DuplicatesOutcome:
     database = Database(gateway.open_settings().resolved_database_url)
     try:
-        problems = [*verify(database), *leftovers(database, gateway.folder / "data" / "files")]
+        problems = [*verify(database), *leftovers(database, backend.stored_files(gateway.folder / "data"))]
         with database.snapshot() as tx:
             charges = tx.execute(text("SELECT count(*) FROM ledger_transactions WHERE kind = 'capture'")).scalar() or 0
             interrupted = (

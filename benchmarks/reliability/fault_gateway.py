@@ -4,6 +4,7 @@ answers and what is left afterwards."""
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 
 import httpx2
 
+from benchmarks.reliability import backend
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import write_speaker_wav
 from voxport.billing.verify import verify
@@ -99,12 +101,15 @@ class FaultOutcome:
 
 
 class FaultEnv:
-    """A gateway's data folder, kept through restarts of the gateway, and the provider's double."""
+    """A gateway's data folder, kept through restarts of the gateway, and the provider's double. With several
+    `http_processes` the client goes from one to the next, and `lives` are all that run."""
 
-    def __init__(self, folder: Path, provider_url: str, double: ElevenLabsDouble) -> None:
+    def __init__(self, folder: Path, provider_url: str, double: ElevenLabsDouble, http_processes: int) -> None:
         self.folder = folder
         self.double = double
-        self.files = folder / "files"
+        self.lives: list[LiveGateway] = []
+        self._http_processes = http_processes
+        self.files = backend.stored_files(folder / "data", folder / "files")
         self.data = folder / "data"
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
@@ -115,6 +120,7 @@ class FaultEnv:
             "VOXPORT_UNKNOWN_OUTCOME_MINUTES": "0.01",
             "VOXPORT_TIDY_SECONDS": "1",
             "VOXPORT_STORAGE_URL": self.files.as_uri(),
+            "VOXPORT_SECRET_KEY": "a-secret-of-all-processes-of-a-benchmark",
             "TMPDIR": str(self.temporary),
             **placed_data(folder / "data"),
         }
@@ -125,11 +131,23 @@ class FaultEnv:
     def gateway(self, **settings: str) -> Iterator[tuple[LiveGateway, Client]]:
         if not self.sample.exists():
             write_speaker_wav(self.sample)
-        with running_gateway(self.folder, ready=True, **{**self.settings, **settings}) as live:
+        with contextlib.ExitStack() as stack:
+            values = {**self.settings, **settings}
+            live = stack.enter_context(running_gateway(self.folder, ready=True, **values))
+            self.lives = [live]
+            for number in range(2, self._http_processes + 1):
+                folder = self.folder / f"http-{number}"
+                self.lives.append(stack.enter_context(running_gateway(folder, "--no-worker", ready=True, **values)))
             self.key = live.key or self.key
-            with Client(live.url, self.key) as client:
-                client.http.timeout = httpx2.Timeout(_CALL_TIMEOUT)
-                yield live, client
+            client = stack.enter_context(Client(live.url, self.key))
+            client.http.timeout = httpx2.Timeout(_CALL_TIMEOUT)
+            ports = itertools.cycle(httpx2.URL(one.url).port for one in self.lives)
+
+            def go_to_next(request: httpx2.Request) -> None:
+                request.url = request.url.copy_with(port=next(ports))
+
+            client.http.event_hooks = {"request": [go_to_next]}
+            yield live, client
 
     def require_settled(self, client: Client, outcome: FaultOutcome, *, paid: float | None = None) -> None:
         """Wait until nothing is held or running, and record what is wrong then. `paid` is the expected charge in
@@ -154,7 +172,7 @@ class FaultEnv:
             jobs = client.call("GET", "/v2/jobs?limit=200")["data"]
         except (httpx2.HTTPError, KeyError):
             return ["the gateway does not answer"]
-        writes = len(list((self.files / ".incoming").iterdir()))
+        writes = len(list((self.files / ".incoming").glob("*")))
         found = {
             f"{held:g} tokens are held": held > 0,
             "a job has not ended": any(job["status"] in ("queued", "processing") for job in jobs),
@@ -165,13 +183,13 @@ class FaultEnv:
 
 
 @contextlib.contextmanager
-def open_fault_env(name: str) -> Iterator[FaultEnv]:
+def open_fault_env(name: str, http_processes: int = 1) -> Iterator[FaultEnv]:
     """Open a new folder and a provider's double, for one case."""
     synthesize(TEXT, 0)  # cached before the time is measured
     account = ElevenLabsAccount(keys={KEY: ALL_SCOPES}, character_limit=10**9, concurrency=50)
     double = ElevenLabsDouble(account)
     with tempfile.TemporaryDirectory(prefix=f"voxport-fault-{name}-") as folder, serve_app(double.app) as url:
-        yield FaultEnv(Path(folder), url, double)
+        yield FaultEnv(Path(folder), url, double, http_processes)
 
 
 def speak(client: Client, **fields: Any) -> httpx2.Response:
@@ -198,6 +216,34 @@ def balance(client: Client) -> httpx2.Response:
 def instant(client: Client, audio_url: str) -> httpx2.Response:
     body = {"audioUrl": audio_url, "text": TEXT, "provider": "elevenlabs"}
     return client.http.post("/v1/proxy/core-instant-clone-tts", json=body)
+
+
+class calling:  # noqa: N801  # a context manager, used as a function
+    """Makes calls of each kind in one thread per kind until the block ends, then waits for the last answers."""
+
+    def __init__(
+        self, outcome: FaultOutcome, calls: dict[str, Callable[[], httpx2.Response]], allowed: frozenset[int]
+    ) -> None:
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._call, args=(outcome, what, call, allowed)) for what, call in calls.items()
+        ]
+
+    def _call(
+        self, outcome: FaultOutcome, what: str, call: Callable[[], httpx2.Response], allowed: frozenset[int]
+    ) -> None:
+        while not self._stop.is_set():
+            outcome.record(what, call, allowed=allowed)
+            self._stop.wait(0.5)
+
+    def __enter__(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
 
 
 def voxport(env: FaultEnv, *arguments: str) -> str:

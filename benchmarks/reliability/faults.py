@@ -17,7 +17,6 @@ import math
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +25,14 @@ from contextlib import AbstractContextManager
 import httpx2
 
 from benchmarks import reports
+from benchmarks.reliability import backend
 from benchmarks.reliability.fault_gateway import (
     CLONE_PRICE,
     UNAVAILABLE,
     FaultEnv,
     FaultOutcome,
     balance,
+    calling,
     instant,
     open_fault_env,
     speak,
@@ -84,6 +85,16 @@ def database_full(env: FaultEnv, outcome: FaultOutcome) -> None:
 def database_locked(env: FaultEnv, outcome: FaultOutcome) -> None:
     """Another process holds the database's lock for 35 s, longer than a caller waits for it (30 s)."""
     _survive_fault(env, outcome, lambda _: write_locked(env.data / "voxport.db"), seconds=35)
+
+
+def database_gone(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The database is gone for 20 s: it ended as by a crash, and is started again."""
+    _survive_fault(env, outcome, lambda _: backend.database_gone(), seconds=20)
+
+
+def storage_gone(env: FaultEnv, outcome: FaultOutcome) -> None:
+    """The storage is gone for 20 s: it takes connections, and answers none."""
+    _survive_fault(env, outcome, lambda _: backend.storage_gone(), seconds=20)
 
 
 def worker_stopped(env: FaultEnv, outcome: FaultOutcome) -> None:
@@ -149,7 +160,7 @@ def engine_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
 
 
 def server_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
-    """kill -9 of the HTTP server under load, and a new one."""
+    """kill -9 of the HTTP server under load (of all of them, where there are several), and a new one."""
     _survive_end(env, outcome, lambda live: _kill(live.process.pid))
 
 
@@ -174,34 +185,47 @@ def worker_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
 CASES: dict[str, FaultCase] = {
     case.__name__: case
     for case in (
-        *(storage_full, storage_read_only, database_full, database_locked),
+        *(storage_full, storage_read_only, database_full, database_locked, database_gone, storage_gone),
         *(engine_killed, ffmpeg_hangs, clock_back, worker_stopped, server_stopped),
         *(terminated, server_killed, worker_killed),
     )
 }
 _MOUNTS = ("storage_full", "storage_read_only", "database_full")
+_ON_FILES = (*_MOUNTS, "database_locked")
+_ON_SERVERS = ("database_gone", "storage_gone")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", choices=list(CASES), action="append", help="this one only, without writing figures")
-    chosen = parser.parse_args().case
+    backend.add_options(parser)
+    options = parser.parse_args()
     print(describe_machine())
-    outcomes = [run(name) for name in chosen or CASES if can_run(name)]
-    if chosen is None:
-        print(reports.write("faults", report(outcomes)))
+    with backend.placed(options.backend):
+        outcomes = [
+            run(name, http_processes=options.http_processes) for name in options.case or all_cases() if can_run(name)
+        ]
+        if options.case is None:
+            found = report(outcomes, backend.in_words(options))
+            print(reports.write(backend.report_name("faults", options), found))
     return 1 if any(outcome.problems for outcome in outcomes) else 0
+
+
+def all_cases() -> list[str]:
+    """Return the cases that concern the database and the storage in use."""
+    others = _ON_FILES if backend.is_on_servers() else _ON_SERVERS
+    return [name for name in CASES if name not in others]
 
 
 def can_run(name: str) -> bool:
     return name not in _MOUNTS or can_mount()
 
 
-def run(name: str, *, max_seconds: float = math.inf) -> FaultOutcome:
+def run(name: str, *, max_seconds: float = math.inf, http_processes: int = 1) -> FaultOutcome:
     """Run one case in a new folder. `max_seconds` limits how long a fault that the processes survive lasts, and how
     long the load before a fault that ends them lasts."""
     outcome = FaultOutcome(name)
-    with open_fault_env(name) as env:
+    with open_fault_env(name, http_processes) as env:
         env.max_seconds = max_seconds
         CASES[name](env, outcome)
     print(f"{name}: {_answers_in_words(outcome)}; normal after {outcome.normal_seconds:.1f} s", flush=True)
@@ -210,12 +234,12 @@ def run(name: str, *, max_seconds: float = math.inf) -> FaultOutcome:
     return outcome
 
 
-def report(outcomes: list[FaultOutcome]) -> reports.Report:
+def report(outcomes: list[FaultOutcome], options: str = "") -> reports.Report:
     """Create the section for docs/reliability.md."""
-    left_out = [name for name in CASES if not can_run(name)]
+    left_out = [name for name in all_cases() if not can_run(name)]
     return reports.Report(
-        title="Faults of the machine",
-        command="python benchmarks/reliability/faults.py",
+        title="Faults of the machine" + (" on Postgres and S3" if options else ""),
+        command=f"python benchmarks/reliability/faults.py{options}",
         passed=not left_out and not any(outcome.problems for outcome in outcomes),
         summary=[
             f"{len(outcomes)} faults{f' (left out, without root: {len(left_out)})' if left_out else ''}, each while a "
@@ -259,7 +283,7 @@ def _survive_fault(
             "instant": lambda: instant(client, audio_url),
         }
         # The fault ends before the calls do: some of them wait for it to end.
-        with ThreadPoolExecutor(1) as threads, _calling(outcome, calls, allowed), fault(live):
+        with ThreadPoolExecutor(1) as threads, calling(outcome, calls, allowed), fault(live):
             late = threads.submit(_clone_if_accepted, client, audio_url)
             time.sleep(min(seconds, env.max_seconds))
         jobs += late.result()
@@ -279,34 +303,6 @@ def _clone_if_accepted(client: Client, audio_url: str) -> list[str]:
     return []
 
 
-class _calling:  # noqa: N801  # a context manager, used as a function
-    """Makes calls of each kind in one thread per kind until the block ends, then waits for the last answers."""
-
-    def __init__(
-        self, outcome: FaultOutcome, calls: dict[str, Callable[[], httpx2.Response]], allowed: frozenset[int]
-    ) -> None:
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._call, args=(outcome, what, call, allowed)) for what, call in calls.items()
-        ]
-
-    def _call(
-        self, outcome: FaultOutcome, what: str, call: Callable[[], httpx2.Response], allowed: frozenset[int]
-    ) -> None:
-        while not self._stop.is_set():
-            outcome.record(what, call, allowed=allowed)
-            self._stop.wait(0.5)
-
-    def __enter__(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
 def _require_all_answered(outcome: FaultOutcome) -> None:
     if outcome.unanswered:
         outcome.problems.append(f"{outcome.unanswered} calls that were let in got no whole answer")
@@ -315,16 +311,18 @@ def _require_all_answered(outcome: FaultOutcome) -> None:
 def _survive_end(env: FaultEnv, outcome: FaultOutcome, end: Callable[[LiveGateway], None]) -> None:
     """End the HTTP server under load with `end`, and start it again."""
     env.double.account.latency = 1.0
-    with env.gateway() as (live, client):
+    with env.gateway() as (_, client):
         audio_url = client.upload(env.sample)
         job_id = client.clone(audio_url, provider="elevenlabs")
         client.wait_until_started(job_id)
         calls = {f"speech {number}": lambda: speak(client) for number in range(_LOAD_CALLERS - 2)}
         calls |= {f"instant {number}": lambda: instant(client, audio_url) for number in range(2)}
-        with _calling(outcome, calls, frozenset({503})):
+        with calling(outcome, calls, frozenset({503})):
             time.sleep(min(_LOAD_SECONDS, env.max_seconds))
-            end(live)
-            live.process.wait(120)
+            for one in env.lives:
+                end(one)
+            for one in env.lives:
+                one.process.wait(120)
     env.double.account.latency = 0.0
     began = time.monotonic()
     with env.gateway() as (_, client):

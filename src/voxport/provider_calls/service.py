@@ -39,6 +39,8 @@ _VOICE_KINDS: Final = ("clone", "binding", "instant", "rebuild", "room")
 _SETTLE_TIME: Final = timedelta(minutes=20)
 """How long the creation of a voice can take before it has certainly succeeded or failed. Providers take ten seconds;
 an adapter's timeouts, lookups and second attempt end within this time."""
+_CLOSING_TIME: Final = timedelta(minutes=1)
+"""Minimum age of a call that is abandoned because its hold is settled: its process normally does that at once."""
 _log = logging.getLogger("voxport.provider_calls")
 
 
@@ -135,12 +137,12 @@ class ProviderCalls:
 
     # Jobs
 
-    def begin_job(self, run: JobRun, kind: Kind, provider: Provider, voice_id: str) -> None:
-        """Write a row for a job at a hosted provider, once, however often the step runs. Raises OutcomeUnknown if an
-        earlier run ended so, ProviderUnavailable if an earlier run abandoned this provider and what it may have created
-        is being deleted."""
+    def begin_job(self, run: JobRun, kind: Kind, provider: Provider, voice_id: str) -> bool:
+        """Write a row for a job at a hosted provider, once, however often the step runs. Returns whether an earlier run
+        wrote it. Raises OutcomeUnknown if an earlier run ended so, ProviderUnavailable if an earlier run abandoned this
+        provider and what it may have created is being deleted."""
         if not provider.capabilities().is_hosted:
-            return
+            return False
         name = provider.name
         with self._database.transaction() as tx:
             found = [one for one in repository.for_job(tx, run.job_id) if one.provider == name]
@@ -151,6 +153,7 @@ class ProviderCalls:
             if not found:
                 self.open(tx, NewCall(kind, name, voice_id, run.profile_id, run.hold_id, run.job_id))
         self._database.require_fence()
+        return bool(found)
 
     @contextmanager
     def part(self, run: JobRun, provider: Provider, voice_id: str, number: int) -> Iterator[None]:
@@ -274,7 +277,7 @@ class ProviderCalls:
 
     def _sweep_one(self, row: ProviderCall, down: set[str]) -> bool:
         if row.state == "open":
-            return self._abandon_with_job(row)
+            return self._abandon_with_job(row) if row.job_id is not None else self._abandon_settled(row)
         is_removed = row.kind not in _VOICE_KINDS or self._delete_at_provider(row, down)
         age = self._clock() - row.changed_at
         if age < timedelta(0):
@@ -309,10 +312,21 @@ class ProviderCalls:
 
     def _abandon_with_job(self, row: ProviderCall) -> bool:
         """Abandon an open row whose job has ended, when a kill kept the job's end from doing so."""
-        job = self._jobs.find(row.job_id) if row.job_id is not None else None
+        job = self._jobs.find(str(row.job_id))
         if job is None or job.status not in ("completed", "failed", "cancelled"):
             return False
         self.abandon_job(job.id)
+        return True
+
+    def _abandon_settled(self, row: ProviderCall) -> bool:
+        """Abandon an open row of a synchronous call whose hold is settled, when its process could not do so: the
+        database was away when the call ended."""
+        if row.hold_id is None or self._clock() - row.changed_at < _CLOSING_TIME:
+            return False
+        with self._database.transaction() as tx:
+            if self._billing.state_of(tx, row.hold_id) == "open":
+                return False
+            self._mark_removing(tx, row.id)
         return True
 
     def _write_off(self, row: ProviderCall, *, needs_removal: bool) -> bool:

@@ -215,6 +215,10 @@ class Provider(ABC):
         called if the capabilities exclude cloning."""
         raise ProviderFailed(f"The provider {self.name} can't clone voices.")
 
+    def wait_for_creation(self, voice_id: str) -> None:  # noqa: B027  # there is nothing to wait for
+        """Called before `clone` if another process, which died or was cut off, may have begun the same clone: returns
+        as soon as `clone` would find its voice, or as soon as it is certain that it has created none."""
+
     @abstractmethod
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         """Speak the utterance in the voice, at −18 LUFS. Yields each piece as it is synthesized. Raises

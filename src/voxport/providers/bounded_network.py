@@ -1,19 +1,27 @@
-"""A network backend with a total deadline for reads. The read timeout of the HTTP layer above restarts with each byte
-of the response head or of a chunk's size line, so a slow server could hold a connection for ever."""
+"""A network backend with a total deadline for reads, and one for what the server does not acknowledge.
+
+The read timeout of the HTTP layer above restarts with each byte of the response head or of a chunk's size line, so a
+slow server could hold a connection for ever. What a host that was cut off has sent stays in its kernel, and without a
+deadline would reach the server when the network is back, long after another host has done the same work."""
 
 from __future__ import annotations
 
 import contextlib
 import math
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import httpcore2
 import httpx2
+
+UNACKNOWLEDGED_SECONDS: Final = 10
+"""Less than the time until a job that was taken over calls the provider again: its lease expires after four seconds at
+the earliest, and its clone is looked up for fifteen seconds before it is created."""
 
 
 class _ReadDeadline(threading.local):
@@ -46,6 +54,14 @@ def _trusted() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
+# Other systems than Linux have no such option.
+_SOCKET_OPTIONS: Final = (
+    [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_SECONDS * 1000)]
+    if hasattr(socket, "TCP_USER_TIMEOUT")
+    else []
+)
+
+
 class _BoundedBackend(httpcore2.NetworkBackend):
     def __init__(self) -> None:
         self._inner = httpcore2.SyncBackend()
@@ -58,7 +74,8 @@ class _BoundedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        return _BoundedStream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        options = [*(socket_options or ()), *_SOCKET_OPTIONS]
+        return _BoundedStream(self._inner.connect_tcp(host, port, timeout, local_address, options))
 
 
 class _BoundedStream(httpcore2.NetworkStream):

@@ -163,6 +163,14 @@ class ElevenLabs(Provider):
         on_progress(1.0)
         return ClonedVoice(found, _CLONE_LANGUAGE)
 
+    def wait_for_creation(self, voice_id: str) -> None:
+        """Look the voice up for as long as its creation can be under way."""
+        name = self._remote_name(voice_id)
+        for pause in self._lookup_delays:
+            time.sleep(pause)
+            if self._find(name) is not None:
+                return
+
     def delete(self, voice: VoiceRef) -> None:
         answer = self._billed_client.send_free(
             "DELETE", f"/v1/voices/{path_segment(voice.provider_voice_id, errors.TITLE)}"

@@ -1,4 +1,4 @@
-"""Serves a double on a real socket of 127.0.0.1."""
+"""Serves a double on a real socket."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _CONNECTIONS: Final[dict[tuple[str, int], asyncio.Transport]] = {}
 
 
 @contextlib.contextmanager
-def serve_app(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` in a thread of this process until the end of the block. Yields its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def serve_app(app: ASGIApp, *, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve `app` on a free port of `host`, in a thread of this process, until the end of the block. Yields its URL."""
+    listener = socket.create_server((host, 0))
     server = PromptServer(
         uvicorn.Config(app, http=_Protocol, lifespan="off", log_config=None, access_log=False),
         grace_seconds=_GRACE_SECONDS,
     )
     with server.running(listener):
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://{host}:{listener.getsockname()[1]}"
 
 
 def hang_up(scope: Scope) -> None:
