@@ -65,6 +65,7 @@ def placed(name: str) -> Iterator[None]:
         yield
         return
     began = time.monotonic()
+    before = running_gateway.more_settings, os.environ.get(tests_backend.SERVER)
     with running_postgres(is_synchronous=True) as postgres, running_s3() as s3:
         _running = Servers(postgres, s3)
         tests_backend.use_postgres(postgres.url("template1"))
@@ -72,8 +73,10 @@ def placed(name: str) -> Iterator[None]:
         try:
             yield
         finally:
-            running_gateway.more_settings, _running = None, None
-            del os.environ[tests_backend.SERVER]
+            running_gateway.more_settings, _running = before[0], None
+            os.environ.pop(tests_backend.SERVER)
+            if before[1] is not None:  # a test run on Postgres
+                os.environ[tests_backend.SERVER] = before[1]
             print(f"{time.monotonic() - began:.0f} s on {name}", flush=True)
 
 

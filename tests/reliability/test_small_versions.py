@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.reliability import duplicates, kills, overspend, soak
+from benchmarks.reliability import backend, duplicates, kills, overspend, soak
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +19,13 @@ def test_no_kill_at_a_commit_loses_doubles_or_leaves_anything() -> None:
 @pytest.mark.parametrize("service", ["instant", "speech"])
 def test_a_call_that_is_sent_again_and_again_through_kills_is_charged_once(service: str) -> None:
     report = duplicates.run(12, 3, (service,), log=print)
+    assert report.passed, report.rows
+
+
+@pytest.mark.drill
+def test_a_call_that_is_sent_again_through_kills_is_charged_once_by_four_http_processes_on_postgres_and_s3() -> None:
+    with backend.placed(backend.POSTGRES_S3):
+        report = duplicates.run(12, 3, ("speech",), http_processes=4, log=print)
     assert report.passed, report.rows
 
 
