@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,10 @@ def test_several_workers_share_the_queues_and_a_dead_one_is_started_again(tmp_pa
         assert "Workers: 1 takes engine; 2 takes network; 3 takes network" in live.stderr.read_text()
 
         def taken() -> list[str]:
-            children = [child.cmdline() for child in psutil.Process(live.process.pid).children()]
+            children = []
+            for child in psutil.Process(live.process.pid).children():
+                with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended, or nobody has waited for it yet
+                    children.append(child.cmdline())
             return sorted(line[line.index("--queues") + 1] for line in children if "--queues" in line)
 
         assert taken() == ["engine", "network", "network"]
