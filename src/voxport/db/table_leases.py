@@ -65,11 +65,6 @@ _TRY_LOCK: Final = text("SELECT pg_try_advisory_lock(:key)")
 _UNLOCK: Final = text("SELECT pg_advisory_unlock(:key)")
 
 
-def _boot_time() -> float:
-    """Return a clock in seconds that runs on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class TableLeases:
     """Holds all leases of this process by one connection and one thread, which renews them by one statement."""
 

@@ -28,9 +28,9 @@ _TOTAL = Prepared(select(MediaTotal.bytes).where(MediaTotal.profile_id == bindpa
 
 
 def add(
-    tx: Session, *, profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int, moment: datetime
+    tx: Session, profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int, moment: datetime
 ) -> None:
-    """Add the row of a file that is expected."""
+    """Add the row of a file that is expected, made at `moment`."""
     _ADD.run(
         tx,
         profile_id=profile_id,

@@ -91,7 +91,7 @@ class MediaService:
         with self._database.transaction() as tx:
             require_active(tx, profile_id)
             self.require_quota(tx, profile_id, size_bytes or 0)
-            _add_row(tx, profile_id, key, "upload", str(parsed), size_bytes or 0)
+            repository.add(tx, profile_id, key, "upload", str(parsed), size_bytes or 0, now())
         lifetime = self._settings.upload_expiry_seconds
         expires = int(time.time()) + lifetime
         put = Grant("put", key, expires, content_type=str(parsed), max_bytes=max_bytes, size_bytes=size_bytes)
@@ -181,7 +181,7 @@ class MediaService:
         """Add a row for audio that will be synthesised. The row precedes the file, so that the sweep finds the file of
         a call that died. Raises Forbidden (quota)."""
         self.require_quota(tx, profile_id, max_bytes)
-        _add_row(tx, profile_id, key, "speech", content_type, max_bytes)
+        repository.add(tx, profile_id, key, "speech", content_type, max_bytes, now())
 
     def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
         """Mark the audio as stored: from now on it belongs to its profile."""
@@ -189,7 +189,7 @@ class MediaService:
 
     def add_speech(self, tx: Session, profile_id: str, key: str, content_type: str, size_bytes: int) -> None:
         """Add a row for audio that is already stored. It is paid for, so the quota is not checked."""
-        _add_row(tx, profile_id, key, "speech", content_type, size_bytes)
+        repository.add(tx, profile_id, key, "speech", content_type, size_bytes, now())
         self.record_speech(tx, key, size_bytes)
 
     def remove(self, key: str) -> None:
@@ -343,15 +343,3 @@ def _file_not_found() -> NotFound:
 
 def _upload_removed() -> NotFound:
     return NotFound("This upload was removed. Ask upload-media for a new URL.", code="media_not_found")
-
-
-def _add_row(tx: Session, profile_id: str, key: str, kind: str, content_type: str, reserved_bytes: int) -> None:
-    repository.add(
-        tx,
-        profile_id=profile_id,
-        key=key,
-        kind=kind,
-        content_type=content_type,
-        reserved_bytes=reserved_bytes,
-        moment=now(),
-    )

@@ -230,8 +230,8 @@ class Provider(ABC):
 
     def relay(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> Iterator[RelayedAudio]:
         """Speak the utterance and yield the audio as the service encodes it, at its own loudness. Raises as `speak`
-        does; VoiceLost only before the first piece."""
-        raise NotImplementedError
+        does; VoiceLost only before the first piece. Not called if `can_relay` says no."""
+        raise ProviderFailed(f"The provider {self.name} can't pass its audio on.")
 
     def speech_version(self) -> str | None:
         """What decides how speech sounds beside voice and utterance: the model and the service. Speech of another
