@@ -24,6 +24,9 @@ from benchmarks.support import write_speaker_wav
 from voxport.billing.verify import verify
 from voxport.client import Client
 from voxport.db.session import Database
+from voxport.settings import Settings
+from voxport.storage.base import Storage
+from voxport.storage.config import open_storage
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
@@ -144,8 +147,13 @@ class FaultEnv:
         if abs(charged - expected) > 1e-6:
             outcome.problems.append(f"{charged:g} tokens were charged, and the answers said {expected:g}")
         database = Database(self.settings.get("VOXPORT_DATABASE_URL", f"sqlite:///{self.data / 'voxport.db'}"))
-        outcome.problems += [*verify(database), *leftovers(database, self.files)]
+        outcome.problems += [*verify(database), *leftovers(database, self._storage())]
         database.close()
+
+    def _storage(self) -> Storage:
+        names = ("storage_url", "s3_endpoint_url", "s3_region", "s3_access_key_id", "s3_secret_access_key")
+        given: dict[str, Any] = {name: self.settings.get(f"VOXPORT_{name.upper()}") for name in names}
+        return open_storage(Settings(**{"_env_file": None, "data_dir": self.data, **given}).storage)
 
     def _unsettled(self, client: Client) -> list[str]:
         """Return what is still running or held."""

@@ -181,6 +181,7 @@ def test_what_starts_is_looked_at_again_soon(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(ask())
 
 
+@pytest.mark.folder_only("a folder that can't be written to")
 def test_readiness_says_that_storage_fails_and_keeps_the_reason_for_the_log(make_client: MakeClient) -> None:
     client = make_client()
     folder = client.gateway.settings.data_dir / "files"
