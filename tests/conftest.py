@@ -71,7 +71,7 @@ def backend(request: pytest.FixtureRequest) -> None:
     if name != "sqlite":
         backends.use_postgres(request.getfixturevalue("postgres_template_url"))
     if name == "postgres-s3":
-        backends.use_s3(request.getfixturevalue("s3").endpoint)
+        backends.use_s3(request.getfixturevalue("s3"))
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,6 @@ from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
 from voxport.client import Client
 from voxport.db.session import Database
-from voxport.storage.config import open_storage
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
@@ -251,10 +250,9 @@ def _wait_until_settled(gateway: CrashableGateway) -> None:
 def _outcome(
     gateway: CrashableGateway, service: str, call: _Call, bodies: list[str | None], double: ElevenLabsDouble
 ) -> DuplicatesOutcome:
-    settings = gateway.open_settings()
-    database = Database(settings.resolved_database_url)
+    database = Database(gateway.open_settings().resolved_database_url)
     try:
-        problems = [*verify(database), *leftovers(database, open_storage(settings.storage))]
+        problems = [*verify(database), *leftovers(database, gateway.folder / "data" / "files")]
         with database.snapshot() as tx:
             charges = tx.execute(text("SELECT count(*) FROM ledger_transactions WHERE kind = 'capture'")).scalar() or 0
             interrupted = (

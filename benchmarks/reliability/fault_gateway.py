@@ -24,9 +24,6 @@ from benchmarks.support import write_speaker_wav
 from voxport.billing.verify import verify
 from voxport.client import Client
 from voxport.db.session import Database
-from voxport.settings import Settings
-from voxport.storage.base import Storage
-from voxport.storage.config import open_storage
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
@@ -147,13 +144,8 @@ class FaultEnv:
         if abs(charged - expected) > 1e-6:
             outcome.problems.append(f"{charged:g} tokens were charged, and the answers said {expected:g}")
         database = Database(self.settings.get("VOXPORT_DATABASE_URL", f"sqlite:///{self.data / 'voxport.db'}"))
-        outcome.problems += [*verify(database), *leftovers(database, self._storage())]
+        outcome.problems += [*verify(database), *leftovers(database, self.files)]
         database.close()
-
-    def _storage(self) -> Storage:
-        names = ("storage_url", "s3_endpoint_url", "s3_region", "s3_access_key_id", "s3_secret_access_key")
-        given: dict[str, Any] = {name: self.settings.get(f"VOXPORT_{name.upper()}") for name in names}
-        return open_storage(Settings(**{"_env_file": None, "data_dir": self.data, **given}).storage)
 
     def _unsettled(self, client: Client) -> list[str]:
         """Return what is still running or held."""
@@ -162,7 +154,7 @@ class FaultEnv:
             jobs = client.call("GET", "/v2/jobs?limit=200")["data"]
         except (httpx2.HTTPError, KeyError):
             return ["the gateway does not answer"]
-        writes = len(list((self.files / ".incoming").iterdir()))
+        writes = len(list((self.files / ".incoming").glob("*")))
         found = {
             f"{held:g} tokens are held": held > 0,
             "a job has not ended": any(job["status"] in ("queued", "processing") for job in jobs),

@@ -36,6 +36,7 @@ from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
 from voxport.client import Client
 from voxport.db.session import Database
+from voxport.storage.base import Storage
 from voxport.storage.config import open_storage
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
@@ -121,14 +122,13 @@ class KillEnv:
         }
         self.gateway = CrashableGateway(folder, settings)
         self.gateway.create()
-        self._storage = open_storage(self.gateway.open_settings().storage)
         sample = folder / "speaker.wav"
         write_speaker_wav(sample)
         with self.gateway.running(None, kills_both=False), Client(self.gateway.url, self.gateway.key) as client:
             self.audio_url = client.upload(sample)
+        self._first_files = set(self._storage().list())
         # Leave out the named pipes of killed listeners: they hold no data, and can't be copied.
         shutil.copytree(folder / "data", folder / "first", ignore=shutil.ignore_patterns("*.wakeups"))
-        self._first_files = set(self._storage.list())
         save_database(self.gateway.open_settings().resolved_database_url)
 
     def close(self) -> None:
@@ -169,8 +169,6 @@ class KillEnv:
     def _begin(self, provider: str) -> Double:
         shutil.rmtree(self.folder / "data")
         shutil.copytree(self.folder / "first", self.folder / "data")
-        for key in set(self._storage.list()) - self._first_files:  # on S3: no file is in the folder
-            self._storage.delete(key)
         restore_database(self.gateway.open_settings().resolved_database_url)
         for process in (SERVER, WORKER):
             (self.folder / f"{process}.commits").unlink(missing_ok=True)
@@ -178,7 +176,13 @@ class KillEnv:
         for voice_id in list(double.voices):
             del double.voices[voice_id]
         double.spoken.clear()
+        storage = self._storage()
+        for key in set(storage.list()) - self._first_files:  # those on S3: the folder is as it was
+            storage.delete(key)
         return double
+
+    def _storage(self) -> Storage:
+        return open_storage(self.gateway.open_settings().storage)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.gateway.key}", "Idempotency-Key": "the-call"}
@@ -248,7 +252,7 @@ class KillEnv:
     def _orphans(self) -> tuple[str, ...]:
         database = Database(self.gateway.open_settings().resolved_database_url)
         try:
-            return tuple(leftovers(database, self._storage))
+            return tuple(leftovers(database, self.folder / "data" / "files"))
         finally:
             database.close()
 

@@ -57,7 +57,9 @@ class Client:
             put = httpx2.put(
                 target["upload_url"], content=file, headers={"Content-Type": content_type}, timeout=_TIMEOUT_SECONDS
             )
-        _parse_response(put)
+        # A storage itself answers with an empty body, or with an error in XML.
+        if put.is_error:
+            raise CallFailed(put.status_code, put.json() if _is_json(put) else {})
         url: str = target["public_url"]
         return url
 
@@ -103,6 +105,10 @@ class Client:
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
         return _parse_response(self.http.request(method, path, json=body))
+
+
+def _is_json(response: httpx2.Response) -> bool:
+    return response.headers.get("content-type", "").startswith("application/json")
 
 
 def _parse_response(response: httpx2.Response) -> Json:

