@@ -12,7 +12,7 @@ import fastapi.dependencies.models
 import pytest
 from sqlalchemy import make_url
 
-from tests.plan import pytest_configure, pytest_xdist_make_scheduler, sort_by_group
+from tests.plan import ONE_BACKEND, pytest_configure, pytest_xdist_make_scheduler, sort_by_group
 from tests.support import backend as backends
 from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.database_use import is_for_sqlite, refuse_hidden_use, uses_database
@@ -37,6 +37,10 @@ __all__ = [
 MakeGateway = Callable[..., Gateway]
 SEAMS = {"providers", "samples", "fetch_policy", "clock"}
 MakeClient = Callable[..., GatewayClient]
+SKIPPED_ON = {
+    "postgres": ("sqlite_only",),
+    "postgres-s3": ("sqlite_only", "folder_only"),
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,17 +54,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Runs the two long groups first. On Postgres, leaves out the tests that use no database, and the cases on SQLite
-    of those that run on both."""
+    """Runs the two long groups first. On Postgres, leaves out the tests that use no database, the cases on SQLite of
+    those that run on both, and those of ONE_BACKEND."""
     sort_by_group(items)
     backend = config.getoption("--backend")
     if backend == "sqlite":
         return
-    kept = [item for item in items if uses_database(item) and not is_for_sqlite(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    kept = [
+        item
+        for item in items
+        if uses_database(item) and not is_for_sqlite(item) and not item.nodeid.startswith(ONE_BACKEND)
+    ]
+    known = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in known])
     items[:] = kept
     for item in items:
-        for name in ("sqlite_only", "folder_only") if backend == "postgres-s3" else ("sqlite_only",):
+        for name in SKIPPED_ON[backend]:
             if (mark := item.get_closest_marker(name)) is not None:
                 item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 

@@ -99,9 +99,10 @@ class BackgroundLoad:
                 "/v1/proxy/upload-media", json={"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
             )
         )["data"]
-        url, upload = slot["upload_url"], {"content": b"RIFF" * 5000, "headers": {"Content-Type": "audio/wav"}}
-        is_own = url.startswith(PUBLIC_URL)  # otherwise of the storage, which takes no key
-        put = self._http.put(path_of(url), **upload) if is_own else httpx2.put(url, **upload)
+        url = slot["upload_url"]
+        own = path_of(url) if url.startswith(PUBLIC_URL) else None
+        send = httpx2.put if own is None else self._http.put  # the storage takes no key
+        put = send(own or url, content=b"RIFF" * 5000, headers={"Content-Type": "audio/wav"})
         assert put.is_success, put.text
         self._ok(self._http.post(CLONE, json={"audioUrl": slot["public_url"], "provider": "local"}))
         body = {"text": "Hello there.", "voice_id": "hum", "output_format": "wav"}

@@ -94,6 +94,7 @@ def test_a_failure_of_our_own_has_the_one_shape_and_an_id_and_no_inner_detail(
         assert secret not in answer.text
 
 
+@pytest.mark.folder_only("errors of a disk")
 def test_a_disk_that_is_full_is_503_and_says_when_to_try_again(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
