@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -37,25 +36,16 @@ def test_a_sigterm_while_the_worker_starts_ends_the_server() -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-def commands(pid: int) -> dict[psutil.Process, list[str]]:
-    """Return the command line of each child of a process that is not ending."""
-    found = {}
-    for child in psutil.Process(pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one too
-            found[child] = child.cmdline()
-    return found
-
-
 @pytest.mark.slow
 def test_several_workers_share_the_queues_and_a_dead_one_is_started_again(tmp_path: Path) -> None:
     with running_gateway(tmp_path, "--workers", "3", ready=False, VOXPORT_DEFAULT_PROVIDER="local") as live:
         assert "Workers: 1 takes engine; 2 takes network; 3 takes network" in live.stderr.read_text()
 
         def taken() -> list[str]:
-            lines = commands(live.process.pid).values()
-            return sorted(line[line.index("--queues") + 1] for line in lines if "--queues" in line)
+            children = [child.cmdline() for child in psutil.Process(live.process.pid).children()]
+            return sorted(line[line.index("--queues") + 1] for line in children if "--queues" in line)
 
         assert taken() == ["engine", "network", "network"]
-        next(child for child, line in commands(live.process.pid).items() if "engine" in line).kill()
+        next(child for child in psutil.Process(live.process.pid).children() if "engine" in child.cmdline()).kill()
         wait_until(lambda: len(taken()) == 2, seconds=20, what="the worker's end")
         wait_until(lambda: taken() == ["engine", "network", "network"], seconds=20, what="its restart")
