@@ -36,8 +36,8 @@ PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 test: $(READY) $(EASTASIAN) ## Run the test suite, in two processes
 	$(BIN)/python -m pytest $(PARALLEL) -m "not drill" $(ARGS)
 
-test-postgres: $(READY) $(EASTASIAN) ## Run the tests that use a database on Postgres
-	$(BIN)/python -m pytest $(PARALLEL) --backend postgres -m "not drill" $(ARGS)
+test-postgres: $(READY) $(EASTASIAN) ## Run the tests that use a database on Postgres and S3
+	$(BIN)/python -m pytest $(PARALLEL) --backend postgres-s3 -m "not drill" $(ARGS)
 
 test-fast: $(READY) $(EASTASIAN) ## Run the tests that start no engine and no process
 	$(BIN)/python -m pytest $(PARALLEL) -m "not drill and not slow" $(ARGS)

@@ -12,7 +12,7 @@ import fastapi.dependencies.models
 import pytest
 from sqlalchemy import make_url
 
-from tests.plan import pytest_configure, pytest_xdist_make_scheduler, sort_by_group
+from tests.plan import ONE_BACKEND, pytest_configure, pytest_xdist_make_scheduler, sort_by_group
 from tests.support import backend as backends
 from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.database_use import is_for_sqlite, refuse_hidden_use, uses_database
@@ -37,6 +37,10 @@ __all__ = [
 MakeGateway = Callable[..., Gateway]
 SEAMS = {"providers", "samples", "fetch_policy", "clock"}
 MakeClient = Callable[..., GatewayClient]
+SKIPPED_ON = {
+    "postgres": ("sqlite_only",),
+    "postgres-s3": ("sqlite_only", "folder_only"),
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,23 +54,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Runs the two long groups first. With `--backend postgres`, leaves out the tests that use no database, and the
-    cases on SQLite of those that run on both."""
+    """Runs the two long groups first. On Postgres, leaves out the tests that use no database, the cases on SQLite of
+    those that run on both, and those of ONE_BACKEND."""
     sort_by_group(items)
-    if config.getoption("--backend") == "sqlite":
+    backend = config.getoption("--backend")
+    if backend == "sqlite":
         return
-    kept = [item for item in items if uses_database(item) and not is_for_sqlite(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    kept = [
+        item
+        for item in items
+        if uses_database(item) and not is_for_sqlite(item) and not item.nodeid.startswith(ONE_BACKEND)
+    ]
+    known = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in known])
     items[:] = kept
     for item in items:
-        if (mark := item.get_closest_marker("sqlite_only")) is not None:
-            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+        for name in SKIPPED_ON[backend]:
+            if (mark := item.get_closest_marker(name)) is not None:
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def backend(request: pytest.FixtureRequest) -> None:
-    if request.config.getoption("--backend") == "postgres":
+    name = request.config.getoption("--backend")
+    if name != "sqlite":
         backends.use_postgres(request.getfixturevalue("postgres_template_url"))
+    if name == "postgres-s3":
+        backends.use_s3(request.getfixturevalue("s3"))
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +102,7 @@ def make_gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mak
     """Opens gateways with these settings or options of `open_gateway`, each in a new folder unless `data_dir` is given.
     They are closed after the test."""
     opened: list[Gateway] = []
-    new_sqlite = request.getfixturevalue("new_database") if backends.name() == "sqlite" else None
+    new_sqlite = request.getfixturevalue("new_database") if not backends.is_on_postgres() else None
 
     def make(**options: Any) -> Gateway:
         seams = {name: options.pop(name) for name in SEAMS & options.keys()}

@@ -43,6 +43,7 @@ def test_an_upload_that_was_never_put_is_told_to_its_owner_only(client: GatewayC
     assert error_of(strangers)["message"] == "There is no such upload of yours."
 
 
+@pytest.mark.folder_only("URLs that the gateway signs")
 def test_the_two_urls_of_an_upload_taken_for_each_other_are_told_apart(client: GatewayClient) -> None:
     slot = client.request_upload().json()["data"]
     put = client.http.put(slot["public_url"], content=b"x", headers={"Content-Type": "audio/wav"})

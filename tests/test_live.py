@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.contract import contract
 from tests.support.server import run_cli, wait_until
+from tests.support.stored import storage_of
 from tests.test_contract import same_shape
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
@@ -203,7 +204,7 @@ def test_a_job_is_cancelled_while_it_waits_or_works_and_costs_nothing(
 ) -> None:
     for _ in range(5):
         before = data_of(http.get("/v2/billing/balance"))["data"]
-        files = set((live.data_dir / "files" / "voices").rglob("*"))
+        files = set(storage_of(live).list("voices"))
         body = {"audioUrl": upload(http, recording), "provider": "local"}
         job_id = data_of(http.post(CLONE, json=body), 202)["job"]["id"]
         if stage != "waiting":
@@ -219,7 +220,7 @@ def test_a_job_is_cancelled_while_it_waits_or_works_and_costs_nothing(
     next_id = data_of(http.post(CLONE, json={**body, "audioUrl": upload(http, b"no audio")}), 202)["job"]["id"]
     assert finished(http, next_id)["status"] == "failed"
     assert data_of(http.get(f"/v2/jobs/{job_id}"))["status"] == "cancelled"
-    assert set((live.data_dir / "files" / "voices").rglob("*")) == files
+    assert set(storage_of(live).list("voices")) == files
 
 
 def test_after_all_of_it_the_books_are_right_and_the_logs_hold_no_secret(

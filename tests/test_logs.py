@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import time
 from pathlib import Path
 
@@ -94,9 +95,9 @@ def test_a_whole_flow_with_errors_leaves_no_secret_in_the_log(tmp_path: Path) ->
     with running_gateway(tmp_path, "--no-worker", ready=False, **settings) as running, running.client() as client:
         announced = {"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
         slot = client.post("/v1/proxy/upload-media", json=announced).json()["data"]
-        signature = slot["upload_url"].rpartition("signature=")[2]
-        reading = slot["public_url"].rpartition("signature=")[2]
-        assert httpx2.put(slot["upload_url"], content=b"x", headers={"Content-Type": "audio/mpeg"}).status_code == 415
+        signature, reading = (re.split("(?i)signature=", slot[name])[1] for name in ("upload_url", "public_url"))
+        wrong = httpx2.put(slot["upload_url"], content=b"x", headers={"Content-Type": "audio/mpeg"})
+        assert wrong.status_code in (415, 403)  # 403 by S3
         assert httpx2.put(slot["upload_url"] + "0", content=b"x").status_code == 403
         upload = httpx2.put(slot["upload_url"], content=b"no audio", headers={"Content-Type": "audio/wav"})
         assert upload.status_code == 200

@@ -18,9 +18,11 @@ import pytest
 
 from tests.support.ebur128 import measure
 from tests.support.server import run_cli, wait_until
+from tests.support.stored import storage_of
 from tests.test_live import TTS, data_of, finished, worker_of
 from voxport.client import Client
 from voxport.providers.base import SAMPLE_RATE
+from voxport.storage.base import FileInfo
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 pytestmark = pytest.mark.slow
@@ -32,14 +34,10 @@ TEXT = "".join(SENTENCE.format(number) for number in ("one", "two", "three", "fo
 LATER = {"Prefer": "respond-async"}
 
 
-def parts(live: LiveGateway, job_id: str) -> dict[str, tuple[int, int]]:
-    """The stored parts of a job, each with its inode and modification time in nanoseconds."""
-    folder = live.data_dir / "files" / "jobs" / job_id
-    found = {}
-    for path in sorted(folder.glob("*.part")) if folder.is_dir() else []:
-        status = path.stat()
-        found[path.name] = (status.st_ino, status.st_mtime_ns)
-    return found
+def parts(live: LiveGateway, job_id: str) -> dict[str, FileInfo]:
+    """The stored parts of a job, each with its size and the time of its last write."""
+    found = storage_of(live).scan(f"jobs/{job_id}")
+    return {part.key: part for part in found if part.key.endswith(".part")}
 
 
 def kill_the_worker(live: LiveGateway) -> None:

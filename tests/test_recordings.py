@@ -55,6 +55,7 @@ def test_the_lists_here_are_those_of_the_manifest(client: Client) -> None:
     assert warned == {*WARNED, "media/short_3s.wav"}
 
 
+@pytest.mark.folder_only("a PUT that the gateway itself receives")
 def test_an_empty_file_is_refused_when_it_is_uploaded(client: Client) -> None:
     with pytest.raises(CallFailed) as refusal:
         client.upload(SPEECH / EMPTY)

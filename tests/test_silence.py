@@ -63,6 +63,7 @@ def test_the_tracer_sees_what_a_child_of_a_program_sends(tmp_path: Path) -> None
     assert [one.is_local for one in expected] == [False, True, True, True]
 
 
+@pytest.mark.folder_only("a gateway whose storage is on no network")
 @pytest.mark.slow
 @pytest.mark.usefixtures("traceable")
 def test_a_gateway_looks_nothing_up_and_connects_to_nobody(tmp_path: Path) -> None:

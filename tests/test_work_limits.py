@@ -169,6 +169,7 @@ def test_an_announced_upload_has_its_room_from_the_beginning(open_customer: Call
     assert client.another_customer().request_upload(size_bytes=1_000).status_code == 200
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(open_customer: Callable[..., GatewayClient]) -> None:
     client = open_customer(max_stored_bytes=1_000)
     first, second = client.upload_slot(), client.upload_slot()
@@ -179,6 +180,7 @@ def test_an_upload_of_unknown_size_gets_its_room_before_it_is_read(open_customer
     assert client.put(second["upload_url"], b"x" * 300).status_code == 200
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 def test_a_refused_or_broken_upload_leaves_its_room(open_customer: Callable[..., GatewayClient]) -> None:
     client = open_customer(max_stored_bytes=1_000)
     first = client.upload_slot(size_bytes=800)
@@ -188,6 +190,7 @@ def test_a_refused_or_broken_upload_leaves_its_room(open_customer: Callable[...,
     full(client.request_upload(size_bytes=1))
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 def test_no_more_bytes_than_may_be_however_many_come_at_once(open_customer: Callable[..., GatewayClient]) -> None:
     client = open_customer(max_stored_bytes=1_000)
     assert run_concurrently(16, lambda: client.request_upload(size_bytes=200)) == [200] * 5 + [403] * 11

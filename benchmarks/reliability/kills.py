@@ -37,6 +37,8 @@ from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
 from voxport.client import Client
 from voxport.db.session import Database
+from voxport.storage.base import Storage
+from voxport.storage.config import open_storage
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize
@@ -125,6 +127,7 @@ class KillEnv:
         write_speaker_wav(sample)
         with self.gateway.running(None, kills_both=False), Client(self.gateway.url, self.gateway.key) as client:
             self.audio_url = client.upload(sample)
+        self._first_files = set(self._storage().list())
         # Leave out the named pipes of killed listeners: they hold no data, and can't be copied.
         shutil.copytree(folder / "data", folder / "first", ignore=shutil.ignore_patterns("*.wakeups"))
         on_servers = backend.is_on_servers()
@@ -180,7 +183,13 @@ class KillEnv:
         for voice_id in list(double.voices):
             del double.voices[voice_id]
         double.spoken.clear()
+        storage = self._storage()
+        for key in set(storage.list()) - self._first_files:  # those on S3: the folder is as it was
+            storage.delete(key)
         return double
+
+    def _storage(self) -> Storage:
+        return open_storage(self.gateway.open_settings().storage)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.gateway.key}", "Idempotency-Key": "the-call"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from tests.support.backend import folder_of_files
 from voxport.db.session import Database
 
 _KEYS = (
@@ -19,6 +20,7 @@ _KEYS = (
 def leftovers(database: Database, folder: Path) -> list[str]:
     """Return a line for each; `folder` is the folder of the stored files. Files whose row was written in advance, and
     pieces of jobs that have not ended, don't count."""
+    folder = folder_of_files(folder)
     with database.snapshot() as tx:
         named = {row[0] for query in _KEYS for row in tx.execute(text(query))}
         open_jobs = {row[0] for row in tx.execute(text("SELECT id FROM jobs WHERE status IN ('queued', 'processing')"))}

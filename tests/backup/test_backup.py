@@ -80,6 +80,7 @@ def test_a_deletion_that_was_under_way_is_ended_by_the_restore(
     client: GatewayClient, tmp_path: Path, make_gateway: MakeGateway
 ) -> None:
     slot = client.upload()
+    assert len(client.get("/v1/media").json()["data"]) == 1  # a gateway on S3 knows of it from this look
     client.gateway.storage.delete(slot["object_key"])  # as in the middle of a deletion: the row remains
     summary = service.create_backup(client.gateway.settings, tmp_path / "backup")
     assert summary.missing == [slot["object_key"]]
@@ -231,7 +232,8 @@ def test_a_backup_of_postgres_becomes_the_same_gateway(
         service.create_backup(client.gateway.settings, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
     monkeypatch.setenv("PATH", str(PROGRAMS))
-    backup = taken(client, tmp_path / "backup")
+    with client.gateway.held_calls.hold(BilledCall(client.profile_id, "core-tts", "req_1"), units=Decimal(100)):
+        backup = taken(client, tmp_path / "backup")
     assert json.loads((backup / "manifest.json").read_text())["database"] == "postgresql"
     with pytest.raises(BackupError, match="another kind"):
         service.restore_backup(settings_for(tmp_path / "new", database_url=f"sqlite:///{tmp_path}/new.db"), backup)
@@ -242,6 +244,7 @@ def test_a_backup_of_postgres_becomes_the_same_gateway(
     again = make_gateway(data_dir=settings.data_dir, database_url=settings.database_url)
     assert again.accounts.authenticate(client.key).profile_id == client.profile_id
     assert again.storage.read(key) == b"RIFF" * 100
+    assert again.billing.open_holds(client.profile_id) == 0, "the process of the call is not taken for alive"
     assert verify(again.database) == []
     assert again.audit.verify() is None
     shutil.rmtree(backup)

@@ -319,7 +319,8 @@ def test_the_hold_of_a_call_whose_process_dies_is_released_and_not_before(
     assert calls.release_abandoned() == 0
     child.kill()
     child.wait()
-    assert calls.release_abandoned() == 1
+    # On Postgres the lease of a killed process is not renewed for 3 s before it counts as dead.
+    wait_until(calls.release_abandoned, seconds=60, what="the release")
     assert calls.release_abandoned() == 0
     assert payer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
     assert is_clean(payer)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -36,7 +37,7 @@ class CommandResult:
     stderr: str
 
 
-def command(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> CommandResult:
+def command(*arguments: str, cwd: Path, env: Mapping[str, str | None] | None = None) -> CommandResult:
     """Runs a command in this process, in `cwd`, without a .env file and without the machine's settings. An unexpected
     exception is reported in `stderr` as a traceback."""
     nothing: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOXPORT_")}
@@ -227,7 +228,10 @@ def test_the_data_folder_comes_from_the_option_before_the_environment(
         ({"VOXPORT_DEFAULT_PROVIDER": "openai"}, ["VOXPORT_DEFAULT_PROVIDER"]),
         ({"VOXPORT_STORAGE_URL": "gs://bucket"}, ["VOXPORT_STORAGE_URL", "s3://bucket/prefix"]),
         ({"VOXPORT_S3_ENDPOINT_URL": "s3.example.com"}, ["VOXPORT_S3_ENDPOINT_URL"]),
-        ({"VOXPORT_S3_ACCESS_KEY_ID": "alone"}, ["VOXPORT_S3_SECRET_ACCESS_KEY"]),
+        (
+            {"VOXPORT_S3_ACCESS_KEY_ID": "alone", "VOXPORT_S3_SECRET_ACCESS_KEY": None},
+            ["VOXPORT_S3_SECRET_ACCESS_KEY"],
+        ),
         ({"VOXPORT_STORAGE_URL": "file:///proc/nowhere"}, ["/proc/nowhere"]),
         ({"VOXPORT_CATALOG_FILE": "/nowhere/catalog.yaml"}, ["/nowhere/catalog.yaml"]),
         ({"VOXPORT_FFMPEG": "/nowhere/ffmpeg"}, ["/nowhere/ffmpeg"]),
@@ -236,11 +240,9 @@ def test_the_data_folder_comes_from_the_option_before_the_environment(
         ({"VOXPORT_DATABASE_URL": "oracle://x/y"}, ["oracle"]),
         ({"VOXPORT_DATA_DIR": "/proc/nowhere"}, ["/proc/nowhere"]),
     ],
-    ids=lambda value: (
-        next(iter(value.items()))[0] + "=" + next(iter(value.values())) if isinstance(value, dict) else ""
-    ),
+    ids=lambda value: "{}={}".format(*next(iter(value.items()))) if isinstance(value, dict) else "",
 )
-def test_a_bad_setting_is_named_in_a_sentence(tmp_path: Path, env: dict[str, str], words: list[str]) -> None:
+def test_a_bad_setting_is_named_in_a_sentence(tmp_path: Path, env: dict[str, str | None], words: list[str]) -> None:
     refused(command("profiles", "list", cwd=tmp_path, env=env), *words)
 
 

@@ -49,6 +49,7 @@ def test_what_one_said_that_was_killed_while_ending_is_not_believed_of_the_next(
 
 
 @pytest.mark.slow
+@pytest.mark.folder_only("an upload that the gateway itself receives")
 def test_a_server_takes_over_from_one_that_drains(tmp_path: Path) -> None:
     with running_gateway(tmp_path, ready=False) as first, first.client() as client:
         body = {"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav", "size_bytes": 4}

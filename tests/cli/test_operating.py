@@ -53,6 +53,7 @@ def test_an_adjustment_takes_what_is_there_and_no_more(tmp_path: Path, customer:
 
 def test_a_profile_is_suspended_resumed_and_shown(tmp_path: Path, customer: GatewayClient) -> None:
     customer.upload(b"x" * 1234)
+    assert len(customer.get("/v1/media").json()["data"]) == 1  # a gateway on S3 counts it from this look
     assert command("profiles", "suspend", customer.profile_id, cwd=tmp_path).stdout.endswith("suspended\n")
     with pytest.raises(Forbidden):
         customer.gateway.accounts.authenticate(customer.key)

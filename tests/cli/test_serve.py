@@ -90,6 +90,7 @@ def test_the_key_is_printed_once_and_only_at_the_first_start(lives: Lives) -> No
     assert len(lives.profiles.splitlines()) == 2
 
 
+@pytest.mark.folder_only("URLs that the gateway signs")
 def test_urls_follow_the_port_that_was_taken(lives: Lives) -> None:
     assert lives.upload_slot["upload_url"].startswith(lives.first.url)
     assert lives.put.status_code == 200

@@ -200,7 +200,7 @@ def test_a_job_that_was_being_worked_on_goes_on_after_the_move(sqlite: str, targ
 def worker(data_dir: Path, url: str, spoken: Path, seconds: str) -> Iterator[None]:
     """A worker process that speaks one text at a time, and is killed at the end."""
     command = [sys.executable, "-m", "tests.support.fake_provider_worker", str(data_dir), str(spoken), seconds, "1"]
-    env = {name: value for name, value in environment(VOXPORT_DATABASE_URL=url).items() if name != backend.SERVER}
+    env = {name: value for name, value in environment(VOXPORT_DATABASE_URL=url).items() if name not in backend.SERVERS}
     with subprocess.Popen(command, env=env, cwd=Path(__file__).resolve().parents[2]) as process:
         try:
             yield

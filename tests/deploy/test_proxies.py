@@ -164,6 +164,7 @@ def send(proxied: Proxied, method: str, path: str, **options: Any) -> httpx2.Res
     return proxied.http.request(method, path, extensions=_SNI, **options)
 
 
+@pytest.mark.folder_only("an upload through the proxy to the gateway")
 def test_an_upload_arrives_whole_and_can_be_read_again(proxied: Proxied) -> None:
     slot = proxied.client.upload_slot()
     content = bytes(range(256)) * 12_000  # 3 MB, more than a JSON body may have

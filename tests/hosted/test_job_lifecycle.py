@@ -12,6 +12,7 @@ from tests.conftest import MakeGateway
 from tests.jobs.test_cancel import cancel_at, nothing_stays
 from tests.support.hosted_env import CLONE, TTS, HostedEnv, open_hosted_env
 from tests.support.server import wait_until
+from tests.support.stored import stored_keys
 from voxport.billing.verify import verify
 from voxport.clock import now
 from voxport.jobs.models import Job
@@ -36,9 +37,8 @@ def queue_clone(hosted_env: HostedEnv, provider: str) -> str:
 def test_a_clone_that_is_cancelled_leaves_no_voice_at_the_provider(
     hosted_env: HostedEnv, monkeypatch: pytest.MonkeyPatch, provider: str, stage: str
 ) -> None:
-    folder = hosted_env.gateway.settings.data_dir / "files"
     job_id = queue_clone(hosted_env, provider)
-    before = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    before = set(stored_keys(hosted_env.gateway))
     cancel_at(hosted_env.client, job_id, stage, monkeypatch)
     assert hosted_env.work(job_id)["status"] == "cancelled"
     hosted_env.run_sweeps()

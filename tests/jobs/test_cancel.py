@@ -13,6 +13,7 @@ from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient, open_client
 from tests.support.fake_provider import FakeProvider, with_fake_provider
 from tests.support.server import wait_until
+from tests.support.stored import stored_keys
 from voxport.billing.verify import verify
 from voxport.jobs.runner import JobRunner
 from voxport.jobs.service import Jobs
@@ -55,8 +56,7 @@ def cancel_at(client: GatewayClient, job_id: str, wanted: str, monkeypatch: pyte
 
 
 def files(client: GatewayClient) -> set[str]:
-    folder = client.gateway.settings.data_dir / "files"
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return set(stored_keys(client.gateway))
 
 
 def nothing_stays(client: GatewayClient, job_id: str, before: set[str]) -> None:

@@ -25,9 +25,10 @@ def test_a_job_that_was_claimed_and_not_started_is_run_by_the_same_worker(
         first = customer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
         wait_until(lambda: status(customer, first) == "completed", seconds=60, what="the first job's end")
         # As if the worker had lost the database between the claim and the start.
+        table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
         claimed = (
-            "UPDATE workflow_status SET status = 'PENDING', executor_id = "
-            "(SELECT executor_id FROM workflow_status WHERE workflow_uuid = :first) WHERE workflow_uuid = :second"
+            f"UPDATE {table} SET status = 'PENDING', executor_id = "
+            f"(SELECT executor_id FROM {table} WHERE workflow_uuid = :first) WHERE workflow_uuid = :second"
         )
         second = customer.post(TTS, BODY, headers=LATER)
         with database.transaction() as tx:

@@ -7,6 +7,8 @@ import pytest
 from tests.support.client import GatewayClient, error_of
 from tests.support.uploads import DATA
 
+pytestmark = pytest.mark.folder_only("HEAD and ranges of the gateway's own URLs")
+
 
 @pytest.fixture
 def url(client: GatewayClient) -> str:

@@ -8,6 +8,8 @@ from tests.support.client import GatewayClient, error_of
 from tests.support.uploads import DATA
 from voxport.media.names import clean_filename, parse_content_type
 
+pytestmark = pytest.mark.folder_only("types that the gateway itself compares at a PUT")
+
 BROWSERS = [
     ("video", "video/webm;codecs=vp8,opus"),
     ("video", "video/webm;codecs=vp9,opus"),

@@ -13,6 +13,8 @@ from tests.support.server import wait_until
 from tests.support.uploads import DATA, stored_files, with_parameters
 from voxport.media.signing import Grant
 
+pytestmark = pytest.mark.folder_only("URLs that the gateway signs")
+
 # Signatures.
 
 

@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 
-from tests.conftest import MakeClient
 from tests.support.client import GatewayClient, error_of
 from tests.support.server import send_raw, serving, wait_until
 from tests.support.uploads import DATA, MiB, path_of, stored_files
 from voxport.audit.service import CLI
+
+pytestmark = pytest.mark.folder_only("PUTs that the gateway itself receives")
 
 # Round trip.
 
@@ -329,22 +330,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_may_be_tried_again(alone: 
     assert alone.http.get(slot["public_url"]).content == DATA
 
 
-# Sweeping.
-
-
-def test_an_upload_is_swept_after_its_days(make_client: MakeClient) -> None:
-    client = make_client(upload_keep_days=1.2 / 86_400, upload_expiry_seconds=1)
-    client.upload()
-    client.upload_slot()
-    swept = 0
-
-    def both_are_gone() -> bool:
-        nonlocal swept
-        swept += client.gateway.media.sweep()
-        return swept == 2
-
-    wait_until(both_are_gone, seconds=10, what="the sweep")
-    assert stored_files(client) == []
+# Removal.
 
 
 def test_the_urls_of_an_upload_that_was_removed_are_404(client: GatewayClient) -> None:
@@ -355,9 +341,3 @@ def test_the_urls_of_an_upload_that_was_removed_are_404(client: GatewayClient) -
     answer = client.put(unused["upload_url"], DATA)
     assert answer.status_code == 404
     assert error_of(answer)["code"] == "media_not_found"
-
-
-def test_a_young_upload_is_not_swept(alone: GatewayClient) -> None:
-    slot = alone.upload()
-    assert alone.gateway.media.sweep() == 0
-    assert alone.http.get(slot["public_url"]).status_code == 200

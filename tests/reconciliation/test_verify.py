@@ -18,7 +18,7 @@ from tests.support.backend import environment as environment_of
 from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.fake_provider import FakeProviderEnv, with_fake_provider
 from tests.support.jobs import work
-from tests.support.server import environment
+from tests.support.server import environment, wait_until
 from voxport.billing.held_calls import BilledCall
 from voxport.catalog import ServiceName
 from voxport.cloning.service import ONE_CLONE
@@ -223,6 +223,8 @@ def test_a_call_in_another_process_is_clean_until_that_process_is_killed(
     assert payer.gateway.reconciliation.verify() == []
     child.kill()
     child.communicate()
+    # On Postgres the lease of a killed process is not renewed for 3 s before it counts as dead.
+    wait_until(payer.gateway.reconciliation.verify, seconds=60, what="the finding")
     (problem,) = payer.gateway.reconciliation.verify()
     assert hold_id in problem
     payer.gateway.provider_calls.release_dead_owners()

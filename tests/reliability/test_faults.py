@@ -15,7 +15,7 @@ FAULT_SECONDS = 4.0
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param("storage_full", marks=pytest.mark.drill),
+        pytest.param("storage_full", marks=[pytest.mark.drill, pytest.mark.folder_only("a full disk of files")]),
         pytest.param("database_full", marks=[pytest.mark.drill, pytest.mark.sqlite_only("a full disk of a file")]),
         "clock_back",
         "terminated",
@@ -30,6 +30,7 @@ def test_a_fault_loses_nothing_and_passes(name: str) -> None:
     assert outcome.answers["a clone completed"] >= 1
 
 
+@pytest.mark.folder_only("a disk of files that takes no more")
 def test_a_disk_that_is_full_is_told_as_what_it_is() -> None:
     if not faults.can_run("storage_read_only"):
         pytest.skip("mounting needs root")

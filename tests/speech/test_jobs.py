@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.client import PUBLIC_URL, GatewayClient, error_of
+from tests.support.client import GatewayClient, error_of
 from tests.support.contract import contract
 from tests.support.fake_provider import FakeProviderEnv
+from tests.support.stored import stored_keys
 from tests.test_contract import same_shape, work
 from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
@@ -30,11 +32,6 @@ def queue(client: GatewayClient, **fields: Any) -> str:
     assert answer.status_code == 202, answer.text
     job_id: str = answer.json()["job"]["id"]
     return job_id
-
-
-def files(client: GatewayClient, folder: str) -> list[str]:
-    root = client.gateway.settings.data_dir / "files" / folder
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 @pytest.fixture
@@ -73,12 +70,12 @@ def test_the_result_is_the_data_of_the_call_that_answers_at_once(
     same_shape(data, contract("core-tts.response.json")["data"], "core-tts.response.data")
     assert data["duration_seconds"] == 5.0
     assert data["folder_id"] == "fold_1"
-    assert data["url"].startswith(f"{PUBLIC_URL}/v1/blobs/{data['key']}?")
+    assert urlsplit(data["url"]).path.endswith(f"/{data['key']}")
     audio = customer.http.get(data["url"])
     assert audio.headers["Content-Type"] == "audio/ogg"
     assert audio.content.startswith(b"OggS")
     assert customer.balance() == {"balance": 99.95, "credits": 99.95, "held": 0.0, "currency": "token"}
-    assert files(customer, "jobs") == []
+    assert stored_keys(customer.gateway, "jobs") == []
     assert verify(customer.gateway.database) == []
 
 
@@ -181,14 +178,14 @@ def test_a_job_that_was_killed_goes_on_with_the_first_piece_that_is_missing(
     five.provider.on_piece = kill
     with pytest.raises(Killed):
         work(five, job_id)
-    assert len(files(customer, f"jobs/{job_id}")) == killed_at
+    assert len(stored_keys(customer.gateway, f"jobs/{job_id}")) == killed_at
     work(five, job_id)
     assert [number for number in spoken_pieces if number >= 0] == [0, 1, 2, 3, 4]
     job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["status"], job["units_consumed"]) == ("completed", 5.0)
     whole = customer.post(TTS, {**BODY, "output_format": "wav"}).json()["data"]["url"]
     assert customer.http.get(job["result_data"]["url"]).content == customer.http.get(whole).content
-    assert files(customer, "jobs") == []
+    assert stored_keys(customer.gateway, "jobs") == []
     assert verify(customer.gateway.database) == []
 
 
@@ -221,7 +218,7 @@ def test_a_job_that_was_killed_while_it_was_stored_speaks_nothing_again(
     work(five, job_id)
     assert spoken_pieces == []
     assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "completed"
-    assert len(files(customer, "audio")) == 1
+    assert len(stored_keys(customer.gateway, "audio")) == 1
 
 
 def test_a_kill_after_the_charge_leaves_no_parts_and_charges_nothing_twice(
@@ -232,10 +229,10 @@ def test_a_kill_after_the_charge_leaves_no_parts_and_charges_nothing_twice(
     with pytest.raises(Killed):
         work(five, job_id)
     monkeypatch.undo()
-    assert len(files(customer, "jobs")) == 5
+    assert len(stored_keys(customer.gateway, "jobs")) == 5
     runner = JobRunner(five.gateway.jobs, five.gateway.handlers)
     assert runner.run_step(job_id, "store", {"speak": {"parts": 5}}) is None
-    assert files(customer, "jobs") == []
+    assert stored_keys(customer.gateway, "jobs") == []
     assert customer.http.get(customer.get(f"/v2/jobs/{job_id}").json()["result_data"]["url"]).status_code == 200
     assert customer.balance()["credits"] == 99.95
     assert verify(customer.gateway.database) == []
@@ -257,7 +254,7 @@ def test_a_cancel_stops_within_a_piece_and_leaves_nothing(
     work(five, job_id)
     assert spoken_pieces == [0, 1, 2]
     assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
-    assert files(customer, "") == []
+    assert stored_keys(customer.gateway, "") == []
     assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
 
 
@@ -275,7 +272,7 @@ def test_a_cancel_while_the_file_is_written_leaves_nothing(
     monkeypatch.setattr(five.gateway.jobs, "complete", too_late)
     work(five, job_id)
     assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
-    assert files(customer, "") == []
+    assert stored_keys(customer.gateway, "") == []
     assert customer.balance()["credits"] == 100
 
 
@@ -287,7 +284,7 @@ def test_a_failure_in_the_middle_fails_the_job_costs_nothing_and_leaves_nothing(
     work(five, job_id)
     job = customer.get(f"/v2/jobs/{job_id}").json()
     assert (job["status"], job["error"]["message"], job["token_cost"]) == ("failed", "It broke.", 0.0)
-    assert files(customer, "") == []
+    assert stored_keys(customer.gateway, "") == []
     assert customer.balance()["balance"] == 100
 
 

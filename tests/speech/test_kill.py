@@ -14,6 +14,7 @@ import pytest
 from tests.support.client import GatewayClient
 from tests.support.fake_provider_worker import PIECES
 from tests.support.server import environment, wait_until
+from tests.support.stored import stored_keys
 from voxport.billing.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -50,15 +51,18 @@ def status(client: GatewayClient, job_id: str) -> str:
 def test_no_piece_is_spoken_twice_and_nothing_is_charged_twice(customer: GatewayClient, tmp_path: Path) -> None:
     spoken = tmp_path / "spoken.txt"
     job_id = customer.post(TTS, BODY, headers=LATER).json()["job"]["id"]
-    parts = customer.gateway.settings.data_dir / "files" / "jobs" / job_id
+
+    def parts() -> list[str]:
+        return [key for key in stored_keys(customer.gateway, f"jobs/{job_id}") if key.endswith(".part")]
+
     for so_many in (3, 7):
         # Each worker synthesizes some pieces, and is killed during the next one.
         with worker(customer, spoken, 0.0, 0.0, 0.0, 0.0, 600.0):
-            wait_until(lambda n=so_many: len(list(parts.glob("*.part"))) >= n, seconds=60, what="the next parts")
+            wait_until(lambda n=so_many: len(parts()) >= n, seconds=60, what="the next parts")
     # The piece in progress at a kill may have left the provider but not reached storage: it is synthesized again.
     with worker(customer, spoken, 0.0):
         wait_until(lambda: status(customer, job_id) == "completed", seconds=60, what="the job's end")
-        wait_until(lambda: not parts.exists(), seconds=20, what="the end of the parts")
+        wait_until(lambda: not stored_keys(customer.gateway, f"jobs/{job_id}"), seconds=20, what="the end of the parts")
     times = counted(spoken)
     assert set(times) == set(range(PIECES))
     assert sum(times.values()) <= PIECES + 2

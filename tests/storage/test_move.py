@@ -236,9 +236,9 @@ def test_only_empty_storage_is_moved_to_and_none_is_moved_back_to_what_was_left_
 @pytest.fixture
 def moving(make_gateway: MakeGateway, s3: S3Server, tmp_path: Path) -> tuple[FakeProviderEnv, dict[str, Any]]:
     """A gateway with files in a folder, and the settings under which it is moved to S3."""
-    env = with_fake_provider(make_gateway, data_dir=tmp_path / "data")
-    options = s3.new_storage()
-    return env, {**options, "storage_fallback_url": (tmp_path / "data" / "files").as_uri()}
+    folder = (tmp_path / "data" / "files").as_uri()
+    env = with_fake_provider(make_gateway, data_dir=tmp_path / "data", storage_url=folder)
+    return env, {**s3.new_storage(), "storage_fallback_url": folder}
 
 
 def speak(client: GatewayClient) -> dict[str, Any]:

@@ -412,7 +412,7 @@ def test_keys_come_from_the_usual_chain_and_without_any_it_is_said(monkeypatch: 
 @pytest.mark.parametrize("given", ["s3_access_key_id", "s3_secret_access_key"])
 def test_one_half_of_a_key_is_refused(tmp_path: Path, given: str) -> None:
     with pytest.raises(ValueError, match="need each other"):
-        settings_for(tmp_path, **{given: "x"})
+        settings_for(tmp_path, storage_url="s3://bucket", **{given: "x"})
 
 
 def test_a_presigned_url_does_only_what_it_was_signed_for(storage: S3Storage) -> None:

@@ -1,7 +1,9 @@
-"""What the tests' gateways store their data in: SQLite, or with `pytest --backend postgres` databases of one Postgres.
+"""What the tests' gateways store their data in: SQLite and the data folder, or with `pytest --backend postgres`
+databases of one Postgres, or with `--backend postgres-s3` also a bucket of one S3 server.
 
-A data folder determines its database, so that a child process that gets the folder uses the same one. A child that is
-started by `tests.support.server.environment` or by `voxport.testing` finds the server by the variable SERVER.
+A data folder determines its database and its prefix in the bucket, so that a child process that gets the folder uses
+the same ones. A child that is started by `tests.support.server.environment` or by `voxport.testing` finds the servers
+by the variables in SERVERS.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,21 +20,33 @@ from psycopg import errors, sql
 from sqlalchemy import make_url
 
 from tests.support.postgres import PROGRAMS
+from tests.support.s3 import S3Server, storage_of
 from voxport.testing import running_gateway
 
-NAMES: Final = ("sqlite", "postgres")
+NAMES: Final = ("sqlite", "postgres", "postgres-s3")
 SERVER: Final = "TEST_POSTGRES_URL"
 """The URL of the template database of this run's Postgres. Not set: the tests run on SQLite."""
+S3_SERVER: Final = "TEST_S3_ENDPOINT_URL"
+"""The address of this run's S3 server, whose keys and bucket are constants. Not set: files are in the data folder."""
+S3_FOLDER: Final = "TEST_S3_FOLDER"
+"""The folder of that server: a bucket is a folder in it, an object is a file."""
+SERVERS: Final = (SERVER, S3_SERVER, S3_FOLDER)
 
 
-def name() -> str:
-    return "postgres" if SERVER in os.environ else "sqlite"
+def is_on_postgres() -> bool:
+    return SERVER in os.environ
 
 
-def settings(data_dir: Path) -> dict[str, Any]:
+def settings(data_dir: Path, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The settings of a gateway in this folder that say where its data is. A database that is not there is created
-    empty. A storage other than the folder is to be added here."""
-    return {} if name() == "sqlite" else {"database_url": _existing_url(data_dir)}
+    empty. A database or a storage that is `given`, or that a variable of this process names, is kept."""
+    given = {} if given is None else given
+    own: dict[str, Any] = {}
+    if is_on_postgres() and not _is_named("database_url", given):
+        own["database_url"] = _existing_url(data_dir)
+    if S3_SERVER in os.environ and not _is_named("storage_url", given):
+        own |= storage_of(os.environ[S3_SERVER], data_dir)
+    return {**own, **given}
 
 
 def environment(data_dir: Path) -> dict[str, str]:
@@ -57,7 +71,7 @@ def create_database(data_dir: Path, new_sqlite: Path | None) -> None:
     if data_dir.exists():
         return
     data_dir.mkdir(mode=0o700)
-    if name() == "postgres":
+    if is_on_postgres():
         _create(_database(data_dir), template=str(make_url(os.environ[SERVER]).database))
         _known.add(_database(data_dir))
     elif new_sqlite is not None:
@@ -66,7 +80,7 @@ def create_database(data_dir: Path, new_sqlite: Path | None) -> None:
 
 def drop_database(data_dir: Path) -> None:
     """Removes the folder's Postgres database: thousands would fill the memory that they are in."""
-    if name() == "postgres":
+    if is_on_postgres():
         _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_database(data_dir))))
 
 
@@ -75,6 +89,26 @@ def use_postgres(template_url: str) -> None:
     os.environ[SERVER] = template_url
     os.environ["PATH"] = f"{PROGRAMS}:{os.environ['PATH']}"  # pg_dump has to be of the server's version
     running_gateway.more_settings = environment
+
+
+def use_s3(server: S3Server) -> None:
+    """Lets this process and its children store files on this S3 server."""
+    os.environ[S3_SERVER] = server.endpoint
+    os.environ[S3_FOLDER] = str(server.folder)
+
+
+def folder_of_files(folder: Path) -> Path:
+    """Returns where to look for the files that a gateway stores in this folder, which is `files` in its data folder or
+    beside it: on S3 the server's folder of its objects."""
+    if folder.name != "files" or S3_SERVER not in os.environ:
+        return folder
+    data_dir = folder.parent if folder.parent.name == "data" else folder.parent / "data"
+    url: str = storage_of(os.environ[S3_SERVER], data_dir)["storage_url"]
+    return Path(os.environ[S3_FOLDER]) / url.removeprefix("s3://")
+
+
+def _is_named(setting: str, given: Mapping[str, Any]) -> bool:
+    return setting in given or f"VOXPORT_{setting.upper()}" in os.environ
 
 
 def _existing_url(data_dir: Path) -> str:

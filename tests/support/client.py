@@ -22,15 +22,14 @@ PUBLIC_URL = "https://voices.example.com"
 
 
 def settings_for(data_dir: Path, **values: Any) -> Settings:
-    """Settings without a .env file, with the database of this test run."""
+    """Settings without a .env file, with the database and the storage of this test run."""
     given: dict[str, Any] = {
         "_env_file": None,
         "data_dir": data_dir,
         "public_url": PUBLIC_URL,
         # Tests call faster than any customer, and all from one address. Tests of the limits set their own.
         **NO_LIMITS,
-        **({} if "database_url" in values else backend.settings(data_dir)),
-        **values,
+        **backend.settings(data_dir, values),
     }
     return Settings(**given)
 

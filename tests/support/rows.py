@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, String, Table, func, insert, select
+from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, String, Table, func, insert, select, text
 
 from voxport.db.base import UtcDateTime
 from voxport.migrations.tables import metadata
@@ -22,6 +22,8 @@ def fill_tables(connection: Connection, *, only: Collection[str] | None = None, 
             continue
         if (only is None or table.name in only) and not count_rows(connection, table):
             connection.execute(insert(table), [_row(connection, table, number) for number in range(1, count + 1)])
+    if connection.dialect.name == "postgresql":  # which fills derived tables at the commit otherwise
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
 def count_rows(connection: Connection, table: Table) -> int:

@@ -50,26 +50,21 @@ class S3Server:
 
     def new_storage(self) -> dict[str, Any]:
         """Returns the settings of storage in a fresh bucket, by the names of `Settings`."""
-        return self._storage(f"s3://{self.new_bucket()}/files")
+        return _settings(self.endpoint, f"s3://{self.new_bucket()}/files")
 
     def storage_of(self, data_dir: Path) -> dict[str, Any]:
-        """Returns the settings of storage that belongs to a data folder: the same one for a gateway that is opened
-        again."""
-        prefix = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:32]
-        return self._storage(f"s3://{SHARED_BUCKET}/{prefix}")
+        return storage_of(self.endpoint, data_dir)
 
     def new_storage_env(self) -> dict[str, str]:
         """Returns the same as environment variables of a gateway's process."""
         return {f"VOXPORT_{name.upper()}": value for name, value in self.new_storage().items()}
 
-    def _storage(self, url: str) -> dict[str, Any]:
-        return {
-            "storage_url": url,
-            "s3_endpoint_url": self.endpoint,
-            "s3_region": "us-east-1",
-            "s3_access_key_id": ACCESS_KEY_ID,
-            "s3_secret_access_key": SECRET_ACCESS_KEY,
-        }
+
+def storage_of(endpoint: str, data_dir: Path) -> dict[str, Any]:
+    """Returns the settings of storage that belongs to a data folder: the same one for a gateway that is opened again,
+    by another process too."""
+    prefix = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:32]
+    return _settings(endpoint, f"s3://{SHARED_BUCKET}/{prefix}")
 
 
 @contextlib.contextmanager
@@ -109,3 +104,13 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
             return match[1]
         time.sleep(0.02)
     raise AssertionError(f"rclone did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
+
+
+def _settings(endpoint: str, url: str) -> dict[str, Any]:
+    return {
+        "storage_url": url,
+        "s3_endpoint_url": endpoint,
+        "s3_region": "us-east-1",
+        "s3_access_key_id": ACCESS_KEY_ID,
+        "s3_secret_access_key": SECRET_ACCESS_KEY,
+    }

@@ -18,7 +18,7 @@ from tests.support.client import GatewayClient
 from voxport.testing.doubles.server import PromptServer
 from voxport.web.protocol import Timeouts, server_config
 
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", backend.SERVER)
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", *backend.SERVERS)
 
 
 def environment(**values: str) -> dict[str, str]:

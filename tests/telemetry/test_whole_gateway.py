@@ -25,7 +25,8 @@ def test_the_worker_serves_its_metrics_and_a_job_is_one_trace_of_two_processes(t
         with gateway.client() as client:
             body = {"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
             slot = client.post("/v1/proxy/upload-media", json=body).json()["data"]
-            client.put(slot["upload_url"], content=b"no recording", headers={"Content-Type": "audio/wav"})
+            # Without the key: the URL is of the storage.
+            httpx2.put(slot["upload_url"], content=b"no recording", headers={"Content-Type": "audio/wav"})
             clone = {"audioUrl": slot["public_url"], "provider": "local"}
             assert client.post("/v1/proxy/core-voice-clone", json=clone).status_code == 202
             spans = collector.wait_for("POST /v1/proxy/core-voice-clone", "job core-voice-clone sample")

@@ -13,6 +13,7 @@ UPLOAD = "/v1/proxy/upload-media"
 ASKED = {"media_type": "audio", "filename": "a.wav", "content_type": "audio/wav"}
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 @pytest.mark.parametrize(
     ("header", "status"),
     [

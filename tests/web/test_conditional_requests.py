@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.client import GatewayClient, error_of
 
+pytestmark = pytest.mark.folder_only("conditions and ranges of the gateway's own URLs")
+
 DATA = bytes(range(256)) * 8
 
 

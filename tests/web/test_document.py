@@ -122,6 +122,7 @@ def test_prefer_and_idempotency_key_are_texts_that_can_be_typed(document: Any) -
     assert parameters["Prefer"]["schema"]["type"] == "string"
 
 
+@pytest.mark.folder_only("URLs that the gateway signs")
 @pytest.mark.parametrize(("method", "field"), [("put", "upload_url"), ("get", "public_url")])
 def test_a_signed_url_can_be_put_together_from_the_parameters(
     document: Any, operated: GatewayClient, method: str, field: str

@@ -94,6 +94,7 @@ def test_a_failure_of_our_own_has_the_one_shape_and_an_id_and_no_inner_detail(
         assert secret not in answer.text
 
 
+@pytest.mark.folder_only("errors of a disk")
 def test_a_disk_that_is_full_is_503_and_says_when_to_try_again(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def test_what_starts_is_looked_at_again_soon(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(ask())
 
 
+@pytest.mark.folder_only("a folder that can't be written to")
 def test_readiness_says_that_storage_fails_and_keeps_the_reason_for_the_log(make_client: MakeClient) -> None:
     client = make_client()
     folder = client.gateway.settings.data_dir / "files"

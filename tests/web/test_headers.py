@@ -45,6 +45,7 @@ def test_hsts_is_sent_only_where_the_gateway_is_reached_by_https(
     assert "Strict-Transport-Security" not in plain.get(BALANCE).headers
 
 
+@pytest.mark.folder_only("URLs that the gateway signs")
 def test_a_file_may_be_played_in_another_page_but_not_be_run(client: GatewayClient) -> None:
     answer = client.http.get(client.upload()["public_url"])
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"

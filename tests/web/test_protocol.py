@@ -225,6 +225,7 @@ def upload_head(url: str, length: int) -> bytes:
     return "\r\n".join(lines).encode()
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 def test_an_upload_that_dribbles_is_cut_and_may_be_tried_again(quick: int, client: GatewayClient) -> None:
     slot = client.upload_slot()
     received, seconds = dribble(quick, upload_head(slot["upload_url"], 1_000_000), b"x" * 20)
@@ -237,6 +238,7 @@ def test_an_upload_that_dribbles_is_cut_and_may_be_tried_again(quick: int, clien
     )
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 def test_an_upload_that_is_fast_enough_but_endless_is_cut(client: GatewayClient) -> None:
     with serving(client, replace(QUICK, body=1.0)) as port:
         received, seconds = dribble(port, upload_head(client.upload_slot()["upload_url"], 100_000_000), b"x" * 1_000)
@@ -244,6 +246,7 @@ def test_an_upload_that_is_fast_enough_but_endless_is_cut(client: GatewayClient)
     assert received.startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.folder_only("PUTs that the gateway itself receives")
 def test_an_upload_that_is_steady_is_taken(quick: int, client: GatewayClient) -> None:
     slot = client.upload_slot()
 
@@ -278,6 +281,7 @@ def test_a_slow_answer_of_the_gateway_is_no_slow_client(make_gateway: MakeGatewa
     assert answer.status_code == 200
 
 
+@pytest.mark.folder_only("URLs that the gateway signs")
 @pytest.mark.slow
 def test_a_reader_that_takes_nothing_is_cut_and_one_that_is_slow_is_not(quick: int, client: GatewayClient) -> None:
     slot = client.upload_slot()

@@ -64,8 +64,9 @@ def test_a_header_that_is_not_text_breaks_nothing(client: GatewayClient, name: s
     answer = client.http.post(TTS, content=body, headers=[*key.items(), (name, value)])  # type: ignore[arg-type]
     assert 400 <= answer.status_code < 500
     error_of(answer)
-    upload = client.upload()
-    assert client.http.get(upload["public_url"], headers=[(name, value)]).status_code in (200, 416)  # type: ignore[arg-type]
+    read = client.upload()["public_url"]
+    if client.http.storage_url is None:  # otherwise an answer of the storage itself
+        assert client.http.get(read, headers=[(name, value)]).status_code in (200, 416)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 900, 100_000])

@@ -126,6 +126,7 @@ def test_what_may_pass_at_postgres_is_told_from_what_does_not(
     assert is_transient(postgres_errors[what]) is passes
 
 
+@pytest.mark.folder_only("errors of a disk")
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT])
 def test_a_storage_that_takes_nothing_is_told_and_costs_nothing(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, number: int
