@@ -94,7 +94,10 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     app.state.services = {kind: getattr(gateway, name) for name, kind in get_type_hints(Gateway).items()}
     app.state.limiters = ConcurrencyLimiters(
-        capacity=settings.speech_concurrency, wait_seconds=settings.speech_queue_seconds, on_idle=IdleTrimmer().on_idle
+        capacity=settings.speech_concurrency,
+        wait_seconds=settings.speech_queue_seconds,
+        providers=len(gateway.providers.all()),
+        on_idle=IdleTrimmer().on_idle,
     )
     app.state.provider_threads = ProviderThreads()
     app.state.event_hub = EventHub(gateway.jobs, max_streams_per_profile=settings.event_streams_per_profile)

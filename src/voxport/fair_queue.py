@@ -46,10 +46,16 @@ class FairQueue(Generic[Waiter]):
         """How many clients have active calls or waiters."""
         return len(self._active.keys() | self._queues.keys())
 
+    def try_acquire(self, client: str) -> bool:
+        """Take a slot if one is free and nobody waits for it. Returns whether it did."""
+        if self.active >= self.capacity or self._queues:
+            return False
+        self._count(client)
+        return True
+
     def acquire(self, client: str, new_waiter: Callable[[], Waiter]) -> Waiter | None:
         """Take a slot. Returns None if one was free, else the waiter that `admit` will be called with."""
-        if self.active < self.capacity and not self._queues:
-            self._count(client)
+        if self.try_acquire(client):
             return None
         waiter = new_waiter()
         self._queues.setdefault(client, deque()).append(waiter)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 
-import httpx2
 import pytest
 
-from voxport.providers.bounded_network import UNACKNOWLEDGED_SECONDS, bounded_transport
+from voxport.providers.bounded_network import UNACKNOWLEDGED_SECONDS, bounded_pool
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has this timeout")
 
@@ -28,7 +27,7 @@ def test_the_kernel_gives_up_what_a_provider_has_not_acknowledged() -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        with httpx2.Client(transport=bounded_transport(httpx2.Limits())) as client, client.stream("GET", url) as got:
+        with bounded_pool(max_connections=1, keepalive_seconds=1) as pool, pool.stream("GET", url) as got:
             connected = got.extensions["network_stream"].get_extra_info("socket")
             timeout = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             is_read.set()

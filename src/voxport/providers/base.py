@@ -106,6 +106,7 @@ class RelayedAudio:
 
     content: bytes = field(repr=False)
     seconds: float
+    is_last: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import contextlib
 import math
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
@@ -24,28 +24,30 @@ UNACKNOWLEDGED_SECONDS: Final = 10
 the earliest, and its clone is looked up for fifteen seconds before it is created."""
 
 
-class _ReadDeadline(threading.local):
-    at = math.inf  # on the monotonic clock
-
-
-_deadline = _ReadDeadline()
+# On the monotonic clock. A context's, not a thread's: a response may be begun in one thread and read on in another.
+_deadline: ContextVar[float] = ContextVar("voxport_read_deadline", default=math.inf)
 
 
 @contextlib.contextmanager
 def read_deadline(seconds: float) -> Iterator[None]:
-    """Limit all reads of this thread over a `bounded_transport` to end within `seconds` from now."""
-    before, _deadline.at = _deadline.at, time.monotonic() + seconds
+    """Limit all reads of this context over a `bounded_pool` to end within `seconds` from now."""
+    before = _deadline.get()
+    _deadline.set(time.monotonic() + seconds)
     try:
         yield
     finally:
-        _deadline.at = before
+        _deadline.set(before)
 
 
-def bounded_transport(limits: httpx2.Limits) -> httpx2.HTTPTransport:
-    """Return a transport that respects `read_deadline` and uses no proxies."""
-    transport = httpx2.HTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
-    transport._pool._network_backend = _BoundedBackend()
-    return transport
+def bounded_pool(*, max_connections: int, keepalive_seconds: float) -> httpcore2.ConnectionPool:
+    """Return a pool of connections that respects `read_deadline` and uses no proxies."""
+    return httpcore2.ConnectionPool(
+        ssl_context=_trusted(),
+        max_connections=max_connections,
+        max_keepalive_connections=max_connections,
+        keepalive_expiry=keepalive_seconds,
+        network_backend=_BoundedBackend(),
+    )
 
 
 @cache
@@ -83,7 +85,7 @@ class _BoundedStream(httpcore2.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = _deadline.at - time.monotonic()
+        left = _deadline.get() - time.monotonic()
         if left <= 0:
             raise httpcore2.ReadTimeout("the answer takes too long")
         return self._inner.read(max_bytes, min(timeout or math.inf, left) if left < math.inf else timeout)

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from voxport.errors import VoxportError
 from voxport.providers.base import SAMPLE_RATE, Piece, Provider, ResumeTokenInvalid, Utterance, VoiceRef
@@ -104,15 +104,15 @@ def _observed(provider: str, operation: str) -> Iterator[None]:
 
 
 @contextmanager
-def observed_http(host: str, method: str, request: dict[str, Any]) -> Iterator[tuple[Span, dict[str, Any]]]:
-    """Yield the span of one HTTP request to a host, and the request with the headers that it needs. The path may hold
+def observed_http(host: str, method: str) -> Iterator[tuple[Span, list[tuple[bytes, bytes]]]]:
+    """Yield the span of one HTTP request to a host, and the headers that the request needs for it. The path may hold
     ids, so it is not recorded. The block may be a generator's, so the span is not made current."""
     span = start_span(f"{method} {host}", "client")
     span.set("http.request.method", method)
     span.set("server.address", host)
-    headers = headers_for_provider(span)
+    headers = [(name.encode(), value.encode()) for name, value in headers_for_provider(span).items()]
     try:
-        yield span, {**request, "headers": {**request.get("headers", {}), **headers}} if headers else request
+        yield span, headers
     except Exception as error:
         span.fail(type(error).__name__)
         raise

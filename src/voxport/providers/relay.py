@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -22,24 +22,34 @@ _SILENT_LEVEL: Final = 33
 """Samples of 16 bits up to this, −60 dB of full scale, are silence."""
 
 
-def relay(utterance: Utterance, audio_format: RelayFormat, source: AudioSource) -> Iterator[RelayedAudio]:
+def relay(
+    utterance: Utterance, audio_format: RelayFormat, source: AudioSource, has_arrived: Callable[[], bool]
+) -> Iterator[RelayedAudio]:
     """Speak the text in one call of `source`, which yields `audio_format`. Holds back the beginning until its first
-    sound. Raises ProviderFailed for audio that is silent, damaged, or too long or short for the text, and what the
-    source raises."""
+    sound. `has_arrived` says, after the first content, whether no more has to be waited for: then no thread is needed
+    that reads the rest. Raises ProviderFailed for audio that is silent, damaged, or too long or short for the text, and
+    what the source raises."""
     text = clean_text(utterance.text)
     # The spool counts bytes as PCM's, of which no mp3 has more. The seconds are checked here.
     check, meter = MaxLengthCheck(text, utterance.speed), _PcmMeter() if audio_format == "pcm" else Mp3Meter()
     with Spool(check) as spool:
-        spool.fill_in_background(source(text))
+        rest = source(text)
+        beginning = next(rest, b"")
+        is_whole = has_arrived()
+        if is_whole:
+            contents = iter((b"".join((beginning, *rest)),))
+        else:
+            spool.fill_in_background(rest, beginning)
+            contents = spool.contents()
         waiting, counted = b"", 0.0
-        for content in spool.contents():
+        for content in contents:
             with _damage_as_provider_failed():
                 meter.feed(content)
             check.require_not_longer(meter.seconds)
             waiting += content
-            if waiting and not meter.is_sounding:
-                if meter.seconds > _MAX_SILENT_SECONDS:
-                    raise silent_audio_error()
+            if waiting and not meter.is_sounding and meter.seconds > _MAX_SILENT_SECONDS:
+                raise silent_audio_error()
+            if is_whole or (waiting and not meter.is_sounding):
                 continue
             yield RelayedAudio(waiting, meter.seconds - counted)
             waiting, counted = b"", meter.seconds
@@ -48,7 +58,7 @@ def relay(utterance: Utterance, audio_format: RelayFormat, source: AudioSource) 
         check.require_not_shorter(meter.seconds)
         if not meter.is_sounding:
             raise silent_audio_error()
-        yield RelayedAudio(waiting, meter.seconds - counted)
+        yield RelayedAudio(waiting, meter.seconds - counted, is_last=True)
 
 
 class _PcmMeter:

@@ -4,6 +4,7 @@ small pieces of it are in memory, however much a provider sends."""
 from __future__ import annotations
 
 import contextvars
+import itertools
 import os
 import tempfile
 import threading
@@ -38,10 +39,11 @@ class Spool:
         self._failure: BaseException | None = None
         self._is_closed = False
 
-    def fill(self, source: Iterator[bytes]) -> None:
-        """Read the source to its end. Raises what it raises, and ProviderFailed if the length is implausible."""
+    def fill(self, source: Iterator[bytes], beginning: bytes = b"") -> None:
+        """Read the source, of which the `beginning` was read before, to its end. Raises what it raises, and
+        ProviderFailed if the length is implausible."""
         try:
-            for content in source:
+            for content in itertools.chain((beginning,) if beginning else (), source):
                 self.check.add(len(content))
                 self._append(content)
                 if self._is_closed:
@@ -51,7 +53,7 @@ class Spool:
                 source.close()
         self.check.end()
 
-    def fill_in_background(self, source: Iterator[bytes]) -> None:
+    def fill_in_background(self, source: Iterator[bytes], beginning: bytes = b"") -> None:
         """Run `fill` in a thread, so that a slow listener holds neither a connection nor a call slot. If the listener
         leaves, the source is closed at its next content."""
 
@@ -60,7 +62,7 @@ class Spool:
         def read() -> None:
             failure: BaseException | None = None
             try:
-                self.fill(source)
+                self.fill(source, beginning)
             except BaseException as error:
                 failure = error
             with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import partial
 from typing import Annotated
 
@@ -25,10 +26,10 @@ from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.result import SpeechResult
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, HeldSpeech, SpeechService, SynthesisProgress
-from voxport.web.concurrency import ConcurrencyLimiters
+from voxport.web.concurrency import Admission, ConcurrencyLimiters
 from voxport.web.dependencies import Injected, service_of
 from voxport.web.headers import warnings_header
-from voxport.web.streaming import streaming_response
+from voxport.web.streaming import LiveStreamResponse, StreamPart, next_part
 
 router = APIRouter(tags=["speech"], route_class=BilledRoute)
 estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute)
@@ -85,32 +86,50 @@ async def speak(body: SpeechBody, http: Request, make_claim: ClaimFactory, prefe
     def headers() -> dict[str, str]:
         return _stream_headers(prepared, progress, hold=speech.max_cost(prepared))
 
-    def begin() -> HeldSpeech | SpeechResult:
-        nonlocal prepared
+    admission = Admission(caller.profile_id, http.receive, on_disconnect=progress.on_listener_left)
+    held: HeldSpeech
+    chunks: Generator[bytes, None, None] | None = None
+
+    def begin() -> SpeechResult | StreamPart | None:
+        """Hold the price, and go on in this thread if the provider has room; else return None."""
+        nonlocal prepared, held
         prepared, claim = speech.prepare(caller, request), make_claim(answer)
         cached = speech.find_cached(prepared, request_id=request_id, claim=claim)
         if cached is not None:
             return cached
         prepared = prepared.starting_with(limiters.first_available(prepared.providers))
-        begins_now = limiters.has_room(prepared.providers[0])
-        return speech.hold(prepared, request_id=request_id, claim=claim, begins_now=begins_now)
+        has_slot = admission.try_enter(limiters.for_provider(prepared.providers[0]))
+        held = speech.hold(prepared, request_id=request_id, claim=claim, begins_now=has_slot)
+        return begin_speaking() if has_slot else None
 
-    held = await run_in_threadpool(begin)
-    if isinstance(held, SpeechResult):
-        return json_response(answer(held))
-    limiter, release = limiters.for_provider(prepared.providers[0]), partial(speech.release, held)
-    if request.is_stream:
-        return await streaming_response(
-            limiter,
-            caller.profile_id,
-            speech.stream(held, progress),
-            headers=headers,
-            on_rejected=release,
-            on_disconnect=progress.on_listener_left,
-            receive=http.receive,
+    def begin_speaking() -> SpeechResult | StreamPart:
+        nonlocal chunks
+        if not request.is_stream:
+            return speech.speak(held)
+        chunks = speech.stream(held, progress)
+        return next_part(chunks, progress.is_complete)
+
+    try:
+        first = await limiters.begin(begin)
+        if first is None:
+            limiter = limiters.for_provider(prepared.providers[0])
+            first = await admission.run_in_turn(limiter, begin_speaking, on_rejected=lambda: speech.release(held))
+        if isinstance(first, SpeechResult):
+            admission.end()
+            return json_response(answer(first))
+        assert chunks is not None
+        return LiveStreamResponse(
+            limiters.for_provider(prepared.providers[0]),
+            admission,
+            first,
+            chunks,
+            headers=headers(),
+            is_complete=progress.is_complete,
+            on_stalled=progress.on_listener_left,
         )
-    call = partial(speech.speak, held)
-    return json_response(answer(await limiter.run(caller.profile_id, call, on_rejected=release, receive=http.receive)))
+    except BaseException:
+        admission.end()
+        raise
 
 
 def _submit(speech: SpeechService, caller: Principal, request: SpeechRequest, *, request_id: str, claim: Claim) -> Job:

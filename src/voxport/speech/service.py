@@ -306,8 +306,13 @@ class SynthesisProgress:
 
     provider: str = ""
     samples: int = 0
+    has_all: bool = False
+    """Whether no more audio follows."""
     has_listener_left: bool = False
     """Whether the client disconnected."""
+
+    def is_complete(self) -> bool:
+        return self.has_all
 
     def on_listener_left(self) -> None:
         self.has_listener_left = True
@@ -343,7 +348,7 @@ def _counted_relay(
     with contextlib.closing(pieces):
         for piece in pieces:
             seconds += piece.seconds
-            progress.samples = round(seconds * SAMPLE_RATE)
+            progress.samples, progress.has_all = round(seconds * SAMPLE_RATE), piece.is_last
             journal.require_live()
             if progress.samples:  # before its first sound, a call whose client has left goes on: it will be billed
                 progress.require_listener()

@@ -8,64 +8,31 @@ import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from voxport.errors import VoxportError
-from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyPermit, run_shielded
-from voxport.web.disconnect import watch_for_disconnect
+from voxport.web.concurrency import Admission, ConcurrencyLimiter
 
 _STALL_SECONDS = 300.0  # a client that reads nothing for so long counts as disconnected
 _log = logging.getLogger("voxport.live")
 
 
-async def streaming_response(
-    limiter: ConcurrencyLimiter,
-    client: str,
-    chunks: Generator[bytes, None, None],
-    *,
-    headers: Callable[[], Mapping[str, str]],
-    on_rejected: Callable[[], None],
-    on_disconnect: Callable[[], None],
-    receive: Receive,
-) -> LiveStreamResponse:
-    """Return a response once the first chunk exists; `headers`, with the content type, is called then. Errors that
-    `chunks` raises before that propagate, and become ordinary error answers. `on_rejected` runs if `chunks` never
-    starts, `on_disconnect` when the client, watched by the request's `receive`, disconnects: a waiting call leaves the
-    queue, and one that is producing its first chunk releases its slot."""
-    disconnected = watch_for_disconnect(receive)
-    try:
-        permit = await limiter.acquire_permit(client, disconnected)
-    except BaseException:
-        disconnected.cancel()
-        await run_shielded(on_rejected)
-        raise
+class StreamPart(NamedTuple):
+    content: bytes
+    is_last: bool
 
-    def handle_disconnect(future: asyncio.Future[None]) -> None:
-        if not future.cancelled():
-            on_disconnect()
-            permit.on_disconnect()
 
-    disconnected.add_done_callback(handle_disconnect)
-    try:
-        first = await limiter.in_thread(partial(next, chunks, b""))
-    except BaseException:
-        disconnected.cancel()
-        permit.release()
-        if inspect.getgeneratorstate(chunks) == inspect.GEN_CREATED:
-            await run_shielded(on_rejected)
-        raise
-    try:
-        return LiveStreamResponse(
-            limiter, permit, first, chunks, headers=headers(), disconnected=disconnected, on_stalled=on_disconnect
-        )
-    except BaseException:
-        disconnected.cancel()
-        await limiter.in_thread(chunks.close)
-        permit.release()
-        raise
+def next_part(chunks: Generator[bytes, None, None], is_complete: Callable[[], bool]) -> StreamPart:
+    """Wait for the next chunk. If all chunks have been made then, run the generator to its end at once: each part costs
+    a change of threads."""
+    content = next(chunks, b"")
+    if content and not is_complete():
+        return StreamPart(content, is_last=False)
+    return StreamPart(b"".join((content, *chunks)), is_last=True)
 
 
 class LiveStreamResponse(Response):
@@ -76,21 +43,22 @@ class LiveStreamResponse(Response):
     def __init__(
         self,
         limiter: ConcurrencyLimiter,
-        permit: ConcurrencyPermit,
-        first: bytes,
+        admission: Admission,
+        first: StreamPart,
         chunks: Generator[bytes, None, None],
         *,
         headers: Mapping[str, str],
-        disconnected: asyncio.Future[None],
+        is_complete: Callable[[], bool],
         on_stalled: Callable[[], None],
     ) -> None:
-        """`disconnected` is done when the client disconnects; `on_stalled` is called if it reads nothing any more."""
+        """`first` is the first part, which `next_part` returned; `is_complete` is what it takes. `on_stalled` is called
+        if the client reads nothing any more. The response ends the admission."""
         self.status_code = 200
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
         self._limiter = limiter
-        self._permit = permit
-        self._disconnected = disconnected
+        self._admission = admission
+        self._next_part = partial(next_part, chunks, is_complete)
         self._on_stalled = on_stalled
         self._first = first
         self._chunks = chunks
@@ -100,37 +68,36 @@ class LiveStreamResponse(Response):
         try:
             await self._send(send)
         finally:
-            is_left = self._is_stalled or (self._disconnected.done() and not self._disconnected.cancelled())
-            self._disconnected.cancel()
-            with anyio.CancelScope(shield=True):
-                try:
-                    if inspect.getgeneratorstate(self._chunks) != inspect.GEN_CLOSED:
+            is_left = self._is_stalled or self._admission.has_client_left
+            if inspect.getgeneratorstate(self._chunks) == inspect.GEN_CLOSED:
+                self._admission.end()
+            else:
+                with anyio.CancelScope(shield=True):
+                    try:
                         await self._limiter.in_thread(partial(self._close_chunks, is_left))
-                finally:
-                    self._permit.release()
+                    finally:
+                        self._admission.end()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        chunk = self._first
+        part = self._first
         try:
-            while chunk:
+            while True:
                 async with asyncio.timeout(_STALL_SECONDS):
                     # Returns at once if the client has disconnected.
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                if self._disconnected.done():
+                    await send({"type": "http.response.body", "body": part.content, "more_body": not part.is_last})
+                if part.is_last or self._admission.has_client_left:
                     return
-                chunk = await self._limiter.in_thread(partial(next, self._chunks, b""))
+                part = await self._limiter.in_thread(self._next_part)
         except VoxportError as error:
             _log.warning("a stream broke off", extra={"code": error.code})
         except TimeoutError:
             self._is_stalled = True
             self._on_stalled()
-            self._permit.on_disconnect()
+            self._admission.abandon()
             _log.info("a stream's reader takes nothing any more")
         except Exception:
             _log.exception("a stream broke off for a reason of our own")
-        else:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _close_chunks(self, is_left: bool) -> None:
         """End the generator; `is_left` if its client has left."""

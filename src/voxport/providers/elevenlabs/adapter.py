@@ -52,7 +52,14 @@ from voxport.providers.limiter import Limiter
 from voxport.providers.relay import relay
 from voxport.providers.slots import SlotPools
 from voxport.providers.unavailable import UnavailableProvider
-from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
+from voxport.providers.upstream import (
+    Arrival,
+    RequestNotSent,
+    ResponseLost,
+    StreamedResponse,
+    Upstream,
+    UpstreamResponse,
+)
 
 _CLONE_LANGUAGE: Final = "en"
 _MAX_CALLS: Final = 30  # the largest plan's
@@ -272,12 +279,16 @@ class ElevenLabs(Provider):
         return len(utterance.text) <= self._limit()
 
     def relay(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> Iterator[RelayedAudio]:
-        return relay(utterance, audio_format, self._source(voice, utterance, _RELAYED[audio_format]))
+        arrival = Arrival()
+        source = self._source(voice, utterance, _RELAYED[audio_format], arrival)
+        return relay(utterance, audio_format, source, arrival.is_complete)
 
     def _limit(self) -> int:
         return min(self._facts.value().max_text_length, self._max_text_length)
 
-    def _source(self, voice: VoiceRef, utterance: Utterance, output_format: str) -> AudioSource:
+    def _source(
+        self, voice: VoiceRef, utterance: Utterance, output_format: str, arrival: Arrival | None = None
+    ) -> AudioSource:
         if not is_id(voice.provider_voice_id):
             raise VoiceLost(f"{errors.TITLE} has no voice under this id.")
         path = f"/v1/text-to-speech/{path_segment(voice.provider_voice_id, errors.TITLE)}"
@@ -291,6 +302,8 @@ class ElevenLabs(Provider):
                 "json": {"text": part, "model_id": self._model, **wanted},
             }
             with self._billed_client.send_billed(utterance.client, path, self._classify, **request) as streamed:
+                if arrival is not None:
+                    arrival.response = streamed
                 yield from _audio(streamed)
 
         return source

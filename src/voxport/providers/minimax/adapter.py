@@ -36,7 +36,14 @@ from voxport.providers.minimax import errors
 from voxport.providers.relay import relay
 from voxport.providers.slots import SlotPools
 from voxport.providers.unavailable import UnavailableProvider
-from voxport.providers.upstream import RequestNotSent, ResponseLost, StreamedResponse, Upstream, UpstreamResponse
+from voxport.providers.upstream import (
+    Arrival,
+    RequestNotSent,
+    ResponseLost,
+    StreamedResponse,
+    Upstream,
+    UpstreamResponse,
+)
 
 MODEL: Final = "speech-2.6-hd"
 _MAX_TEXT_LENGTH: Final = 9_999  # characters of one call
@@ -225,13 +232,18 @@ class MiniMax(Provider):
         return len(utterance.text) <= self._limit
 
     def relay(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> Iterator[RelayedAudio]:
-        return relay(utterance, audio_format, self._source(voice, utterance, audio_format))
+        arrival = Arrival()
+        return relay(
+            utterance, audio_format, self._source(voice, utterance, audio_format, arrival), arrival.is_complete
+        )
 
     @property
     def _limit(self) -> int:
         return min(_MAX_TEXT_LENGTH, self._max_text_length)
 
-    def _source(self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat) -> AudioSource:
+    def _source(
+        self, voice: VoiceRef, utterance: Utterance, audio_format: RelayFormat, arrival: Arrival | None = None
+    ) -> AudioSource:
         body = {
             "model": self._model,
             "voice_setting": {"voice_id": voice.provider_voice_id, "speed": utterance.speed},
@@ -244,6 +256,8 @@ class MiniMax(Provider):
             # Without the exclusion the last event repeats all of the audio.
             options = {"stream": True, "stream_options": {"exclude_aggregated_audio": True}}
             with self._send_billed(utterance.client, {**body, "text": part, **options}) as streamed:
+                if arrival is not None:
+                    arrival.response = streamed
                 yield from _events(streamed)
 
         return source
