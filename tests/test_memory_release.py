@@ -49,7 +49,7 @@ def test_a_gate_tells_when_its_last_call_has_ended() -> None:
         second.release()
         assert results == []
         third: ConcurrencyPermit = await waiting
-        third.on_disconnect()
+        third.abandon()
         assert results == [], "it goes on without its caller"
         third.release()
 

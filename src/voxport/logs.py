@@ -57,22 +57,26 @@ def current_request_id() -> str | None:
     return _request_id.get()
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes an encoder for every line
+
+
 class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
+        # What the gateway itself makes holds no secret: to search it would take a fifth of the time.
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
         if (request_id := current_request_id()) is not None:
             line["request_id"] = request_id
         if (trace_id := current_trace_id()) is not None:
             line["trace_id"] = trace_id
-        line.update({key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS})
+        line.update(_redact_value({key: one for key, one in vars(record).items() if key not in _STANDARD_FIELDS}))
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(_redact_value(line), ensure_ascii=False)
+            line["exception"] = redact(self.formatException(record.exc_info))
+        return _encode(line)
 
 
 def redact(text: str) -> str:

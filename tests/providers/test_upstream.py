@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from voxport.providers.upstream import RequestNotSent, ResponseLost, Upstream
 from voxport.testing.doubles import ElevenLabsDouble, Fault, serve_app
@@ -92,3 +94,22 @@ def behind(failure: BaseException) -> Iterator[BaseException]:
     while following is not None:
         yield following
         following = following.__context__
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+def test_a_response_is_complete_with_its_last_byte_if_its_length_is_known(has_length: bool) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"6")] if has_length else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for part in (b"abc", b"def"):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(0.05)
+        await send({"type": "http.response.body"})
+
+    with serve_app(answer) as address:
+        upstream = Upstream(address, {}, read_timeout=5.0)
+        with upstream.stream("GET", PATH) as streamed:
+            seen = [(part, streamed.is_complete) for part in streamed.chunks]
+        upstream.close()
+    assert b"".join(part for part, _ in seen) == b"abcdef"
+    assert [is_complete for _, is_complete in seen] == [False] * (len(seen) - 1) + [has_length]

@@ -35,17 +35,21 @@ class AuthenticatedRoute(APIRoute):
 
         async def authenticated(original: Request) -> Response:
             request = JsonRequest(original.scope, original.receive)
-            accounts = service_of(request, Accounts)
             limits: RateLimits = request.app.state.rate_limits
-            request.state.principal = await limits.admit(request, _extract_key, accounts.authenticate)
+            request.state.principal = await self.authenticate(request)
             await limits.count(request, request.state.principal.key_id)
             if await _read_body_slowly(request):
                 # The key may have been revoked while the body was read.
-                await limits.admit(request, _extract_key, accounts.authenticate)
+                await self.authenticate(request)
             await request.reject_duplicate_fields()
             return await self.handle_request(request, handle)
 
         return authenticated
+
+    async def authenticate(self, request: Request) -> Principal:
+        """Return the caller. Raises Unauthenticated, Forbidden, RateLimited."""
+        limits: RateLimits = request.app.state.rate_limits
+        return await limits.admit(request, extract_key, service_of(request, Accounts).authenticate)
 
     async def handle_request(
         self, request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]
@@ -68,7 +72,7 @@ class AdminRoute(APIRoute):
             expected = service_of(request, Settings).admin_key
             assert expected is not None  # the route exists only if the key is set
             limits: RateLimits = request.app.state.rate_limits
-            await limits.admit(request, _extract_key, partial(_require_admin_key, expected.get_secret_value().encode()))
+            await limits.admit(request, extract_key, partial(_require_admin_key, expected.get_secret_value().encode()))
             await _read_body_slowly(request)
             await request.reject_duplicate_fields()
             return await handle(request)
@@ -138,7 +142,7 @@ async def _read_body_slowly(request: Request) -> bool:
     return time.monotonic() - began > _SLOW_BODY_SECONDS
 
 
-def _extract_key(request: Request) -> str:
+def extract_key(request: Request) -> str:
     """Return the key that was sent. Raises Unauthenticated if there is none, or two different, thus ambiguous, ones."""
     keys = {value.strip() for value in request.headers.getlist("x-api-key")}
     for header in request.headers.getlist("authorization"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -43,19 +44,17 @@ class RateLimits:
         self._unauthenticated = self._buckets("strangers", per_minute / 60, per_minute)
         per_second = settings.rate_limit_address_per_second
         self._addresses = self._buckets("address", per_second, round(per_second * _BURST_SECONDS) or 1)
-        self._known_keys: OrderedDict[bytes, None] = OrderedDict()
+        self._known_keys: OrderedDict[bytes, Any] = OrderedDict()
         self._unknown_key_lock = asyncio.Lock()
 
     async def admit(self, request: Request, extract_key: Callable[[Request], str], check: Callable[[str], T]) -> T:
         """Run `check` on the key, in a thread, and return its result. Raises Unauthenticated, RateLimited (too many
         invalid keys)."""
-        if self._unauthenticated is None:
-            return await run_in_threadpool(check, extract_key(request))
         address = client_address(request.scope)
         try:
             key = extract_key(request)
-            fingerprint = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-            if fingerprint in self._known_keys:
+            fingerprint = _fingerprint(key)
+            if self._unauthenticated is None or fingerprint in self._known_keys:
                 found = await run_in_threadpool(check, key)
             else:
                 # One at a time: otherwise a thousand concurrent calls would all pass before the first is counted.
@@ -63,10 +62,25 @@ class RateLimits:
                     _require_allowed(await _status(self._unauthenticated.peek(address)), _UNAUTHENTICATED_MESSAGE)
                     found = await run_in_threadpool(check, key)
         except Unauthenticated:
-            _require_allowed(await _status(self._unauthenticated.take(address)), _UNAUTHENTICATED_MESSAGE)
+            await self.count_refused(request.scope)
             raise
-        self._remember_key(fingerprint)
+        self._remember_key(fingerprint, found)
         return found
+
+    def find_known(self, request: Request, extract_key: Callable[[Request], str]) -> tuple[str, Any] | None:
+        """Return the key of a request, and what its check returned last, if `admit` has found it valid before. Raises
+        nothing: `admit` says what is wrong."""
+        with contextlib.suppress(Unauthenticated):
+            key = extract_key(request)
+            found = self._known_keys.get(_fingerprint(key))
+            return None if found is None else (key, found)
+        return None
+
+    async def count_refused(self, scope: Scope) -> None:
+        """Count a call without a valid key. Raises RateLimited."""
+        if self._unauthenticated is not None:
+            taken = self._unauthenticated.take(client_address(scope))
+            _require_allowed(await _status(taken), _UNAUTHENTICATED_MESSAGE)
 
     async def count(self, request: Request, key_id: str) -> None:
         """Count a call with a valid key. Raises RateLimited."""
@@ -92,8 +106,8 @@ class RateLimits:
         policy = RateLimitPolicy(name, rate, burst)
         return TokenBuckets(policy, self._file) if self._exchange is None else LeasedBuckets(policy, self._exchange)
 
-    def _remember_key(self, fingerprint: bytes) -> None:
-        self._known_keys[fingerprint] = None
+    def _remember_key(self, fingerprint: bytes, found: object) -> None:
+        self._known_keys[fingerprint] = found
         self._known_keys.move_to_end(fingerprint)
         if len(self._known_keys) > _MAX_KNOWN_KEYS:
             self._known_keys.popitem(last=False)
@@ -128,6 +142,10 @@ def client_address(scope: Scope) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
     return str(address)
+
+
+def _fingerprint(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 async def _status(found: RateLimitStatus | Awaitable[RateLimitStatus]) -> RateLimitStatus:

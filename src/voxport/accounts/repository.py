@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, false, func, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import ApiKey, Profile
-from voxport.db.prepared import Prepared
+from voxport.db.prepared import Prepared, Runner
 from voxport.db.session import update_one
 
 
@@ -94,7 +94,7 @@ def non_expiring_keys(tx: Session, profile_id: str) -> set[str]:
     return set(tx.scalars(query.where(ApiKey.revoked_at.is_(None), ApiKey.expires_at.is_(None))))
 
 
-def key_by_digest(tx: Session, digest: str, moment: datetime) -> KeyState | None:
+def key_by_digest(tx: Runner, digest: str, moment: datetime) -> KeyState | None:
     """Find a key by its digest, and its state at this moment."""
     row = _KEY_BY_DIGEST.first(tx, digest=digest, moment=moment)
     return None if row is None else KeyState(*row)

@@ -50,7 +50,7 @@ class Accounts:
 
         The lookup compares keyed hashes in an index, so its timing reveals nothing about existing keys.
         """
-        with self._database.snapshot() as tx:
+        with self._database.statements() as tx:
             found = repository.key_by_digest(tx, keys.digest(key, self._hash_key), now())
         if found is None:
             if key.startswith("vxp_") and not keys.is_well_formed(key):

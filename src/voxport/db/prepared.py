@@ -22,6 +22,16 @@ _Processor = Callable[[Any], Any]
 _BEGUN = "prepared"
 
 
+class StatementReader:
+    """Runs single Prepared statements without a Session, each of which sees a state of its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.info = {_BEGUN: _begun(connection)}
+
+
+Runner = Session | StatementReader
+
+
 class Prepared:
     """A statement whose `bindparam`s are the keyword arguments of its calls.
 
@@ -33,23 +43,23 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
-    def first(self, tx: Session, **values: Any) -> Row | None:
+    def first(self, tx: Runner, **values: Any) -> Row | None:
         """Return the first row; None if there is none."""
         compiled, cursor = self._execute(tx, values)
         row: Row | None = cursor.fetchone()
         return row if row is None else compiled.converted(row)
 
-    def all(self, tx: Session, **values: Any) -> Sequence[Row]:
+    def all(self, tx: Runner, **values: Any) -> Sequence[Row]:
         compiled, cursor = self._execute(tx, values)
         return [compiled.converted(row) for row in cursor.fetchall()]
 
-    def run(self, tx: Session, **values: Any) -> int:
+    def run(self, tx: Runner, **values: Any) -> int:
         """Return how many rows were changed."""
         _, cursor = self._execute(tx, values)
         count: int = cursor.rowcount
         return count
 
-    def _execute(self, tx: Session, values: dict[str, Any]) -> tuple[_Compiled, Any]:
+    def _execute(self, tx: Runner, values: dict[str, Any]) -> tuple[_Compiled, Any]:
         begun: _Begun = tx.info[_BEGUN]
         compiled = self._compiled.get(begun.dialect.name)
         if compiled is None:
@@ -62,9 +72,12 @@ class Prepared:
 
 def prepare(tx: Session) -> None:
     """Begin the transaction of a new Session, so that Prepared statements can run in it."""
-    connection = tx.connection()
+    tx.info[_BEGUN] = _begun(tx.connection())
+
+
+def _begun(connection: Connection) -> _Begun:
     dialect = connection.dialect
-    tx.info[_BEGUN] = _Begun(connection, dialect, connection.connection.driver_connection, dialect.loaded_dbapi.Error)
+    return _Begun(connection, dialect, connection.connection.driver_connection, dialect.loaded_dbapi.Error)
 
 
 class _Begun(NamedTuple):
@@ -83,25 +96,23 @@ class _Compiled:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every Executable here has it
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
-        self._processors: dict[str, _Processor] = {}
-        for name, bind in compiled.binds.items():
-            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if processor is not None:
-                self._processors[name] = processor
-        self._constants = {
-            name: self._process(name, bind.effective_value)
-            for name, bind in compiled.binds.items()
-            if not bind.required
-        }
-        self._names = compiled.positiontup
+        names = compiled.positiontup if compiled.positiontup is not None else list(compiled.binds)
+        self._is_positional = compiled.positiontup is not None
+        # Of each value: its name, what converts it, and the constant that it is where the caller gives none.
+        self._values: list[tuple[str, _Processor, Any]] = []
+        for name in names:
+            bind = compiled.binds[name]
+            convert = bind.type.dialect_impl(dialect).bind_processor(dialect) or _unchanged
+            self._values.append((name, convert, None if bind.required else convert(bind.effective_value)))
         columns = statement.selected_columns if isinstance(statement, Select) else ()
         converters = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
         self._converters = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """Return what the driver takes: values in order, or by name."""
-        merged = {**self._constants, **{name: self._process(name, value) for name, value in values.items()}}
-        return merged if self._names is None else [merged[name] for name in self._names]
+        if self._is_positional:
+            return [convert(values[name]) if name in values else constant for name, convert, constant in self._values]
+        return {name: convert(values[name]) if name in values else constant for name, convert, constant in self._values}
 
     def converted(self, row: Row) -> Row:
         if not self._converters:
@@ -111,9 +122,9 @@ class _Compiled:
             values[index] = convert(values[index])
         return tuple(values)
 
-    def _process(self, name: str, value: Any) -> Any:
-        processor = self._processors.get(name)
-        return value if processor is None else processor(value)
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _wrapped(error: Any, connection: Connection, sql: str) -> Exception:

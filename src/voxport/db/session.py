@@ -25,7 +25,7 @@ from sqlalchemy.pool import QueuePool
 
 from voxport.db.lease import Lease
 from voxport.db.pools import lift_bounds, pooled_engine
-from voxport.db.prepared import prepare
+from voxport.db.prepared import StatementReader, prepare
 
 BUSY_TIMEOUT_SECONDS = 30
 POOL_SIZE = 16
@@ -59,6 +59,9 @@ class Database:
         # All statements of a snapshot must see one state. SQLite's read transactions do so by default.
         self._reader = (
             self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        )
+        self._statements = (
+            self._engine if self.is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         self._writer_lock = threading.Lock()
         self._in_transaction = threading.local()
@@ -127,6 +130,13 @@ class Database:
                 connection.exec_driver_sql(lift_bounds())
             prepare(session)
             yield session
+
+    @contextlib.contextmanager
+    def statements(self) -> Iterator[StatementReader]:
+        """Yield what runs Prepared SELECTs outside of a transaction, each of which sees a state of its own. To begin a
+        transaction and to end it takes longer than to look up a row, and on Postgres asks the server twice more."""
+        with _connect(self._statements) as connection:
+            yield StatementReader(connection)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
@@ -16,6 +17,7 @@ from voxport.idempotency.claim import IdempotentRequest, KeyClaim, ReplayableRes
 from voxport.idempotency.service import Idempotency
 from voxport.web.dependencies import service_of
 from voxport.web.open_file import OpenFileResponse
+from voxport.web.params import header_parameter
 
 
 class BilledRoute(AuthenticatedRoute):
@@ -56,27 +58,27 @@ def json_response(answer: ReplayableResponse) -> JSONResponse:
 Renderer = Callable[[Any], ReplayableResponse]
 
 
+_DESCRIPTION = (
+    "Any text of your own, up to 255 characters, such as a UUID. The same call sent again with it within 24 hours "
+    "gives the first answer again and costs nothing."
+)
+IDEMPOTENCY_KEY_PARAMETER = header_parameter("Idempotency-Key", _DESCRIPTION)
+"""For the document of an endpoint that calls `claim_of`."""
+
+
+def claim_of(request: Request, render: Renderer) -> Claim:
+    """Set the renderer of a request's claim, and return the claim for the service."""
+    found: KeyClaim | None = request.state.claim
+    if found is None:
+        return NO_CLAIM
+    found.render = render
+    return found
+
+
 async def _claim_factory(
-    request: Request,
-    _key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            description="Any text of your own, up to 255 characters, such as a UUID. The same call sent again with it "
-            "within 24 hours gives the first answer again and costs nothing.",
-        ),
-    ] = None,
+    request: Request, _key: Annotated[str | None, Header(alias="Idempotency-Key", description=_DESCRIPTION)] = None
 ) -> Callable[[Renderer], Claim]:
-    """Return the function by which an endpoint sets the claim's renderer and gets the claim for its service."""
-
-    def claim(render: Renderer) -> Claim:
-        found: KeyClaim | None = request.state.claim
-        if found is None:
-            return NO_CLAIM
-        found.render = render
-        return found
-
-    return claim
+    return partial(claim_of, request)
 
 
 ClaimFactory = Annotated[Callable[[Renderer], Claim], Depends(_claim_factory)]

@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from voxport.accounts.authentication import AuthenticatedRoute, Caller
 from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
-from voxport.billing.claims import Claim
 from voxport.billing.money import format_tokens, json_number, to_micro
 from voxport.catalog import Catalog, Service
 from voxport.errors import Invalid
 from voxport.idempotency.claim import ReplayableResponse
-from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
+from voxport.idempotency.direct_route import DirectRoute, require_key
+from voxport.idempotency.route import IDEMPOTENCY_KEY_PARAMETER, claim_of, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
@@ -29,17 +29,16 @@ from voxport.speech.service import SERVICE, HeldSpeech, SpeechService, Synthesis
 from voxport.web.concurrency import Admission, ConcurrencyLimiters
 from voxport.web.dependencies import Injected, service_of
 from voxport.web.headers import warnings_header
+from voxport.web.params import header_parameter
 from voxport.web.streaming import LiveStreamResponse, StreamPart, next_part
 
-router = APIRouter(tags=["speech"], route_class=BilledRoute)
+router = APIRouter(tags=["speech"], route_class=DirectRoute)
 estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute)
 
+_PREFER = "`respond-async`: answer with a job at once. Without it the call waits for the audio."
 Prefer = Annotated[
     list[str] | None,
-    Header(
-        alias="Prefer",
-        description="`respond-async`: answer with a job at once. Without it the call waits for the audio.",
-    ),
+    Header(alias="Prefer", description=_PREFER),
     WithJsonSchema({"type": "string"}),  # the docs page has no input box for a list; several headers are rare
 ]
 
@@ -63,17 +62,16 @@ Prefer = Annotated[
         },
         202: {"model": AcceptedBody, "description": "`Prefer: respond-async`: the job that speaks it"},
     },
+    openapi_extra={"parameters": [header_parameter("Prefer", _PREFER), IDEMPOTENCY_KEY_PARAMETER]},
 )
-async def speak(body: SpeechBody, http: Request, make_claim: ClaimFactory, prefer: Prefer = None) -> Response:
-    # Each dependency of an endpoint costs every call 20 µs, so this one looks up its own.
+async def speak(body: SpeechBody, http: Request) -> Response:
     caller: Principal = http.state.principal
     request_id: str = http.state.request_id
     limiters: ConcurrencyLimiters = http.app.state.limiters
     speech, catalog = service_of(http, SpeechService), service_of(http, Catalog)
-    request = _request(body, prefer)
+    request = _request(body, http.headers.getlist("prefer"))
     if request.is_job:
-        submit = partial(_submit, speech, caller, request, request_id=request_id, claim=make_claim(_job_answer))
-        return json_response(_job_answer(await run_in_threadpool(submit)))
+        return json_response(_job_answer(await run_in_threadpool(partial(_submit, speech, caller, request, http))))
     progress, service = SynthesisProgress(), catalog.services[SERVICE]
     prepared: PreparedSpeech
 
@@ -93,7 +91,8 @@ async def speak(body: SpeechBody, http: Request, make_claim: ClaimFactory, prefe
     def begin() -> SpeechResult | StreamPart | None:
         """Hold the price, and go on in this thread if the provider has room; else return None."""
         nonlocal prepared, held
-        prepared, claim = speech.prepare(caller, request), make_claim(answer)
+        require_key(http)
+        prepared, claim = speech.prepare(caller, request), claim_of(http, answer)
         cached = speech.find_cached(prepared, request_id=request_id, claim=claim)
         if cached is not None:
             return cached
@@ -132,8 +131,10 @@ async def speak(body: SpeechBody, http: Request, make_claim: ClaimFactory, prefe
         raise
 
 
-def _submit(speech: SpeechService, caller: Principal, request: SpeechRequest, *, request_id: str, claim: Claim) -> Job:
-    return speech.submit(speech.prepare(caller, request), request_id=request_id, claim=claim)
+def _submit(speech: SpeechService, caller: Principal, request: SpeechRequest, http: Request) -> Job:
+    require_key(http)
+    prepared = speech.prepare(caller, request)
+    return speech.submit(prepared, request_id=http.state.request_id, claim=claim_of(http, _job_answer))
 
 
 def _job_answer(job: Job) -> ReplayableResponse:

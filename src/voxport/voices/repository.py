@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from voxport.db.prepared import Prepared
+from voxport.db.prepared import Prepared, Runner
 from voxport.db.session import update_one
 from voxport.voices.models import Voice, VoiceBinding
 
@@ -44,7 +44,7 @@ _BOUND = Prepared(
 )
 
 
-def bound(tx: Session, profile_id: str, voice_id: str) -> list[BoundVoice]:
+def bound(tx: Runner, profile_id: str, voice_id: str) -> list[BoundVoice]:
     """Return a profile's voice at each of its providers, the first one first; none for other voices."""
     return [BoundVoice(*row) for row in _BOUND.all(tx, profile_id=profile_id, voice_id=voice_id)]
 

@@ -122,7 +122,7 @@ class VoiceService:
     def resolve(self, profile_id: str, voice_id: str, choice: str | None) -> list[ResolvedVoice]:
         """Return the voice at the chosen provider, at its own if `choice` is None, or for `auto` at each that has it,
         in the operator's order. Raises NotFound if the profile can't use the voice, BadRequest if it is not there."""
-        with self._database.snapshot() as tx:
+        with self._database.statements() as tx:
             bindings = {one.provider: one for one in repository.bound(tx, profile_id, voice_id)}
         if not bindings:
             return [self._resolve_stock(voice_id, None if choice == AUTO else choice)]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import anyio
 from starlette.types import Receive
@@ -13,17 +12,6 @@ from starlette.types import Receive
 def watch_for_disconnect(receive: Receive) -> asyncio.Future[None]:
     """Return a future that is done when the client disconnects. Read the body before, and cancel it in the end."""
     return asyncio.ensure_future(_wait_for_disconnect(receive))
-
-
-@contextlib.contextmanager
-def watch_disconnect(receive: Receive) -> Iterator[asyncio.Future[None]]:
-    """Yield a future that is done when the client disconnects, and is cancelled at the end of the block. Read the body
-    before."""
-    disconnected = watch_for_disconnect(receive)
-    try:
-        yield disconnected
-    finally:
-        disconnected.cancel()
 
 
 async def run_until_disconnect(

@@ -38,6 +38,11 @@ class JsonRequest(Request):
         except (ValueError, RecursionError):
             return
 
+    @property
+    def is_parsed(self) -> bool:
+        """Whether `reject_duplicate_fields` has parsed a body."""
+        return hasattr(self, "_parsed")
+
     async def json(self) -> Any:
         parsed: tuple[Any] | None = getattr(self, "_parsed", None)
         return parsed[0] if parsed is not None else await super().json()
