@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 
-from voxport.db.transient_errors import is_transient
+from voxport.db.transient_errors import CommitLost, is_transient
 from voxport.errors import Unavailable
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
@@ -20,6 +20,11 @@ def as_unavailable(error: Exception) -> Unavailable | None:
         return Unavailable(
             "The gateway's storage can't take or give files right now. Nothing was charged; please try again.",
             code="storage_unavailable",
+        )
+    if isinstance(error, CommitLost):
+        return Unavailable(
+            "The gateway's database went away while it wrote the end of the call: it may be done and charged. Send it "
+            "again with the same Idempotency-Key; without one, look at GET /v2/billing/ledger first."
         )
     if is_transient(error):
         return Unavailable("The gateway's database is busy or away. Nothing was charged; please try again.")

@@ -16,6 +16,7 @@ from voxport.billing.service import AlreadySettled, Billing, Settlement
 from voxport.catalog import ServiceName
 from voxport.db.lease import Lease, LeaseLost, Leases
 from voxport.db.session import Database
+from voxport.db.transient_errors import CommitLost
 from voxport.errors import ProviderTimeout
 from voxport.sweeps.service import Sweeps
 
@@ -52,26 +53,36 @@ class HeldCalls:
         self._lock = threading.Lock()
 
     def hold(
-        self, call: BilledCall, *, units: Decimal, in_same_tx: Callable[[Session, str], None] | None = None
+        self,
+        call: BilledCall,
+        *,
+        units: Decimal,
+        in_same_tx: Callable[[Session, str], None] | None = None,
+        undo: Callable[[], None] = lambda: None,
     ) -> HeldCall:
         """Hold the price of `units`; `in_same_tx` runs in the same transaction, with the hold's id. Do the work in the
         `with` block of the returned call; a call that never enters its block must be released. Raises
-        InsufficientCredits, and LeaseLost while this process has to take a new lease."""
-        lease = self.lease
-        with self._database.transaction(fence=lease) as tx:
-            hold_id = self._billing.hold(
-                tx,
-                profile_id=call.profile_id,
-                service=call.service,
-                amount=self._billing.price(call.service, units),
-                request_id=call.request_id,
-                owner=lease.name,
-                key_id=call.key_id,
-                voice_id=call.voice_id,
-            )
-            call.claim.open(tx, hold_id)
-            if in_same_tx is not None:
-                in_same_tx(tx, hold_id)
+        InsufficientCredits, LeaseLost while this process has to take a new lease, and CommitLost: then the hold is
+        released once it is found, and `undo` removes what `in_same_tx` may have written."""
+        lease, hold_id = self.lease, ""
+        try:
+            with self._database.transaction(fence=lease) as tx:
+                hold_id = self._billing.hold(
+                    tx,
+                    profile_id=call.profile_id,
+                    service=call.service,
+                    amount=self._billing.price(call.service, units),
+                    request_id=call.request_id,
+                    owner=lease.name,
+                    key_id=call.key_id,
+                    voice_id=call.voice_id,
+                )
+                call.claim.open(tx, hold_id)
+                if in_same_tx is not None:
+                    in_same_tx(tx, hold_id)
+        except CommitLost:
+            self._undo_hold(hold_id, lease, undo)
+            raise
         return HeldCall(self._database, self._billing, call, hold_id, lease, self._release)
 
     def release_abandoned(
@@ -103,9 +114,30 @@ class HeldCalls:
             _log.warning("a hold is left to the process that took it over", extra={"hold_id": hold_id})
         except DBAPIError:
             _log.exception("a hold could not be given back; trying again", extra={"hold_id": hold_id})
-            timer = threading.Timer(self._retry_seconds, self._release, [hold_id, lease])
-            timer.daemon = True
-            timer.start()
+            self._retry(self._release, hold_id, lease)
+
+    def _undo_hold(self, hold_id: str, lease: Lease, undo: Callable[[], None], *, is_last: bool = False) -> None:
+        """Release a hold whose commit was not answered, and undo what was written with it. One that is not there may
+        still be on its way, so it is looked for again after a while."""
+        try:
+            with self._database.transaction(fence=lease) as tx:
+                is_found = self._billing.exists(tx, hold_id)
+                if is_found:
+                    self._billing.release(tx, hold_id)
+            if is_found:
+                undo()
+            elif not is_last:
+                self._retry(lambda: self._undo_hold(hold_id, lease, undo, is_last=True))
+        except LeaseLost:
+            _log.warning("a hold is left to the process that took it over", extra={"hold_id": hold_id})
+        except DBAPIError:
+            _log.exception("a hold could not be looked for; trying again", extra={"hold_id": hold_id})
+            self._retry(lambda: self._undo_hold(hold_id, lease, undo))
+
+    def _retry(self, call: Callable[..., None], *arguments: object) -> None:
+        timer = threading.Timer(self._retry_seconds, call, arguments)
+        timer.daemon = True
+        timer.start()
 
     @property
     def lease(self) -> Lease:
@@ -137,6 +169,8 @@ class HeldCall:
         self.call = call
         self.hold_id = hold_id
         self.is_settled = False
+        self.may_be_charged = False
+        """Whether the commit of its charge was not answered: then nothing of the call may be removed."""
 
     def __enter__(self) -> HeldCall:
         return self
@@ -146,9 +180,10 @@ class HeldCall:
             self.release()
 
     def release(self) -> None:
-        """Release the hold: the call failed."""
+        """Release the hold: the call failed. A charge that was committed stays."""
         self.is_settled = True
-        self.call.claim.abandon()
+        if not self.may_be_charged:
+            self.call.claim.abandon()
         self._release(self.hold_id, self.lease)
 
     def require_live(self) -> None:
@@ -163,7 +198,7 @@ class HeldCall:
     def capture(self, *, units: Decimal, in_same_tx: Callable[[Session, Settlement], None] | None = None) -> Settlement:
         """Charge the used units; `in_same_tx` runs in the same transaction. Raises ProviderTimeout if the hold was
         released because the call took too long, or because another process took it over: then nothing is charged, and
-        nothing may be delivered."""
+        nothing may be delivered; CommitLost."""
         try:
             with self._database.transaction(fence=self.lease) as tx:
                 settled = self._billing.capture(tx, self.hold_id, units=units)
@@ -171,6 +206,9 @@ class HeldCall:
                     in_same_tx(tx, settled)
         except (AlreadySettled, LeaseLost):
             raise _given_up() from None
+        except CommitLost:
+            self.may_be_charged = True
+            raise
         self.is_settled = True
         return settled
 

@@ -169,6 +169,9 @@ class Billing:
         """Release a hold. Returns the released micro-tokens, 0 if it was settled before."""
         return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
 
+    def exists(self, tx: Session, hold_id: str) -> bool:
+        return repository.hold(tx, hold_id) is not None
+
     def state_of(self, tx: Session, hold_id: str) -> str:
         """Return the state of a hold: `open`, `captured` or `released`."""
         return self._require(tx, hold_id).state

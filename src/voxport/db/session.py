@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -26,6 +26,7 @@ from sqlalchemy.pool import QueuePool
 from voxport.db.lease import Lease
 from voxport.db.pools import lift_bounds, pooled_engine
 from voxport.db.prepared import StatementReader, prepare
+from voxport.db.transient_errors import CommitLost
 
 BUSY_TIMEOUT_SECONDS = 30
 POOL_SIZE = 16
@@ -81,7 +82,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self, *, fence: Lease | None = None) -> Iterator[Session]:
         """Commit at the end of the block, or roll back if it raises. Raises LeaseLost if this process has lost the
-        lease `fence`, by default the one that `fence()` was given; RuntimeError if nested, which would deadlock."""
+        lease `fence`, by default the one that `fence()` was given; CommitLost; RuntimeError if nested, which would
+        deadlock."""
         if getattr(self._in_transaction, "open", False):
             raise RuntimeError("a transaction inside a transaction")
         with self._hold_writer_lock() if self.is_sqlite else contextlib.nullcontext():
@@ -90,10 +92,10 @@ class Database:
                 with (
                     _connect(self._writer(fence or self._fence)) as connection,
                     Session(connection, expire_on_commit=False) as session,
-                    session.begin(),
                 ):
                     prepare(session)
                     yield session
+                    _commit(session)
             finally:
                 self._in_transaction.open = False
 
@@ -158,6 +160,17 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise CommitLost(
+                error.statement, None, error.orig or error, hide_parameters=True, connection_invalidated=True
+            ) from error
+        raise
 
 
 def _connect(engine: Engine) -> Connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
 from voxport.db.lease import LeaseLost
 
@@ -13,6 +13,11 @@ _SQLITE_CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15})
 # use or locked, operator intervention, system error.
 _SQLSTATE_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 _SQLSTATES = frozenset({"25006", "25P03", "25P04"})  # read-only; a transaction that paused, or took, too long
+
+
+class CommitLost(OperationalError):
+    """The connection ended during a commit: whether it was done is unknown. Nothing that it may have recorded may be
+    taken away."""
 
 
 def is_transient(error: BaseException) -> bool:

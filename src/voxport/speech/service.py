@@ -148,16 +148,23 @@ class SpeechService:
                 call_id = self._provider_calls.open(tx, new)
                 journaled = JournaledCall(call_id, voice.provider.name, voice.voice_id)
 
-        held = self._calls.hold(call, units=prepared.max_seconds, in_same_tx=record)
+        def undo() -> None:
+            self._remove_traces(journaled, key)
+
+        held = self._calls.hold(call, units=prepared.max_seconds, in_same_tx=record, undo=undo)
         return HeldSpeech(prepared, held, key, journaled)
 
     def release(self, held: HeldSpeech) -> None:
         """Release the hold and the reserved file of a call that will not run."""
         held.call.release()
-        if held.journaled is not None:
-            self._provider_calls.abandon(held.journaled.call_id)
-        if held.key:
-            self._media.remove(held.key)
+        self._remove_traces(held.journaled, held.key)
+
+    def _remove_traces(self, journaled: JournaledCall | None, key: str) -> None:
+        """Remove what was written with the hold of a call that will not run."""
+        if journaled is not None:
+            self._provider_calls.abandon(journaled.call_id)
+        if key:
+            self._media.remove(key)
 
     def speak(self, held: HeldSpeech) -> SpeechResult:
         """Synthesize, encode, store and charge. Raises ProviderError; then nothing is stored or charged."""
@@ -171,20 +178,23 @@ class SpeechService:
                     size = path.stat().st_size
                 seconds = billed_seconds(samples)
 
-                def result(settled: Settlement) -> SpeechResult:
-                    url = self._media.read_url(key)
-                    return SpeechResult(url, key, progress.provider, seconds, settled.cost, settled.balance)
+                result: SpeechResult
 
                 def record(tx: Session, settled: Settlement) -> None:
+                    nonlocal result
+                    url = self._media.read_url(key)
+                    result = SpeechResult(url, key, progress.provider, seconds, settled.cost, settled.balance)
                     self._media.record_speech(tx, key, size)
                     if self._cache is not None:
                         self._cache.add(tx, prepared, progress.provider, key, seconds)
                     journal.settle(tx)
-                    claim.save(tx, result(settled))
+                    claim.save(tx, result)
 
-                return result(hold.capture(units=seconds, in_same_tx=record))
+                hold.capture(units=seconds, in_same_tx=record)
+                return result
             except BaseException:
-                self._media.remove(key)
+                if not hold.may_be_charged:  # else the row says whose the file is, or the sweep removes it
+                    self._media.remove(key)
                 raise
 
     def stream(self, held: HeldSpeech, progress: SynthesisProgress) -> Generator[bytes, None, None]:
