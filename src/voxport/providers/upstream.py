@@ -68,10 +68,6 @@ class UpstreamResponse:
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
 
-    @property
-    def is_json(self) -> bool:
-        return self.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
-
     def json(self) -> Any:
         """Return the parsed body; None if it is not JSON."""
         try:

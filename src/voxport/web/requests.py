@@ -82,11 +82,16 @@ class RequestMiddleware:
                 await self._app(scope, receive, send_with_id)
         except Exception as error:
             # Not in a handler of the framework: those answer outside of this middleware, without the id.
-            _log.exception("unexpected error")
+            unavailable = as_unavailable(error)
+            if unavailable is None:
+                _log.exception("unexpected error")
+            else:  # every call meets it while it lasts
+                reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+                _log.warning("the database or the storage failed", extra={"error": reason})
             if status:
                 raise
             unexpected = VoxportError("Something went wrong in the gateway. Nothing was charged; please try again.")
-            await send_error(as_unavailable(error) or unexpected, scope, send_with_id)
+            await send_error(unavailable or unexpected, scope, send_with_id)
         finally:
             seconds = time.perf_counter() - started
             self._observer.on_request_end(scope, status, seconds)
