@@ -136,7 +136,7 @@ def _open_stacks(
         _make_durable(server.new_database())
         database = {"VOXPORT_DATABASE_URL": server.new_database()}
         live = opened.enter_context(_gateway(folder / "postgres", {**database, **settings}))
-        stacks += _voxport(live, "Voxport Postgres", (live.process.pid, _postmaster()), database)
+        stacks += _voxport(live, "Voxport Postgres", (live.process.pid, server.pid), database)
         for count in processes:
             own = {"VOXPORT_DATABASE_URL": server.new_database()}
             live = opened.enter_context(_gateway(folder / f"processes-{count}", {**own, **settings}))
@@ -155,7 +155,7 @@ def _open_stacks(
                 )
                 for number in range(1, count)
             ]
-            roots = (live.process.pid, _postmaster())
+            roots = (live.process.pid, server.pid)
             stacks += _voxport(live, f"Voxport Postgres, {count} HTTP processes,", roots, own, more)
     return [stack for stack in stacks if stack.name == "direct" or is_wanted(stack.name)]
 
@@ -170,12 +170,6 @@ def _make_durable(url: str) -> None:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(text(f"ALTER SYSTEM SET {name} = on"))
         connection.execute(text("SELECT pg_reload_conf()"))
-
-
-def _postmaster() -> int:
-    """Return the process id of the Postgres server that this process started."""
-    found = [one for one in psutil.Process().children(recursive=True) if one.name() == "postgres"]
-    return int(min(found, key=lambda one: one.create_time()).pid)
 
 
 def _voxport(

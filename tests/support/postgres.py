@@ -59,6 +59,11 @@ class Postgres:
         """Ends the server as a crash does: it writes nothing more, and ends every connection."""
         self._pg_ctl("stop", "-m", "immediate")
 
+    @property
+    def pid(self) -> int:
+        """Of the process that all others are children of."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def url(self, database: str) -> str:
         host = (
             f"127.0.0.1:{self._port}/{database}" if self._port else f"/{database}?host={quote(str(self._folder), '')}"
