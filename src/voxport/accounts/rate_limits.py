@@ -72,8 +72,10 @@ class RateLimits:
         nothing: `admit` says what is wrong."""
         with contextlib.suppress(Unauthenticated):
             key = extract_key(request)
-            found = self._known_keys.get(_fingerprint(key))
-            return None if found is None else (key, found)
+            fingerprint = _fingerprint(key)
+            if fingerprint in self._known_keys:
+                self._known_keys.move_to_end(fingerprint)
+                return key, self._known_keys[fingerprint]
         return None
 
     async def count_refused(self, scope: Scope) -> None:

@@ -26,7 +26,7 @@ from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.result import SpeechResult
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
 from voxport.speech.service import SERVICE, HeldSpeech, SpeechService, SynthesisProgress
-from voxport.web.concurrency import Admission, ConcurrencyLimiters
+from voxport.web.concurrency import Admission, ConcurrencyLimiters, run_shielded
 from voxport.web.dependencies import Injected, service_of
 from voxport.web.headers import warnings_header
 from voxport.web.params import header_parameter
@@ -127,6 +127,8 @@ async def speak(body: SpeechBody, http: Request) -> Response:
             on_stalled=progress.on_listener_left,
         )
     except BaseException:
+        if chunks is not None:
+            await run_shielded(chunks.close)
         admission.end()
         raise
 
