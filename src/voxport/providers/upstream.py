@@ -199,7 +199,7 @@ class Upstream:
             )
             with contextlib.closing(self._pool.handle_request(request)) as response:
                 span.set("http.response.status_code", response.status)
-                streamed = StreamedResponse(response.status, httpx2.Headers(response.headers), iter(()))
+                streamed = StreamedResponse(response.status, _by_name(response.headers), iter(()))
                 streamed.chunks = _read_body(streamed, response.iter_stream(), total_seconds)
                 yield streamed
 
@@ -218,6 +218,11 @@ class Upstream:
                 scheme=whole.raw_scheme, host=whole.raw_host, port=whole.port, target=whole.raw_path
             )
         return url
+
+
+def _by_name(headers: RawHeaders) -> Mapping[str, str]:
+    """Return the headers by their names in lower case; the last one of several of the same name."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
 
 
 def _timeouts(read_seconds: float) -> Mapping[str, float]:
