@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
@@ -14,7 +16,11 @@ from tests.support.client import error_of
 from tests.support.hosted_env import INSTANT, TTS, HostedEnv, open_hosted_env
 from tests.support.lost_commits import CommitCutter, cutting_commits
 from tests.support.postgres import Postgres
+from tests.support.server import wait_until
+from voxport.billing.held_calls import BilledCall, HeldCalls
 from voxport.billing.verify import verify
+from voxport.db.lease import Leases
+from voxport.db.transient_errors import CommitLost
 
 BODY = {
     "text": "The ferry leaves at seven.",
@@ -85,3 +91,21 @@ def test_a_hold_whose_commit_was_not_answered_is_released(cut_env: tuple[HostedE
     assert call(env, kind, audio_url, "cut").status_code == 200
     assert env.client.balance()["held"] == 0
     assert verify(env.gateway.database) == []
+
+
+def test_a_hold_whose_commit_comes_after_its_connection_broke_is_released(
+    cut_env: tuple[HostedEnv, CommitCutter],
+) -> None:
+    env, cutter = cut_env
+    gateway, before, undone = env.gateway, env.client.balance(), list[str]()
+    calls = HeldCalls(gateway.database, gateway.billing, Leases(gateway.database.url), retry_seconds=0.01)
+    cutter.table, cutter.late = "holds", threading.Event()
+    threading.Timer(0.5, cutter.late.set).start()  # later than any look that does not wait for the transaction's end
+    with pytest.raises(CommitLost):
+        calls.hold(
+            BilledCall(env.client.profile_id, "core-tts", "req_1"), units=Decimal(1), undo=lambda: undone.append("once")
+        )
+    cutter.late.wait(20)
+    wait_until(lambda: cutter.cuts == 1, seconds=20, what="the late commit")
+    assert (env.client.balance(), undone) == (before, ["once"])
+    assert verify(gateway.database) == []

@@ -19,6 +19,7 @@ from tests.support.server import serving, wait_until
 from voxport.billing.verify import verify
 from voxport.errors import ProviderBusy, ProviderFailed
 from voxport.providers.base import SAMPLE_RATE
+from voxport.speech import endpoints
 
 TTS = "/v1/proxy/core-tts"
 BODY: dict[str, Any] = {"text": "This is a long text, as it is spoken. " * 30, "voice_id": "hum", "stream": True}
@@ -230,6 +231,59 @@ def test_a_stop_of_the_gateway_cuts_the_stream_off_and_costs_nothing(
 
     asyncio.run(stopped())
     assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+
+
+@pytest.mark.parametrize("piece", [0, 2], ids=["the first part", "a later part"])
+def test_a_stop_of_the_gateway_while_a_part_is_being_made_costs_nothing(
+    customer: GatewayClient, five: FakeProviderEnv, piece: int
+) -> None:
+    limiter = customer.app.state.limiters.for_provider("local")
+    free, begun, heard = limiter.available, threading.Event(), threading.Event()
+
+    def on_piece(number: int) -> None:
+        if number == piece:
+            begun.set()
+            _wait(heard)
+
+    five.provider.on_piece = on_piece
+
+    async def stopped() -> None:
+        body: list[Message] = [{"type": "http.request", "body": json.dumps({**BODY, "output_format": "wav"}).encode()}]
+
+        async def receive() -> Message:
+            if not body:
+                await asyncio.Event().wait()
+            return body.pop()
+
+        async def send(_: Message) -> None:
+            pass
+
+        headers = [(b"authorization", f"Bearer {customer.key}".encode()), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": TTS, "query_string": b"", "headers": headers}
+        call = asyncio.create_task(customer.app(scope, receive, send))
+        await asyncio.to_thread(_wait, begun)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    try:
+        asyncio.run(stopped())
+    finally:
+        heard.set()
+    settled(customer)
+    assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert limiter.available == free
+
+
+def test_a_stream_whose_response_cannot_be_made_costs_nothing(
+    customer: GatewayClient, five: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter = customer.app.state.limiters.for_provider("local")
+    free = limiter.available
+    monkeypatch.setattr(endpoints, "_stream_headers", lambda *_, **__: {"X-Broken": "\N{SNOWMAN}"})
+    assert customer.post(TTS, {**BODY, "output_format": "wav"}).status_code == 500
+    assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
+    assert limiter.available == free
 
 
 def test_a_stream_keeps_its_place_until_its_end_and_gives_it_back(

@@ -17,13 +17,15 @@ _SOCKET = ".s.PGSQL.5432"
 
 class CommitCutter:
     """Stands in front of a server's Unix socket. Once it has the name of a table, it lets the next transaction that
-    inserts into it commit, and ends its connection in place of the answer."""
+    inserts into it commit, and ends its connection in place of the answer. With `late` it ends the connection first,
+    and passes the COMMIT on once that is set."""
 
     def __init__(self, listener: socket.socket, server: str) -> None:
         self._listener = listener
         self._server = server
         self.table = ""
         self.cuts = 0
+        self.late: threading.Event | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -46,8 +48,12 @@ class CommitCutter:
                         client.sendall(data)
                         continue
                     has_written = has_written or (bool(self.table) and f"INSERT INTO {self.table} ".encode() in data)
+                    is_commit = has_written and b"COMMIT\0" in data
+                    if is_commit and self.late is not None:
+                        client.shutdown(socket.SHUT_RDWR)
+                        self.late.wait(20)
                     server.sendall(data)
-                    if has_written and b"COMMIT\0" in data:
+                    if is_commit:
                         server.recv(65_536)  # it has committed
                         self.table, self.cuts = "", self.cuts + 1
                         return

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from voxport.errors import ProviderBusy
-from voxport.web.concurrency import ConcurrencyLimiter
+from voxport.web.concurrency import Admission, ConcurrencyLimiter
 
 
 def test_the_client_with_the_fewest_calls_inside_is_next() -> None:
@@ -89,5 +89,17 @@ def test_a_call_runs_in_a_thread_and_gives_its_place_back_also_after_an_error() 
         with pytest.raises(ValueError, match="no"):
             await limiter.run("one", fail)
         assert limiter.available == 1
+
+    asyncio.run(story())
+
+
+def test_an_admission_that_is_ended_twice_gives_its_place_back_once() -> None:
+    async def story() -> None:
+        limiter = ConcurrencyLimiter(capacity=2, wait_seconds=1)
+        admission = Admission("client")
+        assert admission.try_enter(limiter)
+        admission.end()
+        admission.end()
+        assert limiter.available == 2
 
     asyncio.run(story())

@@ -63,7 +63,7 @@ class HeldCalls:
         """Hold the price of `units`; `in_same_tx` runs in the same transaction, with the hold's id. Do the work in the
         `with` block of the returned call; a call that never enters its block must be released. Raises
         InsufficientCredits, LeaseLost while this process has to take a new lease, and CommitLost: then the hold is
-        released once it is found, and `undo` removes what `in_same_tx` may have written."""
+        released if it is there, and `undo` removes what `in_same_tx` has written."""
         lease, hold_id = self.lease, ""
         try:
             with self._database.transaction(fence=lease) as tx:
@@ -81,7 +81,7 @@ class HeldCalls:
                 if in_same_tx is not None:
                     in_same_tx(tx, hold_id)
         except CommitLost:
-            self._undo_hold(hold_id, lease, undo)
+            self._undo_hold(call.profile_id, hold_id, lease, undo)
             raise
         return HeldCall(self._database, self._billing, call, hold_id, lease, self._release)
 
@@ -116,23 +116,21 @@ class HeldCalls:
             _log.exception("a hold could not be given back; trying again", extra={"hold_id": hold_id})
             self._retry(self._release, hold_id, lease)
 
-    def _undo_hold(self, hold_id: str, lease: Lease, undo: Callable[[], None], *, is_last: bool = False) -> None:
-        """Release a hold whose commit was not answered, and undo what was written with it. One that is not there may
-        still be on its way, so it is looked for again after a while."""
+    def _undo_hold(self, profile_id: str, hold_id: str, lease: Lease, undo: Callable[[], None]) -> None:
+        """Release a hold whose commit was not answered, and undo what was written with it, if it was committed. Retries
+        until the database says so: the server may still be at the commit when the connection has ended."""
         try:
             with self._database.transaction(fence=lease) as tx:
-                is_found = self._billing.exists(tx, hold_id)
+                is_found = self._billing.find_lost(tx, profile_id, hold_id)
                 if is_found:
                     self._billing.release(tx, hold_id)
             if is_found:
                 undo()
-            elif not is_last:
-                self._retry(lambda: self._undo_hold(hold_id, lease, undo, is_last=True))
         except LeaseLost:
             _log.warning("a hold is left to the process that took it over", extra={"hold_id": hold_id})
         except DBAPIError:
             _log.exception("a hold could not be looked for; trying again", extra={"hold_id": hold_id})
-            self._retry(lambda: self._undo_hold(hold_id, lease, undo))
+            self._retry(self._undo_hold, profile_id, hold_id, lease, undo)
 
     def _retry(self, call: Callable[..., None], *arguments: object) -> None:
         timer = threading.Timer(self._retry_seconds, call, arguments)

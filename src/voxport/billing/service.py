@@ -169,7 +169,10 @@ class Billing:
         """Release a hold. Returns the released micro-tokens, 0 if it was settled before."""
         return self._require(tx, hold_id).amount if self.release(tx, hold_id) else 0
 
-    def exists(self, tx: Session, hold_id: str) -> bool:
+    def find_lost(self, tx: Session, profile_id: str, hold_id: str) -> bool:
+        """Return whether a hold was committed whose commit was not answered. Waits until its transaction has ended,
+        which has locked the balance as well."""
+        repository.lock_balance(tx, profile_id)
         return repository.hold(tx, hold_id) is not None
 
     def state_of(self, tx: Session, hold_id: str) -> str:

@@ -23,14 +23,15 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
+from voxport.speech.progress import SynthesisProgress
 from voxport.speech.result import SpeechResult
 from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
-from voxport.speech.service import SERVICE, HeldSpeech, SpeechService, SynthesisProgress
+from voxport.speech.service import SERVICE, HeldSpeech, SpeechService
 from voxport.web.concurrency import Admission, ConcurrencyLimiters, run_shielded
 from voxport.web.dependencies import Injected, service_of
 from voxport.web.headers import warnings_header
 from voxport.web.params import header_parameter
-from voxport.web.streaming import LiveStreamResponse, StreamPart, next_part
+from voxport.web.streaming import LiveStreamResponse, StreamPart, close_chunks, next_part
 
 router = APIRouter(tags=["speech"], route_class=DirectRoute)
 estimates = APIRouter(tags=["speech"], route_class=AuthenticatedRoute)
@@ -106,7 +107,10 @@ async def speak(body: SpeechBody, http: Request) -> Response:
         if not request.is_stream:
             return speech.speak(held)
         chunks = speech.stream(held, progress)
-        return next_part(chunks, progress.is_complete)
+        part = next_part(chunks, progress.is_complete)
+        if progress.is_discarded:  # the request was cancelled meanwhile, and could not close what was running
+            chunks.close()
+        return part
 
     try:
         first = await limiters.begin(begin)
@@ -125,11 +129,15 @@ async def speak(body: SpeechBody, http: Request) -> Response:
             headers=headers(),
             is_complete=progress.is_complete,
             on_stalled=progress.on_listener_left,
+            on_discarded=progress.on_discarded,
         )
     except BaseException:
-        if chunks is not None:
-            await run_shielded(chunks.close)
-        admission.end()
+        progress.on_discarded()
+        try:
+            if chunks is not None:
+                await run_shielded(partial(close_chunks, chunks))
+        finally:
+            admission.end()
         raise
 
 

@@ -34,6 +34,7 @@ from voxport.providers.registry import Registry
 from voxport.speech.cached_answers import CachedAnswers
 from voxport.speech.durations import billed_seconds, estimated_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
+from voxport.speech.progress import ListenerLeft, SynthesisProgress
 from voxport.speech.result import SpeechResult
 from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
@@ -199,8 +200,8 @@ class SpeechService:
 
     def stream(self, held: HeldSpeech, progress: SynthesisProgress) -> Generator[bytes, None, None]:
         """Yield the encoded audio as it is made; `progress` names the provider. Charges at the end; if the generator
-        is closed early (the client disconnected), charges the audio made so far. An error costs nothing. Raises
-        ProviderError."""
+        is closed early (the client disconnected), charges the audio made so far. An error costs nothing, and neither
+        does a call whose `progress` is discarded. Raises ProviderError."""
         prepared, claim = held.prepared, held.call.call.claim
         with held.call as hold, CallJournal(self._provider_calls, hold, held.journaled) as journal:
             try:
@@ -212,7 +213,7 @@ class SpeechService:
                 if progress.has_listener_left:
                     _charge(hold, progress, journal, claim.mark_unreplayable)
                 raise
-            except _ListenerLeft:
+            except ListenerLeft:
                 _charge(hold, progress, journal, claim.mark_unreplayable)
                 return
             _charge(hold, progress, journal, lambda tx: claim.save(tx, progress))
@@ -310,28 +311,6 @@ class SpeechService:
         return MAX_HEADER_BYTES + int(prepared.max_seconds * prepared.audio_format.bytes_per_second)
 
 
-@dataclass
-class SynthesisProgress:
-    """The provider that speaks, and the samples made so far."""
-
-    provider: str = ""
-    samples: int = 0
-    has_all: bool = False
-    """Whether no more audio follows."""
-    has_listener_left: bool = False
-    """Whether the client disconnected."""
-
-    def is_complete(self) -> bool:
-        return self.has_all
-
-    def on_listener_left(self) -> None:
-        self.has_listener_left = True
-
-    def require_listener(self) -> None:
-        if self.has_listener_left:
-            raise _ListenerLeft
-
-
 def _by_provider(routes: Sequence[Route]) -> dict[str, Route]:
     return {route.voice.provider.name: route for route in routes}
 
@@ -339,7 +318,7 @@ def _by_provider(routes: Sequence[Route]) -> dict[str, Route]:
 def _counted(
     pieces: Generator[Piece, None, None], progress: SynthesisProgress, journal: CallJournal
 ) -> Generator[Pcm, None, None]:
-    """Yield the samples and count them. Raises _ListenerLeft, and ProviderTimeout once another process has taken the
+    """Yield the samples and count them. Raises ListenerLeft, and ProviderTimeout once another process has taken the
     call over."""
     with contextlib.closing(pieces):
         for piece in pieces:
@@ -374,10 +353,6 @@ def _resumed(first: T, rest: Generator[T, None, None]) -> Generator[T, None, Non
         yield from rest
 
 
-class _ListenerLeft(Exception):
-    """The client disconnected: the audio made so far is charged, and synthesis stops."""
-
-
 def require_audio(samples: int, provider: str) -> None:
     """Raises ProviderFailed if a text gave no audio."""
     if samples < MIN_SAMPLES:
@@ -395,5 +370,5 @@ def _charge(
         journal.settle(tx)
         answer(tx)
 
-    if progress.samples:
+    if progress.samples and not progress.is_discarded:
         hold.capture(units=billed_seconds(progress.samples), in_same_tx=record)

@@ -158,6 +158,9 @@ class ConcurrencyPermit:
             self._is_abandoned = self._limiter.abandon(self._client)
 
     def release(self) -> None:
+        """Release the slot; a second call has no effect."""
+        if self._is_released:
+            return
         self._is_released = True
         if self._is_abandoned:
             self._limiter.release_abandoned()
@@ -167,7 +170,7 @@ class ConcurrencyPermit:
 
 class Admission:
     """The way of one call into a limiter, and out of it. A client that disconnects leaves the queue, or releases its
-    slot while the call, once it has begun, runs to its end. Call `end` in any case."""
+    slot while the call, once it has begun, runs to its end. Call `end` in any case, at least once."""
 
     def __init__(
         self, client: str, receive: Receive | None = None, *, on_disconnect: Callable[[], None] = _noop

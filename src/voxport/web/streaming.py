@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
@@ -35,10 +34,20 @@ def next_part(chunks: Generator[bytes, None, None], is_complete: Callable[[], bo
     return StreamPart(b"".join((content, *chunks)), is_last=True)
 
 
+def close_chunks(chunks: Generator[bytes, None, None]) -> None:
+    """Close the generator, unless a thread runs it now, as when the server stops: then it is closed when that thread
+    drops it."""
+    try:
+        chunks.close()
+    except ValueError:
+        if inspect.getgeneratorstate(chunks) != inspect.GEN_RUNNING:
+            raise
+
+
 class LiveStreamResponse(Response):
     """Sends the generator's chunks. After an error, the body is left without its end marker, so that no client takes it
-    for complete. The generator is closed when the client disconnects, and gets an exception when the server stops. The
-    slot is released at the end, or as soon as the client disconnects."""
+    for complete. The generator is closed when the client disconnects or the server stops. The slot is released at the
+    end, or as soon as the client disconnects."""
 
     def __init__(
         self,
@@ -50,9 +59,11 @@ class LiveStreamResponse(Response):
         headers: Mapping[str, str],
         is_complete: Callable[[], bool],
         on_stalled: Callable[[], None],
+        on_discarded: Callable[[], None],
     ) -> None:
         """`first` is the first part, which `next_part` returned; `is_complete` is what it takes. `on_stalled` is called
-        if the client reads nothing any more. The response ends the admission."""
+        if the client reads nothing any more, and `on_discarded` if the server ends the stream. The response ends the
+        admission."""
         self.status_code = 200
         self.background = None
         self.init_headers({"Cache-Control": "no-store", **headers})
@@ -60,6 +71,7 @@ class LiveStreamResponse(Response):
         self._admission = admission
         self._next_part = partial(next_part, chunks, is_complete)
         self._on_stalled = on_stalled
+        self._on_discarded = on_discarded
         self._first = first
         self._chunks = chunks
         self._is_stalled = False
@@ -68,13 +80,14 @@ class LiveStreamResponse(Response):
         try:
             await self._send(send)
         finally:
-            is_left = self._is_stalled or self._admission.has_client_left
             if inspect.getgeneratorstate(self._chunks) == inspect.GEN_CLOSED:
                 self._admission.end()
             else:
+                if not (self._is_stalled or self._admission.has_client_left):
+                    self._on_discarded()
                 with anyio.CancelScope(shield=True):
                     try:
-                        await self._limiter.in_thread(partial(self._close_chunks, is_left))
+                        await self._limiter.in_thread(partial(close_chunks, self._chunks))
                     finally:
                         self._admission.end()
 
@@ -98,15 +111,3 @@ class LiveStreamResponse(Response):
             _log.info("a stream's reader takes nothing any more")
         except Exception:
             _log.exception("a stream broke off for a reason of our own")
-
-    def _close_chunks(self, is_left: bool) -> None:
-        """End the generator; `is_left` if its client has left."""
-        if is_left:
-            self._chunks.close()
-        else:
-            with contextlib.suppress(_ServerShutdown):
-                self._chunks.throw(_ServerShutdown())
-
-
-class _ServerShutdown(Exception):
-    """Tells the generator that the server, not the client, ends the stream."""
