@@ -262,3 +262,12 @@ def test_the_addresses_of_one_ipv6_network_are_one(make_client: MakeClient) -> N
 
 def test_a_policy_is_what_it_was_set_to() -> None:
     assert replace(POLICY, burst=90).window == 5
+
+
+def test_the_operators_key_speaks_for_no_customer(make_client: MakeClient) -> None:
+    right = "an-operators-key-of-forty-characters-abcd"
+    client = make_client(admin_key=right)
+    headers = {"Authorization": f"Bearer {right}"}
+    assert client.http.get("/v2/admin/profiles", headers=headers).status_code == 200
+    body = {"text": "Hello.", "voice_id": "af_heart", "provider": "local", "stream": True}
+    assert client.http.post("/v1/proxy/core-tts", json=body, headers=headers).status_code == 401

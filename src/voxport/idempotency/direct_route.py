@@ -47,9 +47,8 @@ class DirectRoute(BilledRoute):
 
     async def authenticate(self, request: Request) -> Principal:
         if "idempotency-key" not in request.headers:
-            known: tuple[str, Principal] | None = _limits(request).find_known(request, extract_key)
-            if known is not None:
-                key, principal = known
+            key, principal = _limits(request).find_known(request, extract_key) or ("", None)
+            if isinstance(principal, Principal):  # not the operator's key, which is none here
                 request.state.key_check = _KeyCheck(partial(service_of(request, Accounts).authenticate, key))
                 return principal
         return await super().authenticate(request)
