@@ -148,11 +148,11 @@ def engine_killed(env: FaultEnv, outcome: FaultOutcome) -> None:
         spoken = {"provider": "local", "voice_id": stock}
         call = threads.submit(outcome.record, "speech", lambda: speak(client, text=_LONG_TEXT, **spoken))
         time.sleep(2.0)
-        _kill(_engine(live))
+        _kill(_engine())
         if not call.result():
             outcome.problems.append("the engine's death was not made good")
         _wait_until_ready(live)
-        _kill(_engine(live))
+        _kill(_engine())
         began = time.monotonic()
         outcome.record("speech", lambda: speak(client, **spoken), allowed=frozenset())
         outcome.normal_seconds = time.monotonic() - began
@@ -377,9 +377,9 @@ def _worker(live: LiveGateway) -> int:
     return children_by_command(live.process.pid, "voxport worker")[0]
 
 
-def _engine(live: LiveGateway) -> int:
-    """Return the pid of the engine that the server and the worker share."""
-    return children_by_command(live.process.pid, "voxport.engine.process.server")[0]
+def _engine() -> int:
+    """Return the pid of the engine that all processes of the gateway share, whichever of them started it."""
+    return children_by_command(os.getpid(), "voxport.engine.process.server")[0]
 
 
 def _kill(pid: int) -> None:
