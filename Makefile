@@ -12,11 +12,11 @@ help: ## Show this help
 
 setup: $(READY) ## Make .venv with the pinned requirements
 
-$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml
+$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml clients/python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/lock.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e . -e clients/python
 	@touch $@
 
 demo: $(READY) ## Clone a voice and speak with it (SAMPLE=me.wav TEXT="...")
