@@ -56,7 +56,7 @@ check: $(READY) ## ruff, mypy --strict and import-linter
 
 lock: ## Pin again what pyproject.toml asks for (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--group dev pyproject.toml -o requirements/lock.txt
+		--no-emit-package voxport-client --group dev pyproject.toml -o requirements/lock.txt
 
 bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker encoder)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
