@@ -141,8 +141,28 @@ def check(gateway: FakeGateway) -> None:
             (schema,) = gateway.document.variants(content["application/json"]["schema"])
             allowed = schema["properties"].keys()
             sent = {name for body in seen.bodies for name in body}
+            for name, value in ((name, value) for body in seen.bodies for name, value in body.items()):
+                assert gateway.document.allows(schema["properties"][name], value), (
+                    f"{method} {path}: {name} is {value!r}"
+                )
             left_out = LEFT_OUT.get(path, set())
             assert sent | left_out == allowed, f"{method} {path}: {(sent | left_out) ^ allowed}"
+
+
+def test_every_choice_of_an_argument_is_typed(document: Document) -> None:
+    """The values that a parameter or a field of a request may have are those of the client's argument."""
+    client = Voxport(api_key="vxp_x", base_url=BASE)
+    typed = {
+        (name, frozenset(get_args(inner)))
+        for method in public_methods(client)
+        for name, hint in get_type_hints(method).items()
+        for inner in (hint, *get_args(hint))
+        if get_origin(inner) is Literal
+    }
+    documented = set(document.choices())
+    assert len(documented) > 8
+    assert documented <= typed
+    assert typed - documented == {("output_format", frozenset(("mp3", "wav", "ogg")))}, "those that can be streamed"
 
 
 def test_every_field_of_every_response_is_typed(document: Document) -> None:

@@ -43,6 +43,47 @@ class Document:
             return url if name.endswith("url") else MOMENT if is_moment(name) else "text"
         return {"integer": 7, "number": 2.5, "boolean": True, "null": None}[kind]
 
+    def allows(self, schema: Schema, value: Any) -> bool:
+        """Whether a value has one of the JSON types of a schema, and its fields those that are named there."""
+        if "anyOf" in schema:
+            return any(self.allows(one, value) for one in schema["anyOf"])
+        return self._is_of(self.resolve(schema), value)
+
+    def _is_of(self, schema: Schema, value: Any) -> bool:
+        if "enum" in schema:
+            return value in schema["enum"]
+        if isinstance(value, dict) and schema.get("type") == "object":
+            properties = schema.get("properties", {})
+            return value.keys() <= properties.keys() and all(
+                self.allows(properties[name], one) for name, one in value.items()
+            )
+        kinds: dict[str, tuple[str, ...]] = {
+            "bool": ("boolean",),
+            "int": ("integer", "number"),
+            "float": ("number",),
+            "str": ("string",),
+            "list": ("array",),
+            "NoneType": ("null",),
+        }
+        return schema.get("type") in kinds.get(type(value).__name__, ())
+
+    def choices(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield name and values of each parameter and each field of a request that has a list of values."""
+        for _, _, operation in self.operations():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            fields = [
+                *((one["name"], one["schema"]) for one in operation.get("parameters", [])),
+                *(
+                    pair
+                    for schema in self.variants(content.get("schema", {}))
+                    for pair in schema.get("properties", {}).items()
+                ),
+            ]
+            for name, schema in fields:
+                for variant in self.variants(schema):
+                    if "enum" in variant and len(variant["enum"]) > 1:
+                        yield name, frozenset(variant["enum"])
+
     def _object(self, schema: Schema, name: str, url: str) -> Any:
         if name == "result_data":  # its shape depends on the service
             clone = {"voice_id": "abc", "provider": "local", "message": "Cloned", "status": "success"}
