@@ -12,11 +12,11 @@ help: ## Show this help
 
 setup: $(READY) ## Make .venv with the pinned requirements
 
-$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml
+$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml clients/python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/lock.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e . -e clients/python
 	@touch $@
 
 demo: $(READY) ## Clone a voice and speak with it (SAMPLE=me.wav TEXT="...")
@@ -56,7 +56,7 @@ check: $(READY) ## ruff, mypy --strict and import-linter
 
 lock: ## Pin again what pyproject.toml asks for (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--group dev pyproject.toml -o requirements/lock.txt
+		--no-emit-package voxport-client --group dev pyproject.toml -o requirements/lock.txt
 
 bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker encoder)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/bench.txt

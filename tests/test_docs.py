@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import re
 from pathlib import Path
 
 from voxport.catalog import load_catalog
-from voxport.client import Client
 from write_settings_doc import settings_doc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,15 +34,6 @@ def test_the_architecture_page_lists_every_contract_of_the_import_linter() -> No
     assert names
     missing = [name for name in names if f"| {name} |" not in page]
     assert not missing
-
-
-def test_the_python_example_of_the_readme_calls_methods_that_the_client_has() -> None:
-    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert example is not None
-    nodes = list(ast.walk(ast.parse(example[1])))
-    called = {n.attr for n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "client"}
-    assert len(called) > 3
-    assert {name for name in called if not hasattr(Client, name)} == set()
 
 
 def test_every_link_of_the_documents_leads_to_a_file() -> None:

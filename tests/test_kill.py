@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.raw_client import Client, Json
 from tests.support.speaker import short_speaker
-from voxport.client import Client, Json
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 pytestmark = pytest.mark.slow

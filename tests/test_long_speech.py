@@ -16,11 +16,11 @@ import httpx2
 import numpy as np
 import pytest
 
+from benchmarks.raw_client import Client
 from tests.support.ebur128 import measure
 from tests.support.server import run_cli, wait_until
 from tests.support.stored import storage_of
 from tests.test_live import TTS, data_of, finished, worker_of
-from voxport.client import Client
 from voxport.providers.base import SAMPLE_RATE
 from voxport.storage.base import FileInfo
 from voxport.testing.running_gateway import LiveGateway, running_gateway

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from voxport.client import CallFailed, Client
+from benchmarks.raw_client import CallFailed, Client
 from voxport.testing.running_gateway import LiveGateway
 
 pytestmark = pytest.mark.slow

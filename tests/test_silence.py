@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.raw_client import Client
 from tests.support.server import wait_until
 from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.cli.synthetic import write_speaker
-from voxport.client import Client
 from voxport.testing.network_trace import Destination, destinations, tracer, why_not_traceable
 from voxport.testing.running_gateway import running_gateway
 

@@ -23,11 +23,11 @@ import numpy as np
 from benchmarks.machine import machine
 from benchmarks.quality.metrics import Transcriber
 from benchmarks.quality.prose import prose
+from benchmarks.raw_client import Client
 from benchmarks.recordings import load
 from benchmarks.reliability.kill_worker import profile_of, voxport, worker
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.loudness import gated_blocks, lufs
-from voxport.client import Client
 from voxport.testing.running_gateway import running_gateway
 
 IMAGE = Path(__file__).parents[2] / "docs" / "img" / "longtext.png"

@@ -27,8 +27,8 @@ from pathlib import Path
 import httpx2
 from starlette.requests import Request
 
+from benchmarks.raw_client import CallFailed, Client
 from benchmarks.support import describe_machine, write_speaker_wav
-from voxport.client import CallFailed, Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, MiniMaxAccount, MiniMaxDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize

@@ -27,13 +27,13 @@ import httpx2
 from sqlalchemy import text
 
 from benchmarks import reports
+from benchmarks.raw_client import Client
 from benchmarks.reliability import backend
 from benchmarks.reliability.crash_harness import WORKER, CrashableGateway
 from benchmarks.reliability.kills import KEY, STOCK, TEXT
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
-from voxport.client import Client
 from voxport.db.session import Database
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES

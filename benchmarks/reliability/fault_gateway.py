@@ -20,11 +20,11 @@ from typing import Any
 
 import httpx2
 
+from benchmarks.raw_client import Client
 from benchmarks.reliability import backend
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import write_speaker_wav
 from voxport.billing.verify import verify
-from voxport.client import Client
 from voxport.db.session import Database
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES

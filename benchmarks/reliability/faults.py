@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager
 import httpx2
 
 from benchmarks import reports
+from benchmarks.raw_client import CallFailed, Client
 from benchmarks.reliability import backend
 from benchmarks.reliability.fault_gateway import (
     CLONE_PRICE,
@@ -51,7 +52,6 @@ from benchmarks.reliability.fault_injectors import (
     write_locked,
 )
 from benchmarks.support import describe_machine
-from voxport.client import CallFailed, Client
 from voxport.testing.doubles import Fault
 from voxport.testing.running_gateway import LiveGateway
 

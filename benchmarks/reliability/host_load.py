@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import httpx2
 
-from voxport.client import Client
+from benchmarks.raw_client import Client
 
 VOICE = "21m00Tcm4TlvDq8ikWAM"
 ANSWER_SECONDS = 15.0

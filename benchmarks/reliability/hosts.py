@@ -28,13 +28,13 @@ import psycopg
 from starlette.requests import Request
 
 from benchmarks import reports
+from benchmarks.raw_client import Client
 from benchmarks.reliability.host_cluster import TEXT, Cluster, Service, running_cluster
 from benchmarks.reliability.host_load import Call, Load
 from benchmarks.reliability.host_network import Host, is_inside, missing_for_hosts, run_inside
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import describe_machine
 from voxport.billing.verify import verify
-from voxport.client import Client
 from voxport.db.session import Database
 
 CANNOT_RUN = 77  # the exit code of a test that is left out, by the convention of automake

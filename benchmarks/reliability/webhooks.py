@@ -28,8 +28,8 @@ from typing import Any
 from standardwebhooks import WebhookVerificationError
 
 from benchmarks import reports
+from benchmarks.raw_client import Client
 from benchmarks.support import describe_machine
-from voxport.client import Client
 from voxport.testing.receiver import (
     Answer,
     ReceivedRequest,

@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.raw_client import Client
 from benchmarks.support import describe_machine, find_sample
-from voxport.client import Client
 from voxport.testing.network_trace import Destination, destinations, tracer, why_not_traceable
 from voxport.testing.running_gateway import running_gateway
 

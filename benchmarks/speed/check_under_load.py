@@ -19,8 +19,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from benchmarks.raw_client import Client, Json
 from benchmarks.support import describe_machine, find_sample
-from voxport.client import Client, Json
 from voxport.testing.running_gateway import running_gateway
 
 GOAL_SECONDS = 15.0

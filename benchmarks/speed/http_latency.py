@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.quality.rival_engines import TEXT
-from voxport.client import Client
+from benchmarks.raw_client import Client
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 INSTANT = "The ferry leaves the island at seven, and the village waves."

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx2
 
+from benchmarks.raw_client import Client
 from benchmarks.support import describe_machine, percentile
-from voxport.client import Client
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 CALLS = 50

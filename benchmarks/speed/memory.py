@@ -27,9 +27,9 @@ from typing import Any
 import httpx2
 import psutil
 
+from benchmarks.raw_client import Client
 from benchmarks.reliability.kills import KEY, STOCK
 from benchmarks.support import describe_machine, write_speaker_wav
-from voxport.client import Client
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, Fault, serve_app
 from voxport.testing.doubles.elevenlabs.account import ALL_SCOPES
 from voxport.testing.doubles.speech import synthesize

@@ -28,9 +28,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.raw_client import Client
 from benchmarks.reliability.kill_worker import children_of
 from benchmarks.support import describe_machine, find_sample, percentile
-from voxport.client import Client
 from voxport.testing.running_gateway import LiveGateway, running_gateway
 
 GOALS = {0: 1.0, 1: 2.5, 2: 4.0}

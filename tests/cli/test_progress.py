@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from voxport.cli.progress import ProgressLines, show_progress
+from voxport_client import Job
 
 
 class ShownProgress:
@@ -22,8 +25,19 @@ class ShownProgress:
         self._show(job(stage, progress))
 
 
-def job(stage: str, progress: float) -> dict[str, Any]:
-    return {"status": "processing", "stage": stage, "progress": progress}
+def job(stage: str, progress: float) -> Job:
+    known: dict[str, Any] = dict.fromkeys(("started_at", "finished_at", "result_data"))
+    return Job(
+        id="j",
+        service="core-voice-clone",
+        status="processing",
+        stage=stage,
+        progress=progress,
+        created_at=datetime(2026, 4, 27, tzinfo=UTC),
+        units_consumed=0.0,
+        token_cost=Decimal(0),
+        **known,
+    )
 
 
 def test_each_stage_and_each_ten_per_cent_is_a_line() -> None:

@@ -10,13 +10,13 @@ import httpx2
 import numpy as np
 import pytest
 
+from benchmarks.raw_client import Client as LiveClient
 from tests.support.client import GatewayClient, error_of
 from tests.support.speechlike import speechlike
 from tests.test_recordings import SPEECH
 from voxport.audio.codec.encode import encode_file
 from voxport.audio.codec.ffmpeg import find_ffmpeg
 from voxport.audio.codec.wav import to_pcm16
-from voxport.client import Client as LiveClient
 from voxport.engine.watermark import add_watermark
 from voxport.testing.running_gateway import LiveGateway
 

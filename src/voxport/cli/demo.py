@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from voxport.cli.common import print_table
 from voxport.cli.progress import show_progress
 
 if TYPE_CHECKING:
-    from voxport.client import Client, Json
+    from voxport_client import ClonedVoice, Voxport
 
 DEFAULT_TEXT = "Hello! This is my cloned voice, speaking from your own machine."
 INSTANT_TEXT = "And this one needed no voice to be kept."
@@ -27,7 +28,7 @@ class DemoReport:
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     _began: float = field(default_factory=time.perf_counter)
 
-    def add(self, step: str, result: str, tokens: float | None = None) -> None:
+    def add(self, step: str, result: str, tokens: Decimal | None = None) -> None:
         """Add a step that has just ended."""
         now = time.perf_counter()
         self.rows.append((step, f"{now - self._began:.1f} s", "" if tokens is None else f"{tokens:.3f}", result))
@@ -51,8 +52,8 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     text, does the instant clone too, writes the audio, and stops the gateway.
     """
     from voxport.cli.synthetic import write_speaker
-    from voxport.client import CallFailed, Client
     from voxport.testing.running_gateway import GatewayFailed, running_gateway
+    from voxport_client import Voxport, VoxportError
 
     out.mkdir(parents=True, exist_ok=True)
     report = DemoReport()
@@ -65,9 +66,9 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="voxport-demo-") as folder, running_gateway(Path(folder)) as live:
             report.add("start the gateway", live.url)
-            with Client(live.url, live.key) as client:
+            with Voxport(base_url=live.url, api_key=live.key) as client:
                 _run_steps(client, sample, text, out, report)
-    except (GatewayFailed, CallFailed) as error:
+    except (GatewayFailed, VoxportError) as error:
         raise click.ClickException(str(error)) from error
     click.echo()
     print_table(("STEP", "TOOK", "TOKENS", "RESULT"), report.rows)
@@ -75,31 +76,28 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     click.echo("Next:   make serve, then open http://127.0.0.1:8000/docs")
 
 
-def _run_steps(client: Client, sample: Path, text: str, out: Path, report: DemoReport) -> None:
-    audio_url = client.upload(sample)
+def _run_steps(client: Voxport, sample: Path, text: str, out: Path, report: DemoReport) -> None:
+    audio_url = client.media.upload(sample).public_url
     report.add("upload the sample", f"{sample.stat().st_size / 1024:,.0f} KiB")
 
-    job = _wait_for_job(client, client.clone(audio_url, name="Demo"))
-    voice_id = job["result_data"]["voice_id"]
-    report.add("clone the voice", f"voice {voice_id}", job["token_cost"])
-    for warning in job["result_data"]["warnings"]:
+    voice, tokens = _clone(client, audio_url)
+    report.add("clone the voice", f"voice {voice.voice_id}", tokens)
+    for warning in voice.warnings:
         click.echo(f"About the sample: {warning}")
 
-    spoken = client.speak(text, voice_id)
-    (out / "spoken.mp3").write_bytes(client.download(spoken["data"]["url"]))
-    seconds = spoken["data"]["duration_seconds"]
-    report.add("speak a text", f"{seconds} s of audio in {out / 'spoken.mp3'}", spoken["cost"]["tokens"])
+    spoken = client.speak(text, voice.voice_id)
+    spoken.save(out / "spoken.mp3")
+    report.add("speak a text", f"{spoken.duration_seconds} s of audio in {out / 'spoken.mp3'}", spoken.cost.tokens)
 
-    instant = client.instant_clone(audio_url, INSTANT_TEXT)
-    (out / "instant.wav").write_bytes(instant.content)
-    report.add("instant clone", str(out / "instant.wav"), float(instant.headers["X-Gateway-Token-Cost"]))
-    click.echo(f"{client.balance()['balance']:.3f} of 100 tokens are left.")
+    instant = client.instant(audio_url, INSTANT_TEXT, provider="local")
+    instant.save(out / "instant.wav")
+    report.add("instant clone", str(out / "instant.wav"), instant.tokens)
+    click.echo(f"{client.billing.balance().balance:.3f} of 100 tokens are left.")
 
 
-def _wait_for_job(client: Client, job_id: str) -> Json:
-    """Show the job's progress until it ends, and return it. Raises ClickException if it failed or was cancelled."""
+def _clone(client: Voxport, audio_url: str) -> tuple[ClonedVoice, Decimal]:
+    """Clone the voice, showing the job's progress. Returns it with the tokens that it cost. Raises VoxportError."""
+    pending = client.voices.clone(audio_url, name="Demo", provider="local")
     with show_progress("Cloning") as watch:
-        job = client.wait_for_job(job_id, watch)
-    if job["status"] != "completed":
-        raise click.ClickException(job["error"]["message"] if "error" in job else "The job was cancelled.")
-    return job
+        voice = pending.wait(on_progress=watch)
+    return voice, pending.get().token_cost

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
-    from voxport.client import Json
+    from voxport_client import Job
 
 _INTERVAL_SECONDS: Final = 5.0
 _STEP_PERCENT: Final = 10
 
 
 @contextlib.contextmanager
-def show_progress(label: str) -> Iterator[Callable[[Json], None]]:
+def show_progress(label: str) -> Iterator[Callable[[Job], None]]:
     """Yield a function that shows the progress of the job passed to it, as a bar if standard output is a terminal, else
     as lines for a log or a pipe."""
     if not sys.stdout.isatty():
         yield ProgressLines(label)
         return
     with click.progressbar(length=100, label=label, show_eta=False, item_show_func=lambda stage: stage) as bar:
-        yield lambda job: bar.update(_percent(job) - bar.pos, job["stage"])
+        yield lambda job: bar.update(_percent(job) - bar.pos, job.stage)
 
 
 class ProgressLines:
@@ -45,8 +45,8 @@ class ProgressLines:
         self._shown: tuple[str, int] | None = None
         self._shown_at = self._began = clock()
 
-    def __call__(self, job: Json) -> None:
-        stage, percent = job["stage"] or job["status"], _percent(job)
+    def __call__(self, job: Job) -> None:
+        stage, percent = job.stage or job.status, _percent(job)
         now = self._clock()
         if self._shown is not None:
             last_stage, last_percent = self._shown
@@ -57,6 +57,5 @@ class ProgressLines:
         self._echo(f"{self._label}: {percent:3} %, {stage}, {now - self._began:.0f} s")
 
 
-def _percent(job: Json) -> int:
-    progress: float = job["progress"]
-    return round(progress * 100)
+def _percent(job: Job) -> int:
+    return round(job.progress * 100)

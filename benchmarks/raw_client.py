@@ -1,4 +1,6 @@
-"""An HTTP client for the gateway: uploads, clones, jobs and speech."""
+"""A client that sends each call once and without a key of its own: a benchmark sees every failure and every charge.
+
+Everybody else uses `voxport_client`, which sends lost calls again."""
 
 from __future__ import annotations
 

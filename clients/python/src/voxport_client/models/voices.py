@@ -1,0 +1,73 @@
+"""Voices and providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from voxport_client.models.base import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice(Model):
+    """A voice that can speak. `cloned`: it is your own; else it is a provider's stock voice."""
+
+    voice_id: str
+    name: str
+    provider: str
+    language: str
+    gender: str | None
+    cloned: bool
+    preview_url: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceDetail(Voice):
+    """A voice with its owner's notes."""
+
+    description: str
+    tags: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleLimits(Model):
+    """How long the speech in a recording must be, and how much of it is used, in seconds."""
+
+    min_seconds: int
+    max_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider(Model):
+    """What a provider can do. `reason` says why it is not available."""
+
+    provider: str
+    available: bool
+    default: bool
+    reason: str | None
+    supports_voice_cloning: bool
+    supports_instant_clone: bool
+    supports_streaming: bool
+    languages: list[str]
+    max_text_length: int
+    voice_settings: list[str]
+    sample: SampleLimits
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceList(Model):
+    """The voices, and all providers. `warnings` names the providers that could not be asked."""
+
+    providers: list[Provider]
+    voices: list[Voice]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedVoice(Model):
+    """`left` names what could not be removed at a provider."""
+
+    voice_id: str
+    left: list[str]
+    deleted: bool = True

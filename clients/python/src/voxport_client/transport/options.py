@@ -1,0 +1,72 @@
+"""What a client is given: address, key, timeout and retries."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+
+import httpx2
+
+from voxport_client.transport.attempts import RetryPolicy
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+DEFAULT_TIMEOUT = 600.0
+"""Seconds. Speech of 5,000 characters is synthesized before its first byte is sent."""
+DEFAULT_MAX_RETRIES = 5
+CONNECT_TIMEOUT = 10.0
+USER_AGENT = f"voxport-client/{version('voxport-client')} python/{platform.python_version()}"
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    base_url: str
+    api_key: str = field(repr=False)
+    policy: RetryPolicy
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of calls to the gateway. Signed URLs get none of them."""
+        return {"Authorization": f"Bearer {self.api_key}", "User-Agent": USER_AGENT, "Accept": "application/json"}
+
+    @property
+    def timeouts(self) -> httpx2.Timeout:
+        return timeouts(self.policy.timeout)
+
+
+def client_options(api_key: str | None, base_url: str | None, timeout: float, max_retries: int) -> ClientOptions:
+    """Take what is not given from the environment. Raises ValueError."""
+    url = base_url or os.environ.get("VOXPORT_BASE_URL") or os.environ.get("VOXPORT_URL") or DEFAULT_BASE_URL
+    if not url.startswith(("http://", "https://")) or any(one in url for one in "?#"):
+        raise ValueError(f"{url!r} is no base_url: it begins with http:// or https:// and ends before /v1.")
+    key = api_key if api_key is not None else os.environ.get("VOXPORT_API_KEY", "")
+    if not key:
+        raise ValueError("There is no API key: give api_key, or set VOXPORT_API_KEY.")
+    if not all("!" <= letter <= "~" for letter in key):
+        raise ValueError("The API key holds a blank, a line break or a letter that no key has. Was it copied whole?")
+    return ClientOptions(url.rstrip("/"), key, retry_policy(timeout, max_retries))
+
+
+def changed_options(options: ClientOptions, timeout: float | None, max_retries: int | None) -> ClientOptions:
+    """Raises ValueError."""
+    old = options.policy
+    policy = retry_policy(
+        old.timeout if timeout is None else timeout, old.max_retries if max_retries is None else max_retries
+    )
+    return replace(options, policy=policy)
+
+
+def retry_policy(timeout: float, max_retries: int) -> RetryPolicy:
+    """Raises ValueError."""
+    if not 0 < timeout < float("inf"):
+        raise ValueError("timeout is a number of seconds above 0.")
+    if max_retries < 0:
+        raise ValueError("max_retries is 0 or more.")
+    return RetryPolicy(float(timeout), max_retries)
+
+
+def timeouts(seconds: float) -> httpx2.Timeout:
+    """Limit each wait for bytes to `seconds`, and the wait for a connection to CONNECT_TIMEOUT."""
+    return httpx2.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
