@@ -17,6 +17,7 @@ from voxport.accounts.endpoints import router as keys
 from voxport.accounts.rate_limits import AddressLimitMiddleware, RateLimits
 from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
+from voxport.cloning.endpoints import checks
 from voxport.cloning.endpoints import router as cloning
 from voxport.coordination.tokens import open_tokens
 from voxport.gateway import Gateway, open_gateway
@@ -121,7 +122,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     ProcessCollector(registry=registry)
     app.state.metrics = registry
     # A request is compared with each router in turn: those of the most calls come first.
-    routers = [speech, blobs, jobs, cloning, uploads, health, estimates, voices, watermark, billing, webhooks, keys]
+    routers = [speech, blobs, jobs, cloning, uploads, health, estimates, voices, checks]
+    routers += [watermark, billing, webhooks, keys]
     if settings.admin_key is not None:
         routers += [admin, metrics]
     for router in [*routers, pages]:
