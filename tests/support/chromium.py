@@ -52,9 +52,9 @@ class Chromium:
             raise RuntimeError(f"{method}: {answer['error']['message']}")
         return dict(answer["result"])
 
-    def open(self, page: Path) -> None:
-        """Open a file, and wait until it is loaded."""
-        self._load("Page.navigate", url=page.absolute().as_uri())
+    def open(self, page: Path | str) -> None:
+        """Open a file or a URL, and wait until it is loaded."""
+        self._load("Page.navigate", url=page if isinstance(page, str) else page.absolute().as_uri())
 
     def reload(self) -> None:
         self._load("Page.reload")
