@@ -42,6 +42,7 @@ def test_a_browser_that_opens_the_gateway_is_led_to_the_studio(client: GatewayCl
     assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (303, "/studio", "Accept")
 
 
+@pytest.mark.folder_only("on S3 the policy names the storage too, as the next test shows")
 def test_the_page_may_run_and_load_nothing_but_its_own_files(client: GatewayClient, page: str) -> None:
     headers = client.http.get("/studio").headers
     assert headers["Content-Security-Policy"] == (
@@ -158,6 +159,10 @@ def test_every_text_that_a_module_shows_stands_in_the_file_of_strings() -> None:
         for section, content in re.findall(r"^  (\w+): \{\n(.*?)^  \},", strings, re.MULTILINE | re.DOTALL)
     }
     assert len(sections) > 8
+    used = {"menu": {"speak", "clone", "library", "jobs", "usage", "keys", "operator"}}  # by the screen's name
     for name in OWN_SCRIPTS:
         for section, key in re.findall(r"\bt\.(\w+)\.(\w+)", (ASSETS / name).read_text("utf-8")):
             assert key in sections[section], f"{name}: t.{section}.{key}"
+            used.setdefault(section, set()).add(key)
+    unused = {section: keys - used[section] for section, keys in sections.items() if keys - used[section]}
+    assert unused == {}

@@ -6,17 +6,20 @@ import stat
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 from click.testing import CliRunner
 
 from tests.conftest import MakeClient, MakeGateway
 from tests.support.client import GatewayClient, error_of
 from tests.support.concurrency import run_concurrently
+from tests.support.server import run_cli
 from voxport.audit.service import CLI
 from voxport.cli.main import main
 from voxport.clock import now
 from voxport.errors import Forbidden
 from voxport.studio.sign_in_links import SignInLinks
+from voxport.testing.running_gateway import running_gateway
 
 SESSION = "/studio/session"
 URL = "http://127.0.0.1:8000"
@@ -115,6 +118,24 @@ def test_the_command_prints_a_link_for_the_only_profile(make_gateway: MakeGatewa
     url = result.stdout.strip()
     assert url.startswith(f"{URL}/studio#sign-in=")
     assert SignInLinks(folder).redeem(url.partition("=")[2]) == profile_id
+
+
+@pytest.mark.slow
+def test_the_command_finds_the_server_that_runs_on_its_folder_and_no_other(tmp_path: Path) -> None:
+    with running_gateway(tmp_path, ready=False) as gateway:
+        data = ["--data-dir", str(gateway.data_dir)]
+        result = run_cli("studio", "--print", *data, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        address, _, token = result.stdout.strip().partition("/studio#sign-in=")
+        assert address == gateway.url
+        assert token not in result.stderr
+        answer = httpx2.post(f"{gateway.url}{SESSION}", json={"token": token})
+        assert answer.status_code == 201
+        assert token not in gateway.stderr.read_text() + gateway.stdout.read_text()
+        assert answer.json()["data"]["key"] not in gateway.stderr.read_text()
+    ended = run_cli("studio", "--print", *data, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert "No voxport serve runs on" in ended.stderr
 
 
 def test_the_command_says_what_is_missing(make_gateway: MakeGateway) -> None:

@@ -57,7 +57,9 @@ export function upload(url, file, contentType, { onProgress, signal } = {}) {
       }
       reject(new ApiError(content?.error ?? { code: "upload_failed", message: t.errors.upload(request.status) }, request.status));
     };
-    request.onerror = () => reject(new ApiError({ code: "no_connection", message: t.errors.uploadBroken }));
+    const isElsewhere = new URL(ownUrl(url)).origin !== location.origin;
+    const message = isElsewhere ? t.errors.storageBroken : t.errors.uploadBroken;
+    request.onerror = () => reject(new ApiError({ code: "no_connection", message }));
     request.onabort = () => reject(new DOMException("aborted", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
     request.send(file);

@@ -1,5 +1,5 @@
 /** The page's frame: who is signed in, which screen is shown, and the way between them. */
-import { call, loadBalance, loadCatalog, loadVoices } from "./api.js";
+import { loadBalance } from "./api.js";
 import { tokens } from "./format.js";
 import { html, render, useEffect, useState } from "./html.js";
 import { SignIn, exchangeLink } from "./signin.js";
@@ -80,4 +80,5 @@ function signOut() {
 const root = document.getElementById("app");
 root.textContent = "";
 await exchangeLink();
+addEventListener("hashchange", exchangeLink);
 render(html`<${App} />`, root);

@@ -35,6 +35,7 @@ export const stock = computed(() => (voices.value ?? []).filter((voice) => !voic
 
 export function forgetSession() {
   key.value = "";
+  operatorKey.value = "";
   balance.value = null;
   voices.value = null;
   services.value = {};
