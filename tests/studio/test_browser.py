@@ -27,6 +27,8 @@ pytestmark = [
 ]
 
 FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+OTHER_NAME = "studio.test"
+"""A name of this machine that the browser does not know as such."""
 
 
 @pytest.fixture
@@ -43,7 +45,9 @@ def url(customer: GatewayClient) -> Iterator[str]:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Chromium]:
-    with running_chromium(tmp_path / "chromium", *FAKE_MICROPHONE) as browser:
+    with running_chromium(
+        tmp_path / "chromium", *FAKE_MICROPHONE, f"--host-resolver-rules=MAP {OTHER_NAME} 127.0.0.1"
+    ) as browser:
         yield browser
 
 
@@ -143,6 +147,26 @@ def test_a_recording_from_the_microphone_is_checked(customer: GatewayClient, url
     (uploaded,) = customer.get("/v1/media").json()["data"]
     assert uploaded["content_type"].startswith("audio/")
     assert uploaded["size_bytes"] > 5_000
+    assert browser.errors() == []
+
+
+def test_without_https_the_page_says_that_the_address_has_no_microphone_and_does_all_the_rest(
+    customer: GatewayClient, url: str, browser: Chromium, tmp_path: Path
+) -> None:
+    other = url.replace("127.0.0.1", OTHER_NAME)
+    sign_in(browser, customer, other)
+    assert browser.run("isSecureContext") is False
+    browser.fill("textarea", "The ferry leaves at seven.")
+    press(browser, "Speak")
+    sees(browser, "0.02 tokens, 2 s")
+    player = "document.querySelector('.take audio')"
+    browser.wait_for(f"{player}.duration > 1.9 && {player}.src.startsWith({json.dumps(other)})")
+    go(browser, "clone")
+    sees(browser, "This address has no microphone")
+    sample = tmp_path / "ana.wav"
+    sample.write_bytes(wav(speechlike(4)))
+    browser.choose_file("#sample-file", sample)
+    sees(browser, "Excellent")
     assert browser.errors() == []
 
 

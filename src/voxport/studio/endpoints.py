@@ -49,7 +49,6 @@ def studio(request: Request, settings: Injected[Settings], storage: Injected[Sto
     headers = {
         "Content-Security-Policy": content_security_policy(storage),
         "Permissions-Policy": _NO_OTHER_DEVICES,
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": "no-cache",
     }
     return _send(request, page(settings.public_url), headers)

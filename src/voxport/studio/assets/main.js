@@ -54,6 +54,7 @@ function Screen({ name }) {
   const [loaded, setLoaded] = useState(null);
   const [error, setError] = useState(null);
   useEffect(() => {
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
     document.title = t.menu.title(t.menu[name]);
     SCREENS[name]().then(
       (module) => setLoaded(() => module.default),

@@ -236,7 +236,7 @@ export default {
     revoke: "Revoke",
     revokeQuestion: "Refuse this key from now on?",
     deliveries: "Webhook deliveries",
-    noDeliveries: "No webhook was sent. Send `webhook_url` with a job to get one.",
+    noDeliveries: "No webhook was sent. Send webhook_url with a job to get one.",
   },
   operator: {
     title: "Operator",

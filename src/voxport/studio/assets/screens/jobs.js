@@ -58,7 +58,7 @@ function Job({ job, onChange }) {
   const result = job.result_data;
   const name = result?.name ?? (result?.voice_id && result.key ? result.voice_id : "");
   return html`<li class="card">
-    <h3>${[t.jobs.services[job.service] ?? job.service, name].filter(Boolean).join(" · ")}</h3>
+    <h2 class="small">${[t.jobs.services[job.service] ?? job.service, name].filter(Boolean).join(" · ")}</h2>
     <p class="faint">
       ${t.jobs.status[job.status]} · ${t.jobs.created(when(job.created_at))}
       ${job.token_cost > 0 && html` · ${t.jobs.cost(tokens(job.token_cost))}`}

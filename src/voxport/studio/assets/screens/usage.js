@@ -61,7 +61,7 @@ function Chart({ rows, from, days }) {
     new Date(Date.parse(from) + index * DAY_MS).toISOString().slice(0, 10),
   );
   const top = Math.max(...rows.map((row) => row.tokens));
-  const [width, height, axis] = [900, 180, 20];
+  const [width, height, axis] = [innerWidth < 768 ? 360 : 900, 180, 20];
   const step = width / days;
   const bar = (date, index) => {
     const row = byDate.get(date) ?? { tokens: 0, calls: 0 };
@@ -77,7 +77,7 @@ function Chart({ rows, from, days }) {
       <title>${t.usage.bar(day(date), tokens(row.tokens), row.calls)}</title>
     </rect>`;
   };
-  const every = Math.ceil(days / 8);
+  const every = Math.ceil(days / (width / 90));
   const label = rows.map((row) => t.usage.bar(day(row.group), tokens(row.tokens), row.calls)).join("; ");
   return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${t.usage.chart}. ${label}">
     <text x="0" y="10">${tokens(top)}</text>
