@@ -116,6 +116,12 @@ def test_a_take_needs_no_ticket_that_works(customer: GatewayClient) -> None:
         assert customer.post(TAKES, {"ticket": ticket, "speech": SPEECH}).status_code == 200
 
 
+def test_a_ticket_that_is_used_twice_disturbs_no_call(customer: GatewayClient) -> None:
+    body = {"ticket": ticket_of(customer)["ticket"], "speech": SPEECH}
+    assert [customer.post(TAKES, body).status_code for _ in range(3)] == [200] * 3
+    assert customer.balance()["credits"] == 99.91
+
+
 def test_an_unknown_ticket_is_not_found_and_a_key_is_needed_for_one(customer: GatewayClient) -> None:
     assert error_of(customer.http.get("/studio/live/unknown"))["code"] == "take_not_found"
     assert customer.http.post(TICKETS).status_code == 401
@@ -139,8 +145,9 @@ def test_tickets_are_forgotten_after_two_minutes_and_a_profile_has_four() -> Non
     with pytest.raises(NotFound):
         takes.find(tickets[0])
     for ticket in tickets[1:]:
-        assert takes.of("prof_1", ticket) is not None
-        assert takes.of("prof_2", ticket) is None
+        assert takes.claim("prof_2", ticket) is None
+        assert takes.claim("prof_1", ticket) is not None
+        assert takes.claim("prof_1", ticket) is None, "of two calls with one ticket, one is heard"
     moment = 121.0
     with pytest.raises(NotFound):
         takes.find(tickets[-1])

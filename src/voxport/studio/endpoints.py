@@ -116,7 +116,7 @@ async def make_take(
     """Speak as core-tts does, into a file, and copy the audio to the ticket's listeners while it is made."""
     if body.speech.stream:
         raise Invalid("A take is a file: leave `stream` out.", location=("body", "speech", "stream"))
-    request, take = speech_request(body.speech), live.of(caller.profile_id, body.ticket)
+    request, take = speech_request(body.speech), live.claim(caller.profile_id, body.ticket)
     admission = Admission(caller.profile_id, http.receive)
     try:
         prepared = await run_in_threadpool(speech.prepare, caller, request)

@@ -21,10 +21,10 @@ from voxport.audio.codec.mp3 import Mp3Encoder
 from voxport.errors import NotFound, RateLimited
 
 CONTENT_TYPE: Final = "audio/mpeg"
-_MAX_TAKES: Final = 64
+_MAX_TAKES: Final = 32
 _MAX_OF_PROFILE: Final = 4
-_MAX_BYTES: Final = 16 << 20
-"""Of one take: 17 minutes at 128 kbit/s. What comes after it is heard from the file."""
+_MAX_BYTES: Final = 12 << 20
+"""Of one take: 13 minutes at 128 kbit/s. What comes after it is heard from the file."""
 _LIFETIME_SECONDS: Final = 120.0
 """From the last audio on, or from the ticket on until there is some."""
 
@@ -35,6 +35,7 @@ class LiveTake:
     def __init__(self, profile_id: str, clock: Callable[[], float]) -> None:
         self.profile_id = profile_id
         self.changed_at = clock()
+        self.is_claimed = False
         self._clock = clock
         self._encoder = Mp3Encoder()
         self._content = bytearray()
@@ -119,11 +120,15 @@ class LiveTakes:
             raise NotFound("This take is over. Play its file.", code="take_not_found")
         return take
 
-    def of(self, profile_id: str, ticket: str) -> LiveTake | None:
-        """Return the take to copy a call's audio to; None if the ticket is not this profile's, or has expired."""
+    def claim(self, profile_id: str, ticket: str) -> LiveTake | None:
+        """Return the take to copy a call's audio to; None if the ticket is not this profile's, has expired, or is that
+        of another call: a take holds one call's audio."""
         with self._lock:
             take = self._takes.get(ticket)
-        return take if take is not None and take.profile_id == profile_id else None
+            if take is None or take.profile_id != profile_id or take.is_claimed:
+                return None
+            take.is_claimed = True
+            return take
 
     def _sweep(self) -> None:
         limit = self._clock() - _LIFETIME_SECONDS
