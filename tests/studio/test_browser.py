@@ -12,7 +12,7 @@ import pytest
 
 from tests.cloning.test_sample_check import wav
 from tests.support.chromium import Chromium, running_chromium
-from tests.support.client import GatewayClient, open_client
+from tests.support.client import PUBLIC_URL, GatewayClient, open_client
 from tests.support.fake_provider import FakeProvider, with_fake_provider
 from tests.support.jobs import work
 from tests.support.server import serving
@@ -32,15 +32,21 @@ OTHER_NAME = "studio.test"
 
 
 @pytest.fixture
-def customer(make_gateway: Any) -> GatewayClient:
-    provider = FakeProvider(samples=2 * SAMPLE_RATE, pieces=2)
-    return open_client(with_fake_provider(make_gateway, provider).gateway)
+def path() -> str:
+    """The path of the gateway's public address."""
+    return ""
 
 
 @pytest.fixture
-def url(customer: GatewayClient) -> Iterator[str]:
+def customer(make_gateway: Any, path: str) -> GatewayClient:
+    provider = FakeProvider(samples=2 * SAMPLE_RATE, pieces=2)
+    return open_client(with_fake_provider(make_gateway, provider, public_url=PUBLIC_URL + path).gateway)
+
+
+@pytest.fixture
+def url(customer: GatewayClient, path: str) -> Iterator[str]:
     with serving(customer) as port:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}{path}"
 
 
 @pytest.fixture
@@ -150,6 +156,7 @@ def test_a_recording_from_the_microphone_is_checked(customer: GatewayClient, url
     assert browser.errors() == []
 
 
+@pytest.mark.parametrize("path", ["/voice"])
 def test_without_https_the_page_says_that_the_address_has_no_microphone_and_does_all_the_rest(
     customer: GatewayClient, url: str, browser: Chromium, tmp_path: Path
 ) -> None:
