@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,33 @@ def test_a_customer_signs_in_speaks_clones_and_looks(
     hosts = {one for one in browser.requested() if not one.startswith((url, "data:", "blob:", "file:"))}
     assert hosts == set(), "no other host is asked"
     assert [one for one in browser.errors() if "401" not in one] == [], "401 is the wrong key's"
+
+
+def test_a_take_is_heard_while_it_is_made_and_then_its_file_from_the_same_place(
+    customer: GatewayClient, url: str, browser: Chromium
+) -> None:
+    is_heard = threading.Event()
+    provider = customer.gateway.providers.get("local")
+    assert isinstance(provider, FakeProvider)
+    provider.samples, provider.pieces = 8 * SAMPLE_RATE, 8
+
+    def wait_for_listener(number: int) -> None:
+        if number == 5:
+            is_heard.wait(60)
+
+    provider.on_piece = wait_for_listener
+    sign_in(browser, customer, url)
+    browser.fill("textarea", "The ferry leaves at seven.")
+    press(browser, "Speak")
+    player = "document.querySelector('.take audio')"
+    browser.wait_for(f"{player}?.currentTime > 0.5")
+    assert "/studio/live/" in browser.run(f"{player}.src")
+    assert customer.balance()["held"] > 0, "the call goes on"
+    browser.run(f"{player}.pause()")
+    is_heard.set()
+    browser.wait_for(f"{player}.src.includes('/v1/blobs/') && {player}.duration > 7.9 && {player}.currentTime > 0.4")
+    assert browser.run(f"{player}.paused")
+    assert browser.errors() == []
 
 
 def test_a_recording_from_the_microphone_is_checked(customer: GatewayClient, url: str, browser: Chromium) -> None:

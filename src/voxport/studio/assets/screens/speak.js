@@ -218,29 +218,42 @@ function Take({ take }) {
   </li>`;
 }
 
-/** Plays what is made while it is made, and the file as soon as the player rests, so that seeking works. */
+/** Plays what is made while it is made, and the file as soon as the player rests, from the same place: it can be sought. */
 function TakeAudio({ take }) {
   const player = useRef(null);
   const [source, setSource] = useState(take.url ?? take.live);
-  const swap = () => take.url && setSource(take.url);
+  const position = useRef(0);
+  const swap = () => {
+    if (!player.current || !take.url || source === take.url) return; // a player that is taken away pauses too
+    position.current = player.current.ended || player.current.error ? 0 : player.current.currentTime;
+    setSource(take.url);
+  };
+  const goOn = () => {
+    if (position.current) player.current.currentTime = position.current;
+    position.current = 0;
+  };
   const failed = async () => {
     if (source !== take.url) swap();
     else if (take.key) freshUrl(take.key).then(setSource, () => {});
   };
   useEffect(() => {
     const audio = player.current;
-    if (take.url && (audio.paused || audio.ended || audio.error)) setSource(take.url);
+    if (audio.paused || audio.ended || audio.error) swap();
   }, [take.url]);
+  useEffect(() => {
+    // Not by `autoplay`, which waits until the browser believes that the rest will come in time.
+    if (source === take.live) player.current.play().catch(() => {});
+  }, []);
   const isLive = source === take.live && take.state === "speaking";
   return html`<div class="player">
     ${isLive && html`<span class="live">${t.speak.live}</span>`}
     <audio
       ref=${player}
       controls
-      autoplay=${take.live !== undefined && source === take.live}
       preload="auto"
       src=${source}
       aria-label=${t.speak.audio(take.text.slice(0, 80))}
+      onLoadedMetadata=${goOn}
       onEnded=${swap}
       onPause=${swap}
       onError=${failed}
