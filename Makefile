@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
 
-.PHONY: help setup demo serve test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
+.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -24,6 +24,9 @@ demo: $(READY) ## Clone a voice and speak with it (SAMPLE=me.wav TEXT="...")
 
 serve: $(READY) ## Start the gateway on port 8000 (ARGS="--port 9000")
 	$(BIN)/voxport serve $(ARGS)
+
+studio: $(READY) ## Open the Studio of the running gateway in the browser, signed in
+	@$(BIN)/voxport studio $(ARGS)
 
 eastasian: $(EASTASIAN) ## Add Japanese and Chinese to .venv (300 MB of dictionaries)
 

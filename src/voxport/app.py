@@ -17,6 +17,7 @@ from voxport.accounts.endpoints import router as keys
 from voxport.accounts.rate_limits import AddressLimitMiddleware, RateLimits
 from voxport.admin.endpoints import router as admin
 from voxport.billing.endpoints import router as billing
+from voxport.cloning.endpoints import checks
 from voxport.cloning.endpoints import router as cloning
 from voxport.coordination.tokens import open_tokens
 from voxport.gateway import Gateway, open_gateway
@@ -34,6 +35,10 @@ from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
 from voxport.storage.workdirs import sweep_work_dirs
+from voxport.studio.endpoints import router as studio
+from voxport.studio.endpoints import takes, tickets
+from voxport.studio.live_takes import LiveTakes
+from voxport.studio.sign_in_links import SignInLinks
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.api_guide import DESCRIPTION, TAGS
@@ -93,6 +98,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         },
     )
     app.state.services = {kind: getattr(gateway, name) for name, kind in get_type_hints(Gateway).items()}
+    app.state.services |= {LiveTakes: LiveTakes(), SignInLinks: SignInLinks(settings.data_dir)}
     app.state.limiters = ConcurrencyLimiters(
         capacity=settings.speech_concurrency,
         wait_seconds=settings.speech_queue_seconds,
@@ -121,10 +127,24 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     ProcessCollector(registry=registry)
     app.state.metrics = registry
     # A request is compared with each router in turn: those of the most calls come first.
-    routers = [speech, blobs, jobs, cloning, uploads, health, estimates, voices, watermark, billing, webhooks, keys]
+    routers = [
+        speech,
+        blobs,
+        jobs,
+        cloning,
+        uploads,
+        health,
+        estimates,
+        voices,
+        checks,
+        watermark,
+        billing,
+        webhooks,
+        keys,
+    ]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    for router in [*routers, pages]:
+    for router in [*routers, pages, takes, tickets, studio]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     extend_openapi(app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES)

@@ -21,6 +21,7 @@ from voxport.clock import now
 from voxport.cloning.consent import Consents
 from voxport.cloning.handler import CloneHandler
 from voxport.cloning.instant import InstantCloning
+from voxport.cloning.sample_check import SampleChecks
 from voxport.cloning.service import Cloning
 from voxport.coordination.states import open_states
 from voxport.db.lease import Leases
@@ -94,6 +95,7 @@ class Gateway:
     jobs: Jobs
     cloning: Cloning
     instant: InstantCloning
+    sample_checks: SampleChecks
     speech: SpeechService
     speech_cache: SpeechCache
     watermarks: Watermarks
@@ -262,6 +264,7 @@ def _open(
         instant=InstantCloning(
             catalog, calls, samples, providers, voices, provisioning, provider_calls, consents, moderation
         ),
+        sample_checks=SampleChecks(samples),
         speech=SpeechService(
             catalog,
             billing,

@@ -55,7 +55,7 @@ def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_
     server = _GatewayServer(
         server_config(app, settings, timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS), app.state.event_hub, on_stop
     )
-    click.echo(f"Voxport listens on {settings.public_url} (try {settings.public_url}/docs)", err=True)
+    click.echo(f"Voxport listens on {settings.public_url} (in a browser: {settings.public_url}/studio)", err=True)
     # After draining, uvicorn raises the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     queues = [",".join(pools) for pools in pools_of_workers(workers)]

@@ -52,9 +52,9 @@ class Chromium:
             raise RuntimeError(f"{method}: {answer['error']['message']}")
         return dict(answer["result"])
 
-    def open(self, page: Path) -> None:
-        """Open a file, and wait until it is loaded."""
-        self._load("Page.navigate", url=page.absolute().as_uri())
+    def open(self, page: Path | str) -> None:
+        """Open a file or a URL, and wait until it is loaded."""
+        self._load("Page.navigate", url=page if isinstance(page, str) else page.absolute().as_uri())
 
     def reload(self) -> None:
         self._load("Page.reload")
@@ -67,6 +67,22 @@ class Chromium:
         if "exceptionDetails" in result:
             raise AssertionError(result["exceptionDetails"]["exception"].get("description", result))
         return result["result"].get("value")
+
+    def fill(self, selector: str, value: str) -> None:
+        """Set a field's value as typing does."""
+        self.run(
+            f"{{ const field = document.querySelector({json.dumps(selector)}); field.value = {json.dumps(value)};"
+            " for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, {bubbles: true})) }"
+        )
+
+    def click(self, selector: str) -> None:
+        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Give a file to a file input."""
+        document = self.send("DOM.getDocument")["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def press(self, key: str) -> None:
         """Press and release a key, such as "a", "1" or "ArrowRight"."""
@@ -112,9 +128,9 @@ class Chromium:
 
 
 @contextmanager
-def running_chromium(folder: Path) -> Iterator[Chromium]:
-    """Start the browser with an empty profile in `folder`, where downloads go too. Skips the test where no Chromium is
-    installed."""
+def running_chromium(folder: Path, *more_options: str) -> Iterator[Chromium]:
+    """Start the browser with an empty profile in `folder`, where downloads go too, and with these options besides its
+    usual ones. Skips the test where no Chromium is installed."""
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         pytest.skip("no Chromium here")
@@ -125,6 +141,7 @@ def running_chromium(folder: Path) -> Iterator[Chromium]:
         *("--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", "--no-sandbox", "--mute-audio"),
         *("--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions", "--no-first-run"),
         *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+        *more_options,
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, *options], stdout=log, stderr=log)

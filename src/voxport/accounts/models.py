@@ -25,7 +25,7 @@ class Profile(Base):
 
 class ApiKey(Base):
     """An API key. `digest` is the keyed hash of the whole key; `hint` its first characters, to tell keys apart in a
-    list. A rotated key is refused after `expires_at`."""
+    list. A key that was rotated, or that signed a browser in, is refused after `expires_at`."""
 
     __tablename__ = "api_keys"
 

@@ -15,7 +15,7 @@ from voxport.db.session import update_one
 
 
 class KeyState(NamedTuple):
-    """A key, and whether it may be used now. `has_expired`: it was rotated, and its time has passed."""
+    """A key, and whether it may be used now. `has_expired`: its time has passed."""
 
     key_id: str
     profile_id: str

@@ -143,6 +143,18 @@ class Accounts:
         record(tx, "key.create", actor=actor, profile_id=profile_id, subject=row.id)
         return row, secret
 
+    def create_session_key(
+        self, tx: Session, profile_id: str, name: str, lifetime: timedelta, *, actor: Actor
+    ) -> tuple[ApiKey, str]:
+        """Create a key that expires, for a browser that was signed in. It does not count towards the maximum number of
+        keys. Returns its row and the key itself. Raises NotFound, Conflict (the profile is erased)."""
+        self._require_not_erased(tx, profile_id)
+        row, secret = self._new_key(tx, profile_id, name, None)
+        row.expires_at = now() + lifetime
+        tx.flush()
+        record(tx, "key.create", actor=actor, profile_id=profile_id, subject=row.id)
+        return row, secret
+
     def rotate_key(
         self, tx: Session, key_id: str, *, actor: Actor, profile_id: str | None = None, at_once: bool = False
     ) -> Rotated:
@@ -243,7 +255,11 @@ def _require_valid_key(key: repository.KeyState) -> None:
     if key.is_revoked:
         raise _key_revoked()
     if key.has_expired:
-        raise Unauthenticated("The API key was rotated: use the one that replaced it.", code="key_revoked")
+        raise Unauthenticated(
+            "The API key has expired: it was rotated, so use the one that replaced it; or it signed a browser in, so "
+            "sign in again.",
+            code="key_revoked",
+        )
     if key.profile_state != "active":
         raise _profile_inactive(key.profile_state)
 

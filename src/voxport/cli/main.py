@@ -18,6 +18,7 @@ from voxport.cli import (
     records,
     serve,
     storage_move,
+    studio,
     sweeps,
     usage,
     webhooks,
@@ -51,6 +52,7 @@ def main() -> None:
     Five minutes to a first voice:
       voxport demo                      clone a voice and hear it, start to end
       voxport serve                     start the gateway; prints an API key the first time
+      voxport studio                    clone and speak in the browser, signed in
       open http://127.0.0.1:8000/docs   try every call in the browser
 
     Settings are VOXPORT_… environment variables or a .env file; docs/settings.md lists them.
@@ -59,6 +61,7 @@ def main() -> None:
 
 main.add_command(serve.serve)
 main.add_command(serve.worker)
+main.add_command(studio.studio)
 main.add_command(accounts.profiles)
 main.add_command(accounts.keys)
 main.add_command(money.credits)

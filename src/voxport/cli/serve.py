@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
+from voxport.cli.studio import ADDRESS_FILE
 from voxport.errors import Invalid
 from voxport.jobs.pools import POOLS, parse_pools
 from voxport.logs import configure_logging
@@ -54,6 +55,8 @@ def serve(host: str, port: int, data_dir: Path | None, workers: int, no_worker: 
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
         shown = f"[{reachable}]" if ":" in reachable else reachable
         settings = settings.model_copy(update={"public_url": f"http://{shown}:{port}"})
+    if lock is not None:
+        _write_address(settings.data_dir / ADDRESS_FILE, settings.public_url)
     from voxport.serving import run_server
 
     run_server(settings, listener, workers=0 if no_worker else workers, on_stop=partial(_announce_ending, lock))
@@ -146,6 +149,13 @@ def _announce_ending(lock: int | None) -> None:
     if lock is not None:
         with contextlib.suppress(OSError):
             os.pwrite(lock, _ENDING, 0)
+
+
+def _write_address(path: Path, url: str) -> None:
+    """Say for `voxport studio` where the server of this folder listens. Ignores OSError: a full disk must not keep the
+    server from starting."""
+    with contextlib.suppress(OSError):
+        path.write_text(f"{url}\n", "utf-8")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,4 +1,5 @@
-"""POST /v1/proxy/core-voice-clone, /v1/voices/{voice_id}/bindings and /v1/proxy/core-instant-clone-tts."""
+"""POST /v1/proxy/core-voice-clone, /v1/voices/{voice_id}/bindings, /v1/proxy/core-instant-clone-tts and
+/v1/samples/check."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from voxport.accounts.authentication import Caller, RequestId
+from voxport.accounts.authentication import AuthenticatedRoute, Caller, RequestId
 from voxport.audio.codec.encode import FORMATS
 from voxport.billing.money import format_tokens
 from voxport.cloning.instant import InstantCloning, InstantRequest, InstantResult
-from voxport.cloning.schemas import BindingBody, CloneBody, InstantBody
+from voxport.cloning.sample_check import SampleChecks
+from voxport.cloning.schemas import BindingBody, CheckBody, CheckData, CheckedBody, CloneBody, InstantBody
 from voxport.cloning.service import CloneRequest, Cloning
 from voxport.idempotency.claim import ReplayableResponse
 from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
@@ -26,6 +28,7 @@ from voxport.web.open_file import OpenFileResponse
 _WAV = FORMATS["wav"].content_type
 
 router = APIRouter(tags=["cloning"], route_class=BilledRoute)
+checks = APIRouter(tags=["cloning"], route_class=AuthenticatedRoute)
 
 
 @router.post(
@@ -100,6 +103,25 @@ async def instant_clone(
     limiter = limiters.for_provider(prepared.providers[0].name)
     result = await limiter.run(caller.profile_id, call, on_rejected=held.release, receive=http.receive)
     return OpenFileResponse(result.wav, headers=_wav_answer(body, result).headers)
+
+
+@checks.post("/v1/samples/check", summary="What a clone of a recording would find, before it is paid for")
+async def check_sample(
+    body: CheckBody, caller: Caller, http: Request, limiters: LimitersDep, samples: Injected[SampleChecks]
+) -> CheckedBody:
+    """Free; nothing of it is kept. A recording that can't be cloned is the 400 that a clone of it would fail with."""
+    source = await run_in_threadpool(samples.locate, caller, body.audio_url)
+    found = await limiters.for_provider("local").run(
+        caller.profile_id, lambda: samples.check(caller, source), receive=http.receive
+    )
+    return CheckedBody(
+        data=CheckData(
+            **found.quality.model_dump(),
+            duration_seconds=round(found.report.duration_seconds, 2),
+            level_dbfs=round(found.report.level_dbfs, 1),
+            warnings=list(found.report.warnings),
+        )
+    )
 
 
 def _wav_answer(body: InstantBody, result: InstantResult) -> ReplayableResponse:

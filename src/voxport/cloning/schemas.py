@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from voxport.cloning.consent import Consent
 from voxport.jobs.schemas import JobWebhook
 from voxport.media.schemas import AudioUrl
 from voxport.providers.names import ProviderChoice, ProviderName
+from voxport.samples.quality import Quality
 from voxport.speech.schemas import Text, VoiceSettings
 from voxport.voices.schemas import Description, Name
-from voxport.web.schemas import RequestBody
+from voxport.web.schemas import RequestBody, Success
 
 _TEXT = r"^[^\x00]*$"  # Postgres takes no NUL
 SpeakerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_TEXT)]
@@ -80,3 +81,22 @@ class BindingBody(RequestBody):
 
     provider: ProviderName = Field(description="The provider that gets the voice too.")
     webhook_url: JobWebhook = None
+
+
+class CheckBody(RequestBody):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"audioUrl": "https://example.com/speaker.wav"}]})
+
+    audio_url: AudioUrl
+
+
+class CheckData(Quality):
+    """What a clone of the recording would give as `quality`, and more of what was measured."""
+
+    duration_seconds: float = Field(description="How long the part is that a clone would use, pauses included.")
+    level_dbfs: float = Field(description="How loud the speech is, in dB below the loudest that a file can hold.")
+    warnings: list[str] = Field(description="What is wrong with the recording, each with what to do about it.")
+
+
+class CheckedBody(BaseModel):
+    status: Success = "success"
+    data: CheckData = Field(description="What was asked for.")

@@ -31,7 +31,7 @@ class Quality(BaseModel):
     clipped_share: float = Field(description="Share of the samples that are at the recorder's limit, from 0 to 1.")
     speakers: int = Field(description="How many people are suspected to speak: 1, or 2 for more than one.")
     reverberation: Reverberation | None = Field(description="How much of the room is heard; null where noise hides it.")
-    verdict: QualityVerdict
+    verdict: QualityVerdict = Field(description="How close a voice the recording makes, in a word.")
     summary: str = Field(description="The verdict and what it rests on, in a sentence.")
     advice: list[str] = Field(description="Sentences on what would make a closer voice; empty where nothing would.")
 

@@ -70,7 +70,7 @@ async def speak(body: SpeechBody, http: Request) -> Response:
     request_id: str = http.state.request_id
     limiters: ConcurrencyLimiters = http.app.state.limiters
     speech, catalog = service_of(http, SpeechService), service_of(http, Catalog)
-    request = _request(body, http.headers.getlist("prefer"))
+    request = speech_request(body, http.headers.getlist("prefer"))
     if request.is_job:
         return json_response(_job_answer(await run_in_threadpool(partial(_submit, speech, caller, request, http))))
     progress, service = SynthesisProgress(), catalog.services[SERVICE]
@@ -79,7 +79,7 @@ async def speak(body: SpeechBody, http: Request) -> Response:
     def answer(result: SpeechResult | SynthesisProgress) -> ReplayableResponse:
         if isinstance(result, SynthesisProgress):
             return ReplayableResponse(200, headers())
-        body = _speech_body(prepared, result, service).model_dump(mode="json")
+        body = spoken_body(prepared, result, service).model_dump(mode="json")
         return ReplayableResponse(200, {"X-Gateway-Cache": "hit"} if result.is_cached else {}, body)
 
     def headers() -> dict[str, str]:
@@ -159,7 +159,7 @@ def estimate(
     catalog: Injected[Catalog],
     prefer: Prefer = None,
 ) -> EstimateBody:
-    found = speech.estimate(caller, _request(body, prefer))
+    found = speech.estimate(caller, speech_request(body, prefer))
     service = catalog.services[SERVICE]
     return EstimateBody(
         data=EstimateData(
@@ -174,7 +174,7 @@ def estimate(
     )
 
 
-def _request(body: SpeechBody, prefer: list[str] | None) -> SpeechRequest:
+def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechRequest:
     """Build the service's request. Raises Invalid for a stream that is also a job."""
     is_job = _is_async_preferred(prefer)
     if is_job and body.stream:
@@ -217,7 +217,8 @@ def _stream_headers(prepared: PreparedSpeech, progress: SynthesisProgress, *, ho
     return headers | warnings_header(prepared.warnings)
 
 
-def _speech_body(prepared: PreparedSpeech, result: SpeechResult, service: Service) -> SpokenBody:
+def spoken_body(prepared: PreparedSpeech, result: SpeechResult, service: Service) -> SpokenBody:
+    """Build the answer of a call that spoke into a file."""
     billed, request = float(result.billed_seconds), prepared.request
     return SpokenBody(
         data=SpeechData(

@@ -167,13 +167,16 @@ class SpeechService:
         if key:
             self._media.remove(key)
 
-    def speak(self, held: HeldSpeech) -> SpeechResult:
-        """Synthesize, encode, store and charge. Raises ProviderError; then nothing is stored or charged."""
+    def speak(self, held: HeldSpeech, on_audio: Callable[[Pcm], None] | None = None) -> SpeechResult:
+        """Synthesize, encode, store and charge; `on_audio` is called with the samples as they come. Raises
+        ProviderError; then nothing is stored or charged."""
         prepared, key, claim, progress = held.prepared, held.key, held.call.call.claim, SynthesisProgress()
         audio_format = prepared.audio_format
         with held.call as hold, CallJournal(self._provider_calls, hold, held.journaled) as journal:
             try:
                 pieces = self._synthesize(prepared, progress, journal)
+                if on_audio is not None:
+                    pieces = _observed(pieces, on_audio)
                 with self._storage.writable_path(key) as path, contextlib.closing(pieces):
                     samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
                     size = path.stat().st_size
@@ -344,6 +347,14 @@ def _counted_relay(
             if piece.content:
                 yield header + piece.content
                 header = b""
+
+
+def _observed(pieces: Generator[Pcm, None, None], on_audio: Callable[[Pcm], None]) -> Generator[Pcm, None, None]:
+    """Yield the samples, and call `on_audio` with them first; closing this one closes `pieces`."""
+    with contextlib.closing(pieces):
+        for samples in pieces:
+            on_audio(samples)
+            yield samples
 
 
 def _resumed(first: T, rest: Generator[T, None, None]) -> Generator[T, None, None]:

@@ -1,17 +1,13 @@
-"""Pages for browsers: `/`, `/docs` and the icon. They load nothing from other hosts."""
+"""Pages for browsers: `/`, which leads to the Studio, `/docs` and the icon. They load nothing from other hosts."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 from importlib import resources
-from string import Template
 from typing import Annotated
 
 from fastapi import APIRouter, Header
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
 import voxport
@@ -33,22 +29,10 @@ _SWAGGER = {
 
 @router.get("/")
 def home(settings: Injected[Settings], accept: Annotated[list[str] | None, Header()] = None) -> Response:
-    """Answer with a page where the client would rather have HTML than JSON, else with the same addresses as JSON."""
-    if not prefers(accept, "text/html", over="application/json"):
-        return JSONResponse({"status": "success", "data": _index(settings.public_url)}, headers={"Vary": "Accept"})
-    style = _read_resource("home.css")
-    page = Template(_read_resource("home.html")).substitute(
-        path=public_path(settings.public_url),
-        public_url=html.escape(settings.public_url),
-        style=style,
-        version=html.escape(voxport.__version__),
-    )
-    headers = {
-        "Content-Security-Policy": _content_security_policy(style),
-        "Cache-Control": "no-cache",
-        "Vary": "Accept",
-    }
-    return HTMLResponse(page, headers=headers)
+    """Lead to the Studio where the client would rather have HTML than JSON, else answer with the addresses as JSON."""
+    if prefers(accept, "text/html", over="application/json"):
+        return RedirectResponse("/studio", 303, headers={"Vary": "Accept", "Cache-Control": "no-cache"})
+    return JSONResponse({"status": "success", "data": _index(settings.public_url)}, headers={"Vary": "Accept"})
 
 
 @router.get("/docs")
@@ -73,15 +57,6 @@ def _index(public_url: str) -> dict[str, str]:
     paths = {"docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
     addresses = {name: public_url + path for name, path in paths.items()}
     return {"name": "Voxport", "version": voxport.__version__, **addresses}
-
-
-def _content_security_policy(style: str) -> str:
-    """Return a Content-Security-Policy that allows only the page's own style and icon."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
 
 
 def _read_resource(name: str) -> str:

@@ -1,0 +1,31 @@
+"""samples/check: tells of a recording what a clone of it would find, before one is paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voxport.accounts.service import Principal
+from voxport.samples.check import SampleReport
+from voxport.samples.loader import SampleLoader, SampleSource
+from voxport.samples.quality import Quality, quality
+
+
+@dataclass(frozen=True)
+class CheckedSample:
+    report: SampleReport
+    quality: Quality
+
+
+class SampleChecks:
+    def __init__(self, samples: SampleLoader) -> None:
+        self._samples = samples
+
+    def locate(self, caller: Principal, audio_url: str) -> SampleSource:
+        """Validate the URL as a clone does. Raises AudioUrlUnusable, NotFound, BadSignature."""
+        return self._samples.locate(caller.profile_id, audio_url)
+
+    def check(self, caller: Principal, source: SampleSource) -> CheckedSample:
+        """Load and check the part of the recording that a clone would use. Stores and charges nothing. Raises as a
+        clone fails: NotFound, AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
+        sample = self._samples.check(self._samples.load_source(caller.profile_id, source))
+        return CheckedSample(sample.report, quality(sample.report))

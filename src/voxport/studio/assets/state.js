@@ -1,0 +1,57 @@
+/** What several screens share: the key, the screen, and what the gateway said of voices, prices and credits. */
+import { computed, effect, signal } from "./html.js";
+
+const KEY = "voxport-key";
+const OPERATOR_KEY = "voxport-operator-key";
+
+/** The API key; kept in this tab alone, and only until it is closed. */
+export const key = signal(sessionStorage.getItem(KEY) ?? "");
+export const operatorKey = signal(sessionStorage.getItem(OPERATOR_KEY) ?? "");
+/** A sentence for the sign-in screen: why the last key is not used any more. */
+export const signedOutBecause = signal("");
+
+effect(() => remember(KEY, key.value));
+effect(() => remember(OPERATOR_KEY, operatorKey.value));
+
+/** The screen's name and what follows it in the address: `#/speak/VOICE` is ["speak", "VOICE"]. */
+export const route = signal(parseRoute());
+addEventListener("hashchange", () => {
+  route.value = parseRoute();
+});
+
+export function go(...parts) {
+  location.hash = "#/" + parts.map(encodeURIComponent).join("/");
+}
+
+export const balance = signal(null);
+export const voices = signal(null);
+export const providers = signal([]);
+export const voiceWarnings = signal([]);
+/** Services of the catalogue by name. */
+export const services = signal({});
+
+export const clones = computed(() => (voices.value ?? []).filter((voice) => voice.cloned));
+export const stock = computed(() => (voices.value ?? []).filter((voice) => !voice.cloned));
+
+export function forgetSession() {
+  key.value = "";
+  operatorKey.value = "";
+  balance.value = null;
+  voices.value = null;
+  services.value = {};
+  sessionStorage.clear();
+}
+
+function parseRoute() {
+  const path = location.hash.startsWith("#/") ? location.hash.slice(2) : "";
+  try {
+    return path.split("/").map(decodeURIComponent);
+  } catch {
+    return [""];
+  }
+}
+
+function remember(name, value) {
+  if (value) sessionStorage.setItem(name, value);
+  else sessionStorage.removeItem(name);
+}

@@ -1,0 +1,136 @@
+"""Takes that are heard while they are made: what a call of the Studio speaks is copied to whoever listens by a GET.
+
+An `<audio>` element can only GET, and its browser may ask several times, so the GET starts nothing and costs nothing.
+The page asks for a ticket, plays its URL, and makes the call with the ticket in its body. Takes are in the memory of
+one process: at another one, the ticket's URL is a 404, and the page plays the stored file instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
+
+from voxport.audio.arrays import Pcm
+from voxport.audio.codec.mp3 import Mp3Encoder
+from voxport.errors import NotFound, RateLimited
+
+CONTENT_TYPE: Final = "audio/mpeg"
+_MAX_TAKES: Final = 32
+_MAX_OF_PROFILE: Final = 4
+_MAX_BYTES: Final = 12 << 20
+"""Of one take: 13 minutes at 128 kbit/s. What comes after it is heard from the file."""
+_LIFETIME_SECONDS: Final = 120.0
+"""From the last audio on, or from the ticket on until there is some."""
+
+
+class LiveTake:
+    """The audio of a call so far, as mp3. One thread adds to it, and event loops read it."""
+
+    def __init__(self, profile_id: str, clock: Callable[[], float]) -> None:
+        self.profile_id = profile_id
+        self.changed_at = clock()
+        self.is_claimed = False
+        self._clock = clock
+        self._encoder = Mp3Encoder()
+        self._content = bytearray()
+        self._is_complete = False
+        self._lock = threading.Lock()
+        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+
+    def add(self, samples: Pcm) -> None:
+        encoded = self._encoder.encode(samples)
+        with self._lock:
+            if len(self._content) < _MAX_BYTES:
+                self._content += encoded
+        self._notify()
+
+    def end(self) -> None:
+        """Mark the take as complete: its call has ended, well or badly. May be called twice."""
+        with self._lock:
+            if not self._is_complete:
+                self._content += self._encoder.finish()
+                self._is_complete = True
+        self._notify()
+
+    async def listen(self) -> AsyncGenerator[bytes, None]:
+        """Yield the audio from its start to its end, as it comes. Ends early if none comes for two minutes."""
+        position, changed = 0, asyncio.Event()
+        listener = (asyncio.get_running_loop(), changed)
+        with self._lock:
+            self._listeners.add(listener)
+        try:
+            while True:
+                changed.clear()
+                with self._lock:
+                    content, is_complete = bytes(self._content[position:]), self._is_complete
+                if content:
+                    position += len(content)
+                    yield content
+                elif is_complete:
+                    return
+                else:
+                    async with asyncio.timeout(_LIFETIME_SECONDS):
+                        await changed.wait()
+        except TimeoutError:
+            return
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+    def _notify(self) -> None:
+        self.changed_at = self._clock()
+        with self._lock:
+            listeners = list(self._listeners)
+        for loop, changed in listeners:
+            with contextlib.suppress(RuntimeError):  # the server stops
+                loop.call_soon_threadsafe(changed.set)
+
+
+class LiveTakes:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._takes: OrderedDict[str, LiveTake] = OrderedDict()
+
+    def open(self, profile_id: str) -> str:
+        """Return a new ticket; the oldest of a profile that has four is dropped. Raises RateLimited."""
+        with self._lock:
+            self._sweep()
+            own = [ticket for ticket, take in self._takes.items() if take.profile_id == profile_id]
+            if len(own) >= _MAX_OF_PROFILE:
+                del self._takes[own[0]]
+            if len(self._takes) >= _MAX_TAKES:
+                raise RateLimited("Too many takes are being listened to. Play the file instead.", retry_after_seconds=5)
+            ticket = secrets.token_urlsafe(24)
+            self._takes[ticket] = LiveTake(profile_id, self._clock)
+        return ticket
+
+    def find(self, ticket: str) -> LiveTake:
+        """Raises NotFound."""
+        with self._lock:
+            self._sweep()
+            take = self._takes.get(ticket)
+        if take is None:
+            raise NotFound("This take is over. Play its file.", code="take_not_found")
+        return take
+
+    def claim(self, profile_id: str, ticket: str) -> LiveTake | None:
+        """Return the take to copy a call's audio to; None if the ticket is not this profile's, has expired, or is that
+        of another call: a take holds one call's audio."""
+        with self._lock:
+            take = self._takes.get(ticket)
+            if take is None or take.profile_id != profile_id or take.is_claimed:
+                return None
+            take.is_claimed = True
+            return take
+
+    def _sweep(self) -> None:
+        limit = self._clock() - _LIFETIME_SECONDS
+        for ticket in [ticket for ticket, take in self._takes.items() if take.changed_at < limit]:
+            del self._takes[ticket]
