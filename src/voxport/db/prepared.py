@@ -98,21 +98,24 @@ class _Compiled:
         self.sql = str(compiled)
         names = compiled.positiontup if compiled.positiontup is not None else list(compiled.binds)
         self._is_positional = compiled.positiontup is not None
-        # Of each value: its name, what converts it, and the constant that it is where the caller gives none.
-        self._values: list[tuple[str, _Processor, Any]] = []
+        # Of each value: its name, whether the caller must give it, what converts it, and what it is if none is given.
+        self._values: list[tuple[str, bool, _Processor, Any]] = []
         for name in names:
             bind = compiled.binds[name]
             convert = bind.type.dialect_impl(dialect).bind_processor(dialect) or _unchanged
-            self._values.append((name, convert, None if bind.required else convert(bind.effective_value)))
+            default = None if bind.required else convert(bind.effective_value)
+            self._values.append((name, bind.required, convert, default))
         columns = statement.selected_columns if isinstance(statement, Select) else ()
         converters = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
         self._converters = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """Return what the driver takes: values in order, or by name."""
-        if self._is_positional:
-            return [convert(values[name]) if name in values else constant for name, convert, constant in self._values]
-        return {name: convert(values[name]) if name in values else constant for name, convert, constant in self._values}
+        found = {
+            name: convert(values[name]) if is_required or name in values else default
+            for name, is_required, convert, default in self._values
+        }
+        return [found[name] for name, *_ in self._values] if self._is_positional else found
 
     def converted(self, row: Row) -> Row:
         if not self._converters:

@@ -60,6 +60,10 @@ class JobRunner:
         try:
             job, is_first = self._jobs.begin(job_id)
         except JobNotActive:
+            # A kill may have come between the job's end and the clean-up, and the begin has no checkpoint.
+            ended = self._jobs.find(job_id)
+            if ended is not None:
+                self.clean_up(ended)
             return None
         if is_first:
             seconds = (now() - job.created_at).total_seconds()
@@ -133,7 +137,7 @@ class JobRunner:
         return self._jobs.fail(job, JobTimeout(), is_unknown=is_unknown)
 
     def clean_up(self, job: Job) -> None:
-        """Remove what the steps of a failed or cancelled job left behind."""
+        """Remove what the steps of an ended job left behind."""
         handler = self.handlers[job.service]
         self._clean_up(handler, JobRun(self._jobs, job, handler, {}))
 
