@@ -64,4 +64,4 @@ def test_a_second_server_is_refused_and_leaves_the_first_as_it_was(tmp_path: Pat
         output = later.stderr.read_text()
         assert "voxport keys list" in output
         assert "voxport keys create PROFILE" in output
-        assert f"{later.url}/docs" in output
+        assert f"{later.url}/studio" in output
