@@ -158,6 +158,7 @@ def small_model(last: str) -> bytes:
     node, info, kind = onnx.helper.make_node, onnx.helper.make_tensor_value_info, onnx.TensorProto
     nodes = [
         node("Cast", ["tokens"], ["said"], to=kind.FLOAT),
+        node("CumSum", ["tokens", "axis"], ["frames"], name="/encoder/CumSum"),
         node("Identity", ["speed"], ["curve"]),
         node("Identity", ["speed"], ["breath"]),
         node("Mul", ["said", "style"], ["a"], name="/decoder/decoder/Concat"),

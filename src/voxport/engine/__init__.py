@@ -12,6 +12,7 @@ from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_voice_list
+from voxport.engine.kokoro.synthesis import Synthesis
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.kokoro.weights import model_id
 from voxport.engine.process.client import EngineProcess
@@ -37,6 +38,7 @@ __all__ = [
     "EngineUnavailable",
     "EngineVoice",
     "SampleNotEnrollable",
+    "Synthesis",
     "TextNotSpeakable",
     "VoiceFileError",
     "detect",

@@ -10,7 +10,7 @@ import numpy as np
 
 from voxport.audio.arrays import FloatArray
 from voxport.audio.speaker_encoder import SpeakerEncoder
-from voxport.audio.trim import trim_silence
+from voxport.audio.trim import fade_edges, frame_rms, sounding_range
 from voxport.engine.enrolment.pipeline import Enrolment, OnProgress
 from voxport.engine.enrolment.pitch_control import with_pitch
 from voxport.engine.fit import FIT_STEPS
@@ -18,6 +18,7 @@ from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.planner import plan
 from voxport.engine.kokoro.spectral_eq import apply_spectral_eq
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_packs, stock_voice_list
+from voxport.engine.kokoro.synthesis import Synthesis
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.kokoro.weights import load_split_model
@@ -85,10 +86,12 @@ class Engine:
         """Read a voice file. Raises VoiceFileError when it is damaged or belongs to another engine or asset."""
         return EngineVoice.from_bytes(file, asset=stock_packs().identity)
 
-    def plan(self, text: str, language: str, *, short_first_chunk: bool = False) -> list[Chunk]:
+    def plan(
+        self, text: str, language: str, *, short_first_chunk: bool = False, with_words: bool = False
+    ) -> list[Chunk]:
         """Split `text` into chunks of 1 to 220 tokens. With `short_first_chunk` the first chunk is only a few words, so
-        that the first audio comes soon. Raises TextNotSpeakable."""
-        return plan(text, language, self._phonemizer, short_first_chunk=short_first_chunk)
+        that the first audio comes soon; `with_words` finds the tokens of each word. Raises TextNotSpeakable."""
+        return plan(text, language, self._phonemizer, short_first_chunk=short_first_chunk, with_words=with_words)
 
     def speak(self, chunk: Chunk, voice: EngineVoice, speed: float = 1.0, *, start_sample: int = 0) -> FloatArray:
         """Speak a chunk: float32 mono at 24 kHz, trimmed of silence and watermarked.
@@ -96,8 +99,17 @@ class Engine:
         `speed` 2 is twice as fast; 0.5 to 2 is sensible. `start_sample` is the number of samples of the text before
         this chunk, pauses included; the watermark's pattern continues from there.
         """
-        audio = apply_spectral_eq(self._synthesizer.synthesize(chunk.tokens, voice, speed), voice.spectral_eq)
-        return Watermarker(start_sample).process(trim_silence(audio))
+        return self.speak_timed(chunk, voice, speed, start_sample=start_sample).audio
+
+    def speak_timed(self, chunk: Chunk, voice: EngineVoice, speed: float = 1.0, *, start_sample: int = 0) -> Synthesis:
+        """Speak a chunk as `speak` does, and say at which of its samples each token starts. The levels of the chunk's
+        prosody are left to the caller, who normalises the loudness first."""
+        spoken = self._synthesizer.synthesize(chunk.tokens, voice, speed, chunk.prosody)
+        audio = apply_spectral_eq(spoken.audio, voice.spectral_eq)
+        kept = sounding_range(frame_rms(audio))
+        trimmed = fade_edges(audio[kept], is_first=True, is_last=True)
+        starts = np.clip(spoken.token_starts - (kept.start or 0), 0, trimmed.size)
+        return Synthesis(Watermarker(start_sample).process(trimmed), starts)
 
     def enrol(
         self,

@@ -74,11 +74,25 @@ class Utterance:
     """Resume after an earlier piece of the same utterance."""
     client: str = ""
     """The client for whom the provider's call slots are shared fairly."""
+    with_words: bool = False
+    """Ask for the times of the words; only where the capabilities have them."""
 
     @property
     def speed(self) -> float:
         """The requested speed, 1.0 by default."""
         return self.settings.get("speed", 1.0)
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word of the text, from its character `start_char` to before `end_char`, heard from `start` to `end` in seconds
+    of its piece. `sentence` is the number of its sentence in the text."""
+
+    start_char: int
+    end_char: int
+    sentence: int
+    start: float
+    end: float
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,8 @@ class Piece:
     is_resumable: bool = True
     """False inside a paid call: speech can't resume after this piece, and the pieces up to the next resumable one
     belong together."""
+    words: tuple[SpokenWord, ...] = ()
+    """The words that are spoken in this piece, if the utterance asks for them."""
 
 
 RelayFormat = Literal["pcm", "mp3"]
@@ -129,6 +145,8 @@ class Capabilities:
     that the service stores may disappear. A voice of a provider that is not hosted is the file that it returned."""
     missing_languages: Mapping[str, str] = field(default_factory=dict)
     """Languages (two letters) that need packages which are not installed, each with a sentence that names them."""
+    supports_timestamps: bool = False
+    """Whether it knows when each word is spoken."""
     unused_days: float | None = None
     """Days after which the provider deletes an unused clone; None for never."""
 

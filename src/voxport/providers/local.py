@@ -24,6 +24,7 @@ from voxport.engine import (
     EngineProcess,
     EngineUnavailable,
     SampleNotEnrollable,
+    Synthesis,
     TextNotSpeakable,
     VoiceFileError,
     model_id,
@@ -41,6 +42,7 @@ from voxport.providers.base import (
     Provider,
     ProviderConfig,
     ResumeTokenInvalid,
+    SpokenWord,
     StockVoice,
     Utterance,
     VoiceRef,
@@ -113,6 +115,7 @@ class LocalProvider(Provider):
             supports_voice_cloning=find_spec("torch") is not None,
             supports_instant_clone=True,
             supports_streaming=True,
+            supports_timestamps=True,
             languages=LANGUAGES,
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
@@ -190,22 +193,27 @@ class LocalProvider(Provider):
         offset = resume_from["samples"] if resume_from is not None else 0
         for number in range(resume_from["next"] if resume_from is not None else 0, len(chunks)):
             chunk = chunks[number]
-            raw_audio = self._call_engine(
-                lambda chunk=chunk, at=offset: self._engine.speak(chunk, source, speed, start_sample=at, caller=caller)  # type: ignore[misc]
+            spoken = self._call_engine(
+                lambda chunk=chunk, at=offset: self._engine.speak_timed(  # type: ignore[misc]
+                    chunk, source, speed, start_sample=at, caller=caller
+                )
             )
             pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
-            audio = np.concatenate([normalizer.process(raw_audio), pause])
+            audio = np.concatenate([normalizer.process(spoken.audio), pause])
             offset += audio.size
             yield Piece(
                 audio,
                 progress=(number + 1) / len(chunks),
                 resume_token={"plan": plan, "next": number + 1, "samples": offset, **asdict(normalizer.state)},
+                words=_spoken_words(chunk, spoken),
             )
 
     def _plan(self, utterance: Utterance, *, caller: str) -> list[Chunk]:
         text, language, is_first_short = utterance.text, utterance.language, utterance.low_latency
         return self._call_engine(
-            lambda: self._engine.plan(text, language, short_first_chunk=is_first_short, caller=caller)
+            lambda: self._engine.plan(
+                text, language, short_first_chunk=is_first_short, with_words=utterance.with_words, caller=caller
+            )
         )
 
     def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:
@@ -231,6 +239,14 @@ class LocalProvider(Provider):
             ) from error
         except EngineError as error:
             raise _to_provider_error(error) from error
+
+
+def _spoken_words(chunk: Chunk, spoken: Synthesis) -> tuple[SpokenWord, ...]:
+    starts = spoken.token_starts / SAMPLE_RATE
+    return tuple(
+        SpokenWord(w.start_char, w.end_char, w.sentence, float(starts[w.start]), float(starts[w.end]))
+        for w in chunk.words
+    )
 
 
 def _unspoken_warnings(text: str, language: str) -> list[str]:

@@ -28,6 +28,24 @@ def misaki_symbols(text: str, language: str, english_symbols: Callable[[list[str
     return " ".join(" ".join(part_symbols).split())
 
 
+def segment(text: str, language: str, cache_dir: Path) -> list[str]:
+    """Return the words of `text`, which joined are the text; `cache_dir` as in `misaki_symbols`."""
+    return _load_segmenter(language, cache_dir)(text)
+
+
+@cache
+def _load_segmenter(language: str, cache_dir: Path) -> Callable[[str], list[str]]:
+    if language == "ja":
+        from fugashi import Tagger
+
+        tagger = Tagger("-Owakati")
+        return lambda text: str(tagger.parse(text)).split()
+    _load_front_end(language, cache_dir)
+    import jieba
+
+    return lambda text: [str(word) for word in jieba.cut(text)]
+
+
 @cache
 def _load_front_end(language: str, cache_dir: Path) -> Callable[[str], str]:
     """Loads the front end with the first text, which takes a second for Chinese."""

@@ -86,6 +86,22 @@ def clause_ends(sentence: str) -> list[int]:
     return [match.end() for match in _CLAUSE_END.finditer(sentence)]
 
 
+@cache
+def plain_character(character: str) -> str:
+    """Returns what the cleaning makes of one character: nothing, a blank, plain letters, or itself."""
+    category = unicodedata.category(character)
+    if split_pause(character)[0] is not None:
+        return character
+    if character != "\n" and category[0] in "CZ" and character != "\u200d":
+        # Remove format characters inside a word (a soft hyphen, a zero-width space); the others become whitespace.
+        return "" if category == "Cf" else " "
+    if category[0] == "L" and character not in "ªº":
+        compatible = unicodedata.normalize("NFKC", character)
+        if compatible.isascii() and compatible.isalpha():
+            return compatible
+    return character
+
+
 def pack_parts(parts: list[str], limit: int) -> list[str]:
     """Joins adjacent parts while the result stays within `limit` characters."""
     lines: list[list[str]] = []
@@ -112,7 +128,7 @@ def _normalise_characters(text: str) -> str:
     broken = _LINE_BREAK.sub(
         "\n", _PARAGRAPH_BREAK.sub("\n\n", _HYPHENATED_WORD.sub("", unicodedata.normalize("NFC", text)))
     )
-    plain = "".join(map(_plain_character, broken))
+    plain = "".join(map(plain_character, broken))
     return "\n\n".join("\n".join(lines) for lines in split_paragraphs(plain))
 
 
@@ -120,21 +136,6 @@ def _split_at(text: str, ends: list[int]) -> list[str]:
     bounds = [0, *ends, len(text)]
     pieces = (text[start:end].strip() for start, end in pairwise(bounds))
     return [piece for piece in pieces if piece]
-
-
-@cache
-def _plain_character(character: str) -> str:
-    category = unicodedata.category(character)
-    if split_pause(character)[0] is not None:
-        return character
-    if character != "\n" and category[0] in "CZ" and character != "\u200d":
-        # Remove format characters inside a word (a soft hyphen, a zero-width space); the others become whitespace.
-        return "" if category == "Cf" else " "
-    if category[0] == "L" and character not in "ªº":
-        compatible = unicodedata.normalize("NFKC", character)
-        if compatible.isascii() and compatible.isalpha():
-            return compatible
-    return character
 
 
 def _languages_hint() -> str:

@@ -43,12 +43,13 @@ _ENDS_WITH_MARK: Final = re.compile(r"[.!?…:;,。！？।॥—–][\"'”’
 @dataclass(frozen=True)
 class Passage:
     """Text that is not phonemised yet, and the pause after it in seconds. `spoken` is the normalised text, if known;
-    `closing` is a mark that is spoken but was not written."""
+    `closing` is a mark that is spoken but was not written; `sentence` is the number of its sentence."""
 
     text: str
     pause: float
     spoken: str | None = None
     closing: str = ""
+    sentence: int = 0
 
     @property
     def spoken_text(self) -> str:
@@ -125,7 +126,10 @@ def _split_at(passage: Passage, at: int, language: str, pause: float) -> list[Pa
     joined_parts = respell_heteronyms(first, language) + respell_heteronyms(second, language)
     if "".join(joined_parts.split()) != "".join(respell_heteronyms(passage.spoken or "", language).split()):
         return None
-    return [Passage(head, pause, first), replace(passage, text=rest, spoken=second)]
+    return [
+        Passage(head, pause, first, sentence=passage.sentence),
+        replace(passage, text=rest, spoken=second),
+    ]
 
 
 def _is_safe_split(text: str, at: int, language: str) -> bool:
@@ -174,4 +178,4 @@ def _split_words(passage: Passage) -> list[Passage]:
     head, rest = spoken[:at].strip(), spoken[at:].strip()
     if not head or not rest:
         head, rest = spoken[:middle], spoken[middle:]
-    return [Passage(head, 0.0, head), replace(passage, text=rest, spoken=rest)]
+    return [Passage(head, 0.0, head, sentence=passage.sentence), replace(passage, text=rest, spoken=rest)]

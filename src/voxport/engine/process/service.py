@@ -197,14 +197,19 @@ class EngineService:
                 self._engine.load()
                 return {"kind": "answer"}, b""
             case "plan":
-                text, language, is_first_short = header["text"], header["language"], header["short_first_chunk"]
-                chunks = self._engine.load().plan(text, language, short_first_chunk=is_first_short)
+                chunks = self._engine.load().plan(
+                    header["text"],
+                    header["language"],
+                    short_first_chunk=header["short_first_chunk"],
+                    with_words=header["with_words"],
+                )
                 return {"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b""
             case "speak":
                 engine = self._engine.load()
                 chunk, speed, start = Chunk.from_json(header["chunk"]), header["speed"], header["start_sample"]
-                audio = engine.speak(chunk, _requested_voice(engine, header, body), speed, start_sample=start)
-                return {"kind": "answer"}, audio.astype("<f4").tobytes()
+                spoken = engine.speak_timed(chunk, _requested_voice(engine, header, body), speed, start_sample=start)
+                answer = {"kind": "answer", "token_starts": spoken.token_starts.tolist()}
+                return answer, spoken.audio.astype("<f4").tobytes()
             case "enrol":
                 checkpoint, samples = body[: header["checkpoint"]], body[header["checkpoint"] :]
                 voice = self._engine.load().enrol(
