@@ -11,6 +11,7 @@
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.levels import apply_levels
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_voice_list
 from voxport.engine.kokoro.synthesis import Synthesis
 from voxport.engine.kokoro.voice import EngineVoice
@@ -41,6 +42,7 @@ __all__ = [
     "Synthesis",
     "TextNotSpeakable",
     "VoiceFileError",
+    "apply_levels",
     "detect",
     "model_id",
     "stock_voice_list",

@@ -15,6 +15,7 @@ from voxport.engine.enrolment.pipeline import Enrolment, OnProgress
 from voxport.engine.enrolment.pitch_control import with_pitch
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.document_planner import plan_document
 from voxport.engine.kokoro.planner import plan
 from voxport.engine.kokoro.spectral_eq import apply_spectral_eq
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_packs, stock_voice_list
@@ -25,6 +26,7 @@ from voxport.engine.kokoro.weights import load_split_model
 from voxport.engine.watermark import Watermarker
 from voxport.engine_errors import EngineError
 from voxport.text.phonemizer import Phonemizer
+from voxport.text.ssml.document import Document
 
 if TYPE_CHECKING:
     from voxport.engine.fit.fitting import MakeDistances
@@ -87,10 +89,19 @@ class Engine:
         return EngineVoice.from_bytes(file, asset=stock_packs().identity)
 
     def plan(
-        self, text: str, language: str, *, short_first_chunk: bool = False, with_words: bool = False
+        self,
+        text: str,
+        language: str,
+        *,
+        document: Document | None = None,
+        short_first_chunk: bool = False,
+        with_words: bool = False,
     ) -> list[Chunk]:
-        """Split `text` into chunks of 1 to 220 tokens. With `short_first_chunk` the first chunk is only a few words, so
-        that the first audio comes soon; `with_words` finds the tokens of each word. Raises TextNotSpeakable."""
+        """Split `text`, or the `document` that was made of it, into chunks of 1 to 220 tokens. With `short_first_chunk`
+        the first chunk of a plain text is only a few words, so that the first audio comes soon; `with_words` finds the
+        tokens of each word. Raises TextNotSpeakable."""
+        if document is not None:
+            return list(plan_document(document, language, self._phonemizer, with_words=with_words))
         return plan(text, language, self._phonemizer, short_first_chunk=short_first_chunk, with_words=with_words)
 
     def speak(self, chunk: Chunk, voice: EngineVoice, speed: float = 1.0, *, start_sample: int = 0) -> FloatArray:

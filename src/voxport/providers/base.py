@@ -18,6 +18,7 @@ from voxport.audio.arrays import SAMPLE_RATE as SAMPLE_RATE
 from voxport.errors import Invalid, ProviderFailed
 from voxport.providers.slots import LocalSlots, SlotPools
 from voxport.text.sentences import clean_text
+from voxport.text.ssml.document import Document
 
 Audio = NDArray[np.float32]
 """Mono samples at SAMPLE_RATE, full scale at ±1."""
@@ -74,6 +75,10 @@ class Utterance:
     """Resume after an earlier piece of the same utterance."""
     client: str = ""
     """The client for whom the provider's call slots are shared fairly."""
+    document: Document | None = None
+    """How the text is read, where it has markup or pronunciations: then it is spoken in place of `text`."""
+    voices: Mapping[str, VoiceRef] = field(default_factory=dict)
+    """The voices that the document names."""
     with_words: bool = False
     """Ask for the times of the words; only where the capabilities have them."""
 
@@ -145,6 +150,8 @@ class Capabilities:
     that the service stores may disappear. A voice of a provider that is not hosted is the file that it returned."""
     missing_languages: Mapping[str, str] = field(default_factory=dict)
     """Languages (two letters) that need packages which are not installed, each with a sentence that names them."""
+    markup_tags: tuple[str, ...] = ()
+    """The tags of SSML that it honours."""
     supports_timestamps: bool = False
     """Whether it knows when each word is spoken."""
     unused_days: float | None = None

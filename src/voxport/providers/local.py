@@ -27,6 +27,7 @@ from voxport.engine import (
     Synthesis,
     TextNotSpeakable,
     VoiceFileError,
+    apply_levels,
     model_id,
     stock_voice_list,
 )
@@ -52,6 +53,7 @@ from voxport.telemetry import metrics
 from voxport.text.foreign_words import unspeakable_words
 from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.sentences import check_alphabet, clean_markup_text
+from voxport.text.ssml.parser import TAGS
 
 T = TypeVar("T")
 
@@ -116,6 +118,7 @@ class LocalProvider(Provider):
             supports_instant_clone=True,
             supports_streaming=True,
             supports_timestamps=True,
+            markup_tags=TAGS,
             languages=LANGUAGES,
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
@@ -189,17 +192,18 @@ class LocalProvider(Provider):
         normalizer = LoudnessNormalizer(
             LoudnessState(resume_from["energy"], resume_from["blocks"]) if resume_from is not None else None
         )
-        source = voice.file if voice.file is not None else voice.provider_voice_id
+        sources = {name: _source(ref) for name, ref in utterance.voices.items()}
         offset = resume_from["samples"] if resume_from is not None else 0
         for number in range(resume_from["next"] if resume_from is not None else 0, len(chunks)):
             chunk = chunks[number]
+            source = sources[chunk.voice] if chunk.voice is not None else _source(voice)
             spoken = self._call_engine(
-                lambda chunk=chunk, at=offset: self._engine.speak_timed(  # type: ignore[misc]
+                lambda chunk=chunk, source=source, at=offset: self._engine.speak_timed(  # type: ignore[misc]
                     chunk, source, speed, start_sample=at, caller=caller
                 )
             )
-            pause = np.zeros(round(chunk.pause_after / speed * SAMPLE_RATE), np.float32)
-            audio = np.concatenate([normalizer.process(spoken.audio), pause])
+            pause = np.zeros(round(chunk.pause_seconds(speed) * SAMPLE_RATE), np.float32)
+            audio = np.concatenate([apply_levels(normalizer.process(spoken.audio), chunk, spoken.token_starts), pause])
             offset += audio.size
             yield Piece(
                 audio,
@@ -212,7 +216,12 @@ class LocalProvider(Provider):
         text, language, is_first_short = utterance.text, utterance.language, utterance.low_latency
         return self._call_engine(
             lambda: self._engine.plan(
-                text, language, short_first_chunk=is_first_short, with_words=utterance.with_words, caller=caller
+                text,
+                language,
+                document=utterance.document,
+                short_first_chunk=is_first_short,
+                with_words=utterance.with_words,
+                caller=caller,
             )
         )
 
@@ -239,6 +248,11 @@ class LocalProvider(Provider):
             ) from error
         except EngineError as error:
             raise _to_provider_error(error) from error
+
+
+def _source(voice: VoiceRef) -> bytes | str:
+    """Return what the engine takes for a voice."""
+    return voice.file if voice.file is not None else voice.provider_voice_id
 
 
 def _spoken_words(chunk: Chunk, spoken: Synthesis) -> tuple[SpokenWord, ...]:

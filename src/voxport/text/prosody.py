@@ -72,6 +72,12 @@ def sentence_symbols(sentences: list[str], language: str, phonemizer: Phonemizer
     return [_join_symbols(parts, symbols) for parts in split_sentences]
 
 
+def mark_symbols(text: str) -> str:
+    """Returns the symbols of the marks of a text without words."""
+    marks = text.translate(_KOKORO_PUNCTUATION)
+    return _simplify_marks("".join(mark for mark in marks if mark in ';:,.!?—…"()“”'))
+
+
 def _split_at_marks(sentence: str) -> list[str]:
     """Splits into alternating words and marks. The first and last parts are words; any part may be empty."""
     parts = _MARK.split(_with_dashes(sentence.translate(_KOKORO_PUNCTUATION)))

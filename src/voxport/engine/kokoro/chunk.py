@@ -36,8 +36,8 @@ class WordSpan:
 @dataclass(frozen=True)
 class Chunk:
     """A piece of text: `text` for people, `tokens` for the network (1 to 510, without boundary tokens), and
-    `pause_after`, the seconds of silence before the next chunk. `language` and `voice` are those of the request unless
-    they are set; `words` is empty unless the plan was asked for them."""
+    `pause_after`, the seconds of silence before the next chunk at normal speed; `exact_pause` are seconds at any speed.
+    `voice` is that of the request unless it is set; `words` is empty unless the plan was asked for them."""
 
     text: str
     tokens: tuple[int, ...]
@@ -45,6 +45,11 @@ class Chunk:
     prosody: tuple[ProsodySpan, ...] = ()
     words: tuple[WordSpan, ...] = ()
     voice: str | None = None
+    exact_pause: float = 0.0
+
+    def pause_seconds(self, speed: float) -> float:
+        """Return the silence before the next chunk, in seconds."""
+        return self.pause_after / speed + self.exact_pause
 
     def to_json(self) -> dict[str, Any]:
         content: dict[str, Any] = {"text": self.text, "tokens": list(self.tokens), "pause_after": self.pause_after}
@@ -54,6 +59,8 @@ class Chunk:
             content["words"] = [[w.start, w.end, w.start_char, w.end_char, w.sentence] for w in self.words]
         if self.voice is not None:
             content["voice"] = self.voice
+        if self.exact_pause:
+            content["exact_pause"] = self.exact_pause
         return content
 
     @classmethod
@@ -65,4 +72,5 @@ class Chunk:
             tuple(ProsodySpan(*span) for span in data.get("prosody", ())),
             tuple(WordSpan(*span) for span in data.get("words", ())),
             data.get("voice"),
+            float(data.get("exact_pause", 0.0)),
         )

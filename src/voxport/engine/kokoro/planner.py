@@ -45,8 +45,8 @@ _MAX_SPOKEN_CHARACTERS: Final = 400
 0.6 symbols."""
 _BATCH_CHARACTERS: Final = 4_000
 """Characters that are phonemised in one call."""
-_PAUSE_PARAGRAPH: Final = 0.6
-_PAUSE_SENTENCE: Final = 0.3
+PAUSE_PARAGRAPH: Final = 0.6
+PAUSE_SENTENCE: Final = 0.3
 _PAUSE_CLAUSE: Final = 0.12
 """Seconds of silence after a chunk. The synthesised audio is trimmed, so this is nearly the whole pause."""
 
@@ -78,7 +78,7 @@ def plan_stream(
     limits = chain(_EARLY_MERGE_LIMITS if short_first_chunk else (), repeat(_MERGE_LIMITS))
     current_limits, pending = next(limits), None
     for chunk in chunks:
-        merged = _merge(pending, chunk, current_limits)
+        merged = merge_chunks(pending, chunk, current_limits)
         if pending is not None and merged is None:
             yield pending
             current_limits = next(limits)
@@ -98,16 +98,16 @@ def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage
             seconds, line = split_pause(marked)
             if seconds is not None and passages and seconds <= seconds_left:
                 seconds_left -= seconds
-                min_pause = passages[-1].pause if passages[-1].pause >= _PAUSE_PARAGRAPH else 0.0
+                min_pause = passages[-1].pause if passages[-1].pause >= PAUSE_PARAGRAPH else 0.0
                 passages[-1] = replace(passages[-1], pause=max(seconds, min_pause))
             for sentence in split_sentences(line, language):
                 parts = split_long_sentence(sentence, language)
-                passages += [Passage(part, _PAUSE_SENTENCE, sentence=sentence_count) for part in parts]
+                passages += [Passage(part, PAUSE_SENTENCE, sentence=sentence_count) for part in parts]
                 sentence_count += 1
             if passages and needs_mark(passages[-1].text):
                 passages[-1] = replace(passages[-1], closing=".")
         if passages:
-            passages[-1] = replace(passages[-1], pause=_PAUSE_PARAGRAPH)
+            passages[-1] = replace(passages[-1], pause=PAUSE_PARAGRAPH)
     if passages:
         passages[-1] = replace(passages[-1], closing="")
     if short_first_chunk and passages:
@@ -176,19 +176,24 @@ def _words(
     return tuple(words)
 
 
-def _merge(last: Chunk | None, chunk: Chunk, limits: _MergeLimits) -> Chunk | None:
-    """Merge two chunks that are short and of the same paragraph; None when they should stay apart or get too long."""
-    if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, _PAUSE_SENTENCE):
+def merge_chunks(last: Chunk | None, chunk: Chunk, limits: _MergeLimits = _MERGE_LIMITS) -> Chunk | None:
+    """Merge two chunks that are short, of the same paragraph and voice; None when they should stay apart or get too
+    long."""
+    if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, PAUSE_SENTENCE):
         return None  # the end of a paragraph, or a pause of a requested length
+    if last.exact_pause or last.voice != chunk.voice:
+        return None
     min_tokens = limits.min_tokens
     is_short = len(last.tokens) < min_tokens or (limits == _MERGE_LIMITS and len(chunk.tokens) < min_tokens)
     if not is_short or len(last.tokens) + 1 + len(chunk.tokens) > limits.max_tokens:
         return None
     shift = len(last.tokens) + 1
     words = (replace(word, start=word.start + shift, end=word.end + shift) for word in chunk.words)
-    return Chunk(
-        f"{last.text} {chunk.text}",
-        last.tokens + to_tokens(" ") + chunk.tokens,
-        chunk.pause_after,
+    prosody = (replace(span, start=span.start + shift, end=span.end + shift) for span in chunk.prosody)
+    return replace(
+        chunk,
+        text=f"{last.text} {chunk.text}",
+        tokens=last.tokens + to_tokens(" ") + chunk.tokens,
+        prosody=(*last.prosody, *prosody),
         words=(*last.words, *words),
     )

@@ -20,6 +20,7 @@ from voxport.engine.process.protocol import Header
 from voxport.engine.process.shared import SharedEngine
 from voxport.engine_errors import EngineError, EngineUnavailable
 from voxport.telemetry.tracing import record_times, start_span
+from voxport.text.ssml.document import Document
 
 OnProgress = Callable[[float, bytes], None]
 """Called with the progress of a call (0 to 1) and a checkpoint to resume from (empty when there is no new one)."""
@@ -122,6 +123,7 @@ class EngineProcess:
         text: str,
         language: str,
         *,
+        document: Document | None = None,
         short_first_chunk: bool = False,
         with_words: bool = False,
         caller: str | None = None,
@@ -131,6 +133,7 @@ class EngineProcess:
             "call": "plan",
             "text": text,
             "language": language,
+            "document": None if document is None else document.to_json(),
             "short_first_chunk": short_first_chunk,
             "with_words": with_words,
         }

@@ -24,6 +24,7 @@ from voxport.engine.process.call_queue import CallQueue, CallTicket
 from voxport.engine.process.protocol import Header
 from voxport.engine_errors import EngineError
 from voxport.malloc_tuning import trim_heaps
+from voxport.text.ssml.document import Document
 
 MAX_CALL_SECONDS: Final = 120.0
 """Maximum duration of a call that is no enrolment. One that takes longer hangs."""
@@ -200,6 +201,7 @@ class EngineService:
                 chunks = self._engine.load().plan(
                     header["text"],
                     header["language"],
+                    document=None if header["document"] is None else Document.from_json(header["document"]),
                     short_first_chunk=header["short_first_chunk"],
                     with_words=header["with_words"],
                 )

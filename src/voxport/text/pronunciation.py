@@ -1,0 +1,120 @@
+"""Pronunciation rules: how certain words are read, whatever the language's own rules say."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from voxport.text.sentences import clean_text
+from voxport.text.ssml.document import Document, Line, Segment
+
+_LETTER: Final = r"\w\u0900-\u097f"
+_UNSPACED_LETTER: Final = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Letters of languages that have no blanks between words."""
+_TOKEN: Final = re.compile(rf"[{_UNSPACED_LETTER}]|(?:(?![{_UNSPACED_LETTER}])[{_LETTER}])+|[^\s{_LETTER}]")
+_GENITIVE: Final = re.compile(rf"['’]s(?![{_LETTER}])")
+_UNSPACED: Final = re.compile(f"[{_UNSPACED_LETTER}]")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`match` is read as `alias`, a text, or spoken as `ipa`; one of them is set."""
+
+    match: str
+    alias: str | None = None
+    ipa: str | None = None
+    is_case_sensitive: bool = False
+
+
+def document_of_text(text: str, rules: Sequence[Rule]) -> Document:
+    """Make a document of a text without markup."""
+    lines = []
+    for paragraph in clean_text(text).split("\n\n"):
+        written = [line for line in paragraph.split("\n") if line]
+        for number, line in enumerate(written, 1):
+            segment = Segment(line, tuple(range(len(line))))
+            lines.append(Line((segment,), ends_paragraph=number == len(written)))
+    return with_rules(Document(tuple(lines)), rules)
+
+
+def with_rules(document: Document, rules: Sequence[Rule]) -> Document:
+    """Replace the words that rules match, the longest first; of two rules for the same words the first is used. What is
+    replaced already stays as it is, and what a rule puts in is not looked at again."""
+    if not rules:
+        return document
+    matcher = _matcher(tuple(rules))
+    lines = (
+        replace(line, segments=tuple(part for segment in line.segments for part in _split(segment, matcher)))
+        for line in document.lines
+    )
+    return Document(tuple(lines))
+
+
+class _Matcher:
+    """Finds the rules by the first word of each, so that many rules take no longer than few."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._by_first_word: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+        # The sort is stable: of two rules for the same words the first stays first.
+        for rule in sorted(rules, key=lambda one: -len(one.match)):
+            written = unicodedata.normalize("NFC", rule.match).strip()
+            first = _TOKEN.search(written)
+            assert first is not None
+            self._by_first_word.setdefault(first.group().casefold(), []).append((_pattern(written, rule), rule))
+
+    def find(self, text: str) -> Iterator[tuple[int, int, Rule]]:
+        """Yield the ranges that rules match, without overlaps."""
+        position = 0
+        for token in _TOKEN.finditer(text):
+            if token.start() < position:
+                continue
+            for pattern, rule in self._by_first_word.get(token.group().casefold(), ()):
+                found = pattern.match(text, token.start())
+                if found is not None:
+                    position = found.end()
+                    yield token.start(), position, rule
+                    break
+
+
+def _split(segment: Segment, matcher: _Matcher) -> list[Segment]:
+    if segment.is_replaced:
+        return [segment]
+    parts, position = [], 0
+    for start, end, rule in matcher.find(segment.text):
+        if position < start:
+            parts.append(_slice(segment, position, start))
+        genitive = _GENITIVE.match(segment.text, end)
+        position = end if genitive is None else genitive.end()
+        matched = _slice(segment, start, position)
+        parts.append(_with_genitive(matched, rule) if genitive else replace(matched, alias=rule.alias, ipa=rule.ipa))
+    if position < len(segment.text):
+        parts.append(_slice(segment, position, len(segment.text)))
+    return parts
+
+
+def _with_genitive(segment: Segment, rule: Rule) -> Segment:
+    """Read the English genitive with its word: /ɪz/ after a sibilant, /s/ after a voiceless sound, else /z/."""
+    if rule.ipa is None:
+        return replace(segment, alias=f"{rule.alias}'s")
+    last = rule.ipa.rstrip("ːˑ. ")[-1:]
+    return replace(segment, ipa=rule.ipa + ("ɪz" if last in "szʃʒ" else "s" if last in "ptkfθ" else "z"))
+
+
+def _slice(segment: Segment, start: int, end: int) -> Segment:
+    return replace(segment, text=segment.text[start:end], origins=segment.origins[start:end])
+
+
+@lru_cache(maxsize=64)
+def _matcher(rules: tuple[Rule, ...]) -> _Matcher:
+    return _Matcher(rules)
+
+
+def _pattern(written: str, rule: Rule) -> re.Pattern[str]:
+    words = r"\s+".join(map(re.escape, written.split()))
+    before = "" if _UNSPACED.match(written[0]) else rf"(?<![{_LETTER}])"
+    after = "" if _UNSPACED.match(written[-1]) else rf"(?![{_LETTER}])"
+    return re.compile(f"{before}{words}{after}", 0 if rule.is_case_sensitive else re.IGNORECASE)
