@@ -129,7 +129,13 @@ class CachedAnswers:
         facts = (
             *(_SPEECH_VERSION, voxport.__version__, TARGET_LUFS, CEILING_DBTP),
             prepared.caller.profile_id,
-            *(request.text, route.language, sorted(request.voice_settings.items()), prepared.audio_format.name),
+            *(
+                request.text,
+                request.markup,
+                route.language,
+                sorted(request.voice_settings.items()),
+                prepared.audio_format.name,
+            ),
             # A voice that is made again has another generation and id, and another file is another voice.
             *(voice.voice_id, voice.provider_voice_id, voice.generation, voice.file_key),
             *(voice.provider.name, self._version_of(voice.provider)),
@@ -148,4 +154,4 @@ class CachedAnswers:
 
 
 def _is_cacheable(request: SpeechRequest) -> bool:
-    return request.use_cache and not request.is_stream and not request.is_job
+    return request.use_cache and not (request.is_stream or request.is_job or request.needs_words)

@@ -25,8 +25,18 @@ from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
 from voxport.speech.progress import SynthesisProgress
 from voxport.speech.result import SpeechResult
-from voxport.speech.schemas import Cost, EstimateBody, EstimateData, SpeechBody, SpeechData, SpokenBody, Usage
+from voxport.speech.schemas import (
+    Cost,
+    EstimateBody,
+    EstimateData,
+    SpeechBody,
+    SpeechData,
+    SpokenBody,
+    TimestampBody,
+    Usage,
+)
 from voxport.speech.service import SERVICE, HeldSpeech, SpeechService
+from voxport.speech.timestamps import timestamps
 from voxport.web.concurrency import Admission, ConcurrencyLimiters, run_shielded
 from voxport.web.dependencies import Injected, service_of
 from voxport.web.headers import warnings_header
@@ -194,6 +204,8 @@ def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechR
         is_job=is_job,
         is_stream=body.stream,
         webhook_url=body.webhook_url,
+        markup=body.markup,
+        timestamps=body.timestamps,
         use_cache=body.cache,
     )
 
@@ -230,6 +242,12 @@ def spoken_body(prepared: PreparedSpeech, result: SpeechResult, service: Service
             duration_seconds=float(result.seconds),
             language=prepared.language,
             warnings=list(prepared.warnings),
+            timestamps=None
+            if request.timestamps is None
+            else [
+                TimestampBody.model_validate(one.to_json())
+                for one in timestamps(result.words, request.text, request.timestamps)
+            ],
         ),
         usage=Usage(units=billed, unit_type=service.unit_type),
         cost=Cost(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from voxport.audio.arrays import Pcm
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.encode import FORMATS, encode_file
 from voxport.audio.codec.wav import to_pcm16
 from voxport.jobs.handler import JobHandler, Step
@@ -21,13 +21,16 @@ from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import Piece, ResumeTokenInvalid, Utterance
+from voxport.providers.base import Piece, ResumeTokenInvalid, SpokenWord, Utterance, VoiceRef
 from voxport.providers.registry import Registry
 from voxport.settings import Settings
 from voxport.speech.durations import billed_seconds
 from voxport.speech.parts import StoredParts
+from voxport.speech.reading import read_document
 from voxport.speech.service import SERVICE, require_audio
+from voxport.speech.timestamps import shifted, timestamps
 from voxport.storage.base import Storage
+from voxport.text.ssml.document import Document
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
@@ -101,12 +104,24 @@ class SpeechHandler(JobHandler):
         request = run.request
         (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(voice.provider.name)
+        capabilities = provider.capabilities()
+        document = read_document(
+            request["text"],
+            markup=request.get("markup", "none"),
+            rules=(),
+            language=request["language"],
+            capabilities=capabilities,
+            provider=provider.name,
+        )
         utterance = Utterance(
             request["text"],
             request["language"],
             request.get("voice_settings") or {"speed": request.get("speed", 1.0)},
             resume_from=parts.last_resume_token(),
             client=run.profile_id,
+            document=document,
+            voices={} if document is None else self._named_voices(run.profile_id, document, provider.name),
+            with_words=request.get("timestamps") is not None,
         )
         pieces = self._provisioning.speak(voice, utterance)
         progress = 0.0
@@ -118,6 +133,10 @@ class SpeechHandler(JobHandler):
             progress = piece.progress
             _log.debug("a part was spoken", extra={"job_id": run.job_id, "part": len(parts) - 1})
             run.advance("speaking", round(_SPEAKING_FRACTION * piece.progress, 4))
+
+    def _named_voices(self, profile_id: str, document: Document, provider: str) -> dict[str, VoiceRef]:
+        voices = {name: self._voices.resolve(profile_id, name, provider)[0] for name in document.voices}
+        return {name: self._provisioning.reference(voice) for name, voice in voices.items()}
 
     def _store(self, run: JobRun) -> Json:
         run.advance("storing", _SPEAKING_FRACTION)
@@ -131,6 +150,7 @@ class SpeechHandler(JobHandler):
             samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
             size = path.stat().st_size
         seconds = billed_seconds(samples)
+        heard = _timestamps(request, parts)
 
         def make_result(tx: Session) -> dict[str, Any]:
             self._provider_calls.finish_job(tx, run.job_id, request["provider"])
@@ -143,6 +163,7 @@ class SpeechHandler(JobHandler):
                 "cloned_voice_id": None,
                 "duration_seconds": float(seconds),
                 **_optional_fields(request),
+                **heard,
             }
 
         self._jobs.complete(run.job_id, run.hold_id, units=seconds, make_result=make_result)
@@ -162,12 +183,22 @@ class SpeechHandler(JobHandler):
 def _next_part(pieces: Iterator[Piece], parts: StoredParts) -> Piece | None:
     """Synthesize and store up to the next resumable piece. Returns that piece, or None at the end of the text."""
     spoken: list[Pcm] = []
+    words: list[SpokenWord] = []
     for piece in pieces:
+        words += shifted(piece.words, sum(map(len, spoken)) / SAMPLE_RATE)
         spoken.append(to_pcm16(piece.audio))
         if piece.is_resumable:
-            parts.add(piece.resume_token, np.concatenate(spoken))
+            parts.add(piece.resume_token, np.concatenate(spoken), words)
             return piece
     return None
+
+
+def _timestamps(request: Json, parts: StoredParts) -> dict[str, Any]:
+    """Return the `timestamps` of the result, if they were asked for."""
+    granularity = request.get("timestamps")
+    if granularity is None:
+        return {}
+    return {"timestamps": [one.to_json() for one in timestamps(parts.words(), request["text"], granularity)]}
 
 
 def _optional_fields(request: Json) -> dict[str, Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat
 from voxport.catalog import Catalog
-from voxport.errors import BadRequest, Invalid
+from voxport.errors import BadRequest, Invalid, NotFound
 from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.failover import all_that_can
 from voxport.providers.registry import Registry
 from voxport.speech.codes import nearest_code, unsupported_language
-from voxport.speech.durations import max_seconds, require_text
+from voxport.speech.durations import max_document_seconds, max_seconds, require_text
 from voxport.speech.other_language import NAMES, other_language
+from voxport.speech.reading import read_document
+from voxport.speech.timestamps import Granularity
+from voxport.text.ssml.document import Document
 from voxport.voices.service import ResolvedVoice, VoiceService
 
 
@@ -33,12 +36,19 @@ class SpeechRequest:
     is_job: bool = False
     is_stream: bool = False
     webhook_url: str | None = None
+    markup: str = "none"
+    timestamps: Granularity | None = None
     use_cache: bool = True
     """Whether the file of an identical call may be the answer, and this call's file that of later ones."""
 
     @property
     def speed(self) -> float:
         return self.voice_settings.get("speed", 1.0)
+
+    @property
+    def needs_words(self) -> bool:
+        """Whether the times of the words are asked for."""
+        return self.timestamps is not None
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,9 @@ class Route:
     voice: ResolvedVoice
     language: str
     warnings: tuple[str, ...] = ()
+    document: Document | None = None
+    voices: Mapping[str, ResolvedVoice] = field(default_factory=dict)
+    """The voices that the document names."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,12 @@ class PreparedSpeech:
         return self.routes[0].language if self.request.language is not None else None
 
     @property
+    def read_text(self) -> str:
+        """What is read, without markup."""
+        document = self.routes[0].document
+        return self.request.text if document is None else document.read_text()
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return self.routes[0].warnings
 
@@ -93,20 +112,51 @@ class Preparation:
         """Validate a request and resolve its routes. Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         self._check_request(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
-        routes = all_that_can(speakers, lambda voice: self._route(request, voice))
-        longest = max_seconds(request.text, request.speed, self._limits)
+        routes = all_that_can(speakers, lambda voice: self._route(caller, request, voice))
+        document = routes[0].document
+        longest = (
+            max_seconds(request.text, request.speed, self._limits)
+            if document is None
+            else max_document_seconds(document, request.speed, self._limits)
+        )
         return PreparedSpeech(caller, request, tuple(routes), FORMATS[request.output_format], longest)
 
-    def _route(self, request: SpeechRequest, voice: ResolvedVoice) -> Route:
+    def _route(self, caller: Principal, request: SpeechRequest, voice: ResolvedVoice) -> Route:
         provider = self._providers.require_available(voice.provider.name)
         language = self._language(provider, request.language, voice.language)
         require_settings(provider, request.voice_settings)
-        warnings = text_warnings(provider, request.text, language, is_named=request.language is not None)
+        document = read_document(
+            request.text,
+            markup=request.markup,
+            rules=(),
+            language=language,
+            capabilities=provider.capabilities(),
+            provider=provider.name,
+        )
+        text = request.text if document is None else document.read_text()
+        warnings = text_warnings(provider, text, language, is_named=request.language is not None)
+        if request.needs_words and not provider.capabilities().supports_timestamps:
+            raise Invalid(
+                f"The provider {provider.name} does not say when its words are heard. Leave timestamps out, or choose "
+                "another provider.",
+                location=("body", "timestamps"),
+            )
         if request.is_stream and not provider.capabilities().supports_streaming:
             raise BadRequest(
                 f"The provider {provider.name} can't stream. Leave stream out.", code="provider_cannot_stream"
             )
-        return Route(voice, language, warnings)
+        voices = {} if document is None else self._named_voices(caller, document, provider.name)
+        return Route(voice, language, warnings, document, voices)
+
+    def _named_voices(self, caller: Principal, document: Document, provider: str) -> dict[str, ResolvedVoice]:
+        """Resolve the voices that a document names. Raises Invalid."""
+        found = {}
+        for name in sorted(document.voices):
+            try:
+                (found[name],) = self._voices.resolve(caller.profile_id, name, provider)
+            except (NotFound, BadRequest) as error:
+                raise Invalid(f"<voice name={name!r}>: {error.message}", location=("body", "text")) from None
+        return found
 
     def _check_request(self, request: SpeechRequest) -> None:
         if request.is_job:
@@ -123,6 +173,10 @@ class Preparation:
                 "The webhook_url is told of a job's end. Send the header `Prefer: respond-async` (without stream), or "
                 "leave webhook_url out.",
                 location=("body", "webhook_url"),
+            )
+        if request.is_stream and request.needs_words:
+            raise Invalid(
+                "A stream has no timestamps. Leave stream out for a file with them.", location=("body", "timestamps")
             )
         if request.is_stream and request.output_format not in STREAM_FORMATS:
             raise Invalid(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from voxport.providers.base import SpokenWord
 
 
 @dataclass
@@ -11,6 +13,8 @@ class SynthesisProgress:
 
     provider: str = ""
     samples: int = 0
+    words: list[SpokenWord] = field(default_factory=list)
+    """The words spoken so far, if they are asked for, in seconds from the beginning."""
     has_all: bool = False
     """Whether no more audio follows."""
     has_listener_left: bool = False

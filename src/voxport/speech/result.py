@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+
+from voxport.providers.base import SpokenWord
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class SpeechResult:
     cost: int
     balance: int
     is_cached: bool = False
+    words: Sequence[SpokenWord] = ()
+    """When each word is heard, if that was asked for."""
 
     @property
     def billed_seconds(self) -> Decimal:

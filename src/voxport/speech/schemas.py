@@ -78,6 +78,14 @@ class SpeechBody(RequestBody):
         ),
     ] = None
     voice_settings: VoiceSettings | None = Field(default=None, description="How to speak. Default: the provider's own.")
+    markup: Annotated[
+        Literal["none", "ssml"],
+        Field(description="`ssml`: the text has tags, of the subset in the docs. `none`: a `<` is a less-than sign."),
+    ] = "none"
+    timestamps: Annotated[
+        Literal["word", "sentence"] | None,
+        Field(description="Answer when each word or sentence is heard. Not with `stream`."),
+    ] = None
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
     webhook_url: JobWebhook = None
@@ -90,6 +98,14 @@ class SpeechBody(RequestBody):
     ] = True
 
 
+class TimestampBody(BaseModel):
+    text: str = Field(description="The words as they were sent.")
+    start: float = Field(description="Where they begin, in seconds of the file.")
+    end: float = Field(description="Where they end, in seconds of the file.")
+    start_char: int = Field(description="Their first character in the text as it was sent, from 0.")
+    end_char: int = Field(description="The character behind their last one.")
+
+
 class SpeechData(BaseModel):
     url: str = Field(description="Reads the audio file, without a key.")
     key: str = Field(description="The file's key in `/v1/media`.")
@@ -100,6 +116,10 @@ class SpeechData(BaseModel):
     duration_seconds: float = Field(description="How long the audio is.")
     language: NamedLanguage = None
     warnings: Warnings = []
+    timestamps: Annotated[
+        list[TimestampBody] | None,
+        Field(exclude_if=lambda value: value is None, description="When each word or sentence is heard, if asked for."),
+    ] = None
 
 
 class Usage(BaseModel):

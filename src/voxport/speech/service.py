@@ -32,10 +32,11 @@ from voxport.providers.base import Piece, RelayedAudio, Utterance
 from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry
 from voxport.speech.cached_answers import CachedAnswers
-from voxport.speech.durations import billed_seconds, estimated_seconds
+from voxport.speech.durations import billed_seconds, estimated_document_seconds, estimated_seconds
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
 from voxport.speech.progress import ListenerLeft, SynthesisProgress
 from voxport.speech.result import SpeechResult
+from voxport.speech.timestamps import shifted
 from voxport.storage.base import Storage
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
@@ -102,7 +103,9 @@ class SpeechService:
         """Validate a request before anything is held. Raises Invalid, NotFound, BadRequest, ProviderUnavailable,
         Forbidden (by moderation), ModerationUnavailable."""
         prepared = self._preparation.prepare(caller, request)
-        self._moderation.require(request.text, profile_id=caller.profile_id, voice_id=request.voice_id, service=SERVICE)
+        self._moderation.require(
+            prepared.read_text, profile_id=caller.profile_id, voice_id=request.voice_id, service=SERVICE
+        )
         return prepared
 
     def find_cached(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim = NO_CLAIM) -> SpeechResult | None:
@@ -117,7 +120,12 @@ class SpeechService:
         """Estimate the cost of a request. Holds and records nothing, and calls neither a provider nor moderation.
         Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         prepared = self._preparation.prepare(caller, request)
-        units = estimated_seconds(request.text, request.speed, self._limits)
+        document = prepared.routes[0].document
+        units = (
+            estimated_seconds(request.text, request.speed, self._limits)
+            if document is None
+            else estimated_document_seconds(document, request.speed, self._limits)
+        )
         price, held = self._billing.price(SERVICE, units), self.max_cost(prepared)
         return Estimate(units, price, held, prepared.language, prepared.warnings)
 
@@ -187,7 +195,15 @@ class SpeechService:
                 def record(tx: Session, settled: Settlement) -> None:
                     nonlocal result
                     url = self._media.read_url(key)
-                    result = SpeechResult(url, key, progress.provider, seconds, settled.cost, settled.balance)
+                    result = SpeechResult(
+                        url,
+                        key,
+                        progress.provider,
+                        seconds,
+                        settled.cost,
+                        settled.balance,
+                        words=progress.words,
+                    )
                     self._media.record_speech(tx, key, size)
                     if self._cache is not None:
                         self._cache.add(tx, prepared, progress.provider, key, seconds)
@@ -240,6 +256,8 @@ class SpeechService:
                     "folder_id": request.folder_id,
                     "named_language": prepared.language,
                     "warnings": list(prepared.warnings),
+                    "markup": request.markup,
+                    "timestamps": request.timestamps,
                 },
                 output_id=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.max_cost(prepared),
@@ -305,9 +323,16 @@ class SpeechService:
         raise no_audio(route.voice.provider.name)
 
     def _utterance(self, prepared: PreparedSpeech, route: Route) -> Utterance:
-        request, client = prepared.request, prepared.caller.profile_id
+        request = prepared.request
         return Utterance(
-            request.text, route.language, request.voice_settings, low_latency=request.is_stream, client=client
+            request.text,
+            route.language,
+            request.voice_settings,
+            low_latency=request.is_stream,
+            client=prepared.caller.profile_id,
+            document=route.document,
+            voices={name: self._provisioning.reference(voice) for name, voice in route.voices.items()},
+            with_words=request.needs_words,
         )
 
     def _max_bytes(self, prepared: PreparedSpeech) -> int:
@@ -325,6 +350,7 @@ def _counted(
     call over."""
     with contextlib.closing(pieces):
         for piece in pieces:
+            progress.words += shifted(piece.words, progress.samples / SAMPLE_RATE)
             progress.samples += piece.audio.size
             journal.require_live()
             progress.require_listener()

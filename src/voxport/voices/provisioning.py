@@ -85,7 +85,7 @@ class VoiceProvisioning:
     def speak(self, voice: ResolvedVoice, utterance: Utterance) -> Generator[Piece, None, None]:
         """Speak as `Provider.speak`, and rebuild the voice if it is gone. Raises NotFound if it was deleted."""
         provider = voice.provider
-        reference, resume_from = self._reference(voice), utterance.resume_from
+        reference, resume_from = self.reference(voice), utterance.resume_from
         for is_last in (False, True):
             try:
                 for piece in observed_speech(provider, reference, replace(utterance, resume_from=resume_from)):
@@ -115,7 +115,7 @@ class VoiceProvisioning:
     def _relay(
         self, voice: ResolvedVoice, utterance: Utterance, audio_format: RelayFormat
     ) -> Generator[RelayedAudio, None, None]:
-        reference = self._reference(voice)
+        reference = self.reference(voice)
         try:
             yield from _observed_relay(voice.provider, reference, utterance, audio_format)
         except VoiceLost:
@@ -214,7 +214,8 @@ class VoiceProvisioning:
         with self._database.transaction() as tx:
             repository.change_binding(tx, binding, generation=binding.generation, **values)
 
-    def _reference(self, voice: ResolvedVoice) -> VoiceRef:
+    def reference(self, voice: ResolvedVoice) -> VoiceRef:
+        """Return what the provider needs of a voice; a clone that is gone there is made again."""
         if voice.generation is None or not voice.provider.capabilities().is_hosted:
             return self._voices.reference(voice)
         if not voice.exists_remotely:
