@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import signal
 import socket
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 INITIAL_CREDITS = Decimal(100)
 _SHUTDOWN_TIMEOUT_SECONDS = 30
 _LAST_SPANS_SECONDS = 2.0
+_ACCEPTING_SECONDS = 0.02
+"""Until the connections that were accepted last are known to the server, which then ends them."""
 _MIN_OPEN_FILES = 65_536
 
 
@@ -52,7 +55,7 @@ def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_
     from voxport.web.protocol import server_config
 
     _allow_many_files()
-    server = _GatewayServer(
+    server = GatewayServer(
         server_config(app, settings, timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS), app.state.event_hub, on_stop
     )
     click.echo(f"Voxport listens on {settings.public_url} (in a browser: {settings.public_url}/studio)", err=True)
@@ -68,7 +71,7 @@ def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_
         stop_tracing(seconds=_LAST_SPANS_SECONDS)
 
 
-class _GatewayServer(uvicorn.Server):
+class GatewayServer(uvicorn.Server):
     """A server that closes the event streams first at shutdown, because they never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, hub: EventHub, on_stop: Callable[[], None]) -> None:
@@ -82,7 +85,15 @@ class _GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hub.close()
-        await super().shutdown(sockets)
+        # Clients that have connected are accepted first: closing the listener resets their connections.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        await asyncio.sleep(_ACCEPTING_SECONDS)
+        await super().shutdown()
 
 
 def _allow_many_files() -> None:
