@@ -1,4 +1,4 @@
-"""`voxport profiles` and `voxport keys`."""
+"""`voxport admin profiles` and `voxport admin keys`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from voxport.audit.actors import CLI
-from voxport.billing.money import format_tokens
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.billing.money import format_tokens, json_number
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import is_json, json_option, print_json, print_table
 from voxport.clock import iso
 
 
@@ -24,7 +25,7 @@ def profiles() -> None:
 def create_profile(name: str, data_dir: Path | None) -> None:
     """Make a profile called NAME, and print its id.
 
-    It has no credits and no key yet: see `voxport credits add` and `voxport keys create`.
+    It has no credits and no key yet: see `voxport admin credits add` and `voxport admin keys create`.
     """
     with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
         profile_id = gateway.accounts.create_profile(tx, name, actor=CLI).id
@@ -33,6 +34,7 @@ def create_profile(name: str, data_dir: Path | None) -> None:
 
 @profiles.command("list")
 @data_dir_option
+@json_option
 def list_profiles(data_dir: Path | None) -> None:
     """Show the profiles."""
     with command_gateway(data_dir) as gateway:
@@ -43,6 +45,7 @@ def list_profiles(data_dir: Path | None) -> None:
 @profiles.command("show")
 @click.argument("profile")
 @data_dir_option
+@json_option
 def show_profile(profile: str, data_dir: Path | None) -> None:
     """Show PROFILE: its state, its credits, and what is stored for it."""
     from voxport.voices.stored import storage_usage
@@ -52,6 +55,20 @@ def show_profile(profile: str, data_dir: Path | None) -> None:
             row = gateway.accounts.require_profile(tx, profile)
         funds = gateway.billing.read_funds(profile)
         files = storage_usage(profile, gateway.media, gateway.voices)
+    if is_json():
+        print_json(
+            {
+                "profile": row.id,
+                "name": row.name,
+                "state": row.state,
+                "created_at": iso(row.created_at),
+                "credits": json_number(funds.credits),
+                "held": json_number(funds.held),
+                "balance": json_number(funds.balance),
+                "stored": {name: value for name, value in vars(files).items() if name != "profile_id"},
+            }
+        )
+        return
     for label, value in (
         ("profile", row.id),
         ("name", row.name),
@@ -110,12 +127,16 @@ def erase_profile(profile: str, yes: bool, data_dir: Path | None) -> None:
 
 @profiles.command("stored")
 @data_dir_option
+@json_option
 def list_stored(data_dir: Path | None) -> None:
     """Show what is stored for each profile: files and bytes."""
     from voxport.voices.stored import storage_usage
 
     with command_gateway(data_dir) as gateway:
         found = [storage_usage(row.id, gateway.media, gateway.voices) for row in gateway.accounts.list_profiles()]
+    if is_json():
+        print_json([vars(row) for row in found])
+        return
     print_table(
         ("PROFILE", "UPLOADS", "BYTES", "SPEECH", "BYTES", "VOICES", "BYTES"),
         [tuple(str(value) for value in vars(row).values()) for row in found],
@@ -141,6 +162,7 @@ def create_key(profile: str, name: str, data_dir: Path | None) -> None:
 @keys.command("list")
 @click.argument("profile", required=False)
 @data_dir_option
+@json_option
 def list_keys(profile: str | None, data_dir: Path | None) -> None:
     """Show the keys, of PROFILE or of all."""
     with command_gateway(data_dir) as gateway:
@@ -163,7 +185,7 @@ def list_keys(profile: str | None, data_dir: Path | None) -> None:
 @click.argument("key_id")
 @data_dir_option
 def revoke_key(key_id: str, data_dir: Path | None) -> None:
-    """Revoke a key by its id (`voxport keys list` shows it). From now on it is refused."""
+    """Revoke a key by its id (`voxport admin keys list` shows it). From now on it is refused."""
     with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
         revoked = gateway.accounts.revoke_key(tx, key_id, actor=CLI)
     click.echo(f"{key_id} revoked" if revoked else f"{key_id} was revoked before")

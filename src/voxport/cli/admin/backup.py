@@ -1,4 +1,4 @@
-"""`voxport backup` and `voxport restore`."""
+"""`voxport admin backup` and `voxport admin restore`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`voxport database`: moving the data to another kind of database, and back to an older version."""
+"""`voxport admin database`: moving the data to another kind of database, and back to an older version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def move(source: str, target: str) -> None:
     """Move all data from SOURCE to TARGET, two database URLs, while the gateway is stopped.
 
     \b
-      voxport database move sqlite:////srv/voxport/voxport.db postgresql://voxport@db.internal/voxport
+      voxport admin database move sqlite:////srv/voxport/voxport.db postgresql://voxport@db.internal/voxport
 
     TARGET has to be empty. Everything is moved or nothing: each table is read back and compared before the end, and the
     ledger is verified. A SQLite file is renamed afterwards, and kept. A password is best in PGPASSWORD or ~/.pgpass.
@@ -41,7 +41,9 @@ def move(source: str, target: str) -> None:
         "same, and so is the SHA-256 over them."
     )
     if summary.problems:
-        click.echo(f"The ledger had {len(summary.problems)} problems and has the same ones now: voxport ledger verify")
+        click.echo(
+            f"The ledger had {len(summary.problems)} problems and has the same ones now: voxport admin ledger verify"
+        )
     else:
         click.echo("The ledger is clean.")
     if summary.kept_as is not None:

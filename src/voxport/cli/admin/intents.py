@@ -1,4 +1,4 @@
-"""`voxport intents`."""
+"""`voxport admin intents`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from voxport.billing.money import format_tokens
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 
@@ -26,6 +27,7 @@ def intents() -> None:
 
 @intents.command("list")
 @data_dir_option
+@json_option
 def list_intents(data_dir: Path | None) -> None:
     """What is open, and what was lost; the oldest first."""
     with command_gateway(data_dir) as gateway:

@@ -1,4 +1,4 @@
-"""`voxport credits` and `voxport ledger`."""
+"""`voxport admin credits` and `voxport admin ledger`."""
 
 from __future__ import annotations
 

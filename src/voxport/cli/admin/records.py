@@ -1,4 +1,4 @@
-"""`voxport audit` and `voxport consents`."""
+"""`voxport admin audit` and `voxport admin consents`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 _MAX_SHOWN_CHARACTERS = 200
@@ -24,6 +25,7 @@ def audit() -> None:
 @click.argument("profile", required=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many rows.")
 @data_dir_option
+@json_option
 def list_audit(profile: str | None, limit: int, data_dir: Path | None) -> None:
     """Show the newest rows, of PROFILE or of all."""
     with command_gateway(data_dir) as gateway:
@@ -89,6 +91,7 @@ def consents() -> None:
 @click.argument("profile", required=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many rows.")
 @data_dir_option
+@json_option
 def list_consents(profile: str | None, limit: int, data_dir: Path | None) -> None:
     """Show the newest, of PROFILE or of all."""
     with command_gateway(data_dir) as gateway:

@@ -1,4 +1,4 @@
-"""`voxport storage move`."""
+"""`voxport admin storage move`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def move(source: str, target: str, stopped: bool, compare: bool, data_dir: Path 
          VOXPORT_STORAGE_URL=TARGET
          VOXPORT_STORAGE_FALLBACK_URL=SOURCE
        Files are now written to TARGET, and read and deleted in both.
-    2. voxport storage move SOURCE TARGET
+    2. voxport admin storage move SOURCE TARGET
        Run it again after an interruption: it goes on where it stopped.
     3. Remove VOXPORT_STORAGE_FALLBACK_URL, and restart.
     4. Delete what is in SOURCE. Nothing here does that for you.

@@ -1,4 +1,4 @@
-"""`voxport webhooks`."""
+"""`voxport admin webhooks`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 
@@ -27,6 +28,7 @@ def webhooks() -> None:
 @click.option("--status", type=click.Choice(["pending", "sending", "delivered", "failed"]), help="Only those.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many.")
 @data_dir_option
+@json_option
 def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir: Path | None) -> None:
     """Show the webhooks, of PROFILE or of all; the newest first.
 
@@ -57,7 +59,7 @@ def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir:
 @click.argument("delivery")
 @data_dir_option
 def resend(delivery: str, data_dir: Path | None) -> None:
-    """Send DELIVERY now, under the same id (`voxport webhooks list` shows it). A worker does it."""
+    """Send DELIVERY now, under the same id (`voxport admin webhooks list` shows it). A worker does it."""
     with command_gateway(data_dir) as gateway:
         gateway.webhooks.resend(gateway.webhooks.owner(delivery), delivery)
     click.echo(f"{delivery} is sent again")
