@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _WARNED = "voxport.warned"
 _OTHER_VARIABLES = {
-    *("VOXPORT_URL", "VOXPORT_BASE_URL", "VOXPORT_API_KEY"),  # of the client
+    *("VOXPORT_URL", "VOXPORT_BASE_URL", "VOXPORT_API_KEY", "VOXPORT_VOICE"),  # of commands that call a gateway
     *("VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"),  # of the tests
 }
 

@@ -14,7 +14,12 @@ _SHOW_SECONDS = 5.0
 
 @click.group()
 def database() -> None:
-    """The gateway's database itself."""
+    """The gateway's database itself.
+
+    \b
+    Examples:
+      voxport admin database downgrade 0008
+    """
 
 
 @database.command("move")
@@ -24,6 +29,7 @@ def move(source: str, target: str) -> None:
     """Move all data from SOURCE to TARGET, two database URLs, while the gateway is stopped.
 
     \b
+    Examples:
       voxport admin database move sqlite:////srv/voxport/voxport.db postgresql://voxport@db.internal/voxport
 
     TARGET has to be empty. Everything is moved or nothing: each table is read back and compared before the end, and the
@@ -61,6 +67,10 @@ def downgrade(revision: str, yes: bool, data_dir: Path | None) -> None:
     """Take the tables back to REVISION, such as 0008, before an older Voxport is installed again.
 
     Stop the gateway, and take a backup first: what only newer versions store is lost.
+
+    \b
+    Examples:
+      voxport admin database downgrade 0008
     """
     from voxport.db.session import Database
     from voxport.migrations.migrate import downgrade as downgrade_tables

@@ -16,7 +16,12 @@ _INTERVAL_SECONDS: Final = 2.0
 
 @click.group()
 def storage() -> None:
-    """The files: uploads, speech, samples and voices."""
+    """The files: uploads, speech, samples and voices.
+
+    \b
+    Examples:
+      voxport admin storage move file:///srv/voxport/files s3://bucket/voxport
+    """
 
 
 @storage.command()
@@ -41,6 +46,10 @@ def move(source: str, target: str, stopped: bool, compare: bool, data_dir: Path 
 
     Each file is read twice, the second time from TARGET, to compare the hashes. Upload URLs of S3 that clients have
     already stay good for a day: when SOURCE is S3, run step 2 once more a day after step 1, before step 3.
+
+    \b
+    Examples:
+      voxport admin storage move file:///srv/voxport/files s3://bucket/voxport
     """
     from voxport.storage.config import open_one
     from voxport.storage.fallback import canonical_url, mark_target

@@ -19,6 +19,11 @@ def sweeps(data_dir: Path | None, again: bool) -> None:
     """What the worker could not tidy up yet, and when it tries again; the oldest first.
 
     Each item is retried for itself, after pauses that grow to six hours. The log has the whole error.
+
+    \b
+    Examples:
+      voxport admin sweeps
+      voxport admin sweeps --again
     """
     with command_gateway(data_dir) as gateway:
         if again:

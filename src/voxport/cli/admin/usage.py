@@ -29,6 +29,11 @@ def usage_of_profiles(
 
     A DATE is 2026-04-27 or 2026-04-27T10:30:00Z. What was refunded is not counted; `-` are calls without a voice or
     key.
+
+    \b
+    Examples:
+      voxport admin usage
+      voxport admin usage prof_… --by day --from 2026-04-01 --to 2026-05-01 --csv
     """
     from voxport.billing.usage import COLUMNS, format_row, parse_period, to_csv, usage
 

@@ -130,13 +130,16 @@ def _readiness(url: str, answer: httpx2.Response) -> Finding:
     try:
         body: Any = json.loads(answer.content)
         checks = body["checks"]
-        broken = [f"{name} {state}" for name, state in checks.items() if state != "ok"]
+        failing = [name for name, state in checks.items() if state not in ("ok", "starting")]
+        starting = [name for name, state in checks.items() if state == "starting"]
     except (ValueError, KeyError, TypeError, AttributeError):
         return failed(
             "gateway", f"what answers at {url} is no Voxport (status {answer.status_code})", "Is the address right?"
         )
-    if broken:
-        return failed("gateway", f"{url} is not ready: {', '.join(broken)}", "Its log says more.")
+    if failing:
+        return failed("gateway", f"{url} is not ready: {', '.join(failing)} failing", "Its log says more.")
+    if starting:
+        return warning("gateway", f"{url} is starting: {', '.join(starting)}", "Wait some seconds.")
     return ok("gateway", f"{url} is ready")
 
 
