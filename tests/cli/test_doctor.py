@@ -167,10 +167,10 @@ def test_weights_of_the_engine_that_are_missing_are_named(tmp_path: Path) -> Non
 
 
 def test_a_missing_pytorch_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     code, found = examine(tmp_path)
     assert (code, found["torch"]["status"]) == (0, "warning")
-    assert "pip install torch" in found["torch"]["advice"]
+    assert "voxport[fit]" in found["torch"]["advice"]
 
 
 def test_keys_of_hosted_providers_are_tried(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from voxport.cli.common import data_dir_option, load_settings
-from voxport.cli.errors import CommandError, client_errors
+from voxport.cli.errors import KEY_VARIABLE, CommandError, client_errors
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.login_file import Login, read_login
 from voxport.cli.output import json_option, note
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from voxport_client import Voxport
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
-KEY_VARIABLE: Final = "VOXPORT_API_KEY"
 _CHECK_TIMEOUT: Final = 10.0
 _CHECK_RETRIES: Final = 1
 

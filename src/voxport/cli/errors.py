@@ -14,6 +14,7 @@ from voxport.cli.output import printable
 if TYPE_CHECKING:
     from voxport_client import StatusError, VoxportError
 
+KEY_VARIABLE: Final = "VOXPORT_API_KEY"
 _BY_STATUS: Final = {
     **dict.fromkeys((400, 408, 412, 413, 414, 415, 422, 431), ExitCode.BAD_INPUT),
     **dict.fromkeys((401, 403), ExitCode.BAD_KEY),
@@ -93,7 +94,7 @@ def _command_error(error: VoxportError, url: str, key_source: str) -> CommandErr
 
 def _hint(error: StatusError, url: str, key_source: str) -> str | None:
     if error.status == 401:
-        return f"The key is that of {key_source}. `voxport login {url}` checks another one and stores it."
+        return f"The key is that of {key_source}. {another_key(url, key_source)}"
     if error.status == 429 and error.retry_after is not None:
         return f"Try again in {error.retry_after:.0f} s."
     if error.status == 403 and error.code == "profile_suspended":
@@ -101,6 +102,13 @@ def _hint(error: StatusError, url: str, key_source: str) -> str | None:
     if error.status >= 500:
         return "Nothing was charged. Try again; on the gateway's own machine `voxport doctor` looks for the cause."
     return None
+
+
+def another_key(url: str, key_source: str) -> str:
+    """Say how to use another key in place of that of `key_source`."""
+    if key_source == KEY_VARIABLE:
+        return f"Set {KEY_VARIABLE} to another one, or unset it and store one with `voxport login {url}`."
+    return f"`voxport login {url}` checks another one and stores it."
 
 
 def _hint_after_lost_answer(error: VoxportError) -> str:

@@ -107,7 +107,8 @@ def _operator_message(error: Exception) -> str | None:
 def setting_error(location: tuple[int | str, ...], message: str) -> str:
     """A sentence on a setting whose value pydantic refuses."""
     message = message.removeprefix("Value error, ")
-    return f"VOXPORT_{str(location[0]).upper()}: {message}" if location else message
+    name = f"VOXPORT_{str(location[0]).upper()}" if location else ""
+    return message if message.startswith(name) else f"{name}: {message}"
 
 
 def _fail(message: str) -> NoReturn:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from voxport.cli.connection import DEFAULT_URL, KEY_VARIABLE, require_gateway
-from voxport.cli.errors import CommandError, client_errors
+from voxport.cli.connection import DEFAULT_URL, require_gateway
+from voxport.cli.errors import KEY_VARIABLE, CommandError, client_errors
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.login_file import Login, login_path, remove_login, write_login
 from voxport.cli.output import is_json, json_option, note, print_json, tokens

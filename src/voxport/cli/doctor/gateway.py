@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from voxport.cli.connection import Choice, named_gateway
 from voxport.cli.doctor.findings import Finding, failed, ok, warning
-from voxport.cli.errors import CommandError
+from voxport.cli.errors import CommandError, another_key
 from voxport.cli.local_gateway import running_address
 from voxport.cli.login_file import login_path, read_login
 from voxport.cli.output import tokens
@@ -107,7 +107,10 @@ def _check(url: str, login: Login | None, key_source: str) -> Iterator[Finding]:
             "Does it run there (`voxport serve`), is the address right, and does a proxy or firewall stand between?",
         )
         return
-    yield _readiness(url, answer)
+    readiness = _readiness(url, answer)
+    yield readiness
+    if readiness.status == "failed" and answer.status_code != 503:  # no gateway: the key is not for it
+        return
     yield from _clock(answer)
     if login is None:
         return
@@ -115,11 +118,9 @@ def _check(url: str, login: Login | None, key_source: str) -> Iterator[Finding]:
         with Voxport(api_key=login.api_key, base_url=url, timeout=_TIMEOUT, max_retries=1) as client:
             balance = client.billing.balance().balance
     except VoxportError as error:
-        yield failed(
-            "key", f"that of {key_source} is refused: {error.message}", f"`voxport login {url}` stores another one."
-        )
+        yield failed("key", f"that of {key_source} is refused: {error.message}", another_key(url, key_source))
     except ValueError as error:
-        yield failed("key", str(error), f"`voxport login {url}` stores another one.")
+        yield failed("key", str(error), another_key(url, key_source))
     else:
         yield ok("key", f"that of {key_source} works; {tokens(balance)} tokens are left")
         if balance <= 0:

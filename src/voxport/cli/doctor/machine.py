@@ -88,7 +88,7 @@ def check_torch() -> Iterator[Finding]:
     yield warning(
         "torch",
         "PyTorch is not installed: the local provider speaks and makes instant clones, but no persistent ones",
-        "pip install torch --index-url https://download.pytorch.org/whl/cpu, or use a hosted provider.",
+        "Install voxport[fit] (the README says where the small CPU build is), or use a hosted provider.",
     )
 
 
