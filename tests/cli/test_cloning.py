@@ -181,6 +181,7 @@ def test_audio_of_others_carries_no_mark(served: Served, tmp_path: Path) -> None
     assert output_of(served.run("detect", "tone.wav", "--json"))["watermarked"] is False
 
 
+@pytest.mark.sqlite_only("the statement is SQLite's")
 def test_a_name_with_control_characters_does_not_reach_the_terminal(served: Served, recording: str) -> None:
     served.customer = open_client(served.customer.gateway)
     clone(served, recording, "--name", "Ana")

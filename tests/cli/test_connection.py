@@ -192,6 +192,7 @@ def test_a_terminal_that_is_not_utf_8_gets_question_marks_and_correct_json(serve
     assert json.loads(parsed.stdout)["voices"]
 
 
+@pytest.mark.sqlite_only("the settings of a command name a database in its folder")
 def test_an_old_name_goes_on_with_a_hint(served: Served) -> None:
     folder = str(served.customer.gateway.settings.data_dir)
     profile = served.customer.profile_id

@@ -55,6 +55,7 @@ def test_a_new_machine_is_told_what_to_do_first(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"cache"}
 
 
+@pytest.mark.sqlite_only("the settings of a command name a database in its folder")
 def test_a_gateway_that_works_is_found_ready_with_its_key(served: Served) -> None:
     folder = str(served.customer.gateway.settings.data_dir)
     code, found = examine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.cli.served import Served, output_of, refused
 from tests.support.cutting_proxy import CuttingProxy
 from voxport.cli import say
+from voxport.cli.audio_output import Playback
+from voxport_client import StreamBrokenError
 
 
 def test_a_text_becomes_the_named_file_and_is_charged_once(served: Served, tmp_path: Path) -> None:
@@ -78,6 +81,19 @@ def test_audio_that_a_player_can_not_play_is_kept(served: Served, tmp_path: Path
     assert result.stdout == "speech.wav\n"
     assert "could not be played by ffplay" in result.stderr
     assert (tmp_path / "speech.wav").read_bytes().startswith(b"RIFF")
+
+
+def test_audio_that_breaks_off_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_player(tmp_path, "aplay", "/bin/cat > /dev/null")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    def chunks() -> Iterator[bytes]:
+        yield b"RIFF and some audio"
+        raise StreamBrokenError("The stream broke off.")
+
+    with pytest.raises(StreamBrokenError):
+        Playback("aplay", tmp_path / "speech.wav").play(chunks())
+    assert (tmp_path / "speech.wav").read_bytes() == b"RIFF and some audio"
 
 
 def make_player(folder: Path, name: str, script: str) -> None:
@@ -167,6 +183,26 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_charged_once(
     with proxy.running():
         result = served.run("say", "Once.", "-v", "Heart", "-o", "once.mp3", VOXPORT_URL=proxy.url)
     assert result.exit_code == 0, result.output
+    assert len(served.charges()) == 1
+
+
+def test_a_stream_that_is_cut_is_heard_whole_and_charged_once(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_player(tmp_path, "aplay", f"/bin/cat > {tmp_path}/heard.wav")
+    proxy = CuttingProxy()
+    proxy.gateway_port = int(served.url.rpartition(":")[2])
+    real = say._abilities
+
+    def cut_next(*arguments: object) -> object:
+        proxy.cuts.append("in the answer")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(say, "_abilities", cut_next)
+    with proxy.running():
+        result = served.run("say", "Once.", "-v", "Heart", VOXPORT_URL=proxy.url)
+    assert result.exit_code == 0, result.output
+    assert len((tmp_path / "heard.wav").read_bytes()) >= 44 + 24_000 * 2
     assert len(served.charges()) == 1
 
 

@@ -334,6 +334,6 @@ def test_the_tables_go_back_to_an_older_version_by_command(sqlite: str, tmp_path
         assert stored_revision(database) == "0008"
         with database.connection() as connection:
             assert not inspect(connection).has_table("sweep_failures")
-    refused = CliRunner().invoke(main, ["admin", "database", "downgrade", "0009", "--yes", *arguments[3:]], env=env)
+    refused = CliRunner().invoke(main, ["admin", "database", "downgrade", "0009", "--yes", *arguments[4:]], env=env)
     assert refused.exit_code == 1
     assert "can't go back to 0009" in refused.stderr

@@ -40,6 +40,8 @@ _PLAYERS: Final = {
 }
 """Programs with their arguments, the best first. With `-` they read standard input; the others need a file."""
 
+NO_PLAYER: Final = f"There is no player here ({', '.join(_PLAYERS)}). The audio goes to {{}}."
+
 
 @dataclass(frozen=True)
 class AudioTarget:

@@ -78,7 +78,7 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     click.echo()
     print_table(("STEP", "TOOK", "TOKENS", "RESULT"), report.rows)
     click.echo(f"\nListen: {out / 'spoken.mp3'} and {out / 'instant.wav'}; the sample is {sample}")
-    click.echo("Next:   make serve, then open http://127.0.0.1:8000/docs")
+    click.echo("Next:   voxport serve, and in another terminal: voxport clone me.wav --name Me")
 
 
 def _run_steps(client: Voxport, sample: Path, text: str, out: Path, report: DemoReport) -> None:

@@ -71,11 +71,14 @@ def _command_error(error: VoxportError, url: str, key_source: str) -> CommandErr
         ConnectionFailedError,
         JobCancelledError,
         StatusError,
+        StreamBrokenError,
         UnexpectedResponseError,
         WaitTimeoutError,
     )
 
     message = error.message
+    if isinstance(error, StreamBrokenError):
+        return CommandError(message, ExitCode.UNREACHABLE, "With -o FILE a lost connection is made up for.")
     if isinstance(error, ConnectionFailedError):
         return CommandError(f"{url}: {message}", ExitCode.UNREACHABLE, _hint_after_lost_answer(error))
     if isinstance(error, UnexpectedResponseError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voxport.cli.audio_output import Playback, find_player, parse_target, unused_path, write_stdout
+from voxport.cli.audio_output import NO_PLAYER, Playback, find_player, parse_target, unused_path, write_stdout
 from voxport.cli.connection import Choice, connect, gateway_options
 from voxport.cli.consent import ask_consent, consent_options
 from voxport.cli.options import file_option, idempotency_option, provider_option, speed_option
@@ -57,7 +57,7 @@ def instant(
     player = find_player() if output is None else None
     if output is None and player is None:
         output = str(unused_path(".wav"))
-        note(f"There is no player here (ffplay, mpv, paplay, aplay, afplay). The audio goes to {output}.")
+        note(NO_PLAYER.format(output))
     target = None if output is None else parse_target(output, None, allowed=("wav",))
     fallback = unused_path(".wav") if target is None else None
     with connect(choice) as connection:

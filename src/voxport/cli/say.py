@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from voxport.cli.audio_output import (
+    NO_PLAYER,
     AudioTarget,
     Playback,
     find_player,
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 _MAX_CHARACTERS: Final = 5000
 """Of a text that is spoken at once, where the gateway does not say."""
+
+_QUICK_CHARACTERS: Final = 500
+"""Longer texts take many seconds at the local engine, so a line says that they are under way."""
 
 _STREAMED: Final = ("mp3", "ogg", "wav")
 
@@ -91,10 +96,10 @@ def say(
     """
     spoken = read_text(text, text_file)
     player = find_player() if output is None and output_format is None else None
+    notice = ""
     if output is None and player is None:
         output = str(unused_path(f".{output_format or 'mp3'}"))
-        reason = "" if output_format else "There is no player here (ffplay, mpv, paplay, aplay, afplay). "
-        note(f"{reason}The audio goes to {output}.")
+        notice = f"The audio goes to {output}." if output_format else NO_PLAYER.format(output)
     target = None if output is None else parse_target(output, output_format)
     fallback = unused_path(".wav") if target is None else None
     with connect(choice) as connection:
@@ -111,6 +116,8 @@ def say(
         utterance = _Utterance(spoken, voice.voice_id, options, len(spoken) > limit, can_stream)
         if utterance.is_long:
             note_price(connection, utterance)
+        if notice:
+            note(notice)
         if target is not None:
             _write(connection, utterance, target)
         else:
@@ -153,10 +160,12 @@ def _write(connection: Connection, utterance: _Utterance, target: AudioTarget) -
 
 def _speak(
     connection: Connection, utterance: _Utterance, audio_format: OutputFormat
-) -> tuple[SpeechFile, Any, Any, Any]:
+) -> tuple[SpeechFile, Decimal, Decimal, str | None]:
     """Return the file in the gateway's storage, its cost and the balance in tokens, and the id of the request."""
     client = connection.client
     if not utterance.is_long:
+        if len(utterance.text) > _QUICK_CHARACTERS:
+            note(f"Speaking {len(utterance.text):,} characters …")
         speech = client.speak(utterance.text, utterance.voice_id, output_format=audio_format, **utterance.options)
         return speech.file, speech.cost.tokens, speech.cost.balance, speech.request_id
     pending = client.submit(utterance.text, utterance.voice_id, output_format=audio_format, **utterance.options)
@@ -177,7 +186,9 @@ def _play(connection: Connection, utterance: _Utterance, player: str, fallback: 
 
 
 @contextlib.contextmanager
-def _stream(connection: Connection, utterance: _Utterance, audio_format: Any) -> Iterator[tuple[Iterator[bytes], Any]]:
+def _stream(
+    connection: Connection, utterance: _Utterance, audio_format: Any
+) -> Iterator[tuple[Iterator[bytes], Callable[[Path | None], None]]]:
     """Yield the chunks of a stream, and a function that reports what it cost, with the file that holds it."""
     client = connection.client
     with client.stream(utterance.text, utterance.voice_id, output_format=audio_format, **utterance.options) as stream:
@@ -196,8 +207,8 @@ def _report(
     path: Path | None,
     voice_id: str,
     seconds: float | None,
-    cost: Any,
-    balance: Any,
+    cost: Decimal | None,
+    balance: Decimal,
     request_id: str | None,
     warnings: list[str],
 ) -> None:
