@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -91,7 +92,8 @@ def require_writable(path: Path) -> None:
         if path.is_dir():
             raise CommandError(f"{path} is a folder.", ExitCode.BAD_INPUT, f"Name a file in it: {path / 'speech.mp3'}")
         if not folder.exists():
-            raise CommandError(f"There is no folder {folder}.", ExitCode.BAD_INPUT, f"Make it first: mkdir -p {folder}")
+            how = f"Make it first: mkdir -p {shlex.quote(str(folder))}"
+            raise CommandError(f"There is no folder {folder}.", ExitCode.BAD_INPUT, how)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".voxport-") as probe:
             probe.write(b"\0" * 4096)
             probe.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from voxport.cli.connection import Choice, Connection, connect, gateway_options
+from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_options
 from voxport.cli.consent import ask_consent, consent_options
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
@@ -89,7 +89,7 @@ def clone(
         _show_voice(connection, voice, voice.name if is_new else None, pending.get().token_cost, pending.id)
 
 
-def _require_credits(connection: Connection) -> Decimal:
+def _require_credits(connection: GatewayConnection) -> Decimal:
     """Return the price. Raises CommandError before anything is uploaded if it can't be paid."""
     client = connection.client
     price = next((one.unit_price for one in client.catalog().services if one.service == _SERVICE), Decimal(0))
@@ -117,7 +117,9 @@ def _show_sample(sample: CheckedSample, price: Decimal) -> None:
         raise CommandError("The recording was not cloned.", ExitCode.CANCELLED, "Nothing was charged.")
 
 
-def _show_voice(connection: Connection, voice: ClonedVoice, name: str | None, cost: Decimal, job_id: str) -> None:
+def _show_voice(
+    connection: GatewayConnection, voice: ClonedVoice, name: str | None, cost: Decimal, job_id: str
+) -> None:
     balance = connection.client.billing.balance().balance
     remember(connection.client.voices.list())
     warn(voice.warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,11 @@ class Choice:
     def __str__(self) -> str:
         """The options again, for a command that is suggested."""
         named = (("--url", self.url), ("--data-dir", self.data_dir), ("--profile", self.profile_id))
-        return "".join(f" {option} {value}" for option, value in named if value is not None)
+        return "".join(f" {option} {shlex.quote(str(value))}" for option, value in named if value is not None)
 
 
 @dataclass(frozen=True)
-class Connection:
+class GatewayConnection:
     """`client` calls the gateway at `url`. `is_temporary`: it runs only for this command."""
 
     client: Voxport
@@ -96,7 +97,7 @@ def named_gateway(choice: Choice) -> tuple[Login, str] | None:
 
 
 @contextlib.contextmanager
-def connect(choice: Choice) -> Iterator[Connection]:
+def connect(choice: Choice) -> Iterator[GatewayConnection]:
     """Open a client: of the gateway that is named, else of the one that runs on the data folder, else of one that runs
     there for this command. Errors of the client become CommandError."""
     found = named_gateway(choice)
@@ -104,7 +105,7 @@ def connect(choice: Choice) -> Iterator[Connection]:
         login, source = found
         with client_errors(login.url, source), _client(login) as client:
             require_gateway(client, login.url)
-            yield Connection(client, login.url, choice)
+            yield GatewayConnection(client, login.url, choice)
         return
     from voxport.cli.local_gateway import running_address, temporary_gateway
 
@@ -112,11 +113,11 @@ def connect(choice: Choice) -> Iterator[Connection]:
     address = running_address(data_dir)
     if address is not None:
         with _local_client(data_dir, address, choice) as client:
-            yield Connection(client, address, choice)
+            yield GatewayConnection(client, address, choice)
         return
     note(f"Starting a gateway on {data_dir} for this command. `voxport serve` keeps one running.")
     with temporary_gateway(data_dir) as address, _local_client(data_dir, address, choice) as client:
-        yield Connection(client, address, choice, is_temporary=True)
+        yield GatewayConnection(client, address, choice, is_temporary=True)
 
 
 def require_gateway(client: Voxport, url: str) -> None:
@@ -140,12 +141,12 @@ def _client(login: Login) -> Voxport:
 
 @contextlib.contextmanager
 def _local_client(data_dir: Path, address: str, choice: Choice) -> Iterator[Voxport]:
-    from voxport.cli.local_gateway import open_session
+    from voxport.cli.local_gateway import open_command_key
     from voxport_client import AuthenticationError
 
     with client_errors(address, f"the data folder {data_dir}"):
-        session = open_session(data_dir, choice.profile_id)
-        with _client(Login(address, session.key)) as client:
+        command_key = open_command_key(data_dir, choice.profile_id)
+        with _client(Login(address, command_key.key)) as client:
             require_gateway(client, address)
             try:
                 client.billing.balance()
@@ -156,8 +157,8 @@ def _local_client(data_dir: Path, address: str, choice: Choice) -> Iterator[Voxp
             if is_usable:
                 yield client
                 return
-        session = open_session(data_dir, choice.profile_id, is_renewed=True)
-        with _client(Login(address, session.key)) as client:
+        command_key = open_command_key(data_dir, choice.profile_id, is_renewed=True)
+        with _client(Login(address, command_key.key)) as client:
             yield client
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from voxport.cli.audio_output import parse_target
-from voxport.cli.connection import Choice, Connection, connect, gateway_options
+from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_options
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.output import is_json, moment, note, print_json, print_table, tokens, warn
@@ -128,7 +128,7 @@ def cancel_job(job_id: str, choice: Choice) -> None:
         note(f"{job.id} is cancelled.")
 
 
-def _save(connection: Connection, job: Job, path: Path) -> None:
+def _save(connection: GatewayConnection, job: Job, path: Path) -> None:
     key = (job.result_data or {}).get("key")
     if not isinstance(key, str):
         raise CommandError(f"The job {job.id} made no file: it is a {job.service}.", ExitCode.USAGE, "Leave -o out.")

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 ADDRESS_FILE: Final = "serve.url"
 """In the data folder: the address of the `voxport serve` that holds the lock of the folder, or held it last."""
 
-_SESSION_FILE: Final = "command-key.json"
-_SESSION_LIFETIME: Final = timedelta(hours=12)
+_KEY_FILE: Final = "command-key.json"
+_KEY_LIFETIME: Final = timedelta(hours=12)
 _MIN_LEFT: Final = timedelta(minutes=30)
 """A command takes a key that works for less time anew: it may wait long for a job."""
 
@@ -44,7 +44,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
-class Session:
+class CommandKey:
     """A key of a profile, for the commands on this machine."""
 
     profile_id: str
@@ -67,11 +67,11 @@ def running_address(data_dir: Path) -> str | None:
     return None
 
 
-def open_session(data_dir: Path, profile_id: str | None, *, is_renewed: bool = False) -> Session:
+def open_command_key(data_dir: Path, profile_id: str | None, *, is_renewed: bool = False) -> CommandKey:
     """Return a key of a profile: the kept one, or a new one that expires, made in the folder's database. `is_renewed`
     makes a new one in any case. Without `profile_id` it is the only active profile, else the one of the last command.
     Raises NotFound, CommandError."""
-    kept = _read_session(data_dir)
+    kept = _read_key(data_dir)
     wanted = profile_id or (kept.profile_id if kept is not None else None)
     if kept is not None and kept.profile_id == wanted and not is_renewed and kept.expires_at > now() + _MIN_LEFT:
         return kept
@@ -80,13 +80,13 @@ def open_session(data_dir: Path, profile_id: str | None, *, is_renewed: bool = F
     with command_gateway(data_dir) as gateway:
         found = _profile(gateway, profile_id, last=kept.profile_id if kept is not None else None)
         with gateway.database.transaction() as tx:
-            row, key = gateway.accounts.create_session_key(tx, found, "voxport command", _SESSION_LIFETIME, actor=CLI)
+            row, key = gateway.accounts.create_session_key(tx, found, "voxport command", _KEY_LIFETIME, actor=CLI)
             assert row.expires_at is not None
-            session = Session(found, key, row.expires_at)
-    content = {"profile_id": session.profile_id, "key": session.key, "expires_at": iso(session.expires_at)}
+            made = CommandKey(found, key, row.expires_at)
+    content = {"profile_id": made.profile_id, "key": made.key, "expires_at": iso(made.expires_at)}
     with contextlib.suppress(OSError):  # a full disk: the next command makes another key
-        write_private(data_dir / _SESSION_FILE, json.dumps(content))
-    return session
+        write_private(data_dir / _KEY_FILE, json.dumps(content))
+    return made
 
 
 @contextlib.contextmanager
@@ -118,10 +118,10 @@ def temporary_gateway(data_dir: Path) -> Iterator[str]:
                 process.wait()
 
 
-def _read_session(data_dir: Path) -> Session | None:
+def _read_key(data_dir: Path) -> CommandKey | None:
     try:
-        content = json.loads((data_dir / _SESSION_FILE).read_text("utf-8"))
-        return Session(content["profile_id"], content["key"], datetime.fromisoformat(content["expires_at"]))
+        content = json.loads((data_dir / _KEY_FILE).read_text("utf-8"))
+        return CommandKey(content["profile_id"], content["key"], datetime.fromisoformat(content["expires_at"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -156,7 +156,9 @@ def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: BinaryIO) ->
                 return
         time.sleep(_POLL_SECONDS)
     log.seek(0)
-    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if not line.startswith("{")]
+    lines = [
+        line for line in log.read().decode("utf-8", "replace").splitlines() if not line.startswith(("{", "API key"))
+    ]
     raise CommandError(
         "A gateway on this folder does not start. " + " ".join(lines[-3:]),
         ExitCode.UNREACHABLE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voxport.cli.connection import Connection
+from voxport.cli.connection import GatewayConnection
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.progress import show_upload
@@ -27,7 +27,7 @@ def require_recording(source: str) -> None:
         raise CommandError(f"{source!r} is no name of a file.", ExitCode.BAD_INPUT) from None
 
 
-def upload(connection: Connection, source: str) -> str:
+def upload(connection: GatewayConnection, source: str) -> str:
     """Upload a file, and return the URL under which the gateway finds it; a URL is returned as it is."""
     if _is_url(source):
         return source

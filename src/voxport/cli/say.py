@@ -20,7 +20,7 @@ from voxport.cli.audio_output import (
     unused_path,
     write_stdout,
 )
-from voxport.cli.connection import Choice, Connection, connect, gateway_options
+from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_options
 from voxport.cli.options import (
     file_option,
     format_option,
@@ -126,7 +126,7 @@ def say(
             _play(connection, utterance, player, fallback)
 
 
-def note_price(connection: Connection, utterance: _Utterance) -> None:
+def note_price(connection: GatewayConnection, utterance: _Utterance) -> None:
     known = {name: value for name, value in utterance.options.items() if name != "idempotency_key"}
     estimate = connection.client.estimate(utterance.text, utterance.voice_id, as_job=True, **known)
     note(
@@ -143,7 +143,7 @@ def _abilities(found: VoiceList, provider: str) -> tuple[int, bool]:
     return _MAX_CHARACTERS, True
 
 
-def _write(connection: Connection, utterance: _Utterance, target: AudioTarget) -> None:
+def _write(connection: GatewayConnection, utterance: _Utterance, target: AudioTarget) -> None:
     client = connection.client
     if target.path is None and not utterance.is_long and utterance.can_stream and target.format in _STREAMED:
         with _stream(connection, utterance, target.format) as (chunks, report):
@@ -159,7 +159,7 @@ def _write(connection: Connection, utterance: _Utterance, target: AudioTarget) -
 
 
 def _speak(
-    connection: Connection, utterance: _Utterance, audio_format: OutputFormat
+    connection: GatewayConnection, utterance: _Utterance, audio_format: OutputFormat
 ) -> tuple[SpeechFile, Decimal, Decimal, str | None]:
     """Return the file in the gateway's storage, its cost and the balance in tokens, and the id of the request."""
     client = connection.client
@@ -173,7 +173,7 @@ def _speak(
     return result, pending.get().token_cost, client.billing.balance().balance, None
 
 
-def _play(connection: Connection, utterance: _Utterance, player: str, fallback: Path) -> None:
+def _play(connection: GatewayConnection, utterance: _Utterance, player: str, fallback: Path) -> None:
     playback = Playback(player, fallback)
     if not utterance.is_long and utterance.can_stream:
         with _stream(connection, utterance, "wav") as (chunks, report):
@@ -187,7 +187,7 @@ def _play(connection: Connection, utterance: _Utterance, player: str, fallback: 
 
 @contextlib.contextmanager
 def _stream(
-    connection: Connection, utterance: _Utterance, audio_format: Any
+    connection: GatewayConnection, utterance: _Utterance, audio_format: Any
 ) -> Iterator[tuple[Iterator[bytes], Callable[[Path | None], None]]]:
     """Yield the chunks of a stream, and a function that reports what it cost, with the file that holds it."""
     client = connection.client

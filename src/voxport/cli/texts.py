@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Final
@@ -69,12 +70,12 @@ def _decode(content: bytes, name: str) -> str:
 
 
 def _convert(name: str, encoding: str) -> str:
-    return f"Convert it, such as: iconv -f {encoding} -t UTF-8 {name} > text.txt"
+    return f"Convert it, such as: iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > text.txt"
 
 
 def _require_no_file_name(text: str) -> None:
     """Raises CommandError for the name of a text file, which is spoken only by mistake."""
     if "\n" not in text and len(text) < 255 and text.lower().endswith((".txt", ".md")) and Path(text).is_file():
         raise CommandError(
-            f"{text} is a file, and this would speak its name.", ExitCode.BAD_INPUT, f"Use --file {text}."
+            f"{text} is a file, and this would speak its name.", ExitCode.BAD_INPUT, f"Use --file {shlex.quote(text)}"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     import click
 
     from voxport_client import Voice, VoiceList
+
+_PLAIN: Final = re.compile(r"[\w.+-]+")
+"""What a shell takes as one word and does not interpret: a name that is completed is not quoted."""
 
 _MAX_SHOWN: Final = 5
 _MAX_REMEMBERED: Final = 2000
@@ -48,7 +53,7 @@ def find_voice(named: str | None, found: VoiceList) -> Voice:
 def remember(voices: Sequence[Voice]) -> None:
     """Keep the names for completion, which may ask no gateway. Ignores OSError."""
     named = sorted(voices, key=lambda voice: (not voice.cloned, voice.name.casefold()))
-    lines = {line: None for voice in named for line in (voice.name, voice.voice_id) if "\n" not in line}
+    lines = {line: None for voice in named for line in (voice.name, voice.voice_id) if _PLAIN.fullmatch(line)}
     with contextlib.suppress(OSError):
         path = _names_path()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +82,7 @@ def _only_own(voices: Sequence[Voice]) -> Voice:
     raise CommandError(
         f"Which voice? {reason}",
         ExitCode.USAGE,
-        f"Name one: --voice {_quoted(example)}. `voxport voices` lists them, `voxport clone` makes one.",
+        f"Name one: --voice {shlex.quote(example)}. `voxport voices` lists them, `voxport clone` makes one.",
     )
 
 
@@ -96,7 +101,3 @@ def _unasked(found: VoiceList) -> str:
 
 def _shown(voice: Voice) -> str:
     return f"{voice.voice_id} ({voice.provider}, {'yours' if voice.cloned else voice.language})"
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"' if " " in name else name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from voxport.cli.connection import Connection
+from voxport.cli.connection import GatewayConnection
 from voxport.cli.output import note
 from voxport.cli.progress import show_progress
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def wait_for(connection: Connection, pending: PendingJob[T], label: str) -> T:
+def wait_for(connection: GatewayConnection, pending: PendingJob[T], label: str) -> T:
     """Return the result of a job that was just queued. Raises the client's errors."""
     try:
         with show_progress(label, err=True) as watch:
@@ -25,7 +25,7 @@ def wait_for(connection: Connection, pending: PendingJob[T], label: str) -> T:
         raise
 
 
-def wait_for_id(connection: Connection, job_id: str, label: str) -> Job:
+def wait_for_id(connection: GatewayConnection, job_id: str, label: str) -> Job:
     """Return a job that has ended, however it ended. Raises the client's errors."""
     try:
         with show_progress(label, err=True) as watch:
@@ -35,13 +35,13 @@ def wait_for_id(connection: Connection, job_id: str, label: str) -> Job:
         raise
 
 
-def note_queued(connection: Connection, job_id: str) -> None:
+def note_queued(connection: GatewayConnection, job_id: str) -> None:
     options = str(connection.choice)
     note(f"Watch it:  voxport jobs watch {job_id}{options}")
     note(f"Cancel it: voxport jobs cancel {job_id}{options} (it costs nothing then)")
 
 
-def _leave(connection: Connection, job_id: str) -> None:
+def _leave(connection: GatewayConnection, job_id: str) -> None:
     if sys.stderr.isatty():
         note("")
     note(f"The job {job_id} goes on without this command.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from voxport.cli.connection import Choice, gateway_options
-from voxport.cli.doctor.findings import Finding, failed
+from voxport.cli.doctor.findings import CheckResult, failed
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.output import is_json, print_json, printable
 
@@ -52,7 +52,7 @@ def doctor(host: str, port: int, choice: Choice) -> None:
         sys.exit(ExitCode.OTHER)
 
 
-def _examine(host: str, port: int, choice: Choice) -> Iterator[Finding]:
+def _examine(host: str, port: int, choice: Choice) -> Iterator[CheckResult]:
     """Run all checks. Those that need what an earlier one found broken are left out."""
     from voxport.cli.doctor import data, gateway, machine, providers
 
@@ -75,7 +75,7 @@ def _examine(host: str, port: int, choice: Choice) -> Iterator[Finding]:
     yield from _shown("gateway", lambda: gateway.check_gateway(choice, folder))
 
 
-def _shown(check: str, run: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _shown(check: str, run: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
     """Show each finding as it comes; a check that breaks is a finding too."""
     try:
         for finding in run():
@@ -88,7 +88,7 @@ def _shown(check: str, run: Callable[[], Iterator[Finding]]) -> Iterator[Finding
         yield finding
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: CheckResult) -> None:
     if is_json():
         return
     status = click.style(f"{finding.status:<8}", fg=_COLOURS[finding.status])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from voxport.cli.common import read_settings, unknown_variables
-from voxport.cli.doctor.findings import Finding, failed, ok, warning
+from voxport.cli.doctor.findings import CheckResult, failed, ok, warning
 from voxport.cli.groups import setting_error
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _MIN_FREE: Final = _GIB // 2
 _FEW_FREE: Final = 5 * _GIB
 
 
-def check_settings(data_dir: Path | None, found: list[Settings]) -> Iterator[Finding]:
+def check_settings(data_dir: Path | None, found: list[Settings]) -> Iterator[CheckResult]:
     """Read the settings, and append them to `found` if they are valid."""
     from pydantic import ValidationError
 
@@ -42,7 +42,7 @@ def check_settings(data_dir: Path | None, found: list[Settings]) -> Iterator[Fin
         yield ok("settings", f"valid, from {source}")
 
 
-def check_folder(settings: Settings) -> Iterator[Finding]:
+def check_folder(settings: Settings) -> Iterator[CheckResult]:
     folder = settings.data_dir.absolute()
     other = "Name another folder with --data-dir or VOXPORT_DATA_DIR, or give this one to the user who runs voxport."
     existing = folder
@@ -76,7 +76,7 @@ def check_folder(settings: Settings) -> Iterator[Finding]:
         yield ok("disk", f"{free / _GIB:.0f} GB are free")
 
 
-def check_database(settings: Settings) -> Iterator[Finding]:
+def check_database(settings: Settings) -> Iterator[CheckResult]:
     is_own = settings.database_url is None
     if is_own and not (settings.data_dir / "voxport.db").exists():
         yield ok("database", "none yet; `voxport serve` makes it")
@@ -109,7 +109,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         database.close()
 
 
-def check_storage(settings: Settings) -> Iterator[Finding]:
+def check_storage(settings: Settings) -> Iterator[CheckResult]:
     from urllib.parse import urlsplit
 
     from voxport.storage.base import StorageError
@@ -131,7 +131,7 @@ def check_storage(settings: Settings) -> Iterator[Finding]:
         yield ok("storage", shown)
 
 
-def _schema(database: object) -> Iterator[Finding]:
+def _schema(database: object) -> Iterator[CheckResult]:
     from voxport.db.session import Database
     from voxport.migrations.migrate import newest_revision, stored_revision
 

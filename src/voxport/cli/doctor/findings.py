@@ -9,7 +9,7 @@ Status = Literal["ok", "warning", "failed"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """`advice` says what to do, and is empty where nothing is to be done."""
 
     check: str
@@ -18,13 +18,13 @@ class Finding:
     advice: str = ""
 
 
-def ok(check: str, message: str) -> Finding:
-    return Finding(check, "ok", message)
+def ok(check: str, message: str) -> CheckResult:
+    return CheckResult(check, "ok", message)
 
 
-def warning(check: str, message: str, advice: str) -> Finding:
-    return Finding(check, "warning", message, advice)
+def warning(check: str, message: str, advice: str) -> CheckResult:
+    return CheckResult(check, "warning", message, advice)
 
 
-def failed(check: str, message: str, advice: str) -> Finding:
-    return Finding(check, "failed", message, advice)
+def failed(check: str, message: str, advice: str) -> CheckResult:
+    return CheckResult(check, "failed", message, advice)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from voxport.cli.connection import Choice, named_gateway
-from voxport.cli.doctor.findings import Finding, failed, ok, warning
+from voxport.cli.doctor.findings import CheckResult, failed, ok, warning
 from voxport.cli.errors import CommandError, another_key
 from voxport.cli.local_gateway import running_address
 from voxport.cli.login_file import login_path, read_login
@@ -27,7 +27,7 @@ _TIMEOUT: Final = 10.0
 _MAX_SKEW_SECONDS: Final = 60.0
 
 
-def check_port(host: str, port: int, data_dir: Path) -> Iterator[Finding]:
+def check_port(host: str, port: int, data_dir: Path) -> Iterator[CheckResult]:
     """Whether `voxport serve` could listen there, or does."""
     running = running_address(data_dir)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -52,7 +52,7 @@ def check_port(host: str, port: int, data_dir: Path) -> Iterator[Finding]:
         )
 
 
-def check_login() -> Iterator[Finding]:
+def check_login() -> Iterator[CheckResult]:
     path = login_path()
     try:
         login = read_login()
@@ -68,7 +68,7 @@ def check_login() -> Iterator[Finding]:
         yield ok("login", f"{login.url}, in {path}")
 
 
-def check_gateway(choice: Choice, data_dir: Path | None) -> Iterator[Finding]:
+def check_gateway(choice: Choice, data_dir: Path | None) -> Iterator[CheckResult]:
     """Whether the gateway that a command with these options would call answers, is ready, and takes the key."""
     try:
         named = named_gateway(choice)
@@ -93,7 +93,7 @@ def check_gateway(choice: Choice, data_dir: Path | None) -> Iterator[Finding]:
         )
 
 
-def _check(url: str, login: Login | None, key_source: str) -> Iterator[Finding]:
+def _check(url: str, login: Login | None, key_source: str) -> Iterator[CheckResult]:
     import httpx2
 
     from voxport_client import Voxport, VoxportError
@@ -127,7 +127,7 @@ def _check(url: str, login: Login | None, key_source: str) -> Iterator[Finding]:
             yield warning("credits", "there are none left", "Ask the operator of the gateway for more.")
 
 
-def _readiness(url: str, answer: httpx2.Response) -> Finding:
+def _readiness(url: str, answer: httpx2.Response) -> CheckResult:
     try:
         body: Any = json.loads(answer.content)
         checks = body["checks"]
@@ -144,7 +144,7 @@ def _readiness(url: str, answer: httpx2.Response) -> Finding:
     return ok("gateway", f"{url} is ready")
 
 
-def _clock(answer: httpx2.Response) -> Iterator[Finding]:
+def _clock(answer: httpx2.Response) -> Iterator[CheckResult]:
     try:
         theirs = parsedate_to_datetime(answer.headers["Date"])
         skew = abs((datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import voxport
 from voxport.cache_folder import default_cache
-from voxport.cli.doctor.findings import Finding, failed, ok, warning
+from voxport.cli.doctor.findings import CheckResult, failed, ok, warning
 
 if TYPE_CHECKING:
     from voxport.settings import Settings
@@ -27,7 +27,7 @@ _FFMPEG_SECONDS: Final = 20.0
 _REINSTALL: Final = "Install the packages again: make clean setup, or pip install --force-reinstall voxport"
 
 
-def check_python() -> Iterator[Finding]:
+def check_python() -> Iterator[CheckResult]:
     system = f"{platform.system()} {platform.machine()}"
     found = f"voxport {voxport.__version__}, Python {platform.python_version()}, {system}"
     if sys.version_info < _MIN_PYTHON:
@@ -41,7 +41,7 @@ def check_python() -> Iterator[Finding]:
         yield failed("clock", f"the clock says {year}", "Set it: signed URLs and keys end by the clock.")
 
 
-def check_ffmpeg(configured: Path | None) -> Iterator[Finding]:
+def check_ffmpeg(configured: Path | None) -> Iterator[CheckResult]:
     from voxport.audio.codec.ffmpeg import find_ffmpeg
 
     advice = "Remove VOXPORT_FFMPEG, so that the package's own is used, or name another."
@@ -63,7 +63,7 @@ def check_ffmpeg(configured: Path | None) -> Iterator[Finding]:
         yield ok("ffmpeg", f"{first}, {program}")
 
 
-def check_engine(settings: Settings) -> Iterator[Finding]:
+def check_engine(settings: Settings) -> Iterator[CheckResult]:
     """Load the weights, as the engine's process does."""
     from voxport.engine import Engine
     from voxport.engine_errors import EngineError
@@ -78,7 +78,7 @@ def check_engine(settings: Settings) -> Iterator[Finding]:
         yield ok("engine", f"the local engine loads in {time.monotonic() - began:.1f} s")
 
 
-def check_torch() -> Iterator[Finding]:
+def check_torch() -> Iterator[CheckResult]:
     try:
         if importlib.util.find_spec("torch") is not None:
             yield ok("torch", f"PyTorch {version('torch')}, for persistent clones at the local provider")
@@ -92,7 +92,7 @@ def check_torch() -> Iterator[Finding]:
     )
 
 
-def check_cache() -> Iterator[Finding]:
+def check_cache() -> Iterator[CheckResult]:
     folder = default_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)

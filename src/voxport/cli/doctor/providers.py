@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from voxport.cli.doctor.findings import Finding, failed, ok, warning
+from voxport.cli.doctor.findings import CheckResult, failed, ok, warning
 
 if TYPE_CHECKING:
     from voxport.settings import Settings
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _HOSTED: Final = ("elevenlabs", "minimax")
 
 
-def check_providers(settings: Settings) -> Iterator[Finding]:
+def check_providers(settings: Settings) -> Iterator[CheckResult]:
     """Ask each hosted provider whose key is set, for free. A provider that can't be used stops no other, so that is a
     warning, unless it is the default one."""
     from voxport.providers.base import ProviderConfig
