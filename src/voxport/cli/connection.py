@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 _CHECK_TIMEOUT: Final = 10.0
 _CHECK_RETRIES: Final = 1
+_START_RETRIES: Final = 5
+"""About 16 s, for a `voxport serve` that was started just before."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,9 @@ def connect(choice: Choice) -> Iterator[GatewayConnection]:
         yield GatewayConnection(client, address, choice, is_temporary=True)
 
 
-def require_gateway(client: Voxport, url: str) -> None:
+def require_gateway(client: Voxport, url: str, *, max_retries: int = _CHECK_RETRIES) -> None:
     """Raises CommandError if no gateway answers, within seconds: the calls after this one are patient."""
-    if not client.with_options(timeout=_CHECK_TIMEOUT, max_retries=_CHECK_RETRIES).is_alive():
+    if not client.with_options(timeout=_CHECK_TIMEOUT, max_retries=max_retries).is_alive():
         raise CommandError(
             f"What answers at {url} is no Voxport gateway, or one that does not serve now.",
             ExitCode.UNREACHABLE,
@@ -147,7 +149,7 @@ def _local_client(data_dir: Path, address: str, choice: Choice) -> Iterator[Voxp
     with client_errors(address, f"the data folder {data_dir}"):
         command_key = open_command_key(data_dir, choice.profile_id)
         with _client(Login(address, command_key.key)) as client:
-            require_gateway(client, address)
+            require_gateway(client, address, max_retries=_START_RETRIES)
             try:
                 client.billing.balance()
             except AuthenticationError:  # the kept key was revoked, or is one of an older database
