@@ -109,7 +109,9 @@ def _bootstrap(gateway: Gateway) -> None:
     chosen = gateway.settings.bootstrap_key
     with gateway.database.transaction() as tx:
         if not gateway.accounts.is_empty(tx):
-            click.echo("Keys: voxport keys list shows them, voxport keys create PROFILE makes another.", err=True)
+            click.echo(
+                "Keys: voxport admin keys list shows them, voxport admin keys create PROFILE makes another.", err=True
+            )
             return
         profile = gateway.accounts.create_profile(tx, "Default")
         gateway.billing.add_credits(tx, profile.id, to_micro(INITIAL_CREDITS), note="first start")

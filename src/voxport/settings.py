@@ -290,8 +290,8 @@ class Settings(StorageSettings, ProviderSettings):
         default=24.0,
         gt=0,
         le=24 * 365,
-        description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
-        "logged as errors and counted in the metrics.",
+        description="Hours between two checks of the ledger by the worker (`voxport admin ledger verify`); problems "
+        "are logged as errors and counted in the metrics.",
     )
     otel_endpoint: str | None = Field(
         default=None,

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
-from voxport.cli.studio import ADDRESS_FILE
+from voxport.cli.local_gateway import ADDRESS_FILE
 from voxport.errors import Invalid
 from voxport.jobs.pools import POOLS, parse_pools
 from voxport.logs import configure_logging
@@ -40,6 +40,11 @@ _MAX_WAIT_SECONDS: Final = 60.0
 @click.option("--no-worker", is_flag=True, help="HTTP only: run `voxport worker` elsewhere on the same data.")
 def serve(host: str, port: int, data_dir: Path | None, workers: int, no_worker: bool) -> None:
     """Start the gateway: the HTTP API and a worker beside it.
+
+    \b
+    Examples:
+      voxport serve
+      voxport serve --host 0.0.0.0 --port 9000 --data-dir /srv/voxport
 
     The first start makes a profile with 100 tokens and prints its API key, once. VOXPORT_BOOTSTRAP_KEY sets that key
     instead. Logs go to standard error.
@@ -80,6 +85,11 @@ def serve(host: str, port: int, data_dir: Path | None, workers: int, no_worker: 
 )
 def worker(data_dir: Path | None, queues: tuple[str, ...], with_parent: bool, metrics_port: int | None) -> None:
     """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data.
+
+    \b
+    Examples:
+      voxport worker --data-dir /srv/voxport
+      voxport worker --queues network
 
     With Postgres, workers may run on many machines. Some with `--queues network` keep calls to hosted providers going
     while those with `--queues engine` fit voices. Each queue needs a worker that takes it. At SIGTERM a worker ends the

@@ -1,4 +1,4 @@
-"""`voxport audit` and `voxport consents`."""
+"""`voxport admin audit` and `voxport admin consents`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 _MAX_SHOWN_CHARACTERS = 200
@@ -17,15 +18,27 @@ _MAX_SHOWN_CHARACTERS = 200
 
 @click.group()
 def audit() -> None:
-    """The audit log: who did what, with keys, credits, profiles, clones and deletions."""
+    """The audit log: who did what, with keys, credits, profiles, clones and deletions.
+
+    \b
+    Examples:
+      voxport admin audit list prof_…
+      voxport admin audit verify
+    """
 
 
 @audit.command("list")
 @click.argument("profile", required=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many rows.")
 @data_dir_option
+@json_option
 def list_audit(profile: str | None, limit: int, data_dir: Path | None) -> None:
-    """Show the newest rows, of PROFILE or of all."""
+    """Show the newest rows, of PROFILE or of all.
+
+    \b
+    Examples:
+      voxport admin audit list prof_… --limit 200
+    """
     with command_gateway(data_dir) as gateway:
         rows = gateway.audit.page(profile_id=profile, limit=limit, cursor=None).rows
     print_table(
@@ -54,6 +67,11 @@ def verify_audit(noted: str | None, data_dir: Path | None) -> None:
 
     Prints the last row and its hash. Note it somewhere else: with --noted it proves later that the end of the log was
     not cut off or written anew, which the log alone can't.
+
+    \b
+    Examples:
+      voxport admin audit verify
+      voxport admin audit verify --noted 4182:9f86d0…
     """
     known = None
     if noted is not None:
@@ -74,7 +92,12 @@ def verify_audit(noted: str | None, data_dir: Path | None) -> None:
 @data_dir_option
 def export_audit(data_dir: Path | None) -> None:
     """Print every row, the oldest first, as a line of JSON. `hash` is SHA-256 over the rest of the line with its names
-    sorted and without spaces."""
+    sorted and without spaces.
+
+    \b
+    Examples:
+      voxport admin audit export > audit.jsonl
+    """
     with command_gateway(data_dir) as gateway:
         for row in gateway.audit.export():
             click.echo(json.dumps(row, sort_keys=True, separators=(",", ":")))
@@ -82,15 +105,26 @@ def export_audit(data_dir: Path | None) -> None:
 
 @click.group()
 def consents() -> None:
-    """What speakers consented to, as the callers said."""
+    """What speakers consented to, as the callers said.
+
+    \b
+    Examples:
+      voxport admin consents list prof_…
+    """
 
 
 @consents.command("list")
 @click.argument("profile", required=False)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many rows.")
 @data_dir_option
+@json_option
 def list_consents(profile: str | None, limit: int, data_dir: Path | None) -> None:
-    """Show the newest, of PROFILE or of all."""
+    """Show the newest, of PROFILE or of all.
+
+    \b
+    Examples:
+      voxport admin consents list prof_…
+    """
     with command_gateway(data_dir) as gateway:
         rows = gateway.consents.page(profile_id=profile, limit=limit, cursor=None).rows
     print_table(

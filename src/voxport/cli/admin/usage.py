@@ -1,4 +1,4 @@
-"""`voxport usage`."""
+"""`voxport admin usage`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 
 if TYPE_CHECKING:
     from voxport.billing.usage import GroupBy
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
 @click.option("--to", "end", metavar="DATE", help="Up to this day or moment, which is not part of it.")
 @click.option("--csv", "is_csv", is_flag=True, help="As CSV instead of a table.")
 @data_dir_option
-def usage_command(
+@json_option
+def usage_of_profiles(
     profile: str | None, by: str, begin: str | None, end: str | None, is_csv: bool, data_dir: Path | None
 ) -> None:
     """What PROFILE was charged, or each of the profiles: calls, units and tokens by service, day, voice or key.
 
     A DATE is 2026-04-27 or 2026-04-27T10:30:00Z. What was refunded is not counted; `-` are calls without a voice or
     key.
+
+    \b
+    Examples:
+      voxport admin usage
+      voxport admin usage prof_… --by day --from 2026-04-01 --to 2026-05-01 --csv
     """
     from voxport.billing.usage import COLUMNS, format_row, parse_period, to_csv, usage
 

@@ -1,4 +1,4 @@
-"""`voxport intents`."""
+"""`voxport admin intents`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from voxport.billing.money import format_tokens
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 
@@ -21,13 +22,23 @@ def intents() -> None:
     unknown   nobody knows whether the provider did it: the customer's hold is kept for
               VOXPORT_UNKNOWN_OUTCOME_MINUTES
     lost      the customer has the hold back; the provider may have billed you
+
+    \b
+    Examples:
+      voxport admin intents list
     """
 
 
 @intents.command("list")
 @data_dir_option
+@json_option
 def list_intents(data_dir: Path | None) -> None:
-    """What is open, and what was lost; the oldest first."""
+    """What is open, and what was lost; the oldest first.
+
+    \b
+    Examples:
+      voxport admin intents list
+    """
     with command_gateway(data_dir) as gateway:
         rows = gateway.provider_calls.list_all()
     header_row = ("SINCE", "STATE", "KIND", "PROVIDER", "VOICE", "PROFILE", "HOLD", "JOB", "GIVEN BACK")
@@ -59,6 +70,10 @@ def settle(data_dir: Path | None) -> None:
     """Bring to an end now what can be.
 
     The worker does the same once a minute.
+
+    \b
+    Examples:
+      voxport admin intents settle
     """
     with command_gateway(data_dir) as gateway:
         gateway.sweeps.clear_pauses()
@@ -72,6 +87,11 @@ def settle(data_dir: Path | None) -> None:
 @data_dir_option
 @click.confirmation_option(prompt="Have you booked what was lost?", help="Don't ask.")
 def forget(data_dir: Path | None) -> None:
-    """Remove the lost ones from the list, when you have booked them."""
+    """Remove the lost ones from the list, when you have booked them.
+
+    \b
+    Examples:
+      voxport admin intents forget --yes
+    """
     with command_gateway(data_dir) as gateway:
         click.echo(f"{gateway.provider_calls.delete_lost()} removed")

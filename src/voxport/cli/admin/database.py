@@ -1,4 +1,4 @@
-"""`voxport database`: moving the data to another kind of database, and back to an older version."""
+"""`voxport admin database`: moving the data to another kind of database, and back to an older version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ _SHOW_SECONDS = 5.0
 
 @click.group()
 def database() -> None:
-    """The gateway's database itself."""
+    """The gateway's database itself.
+
+    \b
+    Examples:
+      voxport admin database downgrade 0008
+    """
 
 
 @database.command("move")
@@ -24,7 +29,8 @@ def move(source: str, target: str) -> None:
     """Move all data from SOURCE to TARGET, two database URLs, while the gateway is stopped.
 
     \b
-      voxport database move sqlite:////srv/voxport/voxport.db postgresql://voxport@db.internal/voxport
+    Examples:
+      voxport admin database move sqlite:////srv/voxport/voxport.db postgresql://voxport@db.internal/voxport
 
     TARGET has to be empty. Everything is moved or nothing: each table is read back and compared before the end, and the
     ledger is verified. A SQLite file is renamed afterwards, and kept. A password is best in PGPASSWORD or ~/.pgpass.
@@ -41,7 +47,9 @@ def move(source: str, target: str) -> None:
         "same, and so is the SHA-256 over them."
     )
     if summary.problems:
-        click.echo(f"The ledger had {len(summary.problems)} problems and has the same ones now: voxport ledger verify")
+        click.echo(
+            f"The ledger had {len(summary.problems)} problems and has the same ones now: voxport admin ledger verify"
+        )
     else:
         click.echo("The ledger is clean.")
     if summary.kept_as is not None:
@@ -59,6 +67,10 @@ def downgrade(revision: str, yes: bool, data_dir: Path | None) -> None:
     """Take the tables back to REVISION, such as 0008, before an older Voxport is installed again.
 
     Stop the gateway, and take a backup first: what only newer versions store is lost.
+
+    \b
+    Examples:
+      voxport admin database downgrade 0008
     """
     from voxport.db.session import Database
     from voxport.migrations.migrate import downgrade as downgrade_tables

@@ -1,4 +1,4 @@
-"""`voxport backup` and `voxport restore`."""
+"""`voxport admin backup` and `voxport admin restore`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
 
     The folder has its name only when the backup is whole. It holds the secret behind API keys: keep it as safe as the
     gateway itself.
+
+    \b
+    Examples:
+      voxport admin backup /backups/today
+      voxport admin backup /backups/today --verify
     """
     from voxport.backup import service
 
@@ -41,7 +46,12 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def restore(folder: Path, data_dir: Path | None) -> None:
     """Make the gateway of the backup in FOLDER again, in a new data folder (and an empty database). Its jobs go on
-    when `voxport serve` starts."""
+    when `voxport serve` starts.
+
+    \b
+    Examples:
+      voxport admin restore /backups/today --data-dir /srv/voxport
+    """
     from voxport.backup import service
 
     summary = service.restore_backup(load_settings(data_dir), folder)

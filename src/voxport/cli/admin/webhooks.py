@@ -1,4 +1,4 @@
-"""`voxport webhooks`."""
+"""`voxport admin webhooks`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from voxport.cli.common import command_gateway, data_dir_option, print_table
+from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 
@@ -19,6 +20,11 @@ def webhooks() -> None:
     sending    is being sent
     delivered  the receiver said that it has it
     failed     given up after the last try, or the receiver said that it is gone
+
+    \b
+    Examples:
+      voxport admin webhooks list prof_… --status failed
+      voxport admin webhooks resend msg_…
     """
 
 
@@ -27,10 +33,15 @@ def webhooks() -> None:
 @click.option("--status", type=click.Choice(["pending", "sending", "delivered", "failed"]), help="Only those.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many.")
 @data_dir_option
+@json_option
 def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir: Path | None) -> None:
     """Show the webhooks, of PROFILE or of all; the newest first.
 
     Of a URL only the host is shown: its path may hold a secret of the customer's.
+
+    \b
+    Examples:
+      voxport admin webhooks list prof_… --status failed
     """
     with command_gateway(data_dir) as gateway:
         rows = gateway.webhooks.list(profile, state=status, limit=limit, cursor=None).rows
@@ -57,7 +68,12 @@ def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir:
 @click.argument("delivery")
 @data_dir_option
 def resend(delivery: str, data_dir: Path | None) -> None:
-    """Send DELIVERY now, under the same id (`voxport webhooks list` shows it). A worker does it."""
+    """Send DELIVERY now, under the same id (`voxport admin webhooks list` shows it). A worker does it.
+
+    \b
+    Examples:
+      voxport admin webhooks resend msg_…
+    """
     with command_gateway(data_dir) as gateway:
         gateway.webhooks.resend(gateway.webhooks.owner(delivery), delivery)
     click.echo(f"{delivery} is sent again")
@@ -67,7 +83,12 @@ def resend(delivery: str, data_dir: Path | None) -> None:
 @click.argument("profile")
 @data_dir_option
 def rotate(profile: str, data_dir: Path | None) -> None:
-    """Make another signing secret for PROFILE and print it. The one before signs too for 24 hours."""
+    """Make another signing secret for PROFILE and print it. The one before signs too for 24 hours.
+
+    \b
+    Examples:
+      voxport admin webhooks rotate prof_…
+    """
     with command_gateway(data_dir) as gateway:
         with gateway.database.transaction() as tx:
             gateway.accounts.require_profile(tx, profile)

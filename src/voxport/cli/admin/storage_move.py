@@ -1,4 +1,4 @@
-"""`voxport storage move`."""
+"""`voxport admin storage move`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _INTERVAL_SECONDS: Final = 2.0
 
 @click.group()
 def storage() -> None:
-    """The files: uploads, speech, samples and voices."""
+    """The files: uploads, speech, samples and voices.
+
+    \b
+    Examples:
+      voxport admin storage move file:///srv/voxport/files s3://bucket/voxport
+    """
 
 
 @storage.command()
@@ -34,13 +39,17 @@ def move(source: str, target: str, stopped: bool, compare: bool, data_dir: Path 
          VOXPORT_STORAGE_URL=TARGET
          VOXPORT_STORAGE_FALLBACK_URL=SOURCE
        Files are now written to TARGET, and read and deleted in both.
-    2. voxport storage move SOURCE TARGET
+    2. voxport admin storage move SOURCE TARGET
        Run it again after an interruption: it goes on where it stopped.
     3. Remove VOXPORT_STORAGE_FALLBACK_URL, and restart.
     4. Delete what is in SOURCE. Nothing here does that for you.
 
     Each file is read twice, the second time from TARGET, to compare the hashes. Upload URLs of S3 that clients have
     already stay good for a day: when SOURCE is S3, run step 2 once more a day after step 1, before step 3.
+
+    \b
+    Examples:
+      voxport admin storage move file:///srv/voxport/files s3://bucket/voxport
     """
     from voxport.storage.config import open_one
     from voxport.storage.fallback import canonical_url, mark_target

@@ -1,4 +1,4 @@
-"""`voxport credits` and `voxport ledger`."""
+"""`voxport admin credits` and `voxport admin ledger`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ _reference_option = click.option(
 
 @click.group()
 def credits() -> None:
-    """Prepaid credits: 1 token is 1 US dollar."""
+    """Prepaid credits: 1 token is 1 US dollar.
+
+    \b
+    Examples:
+      voxport admin credits add prof_… 250 --reference invoice-4711
+      voxport admin credits refund req_…
+    """
 
 
 @credits.command("add", context_settings={"ignore_unknown_options": True})  # -5 is parsed as an amount, and refused
@@ -32,7 +38,12 @@ def credits() -> None:
 @_reference_option
 @data_dir_option
 def add_credits(profile: str, amount: str, note: str | None, reference: str | None, data_dir: Path | None) -> None:
-    """Give PROFILE so many tokens (AMOUNT, such as 100 or 2.5)."""
+    """Give PROFILE so many tokens (AMOUNT, such as 100 or 2.5).
+
+    \b
+    Examples:
+      voxport admin credits add prof_… 250 --reference invoice-4711
+    """
     micro = _parse_amount(amount)
     with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
         gateway.accounts.require_profile(tx, profile)
@@ -47,7 +58,12 @@ def add_credits(profile: str, amount: str, note: str | None, reference: str | No
 @_reference_option
 @data_dir_option
 def adjust_credits(profile: str, amount: str, note: str, reference: str | None, data_dir: Path | None) -> None:
-    """Give or take so many tokens (AMOUNT, such as 2.5 or -2.5). Never less stays than is held."""
+    """Give or take so many tokens (AMOUNT, such as 2.5 or -2.5). Never less stays than is held.
+
+    \b
+    Examples:
+      voxport admin credits adjust prof_… -2.5 --note "booked twice"
+    """
     micro = _parse_amount(amount)
     with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
         gateway.accounts.require_profile(tx, profile)
@@ -63,7 +79,13 @@ def adjust_credits(profile: str, amount: str, note: str, reference: str | None, 
 @data_dir_option
 def refund(call: str, amount: str | None, note: str | None, reference: str | None, data_dir: Path | None) -> None:
     """Give back what CALL cost: the id of its request (req_…) or of its charge in the ledger (led_…). Never more than
-    was charged, however often."""
+    was charged, however often.
+
+    \b
+    Examples:
+      voxport admin credits refund req_…
+      voxport admin credits refund led_… --amount 0.5 --note "was slow"
+    """
     micro = None if amount is None else _parse_amount(amount)
     is_ledger_id = call.startswith("led_")
     with command_gateway(data_dir) as gateway, gateway.database.transaction() as tx:
@@ -95,7 +117,12 @@ def _print_posting(posting: Posting) -> None:
 
 @click.group()
 def ledger() -> None:
-    """The books."""
+    """The books.
+
+    \b
+    Examples:
+      voxport admin ledger verify
+    """
 
 
 @ledger.command("verify")
@@ -106,6 +133,10 @@ def verify_ledger(data_dir: Path | None) -> None:
     Every transaction sums to zero, every balance is what its entries sum to, every hold was settled once or is open for
     a call, a job or an unknown outcome that still lives, every charge has its call, and every completed job its charge.
     It may run at any time: what is under way disturbs nothing.
+
+    \b
+    Examples:
+      voxport admin ledger verify || mail -s "ledger" me@example.com
     """
     with command_gateway(data_dir) as gateway:
         problems = gateway.reconciliation.verify()
