@@ -122,8 +122,8 @@ def opened_tab(chromium: Browser, customer: GatewayClient, url: str, **options: 
     with chromium.new_context(permissions=["microphone"], **options) as context:
         tab = StudioTab(context.new_page(), customer, url)
         yield tab
-        assert tab.errors() == []
-        assert tab.other_hosts() == set()
+        problems = tab.errors() + sorted(tab.other_hosts())
+        assert not problems, problems
 
 
 OpenTab = Callable[..., StudioTab]

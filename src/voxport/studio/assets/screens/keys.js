@@ -3,7 +3,7 @@ import { call } from "../api.js";
 import { when } from "../format.js";
 import { html, useState } from "../html.js";
 import t from "../strings.en.js";
-import { ConfirmButton, Field, Loading, More, Problem, useLoaded, usePages } from "../ui.js";
+import { ConfirmButton, Field, Loading, More, Problem, Table, useLoaded, usePages } from "../ui.js";
 
 export default function Keys() {
   const [keys, error, reload] = useLoaded(async () => (await call("GET", "v2/keys")).data);
@@ -33,8 +33,7 @@ export default function Keys() {
       ${made && html`<${NewKey} value=${made} />`}
       <${Problem} error=${problem ?? error} />
       ${!keys && !error && html`<${Loading} />`}
-      <div class="table">
-        <table>
+      <${Table} label=${t.keys.keys}>
           <tbody>
             ${(keys ?? []).map(
               (row) => html`<tr key=${row.id}>
@@ -59,8 +58,7 @@ export default function Keys() {
               </tr>`,
             )}
           </tbody>
-        </table>
-      </div>
+        <//>
     </section>
     <${Deliveries} />`;
 }
@@ -88,8 +86,7 @@ function Deliveries() {
     <h2 id="deliveries-title">${t.keys.deliveries}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
     ${pages.rows?.length === 0 && html`<p class="faint">${t.keys.noDeliveries}</p>`}
-    <div class="table">
-      <table>
+    <${Table} label=${t.keys.deliveries}>
         <tbody>
           ${(pages.rows ?? []).map(
             (row) => html`<tr key=${row.id}>
@@ -100,8 +97,7 @@ function Deliveries() {
             </tr>`,
           )}
         </tbody>
-      </table>
-    </div>
+      <//>
     <${More} pages=${pages} />
   </section>`;
 }

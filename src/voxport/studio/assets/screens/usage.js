@@ -4,7 +4,7 @@ import { day, number, tokens, when } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { balance, key, voices } from "../state.js";
 import t from "../strings.en.js";
-import { Field, Loading, More, Problem, useLoaded, usePages } from "../ui.js";
+import { Field, Loading, More, Problem, Table, useLoaded, usePages } from "../ui.js";
 
 const PERIODS = [7, 30, 90];
 const DAY_MS = 86_400_000;
@@ -93,8 +93,7 @@ function Chart({ rows, from, days }) {
 function Groups({ title, rows, name }) {
   return html`<section class="card">
     <h2>${title}</h2>
-    <div class="table">
-      <table>
+    <${Table} label=${title}>
         <thead>
           <tr>
             <th>${t.usage.group}</th>
@@ -113,8 +112,7 @@ function Groups({ title, rows, name }) {
             </tr>`,
           )}
         </tbody>
-      </table>
-    </div>
+      <//>
   </section>`;
 }
 
@@ -129,8 +127,7 @@ function Ledger() {
   return html`<section aria-labelledby="ledger">
     <h2 id="ledger">${t.usage.ledger}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
-    <div class="table">
-      <table>
+    <${Table} label=${t.usage.ledger}>
         <thead>
           <tr>
             <th>${t.usage.when}</th>
@@ -151,8 +148,7 @@ function Ledger() {
             </tr>`,
           )}
         </tbody>
-      </table>
-    </div>
+      <//>
     <div class="actions">
       <${More} pages=${pages} />
       <button type="button" class="quiet" onClick=${() => downloadCsv().catch(() => {})}>${t.usage.csv}</button>
