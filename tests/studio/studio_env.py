@@ -63,6 +63,8 @@ class StudioTab(WatchedPage):
         super().__init__(page)
         self.customer = customer
         self.url = url
+        self.known_hosts: tuple[str, ...] = ()
+        """Addresses besides the gateway's that the page may ask."""
 
     def sign_in(self) -> None:
         link = SignInLinks(self.customer.gateway.settings.data_dir).create(self.customer.profile_id, self.url)
@@ -112,7 +114,7 @@ class StudioTab(WatchedPage):
         return job_id
 
     def other_hosts(self) -> set[str]:
-        own = (self.url, "data:", "blob:", "file:")
+        own = (self.url, *self.known_hosts, "data:", "blob:", "file:")
         return {one for one in self.requested if not one.startswith(own)}
 
 
