@@ -99,18 +99,26 @@ class StudioTab(WatchedPage):
     def choose_file(self, name: str, content: bytes) -> None:
         self.page.locator("#sample-file").set_input_files({"name": name, "mimeType": "audio/wav", "buffer": content})
 
-    def clone(self, content: bytes, name: str = "Ana", speaker: str = "Ana Lopez") -> str:
-        """Clones a recording that is good enough, from the drop to the voice, and returns the job's id."""
+    def waits_for_verdict(self) -> None:
+        """Waits until the recording was checked and found good enough."""
+        expect(self.page.locator(".verdict")).to_be_visible(timeout=TIMEOUT_MS)
+
+    def clone(self, content: bytes) -> str:
+        """Clones a recording as Ana, from the drop to the voice, and returns the job's id."""
         self.go("Clone")
         self.choose_file("ana.wav", content)
-        self.page.get_by_label("Name of the voice").fill(name)
-        self.page.get_by_label("Who speaks").fill(speaker)
+        return self.order()
+
+    def order(self) -> str:
+        """Orders the clone of a recording that was chosen, and returns the job's id."""
+        self.page.get_by_label("Name of the voice").fill("Ana")
+        self.page.get_by_label("Who speaks").fill("Ana Lopez")
         self.page.get_by_role("checkbox").check()
         self.press(re.compile(r"^Clone for"))
         self.sees("Waiting for its turn")
         job_id: str = self.customer.get("/v2/jobs").json()["data"][0]["id"]
         work(self.customer, job_id)
-        self.sees(f"{name} is ready")
+        self.sees("Ana is ready")
         return job_id
 
     def other_hosts(self) -> set[str]:
@@ -129,3 +137,11 @@ def opened_tab(chromium: Browser, customer: GatewayClient, url: str, **options: 
 
 
 OpenTab = Callable[..., StudioTab]
+
+
+def clone_by_api(customer: GatewayClient, content: bytes, name: str = "Ana") -> str:
+    """Clones a recording without the page, and returns the job's id."""
+    body = {"audioUrl": customer.upload(content)["public_url"], "provider": "local", "name": name}
+    job_id: str = customer.post("/v1/proxy/core-voice-clone", body).json()["job"]["id"]
+    work(customer, job_id)
+    return job_id

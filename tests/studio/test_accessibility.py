@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from tests.support.browser import serious_findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.folder_only("a browser sends files past the gateway on S3")]
 
-SCHEMES = ("light", "dark")
 SIZES: dict[str, dict[str, Any]] = {"desktop": {"viewport": {"width": 1280, "height": 900}}, "phone": PHONE}
 
 
@@ -37,10 +35,9 @@ def test_no_screen_has_a_serious_finding_and_none_is_wider_than_its_window(
     tab.go("Clone")
     check(tab)
     tab.choose_file("ana.wav", sample)
-    tab.sees(re.compile("Excellent|Good|Fair"))
+    tab.waits_for_verdict()
     check(tab)
-    tab.press("Take another recording")
-    tab.clone(sample)
+    tab.order()
     check(tab)
     tab.press(ROUND)
     tab.sees("Which sounds most like the person?")
@@ -71,9 +68,10 @@ def test_no_screen_has_a_serious_finding_and_none_is_wider_than_its_window(
 
 
 def check(tab: StudioTab) -> None:
+    """Runs all rules in the light scheme, and in the dark one those that depend on it."""
     page = tab.page
-    for scheme in SCHEMES:
+    for scheme, rules in (("light", None), ("dark", ["color-contrast", "link-in-text-block"])):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its literals
-        assert serious_findings(page) == [], (page.url, scheme)
+        assert serious_findings(page, rules) == [], (page.url, scheme)
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1], page.url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -56,10 +57,14 @@ class WatchedPage:
             self._errors.append(f"{message.text} ({message.location.get('url', '')})")
 
 
-def serious_findings(page: Page) -> list[str]:
-    """What axe-core finds on the page as it is, of the impacts `serious` and `critical`, each with its elements."""
+def serious_findings(page: Page, rules: list[str] | None = None) -> list[str]:
+    """What axe-core finds on the page as it is, of the impacts `serious` and `critical`, each with its elements; by
+    these rules, or by all."""
     # `preload` would read the style sheets again, which a page from a file may not.
-    found = Axe().run(page, options={"preload": False}).response["violations"]
+    options: dict[str, Any] = {"preload": False}
+    if rules is not None:
+        options["runOnly"] = {"type": "rule", "values": rules}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{one['id']}: {node['html']}: {node['failureSummary']}"
         for one in found

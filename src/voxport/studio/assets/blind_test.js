@@ -230,16 +230,16 @@ function Result({ rounds, clone, onAgain }) {
         <thead>
           <tr>
             <th>${t.blind.sentence}</th>
-            ${LETTERS.slice(0, order.length).map((letter) => html`<th>${letter}</th>`)}
             <th>${t.blind.chosen}</th>
+            ${LETTERS.slice(0, order.length).map((letter) => html`<th>${letter}</th>`)}
           </tr>
         </thead>
         <tbody>
           ${rounds.map(
             (round) => html`<tr>
               <td>${round.line}</td>
-              ${round.kinds.map((kind) => html`<td>${names[kind]}</td>`)}
               <td><strong>${LETTERS[round.choice]}: ${names[round.kinds[round.choice]]}</strong></td>
+              ${round.kinds.map((kind) => html`<td>${names[kind]}</td>`)}
             </tr>`,
           )}
         </tbody>

@@ -168,6 +168,7 @@ function Findings({ check }) {
 function Order({ sample }) {
   const able = providers.value.filter((one) => one.supports_voice_cloning);
   const usable = able.filter((one) => one.available);
+  const options = [...usable, ...able.filter((one) => !one.available)];
   const [name, setName] = useState("");
   const [provider, setProvider] = useState((usable.find((one) => one.default) ?? usable[0])?.provider ?? "");
   const [speaker, setSpeaker] = useState("");
@@ -213,7 +214,7 @@ function Order({ sample }) {
     <${Field} label=${t.clone.name}>
       <input required maxlength="200" value=${name} onInput=${(event) => setName(event.target.value)} />
     <//>
-    <fieldset><legend>${t.clone.provider}</legend>${able.map(option)}</fieldset>
+    <fieldset><legend>${t.clone.provider}</legend>${options.map(option)}</fieldset>
     <${Field} label=${t.clone.speaker} hint=${t.clone.speakerHint}>
       <input required maxlength="200" value=${speaker} onInput=${(event) => setSpeaker(event.target.value)} />
     <//>

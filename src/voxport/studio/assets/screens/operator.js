@@ -85,7 +85,7 @@ function State() {
   return html`<div class="two-columns tables">
     <section class="card" aria-labelledby="providers-title">
       <h2 id="providers-title">${t.operator.providerStates}</h2>
-      <dl class="facts">
+      <dl class="facts wide">
         ${state.providers.map(
           (one) => html`<div>
             <dt>${one.provider}</dt>
