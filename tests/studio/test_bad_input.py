@@ -19,6 +19,7 @@ from tests.support.client import GatewayClient, open_client
 from tests.support.fake_provider import FakeProvider
 from tests.support.jobs import work
 from tests.support.server import serving, serving_on
+from voxport.audio.codec.mp3 import Mp3Encoder
 from voxport.billing.verify import verify
 from voxport.errors import ProviderUnavailable
 from voxport.providers.base import SAMPLE_RATE
@@ -166,6 +167,28 @@ def test_a_page_that_is_loaded_again_in_the_middle_of_a_call_pays_once(studio: S
     tab.press("Try again")
     tab.sees("0.02 tokens, 2 s")
     assert captures(tab.customer) == [0.02]
+
+
+def test_a_sound_that_breaks_off_goes_on_in_the_file_from_there(studio: StudioEnv, tab: StudioTab) -> None:
+    has_broken = threading.Event()
+
+    def wait(number: int) -> None:
+        if number == 1:
+            has_broken.wait(60)
+
+    studio.provider.on_piece = wait
+    studio.provider.samples = 4 * SAMPLE_RATE
+    encoder = Mp3Encoder()
+    first_second = encoder.encode(np.full(SAMPLE_RATE, 1000, np.int16)) + encoder.finish()
+    tab.page.route(
+        "**/studio/live/**", lambda route: route.fulfill(body=first_second, headers={"Content-Type": "audio/mpeg"})
+    )
+    tab.speak()
+    tab.wait_for_audio("audio.ended")
+    has_broken.set()
+    tab.wait_for_audio("audio.src.includes('/v1/blobs/') && audio.played.length && audio.currentTime > 1.5")
+    assert tab.page.evaluate("document.querySelector('.take audio').played.start(0)") > 0.8, "it did not start again"
+    assert captures(tab.customer) == [0.04]
 
 
 def test_two_takes_of_the_same_text_at_once_are_two(studio: StudioEnv, tab: StudioTab) -> None:

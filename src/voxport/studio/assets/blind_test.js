@@ -227,23 +227,23 @@ function Result({ rounds, clone, onAgain }) {
       ${" "}${t.blind.chance(rounds.length, order.length)}
     </p>
     <${Table} label=${t.blind.title}>
-        <thead>
-          <tr>
-            <th>${t.blind.sentence}</th>
-            <th>${t.blind.chosen}</th>
-            ${LETTERS.slice(0, order.length).map((letter) => html`<th>${letter}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rounds.map(
-            (round) => html`<tr>
-              <td>${round.line}</td>
-              <td><strong>${LETTERS[round.choice]}: ${names[round.kinds[round.choice]]}</strong></td>
-              ${round.kinds.map((kind) => html`<td>${names[kind]}</td>`)}
-            </tr>`,
-          )}
-        </tbody>
-      <//>
+      <thead>
+        <tr>
+          <th>${t.blind.sentence}</th>
+          <th>${t.blind.chosen}</th>
+          ${LETTERS.slice(0, order.length).map((letter) => html`<th>${letter}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rounds.map(
+          (round) => html`<tr>
+            <td>${round.line}</td>
+            <td><strong>${LETTERS[round.choice]}: ${names[round.kinds[round.choice]]}</strong></td>
+            ${round.kinds.map((kind) => html`<td>${names[kind]}</td>`)}
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     ${winners.includes("instant") && html`<p class="hint">${t.blind.instantKeepsNone(tokens(price))}</p>`}
     <div class="actions">
       <a class=${winners.includes("stock") && winners.length === 1 ? "button" : "button primary"} href=${`#/speak/${encodeURIComponent(clone.voice_id)}`}

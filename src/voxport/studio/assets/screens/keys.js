@@ -34,31 +34,31 @@ export default function Keys() {
       <${Problem} error=${problem ?? error} />
       ${!keys && !error && html`<${Loading} />`}
       <${Table} label=${t.keys.keys}>
-          <tbody>
-            ${(keys ?? []).map(
-              (row) => html`<tr key=${row.id}>
-                <td><code>${row.starts}…</code><br />${row.name}</td>
-                <td class="faint">${t.keys.created} ${when(row.created_at)}<br />${stateOf(row)}</td>
-                <td>
-                  ${!row.revoked_at &&
-                  html`<span class="actions">
-                    ${!row.expires_at &&
-                    html`<${ConfirmButton}
-                      label=${t.keys.rotate}
-                      question=${t.keys.rotateQuestion}
-                      onConfirm=${() => change(call("POST", `v2/keys/${row.id}/rotate`))}
-                    />`}
-                    <${ConfirmButton}
-                      label=${t.keys.revoke}
-                      question=${t.keys.revokeQuestion}
-                      onConfirm=${() => change(call("DELETE", `v2/keys/${row.id}`))}
-                    />
-                  </span>`}
-                </td>
-              </tr>`,
-            )}
-          </tbody>
-        <//>
+        <tbody>
+          ${(keys ?? []).map(
+            (row) => html`<tr key=${row.id}>
+              <td><code>${row.starts}…</code><br />${row.name}</td>
+              <td class="faint">${t.keys.created} ${when(row.created_at)}<br />${stateOf(row)}</td>
+              <td>
+                ${!row.revoked_at &&
+                html`<span class="actions">
+                  ${!row.expires_at &&
+                  html`<${ConfirmButton}
+                    label=${t.keys.rotate}
+                    question=${t.keys.rotateQuestion}
+                    onConfirm=${() => change(call("POST", `v2/keys/${row.id}/rotate`))}
+                  />`}
+                  <${ConfirmButton}
+                    label=${t.keys.revoke}
+                    question=${t.keys.revokeQuestion}
+                    onConfirm=${() => change(call("DELETE", `v2/keys/${row.id}`))}
+                  />
+                </span>`}
+              </td>
+            </tr>`,
+          )}
+        </tbody>
+      <//>
     </section>
     <${Deliveries} />`;
 }
@@ -87,17 +87,17 @@ function Deliveries() {
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
     ${pages.rows?.length === 0 && html`<p class="faint">${t.keys.noDeliveries}</p>`}
     <${Table} label=${t.keys.deliveries}>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.id}>
-              <td>${when(row.created_at)}</td>
-              <td>${row.type}</td>
-              <td><code>${row.url}</code></td>
-              <td>${row.status} (${row.attempt_count})</td>
-            </tr>`,
-          )}
-        </tbody>
-      <//>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.id}>
+            <td>${when(row.created_at)}</td>
+            <td>${row.type}</td>
+            <td><code>${row.url}</code></td>
+            <td>${row.status} (${row.attempt_count})</td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <${More} pages=${pages} />
   </section>`;
 }

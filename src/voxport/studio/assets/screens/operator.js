@@ -120,31 +120,31 @@ function Profiles() {
     <h2 id="profiles-title">${t.operator.profiles}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
     <${Table} label=${t.operator.profiles}>
-        <thead>
-          <tr>
-            <th>${t.operator.name}</th>
-            <th>${t.operator.state}</th>
-            <th class="amount">${t.operator.balance}</th>
-            <th class="amount">${t.operator.held}</th>
-            <th class="amount">${t.operator.files}</th>
-            <th class="amount">${t.operator.bytes}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.id}>
-              <td>${row.name}<br /><code class="faint">${row.id}</code></td>
-              <td>${row.state}</td>
-              <td class="amount">${tokens(row.balance)}</td>
-              <td class="amount">${tokens(row.held)}</td>
-              <td class="amount">${row.stored ? row.stored.uploads + row.stored.speech + row.stored.voices : ""}</td>
-              <td class="amount">
-                ${row.stored ? bytes(row.stored.upload_bytes + row.stored.speech_bytes + row.stored.voice_bytes) : ""}
-              </td>
-            </tr>`,
-          )}
-        </tbody>
-      <//>
+      <thead>
+        <tr>
+          <th>${t.operator.name}</th>
+          <th>${t.operator.state}</th>
+          <th class="amount">${t.operator.balance}</th>
+          <th class="amount">${t.operator.held}</th>
+          <th class="amount">${t.operator.files}</th>
+          <th class="amount">${t.operator.bytes}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.id}>
+            <td>${row.name}<br /><code class="faint">${row.id}</code></td>
+            <td>${row.state}</td>
+            <td class="amount">${tokens(row.balance)}</td>
+            <td class="amount">${tokens(row.held)}</td>
+            <td class="amount">${row.stored ? row.stored.uploads + row.stored.speech + row.stored.voices : ""}</td>
+            <td class="amount">
+              ${row.stored ? bytes(row.stored.upload_bytes + row.stored.speech_bytes + row.stored.voice_bytes) : ""}
+            </td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <${More} pages=${pages} />
   </section>`;
 }
@@ -155,25 +155,25 @@ function AuditLog() {
     <h2 id="audit-title">${t.operator.audit}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
     <${Table} label=${t.operator.audit}>
-        <thead>
-          <tr>
-            <th>${t.operator.when}</th>
-            <th>${t.operator.who}</th>
-            <th>${t.operator.did}</th>
-            <th>${t.operator.of}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.sequence}>
-              <td>${when(row.at)}</td>
-              <td><code>${row.actor}</code></td>
-              <td>${row.action}</td>
-              <td><code>${row.subject ?? row.profile_id ?? ""}</code></td>
-            </tr>`,
-          )}
-        </tbody>
-      <//>
+      <thead>
+        <tr>
+          <th>${t.operator.when}</th>
+          <th>${t.operator.who}</th>
+          <th>${t.operator.did}</th>
+          <th>${t.operator.of}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.sequence}>
+            <td>${when(row.at)}</td>
+            <td><code>${row.actor}</code></td>
+            <td>${row.action}</td>
+            <td><code>${row.subject ?? row.profile_id ?? ""}</code></td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <${More} pages=${pages} />
   </section>`;
 }

@@ -90,29 +90,34 @@ function Chart({ rows, from, days }) {
   </svg>`;
 }
 
+/** A table of what each group cost, with a bar of its share. */
 function Groups({ title, rows, name }) {
+  const top = Math.max(...rows.map((row) => row.tokens), 0.000001);
   return html`<section class="card">
     <h2>${title}</h2>
     <${Table} label=${title}>
-        <thead>
-          <tr>
-            <th>${t.usage.group}</th>
-            <th class="amount">${t.usage.calls}</th>
-            <th class="amount">${t.usage.units}</th>
-            <th class="amount">${t.usage.tokens}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            (row) => html`<tr>
-              <td>${name(row.group)}</td>
-              <td class="amount">${row.calls}</td>
-              <td class="amount">${number(row.units)}</td>
-              <td class="amount">${tokens(row.tokens)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      <//>
+      <thead>
+        <tr>
+          <th>${t.usage.group}</th>
+          <th class="amount">${t.usage.calls}</th>
+          <th class="amount">${t.usage.units}</th>
+          <th class="amount">${t.usage.tokens}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row) => html`<tr>
+            <td>
+              ${name(row.group)}
+              <progress class="share" max=${top} value=${row.tokens} aria-hidden="true"></progress>
+            </td>
+            <td class="amount">${row.calls}</td>
+            <td class="amount">${number(row.units)}</td>
+            <td class="amount">${tokens(row.tokens)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
   </section>`;
 }
 
@@ -128,27 +133,27 @@ function Ledger() {
     <h2 id="ledger">${t.usage.ledger}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
     <${Table} label=${t.usage.ledger}>
-        <thead>
-          <tr>
-            <th>${t.usage.when}</th>
-            <th>${t.usage.kind}</th>
-            <th>${t.usage.group}</th>
-            <th class="amount">${t.usage.tokens}</th>
-            <th class="amount">${t.usage.after}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.id}>
-              <td>${when(row.created_at)}</td>
-              <td>${t.usage.kinds[row.kind]}</td>
-              <td>${t.jobs.services[row.service] ?? row.service ?? ""}</td>
-              <td class="amount">${tokens(row.tokens)}</td>
-              <td class="amount">${tokens(row.balance_after)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      <//>
+      <thead>
+        <tr>
+          <th>${t.usage.when}</th>
+          <th>${t.usage.kind}</th>
+          <th>${t.usage.group}</th>
+          <th class="amount">${t.usage.tokens}</th>
+          <th class="amount">${t.usage.after}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.id}>
+            <td>${when(row.created_at)}</td>
+            <td>${t.usage.kinds[row.kind]}</td>
+            <td>${t.jobs.services[row.service] ?? row.service ?? ""}</td>
+            <td class="amount">${tokens(row.tokens)}</td>
+            <td class="amount">${tokens(row.balance_after)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <div class="actions">
       <${More} pages=${pages} />
       <button type="button" class="quiet" onClick=${() => downloadCsv().catch(() => {})}>${t.usage.csv}</button>
