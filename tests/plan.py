@@ -44,6 +44,8 @@ ENGINE: Final = (
 once."""
 RECORDINGS: Final = ("tests/samples/test_recordings.py", "tests/samples/test_quality.py")
 """Tests that decode and check the same recordings, which happens once per process."""
+STUDIO: Final = "tests/studio/"
+"""Tests that share one gateway and one browser."""
 LONG: Final = ("machine", "engine")
 ONE_BACKEND: Final = (
     "tests/audio/",
@@ -92,4 +94,6 @@ def group(nodeid: str) -> str:
         return "machine"
     if nodeid.startswith(RECORDINGS):
         return "recordings"
+    if nodeid.startswith(STUDIO):
+        return "studio"
     return "engine" if nodeid.startswith(ENGINE) else nodeid.split("::")[0]

@@ -38,6 +38,7 @@ from voxport.storage.workdirs import sweep_work_dirs
 from voxport.studio.endpoints import router as studio
 from voxport.studio.endpoints import takes, tickets
 from voxport.studio.live_takes import LiveTakes
+from voxport.studio.operator import router as operator
 from voxport.studio.sign_in_links import SignInLinks
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
@@ -144,7 +145,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     ]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    for router in [*routers, pages, takes, tickets, studio]:
+    own_pages = [pages, takes, tickets, *([operator] if settings.admin_key is not None else []), studio]
+    for router in [*routers, *own_pages]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     extend_openapi(app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES)

@@ -25,7 +25,10 @@ CONTENT_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
 }
 _PAGE: Final = "index.html"
-_LOADED_LATER: Final = ("screens/", "waveform.js", "recorder.js", "vendor/wavesurfer")
+_LOADED_LATER: Final = (
+    *("screens/", "waveform.js", "recorder.js", "vendor/wavesurfer"),
+    *("blind_test.js", "loudness.js", "orders.js"),
+)
 """Modules that the first screen does not need: the page loads them when they are opened."""
 
 
