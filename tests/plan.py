@@ -48,8 +48,10 @@ LONG: Final = ("machine", "engine")
 ONE_BACKEND: Final = (
     "tests/audio/",
     "tests/deploy/test_manifests.py",
+    "tests/docs/",
     "tests/engine/",
     "tests/fetch/",
+    "tests/help/",
     "tests/hosted/test_error_rows.py",
     "tests/text/",
 )
