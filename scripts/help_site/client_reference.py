@@ -61,7 +61,8 @@ def _class(title: str, kind: type[Any], prefix: str) -> Iterator[str]:
         if name.startswith("_"):
             continue
         if isinstance(member, property):
-            yield f"### {prefix}{name}\n\n{_text(member.fget)}"
+            kind_of_value = inspect.signature(member.fget).return_annotation if member.fget else ""
+            yield f"### {prefix}{name}\n\n```python\n{prefix}{name}: {kind_of_value}\n```\n\n{_text(member.fget)}"
         elif inspect.isfunction(member):
             yield _method(name, member, prefix)
 

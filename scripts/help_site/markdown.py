@@ -82,7 +82,8 @@ def sections(html: str) -> list[Section]:
 
 
 def plain_text(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", _PERMALINK.sub("", html))).split())
+    html = re.sub(r"</?(?:a|code|em|span|strong)\b[^>]*>", "", _PERMALINK.sub("", html))  # inside of a word, too
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def _shortened(text: str) -> str:

@@ -17,7 +17,7 @@ function load() {
 }
 
 function score(section, words) {
-  let sum = section.path.startsWith("decisions/") ? -6 : 0;
+  let sum = section.path.startsWith("decisions/") ? -15 : 0;
   const title = section.title.toLowerCase();
   const page = section.page.toLowerCase();
   for (const word of words) {
@@ -81,6 +81,8 @@ function close() {
 }
 
 form.hidden = false;
+query.value = new URLSearchParams(location.search).get("q") ?? "";
+if (query.value) search();
 query.addEventListener("focus", () => load().catch(() => (sections = undefined)));
 query.addEventListener("input", search);
 form.addEventListener("submit", (event) => {
@@ -128,5 +130,8 @@ for (const block of navigator.clipboard ? document.querySelectorAll(".codehilite
   block.append(button);
 }
 
-// The menu is closed at first where it stands above the page.
-if (matchMedia("(max-width: 60rem)").matches) document.querySelector(".menu").open = false;
+// The menu is closed at first where it stands above the page; beside it, it shows the page's own line.
+const menu = document.querySelector(".menu");
+const current = menu.querySelector("[aria-current]");
+if (matchMedia("(max-width: 60rem)").matches) menu.open = false;
+else if (current) menu.scrollTop = current.offsetTop - menu.clientHeight / 2;
