@@ -30,6 +30,7 @@ ENGINE: Final = (
     "tests/audio/test_pitch.py",
     "tests/audio/test_speaker_encoder.py",
     "tests/watermark/",
+    "tests/docs/test_quickstart.py",
     "src/voxport/testing/conformance/",
     "tests/providers/test_local_speech.py",
     "tests/test_kill.py",

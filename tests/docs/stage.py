@@ -126,11 +126,12 @@ class Stage:
             exec(compile(code, snippet.page, "exec"), names)  # our own page
 
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
         binaries = f"{PROGRAMS}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {
             **kept,
             "PATH": binaries,
+            "HOME": str(self.folder),  # a login or a shell's completion is written there
             "SNIPPETS_ROOT": str(ROOT),
             "SNIPPETS_SOCKET": str(self.socket),
             "VOXPORT_API_KEY": self.customer.key,
