@@ -87,6 +87,9 @@ def _run(request: Any, streams: Sequence[int]) -> int:
     for target, stream in enumerate(streams):
         os.dup2(stream, target)
         os.set_inheritable(target, True)
+    # New objects: those of the server know what its own streams were.
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115 - for the process
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

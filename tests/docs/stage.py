@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pty
 import re
 import shlex
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from voxport.text.languages import LANGUAGES
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 RECORDINGS: Final = ("me.wav", "me.mp4", "me.m4a", "interview.mp4", "speaker.wav", "chapter1.txt")
+_FOLDERS: Final = (".venv/bin", ".zfunc", ".local/share/bash-completion/completions", ".config/fish/completions")
 _WEBHOOK_SECRET: Final = "whsec_" + "c25pcHBldHM="
 _TIMEOUT: Final = 120.0
 _OUTSIDE: Final = re.compile(
@@ -101,16 +104,17 @@ class Stage:
             path.write_text(self.filled(snippet, snippet.commands()), "utf-8")
             script += [f"echo '{snippet}' > .running", f". {path}"]
         (self.folder / "page.sh").write_text("\n".join(script) + "\n", "utf-8")
-        done = subprocess.run(
-            ["bash", "page.sh"],
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-            input="y\n" * 100,  # to questions such as "Have you booked what was lost?"
-        )
+        with _terminal_that_says_yes() as terminal:
+            done = subprocess.run(
+                ["bash", "page.sh"],
+                cwd=self.folder,
+                env=self.environment(),
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT,
+                check=False,
+                stdin=terminal,
+            )
         where = (self.folder / ".running").read_text().strip()
         assert done.returncode == 0, (
             f"{where} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
@@ -141,7 +145,11 @@ class Stage:
             "VOXPORT_DATA_DIR": str(self.customer.gateway.settings.data_dir),
         }
 
-    def write_recordings(self) -> None:
+    def write_files(self) -> None:
+        """Write what the pages take for granted: recordings, an environment, a home with folders of the shells."""
+        for name in _FOLDERS:
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / ".venv" / "bin" / "activate").touch()  # PATH is right already
         for name in RECORDINGS:
             (self.folder / name).write_bytes(b"RIFF and so on" * 100)
         (self.folder / "chapter1.txt").write_text("It was a dark and stormy night.\n")
@@ -178,6 +186,21 @@ class Stage:
             ["voxport", "audit", "verify"], env=self.environment(), capture_output=True, text=True, check=True
         )
         return done.stdout.rsplit(None, 1)[-1]
+
+
+@contextmanager
+def _terminal_that_says_yes() -> Iterator[int]:
+    """Open a terminal for the input of commands, since some ask a question there, such as for the speaker's consent."""
+    person, terminal = pty.openpty()
+    modes = termios.tcgetattr(terminal)
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSANOW, modes)
+    try:
+        os.write(person, b"y\n" * 100)
+        yield terminal
+    finally:
+        os.close(terminal)
+        os.close(person)
 
 
 @contextmanager

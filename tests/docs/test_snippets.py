@@ -49,7 +49,7 @@ def stage(
     """A new customer of that gateway, in an empty folder with recordings."""
     first, url, path = shared_stage
     opened = Stage(first.another_customer("1000"), url, tmp_path, path)
-    opened.write_recordings()
+    opened.write_files()
     for name, value in opened.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
