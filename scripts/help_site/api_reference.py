@@ -83,7 +83,7 @@ class _Writer:
                 )
                 for one in parameters
             ]
-            parts += ["**Parameters**", _table(("name", "type", ""), rows)]
+            parts += ["**Parameters**", _table(("name", "type", "meaning"), rows)]
         parts += self._request(operation.get("requestBody"))
         parts += ["**Example**", self._example(method, path, operation)]
         parts += self._responses(operation["responses"])
@@ -113,7 +113,11 @@ class _Writer:
             for status, response in sorted(responses.items())
             if status[0] in _ERROR_STATUSES and not status.endswith("XX")
         ]
-        return [*parts, "**Errors** (each has the [shape of all errors](errors.md))", _table(("status", ""), rows)]
+        return [
+            *parts,
+            "**Errors** (each has the [shape of all errors](errors.md))",
+            _table(("status", "meaning"), rows),
+        ]
 
     def _fields(self, schema: Json, *, is_request: bool = False) -> list[str]:
         """Return a table of a body's fields. The fields of objects in it have dotted names; `[]` stands for each of a
@@ -123,7 +127,7 @@ class _Writer:
         for option in self._options(schema):
             self._add_rows(option, "", rows, set(), is_request=is_request)
             descriptions.append(option.get("description", ""))
-        return [*filter(None, descriptions), _table(("field", "type", ""), rows)] if rows else []
+        return [*filter(None, descriptions), _table(("field", "type", "meaning"), rows)] if rows else []
 
     def _add_rows(
         self, schema: Json, prefix: str, rows: list[tuple[str, ...]], above: set[str], *, is_request: bool

@@ -130,6 +130,17 @@ for (const block of navigator.clipboard ? document.querySelectorAll(".codehilite
   block.append(button);
 }
 
+// What scrolls sideways can be reached by the keyboard.
+function markScrolling() {
+  for (const area of document.querySelectorAll("pre, .table")) {
+    const scrolls = area.scrollWidth > area.clientWidth;
+    area.toggleAttribute("tabindex", scrolls);
+    if (scrolls) area.tabIndex = 0;
+  }
+}
+markScrolling();
+addEventListener("resize", markScrolling);
+
 // The menu is closed at first where it stands above the page; beside it, it shows the page's own line.
 const menu = document.querySelector(".menu");
 const current = menu.querySelector("[aria-current]");
