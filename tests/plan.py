@@ -30,6 +30,7 @@ ENGINE: Final = (
     "tests/audio/test_pitch.py",
     "tests/audio/test_speaker_encoder.py",
     "tests/watermark/",
+    "tests/docs/test_quickstart.py",
     "src/voxport/testing/conformance/",
     "tests/providers/test_local_speech.py",
     "tests/test_kill.py",
@@ -50,8 +51,10 @@ LONG: Final = ("machine", "engine")
 ONE_BACKEND: Final = (
     "tests/audio/",
     "tests/deploy/test_manifests.py",
+    "tests/docs/",
     "tests/engine/",
     "tests/fetch/",
+    "tests/help/",
     "tests/hosted/test_error_rows.py",
     "tests/text/",
 )

@@ -21,6 +21,7 @@ from voxport.cloning.endpoints import checks
 from voxport.cloning.endpoints import router as cloning
 from voxport.coordination.tokens import open_tokens
 from voxport.gateway import Gateway, open_gateway
+from voxport.help.endpoints import router as help_pages
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.event_hub import EventHub
 from voxport.jobs.handler import all_stages
@@ -145,7 +146,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     ]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    own_pages = [pages, takes, tickets, *([operator] if settings.admin_key is not None else []), studio]
+    own_pages = [pages, help_pages, takes, tickets, *([operator] if settings.admin_key is not None else []), studio]
     for router in [*routers, *own_pages]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

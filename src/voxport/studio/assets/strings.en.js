@@ -33,6 +33,7 @@ export default {
     usage: "Usage",
     keys: "Keys",
     operator: "Operator",
+    help: "Help",
     signOut: "Sign out",
     tokens: "tokens",
     held: (amount) => `${amount} of them are held for calls under way`,
