@@ -143,6 +143,7 @@ def test_a_renewal_that_went_wrong_leaves_the_old_one(
 def test_the_address_is_one_that_the_certificate_is_for(tmp_path: Path) -> None:
     write(tmp_path, issue("box.local", "127.0.0.1"))
     assert ServerTls(given(tmp_path), "127.0.0.1").public_host() == "127.0.0.1"
+    assert ServerTls(given(tmp_path), "Box.Local.").public_host() == "Box.Local."
     assert ServerTls(given(tmp_path), "127.0.0.2").public_host() in ("127.0.0.1", "box.local")
     write(tmp_path, issue("voice.box", "*.box"))
     assert ServerTls(given(tmp_path), "0.0.0.0").public_host() == "voice.box"

@@ -175,6 +175,28 @@ def test_an_address_that_the_machine_gets_while_it_serves_is_in_the_certificate_
     shake_hands(tls.context, trust, "10.0.0.7")
 
 
+def test_whatever_goes_wrong_with_a_renewal_the_server_goes_on(
+    secure: Secure, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def current(self) -> LoadedCertificate:
+            raise RuntimeError("unforeseen")
+
+    tls = ServerTls(secure.tls._source, "127.0.0.1")
+    tls._source = Broken()
+    tls.refresh()
+    assert "could not be renewed" in caplog.text
+
+
+def test_an_address_of_the_internet_is_shown_with_a_warning(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, tls=True, public_url="https://203.0.113.5:8000")
+    tls = open_server_tls(settings, "203.0.113.5")
+    assert tls.public_host() == "203.0.113.5"
+    assert "not for 203.0.113.5" in " ".join(tls.notes("https://203.0.113.5:8000"))
+    assert "not for" not in " ".join(tls.notes("https://127.0.0.1:8000"))
+    assert "add --host" not in " ".join(tls.notes("https://127.0.0.1:8000"))
+
+
 async def _tick(server: _GatewayServer) -> None:
     for counter in range(600):
         await server.on_tick(counter)

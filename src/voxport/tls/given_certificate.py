@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from voxport.clock import now
 from voxport.errors import Invalid
+from voxport.tls.authority import names_of
 from voxport.tls.loaded import LoadedCertificate
 
 _MAX_BYTES: Final = 1_000_000
@@ -30,8 +31,9 @@ class GivenCertificate:
         chain = _certificates(self._path)
         key = _public_key(self._key_path)
         certificate = chain[0]
-        if certificate.public_key() != key:
-            if any(one.public_key() == key for one in chain[1:]):
+        keys = [_key_of(one, self._path) for one in chain]
+        if keys[0] != key:
+            if key in keys:
                 raise Invalid(
                     f"{self._path}: the certificate of the key has to be the first in the file, before those of the "
                     "authorities that vouch for it."
@@ -63,6 +65,15 @@ def _certificates(path: Path) -> list[x509.Certificate]:
             f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----). From DER: openssl x509 -inform "
             f"der -in {path.name} -out certificate.pem"
         ) from None
+
+
+def _key_of(certificate: x509.Certificate, path: Path) -> PublicKeyTypes:
+    """Return the certificate's public key, after a look at its names, which are read later."""
+    try:
+        names_of(certificate)
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise Invalid(f"{path} holds a certificate that can't be used: {error}. Have it issued again.") from None
 
 
 def _public_key(path: Path) -> PublicKeyTypes:

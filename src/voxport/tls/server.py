@@ -65,17 +65,20 @@ class ServerTls:
         except Invalid as error:
             _log.error("the certificate could not be renewed: %s", error.message)
             return
+        except Exception:  # the server has to go on, whatever a file holds
+            _log.exception("the certificate could not be renewed")
+            return
         self._loaded = loaded
         _log.info("the certificate was renewed", extra={"sha256": loaded.fingerprint})
 
     def public_host(self) -> str:
-        """Return the host of the gateway's address where the settings name none: the one that it listens on if the
-        certificate is for that, or one that the certificate is for."""
+        """Return the host of the gateway's address where the settings name none: the one that it listens on, unless the
+        operator's certificate is for others only."""
         host = self._host
         if host in _WILDCARDS:
             reached = [one for one in local_addresses() if host != _ANY_IPV4 or ":" not in one]
             host = next(iter(reached), "127.0.0.1")
-        if self._loaded.covers(host):
+        if self._loaded.covers(normalized(host) or host) or self._loaded.authority is not None:
             return host
         return next((name for name in sorted(self._loaded.names) if "*" not in name), host)
 
@@ -88,7 +91,11 @@ class ServerTls:
         yield f"Its SHA-256: {loaded.fingerprint}"
         host = urlsplit(public_url).hostname or ""
         if not loaded.covers(normalized(host) or host):
-            yield f"Warning: it is not for {host}, the address of VOXPORT_PUBLIC_URL, so clients refuse it there."
+            yield (
+                f"Warning: it is not for {host}, the gateway's address, so clients refuse it there. Set "
+                "VOXPORT_PUBLIC_URL to an address that it is for, or give a certificate for this one with "
+                "--tls-certificate."
+            )
         if loaded.authority is None:
             return
         yield (
@@ -98,7 +105,7 @@ class ServerTls:
         )
         yield f"For no warning, install this gateway's authority on the device: {public_url}{PATH} (docs/studio.md)."
         yield f"The authority's SHA-256: {fingerprint(loaded.authority)}"
-        if self._host not in _WILDCARDS and self._loaded.covers(self._host) and _is_loopback(self._host):
+        if _is_loopback(self._host):
             yield "Only this machine reaches the gateway; for phones and other computers add --host 0.0.0.0."
 
 
