@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
 DOCS := $(VENV)/.docs
 
-.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup docs clean
+.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup docs package try-package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -75,6 +75,13 @@ docs: $(DOCS) ## Build the documentation, which the gateway serves at /help
 $(DOCS): $(READY) requirements/docs.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/docs.txt
 	@touch $@
+
+package: $(READY) ## Build both packages into dist/ (after make deploy-setup)
+	cd clients/python && $(CURDIR)/$(BIN)/python -m hatchling build --directory $(CURDIR)/dist
+	$(BIN)/python -m hatchling build --directory dist
+
+try-package: $(READY) ## Install both packages in an empty environment, serve and run the demo (ARGS="--sdist")
+	$(BIN)/python scripts/try_packages.py $(ARGS)
 
 clean: ## Remove .venv and what was built
 	rm -rf $(VENV) build dist out src/voxport/help/site

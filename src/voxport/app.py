@@ -41,6 +41,7 @@ from voxport.studio.endpoints import takes, tickets
 from voxport.studio.live_takes import LiveTakes
 from voxport.studio.operator import router as operator
 from voxport.studio.sign_in_links import SignInLinks
+from voxport.tls.endpoints import router as authority
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.api_guide import DESCRIPTION, TAGS
@@ -146,7 +147,12 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     ]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    own_pages = [pages, help_pages, takes, tickets, *([operator] if settings.admin_key is not None else []), studio]
+    own_pages = [
+        *(pages, help_pages, takes, tickets),
+        *([operator] if settings.admin_key is not None else []),
+        *([authority] if settings.uses_own_certificate else []),
+        studio,
+    ]
     for router in [*routers, *own_pages]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
@@ -163,7 +169,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.add_middleware(
         RequestMiddleware,
         observer=RequestMetrics(registry),
-        public_url=settings.public_url,
+        # Not with a certificate that browsers warn of: after this header they no longer let the user go on.
+        sends_hsts=settings.public_url.startswith("https://") and not settings.uses_own_certificate,
         trusts_traceparent=settings.otel_trust_traceparent,
     )
     if prefix:

@@ -136,7 +136,7 @@ export default {
       "The harbour wakes before the town does. Gulls argue over the nets, a radio hums from the first open window, and somebody is always painting a boat. My grandfather said the sea has two voices: the one that answers, and the one that asks. I never learned to tell them apart. But on a clear morning, when the light lies flat on the water and the bread is still warm, I think that I can hear them both, and neither is in a hurry.",
     noMicrophone: "This address has no microphone",
     noMicrophoneWhy:
-      "Browsers give a page the microphone only on https, or on the machine itself (http://localhost). Record with any app and drop the file here, or open the gateway by such an address.",
+      "Browsers give a page the microphone only on https, or on the machine itself (http://localhost). Record with any app and drop the file here, or start the gateway with: voxport serve --tls --host 0.0.0.0",
     denied: "The browser does not let this page use the microphone. Allow it in the address bar, or drop a file.",
     noDevice: "No microphone was found. Plug one in, or drop a file.",
     deviceLost: "The microphone was unplugged. What was recorded until then is kept.",
