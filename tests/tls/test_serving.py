@@ -19,7 +19,7 @@ from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.server import serving, wait_until
 from tests.tls.handshake import shake_hands
 from voxport.gateway import open_gateway
-from voxport.serving import _GatewayServer
+from voxport.serving import GatewayServer
 from voxport.testing.running_gateway import LiveGateway, running_command, running_gateway
 from voxport.tls.loaded import LoadedCertificate
 from voxport.tls.own_certificate import OwnCertificate
@@ -197,7 +197,7 @@ def test_an_address_of_the_internet_is_shown_with_a_warning(tmp_path: Path) -> N
     assert "add --host" not in " ".join(tls.notes("https://127.0.0.1:8000"))
 
 
-async def _tick(server: _GatewayServer) -> None:
+async def _tick(server: GatewayServer) -> None:
     for counter in range(600):
         await server.on_tick(counter)
 
@@ -206,7 +206,7 @@ def test_the_server_looks_for_a_renewed_certificate_once_a_minute(secure: Secure
     looks: list[str] = []
     tls = ServerTls(_Counted(secure.tls._source, looks), "127.0.0.1")
     config = server_config(secure.customer.app, secure.customer.gateway.settings)
-    server = _GatewayServer(config, secure.customer.app.state.event_hub, lambda: None, tls)
+    server = GatewayServer(config, secure.customer.app.state.event_hub, lambda: None, tls)
     config.load()
     asyncio.run(_tick(server))
     assert looks == ["at the start", "later"]
