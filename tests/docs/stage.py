@@ -94,7 +94,10 @@ class Stage:
         """Run the blocks in one shell, which stops at the first command that fails. Raises AssertionError with what it
         printed."""
         commands = "".join(one.commands() for one in snippets)
-        assert (found := _OUTSIDE.search(commands)) is None, f"{snippets[0].page} would change the machine: {found}"
+        without_remarks = re.sub(r"(?<!\S)#[^\n]*", "", commands)
+        assert (found := _OUTSIDE.search(without_remarks)) is None, (
+            f"{snippets[0].page} would change the machine: {found}"
+        )
         script = ["set -euo pipefail", f"API={self.url} KEY={self.customer.key}"]
         for name, value in {"JOB": self._finished_job, "RECORDING": self._recording}.items():
             if f"${name}" in commands and f"{name}=" not in commands:

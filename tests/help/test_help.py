@@ -182,17 +182,13 @@ def test_an_address_without_its_slash_leads_to_the_page(served: GatewayClient, p
     assert (answer.status_code, answer.headers["Location"]) == (307, f"/help{path}/")
 
 
-def test_under_a_path_of_a_proxy_the_pages_are_the_same(
-    site: Path, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(site_files, "site_folder", lambda: site)
-    site_files.forget_files()
+@pytest.mark.usefixtures("served")
+def test_under_a_path_of_a_proxy_the_pages_are_the_same(make_client: MakeClient) -> None:
     client = make_client(public_url="https://example.com/voice")
     assert client.http.get("/voice/help/api").headers["Location"] == "/voice/help/api/"
     for prefix in ("", "/voice"):
         page = read_page(client.http.get(f"{prefix}/help/api/").text)
         assert [link for link in page.links + page.loads if link.startswith("/")] == []
-    site_files.forget_files()
 
 
 @pytest.mark.parametrize(
