@@ -76,7 +76,7 @@ $(DOCS): $(READY) requirements/docs.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/docs.txt
 	@touch $@
 
-package: $(READY) ## Build both packages into dist/ (after make deploy-setup)
+package: docs ## Build both packages with the documentation into dist/ (after make deploy-setup)
 	cd clients/python && $(CURDIR)/$(BIN)/python -m hatchling build --directory $(CURDIR)/dist
 	$(BIN)/python -m hatchling build --directory dist
 

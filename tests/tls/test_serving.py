@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 import ssl
@@ -16,7 +17,7 @@ import httpx2
 import pytest
 
 from tests.support.client import GatewayClient, open_client, settings_for
-from tests.support.server import serving, wait_until
+from tests.support.server import run_cli, serving, wait_until
 from tests.tls.handshake import shake_hands
 from voxport.gateway import open_gateway
 from voxport.serving import GatewayServer
@@ -253,6 +254,15 @@ def test_two_http_processes_on_one_folder_share_the_certificate(running: LiveGat
         assert shown[0] == shown[1]
         url = re.findall(r"listens on (\S+)", stderr.read_text())[0]
         wait_until(lambda: _answers(url, running.data_dir), seconds=60, what="an answer")
+
+
+@pytest.mark.slow
+def test_commands_on_this_machine_trust_the_folder(running: LiveGateway, tmp_path: Path) -> None:
+    for command in (["voices", "--json"], ["doctor", "--json"]):
+        done = run_cli(*command, "--data-dir", str(running.data_dir), cwd=tmp_path, env=running.settings)
+        assert "certificate" not in done.stdout + done.stderr
+    gateway_checks = [one for one in json.loads(done.stdout)["checks"] if one["check"] == "gateway"]
+    assert [one["status"] != "failed" for one in gateway_checks] == [True]
 
 
 def _answers(url: str, data_dir: Path) -> bool:

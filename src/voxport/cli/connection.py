@@ -132,13 +132,20 @@ def require_gateway(client: Voxport, url: str, *, max_retries: int = _CHECK_RETR
         )
 
 
-def _client(login: Login) -> Voxport:
+@contextlib.contextmanager
+def _client(login: Login, data_dir: Path | None = None) -> Iterator[Voxport]:
+    """Open a client; of a gateway on this `data_dir`, one that trusts the certificate which that made."""
+    import httpx2
+
+    from voxport.tls.trust import local_trust
     from voxport_client import Voxport
 
-    try:
-        return Voxport(api_key=login.api_key, base_url=login.url)
-    except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from None
+    with httpx2.Client(verify=True if data_dir is None else local_trust(data_dir)) as http:
+        try:
+            client = Voxport(api_key=login.api_key, base_url=login.url, http_client=http)
+        except ValueError as error:
+            raise CommandError(str(error), ExitCode.USAGE) from None
+        yield client
 
 
 @contextlib.contextmanager
@@ -148,7 +155,7 @@ def _local_client(data_dir: Path, address: str, choice: Choice) -> Iterator[Voxp
 
     with client_errors(address, f"the data folder {data_dir}"):
         command_key = open_command_key(data_dir, choice.profile_id)
-        with _client(Login(address, command_key.key)) as client:
+        with _client(Login(address, command_key.key), data_dir) as client:
             require_gateway(client, address, max_retries=_START_RETRIES)
             try:
                 client.billing.balance()
@@ -160,7 +167,7 @@ def _local_client(data_dir: Path, address: str, choice: Choice) -> Iterator[Voxp
                 yield client
                 return
         command_key = open_command_key(data_dir, choice.profile_id, is_renewed=True)
-        with _client(Login(address, command_key.key)) as client:
+        with _client(Login(address, command_key.key), data_dir) as client:
             yield client
 
 

@@ -98,7 +98,7 @@ def temporary_gateway(data_dir: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-m", "voxport", "serve", "--port", str(port), "--data-dir", str(data_dir)],
+            [sys.executable, "-m", "voxport", "serve", "--no-tls", "--port", str(port), "--data-dir", str(data_dir)],
             env={**os.environ, "VOXPORT_PUBLIC_URL": url},
             stdin=subprocess.DEVNULL,
             stdout=log,

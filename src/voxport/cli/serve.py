@@ -42,7 +42,9 @@ _MAX_WAIT_SECONDS: Final = 60.0
     "the others those of hosted providers.",
 )
 @click.option("--no-worker", is_flag=True, help="HTTP only: run `voxport worker` elsewhere on the same data.")
-@click.option("--tls", is_flag=True, help="Speak https, with a certificate that is made in the data folder.")
+@click.option(
+    "--tls/--no-tls", default=None, help="Speak https, with a certificate that is made in the data folder, or not."
+)
 @click.option("--tls-certificate", type=click.Path(path_type=Path), help="PEM file of a certificate of your own.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
 def serve(
@@ -51,7 +53,7 @@ def serve(
     data_dir: Path | None,
     workers: int,
     no_worker: bool,
-    tls: bool,
+    tls: bool | None,
     tls_certificate: Path | None,
     tls_key: Path | None,
 ) -> None:
@@ -65,7 +67,9 @@ def serve(
     The first start makes a profile with 100 tokens and prints its API key, once. VOXPORT_BOOTSTRAP_KEY sets that key
     instead. Logs go to standard error.
     """
-    settings = load_settings(data_dir, tls=tls or None, tls_certificate=tls_certificate, tls_key=tls_key)
+    settings = load_settings(data_dir, tls=tls, tls_certificate=tls_certificate, tls_key=tls_key)
+    if tls is False:
+        settings = settings.model_copy(update={"tls_certificate": None, "tls_key": None})
     configure_logging(settings.log_level)
     limit_malloc_growth()
     # The system releases the lock when this process ends, even after a crash.

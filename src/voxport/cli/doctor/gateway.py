@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from voxport.cli.errors import CommandError, another_key
 from voxport.cli.local_gateway import running_address
 from voxport.cli.login_file import login_path, read_login
 from voxport.cli.output import tokens
+from voxport.tls.trust import local_trust
 
 if TYPE_CHECKING:
     import httpx2
@@ -78,7 +80,7 @@ def check_gateway(choice: Choice, data_dir: Path | None) -> Iterator[CheckResult
     if named is not None:
         yield from _check(named[0].url, named[0], named[1])
     elif data_dir is not None and (address := running_address(data_dir)) is not None:
-        yield from _check(address, None, "")
+        yield from _check(address, None, "", local_trust(data_dir))
     elif data_dir is not None and (data_dir / "voxport.db").exists():
         yield warning(
             "gateway",
@@ -93,13 +95,15 @@ def check_gateway(choice: Choice, data_dir: Path | None) -> Iterator[CheckResult
         )
 
 
-def _check(url: str, login: Login | None, key_source: str) -> Iterator[CheckResult]:
+def _check(
+    url: str, login: Login | None, key_source: str, trust: ssl.SSLContext | bool = True
+) -> Iterator[CheckResult]:
     import httpx2
 
     from voxport_client import Voxport, VoxportError
 
     try:
-        answer = httpx2.get(f"{url}/readyz", timeout=_TIMEOUT)
+        answer = httpx2.get(f"{url}/readyz", timeout=_TIMEOUT, verify=trust)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         yield failed(
             "gateway",
