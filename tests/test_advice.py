@@ -106,7 +106,7 @@ def test_who_has_no_credits_is_told_what_to_do(client: GatewayClient, make_clien
     ],
 )
 def test_the_command_is_named_where_only_this_machine_calls(address: str, is_own: bool) -> None:
-    assert ("voxport credits add" in top_up_advice(None, address)) is is_own
+    assert ("voxport admin credits add" in top_up_advice(None, address)) is is_own
 
 
 @pytest.mark.parametrize(("provider", "setting"), [("elevenlabs", "ELEVENLABS"), ("minimax", "MINIMAX")])

@@ -6,6 +6,8 @@ import configparser
 import re
 from pathlib import Path
 
+import pytest
+
 from voxport.catalog import load_catalog
 from write_settings_doc import settings_doc
 
@@ -17,13 +19,26 @@ def test_the_settings_page_is_written_from_the_settings() -> None:
     assert written == settings_doc(), "run: python scripts/write_settings_doc.py"
 
 
-def test_the_readme_tells_the_prices_of_the_catalogue() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+@pytest.mark.parametrize("page", ["README.md", "docs/prices.md"])
+def test_a_page_of_prices_tells_those_of_the_catalogue(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
     catalog = load_catalog()
     for service in ("core-voice-clone", "core-instant-clone-tts", "core-tts"):
-        row = re.search(rf"^\| `{service}` \| ([0-9.]+) per", readme, re.MULTILINE)
+        row = re.search(rf"^\| `{service}`[^|]* \| ([0-9.]+) per", text, re.MULTILINE)
         assert row is not None, service
         assert float(row[1]) == float(catalog.price(service))
+
+
+def test_the_page_of_prices_says_from_which_clip_on_a_persistent_voice_is_cheaper() -> None:
+    text, catalog = (ROOT / "docs" / "prices.md").read_text("utf-8"), load_catalog()
+    clone, second, instant = (
+        float(catalog.price(service)) for service in ("core-voice-clone", "core-tts", "core-instant-clone-tts")
+    )
+    for length, seconds in {"5 seconds": 5, "30 seconds": 30, "a minute": 60, "two minutes": 120}.items():
+        said = re.search(rf"^\| {length} \| (\d+)\w\w clip on", text, re.MULTILINE)
+        assert said is not None, length
+        cheaper = [clips for clips in range(1, 50) if clone + clips * second * seconds < clips * instant]
+        assert int(said[1]) == cheaper[0], length
 
 
 def test_the_architecture_page_lists_every_contract_of_the_import_linter() -> None:

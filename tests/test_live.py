@@ -230,7 +230,7 @@ def test_after_all_of_it_the_books_are_right_and_the_logs_hold_no_secret(
     http.get("/v2/billing/balance", headers={"Authorization": f"Bearer {live.key}x"})
     http.get("/v1/blobs/a/b?operation=get&expires=1&signature=0123456789abcdef")
     assert (
-        run_cli("ledger", "verify", "--data-dir", str(live.data_dir), cwd=live.data_dir.parent).stdout
+        run_cli("admin", "ledger", "verify", "--data-dir", str(live.data_dir), cwd=live.data_dir.parent).stdout
         == "ledger clean\n"
     )
     logs = live.stderr.read_text()
@@ -285,5 +285,5 @@ def test_a_job_whose_worker_is_killed_again_and_again_completes_once_and_is_char
         voices = data_of(http.get("/v1/proxy/core-tts-voices?cloned=true"))["data"]["voices"]
         assert [voice["voice_id"] for voice in voices] == [job["result_data"]["voice_id"]]
         assert data_of(http.get("/v2/billing/balance"))["data"]["held"] == 0
-    verified = run_cli("ledger", "verify", cwd=tmp_path)
+    verified = run_cli("admin", "ledger", "verify", cwd=tmp_path)
     assert verified.stdout == "ledger clean\n", verified.stderr

@@ -71,7 +71,7 @@ def test_a_long_job_whose_worker_is_killed_goes_on_where_it_was(tmp_path: Path) 
         assert data_of(http.get("/v2/billing/balance"))["data"]["held"] == 0
         audio = httpx2.get(job["result_data"]["url"], timeout=60).content
         assert not parts(live, job_id)
-    assert run_cli("ledger", "verify", cwd=tmp_path).stdout == "ledger clean\n"
+    assert run_cli("admin", "ledger", "verify", cwd=tmp_path).stdout == "ledger clean\n"
     with wave.open(io.BytesIO(audio)) as file:
         assert file.getnframes() / SAMPLE_RATE == pytest.approx(job["units_consumed"], abs=0.0501)
     level = measure(audio)

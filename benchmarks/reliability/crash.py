@@ -5,8 +5,8 @@
 The gateway is the real command; the providers are doubles. A step is a request to the provider. The kill comes when the
 request arrives, when its work is done but not answered, and just after the answer; for a clone also while the job is
 queued and while its sample is checked. Then the gateway is started again, and the remains are counted: voices at the
-provider (1 after a clone, 0 after an instant clone), charges, open holds, and the problems of `voxport ledger verify`.
-Exits with 1 if any count is wrong.
+provider (1 after a clone, 0 after an instant clone), charges, open holds, and what `voxport admin ledger verify`
+finds. Exits with 1 if any count is wrong.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from voxport.cloning.endpoints import checks
 from voxport.cloning.endpoints import router as cloning
 from voxport.coordination.tokens import open_tokens
 from voxport.gateway import Gateway, open_gateway
+from voxport.help.endpoints import router as help_pages
 from voxport.jobs.endpoints import router as jobs
 from voxport.jobs.event_hub import EventHub
 from voxport.jobs.handler import all_stages
@@ -38,7 +39,9 @@ from voxport.storage.workdirs import sweep_work_dirs
 from voxport.studio.endpoints import router as studio
 from voxport.studio.endpoints import takes, tickets
 from voxport.studio.live_takes import LiveTakes
+from voxport.studio.operator import router as operator
 from voxport.studio.sign_in_links import SignInLinks
+from voxport.tls.endpoints import router as authority
 from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.api_guide import DESCRIPTION, TAGS
@@ -144,7 +147,13 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     ]
     if settings.admin_key is not None:
         routers += [admin, metrics]
-    for router in [*routers, pages, takes, tickets, studio]:
+    own_pages = [
+        *(pages, help_pages, takes, tickets),
+        *([operator] if settings.admin_key is not None else []),
+        *([authority] if settings.uses_own_certificate else []),
+        studio,
+    ]
+    for router in [*routers, *own_pages]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
     extend_openapi(app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES)
@@ -160,7 +169,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     app.add_middleware(
         RequestMiddleware,
         observer=RequestMetrics(registry),
-        public_url=settings.public_url,
+        # Not with a certificate that browsers warn of: after this header they no longer let the user go on.
+        sends_hsts=settings.public_url.startswith("https://") and not settings.uses_own_certificate,
         trusts_traceparent=settings.otel_trust_traceparent,
     )
     if prefix:

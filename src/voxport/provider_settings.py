@@ -60,7 +60,7 @@ class ProviderSettings(BaseSettings):
         default=15.0,
         ge=0,
         description="Minutes after which the hold of a call whose outcome at a hosted provider is not known is given "
-        "back to the customer. `voxport intents list` shows what was lost.",
+        "back to the customer. `voxport admin intents list` shows what was lost.",
     )
     voice_keep_alive_days: float = Field(
         default=90.0,

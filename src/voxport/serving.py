@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import signal
 import socket
@@ -25,14 +26,25 @@ from voxport.telemetry.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from voxport.jobs.event_hub import EventHub
+    from voxport.tls.server import ServerTls
 
 INITIAL_CREDITS = Decimal(100)
 _SHUTDOWN_TIMEOUT_SECONDS = 30
 _LAST_SPANS_SECONDS = 2.0
+_ACCEPTING_SECONDS = 0.02
+"""Until the connections that were accepted last are known to the server, which then ends them."""
 _MIN_OPEN_FILES = 65_536
+_TICKS_BETWEEN_REFRESHES = 600  # uvicorn's ticks: a minute
 
 
-def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_stop: Callable[[], None]) -> None:
+def run_server(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    workers: int,
+    on_stop: Callable[[], None],
+    tls: ServerTls | None = None,
+) -> None:
     """Serve until a signal stops the server, with `workers` workers beside it; `on_stop` is called in the signal
     handler. Raises ConfigError."""
     migrate_in_child(settings.data_dir, settings.resolved_database_url)
@@ -52,10 +64,16 @@ def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_
     from voxport.web.protocol import server_config
 
     _allow_many_files()
-    server = _GatewayServer(
-        server_config(app, settings, timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS), app.state.event_hub, on_stop
+    config = server_config(
+        app,
+        settings,
+        timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS,
+        ssl_context_factory=None if tls is None else lambda *_: tls.context,
     )
+    server = GatewayServer(config, app.state.event_hub, on_stop, tls)
     click.echo(f"Voxport listens on {settings.public_url} (in a browser: {settings.public_url}/studio)", err=True)
+    for note in tls.notes(settings.public_url) if tls is not None else ():
+        click.echo(note, err=True)
     # After draining, uvicorn raises the signal again: it must end this function, not the process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     queues = [",".join(pools) for pools in pools_of_workers(workers)]
@@ -68,13 +86,22 @@ def run_server(settings: Settings, listener: socket.socket, *, workers: int, on_
         stop_tracing(seconds=_LAST_SPANS_SECONDS)
 
 
-class _GatewayServer(uvicorn.Server):
-    """A server that closes the event streams first at shutdown, because they never end by themselves."""
+class GatewayServer(uvicorn.Server):
+    """A server that closes the event streams first at shutdown, because they never end by themselves, and that takes a
+    renewed certificate while it runs."""
 
-    def __init__(self, config: uvicorn.Config, hub: EventHub, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, hub: EventHub, on_stop: Callable[[], None], tls: ServerTls | None = None
+    ) -> None:
         super().__init__(config)
         self._hub = hub
         self._on_stop = on_stop
+        self._tls = tls
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._tls is not None and counter % _TICKS_BETWEEN_REFRESHES == _TICKS_BETWEEN_REFRESHES - 1:
+            self._tls.refresh()
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._on_stop()
@@ -82,7 +109,15 @@ class _GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hub.close()
-        await super().shutdown(sockets)
+        # Clients that have connected are accepted first: closing the listener resets their connections.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        await asyncio.sleep(_ACCEPTING_SECONDS)
+        await super().shutdown()
 
 
 def _allow_many_files() -> None:
@@ -98,7 +133,9 @@ def _bootstrap(gateway: Gateway) -> None:
     chosen = gateway.settings.bootstrap_key
     with gateway.database.transaction() as tx:
         if not gateway.accounts.is_empty(tx):
-            click.echo("Keys: voxport keys list shows them, voxport keys create PROFILE makes another.", err=True)
+            click.echo(
+                "Keys: voxport admin keys list shows them, voxport admin keys create PROFILE makes another.", err=True
+            )
             return
         profile = gateway.accounts.create_profile(tx, "Default")
         gateway.billing.add_credits(tx, profile.id, to_micro(INITIAL_CREDITS), note="first start")

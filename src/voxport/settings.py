@@ -67,6 +67,15 @@ class Settings(StorageSettings, ProviderSettings):
         "signed URLs are built from it. "
         "`voxport serve` sets it from --host and --port when it is not given.",
     )
+    tls: bool = Field(
+        default=False,
+        description="Whether `voxport serve` speaks https, as with --tls: with a certificate that it makes in the data "
+        "folder, unless the next two name another one (docs/deploying.md).",
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="A PEM file with a certificate of one's own and those that vouch for it, for https."
+    )
+    tls_key: Path | None = Field(default=None, description="A PEM file with its key, without a passphrase.")
     bootstrap_key: SecretStr | None = Field(
         default=None,
         description="API key (`vxp_…`) of the first profile, made where the database holds none. "
@@ -290,8 +299,8 @@ class Settings(StorageSettings, ProviderSettings):
         default=24.0,
         gt=0,
         le=24 * 365,
-        description="Hours between two checks of the ledger by the worker (`voxport ledger verify`); problems are "
-        "logged as errors and counted in the metrics.",
+        description="Hours between two checks of the ledger by the worker (`voxport admin ledger verify`); problems "
+        "are logged as errors and counted in the metrics.",
     )
     otel_endpoint: str | None = Field(
         default=None,
@@ -384,6 +393,16 @@ class Settings(StorageSettings, ProviderSettings):
     def resolved_database_url(self) -> str:
         """The database's SQLAlchemy URL."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'voxport.db'}"
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether `voxport serve` itself speaks https."""
+        return self.tls or self.tls_certificate is not None or self.tls_key is not None
+
+    @property
+    def uses_own_certificate(self) -> bool:
+        """Whether it does so with a certificate that it made, for which browsers warn."""
+        return self.tls and self.tls_certificate is None and self.tls_key is None
 
     @property
     def storage(self) -> StorageConfig:

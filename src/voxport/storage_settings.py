@@ -21,7 +21,7 @@ class StorageSettings(BaseSettings):
     storage_fallback_url: str | None = Field(
         default=None,
         description="While files are moved to `storage_url`: the storage that they come from. Files are read and "
-        "deleted in both (`voxport storage move --help`).",
+        "deleted in both (`voxport admin storage move --help`).",
     )
     s3_endpoint_url: str | None = Field(
         default=None, description="Address of the S3-compatible service. Default: that of AWS in the region."

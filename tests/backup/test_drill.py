@@ -133,18 +133,20 @@ def test_a_backup_under_load_becomes_a_gateway_in_which_nothing_is_missing(
             wait_until(lambda: load.rounds >= 6 or load.failures, seconds=120, what="some load")
             assert load.failures == []
             before = load.rounds
-            result = run_cli("backup", str(tmp_path / "backup"), "--data-dir", str(tmp_path / "first"), cwd=tmp_path)
+            result = run_cli(
+                "admin", "backup", str(tmp_path / "backup"), "--data-dir", str(tmp_path / "first"), cwd=tmp_path
+            )
             assert result.returncode == 0, result.stderr
             assert load.rounds > before, "nobody was served while the backup was taken"
         assert load.failures == []
 
-    verified = run_cli("backup", str(tmp_path / "backup"), "--verify", cwd=tmp_path)
+    verified = run_cli("admin", "backup", str(tmp_path / "backup"), "--verify", cwd=tmp_path)
     assert verified.stdout == "backup whole\n", verified.stdout + verified.stderr
     restored = tmp_path / "restored"
-    result = run_cli("restore", str(tmp_path / "backup"), "--data-dir", str(restored), cwd=tmp_path)
+    result = run_cli("admin", "restore", str(tmp_path / "backup"), "--data-dir", str(restored), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for room, word in (("ledger", "ledger clean"), ("audit", "audit log whole")):
-        proved = run_cli(room, "verify", "--data-dir", str(restored), cwd=tmp_path)
+        proved = run_cli("admin", room, "verify", "--data-dir", str(restored), cwd=tmp_path)
         assert proved.stdout.startswith(word), proved.stdout + proved.stderr
 
     again = make_gateway(data_dir=restored)
@@ -164,5 +166,5 @@ def test_a_backup_under_load_becomes_a_gateway_in_which_nothing_is_missing(
     for key_of_file in media_keys(again):
         assert again.storage.size(key_of_file), key_of_file
     assert again.billing.open_holds(open_jobs[0].profile_id) == 0
-    proved = run_cli("ledger", "verify", "--data-dir", str(restored), cwd=tmp_path)
+    proved = run_cli("admin", "ledger", "verify", "--data-dir", str(restored), cwd=tmp_path)
     assert proved.stdout == "ledger clean\n"

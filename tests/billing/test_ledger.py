@@ -116,7 +116,7 @@ def test_the_database_refuses_a_second_charge_of_one_hold(payer: GatewayClient) 
         tx.execute(text(copy))
 
 
-# Single changes made directly in the database, each of which `voxport ledger verify` must find.
+# Single changes made directly in the database, each of which `voxport admin ledger verify` must find.
 STROKES: dict[str, str] = {
     "an entry changed": "UPDATE ledger_entries SET amount = amount + 1 WHERE sequence = 1",
     "an entry removed": "DELETE FROM ledger_entries WHERE sequence = 2",

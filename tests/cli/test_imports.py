@@ -36,7 +36,8 @@ def _calls(command: click.Command, path: tuple[str, ...] = ()) -> list[list[str]
 def test_no_help_of_any_command_loads_the_gateway() -> None:
     calls = _calls(main)
     assert ["serve", "--help"] in calls
-    assert ["keys", "create", "--help"] in calls
+    assert ["admin", "keys", "create", "--help"] in calls
+    assert ["say", "--help"] in calls
     result = subprocess.run(
         [sys.executable, "-c", _ASK.format(calls=[*calls, ["--version"]], heavy=HEAVY)],
         capture_output=True,
@@ -51,9 +52,12 @@ def test_the_ways_to_group_usage_are_those_of_the_books() -> None:
 
     from voxport.billing.usage import GroupBy
 
-    (option,) = (one for one in main.commands["usage"].params if one.name == "by")
-    assert isinstance(option.type, click.Choice)
-    assert tuple(option.type.choices) == get_args(GroupBy)
+    admin = main.commands["admin"]
+    assert isinstance(admin, click.Group)
+    for command in (main.commands["usage"], admin.commands["usage"]):
+        (option,) = (one for one in command.params if one.name == "by")
+        assert isinstance(option.type, click.Choice)
+        assert tuple(option.type.choices) == get_args(GroupBy)
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--port", "x"], ["nothing"]])

@@ -78,7 +78,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
         printed.append(second.stdout.read_text())
         headers = {"Authorization": f"Bearer {first.key}"}
         balances.append(httpx2.get(f"{second.url}/v2/billing/balance", headers=headers))
-    profiles = run_cli("profiles", "list", cwd=folder).stdout
+    profiles = run_cli("admin", "profiles", "list", cwd=folder).stdout
     return Lives(first, first_log, printed, balances, slot, put, read, later, seconds, profiles)
 
 
@@ -119,9 +119,9 @@ def test_a_chosen_key_of_the_wrong_form_is_refused_and_nothing_is_made(tmp_path:
     assert "Traceback" not in result.stderr
     assert "vxp_" in result.stderr
     assert "hunter2" not in result.stdout + result.stderr
-    listed = CliRunner().invoke(
-        main, ["profiles", "list", "--data-dir", str(tmp_path / "data")], env=backend.environment(tmp_path / "data")
-    )
+    data_dir = tmp_path / "data"
+    arguments = ["admin", "profiles", "list", "--data-dir", str(data_dir)]
+    listed = CliRunner().invoke(main, arguments, env=backend.environment(data_dir))
     assert listed.output.count("prof_") == 0
 
 

@@ -62,6 +62,6 @@ def test_a_second_server_is_refused_and_leaves_the_first_as_it_was(tmp_path: Pat
     with running_gateway(tmp_path, ready=False) as later:
         assert later.stdout.read_text() == ""
         output = later.stderr.read_text()
-        assert "voxport keys list" in output
-        assert "voxport keys create PROFILE" in output
+        assert "voxport admin keys list" in output
+        assert "voxport admin keys create PROFILE" in output
         assert f"{later.url}/studio" in output

@@ -198,7 +198,8 @@ NOT_IN_THE_DOCUMENT = {"SampleQuality", "ClonedVoice"}
 WIDER = {("SpeechFile", "url")}
 """A job's result has the same fields, and its URL is null once the file was deleted."""
 REQUESTS = {
-    *("Adjustment", "AlertRequest", "BindingBody", "CloneBody", "ConsentBody", "Credit", "DetectBody", "InstantBody"),
+    *("Adjustment", "AlertRequest", "BindingBody", "CheckBody", "CloneBody", "ConsentBody", "Credit", "DetectBody"),
+    "InstantBody",
     *("NewKey", "NewProfile", "Refund", "Rotation", "SpeechBody", "UploadRequest", "VoicePatch", "VoiceSettings"),
 }
 ERRORS = {"ErrorObject", "ErrorBody", "ValidationErrorBody"}

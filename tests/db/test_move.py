@@ -1,4 +1,4 @@
-"""`voxport database move`: everything or nothing arrives in the other kind of database, and open jobs go on there."""
+"""`voxport admin database move`: everything or nothing arrives in the other kind of database, and open jobs go on."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_the_command_says_what_it_did_and_what_is_next(sqlite: str, target: str,
     with opened(tmp_path / "data", sqlite) as client:
         used(client)
     with_password = target.replace("postgresql+psycopg://postgres@", "postgresql://postgres:very-secret@")
-    result = CliRunner().invoke(main, ["database", "move", sqlite, with_password])
+    result = CliRunner().invoke(main, ["admin", "database", "move", sqlite, with_password])
     assert result.exit_code == 0, result.output
     for words in (
         "Moved ",
@@ -319,13 +319,13 @@ def test_the_command_says_what_it_did_and_what_is_next(sqlite: str, target: str,
     ):
         assert words in result.output
     assert "very-secret" not in result.output
-    again = CliRunner().invoke(main, ["database", "move", sqlite, target])
+    again = CliRunner().invoke(main, ["admin", "database", "move", sqlite, target])
     assert (again.exit_code, again.stderr) == (1, "Error: There is no source: its database is not there.\n")
 
 
 def test_the_tables_go_back_to_an_older_version_by_command(sqlite: str, tmp_path: Path) -> None:
     env = {"VOXPORT_DATABASE_URL": sqlite}
-    arguments = ["database", "downgrade", "0008", "--data-dir", str(tmp_path / "data")]
+    arguments = ["admin", "database", "downgrade", "0008", "--data-dir", str(tmp_path / "data")]
     assert CliRunner().invoke(main, arguments, env=env, input="n\n").exit_code == 1
     with closing(Database(sqlite)) as database:
         assert stored_revision(database) == newest_revision()
@@ -334,6 +334,6 @@ def test_the_tables_go_back_to_an_older_version_by_command(sqlite: str, tmp_path
         assert stored_revision(database) == "0008"
         with database.connection() as connection:
             assert not inspect(connection).has_table("sweep_failures")
-    refused = CliRunner().invoke(main, ["database", "downgrade", "0009", "--yes", *arguments[3:]], env=env)
+    refused = CliRunner().invoke(main, ["admin", "database", "downgrade", "0009", "--yes", *arguments[4:]], env=env)
     assert refused.exit_code == 1
     assert "can't go back to 0009" in refused.stderr

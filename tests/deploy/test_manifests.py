@@ -6,16 +6,23 @@ import importlib.util
 import json
 import re
 import shutil
+import socket
 import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 import yaml
 
 from voxport import serving, supervisor, worker
 from voxport.settings import Settings
+from voxport.testing.doubles.server import PromptServer
+from voxport.tls.own_certificate import OwnCertificate
+from voxport.tls.server import ServerTls
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
@@ -154,6 +161,34 @@ def test_a_unit_is_one_that_systemd_takes(unit: str, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("unit", ["voxport.service", "voxport-worker@.service"])
+def test_a_unit_may_do_little(unit: str, tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / "systemd" / unit, tmp_path)
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", unit]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)  # 0 to 100, less is better
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_images_health_check_asks_by_http_or_https(scheme: str, status: int, tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["path"] == "/healthz"
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    tls = ServerTls(OwnCertificate(tmp_path), "127.0.0.1")
+    options: dict[str, Any] = {"ssl_context_factory": lambda *_: tls.context} if scheme == "https" else {}
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = str(listener.getsockname()[1])
+    server = PromptServer(uvicorn.Config(app, lifespan="off", log_config=None, **options), grace_seconds=1)
+    command = [sys.executable, str(DEPLOY / "healthcheck.py"), port]
+    with server.running(listener):
+        assert subprocess.run(command).returncode == (0 if status == 200 else 1)
+    assert subprocess.run(command).returncode == 1, "nobody answers"
+
+
 def test_the_image_needs_only_what_its_context_holds() -> None:
     recipe = (DEPLOY / "Dockerfile").read_text("utf-8")
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").split()
@@ -161,7 +196,10 @@ def test_the_image_needs_only_what_its_context_holds() -> None:
     for source in " ".join(copied).split():
         assert (DEPLOY.parent / source).exists(), source
         assert f"!{source}" in allowed or source.startswith("requirements/"), source
-    assert re.findall(r"^FROM (\S+)", recipe, re.MULTILINE) == ["python:3.11.13-slim-bookworm"] * 2
+    for needed in tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text("utf-8"))["project"]["license-files"]:
+        assert needed in " ".join(copied).split() or needed.startswith("src/"), needed
+    assert re.findall(r"^FROM (\S+)", recipe, re.MULTILINE) == ["${BASE}"] * 2
+    assert re.findall(r"^ARG BASE=(\S+)", recipe, re.MULTILINE) == ["python:3.11.13-slim-bookworm"]
     assert re.search(r"^USER 10001", recipe, re.MULTILINE)
     assert "HEALTHCHECK" in recipe
 

@@ -24,6 +24,7 @@ from voxport.clock import now
 from voxport.errors import ProviderFailed
 from voxport.idempotency.service import Idempotency
 from voxport.providers.base import SAMPLE_RATE
+from voxport.storage.base import StorageUnavailable
 
 TTS = "/v1/proxy/core-tts"
 CLONE = "/v1/proxy/core-voice-clone"
@@ -271,10 +272,32 @@ def test_what_a_failed_call_left_is_swept_and_what_is_under_way_is_not(
     repeat(customer, TTS, SPEECH)
     fake_env.provider.failure = None
     swept: list[int] = []
-    fake_env.provider.on_piece = lambda _: swept.append(idempotency_at(customer, timedelta(minutes=2)).sweep())
+    fake_env.provider.on_piece = lambda _: swept.append(idempotency_at(customer, timedelta(hours=1)).sweep())
     assert repeat(customer, TTS, SPEECH, key="second").status_code == 200
     assert swept == [1]
     assert repeat(customer, TTS, SPEECH, key="second").headers["Idempotent-Replayed"] == "true"
+
+
+def test_audio_that_the_storage_writes_after_its_call_failed_and_was_repeated_is_swept(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, keys = customer.gateway.storage, list[str]()
+    create = storage.create
+
+    def lose_answer(key: str) -> Any:
+        keys.append(key)
+        raise StorageUnavailable("The answer of the storage was lost.")
+
+    body = {"audioUrl": customer.upload()["public_url"], "text": "Hello.", "provider": "local"}
+    monkeypatch.setattr(storage, "create", lambda key: (lose_answer if key.startswith("idempotency/") else create)(key))
+    assert repeat(customer, INSTANT, body).status_code == 503
+    monkeypatch.setattr(storage, "create", create)
+    assert repeat(customer, INSTANT, body).status_code == 200
+
+    storage.put(keys[0], b"late")
+    assert idempotency_at(customer, timedelta(hours=1)).sweep() == 1
+    assert keys[0] not in list(storage.list("idempotency"))
+    assert repeat(customer, INSTANT, body).headers["Idempotent-Replayed"] == "true"
 
 
 def idempotency_at(client: GatewayClient, later: timedelta) -> Idempotency:

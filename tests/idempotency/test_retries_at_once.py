@@ -12,11 +12,11 @@ from tests.support.client import GatewayClient, error_of
 from tests.support.fake_provider import FakeProviderEnv
 from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
-from voxport.idempotency.models import StoredResponse
+from voxport.idempotency.claim import IdempotentRequest
 from voxport.idempotency.service import Idempotency
 
 
-def test_a_late_removal_of_what_a_failed_call_left_takes_no_row_of_a_newer_call(
+def test_a_retry_that_found_the_failed_call_late_takes_no_row_of_a_newer_call(
     customer: GatewayClient, fake_env: FakeProviderEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_env.provider.failure = ProviderFailed("It broke.")
@@ -29,18 +29,19 @@ def test_a_late_removal_of_what_a_failed_call_left_takes_no_row_of_a_newer_call(
         assert go_on.wait(20)
 
     fake_env.provider.on_piece = speaking
-    remove = Idempotency._remove
+    find = Idempotency._find
     answers: dict[str, Any] = {}
     first = threading.Thread(target=lambda: answers.update(first=send(customer, customer.key)))
 
-    def remove_late(service: Idempotency, row: StoredResponse) -> None:
-        """Lets the other call go first: it takes the key, and on SQLite the row number too."""
-        monkeypatch.setattr(Idempotency, "_remove", remove)
+    def find_and_wait(service: Idempotency, request: IdempotentRequest) -> Any:
+        """Lets the other call go first: it takes the key."""
+        monkeypatch.setattr(Idempotency, "_find", find)
+        found = find(service, request)
         first.start()
         assert inside.wait(20)
-        remove(service, row)
+        return found
 
-    monkeypatch.setattr(Idempotency, "_remove", remove_late)
+    monkeypatch.setattr(Idempotency, "_find", find_and_wait)
     try:
         second = send(customer, customer.key)
     finally:

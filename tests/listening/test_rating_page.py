@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.quality import listen
 from benchmarks.quality.listening.clips import KINDS, LEVEL_LUFS, HeardSpeaker, heard_speaker
 from benchmarks.quality.listening.page_folder import write_page
 from benchmarks.quality.listening.votes import read_votes
-from tests.support.chromium import Chromium, running_chromium
+from tests.support.browser import TIMEOUT_MS, WatchedPage, running_chromium, serious_findings
 from tests.support.speechlike import speechlike
 from voxport.audio.arrays import FloatArray
 from voxport.audio.loudness import gated_blocks, lufs
@@ -33,25 +34,43 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(folder, [_speaker(name) for name in SPEAKERS], ABOUT, ["A </script> corpus, CC BY 4.0"])
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chromium]:
-    with running_chromium(tmp_path / "chromium") as browser:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with running_chromium() as browser:
         yield browser
 
 
+@pytest.fixture
+def watched(chromium: Browser) -> Iterator[WatchedPage]:
+    with chromium.new_context() as context:
+        watched = WatchedPage(context.new_page())
+        yield watched
+        assert watched.errors() == []
+        assert {url.split(":")[0] for url in watched.requested} <= {"file", "data", "blob"}
+
+
+@pytest.fixture
+def tab(watched: WatchedPage) -> Page:
+    return watched.page
+
+
 def test_a_rater_hears_rates_and_saves_and_the_votes_are_read_back(
-    page: Path, browser: Chromium, capsys: pytest.CaptureFixture[str]
+    page: Path, watched: WatchedPage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    browser.open(page)
-    browser.run("document.getElementById('rater').value = 'Ana | 1'")
-    _click(browser, "start")
+    tab = watched.page
+    tab.goto(page.as_uri())
+    tab.fill("#rater", "Ana | 1")
+    _click(tab, "start")
     for number in range(4):
-        assert browser.run("document.getElementById('rating-title').textContent") == f"{number + 1} of 4"
-        _rate_screen(browser, number)
-        _click(browser, "next")
-    assert browser.run("document.getElementById('done-text').textContent") == "You rated 4 of 4 screens."
-    _click(browser, "save")
-    saved = browser.download("votes-Ana-1.json")
+        assert tab.evaluate("document.getElementById('rating-title').textContent") == f"{number + 1} of 4"
+        _rate_screen(tab, number)
+        _click(tab, "next")
+    assert tab.evaluate("document.getElementById('done-text').textContent") == "You rated 4 of 4 screens."
+    with tab.expect_download() as download:
+        _click(tab, "save")
+    assert download.value.suggested_filename == "votes-Ana-1.json"
+    saved = tmp_path / "votes-Ana-1.json"
+    download.value.save_as(saved)
 
     (votes,) = read_votes([saved])
     assert votes.page.about()["tree"] == ABOUT["tree"]
@@ -65,80 +84,72 @@ def test_a_rater_hears_rates_and_saves_and_the_votes_are_read_back(
     assert "| new above old | 4 of 4 | 0 | 100 (100 to 100) % | 20.0 (20.0 to 20.0) |" in printed
     assert "| Ana   1 | headphones | 4 of 4 |" in printed
 
-    assert browser.errors() == []
-    requested = browser.requested()
-    assert any(url.endswith(".wav") for url in requested)
-    assert {url.split(":")[0] for url in requested} <= {"file", "data", "blob"}
+    assert any(url.endswith(".wav") for url in watched.requested)
 
 
-def test_the_keyboard_alone_plays_rates_and_moves(page: Path, browser: Chromium) -> None:
-    _start(browser, page)
+def test_the_keyboard_alone_plays_rates_and_moves(page: Path, tab: Page) -> None:
+    _start(tab, page)
     for letter in "abcde":
-        browser.press(letter)
-        browser.wait_for(f"document.activeElement.id === 'likeness-{letter.upper()}'")
-        browser.press("ArrowRight")
-        browser.press("4")
-    candidates = browser.run("session.screens[0].candidates")
+        tab.keyboard.press(letter)
+        tab.wait_for_function(f"document.activeElement.id === 'likeness-{letter.upper()}'")
+        tab.keyboard.press("ArrowRight")
+        tab.keyboard.press("4")
+    candidates = tab.evaluate("session.screens[0].candidates")
     assert [(each["likeness"], each["naturalness"]) for each in candidates] == [(51, 4)] * 5
-    browser.press("r")
-    browser.wait_for("session.screens[0].anchorPlays === 1")
-    browser.press("n")
-    assert browser.run("session.position") == 1
-    browser.press("p")
-    assert browser.run("session.position") == 0
-    browser.run("document.getElementById('shortcuts').click()")
-    browser.press("n")
-    assert browser.run("session.position") == 0, "the keys are off"
+    tab.keyboard.press("r")
+    tab.wait_for_function("session.screens[0].anchorPlays === 1")
+    tab.keyboard.press("n")
+    assert tab.evaluate("session.position") == 1
+    tab.keyboard.press("p")
+    assert tab.evaluate("session.position") == 0
+    tab.evaluate("document.getElementById('shortcuts').click()")
+    tab.keyboard.press("n")
+    assert tab.evaluate("session.position") == 0, "the keys are off"
 
 
 def test_a_clip_is_rated_only_once_it_was_heard_and_a_screen_is_left_only_when_all_are_rated(
-    page: Path, browser: Chromium
+    page: Path, tab: Page
 ) -> None:
-    _start(browser, page)
-    assert browser.run("[...document.querySelectorAll('.candidate input')].every(input => input.disabled)")
-    _click(browser, "next")
-    assert browser.run("document.getElementById('message').textContent") == "Clip A has not been played yet."
-    assert browser.run("document.activeElement.getAttribute('aria-label')") == "Play clip A"
-    assert browser.run("session.position") == 0
+    _start(tab, page)
+    assert tab.evaluate("[...document.querySelectorAll('.candidate input')].every(input => input.disabled)")
+    _click(tab, "next")
+    assert tab.evaluate("document.getElementById('message').textContent") == "Clip A has not been played yet."
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Play clip A"
+    assert tab.evaluate("session.position") == 0
 
 
-def test_a_reload_keeps_the_votes_and_the_place_and_the_order(page: Path, browser: Chromium) -> None:
-    _start(browser, page)
-    _rate_screen(browser, 0)
-    _click(browser, "next")
-    before = browser.run("JSON.stringify(session.screens.map(s => s.candidates))")
-    browser.reload()
-    assert browser.run("document.getElementById('resume').textContent") == "Go on (1 of 4 rated)"
-    _click(browser, "resume")
-    assert browser.run("document.getElementById('rating-title').textContent") == "2 of 4"
-    assert browser.run("JSON.stringify(session.screens.map(s => s.candidates))") == before
+def test_a_reload_keeps_the_votes_and_the_place_and_the_order(page: Path, tab: Page) -> None:
+    _start(tab, page)
+    _rate_screen(tab, 0)
+    _click(tab, "next")
+    before = tab.evaluate("JSON.stringify(session.screens.map(s => s.candidates))")
+    tab.reload()
+    assert tab.evaluate("document.getElementById('resume').textContent") == "Go on (1 of 4 rated)"
+    _click(tab, "resume")
+    assert tab.evaluate("document.getElementById('rating-title').textContent") == "2 of 4"
+    assert tab.evaluate("JSON.stringify(session.screens.map(s => s.candidates))") == before
 
 
-def test_each_rater_has_an_order_of_his_own_that_the_seed_repeats(page: Path, browser: Chromium) -> None:
-    browser.open(page)
+def test_each_rater_has_an_order_of_his_own_that_the_seed_repeats(page: Path, tab: Page) -> None:
+    tab.goto(page.as_uri())
     orders = [
-        browser.run(f"JSON.stringify(Session.create({seed}).screens.map(s => s.candidates.map(c => c.clip)))")
+        tab.evaluate(f"JSON.stringify(Session.create({seed}).screens.map(s => s.candidates.map(c => c.clip)))")
         for seed in (1, 2, 1)
     ]
     assert orders[0] == orders[2] != orders[1]
-    firsts = browser.run(
+    firsts = tab.evaluate(
         "Array.from({length: 300}, (_, seed) => Session.votes(Session.create(seed)).screens[0].candidates[0].kind)"
     )
     assert all(30 < firsts.count(kind) < 95 for kind in KINDS), "each is first about as often"
 
 
-def test_the_page_fits_a_phone_and_names_its_controls(page: Path, browser: Chromium) -> None:
-    browser.send("Emulation.setDeviceMetricsOverride", width=320, height=640, deviceScaleFactor=1, mobile=True)
-    _start(browser, page)
-    assert browser.run("document.documentElement.scrollWidth") <= 320
-    nodes = browser.send("Accessibility.getFullAXTree")["nodes"]
-    roles = {"button", "slider", "radio", "radiogroup", "group", "progressbar"}
-    named = [
-        (node["role"]["value"], node["name"]["value"]) for node in nodes if node.get("role", {}).get("value") in roles
-    ]
-    assert ("button", "Play clip A") in named
-    assert ("radio", "5, excellent") in named
-    assert all(name for _, name in named)
+def test_the_page_fits_a_phone_and_can_be_used_with_a_screen_reader(page: Path, tab: Page) -> None:
+    tab.set_viewport_size({"width": 320, "height": 640})
+    _start(tab, page)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 320
+    expect(tab.get_by_role("button", name="Play clip A")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(tab.get_by_role("radio", name="5, excellent").first).to_be_attached()
+    assert serious_findings(tab) == []
 
 
 def test_no_kind_can_be_read_in_the_files_of_the_page(page: Path) -> None:
@@ -166,22 +177,22 @@ def _speaker(name: str) -> HeardSpeaker:
     return heard_speaker(name, recordings, speak, ["One < two.", "Three & four."])
 
 
-def _start(browser: Chromium, page: Path) -> None:
-    browser.open(page)
-    _click(browser, "start")
+def _start(tab: Page, page: Path) -> None:
+    tab.goto(page.as_uri())
+    _click(tab, "start")
 
 
-def _click(browser: Chromium, name: str) -> None:
-    browser.run(f"document.getElementById('{name}').click()")
+def _click(tab: Page, name: str) -> None:
+    tab.click(f"#{name}")
 
 
-def _rate_screen(browser: Chromium, number: int) -> None:
+def _rate_screen(tab: Page, number: int) -> None:
     """Play each candidate and rate it by its true kind, which only the test looks up."""
-    kinds = [each["kind"] for each in browser.run(f"Session.votes(session).screens[{number}].candidates")]
+    kinds = [each["kind"] for each in tab.evaluate(f"Session.votes(session).screens[{number}].candidates")]
     for index, kind in enumerate(kinds):
-        browser.run(f"document.querySelectorAll('.candidate .play')[{index}].click()")
-        browser.wait_for(f"session.screens[{number}].candidates[{index}].plays === 1")
-        browser.run(
+        tab.evaluate(f"document.querySelectorAll('.candidate .play')[{index}].click()")
+        tab.wait_for_function(f"session.screens[{number}].candidates[{index}].plays === 1")
+        tab.evaluate(
             f"""{{
             const box = document.querySelectorAll('.candidate')[{index}];
             const slider = box.querySelector('input[type=range]');

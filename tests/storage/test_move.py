@@ -324,22 +324,22 @@ def test_the_command_moves_and_says_what_to_do(
         monkeypatch.setenv(f"VOXPORT_{name.upper()}", value)
     source, target = options["storage_fallback_url"], options["storage_url"]
     runner = CliRunner()
-    done = runner.invoke(main, ["storage", "move", source, target, "--data-dir", str(tmp_path / "data")])
+    done = runner.invoke(main, ["admin", "storage", "move", source, target, "--data-dir", str(tmp_path / "data")])
     assert done.exit_code == 0, done.output
     assert f"1 files copied and compared ({len(DATA):,} bytes), 0 were in {target} already" in done.output
-    done = runner.invoke(main, ["storage", "move", source, f"{target}/", "--compare"])
+    done = runner.invoke(main, ["admin", "storage", "move", source, f"{target}/", "--compare"])
     assert "0 files copied and compared (0 bytes), 1 were" in done.output
-    done = runner.invoke(main, ["storage", "move", target, source])
+    done = runner.invoke(main, ["admin", "storage", "move", target, source])
     assert done.exit_code == 1
     assert "--stopped" in done.output
-    done = runner.invoke(main, ["storage", "move", target, source, "--stopped"])
+    done = runner.invoke(main, ["admin", "storage", "move", target, source, "--stopped"])
     assert done.exit_code == 1
     assert "not empty" in done.output
-    done = runner.invoke(main, ["storage", "move", target, (tmp_path / "new").as_uri(), "--stopped"])
+    done = runner.invoke(main, ["admin", "storage", "move", target, (tmp_path / "new").as_uri(), "--stopped"])
     assert done.exit_code == 0, done.output
     assert contents(LocalStorage(tmp_path / "new")) == contents(LocalStorage(tmp_path / "data" / "files"))
     monkeypatch.setenv("VOXPORT_S3_ENDPOINT_URL", "http://127.0.0.1:9")
-    done = runner.invoke(main, ["storage", "move", source, target])
+    done = runner.invoke(main, ["admin", "storage", "move", source, target])
     assert (done.exit_code, "The storage does not answer" in done.output) == (1, True)
 
 
@@ -351,7 +351,7 @@ def test_a_command_that_is_killed_is_continued(s3: S3Server, tmp_path: Path) -> 
     target = open_storage(
         settings_for(tmp_path, **{k.removeprefix("VOXPORT_").lower(): v for k, v in env.items()}).storage
     )
-    command = [sys.executable, "-m", "voxport", "storage", "move", (tmp_path / "source").as_uri()]
+    command = [sys.executable, "-m", "voxport", "admin", "storage", "move", (tmp_path / "source").as_uri()]
     command += [env["VOXPORT_STORAGE_URL"], "--stopped"]
     with subprocess.Popen(command, env={**os.environ, **env}, cwd=tmp_path, stdout=subprocess.PIPE) as child:
         deadline = time.monotonic() + 60
@@ -367,6 +367,6 @@ def test_a_command_that_is_killed_is_continued(s3: S3Server, tmp_path: Path) -> 
 
 
 def test_the_help_teaches_the_steps() -> None:
-    text = CliRunner().invoke(main, ["storage", "move", "--help"]).output
+    text = CliRunner().invoke(main, ["admin", "storage", "move", "--help"]).output
     for word in ("VOXPORT_STORAGE_URL=TARGET", "VOXPORT_STORAGE_FALLBACK_URL=SOURCE", "restart", "once more a day"):
         assert word in text

@@ -45,17 +45,20 @@ def run_cli(
 
 
 @contextlib.contextmanager
-def serving(client: GatewayClient, timeouts: Timeouts | None = None) -> Iterator[int]:
+def serving(client: GatewayClient, timeouts: Timeouts | None = None, **more: Any) -> Iterator[int]:
     """Serves the client's gateway on a port of 127.0.0.1 as `voxport serve` does. Yields the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    with serving_on(listener, client, timeouts):
+    with serving_on(listener, client, timeouts, **more):
         yield listener.getsockname()[1]
 
 
 @contextlib.contextmanager
-def serving_on(listener: socket.socket, client: GatewayClient, timeouts: Timeouts | None = None) -> Iterator[None]:
-    """Serves the client's gateway on a socket that listens already, so that its settings may name the port."""
-    config = server_config(client.app, client.gateway.settings, timeouts=timeouts, lifespan="off")
+def serving_on(
+    listener: socket.socket, client: GatewayClient, timeouts: Timeouts | None = None, **more: Any
+) -> Iterator[None]:
+    """Serves the client's gateway on a socket that listens already, so that its settings may name the port. `more` are
+    further options of uvicorn."""
+    config = server_config(client.app, client.gateway.settings, timeouts=timeouts, lifespan="off", **more)
     server = PromptServer(config, grace_seconds=20)
     with server.running(listener):
         yield

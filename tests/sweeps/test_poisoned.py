@@ -278,7 +278,9 @@ def test_the_operator_sees_what_could_not_be_tidied_up(make_gateway: MakeGateway
 
     gateway.sweeps.process("drill", ["item"], str, fail)
     data_dir = gateway.settings.data_dir
-    shown = CliRunner().invoke(main, ["sweeps", "--data-dir", str(data_dir)], env=backend.environment(data_dir))
+    shown = CliRunner().invoke(
+        main, ["admin", "sweeps", "--data-dir", str(data_dir)], env=backend.environment(data_dir)
+    )
     assert shown.exit_code == 0, shown.output
     assert "drill" in shown.output and "RuntimeError" in shown.output and "customer" not in shown.output
     metrics = client.http.get("/metrics", headers={"Authorization": "Bearer operators-key-0123456789abcdef0123456789"})

@@ -22,6 +22,7 @@ def test_the_addresses_are_json_for_who_is_no_browser(client: GatewayClient, acc
         "data": {
             "name": "Voxport",
             "version": voxport.__version__,
+            "help": f"{PUBLIC_URL}/help/",
             "docs": f"{PUBLIC_URL}/docs",
             "openapi": f"{PUBLIC_URL}/openapi.json",
             "health": f"{PUBLIC_URL}/healthz",

@@ -55,7 +55,7 @@ class Accounts:
         if found is None:
             if key.startswith("vxp_") and not keys.is_well_formed(key):
                 raise Unauthenticated("The API key is mistyped or cut: its checksum is wrong. Copy it again.")
-            raise Unauthenticated("The API key is not known here. Make one with `voxport keys create PROFILE`.")
+            raise Unauthenticated("The API key is not known here. Make one with `voxport admin keys create PROFILE`.")
         _require_valid_key(found)
         return Principal(found.profile_id, found.key_id)
 
@@ -96,7 +96,7 @@ class Accounts:
         profile = repository.profile(tx, profile_id, lock=lock)
         if profile is None:
             raise NotFound(
-                f"There is no profile {profile_id}. `voxport profiles list` shows them.",
+                f"There is no profile {profile_id}. `voxport admin profiles list` shows them.",
                 code="profile_not_found",
             )
         return profile
@@ -218,7 +218,7 @@ class Accounts:
     def _require_key(self, tx: Session, key_id: str, profile_id: str | None) -> ApiKey:
         key = repository.key(tx, key_id)
         if key is None or profile_id not in (None, key.profile_id):
-            where = "`voxport keys list`" if profile_id is None else "GET /v2/keys"
+            where = "`voxport admin keys list`" if profile_id is None else "GET /v2/keys"
             raise NotFound(f"There is no key {key_id[:64]}. {where} shows the keys.", code="key_not_found")
         return key
 

@@ -6,7 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 ASK_OPERATOR = "Ask the operator of this gateway for more."
-_COMMAND = "Add some with `voxport credits add {profile_id} 10`, or ask the operator of this gateway."
+_COMMAND = "Add some with `voxport admin credits add {profile_id} 10`, or ask the operator of this gateway."
 
 
 def top_up_advice(setting: str | None, public_url: str) -> str:

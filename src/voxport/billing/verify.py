@@ -1,4 +1,4 @@
-"""Checks the ledger's internal consistency, for `voxport ledger verify`."""
+"""Checks the ledger's internal consistency, for `voxport admin ledger verify`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Helpers that the commands share: the data folder, settings, the gateway, and tables."""
+"""Helpers that the commands share: the data folder, settings and the gateway on them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from voxport.gateway import Gateway
     from voxport.settings import Settings
 
-_TEST_VARIABLES = {"VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"}
+_WARNED = "voxport.warned"
+_OTHER_VARIABLES = {
+    *("VOXPORT_URL", "VOXPORT_BASE_URL", "VOXPORT_API_KEY", "VOXPORT_VOICE"),  # of commands that call a gateway
+    *("VOXPORT_SPEECH_DIR", "VOXPORT_CONTRACT_DIR"),  # of the tests
+}
 
 
 def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,10 +30,16 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_settings(data_dir: Path | None, **values: Any) -> Settings:
-    """Read the settings from the environment; values from the command line take precedence."""
+    """Read the settings from the environment; values from the command line take precedence. Raises pydantic's
+    ValidationError."""
+    _warn_unknown_variables()
+    return read_settings(data_dir, **values)
+
+
+def read_settings(data_dir: Path | None, **values: Any) -> Settings:
+    """The same without warnings of unknown variables."""
     from voxport.settings import Settings
 
-    _warn_unknown_variables()
     given = {name: value for name, value in values.items() if value is not None}
     if data_dir is not None:
         given["data_dir"] = data_dir
@@ -60,20 +70,26 @@ def command_gateway(data_dir: Path | None) -> Iterator[Gateway]:
         gateway.close()
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns as wide as their widest cell. Nothing is cut, coloured or wrapped, in a terminal or a pipe."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
 def _warn_unknown_variables() -> None:
-    """Warn about VOXPORT_ variables that are not settings, since a mistyped one would be ignored silently."""
+    """Print the warnings once in a command, however often it reads the settings."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        if context.meta.get(_WARNED):
+            return
+        context.meta[_WARNED] = True
+    for name in unknown_variables():
+        click.echo(f"Warning: {name} is not a setting of this version; docs/settings.md lists them.", err=True)
+
+
+def unknown_variables() -> list[str]:
+    """Return the VOXPORT_ variables that are not settings, since a mistyped one would be ignored silently."""
     from voxport.providers.names import BUILT_IN, provider_names
     from voxport.settings import Settings
 
-    known = {f"VOXPORT_{name.upper()}" for name in Settings.model_fields}
+    known = {f"VOXPORT_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
     others = tuple(f"VOXPORT_{name.replace('-', '_').upper()}_" for name in provider_names() if name not in BUILT_IN)
-    for name in sorted(os.environ):
-        if name.startswith("VOXPORT_") and name not in known | _TEST_VARIABLES and not name.startswith(others):
-            click.echo(f"Warning: {name} is not a setting of this version; docs/settings.md lists them.", err=True)
+    return [
+        name
+        for name in sorted(os.environ)
+        if name.startswith("VOXPORT_") and name not in known and not name.startswith(others)
+    ]

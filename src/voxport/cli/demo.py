@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voxport.cli.common import print_table
+from voxport.cli.output import print_table
 from voxport.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class DemoReport:
         self._began = now
 
 
-@click.command()
+@click.command(short_help="Clone a voice and hear it, start to end, on this machine.")
 @click.option(
     "--sample",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -50,6 +50,11 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
 
     Starts a gateway of its own on a free port with a temporary data folder, uploads the sample, clones it, speaks a
     text, does the instant clone too, writes the audio, and stops the gateway.
+
+    \b
+    Examples:
+      voxport demo
+      voxport demo --sample me.mp4 --text "Good morning, this is my own voice."
     """
     from voxport.cli.synthetic import write_speaker
     from voxport.testing.running_gateway import GatewayFailed, running_gateway
@@ -73,7 +78,7 @@ def demo(sample: Path | None, text: str, out: Path) -> None:
     click.echo()
     print_table(("STEP", "TOOK", "TOKENS", "RESULT"), report.rows)
     click.echo(f"\nListen: {out / 'spoken.mp3'} and {out / 'instant.wav'}; the sample is {sample}")
-    click.echo("Next:   make serve, then open http://127.0.0.1:8000/docs")
+    click.echo("Next:   voxport serve, and in another terminal: voxport clone me.wav --name Me")
 
 
 def _run_steps(client: Voxport, sample: Path, text: str, out: Path, report: DemoReport) -> None:

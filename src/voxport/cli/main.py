@@ -1,108 +1,64 @@
-"""The `voxport` command: serving, the operator's commands for profiles, money and records, and a demo."""
+"""The `voxport` command."""
 
 from __future__ import annotations
 
-import sys
-from typing import NoReturn
+from typing import Final
 
 import click
 
 import voxport
-from voxport.cli import (
-    accounts,
-    backup,
-    database,
-    demo,
-    intents,
-    money,
-    records,
-    serve,
-    storage_move,
-    studio,
-    sweeps,
-    usage,
-    webhooks,
+from voxport.cli.admin.group import MOVED, admin
+from voxport.cli.clone import clone
+from voxport.cli.completion import completion
+from voxport.cli.demo import demo
+from voxport.cli.detect import detect
+from voxport.cli.doctor.command import doctor
+from voxport.cli.estimate import estimate
+from voxport.cli.groups import RootGroup
+from voxport.cli.instant import instant
+from voxport.cli.jobs import jobs
+from voxport.cli.login import login, logout
+from voxport.cli.own_usage import usage_command
+from voxport.cli.say import say
+from voxport.cli.serve import serve, worker
+from voxport.cli.studio import studio
+from voxport.cli.voices import voices
+
+_SECTIONS: Final = {
+    "For you": (clone, say, instant, voices, jobs, estimate, usage_command, detect, studio),
+    "Set-up": (demo, login, logout, doctor, completion),
+    "Operating": (serve, worker, admin),
+}
+
+
+@click.group(
+    cls=RootGroup,
+    sections={title: [str(command.name) for command in commands] for title, commands in _SECTIONS.items()},
+    moved=MOVED,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-from voxport.errors import VoxportError
-
-
-class VoxportGroup(click.Group):
-    """Reports expected errors as one sentence on standard error with exit code 1, without a traceback."""
-
-    def invoke(self, context: click.Context) -> object:
-        try:
-            return super().invoke(context)
-        except VoxportError as error:
-            _fail(error.message)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise
-        except Exception as error:
-            message = _operator_message(error)
-            if message is None:
-                raise
-            _fail(message)
-
-
-@click.group(cls=VoxportGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(voxport.__version__, prog_name="voxport")
 def main() -> None:
-    """A self-hosted gateway for cloned voices.
+    """Clone voices and speak with them, by a gateway of your own.
 
     \b
-    Five minutes to a first voice:
-      voxport demo                      clone a voice and hear it, start to end
-      voxport serve                     start the gateway; prints an API key the first time
-      voxport studio                    clone and speak in the browser, signed in
-      open http://127.0.0.1:8000/docs   try every call in the browser
+    The first five minutes:
+      voxport demo                                  clone a voice and hear it, start to end
+      voxport serve                                 start the gateway, in a terminal of its own
+      voxport clone me.mp4 --name Ana               make a voice from a recording or a video
+      voxport say "Good morning." --voice Ana       hear it; with -o hi.mp3 it becomes a file
+      voxport studio                                the same in the browser, signed in
 
-    Settings are VOXPORT_… environment variables or a .env file; docs/settings.md lists them.
+    Commands call the gateway that VOXPORT_URL and VOXPORT_API_KEY or `voxport login` name, else the one on this
+    machine's data folder, which is started for a command where none runs. `voxport COMMAND --help` has examples, and
+    with --json every command that shows something prints JSON.
+
+    \b
+    Exit codes: 0 done, 1 another error, 2 wrong usage, 3 bad input, 4 key refused, 5 no credits, 6 not found,
+    7 busy, 8 gateway or provider unreachable, 9 cancelled, 130 Ctrl-C. docs/commands.md explains everything.
     """
 
 
-main.add_command(serve.serve)
-main.add_command(serve.worker)
-main.add_command(studio.studio)
-main.add_command(accounts.profiles)
-main.add_command(accounts.keys)
-main.add_command(money.credits)
-main.add_command(money.ledger)
-main.add_command(usage.usage_command)
-main.add_command(intents.intents)
-main.add_command(sweeps.sweeps)
-main.add_command(webhooks.webhooks)
-main.add_command(records.audit)
-main.add_command(records.consents)
-main.add_command(backup.backup)
-main.add_command(backup.restore)
-main.add_command(storage_move.storage)
-main.add_command(database.database)
-main.add_command(demo.demo)
-
-
-def _operator_message(error: Exception) -> str | None:
-    """Return the message of an error for the operator, or None for a bug. The imports are local, since these modules
-    load the gateway, which `--help` doesn't need."""
-    from pydantic import ValidationError
-
-    from voxport.backup.manifest import BackupError
-    from voxport.gateway import ConfigError
-    from voxport.migrations.move.exclusive import MoveError
-    from voxport.storage.base import StorageError, StorageUnavailable
-
-    if isinstance(error, ConfigError | BackupError | MoveError | StorageError):
-        return str(error)
-    if isinstance(error, StorageUnavailable):
-        return f"The storage does not answer as it should: {error.strerror}"
-    if isinstance(error, ValidationError):
-        return "\n".join(_setting_error(tuple(one["loc"]), one["msg"]) for one in error.errors())
-    return None
-
-
-def _setting_error(location: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"VOXPORT_{str(location[0]).upper()}: {message}" if location else message
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(1)
+for _commands in _SECTIONS.values():
+    for _command in _commands:
+        main.add_command(_command)

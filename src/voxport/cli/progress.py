@@ -1,4 +1,4 @@
-"""Shows the progress of a job: as a bar in a terminal, as lines elsewhere."""
+"""Shows the progress of a job or an upload: as a bar in a terminal, as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -18,14 +19,32 @@ _STEP_PERCENT: Final = 10
 
 
 @contextlib.contextmanager
-def show_progress(label: str) -> Iterator[Callable[[Job], None]]:
-    """Yield a function that shows the progress of the job passed to it, as a bar if standard output is a terminal, else
-    as lines for a log or a pipe."""
-    if not sys.stdout.isatty():
-        yield ProgressLines(label)
+def show_progress(label: str, *, err: bool = False) -> Iterator[Callable[[Job], None]]:
+    """Yield a function that shows the progress of the job passed to it, as a bar if the stream is a terminal, else as
+    lines for a log or a pipe. The stream is standard output, or with `err` standard error."""
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        yield ProgressLines(label, echo=partial(click.echo, err=err))
         return
-    with click.progressbar(length=100, label=label, show_eta=False, item_show_func=lambda stage: stage) as bar:
+    with click.progressbar(
+        length=100, label=label, show_eta=False, item_show_func=lambda stage: stage, file=stream
+    ) as bar:
         yield lambda job: bar.update(_percent(job) - bar.pos, job.stage)
+
+
+@contextlib.contextmanager
+def show_upload(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how many of all bytes were sent, as a bar on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _, __: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def show(sent: int, size: int) -> None:
+            bar.length = max(size, 1)
+            bar.update(sent - bar.pos)  # a retry begins again
+
+        yield show
 
 
 class ProgressLines:

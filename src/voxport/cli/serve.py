@@ -9,16 +9,20 @@ import socket
 import time
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
-from voxport.cli.studio import ADDRESS_FILE
+from voxport.cli.local_gateway import ADDRESS_FILE
 from voxport.errors import Invalid
 from voxport.jobs.pools import POOLS, parse_pools
 from voxport.logs import configure_logging
 from voxport.malloc_tuning import limit_malloc_growth
+
+if TYPE_CHECKING:
+    from voxport.settings import Settings
+    from voxport.tls.server import ServerTls
 
 _ENDING: Final = b"ending"
 _MAX_WAIT_SECONDS: Final = 60.0
@@ -38,28 +42,59 @@ _MAX_WAIT_SECONDS: Final = 60.0
     "the others those of hosted providers.",
 )
 @click.option("--no-worker", is_flag=True, help="HTTP only: run `voxport worker` elsewhere on the same data.")
-def serve(host: str, port: int, data_dir: Path | None, workers: int, no_worker: bool) -> None:
+@click.option(
+    "--tls/--no-tls", default=None, help="Speak https, with a certificate that is made in the data folder, or not."
+)
+@click.option("--tls-certificate", type=click.Path(path_type=Path), help="PEM file of a certificate of your own.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
+def serve(
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    workers: int,
+    no_worker: bool,
+    tls: bool | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+) -> None:
     """Start the gateway: the HTTP API and a worker beside it.
+
+    \b
+    Examples:
+      voxport serve
+      voxport serve --host 0.0.0.0 --port 9000 --data-dir /srv/voxport
 
     The first start makes a profile with 100 tokens and prints its API key, once. VOXPORT_BOOTSTRAP_KEY sets that key
     instead. Logs go to standard error.
     """
-    settings = load_settings(data_dir)
+    settings = load_settings(data_dir, tls=tls, tls_certificate=tls_certificate, tls_key=tls_key)
+    if tls is False:
+        settings = settings.model_copy(update={"tls_certificate": None, "tls_key": None})
     configure_logging(settings.log_level)
     limit_malloc_growth()
     # The system releases the lock when this process ends, even after a crash.
     lock = None if no_worker else _acquire_serve_lock(settings.data_dir)
+    server_tls = _open_tls(settings, host)
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     if "public_url" not in settings.model_fields_set:
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+        if server_tls is not None:
+            reachable = server_tls.public_host()
         shown = f"[{reachable}]" if ":" in reachable else reachable
-        settings = settings.model_copy(update={"public_url": f"http://{shown}:{port}"})
+        scheme = "http" if server_tls is None else "https"
+        settings = settings.model_copy(update={"public_url": f"{scheme}://{shown}:{port}"})
     if lock is not None:
         _write_address(settings.data_dir / ADDRESS_FILE, settings.public_url)
     from voxport.serving import run_server
 
-    run_server(settings, listener, workers=0 if no_worker else workers, on_stop=partial(_announce_ending, lock))
+    run_server(
+        settings,
+        listener,
+        workers=0 if no_worker else workers,
+        on_stop=partial(_announce_ending, lock),
+        tls=server_tls,
+    )
 
 
 @click.command()
@@ -81,6 +116,11 @@ def serve(host: str, port: int, data_dir: Path | None, workers: int, no_worker: 
 def worker(data_dir: Path | None, queues: tuple[str, ...], with_parent: bool, metrics_port: int | None) -> None:
     """Run jobs, without HTTP. `voxport serve` starts one by itself; more may run beside it on the same data.
 
+    \b
+    Examples:
+      voxport worker --data-dir /srv/voxport
+      voxport worker --queues network
+
     With Postgres, workers may run on many machines. Some with `--queues network` keep calls to hosted providers going
     while those with `--queues engine` fit voices. Each queue needs a worker that takes it. At SIGTERM a worker ends the
     paid calls under way, for 12 s at most, and hands its other jobs to other workers at once.
@@ -95,6 +135,15 @@ def worker(data_dir: Path | None, queues: tuple[str, ...], with_parent: bool, me
     from voxport.worker import run_worker
 
     run_worker(settings, pools=queues, with_parent=with_parent)
+
+
+def _open_tls(settings: Settings, host: str) -> ServerTls | None:
+    """Raises Invalid."""
+    if not settings.uses_tls:
+        return None
+    from voxport.tls.server import open_server_tls  # loads a library that plain HTTP does not need
+
+    return open_server_tls(settings, host)
 
 
 def _parse_queues(value: str) -> tuple[str, ...]:

@@ -11,6 +11,10 @@ from sqlalchemy.orm import Session
 
 from voxport.db.session import update_one
 from voxport.idempotency.models import StoredResponse
+from voxport.ids import random_text
+
+_RETIRED_LENGTH = 32
+"""Characters of a scope that no call has: those are hashes, of 64."""
 
 
 def find(tx: Session, scopes: Collection[str]) -> Sequence[StoredResponse]:
@@ -29,6 +33,12 @@ def remove(tx: Session, row: StoredResponse) -> None:
         StoredResponse.request_id == row.request_id,
     )
     tx.execute(delete(StoredResponse).where(*same))
+
+
+def retire(tx: Session, row: StoredResponse) -> None:
+    """Let another row have the scope of this one, which is left for the sweep."""
+    same = (StoredResponse.sequence == row.sequence, StoredResponse.scope == row.scope)
+    tx.execute(update(StoredResponse).where(*same).values(scope=random_text(_RETIRED_LENGTH)))
 
 
 def complete(tx: Session, scope: str, request_id: str, **values: Any) -> bool:

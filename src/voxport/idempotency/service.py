@@ -24,7 +24,9 @@ from voxport.sweeps.service import Sweeps
 RETENTION = timedelta(hours=24)
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_KEY_LENGTH = 255
-_FAILED_RETENTION = timedelta(minutes=1)  # before the rows and files of failed calls are swept
+_FAILED_RETENTION = timedelta(minutes=30)
+"""Age at which the rows and files of failed calls are swept. A storage that was cut off may write a file long after its
+call failed: as long as a system sends what it has not acknowledged, about 15 minutes on Linux."""
 _SWEEP = "kept_answers"
 _SWEEP_BATCH = 200
 _log = logging.getLogger("voxport.idempotency")
@@ -68,8 +70,10 @@ class Idempotency:
         if row is not None and row.state == "open" and self._release_dead_owners():
             row, reusable = self._find(idempotent_request)
         if row is None:
-            for one in reusable:
-                self._remove(one)
+            if reusable:
+                with self._database.transaction() as tx:
+                    for one in reusable:
+                        repository.retire(tx, one)
             return KeyClaim(self._storage, idempotent_request, self._clock(), max_bytes=self._max_bytes)
         if row.fingerprint != idempotent_request.fingerprint:
             raise IdempotencyMismatch()

@@ -199,6 +199,12 @@ class MediaService:
             repository.remove(tx, key)
             self._sweeps.clear(tx, _SWEEP, key)
 
+    def leave_to_sweep(self, key: str) -> None:
+        """Keep the row of a call that failed, without its bytes: a storage that was cut off may still write its file.
+        The sweep removes both."""
+        with self._database.transaction() as tx:
+            repository.reserve(tx, key, 0)
+
     def list(self, profile_id: str, *, kind: str | None, limit: int, cursor: str | None) -> Page[Media]:
         """Return the profile's files, newest first."""
         before = decode_cursor(cursor)

@@ -1,5 +1,5 @@
-"""Checks the ledger's own rules, and that it agrees with the jobs. `voxport ledger verify` runs the check, and so does
-the worker once a day; the metrics show the worker's result."""
+"""Checks the ledger's own rules, and that it agrees with the jobs. `voxport admin ledger verify` runs the check, and so
+does the worker once a day; the metrics show the worker's result."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ class Reconciliation:
         for problem in problems[:_MAX_LOGGED]:
             _log.error("the ledger is wrong", extra={"problem": problem})
         if len(problems) > _MAX_LOGGED:
-            _log.error("the ledger is wrong in more places: see `voxport ledger verify`", extra={"all": len(problems)})
+            _log.error(
+                "the ledger is wrong in more places: see `voxport admin ledger verify`", extra={"all": len(problems)}
+            )
         return 1
 
     def _is_due(self) -> bool:

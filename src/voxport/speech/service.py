@@ -37,7 +37,7 @@ from voxport.speech.preparation import Preparation, PreparedSpeech, Route, Speec
 from voxport.speech.progress import ListenerLeft, SynthesisProgress
 from voxport.speech.result import SpeechResult
 from voxport.speech.timestamps import shifted
-from voxport.storage.base import Storage
+from voxport.storage.base import Storage, StorageUnavailable
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
@@ -212,6 +212,10 @@ class SpeechService:
 
                 hold.capture(units=seconds, in_same_tx=record)
                 return result
+            except StorageUnavailable:
+                if not hold.may_be_charged:
+                    self._media.leave_to_sweep(key)
+                raise
             except BaseException:
                 if not hold.may_be_charged:  # else the row says whose the file is, or the sweep removes it
                     self._media.remove(key)

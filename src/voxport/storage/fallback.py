@@ -1,4 +1,4 @@
-"""Two storages in one, while files are moved from the one to the other (`voxport storage move`).
+"""Two storages in one, while files are moved from the one to the other (`voxport admin storage move`).
 
 Files are written to the first and read from the first that has them. A deletion removes a file from the second, which
 the move copies from, before the first: so a copy that finds its source gone after it wrote removes what it wrote.

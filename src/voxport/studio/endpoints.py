@@ -28,12 +28,12 @@ from voxport.speech.result import SpeechResult
 from voxport.speech.service import SERVICE, SpeechService
 from voxport.storage.base import Storage
 from voxport.studio.live_takes import CONTENT_TYPE, LiveTakes
-from voxport.studio.page import Asset, assets, build, content_security_policy, page
+from voxport.studio.page import assets, build, page, page_policy
 from voxport.studio.schemas import SessionBody, SessionData, SessionRequest, TakeRequest, TicketBody, TicketData
 from voxport.studio.sign_in_links import SignInLinks
 from voxport.web.concurrency import Admission, LimitersDep
-from voxport.web.conditional_requests import evaluate_preconditions
 from voxport.web.dependencies import Injected
+from voxport.web.static_files import send_asset
 
 router = APIRouter(include_in_schema=False)
 tickets = APIRouter(include_in_schema=False, route_class=AuthenticatedRoute)
@@ -47,11 +47,11 @@ _NO_OTHER_DEVICES: Final = "camera=(), geolocation=(), microphone=(self)"
 @router.get("/studio")
 def studio(request: Request, settings: Injected[Settings], storage: Injected[Storage]) -> Response:
     headers = {
-        "Content-Security-Policy": content_security_policy(storage),
+        "Content-Security-Policy": page_policy(storage),
         "Permissions-Policy": _NO_OTHER_DEVICES,
         "Cache-Control": "no-cache",
     }
-    return _send(request, page(settings.public_url), headers)
+    return send_asset(request, page(settings.public_url), headers)
 
 
 @router.get("/studio/live/{ticket}")
@@ -66,7 +66,7 @@ def asset(version: str, path: str, request: Request) -> Response:
     found = assets().get(path) if version == build() else None
     if found is None:
         raise NotFound("There is no such file of the Studio, or not of this version. Open /studio again.")
-    return _send(request, found, {"Cache-Control": _FOREVER})
+    return send_asset(request, found, {"Cache-Control": _FOREVER})
 
 
 @router.post("/studio/session", status_code=201)
@@ -141,25 +141,3 @@ async def make_take(
         admission.end()
         if take is not None:
             take.end()
-
-
-def _send(request: Request, asset: Asset, headers: dict[str, str]) -> Response:
-    """Send a file, compressed if the client takes that, or 304 if it has it."""
-    is_compressed = _takes_gzip(request.headers.get("accept-encoding", ""))
-    etag = asset.compressed_etag if is_compressed else asset.etag
-    headers = {**headers, "ETag": etag, "Vary": "Accept-Encoding"}
-    if evaluate_preconditions(request.headers, etag=etag, last_modified="") == "not_modified":
-        return Response(status_code=304, headers=headers)
-    if is_compressed:
-        headers["Content-Encoding"] = "gzip"
-    return Response(
-        asset.compressed if is_compressed else asset.content, media_type=asset.content_type, headers=headers
-    )
-
-
-def _takes_gzip(accept_encoding: str) -> bool:
-    for part in accept_encoding.lower().split(","):
-        name, _, quality = part.replace(" ", "").partition(";q=")
-        if name in ("gzip", "*"):
-            return quality.strip("0.") != "" or not quality
-    return False

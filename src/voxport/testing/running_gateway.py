@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx2
 
+from voxport.tls.trust import local_trust
+
 # Settings that remove all limits on the rate and amount of one caller's requests.
 NO_LIMITS = dict.fromkeys(
     (
@@ -52,7 +54,8 @@ class LiveGateway:
 
     def client(self, timeout: float = 300) -> httpx2.Client:
         """Return a client that sends the key. `timeout` is in seconds."""
-        return httpx2.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=timeout)
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=timeout, verify=local_trust(self.data_dir))
 
 
 @contextlib.contextmanager
@@ -70,7 +73,7 @@ def running_gateway(
     unlimited = {f"VOXPORT_{name.upper()}": str(value) for name, value in NO_LIMITS.items()}
     given = {**unlimited, **placed_data(data_dir), **settings}
     with running_command(command, folder, stdout, stderr, wrapper=wrapper, **given) as process:
-        url = _wait_for(process, stderr, "/readyz" if ready else "/healthz")
+        url = _wait_for(process, stderr, "/readyz" if ready else "/healthz", data_dir)
         found = re.search(r"^API key: (vxp_\S+)$", stdout.read_text(), re.MULTILINE)
         yield LiveGateway(process, url, found[1] if found else "", data_dir, stdout, stderr, given)
 
@@ -113,14 +116,14 @@ def running_command(
             process.wait()
 
 
-def _wait_for(process: subprocess.Popen[bytes], stderr: Path, path: str) -> str:
+def _wait_for(process: subprocess.Popen[bytes], stderr: Path, path: str, data_dir: Path) -> str:
     """Return the gateway's URL as soon as `path` responds with 200. Raises GatewayFailed."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(r"listens on (http://\S+)", stderr.read_text())
+        found = re.search(r"listens on (https?://\S+)", stderr.read_text())
         if found is not None:
             with contextlib.suppress(httpx2.HTTPError):
-                if httpx2.get(found[1] + path, timeout=10).status_code == 200:
+                if httpx2.get(found[1] + path, timeout=10, verify=local_trust(data_dir)).status_code == 200:
                     return found[1]
         time.sleep(0.05)
     raise GatewayFailed(f"The gateway did not start. It said:\n{stderr.read_text()}")

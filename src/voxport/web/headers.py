@@ -29,9 +29,8 @@ def warnings_header(warnings: Sequence[str]) -> dict[str, str]:
     return {"X-Voxport-Warnings": line.encode("ascii", "backslashreplace").decode()}
 
 
-def security_headers(public_url: str) -> Callable[[MutableHeaders], None]:
+def security_headers(*, sends_hsts: bool) -> Callable[[MutableHeaders], None]:
     """Return a function that adds the security headers that an answer has not set itself."""
-    is_https = public_url.startswith("https://")
 
     def add(headers: MutableHeaders) -> None:
         for name, value in _SECURITY_HEADERS.items():
@@ -42,7 +41,7 @@ def security_headers(public_url: str) -> Callable[[MutableHeaders], None]:
         )
         if content_type.startswith(("application/json", "text/csv")):
             headers.setdefault("Cache-Control", "no-store")
-        if is_https:
+        if sends_hsts:
             headers.setdefault("Strict-Transport-Security", _HSTS_ONE_YEAR)
 
     return add

@@ -54,7 +54,7 @@ def icon() -> Response:
 
 
 def _index(public_url: str) -> dict[str, str]:
-    paths = {"docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
+    paths = {"help": "/help/", "docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
     addresses = {name: public_url + path for name, path in paths.items()}
     return {"name": "Voxport", "version": voxport.__version__, **addresses}
 

@@ -24,6 +24,10 @@ from voxport.web.request_limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BY
 from voxport.web.requests import REQUEST_ID_HEADER, error_body
 
 _MAX_PIPELINED = 8  # requests that wait on one connection while another one is answered
+_FIRST_REQUEST_SECONDS = 1.0
+_NEXT_REQUEST_SECONDS = 0.05
+"""How long an idle connection stays open when the server stops. A client that has just connected is about to send its
+request; one that has had an answer may send the next one any time, so that only what has already come is waited for."""
 _log = logging.getLogger("voxport.http")
 
 
@@ -110,6 +114,7 @@ class StrictProtocol(HttpToolsProtocol):
         self._stalled_since: float | None = None
         self._parse_error: VoxportError | None = None
         self._active_cycle: RequestResponseCycle | None = None
+        self._is_ending = False
         self._timer = self.loop.call_later(self.timeouts.check_interval, self._check_timeouts)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -151,6 +156,8 @@ class StrictProtocol(HttpToolsProtocol):
         self._phase_started = self._window_since = self.loop.time()
         self._window_bytes = 0
         super().on_headers_complete()
+        if self._is_ending:
+            self.cycle.keep_alive = False
         if len(self.pipeline) > _MAX_PIPELINED:
             # One read can contain ten thousand small requests, and each would occupy kilobytes while it waits.
             self._reject(BadRequest(f"At most {_MAX_PIPELINED} requests wait on a connection."))
@@ -165,6 +172,18 @@ class StrictProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._phase, self._head_bytes = "between", 0
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        self._is_ending = True
+        if not self._is_idle:
+            super().shutdown()
+            return
+        seconds = _FIRST_REQUEST_SECONDS if self.cycle is None else _NEXT_REQUEST_SECONDS
+        self.loop.call_later(seconds, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self._is_idle:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         self._stalled_since = self.loop.time()

@@ -41,13 +41,14 @@ class RequestMiddleware:
     path is logged without the query, which may contain a signature."""
 
     def __init__(
-        self, app: ASGIApp, *, observer: RequestObserver, public_url: str, trusts_traceparent: bool = False
+        self, app: ASGIApp, *, observer: RequestObserver, sends_hsts: bool, trusts_traceparent: bool = False
     ) -> None:
-        """With `trusts_traceparent`, a request's `traceparent` header is continued by its trace."""
+        """With `sends_hsts`, browsers are told to come by https only, for a year. With `trusts_traceparent`, a
+        request's `traceparent` header is continued by its trace."""
         self._trusts_traceparent = trusts_traceparent
         self._app = app
         self._observer = observer
-        self._add_security_headers = security_headers(public_url)
+        self._add_security_headers = security_headers(sends_hsts=sends_hsts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -69,7 +69,7 @@ from voxport_client.models.billing import (
     ServicePrice,
     UsageRow,
 )
-from voxport_client.models.jobs import AcceptedJob, ClonedVoice, ErrorInfo, Job, SampleQuality
+from voxport_client.models.jobs import AcceptedJob, CheckedSample, ClonedVoice, ErrorInfo, Job, SampleQuality
 from voxport_client.models.media import DeletedFile, Detection, MediaFile, MediaFileLink, UploadTarget
 from voxport_client.models.names import (
     Consent,
@@ -84,9 +84,11 @@ from voxport_client.models.names import (
     ProviderChoice,
     ProviderName,
     RequestStatus,
+    Reverberation,
     ServiceName,
     StreamFormat,
     UsageGroupBy,
+    Verdict,
     VoiceSettings,
 )
 from voxport_client.models.speech import Estimate, InstantSpeech, SpeechCost, SpeechFile, SpeechUsage
@@ -113,6 +115,7 @@ __all__ = [
     "Balance",
     "Booking",
     "Catalog",
+    "CheckedSample",
     "ClonedVoice",
     "ConflictError",
     "ConnectionFailedError",
@@ -167,6 +170,7 @@ __all__ = [
     "RequestCost",
     "RequestStatus",
     "RequestTimeoutError",
+    "Reverberation",
     "RevokedKey",
     "RotatedApiKey",
     "SampleLimits",
@@ -191,6 +195,7 @@ __all__ = [
     "UsageGroupBy",
     "UsageRow",
     "ValidationError",
+    "Verdict",
     "Voice",
     "VoiceDetail",
     "VoiceList",

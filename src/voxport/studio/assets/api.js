@@ -1,6 +1,7 @@
 /** Calls of the gateway. Every error is an ApiError, whose message is a sentence for people. */
 import { balance, forgetSession, key, providers, services, signedOutBecause, voices, voiceWarnings } from "./state.js";
 import t from "./strings.en.js";
+import * as unsettled from "./unsettled.js";
 
 /** Where the gateway answers, with a trailing slash: this module is at BASE/studio/BUILD/api.js. */
 export const base = new URL("../..", import.meta.url);
@@ -18,25 +19,47 @@ export class ApiError extends Error {
   }
 }
 
-/** Call the gateway and return the answer's JSON. `options`: headers, signal, key (else the signed-in one). */
+/**
+ * Call the gateway and return the answer's JSON. `options`: headers, signal, key (else the signed-in one), and `read`,
+ * which reads the Response of a call that answers with something else.
+ */
 export async function call(method, path, body, options = {}) {
   const response = await send(method, path, body, options);
-  const content = await response.json().catch(() => null);
-  if (response.ok && content !== null) return content;
-  throw errorOf(response, content, options);
+  const isRead = response.ok && options.read;
+  const content = await (isRead ? options.read(response) : response.text()).catch((error) => {
+    throw error.name === "AbortError" ? error : connectionLost();
+  });
+  if (isRead) return content;
+  const parsed = parse(content);
+  if (response.ok && parsed !== null) return parsed;
+  throw errorOf(response, parsed, options);
 }
 
-/** Make a billed call. It is sent again with the same Idempotency-Key when the connection breaks: charged once. */
-export async function billed(path, body, options = {}) {
-  const headers = { ...options.headers, "Idempotency-Key": crypto.randomUUID?.() ?? randomName() };
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await call("POST", path, body, { ...options, headers });
-    } catch (error) {
-      const isWorthwhile = error.code === "no_connection" || error.code === "idempotency_in_flight";
-      if (!isWorthwhile || attempt >= (error.status ? 60 : RETRIES)) throw error;
-      await pause((error.details.retry_after ?? 1 + attempt) * 1000, options.signal);
+/**
+ * Make a billed call. It is sent again with the same Idempotency-Key when the connection breaks, and so is the next
+ * call with the same body, or the same `options.order`, after one whose outcome is unknown: charged once.
+ */
+export async function billed(path, body, { order = body, ...options } = {}) {
+  const made = unsettled.begin(JSON.stringify([path, order, options.headers ?? null]), body);
+  const headers = { ...options.headers, "Idempotency-Key": made.key };
+  let isKnown = false;
+  try {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const answer = await call("POST", path, made.body, { ...options, headers });
+        isKnown = true;
+        return answer;
+      } catch (error) {
+        const isWorthwhile = error.code === "no_connection" || error.code === "idempotency_in_flight";
+        if (!isWorthwhile || attempt >= (error.status ? 60 : RETRIES)) {
+          isKnown = !isWorthwhile && error.code !== "http_error" && error.name !== "AbortError";
+          throw error;
+        }
+        await pause((error.details.retry_after ?? 1 + attempt) * 1000, options.signal);
+      }
     }
+  } finally {
+    unsettled.end(made, isKnown);
   }
 }
 
@@ -49,12 +72,7 @@ export function upload(url, file, contentType, { onProgress, signal } = {}) {
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) return resolve();
-      let content = null;
-      try {
-        content = JSON.parse(request.responseText);
-      } catch {
-        // storage that is not the gateway's answers in its own form
-      }
+      const content = parse(request.responseText); // storage that is not the gateway's answers in its own form
       reject(new ApiError(content?.error ?? { code: "upload_failed", message: t.errors.upload(request.status) }, request.status));
     };
     const isElsewhere = new URL(ownUrl(url)).origin !== location.origin;
@@ -66,8 +84,11 @@ export function upload(url, file, contentType, { onProgress, signal } = {}) {
   });
 }
 
-/** Follow a job by its events until it ends, and return it; `onChange` gets each state. Falls back to asking. */
-export async function followJob(id, onChange, signal) {
+/**
+ * Follow a job by its events until it ends, and return it; `onChange` gets each state. Falls back to asking. `onLost` is
+ * told whether the connection is lost: the job goes on, and so does the asking.
+ */
+export async function followJob(id, { onChange, onLost, signal }) {
   for (let last = ""; ; ) {
     try {
       const headers = last ? { "Last-Event-ID": last } : {};
@@ -76,6 +97,7 @@ export async function followJob(id, onChange, signal) {
         for await (const event of events(response.body)) {
           last = event.id ?? last;
           const job = JSON.parse(event.data);
+          onLost?.(false);
           onChange(job);
           if (isFinal(job)) return job;
         }
@@ -88,6 +110,7 @@ export async function followJob(id, onChange, signal) {
     const job = await call("GET", `v2/jobs/${id}`, undefined, { signal }).catch((error) => {
       if (error.code !== "no_connection") throw error;
     });
+    onLost?.(!job);
     if (job) {
       onChange(job);
       if (isFinal(job)) return job;
@@ -148,7 +171,17 @@ async function send(method, path, body, options) {
     return await fetch(new URL(path, base), request);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError({ code: "no_connection", message: t.errors.noConnection });
+    throw connectionLost();
+  }
+}
+
+const connectionLost = () => new ApiError({ code: "no_connection", message: t.errors.noConnection });
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 
@@ -181,7 +214,3 @@ async function* events(body) {
 }
 
 const encodeKey = (fileKey) => fileKey.split("/").map(encodeURIComponent).join("/");
-
-function randomName() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

@@ -29,6 +29,7 @@ function App() {
         ${IN_MENU.map(
           (one) => html`<a href="#/${one}" aria-current=${one === current ? "page" : undefined}>${t.menu[one]}</a>`,
         )}
+        <a href="help/" target="_blank" rel="noopener">${t.menu.help}</a>
       </nav>
       ${key.value &&
       html`<div class="account">

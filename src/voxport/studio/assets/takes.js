@@ -9,7 +9,7 @@ const MAX_KEPT = 50;
 export const takes = signal(restored());
 
 effect(() => {
-  const kept = takes.value.slice(0, MAX_KEPT).map(({ live, ...take }) => take);
+  const kept = takes.value.slice(0, MAX_KEPT).map(({ live, isLost, ...take }) => take);
   try {
     if (kept.length) sessionStorage.setItem(NAME, JSON.stringify(kept));
     else sessionStorage.removeItem(NAME);

@@ -27,6 +27,11 @@ export function Field({ label, hint, children }) {
   </div>`;
 }
 
+/** A table that scrolls sideways in a narrow window, by the keyboard too. `children` are its head and body. */
+export function Table({ label, children }) {
+  return html`<div class="table" role="group" aria-label=${label} tabindex="0"><table>${children}</table></div>`;
+}
+
 export function Progress({ value, label }) {
   return html`<div class="progress-line">
     <progress max="1" value=${value} aria-label=${label}></progress>
@@ -34,8 +39,8 @@ export function Progress({ value, label }) {
   </div>`;
 }
 
-/** Plays a stored file. A URL that has expired is asked for again when it fails. */
-export function FileAudio({ fileKey, url, label }) {
+/** Plays a stored file, at once if `isStarted`. A URL that has expired is asked for again when it fails. */
+export function FileAudio({ fileKey, url, label, isStarted }) {
   const [source, setSource] = useState(url);
   const isRenewed = useRef(false);
   const [problem, setProblem] = useState(null);
@@ -45,7 +50,11 @@ export function FileAudio({ fileKey, url, label }) {
     isRenewed.current = true;
     freshUrl(fileKey).then(setSource, setProblem);
   };
-  return html`<audio controls preload="metadata" src=${source} aria-label=${label} onError=${renew}></audio>
+  const player = useRef(null);
+  useEffect(() => {
+    if (isStarted) player.current.play().catch(() => {});
+  }, []);
+  return html`<audio ref=${player} controls preload="metadata" src=${source} aria-label=${label} onError=${renew}></audio>
     <${Problem} error=${problem} />`;
 }
 

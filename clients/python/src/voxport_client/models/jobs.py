@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from voxport_client.models.base import Model
-from voxport_client.models.names import JobStatus
+from voxport_client.models.names import JobStatus, Reverberation, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +73,20 @@ class SampleQuality(Model):
     bandwidth_hz: float
     clipped_share: float
     speakers: int
-    reverberation: str | None
-    verdict: str
+    reverberation: Reverberation | None
+    verdict: Verdict
     summary: str
     advice: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedSample(SampleQuality):
+    """What a clone of a recording would find. `duration_seconds` is the length of the part that a clone would use,
+    pauses included; `level_dbfs` is how far the speech is below the loudest that a file can hold."""
+
+    duration_seconds: float
+    level_dbfs: float
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,8 @@ DeliveryStatus = Literal["pending", "sending", "delivered", "failed"]
 EventType = Literal["job.completed", "job.failed", "job.cancelled", "balance.low"]
 ProfileState = Literal["active", "suspended", "erasing", "erased"]
 RequestStatus = Literal["open", "captured", "released"]
+Reverberation = Literal["low", "some", "strong"]
+Verdict = Literal["excellent", "good", "fair", "poor"]
 
 
 class VoiceSettings(TypedDict, total=False):

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-from voxport_client.models.jobs import Accepted, ClonedVoice
+from voxport_client.models.jobs import Accepted, CheckedSample, ClonedVoice
 from voxport_client.models.names import Consent, ProviderChoice, ProviderName
 from voxport_client.models.voices import DeletedVoice, Voice, VoiceDetail, VoiceList
 from voxport_client.resources.jobs import AsyncJobs, Jobs
@@ -21,6 +21,10 @@ from voxport_client.transport.uploads import AudioSource, UploadProgress
 def _clone(audio_url: str, idempotency_key: str | None, **fields: Any) -> Call[Accepted]:
     body = {"audioUrl": audio_url, **sent(**fields)}
     return billed(Call("POST", "/v1/proxy/core-voice-clone", parse_body(Accepted), body=body), idempotency_key)
+
+
+def _check(audio_url: str) -> Call[CheckedSample]:
+    return Call("POST", "/v1/samples/check", parse_data(CheckedSample), body={"audioUrl": audio_url})
 
 
 def _bind(voice_id: str, idempotency_key: str | None, **fields: Any) -> Call[Accepted]:
@@ -78,6 +82,11 @@ class Voices:
             consent=consent,
         )
         return PendingJob(self._jobs, self._transport.send(call), call.idempotency_key, cloned_voice)
+
+    def check_sample(self, audio: AudioSource, *, on_upload: UploadProgress | None = None) -> CheckedSample:
+        """Measure a recording as a clone of it would, before that is paid for: `audio` and `on_upload` are those of
+        `clone`. Free. Raises BadRequestError, with the reason, for a recording that can't be cloned."""
+        return self._transport.send(_check(self._media.url_of(audio, on_progress=on_upload)))
 
     def bind(
         self,
@@ -154,6 +163,11 @@ class AsyncVoices:
             consent=consent,
         )
         return AsyncPendingJob(self._jobs, await self._transport.send(call), call.idempotency_key, cloned_voice)
+
+    async def check_sample(self, audio: AudioSource, *, on_upload: UploadProgress | None = None) -> CheckedSample:
+        """Measure a recording as a clone of it would, before that is paid for: `audio` and `on_upload` are those of
+        `clone`. Free. Raises BadRequestError, with the reason, for a recording that can't be cloned."""
+        return await self._transport.send(_check(await self._media.url_of(audio, on_progress=on_upload)))
 
     async def bind(
         self,

@@ -2,7 +2,9 @@
 import { billed, call, followJob, loadBalance, loadCatalog, loadVoices, ownUrl, upload } from "../api.js";
 import { bytes, duration, number, tokens } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
+import { BlindTest } from "../blind_test.js";
 import { Recorder, missingMicrophone } from "../recorder.js";
+import { orderOf, rememberOrder } from "../orders.js";
 import { balance, go, providers, route, services } from "../state.js";
 import t from "../strings.en.js";
 import { ConfirmButton, Field, FileAudio, Problem, Progress, Warnings } from "../ui.js";
@@ -166,6 +168,7 @@ function Findings({ check }) {
 function Order({ sample }) {
   const able = providers.value.filter((one) => one.supports_voice_cloning);
   const usable = able.filter((one) => one.available);
+  const options = [...usable, ...able.filter((one) => !one.available)];
   const [name, setName] = useState("");
   const [provider, setProvider] = useState((usable.find((one) => one.default) ?? usable[0])?.provider ?? "");
   const [speaker, setSpeaker] = useState("");
@@ -183,6 +186,7 @@ function Order({ sample }) {
       const consent = { granted: true, speaker: speaker.trim(), words: t.clone.consent };
       const body = { audioUrl: sample.audioUrl, provider, name: name.trim(), consent };
       const { job } = await billed("v1/proxy/core-voice-clone", body);
+      rememberOrder(job.id, { audioUrl: sample.audioUrl, consent });
       loadBalance().catch(() => {});
       go("clone", job.id);
     } catch (problem) {
@@ -210,7 +214,7 @@ function Order({ sample }) {
     <${Field} label=${t.clone.name}>
       <input required maxlength="200" value=${name} onInput=${(event) => setName(event.target.value)} />
     <//>
-    <fieldset><legend>${t.clone.provider}</legend>${able.map(option)}</fieldset>
+    <fieldset><legend>${t.clone.provider}</legend>${options.map(option)}</fieldset>
     <${Field} label=${t.clone.speaker} hint=${t.clone.speakerHint}>
       <input required maxlength="200" value=${speaker} onInput=${(event) => setSpeaker(event.target.value)} />
     <//>
@@ -231,9 +235,10 @@ function Order({ sample }) {
 function Job({ id, recording, onRestart }) {
   const [job, setJob] = useState(null);
   const [error, setError] = useState(null);
+  const [isLost, setLost] = useState(false);
   useEffect(() => {
     const control = new AbortController();
-    followJob(id, setJob, control.signal).then(
+    followJob(id, { onChange: setJob, onLost: setLost, signal: control.signal }).then(
       () => Promise.all([loadBalance(), loadVoices()]).catch(() => {}),
       (problem) => problem.name !== "AbortError" && setError(problem),
     );
@@ -245,14 +250,15 @@ function Job({ id, recording, onRestart }) {
   if (job?.status === "failed")
     return html`<${Problem} error=${{ message: `${job.error.message} ${t.clone.failed}`, requestId: job.error.request_id }} />${again}`;
   if (job?.status === "cancelled") return html`<p class="notice" role="status">${t.clone.cancelled}</p>${again}`;
-  if (job?.status === "completed") return html`<${Ready} result=${job.result_data} cost=${job.token_cost} recording=${recording} />${again}`;
+  if (job?.status === "completed") return html`<${Ready} jobId=${id} result=${job.result_data} cost=${job.token_cost} recording=${recording} />${again}`;
   return html`<section class="card">
     <${Progress} value=${job?.progress ?? 0} label=${t.clone.stages[job?.stage ?? "waiting"]} />
+    ${isLost && html`<p class="notice warn" role="status">${t.common.jobGoesOn}</p>`}
     <div class="actions"><${ConfirmButton} label=${t.clone.cancel} question=${t.jobs.question} onConfirm=${cancel} /></div>
   </section>`;
 }
 
-function Ready({ result, cost, recording }) {
+function Ready({ jobId, result, cost, recording }) {
   const [line, setLine] = useState(t.clone.defaultLine);
   const [spoken, setSpoken] = useState(null);
   const [isBusy, setBusy] = useState(false);
@@ -296,7 +302,8 @@ function Ready({ result, cost, recording }) {
           <a class="button primary" href=${`#/speak/${encodeURIComponent(result.voice_id)}`}>${t.clone.use}</a>
         </div>
       </section>
-    </div>`;
+    </div>
+    <${BlindTest} voice=${result} order=${orderOf(jobId)} />`;
 }
 
 const kindOf = (file) => (file.type.startsWith("video/") || (!file.type && VIDEO.test(file.name)) ? "video" : "audio");

@@ -71,7 +71,8 @@ function Job({ job, onChange }) {
       ${!isFinal(job) && html`<${ConfirmButton} label=${t.jobs.cancel} question=${t.jobs.question} onConfirm=${cancel} />`}
       ${job.status === "completed" &&
       job.service === "core-voice-clone" &&
-      html`<a class="button quiet" href=${`#/speak/${encodeURIComponent(result.voice_id)}`}>${t.library.use}</a>`}
+      html`<a class="button quiet" href=${`#/speak/${encodeURIComponent(result.voice_id)}`}>${t.library.use}</a>
+        <a class="button quiet" href=${`#/clone/${job.id}`}>${t.jobs.compare}</a>`}
     </div>
   </li>`;
 }

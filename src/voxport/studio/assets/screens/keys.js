@@ -3,7 +3,7 @@ import { call } from "../api.js";
 import { when } from "../format.js";
 import { html, useState } from "../html.js";
 import t from "../strings.en.js";
-import { ConfirmButton, Field, Loading, More, Problem, useLoaded, usePages } from "../ui.js";
+import { ConfirmButton, Field, Loading, More, Problem, Table, useLoaded, usePages } from "../ui.js";
 
 export default function Keys() {
   const [keys, error, reload] = useLoaded(async () => (await call("GET", "v2/keys")).data);
@@ -33,34 +33,32 @@ export default function Keys() {
       ${made && html`<${NewKey} value=${made} />`}
       <${Problem} error=${problem ?? error} />
       ${!keys && !error && html`<${Loading} />`}
-      <div class="table">
-        <table>
-          <tbody>
-            ${(keys ?? []).map(
-              (row) => html`<tr key=${row.id}>
-                <td><code>${row.starts}…</code><br />${row.name}</td>
-                <td class="faint">${t.keys.created} ${when(row.created_at)}<br />${stateOf(row)}</td>
-                <td>
-                  ${!row.revoked_at &&
-                  html`<span class="actions">
-                    ${!row.expires_at &&
-                    html`<${ConfirmButton}
-                      label=${t.keys.rotate}
-                      question=${t.keys.rotateQuestion}
-                      onConfirm=${() => change(call("POST", `v2/keys/${row.id}/rotate`))}
-                    />`}
-                    <${ConfirmButton}
-                      label=${t.keys.revoke}
-                      question=${t.keys.revokeQuestion}
-                      onConfirm=${() => change(call("DELETE", `v2/keys/${row.id}`))}
-                    />
-                  </span>`}
-                </td>
-              </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
+      <${Table} label=${t.keys.keys}>
+        <tbody>
+          ${(keys ?? []).map(
+            (row) => html`<tr key=${row.id}>
+              <td><code>${row.starts}…</code><br />${row.name}</td>
+              <td class="faint">${t.keys.created} ${when(row.created_at)}<br />${stateOf(row)}</td>
+              <td>
+                ${!row.revoked_at &&
+                html`<span class="actions">
+                  ${!row.expires_at &&
+                  html`<${ConfirmButton}
+                    label=${t.keys.rotate}
+                    question=${t.keys.rotateQuestion}
+                    onConfirm=${() => change(call("POST", `v2/keys/${row.id}/rotate`))}
+                  />`}
+                  <${ConfirmButton}
+                    label=${t.keys.revoke}
+                    question=${t.keys.revokeQuestion}
+                    onConfirm=${() => change(call("DELETE", `v2/keys/${row.id}`))}
+                  />
+                </span>`}
+              </td>
+            </tr>`,
+          )}
+        </tbody>
+      <//>
     </section>
     <${Deliveries} />`;
 }
@@ -88,20 +86,18 @@ function Deliveries() {
     <h2 id="deliveries-title">${t.keys.deliveries}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
     ${pages.rows?.length === 0 && html`<p class="faint">${t.keys.noDeliveries}</p>`}
-    <div class="table">
-      <table>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.id}>
-              <td>${when(row.created_at)}</td>
-              <td>${row.type}</td>
-              <td><code>${row.url}</code></td>
-              <td>${row.status} (${row.attempt_count})</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    <${Table} label=${t.keys.deliveries}>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.id}>
+            <td>${when(row.created_at)}</td>
+            <td>${row.type}</td>
+            <td><code>${row.url}</code></td>
+            <td>${row.status} (${row.attempt_count})</td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <${More} pages=${pages} />
   </section>`;
 }

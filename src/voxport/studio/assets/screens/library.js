@@ -1,10 +1,13 @@
 /** Library: the profile's clones and the stock voices. */
-import { billed, call, loadCatalog, loadVoices } from "../api.js";
+import { billed, call, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
 import { language, tokens, when } from "../format.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, signal, useEffect, useState } from "../html.js";
 import { clones, providers, services, stock, voices, voiceWarnings } from "../state.js";
 import t from "../strings.en.js";
-import { ConfirmButton, Field, Loading, Problem, Warnings, useLoaded } from "../ui.js";
+import { ConfirmButton, Field, FileAudio, Loading, Problem, Warnings, useLoaded } from "../ui.js";
+
+/** Previews of this page by provider and voice: each is paid for once. */
+const previews = signal({});
 
 export default function Library() {
   const [error, setError] = useState(null);
@@ -22,13 +25,55 @@ export default function Library() {
       html`<p>${t.library.noClones}</p>
         <p><a class="button primary" href="#/clone">${t.library.makeOne}</a></p>`}
       <ul class="cards grid">
-        ${clones.value.map((voice) => html`<${Clone} key=${voice.voice_id} voice=${voice} />`)}
+        ${bindings().map((all) => html`<${Clone} key=${all[0].voice_id} voice=${all[0]} bindings=${all} />`)}
       </ul>
     </section>
     <${Stock} />`;
 }
 
-function Clone({ voice }) {
+/** The clones, each with its entries at all providers that have it. */
+function bindings() {
+  const byId = new Map();
+  for (const voice of clones.value) byId.set(voice.voice_id, [...(byId.get(voice.voice_id) ?? []), voice]);
+  return [...byId.values()];
+}
+
+/** Speaks a short line in the voice's language, which is charged as any speech is. `isShort`: the list says the price. */
+function Preview({ voice, isShort }) {
+  const [error, setError] = useState(null);
+  const [isBusy, setBusy] = useState(false);
+  const name = `${voice.provider} ${voice.voice_id}`;
+  const made = previews.value[name];
+  const line = t.library.previewLines[voice.language.split("-")[0]] ?? t.library.previewLines.en;
+  const price = t.library.preview(previewPrice(line));
+  const speak = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      const body = { text: line, voice_id: voice.voice_id, provider: voice.provider };
+      const { data } = await billed("v1/proxy/core-tts", body);
+      previews.value = { ...previews.value, [name]: data };
+      loadBalance().catch(() => {});
+    } catch (problem) {
+      setError(problem);
+    }
+    setBusy(false);
+  };
+  if (made) return html`<${FileAudio} fileKey=${made.key} url=${ownUrl(made.url)} label=${t.library.previewOf(voice.name)} isStarted=${true} />`;
+  return html`<button type="button" class="quiet" disabled=${isBusy} onClick=${speak} aria-label=${isShort ? `${t.library.hear}: ${voice.name}` : undefined}>
+      <span aria-hidden="true">▶</span> ${isBusy ? t.speak.busy : isShort ? t.library.hear : price}
+    </button>
+    <${Problem} error=${error} />`;
+}
+
+const CHARACTERS_A_SECOND = 14;
+
+function previewPrice(line) {
+  const price = ((services.value["core-tts"]?.unit_price ?? 0) * line.length) / CHARACTERS_A_SECOND;
+  return tokens(Math.ceil(price * 100) / 100);
+}
+
+function Clone({ voice, bindings: all }) {
   const [isOpen, setOpen] = useState(false);
   const [message, setMessage] = useState(null);
   const [error, setError] = useState(null);
@@ -47,10 +92,12 @@ function Clone({ voice }) {
       ({ job }) => setMessage(t.library.bound(job.id)),
       setError,
     );
-  const others = providers.value.filter((one) => one.available && one.supports_voice_cloning && one.provider !== voice.provider);
+  const others = providers.value.filter((one) => one.available && one.supports_voice_cloning && !all.some((bound) => bound.provider === one.provider));
   return html`<li class="card">
     <h3>${voice.name}</h3>
-    <p class="faint">${[voice.provider, language(voice.language), t.library.made(when(voice.created_at))].join(" · ")}</p>
+    <p class="faint">${[t.library.at(all.map((one) => one.provider).join(", ")), language(voice.language), t.library.made(when(voice.created_at))].join(" · ")}</p>
+    <${Tags} voice=${voice} key=${isOpen} />
+    <${Preview} voice=${voice} />
     <${Problem} error=${error} />
     ${message && html`<p class="notice" role="status">${message}</p>`}
     <div class="actions">
@@ -65,6 +112,14 @@ function Clone({ voice }) {
         html`<p><button type="button" class="quiet" onClick=${() => bind(one.provider)}>${t.library.bind(one.provider, tokens(price))}</button></p>`,
     )}
   </li>`;
+}
+
+function Tags({ voice }) {
+  const [detail] = useLoaded(async () => (await call("GET", `v1/voices/${encodeURIComponent(voice.voice_id)}`)).data);
+  if (!detail?.tags.length && !detail?.description) return null;
+  return html`${detail.description && html`<p class="quote">${detail.description}</p>`}
+    ${detail.tags.length > 0 &&
+    html`<ul class="tags" aria-label=${t.library.tags}>${detail.tags.map((tag) => html`<li>${tag}</li>`)}</ul>`}`;
 }
 
 function Edit({ voice, onSaved }) {
@@ -118,11 +173,15 @@ function Stock() {
         </select>
       <//>
     </div>
+    <p class="hint">${t.library.previewHint(previewPrice(t.library.previewLines.en))}</p>
     <ul class="voices">
       ${found.map(
         (voice) => html`<li key=${voice.provider + voice.voice_id}>
           <span><strong>${voice.name}</strong> <span class="faint">${language(voice.language)} · ${voice.provider}</span></span>
-          <a class="button quiet" href=${`#/speak/${encodeURIComponent(voice.voice_id)}`}>${t.library.use}</a>
+          <span class="actions">
+            <${Preview} voice=${voice} isShort=${true} />
+            <a class="button quiet" href=${`#/speak/${encodeURIComponent(voice.voice_id)}`} aria-label=${`${t.library.use}: ${voice.name}`}>${t.library.use}</a>
+          </span>
         </li>`,
       )}
     </ul>

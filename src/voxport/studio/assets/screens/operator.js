@@ -4,7 +4,7 @@ import { bytes, tokens, when } from "../format.js";
 import { html, useState } from "../html.js";
 import { operatorKey } from "../state.js";
 import t from "../strings.en.js";
-import { Field, Loading, More, Problem, useLoaded, usePages } from "../ui.js";
+import { Field, Loading, More, Problem, Table, useLoaded, usePages } from "../ui.js";
 
 export default function Operator() {
   const leave = () => {
@@ -16,7 +16,10 @@ export default function Operator() {
             <button type="button" class="quiet" onClick=${leave}>${t.operator.leave}</button>
             <a class="button quiet" href="#/speak">${t.operator.back}</a>
           </div>
-          <${Health} /><${Profiles} /><${AuditLog} />`
+          <${Health} />
+          <${State} />
+          <${Profiles} />
+          <${AuditLog} />`
       : html`<${Enter} />`}`;
 }
 
@@ -64,6 +67,48 @@ function Health() {
   </section>`;
 }
 
+/** The providers, and whether the ledger is right. */
+function State() {
+  const [state, error] = useLoaded(async () => (await ask("studio/operator")).data);
+  const [found, setFound] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [isBusy, setBusy] = useState(false);
+  const check = () => {
+    setBusy(true);
+    call("POST", "studio/operator/ledger", undefined, { key: operatorKey.value })
+      .then(({ data }) => setFound(data) ?? setProblem(null), setProblem)
+      .then(() => setBusy(false));
+  };
+  if (error) return html`<${Problem} error=${error} />`;
+  if (!state) return html`<${Loading} />`;
+  const last = state.ledger;
+  return html`<div class="two-columns tables">
+    <section class="card" aria-labelledby="providers-title">
+      <h2 id="providers-title">${t.operator.providerStates}</h2>
+      <dl class="facts wide">
+        ${state.providers.map(
+          (one) => html`<div>
+            <dt>${one.provider}</dt>
+            <dd>${one.available ? (t.operator.circuits[one.circuit] ?? t.operator.available) : t.operator.unavailable}</dd>
+            ${one.reason && html`<dd class="hint">${one.reason}</dd>`}
+          </div>`,
+        )}
+      </dl>
+    </section>
+    <section class="card" aria-labelledby="ledger-title">
+      <h2 id="ledger-title">${t.operator.ledger}</h2>
+      <p>${last ? t.operator.lastCheck(when(last.checked_at), last.problems) : t.operator.noCheck}</p>
+      ${found &&
+      html`<div role="status" class=${found.problems ? "notice bad" : "notice"}>
+        <p>${found.problems ? t.operator.wrong(found.problems) : t.operator.right}</p>
+        <ul class="help-list">${found.sentences.map((one) => html`<li>${one}</li>`)}</ul>
+      </div>`}
+      <${Problem} error=${problem} />
+      <button type="button" disabled=${isBusy} onClick=${check}>${isBusy ? t.operator.checking : t.operator.checkNow}</button>
+    </section>
+  </div>`;
+}
+
 function Profiles() {
   const pages = usePages(async (cursor) => {
     const query = `limit=20${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
@@ -74,34 +119,32 @@ function Profiles() {
   return html`<section aria-labelledby="profiles-title">
     <h2 id="profiles-title">${t.operator.profiles}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
-    <div class="table">
-      <table>
-        <thead>
-          <tr>
-            <th>${t.operator.name}</th>
-            <th>${t.operator.state}</th>
-            <th class="amount">${t.operator.balance}</th>
-            <th class="amount">${t.operator.held}</th>
-            <th class="amount">${t.operator.files}</th>
-            <th class="amount">${t.operator.bytes}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.id}>
-              <td>${row.name}<br /><code class="faint">${row.id}</code></td>
-              <td>${row.state}</td>
-              <td class="amount">${tokens(row.balance)}</td>
-              <td class="amount">${tokens(row.held)}</td>
-              <td class="amount">${row.stored ? row.stored.uploads + row.stored.speech + row.stored.voices : ""}</td>
-              <td class="amount">
-                ${row.stored ? bytes(row.stored.upload_bytes + row.stored.speech_bytes + row.stored.voice_bytes) : ""}
-              </td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    <${Table} label=${t.operator.profiles}>
+      <thead>
+        <tr>
+          <th>${t.operator.name}</th>
+          <th>${t.operator.state}</th>
+          <th class="amount">${t.operator.balance}</th>
+          <th class="amount">${t.operator.held}</th>
+          <th class="amount">${t.operator.files}</th>
+          <th class="amount">${t.operator.bytes}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.id}>
+            <td>${row.name}<br /><code class="faint">${row.id}</code></td>
+            <td>${row.state}</td>
+            <td class="amount">${tokens(row.balance)}</td>
+            <td class="amount">${tokens(row.held)}</td>
+            <td class="amount">${row.stored ? row.stored.uploads + row.stored.speech + row.stored.voices : ""}</td>
+            <td class="amount">
+              ${row.stored ? bytes(row.stored.upload_bytes + row.stored.speech_bytes + row.stored.voice_bytes) : ""}
+            </td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <${More} pages=${pages} />
   </section>`;
 }
@@ -111,28 +154,26 @@ function AuditLog() {
   return html`<section aria-labelledby="audit-title">
     <h2 id="audit-title">${t.operator.audit}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
-    <div class="table">
-      <table>
-        <thead>
-          <tr>
-            <th>${t.operator.when}</th>
-            <th>${t.operator.who}</th>
-            <th>${t.operator.did}</th>
-            <th>${t.operator.of}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.sequence}>
-              <td>${when(row.at)}</td>
-              <td><code>${row.actor}</code></td>
-              <td>${row.action}</td>
-              <td><code>${row.subject ?? row.profile_id ?? ""}</code></td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    <${Table} label=${t.operator.audit}>
+      <thead>
+        <tr>
+          <th>${t.operator.when}</th>
+          <th>${t.operator.who}</th>
+          <th>${t.operator.did}</th>
+          <th>${t.operator.of}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.sequence}>
+            <td>${when(row.at)}</td>
+            <td><code>${row.actor}</code></td>
+            <td>${row.action}</td>
+            <td><code>${row.subject ?? row.profile_id ?? ""}</code></td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <${More} pages=${pages} />
   </section>`;
 }

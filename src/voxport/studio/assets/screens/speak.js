@@ -46,7 +46,7 @@ function Form() {
   const isJob = length > limit;
   const submit = (event) => {
     event.preventDefault();
-    if (fields.text.trim() && voice) speak(body(fields, voice, provider), voice, isJob);
+    if (fields.text.trim() && voice) speak(body(fields, voice, provider), voice.name, isJob);
   };
   const onKey = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && submit(event);
   if (!voice) return html`<p class="notice">${t.speak.noVoice}</p>
@@ -153,13 +153,18 @@ function Estimate({ body: asked, isJob }) {
     <${Warnings} sentences=${estimate.warnings} />`;
 }
 
-async function speak(asked, voice, isJob) {
-  const take = { ...asked, voice: voice.name, state: "speaking", at: new Date().toISOString() };
-  const id = addTake(take);
+/** Speak `asked` as the take with this id, or as a new one. */
+async function speak(asked, voice, isJob, id) {
+  const begun = { ...asked, voice, isJob, state: "speaking", at: new Date().toISOString(), error: null, live: null, progress: undefined };
+  if (id) changeTake(id, begun);
+  else id = addTake(begun);
   try {
     if (isJob) {
       const { job } = await billed("v1/proxy/core-tts", asked, { headers: { Prefer: "respond-async" } });
-      const ended = await followJob(job.id, (one) => changeTake(id, { progress: one.progress }));
+      const ended = await followJob(job.id, {
+        onChange: (one) => changeTake(id, { progress: one.progress }),
+        onLost: (isLost) => changeTake(id, { isLost }),
+      });
       if (ended.error) throw ended.error;
       if (ended.status !== "completed") throw new Error(t.jobs.status[ended.status]);
       const result = ended.result_data;
@@ -169,14 +174,23 @@ async function speak(asked, voice, isJob) {
       // Without a ticket the take is heard when it is whole.
       const { data } = await call("POST", "studio/tickets").catch(() => ({ data: { ticket: "", path: "" } }));
       if (data.path) changeTake(id, { live: new URL(data.path, base).href });
-      const made = await billed("studio/takes", { ticket: data.ticket, speech: asked });
+      const made = await billed("studio/takes", { ticket: data.ticket, speech: asked }, { order: asked });
       const { url, key, duration_seconds: seconds, warnings } = made.data;
       changeTake(id, { state: "done", url: ownUrl(url), key, seconds, tokens: made.cost.tokens, warnings });
     }
   } catch (error) {
     changeTake(id, { state: "failed", error: { message: error.message, requestId: error.requestId ?? error.request_id } });
+    if (error.code === "voice_not_found") loadVoices().catch(() => {}); // another tab deleted it
   }
   loadBalance().catch(() => {});
+}
+
+/** The body of the call that made a take. */
+function askedOf({ text, voice_id, provider, output_format, language: spoken, voice_settings }) {
+  const asked = { text, voice_id, provider, output_format };
+  if (spoken) asked.language = spoken;
+  if (voice_settings) asked.voice_settings = voice_settings;
+  return asked;
 }
 
 function Takes() {
@@ -206,7 +220,9 @@ function Take({ take }) {
     ${take.state === "speaking" && !take.live && html`<${Progress} value=${take.progress} label=${t.speak.busy} />`}
     ${(take.live || take.url) && take.state !== "failed" && html`<${TakeAudio} take=${take} />`}
     ${take.state === "done" && html`<p class="cost">${t.speak.cost(tokens(take.tokens), duration(take.seconds))}</p>`}
-    ${take.state === "failed" && html`<${Problem} error=${take.error} />`}
+    ${take.state === "speaking" && take.isLost && html`<p class="notice warn" role="status">${t.common.jobGoesOn}</p>`}
+    ${take.state === "failed" &&
+    html`<${Problem} error=${take.error} onRetry=${() => speak(askedOf(take), take.voice, take.isJob, take.id)} />`}
     <${Warnings} sentences=${take.warnings} />
     <${Problem} error=${error} />
     <div class="actions">
@@ -218,27 +234,41 @@ function Take({ take }) {
   </li>`;
 }
 
-/** Plays what is made while it is made, and the file as soon as the player rests, from the same place: it can be sought. */
+/**
+ * Plays what is made while it is made, and the file as soon as the player rests, from the same place: it can be sought.
+ * Where the sound can't be had while it is made, as at another process of the gateway, or breaks off, the file goes on.
+ */
 function TakeAudio({ take }) {
   const player = useRef(null);
   const [source, setSource] = useState(take.url ?? take.live);
-  const position = useRef(0);
-  const swap = () => {
+  const heard = useRef(0); // seconds
+  const resume = useRef(null);
+  const swap = (isPlaying) => {
     if (!player.current || !take.url || source === take.url) return; // a player that is taken away pauses too
-    position.current = player.current.ended || player.current.error ? 0 : player.current.currentTime;
+    resume.current = { at: heard.current, isPlaying };
     setSource(take.url);
   };
   const goOn = () => {
-    if (position.current) player.current.currentTime = position.current;
-    position.current = 0;
+    if (!resume.current) return;
+    const { at, isPlaying } = resume.current;
+    resume.current = null;
+    if (at) player.current.currentTime = at;
+    if (isPlaying) player.current.play().catch(() => {});
   };
-  const failed = async () => {
-    if (source !== take.url) swap();
+  const ended = () => {
+    if (take.url) heard.current = 0; // else the sound may have broken off: then the file goes on from here
+    swap(false);
+  };
+  const failed = () => {
+    if (source !== take.url) swap(true);
     else if (take.key) freshUrl(take.key).then(setSource, () => {});
   };
   useEffect(() => {
     const audio = player.current;
-    if (audio.paused || audio.ended || audio.error) swap();
+    const isAtRest = audio.error || audio.ended || audio.readyState === 0;
+    const isWhole = heard.current > take.seconds - 0.5;
+    if (isWhole) heard.current = 0;
+    if (isAtRest || audio.paused) swap(isAtRest && !isWhole);
   }, [take.url]);
   useEffect(() => {
     // Not by `autoplay`, which waits until the browser believes that the rest will come in time.
@@ -253,9 +283,10 @@ function TakeAudio({ take }) {
       preload="auto"
       src=${source}
       aria-label=${t.speak.audio(take.text.slice(0, 80))}
+      onTimeUpdate=${(event) => (heard.current = event.target.currentTime)}
       onLoadedMetadata=${goOn}
-      onEnded=${swap}
-      onPause=${swap}
+      onEnded=${ended}
+      onPause=${() => !player.current?.ended && swap(false)}
       onError=${failed}
     ></audio>
   </div>`;

@@ -4,7 +4,7 @@ import { day, number, tokens, when } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { balance, key, voices } from "../state.js";
 import t from "../strings.en.js";
-import { Field, Loading, More, Problem, useLoaded, usePages } from "../ui.js";
+import { Field, Loading, More, Problem, Table, useLoaded, usePages } from "../ui.js";
 
 const PERIODS = [7, 30, 90];
 const DAY_MS = 86_400_000;
@@ -90,31 +90,34 @@ function Chart({ rows, from, days }) {
   </svg>`;
 }
 
+/** A table of what each group cost, with a bar of its share. */
 function Groups({ title, rows, name }) {
+  const top = Math.max(...rows.map((row) => row.tokens), 0.000001);
   return html`<section class="card">
     <h2>${title}</h2>
-    <div class="table">
-      <table>
-        <thead>
-          <tr>
-            <th>${t.usage.group}</th>
-            <th class="amount">${t.usage.calls}</th>
-            <th class="amount">${t.usage.units}</th>
-            <th class="amount">${t.usage.tokens}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            (row) => html`<tr>
-              <td>${name(row.group)}</td>
-              <td class="amount">${row.calls}</td>
-              <td class="amount">${number(row.units)}</td>
-              <td class="amount">${tokens(row.tokens)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    <${Table} label=${title}>
+      <thead>
+        <tr>
+          <th>${t.usage.group}</th>
+          <th class="amount">${t.usage.calls}</th>
+          <th class="amount">${t.usage.units}</th>
+          <th class="amount">${t.usage.tokens}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row) => html`<tr>
+            <td>
+              ${name(row.group)}
+              <progress class="share" max=${top} value=${row.tokens} aria-hidden="true"></progress>
+            </td>
+            <td class="amount">${row.calls}</td>
+            <td class="amount">${number(row.units)}</td>
+            <td class="amount">${tokens(row.tokens)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
   </section>`;
 }
 
@@ -129,30 +132,28 @@ function Ledger() {
   return html`<section aria-labelledby="ledger">
     <h2 id="ledger">${t.usage.ledger}</h2>
     <${Problem} error=${pages.error} onRetry=${pages.reload} />
-    <div class="table">
-      <table>
-        <thead>
-          <tr>
-            <th>${t.usage.when}</th>
-            <th>${t.usage.kind}</th>
-            <th>${t.usage.group}</th>
-            <th class="amount">${t.usage.tokens}</th>
-            <th class="amount">${t.usage.after}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${(pages.rows ?? []).map(
-            (row) => html`<tr key=${row.id}>
-              <td>${when(row.created_at)}</td>
-              <td>${t.usage.kinds[row.kind]}</td>
-              <td>${t.jobs.services[row.service] ?? row.service ?? ""}</td>
-              <td class="amount">${tokens(row.tokens)}</td>
-              <td class="amount">${tokens(row.balance_after)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    <${Table} label=${t.usage.ledger}>
+      <thead>
+        <tr>
+          <th>${t.usage.when}</th>
+          <th>${t.usage.kind}</th>
+          <th>${t.usage.group}</th>
+          <th class="amount">${t.usage.tokens}</th>
+          <th class="amount">${t.usage.after}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${(pages.rows ?? []).map(
+          (row) => html`<tr key=${row.id}>
+            <td>${when(row.created_at)}</td>
+            <td>${t.usage.kinds[row.kind]}</td>
+            <td>${t.jobs.services[row.service] ?? row.service ?? ""}</td>
+            <td class="amount">${tokens(row.tokens)}</td>
+            <td class="amount">${tokens(row.balance_after)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    <//>
     <div class="actions">
       <${More} pages=${pages} />
       <button type="button" class="quiet" onClick=${() => downloadCsv().catch(() => {})}>${t.usage.csv}</button>

@@ -1,0 +1,1 @@
+"""`voxport doctor`: checks the set-up, and says what to do."""

@@ -1,0 +1,1 @@
+"""The documentation at /help: a site that `make docs` builds into `site/`."""
