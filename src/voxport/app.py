@@ -32,6 +32,7 @@ from voxport.metrics.collector import GatewayCollector
 from voxport.metrics.endpoints import router as metrics
 from voxport.metrics.process_state import ProcessStateCollector
 from voxport.metrics.traffic import RequestMetrics
+from voxport.pronunciations.endpoints import router as pronunciations
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
@@ -144,6 +145,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         billing,
         webhooks,
         keys,
+        pronunciations,
     ]
     if settings.admin_key is not None:
         routers += [admin, metrics]

@@ -37,6 +37,7 @@ from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.migrations.migrate import migrate
 from voxport.moderation.service import Moderation, open_moderation
+from voxport.pronunciations.service import Pronunciations
 from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Provider, ProviderConfig
 from voxport.providers.local import LocalProvider
@@ -50,6 +51,7 @@ from voxport.samples.loader import SampleLoader
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
 from voxport.speech.cached_answers import CachedAnswers
+from voxport.speech.codes import nearest_code
 from voxport.speech.handler import SpeechHandler
 from voxport.speech.service import SERVICE as SPEECH
 from voxport.speech.service import SpeechService
@@ -58,6 +60,7 @@ from voxport.storage.base import Storage, StorageError
 from voxport.storage.config import open_storage
 from voxport.storage.observed import observed_storage
 from voxport.sweeps.service import Sweeps
+from voxport.text.languages import LANGUAGES
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 from voxport.watermark.service import Watermarks
@@ -98,6 +101,7 @@ class Gateway:
     sample_checks: SampleChecks
     speech: SpeechService
     speech_cache: SpeechCache
+    pronunciations: Pronunciations
     watermarks: Watermarks
     webhook_sender: WebhookSender
     audit: Audit
@@ -234,6 +238,7 @@ def _open(
         queue.declare(handler.service, handler.queue)
     speech_cache = SpeechCache(database, lifetime=timedelta(days=settings.speech_cache_days), clock=clock)
     answers = CachedAnswers(database, speech_cache, billing, media, storage, settings.options_of, service=SPEECH)
+    pronunciations = Pronunciations(database, lambda code: nearest_code(code, LANGUAGES), clock=clock)
     idempotency = Idempotency(database, billing, media, storage, provider_calls.release_dead_owners, clock=clock)
     return Gateway(
         settings=settings,
@@ -278,9 +283,11 @@ def _open(
             storage,
             ffmpeg,
             moderation,
+            pronunciations,
             answers if settings.speech_cache else None,
         ),
         speech_cache=speech_cache,
+        pronunciations=pronunciations,
         watermarks=Watermarks(samples),
         webhook_sender=WebhookSender(
             webhooks,
@@ -303,7 +310,7 @@ def _open(
             provider_calls,
             voices,
             media,
-            other_steps=[consents.redact, idempotency.erase, webhooks.erase],
+            other_steps=[consents.redact, idempotency.erase, webhooks.erase, pronunciations.erase],
         ),
         sweeps=Sweeps(database, clock=clock),
         handlers=handlers,

@@ -10,6 +10,7 @@ from voxport.db.base import Base
 from voxport.idempotency import models as idempotency
 from voxport.jobs import models as jobs
 from voxport.media import models as media
+from voxport.pronunciations import models as pronunciations
 from voxport.provider_calls import models as provider_calls
 from voxport.reconciliation import models as reconciliation
 from voxport.speech_cache import models as speech_cache
@@ -28,6 +29,7 @@ __all__ = [
     "leases",
     "media",
     "metadata",
+    "pronunciations",
     "provider_calls",
     "reconciliation",
     "speech_cache",

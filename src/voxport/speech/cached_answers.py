@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final
 
@@ -132,6 +133,7 @@ class CachedAnswers:
             *(
                 request.text,
                 request.markup,
+                [asdict(rule) for rule in prepared.rules],
                 route.language,
                 sorted(request.voice_settings.items()),
                 prepared.audio_format.name,

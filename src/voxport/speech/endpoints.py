@@ -34,6 +34,7 @@ from voxport.speech.schemas import (
     SpokenBody,
     TimestampBody,
     Usage,
+    UsedDictionaryBody,
 )
 from voxport.speech.service import SERVICE, HeldSpeech, SpeechService
 from voxport.speech.timestamps import timestamps
@@ -205,6 +206,7 @@ def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechR
         is_stream=body.stream,
         webhook_url=body.webhook_url,
         markup=body.markup,
+        pronunciations=tuple(body.pronunciations),
         timestamps=body.timestamps,
         use_cache=body.cache,
     )
@@ -242,6 +244,7 @@ def spoken_body(prepared: PreparedSpeech, result: SpeechResult, service: Service
             duration_seconds=float(result.seconds),
             language=prepared.language,
             warnings=list(prepared.warnings),
+            pronunciations=[UsedDictionaryBody(id=one.id, version=one.version) for one in prepared.dictionaries],
             timestamps=None
             if request.timestamps is None
             else [

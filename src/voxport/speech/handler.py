@@ -30,6 +30,7 @@ from voxport.speech.reading import read_document
 from voxport.speech.service import SERVICE, require_audio
 from voxport.speech.timestamps import shifted, timestamps
 from voxport.storage.base import Storage
+from voxport.text.pronunciation import Rule
 from voxport.text.ssml.document import Document
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
@@ -108,7 +109,7 @@ class SpeechHandler(JobHandler):
         document = read_document(
             request["text"],
             markup=request.get("markup", "none"),
-            rules=(),
+            rules=[Rule(**rule) for rule in request.get("rules", [])],
             language=request["language"],
             capabilities=capabilities,
             provider=provider.name,
@@ -202,6 +203,10 @@ def _timestamps(request: Json, parts: StoredParts) -> dict[str, Any]:
 
 
 def _optional_fields(request: Json) -> dict[str, Any]:
-    """Return the optional `language` and `warnings` of the result."""
-    notes = {"language": request.get("named_language"), "warnings": request.get("warnings")}
+    """Return the optional fields of the result."""
+    notes = {
+        "language": request.get("named_language"),
+        "warnings": request.get("warnings"),
+        "pronunciations": request.get("pronunciations"),
+    }
     return {name: note for name, note in notes.items() if note}

@@ -10,6 +10,7 @@ from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat
 from voxport.catalog import Catalog
 from voxport.errors import BadRequest, Invalid, NotFound
+from voxport.pronunciations.service import Pronunciations, UsedDictionary
 from voxport.providers.base import Provider, VoiceSettings
 from voxport.providers.failover import all_that_can
 from voxport.providers.registry import Registry
@@ -18,6 +19,7 @@ from voxport.speech.durations import max_document_seconds, max_seconds, require_
 from voxport.speech.other_language import NAMES, other_language
 from voxport.speech.reading import read_document
 from voxport.speech.timestamps import Granularity
+from voxport.text.pronunciation import Rule
 from voxport.text.ssml.document import Document
 from voxport.voices.service import ResolvedVoice, VoiceService
 
@@ -37,6 +39,8 @@ class SpeechRequest:
     is_stream: bool = False
     webhook_url: str | None = None
     markup: str = "none"
+    pronunciations: tuple[str, ...] = ()
+    """Ids of dictionaries."""
     timestamps: Granularity | None = None
     use_cache: bool = True
     """Whether the file of an identical call may be the answer, and this call's file that of later ones."""
@@ -72,6 +76,9 @@ class PreparedSpeech:
     request: SpeechRequest
     routes: tuple[Route, ...]
     audio_format: AudioFormat
+    dictionaries: tuple[UsedDictionary, ...]
+    rules: tuple[Rule, ...]
+    """Those of the dictionaries, as they are now."""
     max_seconds: Decimal
     """An upper bound of the audio's length, for the hold."""
 
@@ -103,7 +110,10 @@ class PreparedSpeech:
 
 
 class Preparation:
-    def __init__(self, catalog: Catalog, voices: VoiceService, providers: Registry) -> None:
+    def __init__(
+        self, catalog: Catalog, voices: VoiceService, providers: Registry, pronunciations: Pronunciations
+    ) -> None:
+        self._pronunciations = pronunciations
         self._limits = catalog.limits
         self._voices = voices
         self._providers = providers
@@ -112,23 +122,26 @@ class Preparation:
         """Validate a request and resolve its routes. Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         self._check_request(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
-        routes = all_that_can(speakers, lambda voice: self._route(caller, request, voice))
+        rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, request.pronunciations)
+        routes = all_that_can(speakers, lambda voice: self._route(caller, request, voice, rules))
         document = routes[0].document
         longest = (
             max_seconds(request.text, request.speed, self._limits)
             if document is None
             else max_document_seconds(document, request.speed, self._limits)
         )
-        return PreparedSpeech(caller, request, tuple(routes), FORMATS[request.output_format], longest)
+        return PreparedSpeech(
+            caller, request, tuple(routes), FORMATS[request.output_format], dictionaries, rules, longest
+        )
 
-    def _route(self, caller: Principal, request: SpeechRequest, voice: ResolvedVoice) -> Route:
+    def _route(self, caller: Principal, request: SpeechRequest, voice: ResolvedVoice, rules: Sequence[Rule]) -> Route:
         provider = self._providers.require_available(voice.provider.name)
         language = self._language(provider, request.language, voice.language)
         require_settings(provider, request.voice_settings)
         document = read_document(
             request.text,
             markup=request.markup,
-            rules=(),
+            rules=rules,
             language=language,
             capabilities=provider.capabilities(),
             provider=provider.name,

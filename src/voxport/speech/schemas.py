@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
 from voxport.jobs.schemas import JobWebhook
+from voxport.pronunciations.service import MAX_USED
 from voxport.providers.names import ProviderChoice
 from voxport.web.schemas import MAX_TEXT_LENGTH, RequestBody, Success
 
@@ -82,6 +83,14 @@ class SpeechBody(RequestBody):
         Literal["none", "ssml"],
         Field(description="`ssml`: the text has tags, of the subset in the docs. `none`: a `<` is a less-than sign."),
     ] = "none"
+    pronunciations: Annotated[
+        list[Annotated[str, Field(max_length=64)]],
+        Field(
+            default_factory=list,
+            max_length=MAX_USED,
+            description="Ids of pronunciation dictionaries; an earlier one goes first.",
+        ),
+    ]
     timestamps: Annotated[
         Literal["word", "sentence"] | None,
         Field(description="Answer when each word or sentence is heard. Not with `stream`."),
@@ -106,6 +115,11 @@ class TimestampBody(BaseModel):
     end_char: int = Field(description="The character behind their last one.")
 
 
+class UsedDictionaryBody(BaseModel):
+    id: str = Field(description="The dictionary.")
+    version: int = Field(description="Which of its versions spoke.")
+
+
 class SpeechData(BaseModel):
     url: str = Field(description="Reads the audio file, without a key.")
     key: str = Field(description="The file's key in `/v1/media`.")
@@ -116,6 +130,10 @@ class SpeechData(BaseModel):
     duration_seconds: float = Field(description="How long the audio is.")
     language: NamedLanguage = None
     warnings: Warnings = []
+    pronunciations: Annotated[
+        list[UsedDictionaryBody],
+        Field(exclude_if=lambda value: not value, description="The dictionaries that were used."),
+    ] = []
     timestamps: Annotated[
         list[TimestampBody] | None,
         Field(exclude_if=lambda value: value is None, description="When each word or sentence is heard, if asked for."),

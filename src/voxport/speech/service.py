@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from voxport.jobs.models import Job
 from voxport.jobs.service import Jobs, NewJob
 from voxport.media.service import MediaService
 from voxport.moderation.service import Moderation
+from voxport.pronunciations.service import Pronunciations
 from voxport.provider_calls.call_journal import CallJournal, JournaledCall
 from voxport.provider_calls.service import NewCall, ProviderCalls
 from voxport.providers.base import Piece, RelayedAudio, Utterance
@@ -83,6 +84,7 @@ class SpeechService:
         storage: Storage,
         ffmpeg: Path,
         moderation: Moderation,
+        pronunciations: Pronunciations,
         cache: CachedAnswers | None = None,
     ) -> None:
         """Without a `cache` every call is spoken."""
@@ -97,7 +99,7 @@ class SpeechService:
         self._media = media
         self._storage = storage
         self._ffmpeg = ffmpeg
-        self._preparation = Preparation(catalog, voices, providers)
+        self._preparation = Preparation(catalog, voices, providers, pronunciations)
 
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
         """Validate a request before anything is held. Raises Invalid, NotFound, BadRequest, ProviderUnavailable,
@@ -262,6 +264,8 @@ class SpeechService:
                     "warnings": list(prepared.warnings),
                     "markup": request.markup,
                     "timestamps": request.timestamps,
+                    "rules": [asdict(rule) for rule in prepared.rules],
+                    "pronunciations": [asdict(one) for one in prepared.dictionaries],
                 },
                 output_id=self._media.new_speech_key(prepared.audio_format.extension),
                 amount=self.max_cost(prepared),

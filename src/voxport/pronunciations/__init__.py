@@ -1,0 +1,1 @@
+"""Pronunciation dictionaries: how a customer's names and words are read."""

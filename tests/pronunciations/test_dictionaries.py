@@ -1,0 +1,138 @@
+"""Pronunciation dictionaries: kept, changed, and used by core-tts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.client import GatewayClient, error_of
+from tests.support.jobs import work
+
+PATH = "/v1/pronunciations"
+PLS = "application/pls+xml"
+NAMES: dict[str, Any] = {
+    "name": "Names",
+    "language": "en",
+    "rules": [{"match": "Nguyen", "alias": "win"}, {"match": "Aoife", "ipa": "ˈiːfə", "case_sensitive": True}],
+}
+
+
+def created(client: GatewayClient, **fields: Any) -> dict[str, Any]:
+    answer = client.post(PATH, {**NAMES, **fields})
+    assert answer.status_code == 201, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def test_a_dictionary_is_kept_changed_and_deleted(both: GatewayClient) -> None:
+    made = created(both)
+    assert made["id"].startswith("pron_")
+    assert (made["language"], made["version"]) == ("en-us", 1)
+    assert made["rules"][1] == {"match": "Aoife", "ipa": "ˈiːfə", "case_sensitive": True}
+    assert both.get(f"{PATH}/{made['id']}").json()["data"] == made
+    (listed,) = both.get(PATH).json()["data"]
+    assert (listed["id"], listed["rule_count"]) == (made["id"], 2)
+
+    changed = both.request("PUT", f"{PATH}/{made['id']}", json={**NAMES, "rules": []}).json()["data"]
+    assert (changed["version"], changed["rules"]) == (2, [])
+    assert both.delete(f"{PATH}/{made['id']}").status_code == 200
+    assert both.get(PATH).json()["data"] == []
+
+
+def test_another_customers_dictionary_is_not_there(client: GatewayClient) -> None:
+    made = created(client)
+    other = client.another_customer()
+    for method in ("GET", "DELETE"):
+        assert other.request(method, f"{PATH}/{made['id']}").status_code == 404
+    assert other.request("PUT", f"{PATH}/{made['id']}", json=NAMES).status_code == 404
+    body = {"text": "Hi.", "voice_id": "af_heart", "pronunciations": [made["id"]]}
+    assert other.post("/v1/estimate", body).status_code == 422
+    assert client.get(f"{PATH}/{made['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "message"),
+    [
+        ({"rules": [{"match": "x", "ipa": "ħa"}]}, ["rules", "0", "ipa"], "'ħ'"),
+        ({"rules": [{"match": "a", "alias": "b"}, {"match": "x", "ipa": "AB"}]}, ["rules", "1", "ipa"], "'A'"),
+        ({"rules": [{"match": "…", "alias": "b"}]}, ["rules", "0", "match"], "letter or a digit"),
+        ({"rules": [{"match": "x"}]}, ["rules", "0"], "one of them"),
+        ({"rules": [{"match": "x", "alias": "a", "ipa": "a"}]}, ["rules", "0"], "one of them"),
+        ({"rules": [{"match": "x", "alias": "  "}]}, ["rules", "0", "alias"], "empty"),
+        ({"language": "xx"}, ["language"], "not spoken"),
+        ({"name": ""}, ["name"], ""),
+        ({"rules": [{"match": "x", "alias": "a", "weight": 1}]}, ["rules", 0, "weight"], ""),
+    ],
+)
+def test_a_rule_that_is_wrong_is_refused_with_its_place(
+    client: GatewayClient, fields: dict[str, Any], place: list[Any], message: str
+) -> None:
+    answer = client.post(PATH, {**NAMES, **fields})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"][0]["loc"] == ["body", *place]
+    assert message in error_of(answer)["message"]
+    assert client.get(PATH).json()["data"] == []
+
+
+def test_a_dictionary_comes_and_goes_as_pls(client: GatewayClient) -> None:
+    made = created(client)
+    headers = {"Accept": PLS}
+    lexicon = client.request("GET", f"{PATH}/{made['id']}", headers=headers)
+    assert lexicon.headers["Content-Type"].startswith(PLS)
+    sent = client.request("POST", f"{PATH}?name=Again", content=lexicon.content, headers={"Content-Type": PLS})
+    assert sent.status_code == 201, sent.text
+    again = sent.json()["data"]
+    assert again["name"] == "Again"
+    assert [(one["match"], one.get("alias"), one.get("ipa")) for one in again["rules"]] == [
+        ("Nguyen", "win", None),
+        ("Aoife", None, "ˈiːfə"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<lexicon", "no XML"),
+        (b"<!DOCTYPE x><lexicon/>", "document type"),
+        (b"<words/>", "<words> is not known"),
+        (b'<lexicon xml:lang="en"><grapheme>x</grapheme></lexicon>', "does not stand here"),
+        (b'<lexicon xml:lang="en"><lexeme><grapheme>x</grapheme></lexeme></lexicon>', "needs a grapheme"),
+        (b"<lexicon/>", "needs xml:lang"),
+        (b'<lexicon xml:lang="en" alphabet="x-sampa"/>', "alphabet is ipa"),
+        (b"", "no XML"),
+    ],
+)
+def test_pls_that_is_wrong_is_refused(client: GatewayClient, content: bytes, message: str) -> None:
+    answer = client.request("POST", PATH, content=content, headers={"Content-Type": PLS})
+    assert answer.status_code == 422
+    assert message in error_of(answer)["message"]
+
+
+def test_there_are_so_many_dictionaries_and_no_more(client: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxport.pronunciations.service.MAX_DICTIONARIES", 2)
+    for _ in range(2):
+        created(client)
+    answer = client.post(PATH, NAMES)
+    assert (answer.status_code, error_of(answer)["code"]) == (409, "too_many_pronunciations")
+
+
+@pytest.mark.slow
+def test_speech_is_read_by_its_dictionaries_and_says_which_version(client: GatewayClient) -> None:
+    long = created(client, rules=[{"match": "cat", "alias": "a very long sentence in place of one short word"}])
+    body = {"text": "The cat sat.", "voice_id": "af_heart", "provider": "local", "output_format": "wav"}
+    plain = client.post("/v1/proxy/core-tts", body).json()["data"]
+    by_rule = client.post("/v1/proxy/core-tts", {**body, "pronunciations": [long["id"]]}).json()["data"]
+    assert by_rule["pronunciations"] == [{"id": long["id"], "version": 1}]
+    assert by_rule["duration_seconds"] > plain["duration_seconds"] + 1
+    assert "pronunciations" not in plain
+
+    answer = client.post(
+        "/v1/proxy/core-tts", {**body, "pronunciations": [long["id"]]}, headers={"Prefer": "respond-async"}
+    )
+    client.request("PUT", f"{PATH}/{long['id']}", json={**NAMES, "rules": []})
+    job_id = answer.json()["job"]["id"]
+    work(client, job_id)
+    result = client.get(f"/v2/jobs/{job_id}").json()["result_data"]
+    assert result["pronunciations"] == [{"id": long["id"], "version": 1}]
+    assert result["duration_seconds"] == by_rule["duration_seconds"]
