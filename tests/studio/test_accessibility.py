@@ -30,7 +30,7 @@ def test_no_screen_has_a_serious_finding_and_none_is_wider_than_its_window(
     tab.speak()
     tab.sees("0.02 tokens, 2 s")
     page.get_by_text("Earlier files").click()
-    tab.sees("audio/mpeg")
+    tab.sees(" · mp3 · ")
     check(tab)
     tab.go("Clone")
     check(tab)
