@@ -69,7 +69,7 @@ def list_voices(only: str | None, provider: ProviderName | None, language: str |
         note("None of your own yet: voxport clone me.wav --name Ana")
 
 
-@voices.command("delete")
+@voices.command("delete", short_help="Delete a voice of your own, with its recording.")
 @click.argument("voice_name", metavar="VOICE", shell_complete=complete_voice)
 @click.option("--yes", "is_sure", is_flag=True, help="Don't ask. Scripts need it.")
 @gateway_options
