@@ -43,7 +43,7 @@ export default {
     title: "Voxport Studio",
     lead: "Clone a voice, speak any text in it, and see what it costs.",
     key: "API key",
-    keyHint: "The operator of this gateway gives it out. It stays in this tab, and is forgotten when you close it.",
+    keyHint: "The operator of this gateway gives it out; the first start of voxport serve prints one. It stays in this tab, and is forgotten when you close it.",
     submit: "Sign in",
     command: "On the gateway's own machine, this opens the Studio signed in:",
     operator: "I am the operator of this gateway",
