@@ -48,6 +48,7 @@ def test_no_screen_has_a_serious_finding_and_none_is_wider_than_its_window(
     check(tab)
     tab.press("Delete")
     tab.sees("Delete Ana for good?")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
     check(tab)
     tab.go("Jobs")
     tab.sees("Clone · Ana")
