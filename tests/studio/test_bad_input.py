@@ -223,6 +223,19 @@ def test_in_two_tabs_what_one_deletes_is_gone_in_the_other_and_said(
     assert captures(first.customer) == [5.0]
 
 
+def test_a_screen_that_is_opened_while_the_gateway_is_away_says_so_and_comes_with_it(tab: StudioTab) -> None:
+    expect_error(tab, "ERR_FAILED", "screens/usage.js")
+    pattern = re.compile(r"/screens/usage\.js|/healthz")
+    tab.page.route(pattern, lambda route: route.abort())
+    tab.go("Usage")
+    tab.sees("The gateway does not answer.")
+    tab.press("Try again")
+    tab.sees("The gateway does not answer.")
+    tab.page.unroute(pattern)
+    tab.press("Try again")
+    tab.sees("Spent in 30 days")
+
+
 def test_a_page_that_stays_open_over_a_restart_says_so_and_goes_on(
     make_gateway: MakeGateway, open_tab: OpenTab, sample: bytes
 ) -> None:

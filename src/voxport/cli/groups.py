@@ -1,4 +1,5 @@
-"""The root of the commands: help in sections, old names that go on working, and errors as sentences."""
+"""The root of the commands, with help in sections, old names that go on working and errors as sentences; and the group
+that lists by default."""
 
 from __future__ import annotations
 
@@ -71,6 +72,16 @@ class RootGroup(click.Group):
         for title, names in self._sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=70)) for name in names])
+
+
+class ListGroup(click.Group):
+    """Runs its command `list` where no other follows, so that `voxport jobs --json` works."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in context.help_option_names
+        if (is_option or not args) and not context.resilient_parsing:
+            args = ["list", *args]
+        return super().parse_args(context, args)
 
 
 def hint_moved(name: str, path: str) -> None:

@@ -134,7 +134,7 @@ def resume_profile(profile: str, data_dir: Path | None) -> None:
     click.echo(f"{profile} resumed" if changed else f"{profile} was active before")
 
 
-@profiles.command("erase")
+@profiles.command("erase", short_help="Remove all that a profile has: jobs, voices, files and keys.")
 @click.argument("profile")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_dir_option

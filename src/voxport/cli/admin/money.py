@@ -71,7 +71,7 @@ def adjust_credits(profile: str, amount: str, note: str, reference: str | None, 
     _print_posting(posting)
 
 
-@credits.command("refund")
+@credits.command("refund", short_help="Give back what a call cost.")
 @click.argument("call")
 @click.option("--amount", help="Tokens, such as 0.5. Default: all that was not given back yet.")
 @click.option("--note", help="Why, for the ledger.")
@@ -117,7 +117,7 @@ def _print_posting(posting: Posting) -> None:
 
 @click.group()
 def ledger() -> None:
-    """The books.
+    """The ledger of all credits and charges, and its check.
 
     \b
     Examples:

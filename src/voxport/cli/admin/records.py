@@ -16,7 +16,7 @@ from voxport.clock import iso
 _MAX_SHOWN_CHARACTERS = 200
 
 
-@click.group()
+@click.group(short_help="The audit log: who did what, and when.")
 def audit() -> None:
     """The audit log: who did what, with keys, credits, profiles, clones and deletions.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voxport.billing.usage import GroupBy
 
 
-@click.command("usage")
+@click.command("usage", short_help="What a profile was charged, or all of them.")
 @click.argument("profile", required=False)
 @click.option("--by", type=click.Choice(["service", "day", "voice", "key"]), default="service", show_default=True)
 @click.option("--from", "begin", metavar="DATE", help="From this day or moment on, in UTC.")

@@ -54,7 +54,7 @@ function Form() {
   return html`<form class="card" onSubmit=${submit}>
     <${Field} label=${t.speak.text} hint=${isJob ? t.speak.asJob(limit) : t.speak.characters(length, limit)}>
       <textarea
-        rows="7"
+        rows="5"
         maxlength=${limitAsJob}
         placeholder=${t.speak.placeholder}
         value=${fields.text}
@@ -194,7 +194,9 @@ function askedOf({ text, voice_id, provider, output_format, language: spoken, vo
 }
 
 function Takes() {
-  if (!takes.value.length) return html`<p class="faint">${t.speak.noTakes}</p>`;
+  if (!takes.value.length)
+    return html`<p class="faint">${t.speak.noTakes}</p>
+      ${clones.value.length === 0 && html`<p>${t.speak.noClone} <a href="#/clone">${t.library.makeOne}</a></p>`}`;
   return html`<ul class="cards" aria-live="polite">${takes.value.map((take) => html`<${Take} key=${take.id} take=${take} />`)}</ul>`;
 }
 
@@ -303,6 +305,8 @@ function DownloadButton({ fileKey }) {
   return html`<button type="button" class="quiet" onClick=${() => download().catch(() => {})}>${t.common.download}</button>`;
 }
 
+const ending = (fileKey) => fileKey.split(".").pop();
+
 function Earlier() {
   const [isOpen, setOpen] = useState(false);
   return html`<details class="earlier" onToggle=${(event) => setOpen(event.target.open)}>
@@ -323,9 +327,9 @@ function EarlierFiles() {
     <ul class="cards">
       ${pages.rows.map(
         (row) => html`<li class="card" key=${row.key}>
-          <p class="faint">${when(row.created_at)} · ${row.content_type} · ${bytes(row.size_bytes)}</p>
-          <${LazyAudio} fileKey=${row.key} />
+          <p class="faint">${when(row.created_at)} · ${ending(row.key)} · ${bytes(row.size_bytes)}</p>
           <div class="actions">
+            <${LazyAudio} fileKey=${row.key} />
             <${DownloadButton} fileKey=${row.key} />
             <${ConfirmButton} label=${t.common.delete} question=${t.speak.question} onConfirm=${() => remove(row)} />
           </div>
