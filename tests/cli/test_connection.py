@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -13,15 +14,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.cli.served import Served, output_of, refused, run
+from tests.cli.test_serve import children_of
 from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient
 from tests.support.http_server import Server, reply
 from tests.support.server import environment, run_cli
 from voxport.audit.actors import CLI
-from voxport.cli.local_gateway import ADDRESS_FILE
+from voxport.cli.local_gateway import ADDRESS_FILE, temporary_gateway
 from voxport.cli.login_file import login_path
 
 NOBODY = {"VOXPORT_URL": None, "VOXPORT_API_KEY": None}
@@ -111,6 +114,10 @@ def test_the_place_of_the_login_follows_the_environment(tmp_path: Path, monkeypa
     assert login_path() == tmp_path / "x" / "voxport" / "login.json"
 
 
+def command_line(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
 @contextlib.contextmanager
 def running_on(customer: GatewayClient, url: str) -> Iterator[str]:
     """Marks the gateway's folder as `voxport serve` does."""
@@ -160,6 +167,22 @@ def test_with_no_gateway_running_one_runs_for_the_command(tmp_path: Path, make_g
     descriptor = os.open(tmp_path / "data" / "serve.lock", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it has ended
     os.close(descriptor)
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite_only("the settings of a command name a database in its folder")
+def test_no_other_program_can_take_the_port_of_a_commands_gateway(tmp_path: Path, make_gateway: MakeGateway) -> None:
+    make_gateway(data_dir=tmp_path / "data")
+    with temporary_gateway(tmp_path / "data") as url:
+        port = int(url.rpartition(":")[2])
+        (process,) = [one for one in children_of(os.getpid()) if "--fd" in command_line(one)]
+        os.kill(process, signal.SIGKILL)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", port))
+        with pytest.raises(httpx2.TransportError):  # refused, and no wait for an answer
+            httpx2.get(f"{url}/healthz", timeout=30, trust_env=False)
 
 
 @pytest.mark.slow
