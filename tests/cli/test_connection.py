@@ -24,6 +24,8 @@ from tests.support.client import GatewayClient
 from tests.support.http_server import Server, reply
 from tests.support.server import environment, run_cli
 from voxport.audit.actors import CLI
+from voxport.cli.connection import Choice
+from voxport.cli.doctor.gateway import check_gateway
 from voxport.cli.local_gateway import ADDRESS_FILE, temporary_gateway
 from voxport.cli.login_file import login_path
 
@@ -97,6 +99,23 @@ def test_a_login_that_does_not_work_is_not_kept(served: Served) -> None:
     ):
         refused(served.run("login", *arguments, stdin=stdin, **NOBODY), code)
     assert not (served.home / "config").exists()
+
+
+def test_calls_to_this_machine_take_no_proxy(served: Served) -> None:
+    proxy = Server(reply(b"", status="502 Bad Gateway"))
+    named = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), f"http://127.0.0.1:{proxy.port}")
+    named |= {"NO_PROXY": "", "no_proxy": ""}
+    assert served.run("usage", **named).exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in named.items():
+            patch.setenv(name, value)
+        patch.setenv("VOXPORT_API_KEY", served.customer.key)
+        found = list(check_gateway(Choice(served.url), None))
+    assert found[0].message.startswith(f"{served.url} is ")
+    assert "100 tokens are left" in found[-1].message
+    elsewhere = served.run("usage", **named, VOXPORT_URL="http://voices.invalid")
+    refused(elsewhere, 8, "no Voxport gateway")
+    proxy.close()
 
 
 def test_a_damaged_login_is_said(served: Served) -> None:

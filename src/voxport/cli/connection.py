@@ -134,13 +134,17 @@ def require_gateway(client: Voxport, url: str, *, max_retries: int = _CHECK_RETR
 
 @contextlib.contextmanager
 def _client(login: Login, data_dir: Path | None = None) -> Iterator[Voxport]:
-    """Open a client; of a gateway on this `data_dir`, one that trusts the certificate which that made."""
+    """Open a client; of a gateway on this `data_dir`, one that trusts the certificate which that made, and calls it
+    without a proxy."""
     import httpx2
 
     from voxport.tls.trust import local_trust
     from voxport_client import Voxport
+    from voxport_client.transport.options import direct_mounts
 
-    with httpx2.Client(verify=True if data_dir is None else local_trust(data_dir)) as http:
+    is_local = data_dir is not None
+    verify = True if data_dir is None else local_trust(data_dir)
+    with httpx2.Client(verify=verify, mounts=direct_mounts(login.url, is_local=is_local)) as http:
         try:
             client = Voxport(api_key=login.api_key, base_url=login.url, http_client=http)
         except ValueError as error:

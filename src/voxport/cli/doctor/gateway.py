@@ -101,9 +101,11 @@ def _check(
     import httpx2
 
     from voxport_client import Voxport, VoxportError
+    from voxport_client.transport.options import direct_mounts
 
     try:
-        answer = httpx2.get(f"{url}/readyz", timeout=_TIMEOUT, verify=trust)
+        with httpx2.Client(verify=trust, mounts=direct_mounts(url, is_local=login is None)) as http:
+            answer = http.get(f"{url}/readyz", timeout=_TIMEOUT)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         yield failed(
             "gateway",
