@@ -248,3 +248,11 @@ def test_an_old_name_goes_on_with_a_hint(served: Served) -> None:
     assert "voxport admin usage PROFILE" in usage.stderr
     listed = output_of(run(served.home, "admin", "keys", "list", profile, "--json", "--data-dir", folder))
     assert listed[0]["profile"] == profile
+
+
+@pytest.mark.sqlite_only("the settings of a command name a database in its folder")
+def test_an_error_carries_no_escape_to_the_terminal(served: Served) -> None:
+    folder = str(served.customer.gateway.settings.data_dir)
+    shown = run(served.home, "admin", "profiles", "show", "\x1b[2J\x9b2J", "--data-dir", folder)
+    refused(shown, 1, "\ufffd[2J\ufffd2J")
+    assert "\x1b" not in shown.stderr
