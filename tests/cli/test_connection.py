@@ -24,10 +24,14 @@ from tests.support.client import GatewayClient
 from tests.support.http_server import Server, reply
 from tests.support.server import environment, run_cli
 from voxport.audit.actors import CLI
+from voxport.cli import login
 from voxport.cli.connection import Choice
 from voxport.cli.doctor.gateway import check_gateway
 from voxport.cli.local_gateway import ADDRESS_FILE, temporary_gateway
 from voxport.cli.login_file import login_path
+from voxport.urls import without_secrets
+from voxport_client import Voxport
+from voxport_client.transport.options import shown_url
 
 NOBODY = {"VOXPORT_URL": None, "VOXPORT_API_KEY": None}
 
@@ -116,6 +120,51 @@ def test_calls_to_this_machine_take_no_proxy(served: Served) -> None:
     elsewhere = served.run("usage", **named, VOXPORT_URL="http://voices.invalid")
     refused(elsewhere, 8, "no Voxport gateway")
     proxy.close()
+
+
+def test_a_login_warns_before_the_key_leaves(served: Served) -> None:
+    proxy = Server(reply(b"", status="404 Not Found"))
+    named = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}", "http_proxy": None, "NO_PROXY": "", "no_proxy": ""}
+    said = served.run("login", "http://ana:hidden@voices.invalid", stdin="vxp_secret\n", **NOBODY, **named)
+    refused(said, 8, "is not encrypted", "no Voxport gateway")
+    assert "hidden" not in said.output
+    assert len(proxy.requests) == 1
+    assert b"vxp_secret" not in proxy.requests[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(login, "_is_terminal", lambda: True)
+        refused(served.run("login", "http://voices.invalid", stdin="n\n", **NOBODY, **named), 1, "all the same?")
+    assert len(proxy.requests) == 1
+    proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ana:secret@host/x", "https://***@host/x"),
+        ("s3://KEY:se/cr@et@bucket", "s3://***@bucket"),
+        ("https://host?key=secret", "https://host?***"),
+        ("https://host/x", "https://host/x"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
+    assert shown_url(url) == shown
+
+
+def test_no_secret_of_an_address_is_shown(served: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for variables in (
+        {"VOXPORT_URL": f"http://ana:s3cret@127.0.0.1:{port}"},
+        {"VOXPORT_URL": "http://ana:s3cret@host", "VOXPORT_API_KEY": None},
+        {"VOXPORT_URL": "ftp://ana:s3cret@host"},
+        {"VOXPORT_URL": served.url.replace("//", "//ana:s3cret@"), "VOXPORT_API_KEY": "vxp_wrong"},
+    ):
+        said = served.run("voices", **variables)
+        assert said.exit_code != 0
+        assert "s3cret" not in said.output
+    assert "s3cret" not in repr(Voxport(api_key="vxp_x", base_url="http://ana:s3cret@host"))
 
 
 def test_a_damaged_login_is_said(served: Served) -> None:

@@ -40,6 +40,7 @@ from voxport_client.transport.options import (
     changed_options,
     client_options,
     direct_mounts,
+    shown_url,
 )
 from voxport_client.transport.uploads import AudioSource, UploadProgress
 
@@ -266,4 +267,4 @@ class AsyncVoxport:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        return f"{type(self).__name__}(base_url={shown_url(self.base_url)!r})"

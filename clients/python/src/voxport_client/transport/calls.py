@@ -25,9 +25,10 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 class Call(Generic[T]):
     """A request and the parser of its response.
 
-    `is_checked`: an error status is raised, and retried where that helps; else the parser sees it. `is_repeatable`:
-    sending it twice does what sending it once does, so it is sent again after a lost answer. Only a billed call has an
-    `idempotency_key`; it is made here, once, whatever is retried afterwards."""
+    `is_authenticated`: it carries the API key. `is_checked`: an error status is raised, and retried where that helps;
+    else the parser sees it. `is_repeatable`: sending it twice does what sending it once does, so it is sent again after
+    a lost answer. Only a billed call has an `idempotency_key`; it is made here, once, whatever is retried
+    afterwards."""
 
     method: str
     path: str
@@ -37,11 +38,14 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     is_repeatable: bool = True
     is_checked: bool = True
+    is_authenticated: bool = True
     idempotency_key: str | None = None
 
     def request(self, base_url: str, headers: Mapping[str, str]) -> dict[str, Any]:
         """Return the arguments of httpx2's `build_request`."""
         named = {**headers, **self.headers}
+        if not self.is_authenticated:
+            named.pop("Authorization", None)
         if self.idempotency_key is not None:
             named[IDEMPOTENCY_KEY] = self.idempotency_key
         content = None
