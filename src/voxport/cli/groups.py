@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from voxport.cli.exit_codes import ExitCode
+from voxport.cli.output import printable
 from voxport.errors import VoxportError
 
 
@@ -123,5 +124,5 @@ def setting_error(location: tuple[int | str, ...], message: str) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {printable(message)}", err=True)
     sys.exit(ExitCode.OTHER)

@@ -12,7 +12,7 @@ from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_o
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.groups import ListGroup
-from voxport.cli.output import is_json, moment, note, print_json, print_table, tokens, warn
+from voxport.cli.output import is_json, moment, note, print_json, print_table, printable, tokens, warn
 from voxport.cli.waiting import wait_for_id
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _show(job: Job, output: str | None) -> None:
     note(f"{job.id} is completed. It cost {tokens(job.token_cost)} tokens.")
     made = output or result.get("key") or result.get("voice_id")
     if made:
-        click.echo(str(made))
+        click.echo(printable(str(made)))
 
 
 def _fail(job: Job) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from voxport.cli.common import data_dir_option, load_settings
+from voxport.cli.output import printable
 
 
 @click.command(short_help="Take a backup while the gateway serves.")
@@ -30,7 +31,7 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
     if only_verify:
         problems = service.verify_backup(folder)
         for problem in problems:
-            click.echo(problem)
+            click.echo(printable(problem))
         if problems:
             sys.exit(1)
         click.echo("backup whole")

@@ -11,6 +11,7 @@ import click
 from voxport.audit.actors import CLI
 from voxport.billing.money import format_tokens, parse_tokens
 from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import printable
 
 if TYPE_CHECKING:
     from voxport.billing.service import Posting
@@ -141,7 +142,7 @@ def verify_ledger(data_dir: Path | None) -> None:
     with command_gateway(data_dir) as gateway:
         problems = gateway.reconciliation.verify()
     for problem in problems:
-        click.echo(problem)
+        click.echo(printable(problem))
     if problems:
         sys.exit(1)
     click.echo("ledger clean")
