@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 
 from tests.support.client import GatewayClient, error_of, open_client
@@ -14,7 +16,7 @@ from tests.support.server import serving
 from voxport.billing.verify import verify
 from voxport.errors import NotFound, ProviderFailed
 from voxport.providers.base import SAMPLE_RATE
-from voxport.studio.live_takes import LiveTakes
+from voxport.studio.live_takes import LiveTake, LiveTakes
 
 TAKES, TICKETS = "/studio/takes", "/studio/tickets"
 SPEECH: dict[str, Any] = {"text": "The ferry leaves at seven.", "voice_id": "hum", "output_format": "wav"}
@@ -151,3 +153,37 @@ def test_tickets_are_forgotten_after_two_minutes_and_a_profile_has_four() -> Non
     moment = 121.0
     with pytest.raises(NotFound):
         takes.find(tickets[-1])
+
+
+def test_a_listener_gets_a_long_take_in_small_pieces_and_a_ticket_has_four() -> None:
+    take = spoken_take(30)
+
+    async def listen() -> list[int]:
+        listeners = [take.listen() for _ in range(4)]
+        first = [len(await anext(one)) for one in listeners]
+        assert take.is_full
+        assert [piece async for piece in take.listen()] == [], "one that slipped in ends at once"
+        rest = [len(piece) async for piece in listeners[0]]
+        for one in listeners[1:]:
+            await one.aclose()
+        assert not take.is_full
+        return [*first, *rest]
+
+    sizes = asyncio.run(listen())
+    assert max(sizes) == 64 << 10
+    assert len(sizes) > 8
+
+
+def test_a_fifth_listener_of_a_ticket_is_told_to_play_the_file(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.studio.live_takes._MAX_LISTENERS", 0)
+    answer = customer.http.get(f"/{ticket_of(customer)['path']}")
+    assert (answer.status_code, error_of(answer)["code"]) == (429, "rate_limited")
+
+
+def spoken_take(seconds: int) -> LiveTake:
+    take = LiveTake("prof_1", lambda: 0.0)
+    take.add(np.zeros(seconds * SAMPLE_RATE, np.int16))
+    take.end()
+    return take

@@ -25,6 +25,10 @@ _MAX_TAKES: Final = 32
 _MAX_OF_PROFILE: Final = 4
 _MAX_BYTES: Final = 12 << 20
 """Of one take: 13 minutes at 128 kbit/s. What comes after it is heard from the file."""
+_MAX_LISTENERS: Final = 4
+"""Of one take. A browser opens another connection when it seeks."""
+_PIECE_BYTES: Final = 64 << 10
+"""What one listener that does not read holds in memory."""
 _LIFETIME_SECONDS: Final = 120.0
 """From the last audio on, or from the ticket on until there is some."""
 
@@ -58,17 +62,27 @@ class LiveTake:
                 self._is_complete = True
         self._notify()
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it has as many listeners as it may have."""
+        with self._lock:
+            return len(self._listeners) >= _MAX_LISTENERS
+
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """Yield the audio from its start to its end, as it comes. Ends early if none comes for two minutes."""
+        """Yield the audio from its start to its end, as it comes. Ends early if none comes for two minutes, and at once
+        if the take is full."""
         position, changed = 0, asyncio.Event()
         listener = (asyncio.get_running_loop(), changed)
         with self._lock:
+            if len(self._listeners) >= _MAX_LISTENERS:
+                return
             self._listeners.add(listener)
         try:
             while True:
                 changed.clear()
                 with self._lock:
-                    content, is_complete = bytes(self._content[position:]), self._is_complete
+                    content = bytes(self._content[position : position + _PIECE_BYTES])
+                    is_complete = self._is_complete
                 if content:
                     position += len(content)
                     yield content
