@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Final
 
-from voxport.audio.arrays import Pcm
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.mp3 import Mp3Encoder
 from voxport.errors import NotFound, RateLimited
 
@@ -31,6 +33,7 @@ _PIECE_BYTES: Final = 64 << 10
 """What one listener that does not read holds in memory."""
 _LIFETIME_SECONDS: Final = 120.0
 """From the last audio on, or from the ticket on until there is some."""
+_log = logging.getLogger("voxport.studio")
 
 
 class LiveTake:
@@ -48,17 +51,20 @@ class LiveTake:
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
     def add(self, samples: Pcm) -> None:
-        encoded = self._encoder.encode(samples)
-        with self._lock:
-            if len(self._content) < _MAX_BYTES:
-                self._content += encoded
-        self._notify()
+        """Copy samples of the call, which never fails by it: what can't be copied ends the take."""
+        # A second at a time, so that event loops never wait for longer than it takes to encode that.
+        for start in range(0, len(samples), SAMPLE_RATE):
+            with self._lock:
+                if self._is_complete or len(self._content) >= _MAX_BYTES:
+                    return
+                self._append(partial(self._encoder.encode, samples[start : start + SAMPLE_RATE]))
+            self._notify()
 
     def end(self) -> None:
-        """Mark the take as complete: its call has ended, well or badly. May be called twice."""
+        """Mark the take as complete: its call has ended, well or badly, or the server stops. May be called twice."""
         with self._lock:
             if not self._is_complete:
-                self._content += self._encoder.finish()
+                self._append(self._encoder.finish)
                 self._is_complete = True
         self._notify()
 
@@ -96,6 +102,14 @@ class LiveTake:
         finally:
             with self._lock:
                 self._listeners.discard(listener)
+
+    def _append(self, encode: Callable[[], bytes]) -> None:
+        """Called with the lock: the encoder is native code, which two threads would break."""
+        try:
+            self._content += encode()
+        except Exception:
+            _log.exception("a take can't be listened to")
+            self._is_complete = True
 
     def _notify(self) -> None:
         self.changed_at = self._clock()
