@@ -207,7 +207,7 @@ def test_the_server_looks_for_a_renewed_certificate_once_a_minute(secure: Secure
     looks: list[str] = []
     tls = ServerTls(_Counted(secure.tls._source, looks), "127.0.0.1")
     config = server_config(secure.customer.app, secure.customer.gateway.settings)
-    server = GatewayServer(config, secure.customer.app.state.event_hub, lambda: None, tls)
+    server = GatewayServer(config, secure.customer.app.state.streams, lambda: None, tls)
     config.load()
     asyncio.run(_tick(server))
     assert looks == ["at the start", "later"]

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Final
+from weakref import WeakSet
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.mp3 import Mp3Encoder
@@ -125,6 +126,8 @@ class LiveTakes:
         self._clock = clock
         self._lock = threading.Lock()
         self._takes: OrderedDict[str, LiveTake] = OrderedDict()
+        self._all: WeakSet[LiveTake] = WeakSet()  # with those that were dropped while somebody listens
+        self._is_closed = False
 
     def open(self, profile_id: str) -> str:
         """Return a new ticket; the oldest of a profile that has four is dropped. Raises RateLimited."""
@@ -136,8 +139,20 @@ class LiveTakes:
             if len(self._takes) >= _MAX_TAKES:
                 raise RateLimited("Too many takes are being listened to. Play the file instead.", retry_after_seconds=5)
             ticket = secrets.token_urlsafe(24)
-            self._takes[ticket] = LiveTake(profile_id, self._clock)
+            take = LiveTake(profile_id, self._clock)
+            if not self._is_closed:
+                self._takes[ticket] = take
+                self._all.add(take)
         return ticket
+
+    def close(self) -> None:
+        """End every take because the server stops; their calls go on."""
+        with self._lock:
+            self._is_closed = True
+            self._takes.clear()
+            takes = list(self._all)
+        for take in takes:
+            take.end()
 
     def find(self, ticket: str) -> LiveTake:
         """Raises NotFound."""
