@@ -86,7 +86,7 @@ class OwnCertificate:
         except FileNotFoundError:
             pass
         except ValueError:
-            _log.warning("the authority of the tls folder is damaged: devices have to install the new one")
+            _log.warning("the authority of the tls folder can't be used: devices have to install the new one")
         if authority is None or not is_current(authority.certificate, at, margin=RENEWED_BEFORE_END):
             authority = Authority.create(host_name(), at)
             _write(path, authority.to_pem(), 0o600)
