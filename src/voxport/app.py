@@ -115,6 +115,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     )
     app.state.provider_threads = ProviderThreads()
     app.state.event_hub = EventHub(gateway.jobs, max_streams_per_profile=settings.event_streams_per_profile)
+    app.state.streams = (app.state.event_hub, app.state.services[LiveTakes])
     app.state.uploading = Counter()
     app.state.providers = gateway.providers
     app.state.readiness = Readiness(

@@ -19,7 +19,7 @@ from voxport.audit.service import Actor
 from voxport.catalog import Catalog
 from voxport.clock import iso
 from voxport.db.session import Database
-from voxport.errors import Forbidden, Invalid, NotFound
+from voxport.errors import Forbidden, Invalid, NotFound, RateLimited
 from voxport.idempotency.claim import ReplayableResponse
 from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
 from voxport.settings import Settings
@@ -57,8 +57,11 @@ def studio(request: Request, settings: Injected[Settings], storage: Injected[Sto
 @router.get("/studio/live/{ticket}")
 async def listen(ticket: str, live: Injected[LiveTakes]) -> Response:
     """Whoever has the ticket's URL may listen, as with a signed URL of a file."""
+    take = live.find(ticket)
+    if take.is_full:
+        raise RateLimited("Too many listen to this take. Play the file instead.", retry_after_seconds=5)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(live.find(ticket).listen(), media_type=CONTENT_TYPE, headers=headers)
+    return StreamingResponse(take.listen(), media_type=CONTENT_TYPE, headers=headers)
 
 
 @router.get("/studio/{version}/{path:path}")
