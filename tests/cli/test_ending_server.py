@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.server import wait_until
 from voxport.cli.local_gateway import ADDRESS_FILE, running_address
-from voxport.cli.serve import _acquire_serve_lock, _announce_ending, _write_address
+from voxport.cli.serve import _acquire_serve_lock, _announce_ending, _listen, _write_address
 from voxport.errors import Invalid
 from voxport.testing.running_gateway import running_command, running_gateway
 
@@ -47,6 +47,13 @@ def test_what_one_said_that_was_killed_while_ending_is_not_believed_of_the_next(
     with pytest.raises(Invalid, match="--no-worker"):
         _acquire_serve_lock(tmp_path)
     os.close(second)
+
+
+def test_no_other_program_can_listen_at_the_address_before_the_server_does() -> None:
+    with _listen("127.0.0.1", 0) as listener, socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(listener.getsockname())
 
 
 def test_commands_believe_the_address_only_of_a_server_that_listens(tmp_path: Path) -> None:

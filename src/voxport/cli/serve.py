@@ -232,6 +232,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # At once: with SO_REUSEADDR another user could listen there before the server does, and get keys.
+        listener.listen()
     except OSError as error:
         raise Invalid(f"{host} port {port} can't be listened on: {error.strerror}. Try --port 0.") from None
     return listener
