@@ -166,6 +166,18 @@ def test_an_unknown_ticket_is_not_found_and_a_key_is_needed_for_one(customer: Ga
     assert customer.http.post(TAKES, json={}).status_code == 401
 
 
+@pytest.mark.parametrize("suffix", ["", "/", "/more"])
+def test_a_ticket_stands_in_no_log(customer: GatewayClient, caplog: pytest.LogCaptureFixture, suffix: str) -> None:
+    ticket = ticket_of(customer)
+    caplog.set_level("INFO", logger="voxport")
+    customer.app.state.services[LiveTakes].find(ticket["ticket"]).end()
+    for method in ("GET", "HEAD", "POST"):
+        customer.http.request(method, f"/{ticket['path']}{suffix}")
+    paths = [vars(record)["path"] for record in caplog.records if record.message == "request"]
+    assert paths == ["/studio/live/{ticket}"] * 3
+    assert not any(ticket["ticket"] in str(vars(record)) for record in caplog.records if record.name[:7] == "voxport")
+
+
 @pytest.mark.parametrize("body", [{}, {"ticket": "x"}, {"ticket": "x", "speech": {}}, {"ticket": 1, "speech": SPEECH}])
 def test_a_body_of_another_shape_is_refused(customer: GatewayClient, body: Any) -> None:
     assert customer.post(TAKES, body).status_code == 422

@@ -29,7 +29,16 @@ from voxport.speech.service import SERVICE, SpeechService
 from voxport.storage.base import Storage
 from voxport.studio.live_takes import CONTENT_TYPE, LiveTakes
 from voxport.studio.page import assets, build, page, page_policy
-from voxport.studio.schemas import SessionBody, SessionData, SessionRequest, TakeRequest, TicketBody, TicketData
+from voxport.studio.schemas import (
+    ProfileBody,
+    ProfileData,
+    SessionBody,
+    SessionData,
+    SessionRequest,
+    TakeRequest,
+    TicketBody,
+    TicketData,
+)
 from voxport.studio.sign_in_links import SignInLinks
 from voxport.web.concurrency import Admission, LimitersDep
 from voxport.web.dependencies import Injected
@@ -96,6 +105,12 @@ async def exchange_link(
         limits: RateLimits = request.app.state.rate_limits
         await limits.count_refused(request.scope)
         raise
+
+
+@tickets.get("/studio/profile")
+def profile(caller: Caller) -> ProfileBody:
+    """Say whose key this is, so that the page keeps what is of one profile from another one in the same tab."""
+    return ProfileBody(data=ProfileData(id=caller.profile_id))
 
 
 @tickets.post("/studio/tickets", status_code=201)

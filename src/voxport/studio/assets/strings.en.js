@@ -21,6 +21,7 @@ export default {
     upload: (status) => `The storage refused the file (status ${status}). Does its CORS rule allow this page? docs/storage.md shows one.`,
     storageBroken: "The file did not reach the storage: the connection broke, or the storage's CORS rule does not allow this page (docs/storage.md shows one). Nothing was charged.",
     uploadBroken: "The connection broke while the file was sent. Nothing was charged: send it again.",
+    unsettled: (count) => `${count} orders have no answer yet. Try one of them again; signing out forgets them.`,
     outdated: "This page is older than the gateway, which was updated. Load it again.",
   },
   menu: {

@@ -1,8 +1,8 @@
 /** Speak: a text, a voice, and the takes of this tab. */
 import { base, billed, call, deleteFile, followJob, freshUrl, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
 import { bytes, duration, language, tokens, when } from "../format.js";
-import { html, signal, useEffect, useRef, useState } from "../html.js";
-import { clones, providers, route, services, stock, voices, voiceWarnings } from "../state.js";
+import { effect, html, signal, useEffect, useRef, useState } from "../html.js";
+import { clones, key, providers, route, services, stock, voices, voiceWarnings } from "../state.js";
 import t from "../strings.en.js";
 import { ConfirmButton, Field, FileAudio, Loading, More, Problem, Progress, Warnings, usePages } from "../ui.js";
 import { addTake, changeTake, removeTake, takes } from "../takes.js";
@@ -10,7 +10,11 @@ import { addTake, changeTake, removeTake, takes } from "../takes.js";
 const FORMATS = ["mp3", "wav", "ogg", "flac", "pcm"];
 const ESTIMATE_AFTER_MS = 350;
 
-const draft = signal({ text: "", voice_id: "", language: "", speed: 1, output_format: "mp3" });
+const EMPTY = { text: "", voice_id: "", language: "", speed: 1, output_format: "mp3" };
+const draft = signal(EMPTY);
+effect(() => {
+  if (!key.value) draft.value = EMPTY;
+});
 const change = (fields) => {
   draft.value = { ...draft.value, ...fields };
 };
