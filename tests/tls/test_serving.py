@@ -271,7 +271,8 @@ def test_two_http_processes_on_one_folder_share_the_certificate(running: LiveGat
     stdout, stderr = tmp_path / "out", tmp_path / "err"
     arguments = ["serve", "--tls", "--no-worker", "--port", "0", "--data-dir", str(running.data_dir)]
     with running_command(arguments, tmp_path, stdout, stderr, **running.settings) as second:
-        wait_until(lambda: "listens on" in stderr.read_text() or second.poll() is not None, seconds=60, what="a start")
+        last = "authority's SHA-256: "
+        wait_until(lambda: last in stderr.read_text() or second.poll() is not None, seconds=60, what="a start")
         shown = [re.findall(r"SHA-256: (\S+)", path.read_text()) for path in (stderr, running.stderr)]
         assert shown[0] == shown[1]
         url = re.findall(r"listens on (\S+)", stderr.read_text())[0]
