@@ -153,13 +153,13 @@ class Playback:
         except BaseException:
             self._stop()
             if self.file.tell():
-                self._keep("was interrupted")
+                self._save_copy("was interrupted")
             self.file.close()
             raise
         try:
             if self._finish() == 0:
                 return None
-            return self._keep(f"could not be played by {self._player}")
+            return self._save_copy(f"could not be played by {self._player}")
         except KeyboardInterrupt:  # heard enough
             self._stop()
             return None
@@ -201,7 +201,8 @@ class Playback:
             self._process.terminate()
             self._process.wait()
 
-    def _keep(self, what: str) -> Path:
+    def _save_copy(self, what: str) -> Path:
+        """Copy what was to be played to a file that a person finds, and return its path."""
         self.file.flush()
         with Path(self.file.name).open("rb") as source:
             path = self._fallback
