@@ -17,7 +17,8 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 _HEAD = """\
 # Settings
 
-Environment variables, or lines of a `.env` file in the folder where `voxport` is started. Written by
+Environment variables, or lines of a `.env` file in the folder where `voxport` is started, which is
+read only if it is yours (or root's) and nobody else may write it. Written by
 `scripts/write_settings_doc.py`.
 
 | variable | default | what it does |

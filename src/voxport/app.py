@@ -33,6 +33,7 @@ from voxport.metrics.endpoints import router as metrics
 from voxport.metrics.process_state import ProcessStateCollector
 from voxport.metrics.traffic import RequestMetrics
 from voxport.pronunciations.endpoints import router as pronunciations
+from voxport.samples.loader import MAX_CONCURRENT_CHECKS
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
@@ -47,7 +48,7 @@ from voxport.voices.endpoints import router as voices
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.api_guide import DESCRIPTION, TAGS
 from voxport.web.body_limits import BodyLimitMiddleware
-from voxport.web.concurrency import ConcurrencyLimiters
+from voxport.web.concurrency import ConcurrencyLimiter, ConcurrencyLimiters
 from voxport.web.cors import ApiCorsMiddleware
 from voxport.web.error_handlers import add_error_handlers
 from voxport.web.head import HeadMiddleware
@@ -109,8 +110,13 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         providers=len(gateway.providers.all()),
         on_idle=IdleTrimmer().on_idle,
     )
+    # Checks of recordings cost nothing, so they take no slot of a call that is paid for.
+    app.state.sample_checks = ConcurrencyLimiter(
+        capacity=MAX_CONCURRENT_CHECKS, wait_seconds=settings.speech_queue_seconds
+    )
     app.state.provider_threads = ProviderThreads()
     app.state.event_hub = EventHub(gateway.jobs, max_streams_per_profile=settings.event_streams_per_profile)
+    app.state.streams = (app.state.event_hub, app.state.services[LiveTakes])
     app.state.uploading = Counter()
     app.state.providers = gateway.providers
     app.state.readiness = Readiness(

@@ -7,10 +7,10 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 import uvicorn
@@ -25,7 +25,6 @@ from voxport.supervisor import supervised_workers
 from voxport.telemetry.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
-    from voxport.jobs.event_hub import EventHub
     from voxport.tls.server import ServerTls
 
 INITIAL_CREDITS = Decimal(100)
@@ -70,7 +69,7 @@ def run_server(
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_SECONDS,
         ssl_context_factory=None if tls is None else lambda *_: tls.context,
     )
-    server = GatewayServer(config, app.state.event_hub, on_stop, tls)
+    server = GatewayServer(config, app.state.streams, on_stop, tls)
     click.echo(f"Voxport listens on {settings.public_url} (in a browser: {settings.public_url}/studio)", err=True)
     for note in tls.notes(settings.public_url) if tls is not None else ():
         click.echo(note, err=True)
@@ -86,15 +85,25 @@ def run_server(
         stop_tracing(seconds=_LAST_SPANS_SECONDS)
 
 
+class Streams(Protocol):
+    """Responses that do not end by themselves."""
+
+    def close(self) -> None:
+        """End them all. Called in the event loop."""
+
+
 class GatewayServer(uvicorn.Server):
-    """A server that closes the event streams first at shutdown, because they never end by themselves, and that takes a
-    renewed certificate while it runs."""
+    """A server that closes its `streams` first at shutdown, and that takes a renewed certificate while it runs."""
 
     def __init__(
-        self, config: uvicorn.Config, hub: EventHub, on_stop: Callable[[], None], tls: ServerTls | None = None
+        self,
+        config: uvicorn.Config,
+        streams: Iterable[Streams],
+        on_stop: Callable[[], None],
+        tls: ServerTls | None = None,
     ) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._streams = tuple(streams)
         self._on_stop = on_stop
         self._tls = tls
 
@@ -108,7 +117,8 @@ class GatewayServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._hub.close()
+        for streams in self._streams:
+            streams.close()
         # Clients that have connected are accepted first: closing the listener resets their connections.
         for _ in range(2):
             await asyncio.sleep(0)

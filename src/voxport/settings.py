@@ -17,9 +17,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from voxport.db.urls import with_driver
+from voxport.env_file import ENV_FILE, distrust_of_env_file
 from voxport.provider_settings import ProviderSettings, split_names
 from voxport.storage.config import StorageConfig
 from voxport.storage_settings import StorageSettings
@@ -29,8 +30,20 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 
 class Settings(StorageSettings, ProviderSettings):
     model_config = SettingsConfigDict(
-        env_prefix="VOXPORT_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="VOXPORT_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # named so by pydantic
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = () if distrust_of_env_file() else (dotenv_settings,)
+        return (init_settings, env_settings, *files, file_secret_settings)
 
     data_dir: Path = Field(
         default=Path("data"), description="Folder of the database, the stored files and the signing key."

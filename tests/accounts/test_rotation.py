@@ -37,6 +37,21 @@ def test_a_new_key_is_shown_once_and_works(client: GatewayClient) -> None:
     assert key not in listed.text
 
 
+def test_a_key_that_expires_makes_none_that_works_longer(client: GatewayClient) -> None:
+    accounts = client.gateway.accounts
+    with client.gateway.database.transaction() as tx:
+        _, session = accounts.create_session_key(tx, client.profile_id, "Studio", timedelta(hours=1), actor=CLI)
+    headers = {"X-API-Key": session}
+    made = client.http.post(KEYS, json={"name": "x"}, headers=headers).json()["data"]
+    grandchild = client.http.post(KEYS, json={"name": "y"}, headers={"X-API-Key": made["key"]}).json()["data"]
+    ends = {row["name"]: row["expires_at"] for row in client.get(KEYS).json()["data"]}
+    assert ends["test"] is None
+    assert ends["Studio"] == ends["x"] == ends["y"] == made["expires_at"] == grandchild["expires_at"]
+    rotated = client.http.post(f"{KEYS}/{client.key_id}/rotate", headers=headers)
+    assert (rotated.status_code, error_of(rotated)["code"]) == (409, "key_not_rotatable")
+    assert status_with(client, client.key) == 200
+
+
 def test_two_keys_live_during_the_change_and_then_one(client: GatewayClient) -> None:
     rotated = client.post(f"{KEYS}/{client.key_id}/rotate").json()["data"]
     assert rotated["old_key_id"] == client.key_id

@@ -28,7 +28,7 @@ class SomeSamples(AcceptingSamples):
 
     is_real = False
 
-    def load(self, key: str, *, speech: Any = None) -> Audio:
+    def load(self, key: str, *, speech: Any = None, check_cancelled: Any = None) -> Audio:
         return SampleLoader.load(self, key, speech=speech) if self.is_real else super().load(key, speech=speech)
 
     def check(self, audio: Audio) -> Sample:

@@ -11,6 +11,7 @@ from tests.cli.served import Served, output_of, refused
 from tests.cloning.test_sample_check import wav
 from tests.support.client import open_client
 from voxport.cli import waiting
+from voxport.cli.exit_codes import ExitCode
 
 
 def clone(served: Served, recording: str, *more: str) -> str:
@@ -179,6 +180,18 @@ def test_audio_of_others_carries_no_mark(served: Served, tmp_path: Path) -> None
     assert shown.exit_code == 0, shown.output
     assert "carries no mark of a Voxport" in shown.stdout
     assert output_of(served.run("detect", "tone.wav", "--json"))["watermarked"] is False
+
+
+def test_a_voice_is_deleted_by_its_name_once_that_is_confirmed(served: Served, recording: str) -> None:
+    served.customer = open_client(served.customer.gateway)
+    clone(served, recording, "--name", "Ana")
+    asked = served.run("voices", "delete", "ana")
+    assert asked.exit_code == ExitCode.USAGE
+    assert "--yes" in asked.stderr
+    assert served.run("voices", "delete", "Hum", "--yes").exit_code == ExitCode.NOT_FOUND  # a stock voice
+    assert output_of(served.run("voices", "delete", "ana", "--yes", "--json"))["deleted"] is True
+    assert output_of(served.run("voices", "--mine", "--json"))["voices"] == []
+    assert "None of your own yet" not in served.run("voices", "--language", "en-us").stderr
 
 
 @pytest.mark.sqlite_only("the statement is SQLite's")

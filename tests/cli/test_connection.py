@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -13,16 +14,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.cli.served import Served, output_of, refused, run
+from tests.cli.test_serve import children_of
 from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient
 from tests.support.http_server import Server, reply
 from tests.support.server import environment, run_cli
 from voxport.audit.actors import CLI
-from voxport.cli.local_gateway import ADDRESS_FILE
+from voxport.cli import login
+from voxport.cli.connection import Choice
+from voxport.cli.doctor.gateway import check_gateway
+from voxport.cli.local_gateway import ADDRESS_FILE, temporary_gateway
 from voxport.cli.login_file import login_path
+from voxport.urls import without_secrets
+from voxport_client import Voxport
+from voxport_client.transport.options import shown_url
 
 NOBODY = {"VOXPORT_URL": None, "VOXPORT_API_KEY": None}
 
@@ -96,6 +105,68 @@ def test_a_login_that_does_not_work_is_not_kept(served: Served) -> None:
     assert not (served.home / "config").exists()
 
 
+def test_calls_to_this_machine_take_no_proxy(served: Served) -> None:
+    proxy = Server(reply(b"", status="502 Bad Gateway"))
+    named = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), f"http://127.0.0.1:{proxy.port}")
+    named |= {"NO_PROXY": "", "no_proxy": ""}
+    assert served.run("usage", **named).exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in named.items():
+            patch.setenv(name, value)
+        patch.setenv("VOXPORT_API_KEY", served.customer.key)
+        found = list(check_gateway(Choice(served.url), None))
+    assert found[0].message.startswith(f"{served.url} is ")
+    assert "100 tokens are left" in found[-1].message
+    elsewhere = served.run("usage", **named, VOXPORT_URL="http://voices.invalid")
+    refused(elsewhere, 8, "no Voxport gateway")
+    proxy.close()
+
+
+def test_a_login_warns_before_the_key_leaves(served: Served) -> None:
+    proxy = Server(reply(b"", status="404 Not Found"))
+    named = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.port}", "http_proxy": None, "NO_PROXY": "", "no_proxy": ""}
+    said = served.run("login", "http://ana:hidden@voices.invalid", stdin="vxp_secret\n", **NOBODY, **named)
+    refused(said, 8, "is not encrypted", "no Voxport gateway")
+    assert "hidden" not in said.output
+    assert len(proxy.requests) == 1
+    assert b"vxp_secret" not in proxy.requests[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(login, "_is_terminal", lambda: True)
+        refused(served.run("login", "http://voices.invalid", stdin="n\n", **NOBODY, **named), 1, "all the same?")
+    assert len(proxy.requests) == 1
+    proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ana:secret@host/x", "https://***@host/x"),
+        ("s3://KEY:se/cr@et@bucket", "s3://***@bucket"),
+        ("https://host?key=secret", "https://host?***"),
+        ("https://host/x", "https://host/x"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
+    assert shown_url(url) == shown
+
+
+def test_no_secret_of_an_address_is_shown(served: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for variables in (
+        {"VOXPORT_URL": f"http://ana:s3cret@127.0.0.1:{port}"},
+        {"VOXPORT_URL": "http://ana:s3cret@host", "VOXPORT_API_KEY": None},
+        {"VOXPORT_URL": "ftp://ana:s3cret@host"},
+        {"VOXPORT_URL": served.url.replace("//", "//ana:s3cret@"), "VOXPORT_API_KEY": "vxp_wrong"},
+    ):
+        said = served.run("voices", **variables)
+        assert said.exit_code != 0
+        assert "s3cret" not in said.output
+    assert "s3cret" not in repr(Voxport(api_key="vxp_x", base_url="http://ana:s3cret@host"))
+
+
 def test_a_damaged_login_is_said(served: Served) -> None:
     path = served.home / "config" / "voxport" / "login.json"
     path.parent.mkdir(parents=True)
@@ -109,6 +180,10 @@ def test_the_place_of_the_login_follows_the_environment(tmp_path: Path, monkeypa
     assert login_path() == tmp_path / ".config" / "voxport" / "login.json"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "x"))
     assert login_path() == tmp_path / "x" / "voxport" / "login.json"
+
+
+def command_line(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
 @contextlib.contextmanager
@@ -163,6 +238,22 @@ def test_with_no_gateway_running_one_runs_for_the_command(tmp_path: Path, make_g
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite_only("the settings of a command name a database in its folder")
+def test_no_other_program_can_take_the_port_of_a_commands_gateway(tmp_path: Path, make_gateway: MakeGateway) -> None:
+    make_gateway(data_dir=tmp_path / "data")
+    with temporary_gateway(tmp_path / "data") as url:
+        port = int(url.rpartition(":")[2])
+        (process,) = [one for one in children_of(os.getpid()) if "--fd" in command_line(one)]
+        os.kill(process, signal.SIGKILL)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", port))
+        with pytest.raises(httpx2.TransportError):  # refused, and no wait for an answer
+            httpx2.get(f"{url}/healthz", timeout=30, trust_env=False)
+
+
+@pytest.mark.slow
 def test_a_reader_that_goes_ends_a_command_quietly(served: Served) -> None:
     given = {name: value for name, value in served.environment.items() if value is not None}
     with subprocess.Popen(
@@ -206,3 +297,11 @@ def test_an_old_name_goes_on_with_a_hint(served: Served) -> None:
     assert "voxport admin usage PROFILE" in usage.stderr
     listed = output_of(run(served.home, "admin", "keys", "list", profile, "--json", "--data-dir", folder))
     assert listed[0]["profile"] == profile
+
+
+@pytest.mark.sqlite_only("the settings of a command name a database in its folder")
+def test_an_error_carries_no_escape_to_the_terminal(served: Served) -> None:
+    folder = str(served.customer.gateway.settings.data_dir)
+    shown = run(served.home, "admin", "profiles", "show", "\x1b[2J\x9b2J", "--data-dir", folder)
+    refused(shown, 1, "\ufffd[2J\ufffd2J")
+    assert "\x1b" not in shown.stderr

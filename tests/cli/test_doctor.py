@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ import pytest
 from tests.cli.served import Served, private_folders, refused, run
 from tests.conftest import MakeGateway
 from voxport.cli.doctor import machine
+from voxport.settings import Settings
 from voxport.testing.doubles import ElevenLabsAccount, ElevenLabsDouble, serve_app
 
 
@@ -233,3 +235,18 @@ def test_a_login_that_others_can_read_or_that_is_damaged_is_named(served: Served
 
 def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     refused(run(tmp_path, "doctor", "--url", "http://127.0.0.1:1", "--data-dir", "x"), 2, "--url")
+
+
+def test_settings_that_others_may_write_are_not_read(served: Served) -> None:
+    env_file = served.home / ".env"
+    env_file.write_text("VOXPORT_PUBLIC_URL=http://one.test\n")
+    env_file.chmod(0o644)
+    with contextlib.chdir(served.home):
+        assert Settings().public_url == "http://one.test"
+        for mode in (0o664, 0o646):
+            env_file.chmod(mode)
+            assert Settings().public_url != "http://one.test"
+    said = run(served.home, "admin", "profiles", "list", "--data-dir", str(served.home / "none"))
+    assert said.stderr.startswith(f"Warning: Other users may write {env_file}, so it is not read: chmod go-w .env\n")
+    _, found = examine(served.home)
+    assert "not read" in found["settings"]["message"]

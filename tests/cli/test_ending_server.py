@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import wait_until
-from voxport.cli.serve import _acquire_serve_lock, _announce_ending
+from voxport.cli.local_gateway import ADDRESS_FILE, running_address
+from voxport.cli.serve import _acquire_serve_lock, _announce_ending, _listen, _write_address
 from voxport.errors import Invalid
 from voxport.testing.running_gateway import running_command, running_gateway
 
 
 def test_one_that_is_ending_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = _acquire_serve_lock(tmp_path)
-    _announce_ending(first)
+    _announce_ending(first, tmp_path)
     ending = threading.Timer(0.3, os.close, [first])
     ending.start()
     second = _acquire_serve_lock(tmp_path)
@@ -32,7 +33,7 @@ def test_one_that_is_ending_is_waited_for(tmp_path: Path, capsys: pytest.Capture
 
 def test_one_that_does_not_end_is_not_waited_for_forever(tmp_path: Path) -> None:
     first = _acquire_serve_lock(tmp_path)
-    _announce_ending(first)
+    _announce_ending(first, tmp_path)
     with pytest.raises(Invalid, match="--no-worker"):
         _acquire_serve_lock(tmp_path, max_wait_seconds=0.2)
     os.close(first)
@@ -40,12 +41,33 @@ def test_one_that_does_not_end_is_not_waited_for_forever(tmp_path: Path) -> None
 
 def test_what_one_said_that_was_killed_while_ending_is_not_believed_of_the_next(tmp_path: Path) -> None:
     first = _acquire_serve_lock(tmp_path)
-    _announce_ending(first)
+    _announce_ending(first, tmp_path)
     os.close(first)
     second = _acquire_serve_lock(tmp_path)
     with pytest.raises(Invalid, match="--no-worker"):
         _acquire_serve_lock(tmp_path)
     os.close(second)
+
+
+def test_no_other_program_can_listen_at_the_address_before_the_server_does() -> None:
+    with _listen("127.0.0.1", 0) as listener, socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(listener.getsockname())
+
+
+def test_commands_believe_the_address_only_of_a_server_that_listens(tmp_path: Path) -> None:
+    address = tmp_path / ADDRESS_FILE
+    address.write_text("http://127.0.0.1:1\n")  # of a server that was killed
+    assert running_address(tmp_path) is None
+    lock = _acquire_serve_lock(tmp_path)
+    assert running_address(tmp_path) is None, "it does not listen yet"
+    _write_address(address, "http://127.0.0.1:2")
+    assert running_address(tmp_path) == "http://127.0.0.1:2"
+    _announce_ending(lock, tmp_path)
+    address.write_text("http://127.0.0.1:2\n")  # the folder did not let it be removed
+    assert running_address(tmp_path) is None, "it is ending"
+    os.close(lock)
 
 
 @pytest.mark.slow

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from voxport.cli.output import print_csv, print_json
 from voxport.cli.progress import ProgressLines, show_progress
 from voxport_client import Job
 
@@ -71,3 +74,26 @@ def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) 
         watch(job("checking", 0.1))
         watch(job("cloning", 0.2))
     assert capsys.readouterr().out.splitlines() == ["Cloning:  10 %, checking, 0 s", "Cloning:  20 %, cloning, 0 s"]
+
+
+def test_a_stage_of_a_hostile_gateway_does_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = ShownProgress()
+    shown.at(0, "\x1b]0;title\x07fit\x9b2J", 0.1)
+    assert shown.lines == ["Cloning:  10 %, \ufffd]0;title\ufffdfit\ufffd2J, 0 s"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        with show_progress("Cloning") as show:
+            show(job("fit\x07\x9b2J", 0.5))
+        print_csv("voice,calls\r\nAna\x1b[2J,1\r\n")
+    output = capsys.readouterr().out
+    assert "fit\ufffd\ufffd2J" in output
+    assert output.endswith("voice,calls\nAna\ufffd[2J,1\n")
+
+
+def test_a_program_gets_the_csv_and_the_json_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    print_csv("a\x1b,b\r\n")
+    assert capsys.readouterr().out == "a\x1b,b\r\n"
+    print_json({"name": "Ana \x1b \x7f \x9b2J é"})
+    output = capsys.readouterr().out
+    assert not any(letter in output for letter in "\x1b\x7f\x9b")
+    assert json.loads(output) == {"name": "Ana \x1b \x7f \x9b2J é"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.cli.served import Served, output_of, refused
 from tests.support.cutting_proxy import CuttingProxy
 from voxport.cli import say
-from voxport.cli.audio_output import Playback
+from voxport.cli.audio_output import Playback, unused_path
 from voxport_client import StreamBrokenError
 
 
@@ -52,6 +54,47 @@ def test_standard_output_takes_the_audio_itself(served: Served) -> None:
     assert result.exit_code == 0
     assert result.stdout_bytes.startswith(b"\xff\xf3")
     refused(served.run("say", "x", "-v", "Heart", "-o", "-", "--json"), 2, "can't hold both")
+
+
+def test_a_pipe_gets_the_audio_and_stays_a_pipe(served: Served, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp3")
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe.mp3").read_bytes()), daemon=True)
+    reader.start()
+    result = served.run("say", "x", "-v", "Heart", "-o", "pipe.mp3")
+    assert result.exit_code == 0, result.output
+    reader.join(30)
+    assert got[0].startswith(b"\xff\xf3")
+    assert (tmp_path / "pipe.mp3").is_fifo()
+    assert served.run("say", "x", "-v", "Heart", "--format", "mp3", "-o", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    old = tmp_path / "there" / "old.mp3"
+    old.write_bytes(b"old")
+    old.chmod(0o600)
+    for name, target in (("a.mp3", "there/old.mp3"), ("b.mp3", "there/new.mp3")):
+        (tmp_path / name).symlink_to(target)
+        assert served.run("say", "x", "-v", "Heart", "-o", name).exit_code == 0
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / target).read_bytes().startswith(b"\xff\xf3")
+    assert old.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "c.mp3").symlink_to("nowhere/c.mp3")
+    refused(served.run("say", "x", "-v", "Heart", "-o", "c.mp3"), 3, "There is no folder")
+
+
+def test_kept_audio_follows_no_link_that_was_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "speech.wav").symlink_to("victim")
+    assert unused_path(".wav") == Path("speech-2.wav")
+    monkeypatch.setenv("PATH", "")
+    playback = Playback("ffplay", Path("speech.wav"))
+    with pytest.raises(OSError, match="ffplay"):
+        playback.play(iter([b"RIFF"]))
+    assert Path("speech-2.wav").read_bytes() == b"RIFF"
+    assert not (tmp_path / "victim").exists()
 
 
 def test_without_a_player_the_audio_goes_to_a_new_file(served: Served, tmp_path: Path) -> None:

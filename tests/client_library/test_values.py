@@ -200,3 +200,29 @@ def test_closing_leaves_a_given_http_client_open() -> None:
     assert not own._transport.http.is_closed
     own.close()
     assert own._transport.http.is_closed
+
+
+@pytest.mark.parametrize(
+    ("url", "is_direct"),
+    [
+        ("http://localhost:8000", True),
+        ("http://a.localhost", True),
+        ("http://127.3.2.1:8000", True),
+        ("http://127.1", True),
+        ("https://[::1]:8000", True),
+        ("http://[::ffff:127.0.0.1]", True),
+        ("http://0.0.0.0:8000", True),
+        ("https://voices.example.com", False),
+        ("http://192.168.0.7:8000", False),
+        ("http://localhost.example.com", False),
+    ],
+)
+def test_a_gateway_on_this_machine_is_called_without_a_proxy(
+    url: str, is_direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.invalid:3128")
+    monkeypatch.setenv("NO_PROXY", "")
+    with Voxport(api_key="vxp_x", base_url=url) as client:
+        http = client._transport.http
+        assert (http._transport_for_url(httpx2.URL(url)) is http._transport) == is_direct
+        assert http._transport_for_url(httpx2.URL("https://storage.example.com")) is not http._transport

@@ -108,8 +108,8 @@ def test_a_wait_ends_after_its_seconds_also_between_events() -> None:
     seconds = iter([0.0, 0.0, 4.0, 9.0, 11.0])
     follower = JobFollower("j", RetryPolicy(600, 5), 10, idempotency_key="k", clock=lambda: next(seconds))
     assert follower.read_timeout() == 10
-    assert follower.feed(": keep-alive") == []
+    assert list(follower.feed(b": keep-alive\n")) == []
     assert follower.pause() == 0.5
     with pytest.raises(WaitTimeoutError, match="10 s") as raised:
-        follower.feed(": keep-alive")
+        list(follower.feed(b": keep-alive\n"))
     assert (raised.value.job_id, raised.value.idempotency_key) == ("j", "k")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import threading
 import wave
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
 
+from tests.conftest import MakeGateway
 from tests.support.client import GatewayClient, error_of, open_client
-from tests.support.fake_provider import FakeProviderEnv
+from tests.support.fake_provider import FakeProviderEnv, with_fake_provider
 from voxport.errors import SampleUnusable
 
 CHECK = "/v1/samples/check"
@@ -115,3 +119,26 @@ def test_the_document_describes_the_call(client: GatewayClient) -> None:
     operation = document["paths"][CHECK]["post"]
     assert operation["tags"] == ["cloning"]
     assert {"200", "401", "422", "429"} <= set(operation["responses"])
+
+
+def test_checks_wait_for_each_other_and_take_no_slot_of_a_call_that_is_paid_for(make_gateway: MakeGateway) -> None:
+    env = with_fake_provider(make_gateway, speech_concurrency=1, speech_queue_seconds=1)
+    client = open_client(env.gateway)
+    url = client.upload()["public_url"]
+    inside, go_on = threading.Semaphore(0), threading.Event()
+
+    def wait(_: Callable[[], None]) -> None:
+        inside.release()
+        assert go_on.wait(20)
+
+    env.samples.on_load = wait
+    with ThreadPoolExecutor(3) as threads:
+        under_way = [threads.submit(check, client, url) for _ in range(2)]
+        assert all(inside.acquire(timeout=20) for _ in range(2))
+        speech = client.post("/v1/proxy/core-tts", {"text": "Hello.", "voice_id": "hum"})
+        third = check(client, url)
+        go_on.set()
+        assert [one.result(20).status_code for one in under_way] == [200, 200]
+    assert speech.status_code == 200
+    assert third.status_code == 429
+    assert int(third.headers["Retry-After"]) >= 1

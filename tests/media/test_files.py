@@ -209,9 +209,9 @@ def test_a_sample_that_is_deleted_while_it_is_read_is_gone_and_not_called_broken
     samples: SampleLoader = client.gateway.cloning._samples
     decode = samples._decode
 
-    def deleted_before(path: Path, *, speech: Any) -> Any:
+    def deleted_before(path: Path, **options: Any) -> Any:
         assert client.delete(f"{MEDIA}/{key}").status_code == 200
-        return decode(path, speech=speech)
+        return decode(path, **options)
 
     monkeypatch.setattr(samples, "_decode", deleted_before)
     with pytest.raises(NotFound, match="no longer there"):

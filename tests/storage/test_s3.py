@@ -349,6 +349,13 @@ def test_a_url_that_names_no_storage_is_refused_with_its_forms(url: str) -> None
         open_storage(StorageConfig(url))
 
 
+@pytest.mark.parametrize("url", ["s3://KEY:s3cret@bucket", "s3://KEY:a/s3cret@bucket", "file://ana:s3cret@host/a"])
+def test_a_refused_url_is_shown_without_its_secrets(url: str) -> None:
+    with pytest.raises(StorageError) as refused:
+        open_storage(StorageConfig(url))
+    assert "s3cret" not in str(refused.value)
+
+
 def test_without_the_extra_the_operator_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(StorageError, match=r"install voxport\[s3\]"):

@@ -41,6 +41,13 @@ def captures(customer: GatewayClient) -> list[float]:
     return [-row["tokens"] for row in reversed(rows) if row["kind"] == "capture"]
 
 
+def revoke_session(customer: GatewayClient) -> None:
+    with customer.gateway.database.transaction() as tx:
+        for row in customer.gateway.accounts.list_keys(customer.profile_id):
+            if row.name == "Studio":
+                customer.gateway.accounts.revoke_key(tx, row.id)
+
+
 def test_without_credits_nothing_is_made(studio: StudioEnv, open_tab: OpenTab, sample: bytes) -> None:
     poor = studio.first.another_customer(credits="0")
     tab = open_tab(customer=poor)
@@ -150,6 +157,68 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_charged_once(tab: StudioT
     assert captures(tab.customer) == [0.02]
 
 
+def test_an_order_whose_answer_was_lost_is_paid_once_by_a_later_key_too(tab: StudioTab) -> None:
+    expect_error(tab, "ERR_FAILED", "401")
+    asked = 0
+
+    def lose_the_first(route: Any) -> None:
+        """The call arrives; its answer does not, and the key ends before the call is sent again."""
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            route.continue_()
+            return
+        route.fetch()
+        revoke_session(tab.customer)
+        route.abort()
+
+    tab.page.route("**/studio/takes", lose_the_first)
+    tab.speak()
+    expect(tab.page.locator(".sign-in")).to_be_visible()
+    tab.sign_in()
+    tab.speak()
+    tab.sees("0.02 tokens, 2 s")
+    assert captures(tab.customer) == [0.02]
+
+
+def test_with_twenty_orders_unsettled_a_new_one_is_not_begun(tab: StudioTab) -> None:
+    tab.page.evaluate("""() => {
+      const at = Date.now();
+      const calls = Array.from({ length: 20 }, (_, number) => ({ order: `${number}`, key: `${number}`, body: {}, at }));
+      sessionStorage.setItem("voxport-unsettled", JSON.stringify(calls));
+    }""")
+    take = tab.speak()
+    expect(take.get_by_role("alert")).to_contain_text("20 orders have no answer yet.")
+    assert captures(tab.customer) == []
+    kept = tab.page.evaluate("JSON.parse(sessionStorage.getItem('voxport-unsettled')).length")
+    assert kept == 20
+
+
+@pytest.mark.parametrize("signs_out", [False, True])
+def test_another_profile_in_the_same_tab_finds_nothing_of_the_first(
+    studio: StudioEnv, tab: StudioTab, signs_out: bool
+) -> None:
+    tab.go("Library")
+    tab.page.get_by_role("button", name=re.compile("^Preview")).first.click()
+    expect(tab.page.locator("audio")).to_have_count(1)
+    tab.go("Speak")
+    tab.speak("A text of the first.")
+    tab.sees("0.02 tokens, 2 s")
+    tab.page.get_by_role("textbox", name="Text").fill("A draft of the first.")
+    tab.page.evaluate("sessionStorage.setItem('voxport-unsettled', '[]')")
+    if signs_out:
+        tab.press("Sign out")
+    tab.customer = studio.first.another_customer()
+    tab.sign_in()
+    tab.sees("100")
+    expect(tab.page.get_by_role("textbox", name="Text")).to_have_value("")
+    expect(tab.page.locator(".take")).to_have_count(0)
+    assert tab.page.evaluate("sessionStorage.getItem('voxport-unsettled')") is None
+    tab.go("Library")
+    expect(tab.page.get_by_role("button", name=re.compile("^Preview")).first).to_be_visible()
+    expect(tab.page.locator("audio")).to_have_count(0)
+
+
 def test_a_page_that_is_loaded_again_in_the_middle_of_a_call_pays_once(studio: StudioEnv, tab: StudioTab) -> None:
     expect_error(tab, "ERR_")
     has_begun, goes_on = threading.Event(), threading.Event()
@@ -221,6 +290,19 @@ def test_in_two_tabs_what_one_deletes_is_gone_in_the_other_and_said(
     expect(take.get_by_role("alert")).to_be_visible()
     expect(second.page.get_by_role("combobox", name="Voice")).to_have_value("hum")
     assert captures(first.customer) == [5.0]
+
+
+def test_a_screen_that_is_opened_while_the_gateway_is_away_says_so_and_comes_with_it(tab: StudioTab) -> None:
+    expect_error(tab, "ERR_FAILED", "screens/usage.js")
+    pattern = re.compile(r"/screens/usage\.js|/healthz")
+    tab.page.route(pattern, lambda route: route.abort())
+    tab.go("Usage")
+    tab.sees("The gateway does not answer.")
+    tab.press("Try again")
+    tab.sees("The gateway does not answer.")
+    tab.page.unroute(pattern)
+    tab.press("Try again")
+    tab.sees("Spent in 30 days")
 
 
 def test_a_page_that_stays_open_over_a_restart_says_so_and_goes_on(

@@ -47,6 +47,11 @@ def test_a_link_signs_in_once_and_its_key_expires(client: GatewayClient) -> None
     assert error_of(again)["code"] == "sign_in_link_unusable"
 
 
+def test_the_page_learns_whose_key_it_has(client: GatewayClient) -> None:
+    assert client.get("/studio/profile").json()["data"] == {"id": client.profile_id}
+    assert client.http.get("/studio/profile").status_code == 401
+
+
 def test_of_many_at_once_one_gets_a_key(client: GatewayClient) -> None:
     token = token_of(client)
     answers = run_concurrently(8, lambda _: client.http.post(SESSION, json={"token": token}).status_code)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 
 from tests.support.client import GatewayClient, error_of, open_client
+from tests.support.concurrency import run_concurrently
 from tests.support.fake_provider import FakeProviderEnv
 from tests.support.server import serving
 from voxport.billing.verify import verify
 from voxport.errors import NotFound, ProviderFailed
 from voxport.providers.base import SAMPLE_RATE
-from voxport.studio.live_takes import LiveTakes
+from voxport.studio.live_takes import LiveTake, LiveTakes
 
 TAKES, TICKETS = "/studio/takes", "/studio/tickets"
 SPEECH: dict[str, Any] = {"text": "The ferry leaves at seven.", "voice_id": "hum", "output_format": "wav"}
@@ -96,6 +102,39 @@ def test_a_failed_call_ends_its_listeners_and_costs_nothing(customer: GatewayCli
     assert customer.balance() == {"balance": 100.0, "credits": 100.0, "held": 0.0, "currency": "token"}
 
 
+def test_a_take_that_ends_early_leaves_its_call_alone(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
+    """As where the server stops, or the request is cancelled, while the call is spoken."""
+    ticket = ticket_of(customer)
+    take = customer.app.state.services[LiveTakes].find(ticket["ticket"])
+    fake_env.provider.on_piece = lambda number: take.end() if number == 1 else None
+    answer = customer.post(TAKES, {"ticket": ticket["ticket"], "speech": SPEECH})
+    assert answer.status_code == 200, answer.text
+    assert customer.http.get(answer.json()["data"]["url"]).content[:4] == b"RIFF"
+    assert len(customer.http.get(f"/{ticket['path']}").content) < 2 * 16_000
+    assert customer.balance()["credits"] == 99.97
+
+
+@pytest.mark.parametrize("method", ["encode", "finish"])
+def test_a_copy_that_fails_leaves_its_call_alone(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise RuntimeError("the encoder broke")
+
+    monkeypatch.setattr("voxport.studio.live_takes.Mp3Encoder." + method, fail)
+    answer = customer.post(TAKES, {"ticket": ticket_of(customer)["ticket"], "speech": SPEECH})
+    assert answer.status_code == 200, answer.text
+    assert customer.balance()["credits"] == 99.97
+
+
+def test_a_take_is_ended_while_it_is_added_to() -> None:
+    silence = np.zeros(20 * SAMPLE_RATE, np.int16)
+    for _ in range(20):
+        take = LiveTake("prof_1", lambda: 0.0)
+        add_and_end = (partial(take.add, silence), take.end)
+        run_concurrently(2, partial(_call_one, add_and_end))
+
+
 def test_without_credits_nothing_is_spoken(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:
     poor = customer.another_customer(credits="0")
     answer = poor.post(TAKES, {"ticket": ticket_of(poor)["ticket"], "speech": SPEECH})
@@ -128,6 +167,18 @@ def test_an_unknown_ticket_is_not_found_and_a_key_is_needed_for_one(customer: Ga
     assert customer.http.post(TAKES, json={}).status_code == 401
 
 
+@pytest.mark.parametrize("suffix", ["", "/", "/more"])
+def test_a_ticket_stands_in_no_log(customer: GatewayClient, caplog: pytest.LogCaptureFixture, suffix: str) -> None:
+    ticket = ticket_of(customer)
+    caplog.set_level("INFO", logger="voxport")
+    customer.app.state.services[LiveTakes].find(ticket["ticket"]).end()
+    for method in ("GET", "HEAD", "POST"):
+        customer.http.request(method, f"/{ticket['path']}{suffix}")
+    paths = [vars(record)["path"] for record in caplog.records if record.message == "request"]
+    assert paths == ["/studio/live/{ticket}"] * 3
+    assert not any(ticket["ticket"] in str(vars(record)) for record in caplog.records if record.name[:7] == "voxport")
+
+
 @pytest.mark.parametrize("body", [{}, {"ticket": "x"}, {"ticket": "x", "speech": {}}, {"ticket": 1, "speech": SPEECH}])
 def test_a_body_of_another_shape_is_refused(customer: GatewayClient, body: Any) -> None:
     assert customer.post(TAKES, body).status_code == 422
@@ -151,3 +202,42 @@ def test_tickets_are_forgotten_after_two_minutes_and_a_profile_has_four() -> Non
     moment = 121.0
     with pytest.raises(NotFound):
         takes.find(tickets[-1])
+
+
+def test_a_listener_gets_a_long_take_in_small_pieces_and_a_ticket_has_four() -> None:
+    take = spoken_take(30)
+
+    async def listen() -> list[int]:
+        listeners = [take.listen() for _ in range(4)]
+        first = [len(await anext(one)) for one in listeners]
+        assert take.is_full
+        assert [piece async for piece in take.listen()] == [], "one that slipped in ends at once"
+        rest = [len(piece) async for piece in listeners[0]]
+        for one in listeners[1:]:
+            await one.aclose()
+        assert not take.is_full
+        return [*first, *rest]
+
+    with ThreadPoolExecutor(1) as threads:  # the browser of other tests runs an event loop in this one
+        sizes = threads.submit(lambda: asyncio.run(listen())).result(20)
+    assert max(sizes) == 64 << 10
+    assert len(sizes) > 8
+
+
+def test_a_fifth_listener_of_a_ticket_is_told_to_play_the_file(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxport.studio.live_takes._MAX_LISTENERS", 0)
+    answer = customer.http.get(f"/{ticket_of(customer)['path']}")
+    assert (answer.status_code, error_of(answer)["code"]) == (429, "rate_limited")
+
+
+def _call_one(calls: Sequence[Callable[[], None]], number: int) -> None:
+    calls[number]()
+
+
+def spoken_take(seconds: int) -> LiveTake:
+    take = LiveTake("prof_1", lambda: 0.0)
+    take.add(np.zeros(seconds * SAMPLE_RATE, np.int16))
+    take.end()
+    return take

@@ -119,8 +119,11 @@ class AcceptingSamples(SampleLoader):
 
     warnings: tuple[str, ...] = ()
     failure: VoxportError | None = None
+    on_load: Callable[[Callable[[], None]], None] = staticmethod(lambda check_cancelled: None)
+    """Called before each; a test may wait in it."""
 
-    def load(self, key: str, *, speech: str | None = None) -> Audio:
+    def load(self, key: str, *, speech: str | None = None, check_cancelled: Callable[[], None] = lambda: None) -> Audio:
+        self.on_load(check_cancelled)
         return np.zeros(12 * SAMPLE_RATE, np.float32)
 
     def check(self, audio: Audio) -> Sample:

@@ -35,7 +35,7 @@ INSTANT = "/v1/proxy/core-instant-clone-tts"
 class UncheckedSamples(AcceptingSamples):
     """Loads uploads as the gateway does, and accepts all of them."""
 
-    def load(self, key: str, *, speech: str | None = None) -> Audio:
+    def load(self, key: str, *, speech: Any = None, check_cancelled: Any = None) -> Audio:
         return SampleLoader.load(self, key)
 
 

@@ -18,7 +18,7 @@ from voxport.tls.host_names import local_addresses, machine_names, normalized
 from voxport.tls.own_certificate import OwnCertificate
 from voxport.tls.trust import authority_path, local_trust
 
-NAMES = ("localhost", "127.0.0.1", "::1", "box", "box.local", "192.168.1.5")
+NAMES = ("localhost", "127.0.0.1", "::1", "box.local", "192.168.1.5")
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +110,31 @@ def test_the_authority_cant_vouch_for_another_site_even_if_its_key_is_stolen(tmp
             shake_hands(server_context(forged), trusting(stolen.certificate), name)
 
 
+@pytest.mark.parametrize("name", ["dev", "app", "cloud"])
+def test_a_machine_that_is_named_as_a_domain_of_the_internet_gets_no_power_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    loaded = OwnCertificate(tmp_path, [name]).current()
+    assert name not in loaded.names
+    assert f"{name}.local" in loaded.names
+    stolen = Authority.from_pem((tmp_path / "tls" / "authority.pem").read_bytes())
+    forged = tmp_path / "forged.pem"
+    for one in (name, f"www.{name}"):
+        forged.write_bytes(stolen.issue([one], now()).to_pem())
+        with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+            shake_hands(server_context(forged), trusting(stolen.certificate), one)
+
+
+def test_an_authority_that_may_vouch_for_more_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("voxport.tls.authority._LOCAL_DOMAINS", ("localhost", "local", "dev"))
+        first = own(tmp_path).current()
+    second = own(tmp_path).current()
+    assert second.authority != first.authority
+    assert own(tmp_path).current().authority == second.authority
+
+
 @pytest.mark.parametrize("name", ["authority.pem", "server.pem", "ca.pem"])
 @pytest.mark.parametrize("content", [b"", b"\x00\xff", b"-----BEGIN CERTIFICATE-----\n", None])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, name: str, content: bytes | None) -> None:
@@ -144,11 +169,11 @@ def test_a_folder_without_an_authority_or_with_a_broken_one_trusts_what_the_syst
 
 def test_this_machines_names_are_ones_that_the_authority_permits() -> None:
     names = machine_names()
-    assert names[:5] == ("localhost", "127.0.0.1", "::1", "box", "box.local")
+    assert names[:4] == ("localhost", "127.0.0.1", "::1", "box.local")
     authority = Authority.create("box", now())
     assert all(authority.permits(one) for one in names)
-    assert set(names[5:]) == set(local_addresses())
-    assert not any(one.startswith(("127.", "fe80:")) for one in names[5:])
+    assert set(names[4:]) == set(local_addresses())
+    assert not any(one.startswith(("127.", "fe80:")) for one in names[4:])
 
 
 @pytest.mark.parametrize("name", ["", "-", "a b", "box_1", "ünicode", "localhost", "x" * 64])

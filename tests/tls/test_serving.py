@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +182,7 @@ def test_whatever_goes_wrong_with_a_renewal_the_server_goes_on(
     secure: Secure, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken:
-        def current(self) -> LoadedCertificate:
+        def current(self, *, waits: bool = True) -> LoadedCertificate:
             raise RuntimeError("unforeseen")
 
     tls = ServerTls(secure.tls._source, "127.0.0.1")
@@ -198,6 +200,26 @@ def test_an_address_of_the_internet_is_shown_with_a_warning(tmp_path: Path) -> N
     assert "add --host" not in " ".join(tls.notes("https://127.0.0.1:8000"))
 
 
+def test_the_server_does_not_wait_for_another_process_that_looks_at_the_certificate(tmp_path: Path) -> None:
+    names = ["localhost"]
+    tls = ServerTls(OwnCertificate(tmp_path, machine=lambda: names), "127.0.0.1")
+    first = tls._loaded.fingerprint
+    names.append("10.0.0.7")
+    with (tmp_path / "tls" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run_within(10, tls.refresh)
+        assert tls._loaded.fingerprint == first
+    tls.refresh()
+    assert tls._loaded.fingerprint != first
+
+
+def run_within(seconds: float, call: Callable[[], None]) -> None:
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive()
+
+
 async def _tick(server: GatewayServer) -> None:
     for counter in range(600):
         await server.on_tick(counter)
@@ -207,7 +229,7 @@ def test_the_server_looks_for_a_renewed_certificate_once_a_minute(secure: Secure
     looks: list[str] = []
     tls = ServerTls(_Counted(secure.tls._source, looks), "127.0.0.1")
     config = server_config(secure.customer.app, secure.customer.gateway.settings)
-    server = GatewayServer(config, secure.customer.app.state.event_hub, lambda: None, tls)
+    server = GatewayServer(config, secure.customer.app.state.streams, lambda: None, tls)
     config.load()
     asyncio.run(_tick(server))
     assert looks == ["at the start", "later"]
@@ -218,9 +240,9 @@ class _Counted:
     source: CertificateSource
     looks: list[str]
 
-    def current(self) -> LoadedCertificate:
+    def current(self, *, waits: bool = True) -> LoadedCertificate:
         self.looks.append("later" if self.looks else "at the start")
-        return self.source.current()
+        return self.source.current(waits=waits)
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +271,8 @@ def test_two_http_processes_on_one_folder_share_the_certificate(running: LiveGat
     stdout, stderr = tmp_path / "out", tmp_path / "err"
     arguments = ["serve", "--tls", "--no-worker", "--port", "0", "--data-dir", str(running.data_dir)]
     with running_command(arguments, tmp_path, stdout, stderr, **running.settings) as second:
-        wait_until(lambda: "listens on" in stderr.read_text() or second.poll() is not None, seconds=60, what="a start")
+        last = "authority's SHA-256: "
+        wait_until(lambda: last in stderr.read_text() or second.poll() is not None, seconds=60, what="a start")
         shown = [re.findall(r"SHA-256: (\S+)", path.read_text()) for path in (stderr, running.stderr)]
         assert shown[0] == shown[1]
         url = re.findall(r"listens on (\S+)", stderr.read_text())[0]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
+import time
+from collections.abc import Callable
 
 import pytest
+from starlette.types import Message
 
 from voxport.errors import ProviderBusy
 from voxport.web.concurrency import Admission, ConcurrencyLimiter
@@ -47,6 +51,38 @@ def test_who_waits_too_long_is_told_when_to_come_again_and_takes_no_place() -> N
         assert limiter.available == 1
         await limiter.acquire("second")
         limiter.release("second")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("end", ["the client leaves", "the server stops"])
+def test_work_that_nobody_pays_for_ends_with_its_client_and_keeps_its_slot_until_then(end: str) -> None:
+    async def story() -> None:
+        limiter = ConcurrencyLimiter(capacity=1, wait_seconds=0.05)
+        has_left, began = asyncio.Event(), threading.Event()
+
+        async def receive() -> Message:
+            await has_left.wait()
+            return {"type": "http.disconnect"}
+
+        def work(check_wanted: Callable[[], None]) -> None:
+            began.set()
+            while True:
+                time.sleep(0.01)
+                check_wanted()
+
+        task = asyncio.create_task(limiter.run_while_wanted("one", work, receive=receive))
+        await asyncio.to_thread(began.wait, 10)
+        assert limiter.available == 0
+        if end == "the client leaves":
+            has_left.set()
+            with pytest.raises(ProviderBusy):
+                await asyncio.wait_for(task, 10)
+        else:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert limiter.available == 1
 
     asyncio.run(story())
 

@@ -38,7 +38,7 @@ def create_key(
     body: NewKey, caller: Caller, actor: CustomerActor, accounts: AccountsDep, database: DatabaseDep
 ) -> MadeKeyBody:
     with database.transaction() as tx:
-        row, key = accounts.create_key(tx, caller.profile_id, body.name, actor=actor)
+        row, key = accounts.create_key(tx, caller.profile_id, body.name, made_with=caller.key_id, actor=actor)
     return MadeKeyBody(data=key_with_secret(row, key))
 
 
@@ -62,7 +62,9 @@ def rotate_key(
 ) -> RotatedKeyBody:
     at_once = body is not None and body.revoke_at_once
     with database.transaction() as tx:
-        rotated = accounts.rotate_key(tx, key_id, actor=actor, profile_id=caller.profile_id, at_once=at_once)
+        rotated = accounts.rotate_key(
+            tx, key_id, actor=actor, profile_id=caller.profile_id, made_with=caller.key_id, at_once=at_once
+        )
     return rotated_body(key_id, rotated)
 
 

@@ -26,16 +26,16 @@ class Rotation(RequestBody):
 
 
 class KeyRow(BaseModel):
-    """`starts` are the key's first letters. `expires_at`: it was rotated, or signed a browser in, and works until
-    then."""
+    """`starts` are the key's first letters. `expires_at`: it was rotated, signed a browser in, or was made with a key
+    that expires, and works until then."""
 
     id: str = Field(description="The key's id, for rotating and revoking it.")
     name: str = Field(description="The note that was given with it.")
     starts: str = Field(description="The key's first letters.")
     created_at: str = Field(description="When the key was made, ISO 8601 in UTC.")
     expires_at: str | None = Field(
-        description="Until when a key that was rotated, or that signed a browser in, works, ISO 8601 in UTC; null of "
-        "others."
+        description="Until when a key works that was rotated, that signed a browser in, or that was made with a key "
+        "that expires, ISO 8601 in UTC; null of others."
     )
     revoked_at: str | None = Field(description="When the key was revoked, ISO 8601 in UTC; null while it is good.")
 

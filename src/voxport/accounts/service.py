@@ -128,10 +128,18 @@ class Accounts:
     # Keys
 
     def create_key(
-        self, tx: Session, profile_id: str, name: str, *, key: str | None = None, actor: Actor = GATEWAY
+        self,
+        tx: Session,
+        profile_id: str,
+        name: str,
+        *,
+        key: str | None = None,
+        made_with: str | None = None,
+        actor: Actor = GATEWAY,
     ) -> tuple[ApiKey, str]:
-        """Create a key, which is `key` if given. Returns its row and the key itself, which is not stored. Raises
-        NotFound, Invalid, Conflict (the profile is erased, or has the maximum number of keys)."""
+        """Create a key, which is `key` if given. `made_with` is the id of the caller's key: if that expires, the new
+        one expires with it. Returns its row and the key itself, which is not stored. Raises NotFound, Invalid, Conflict
+        (the profile is erased, or has the maximum number of keys)."""
         self._require_not_erased(tx, profile_id)
         if len(repository.non_expiring_keys(tx, profile_id)) >= self._max_keys:
             raise Conflict(
@@ -140,6 +148,8 @@ class Accounts:
                 details={"most": self._max_keys},
             )
         row, secret = self._new_key(tx, profile_id, name, key)
+        row.expires_at = self._end_of(tx, made_with)
+        tx.flush()
         record(tx, "key.create", actor=actor, profile_id=profile_id, subject=row.id)
         return row, secret
 
@@ -156,14 +166,28 @@ class Accounts:
         return row, secret
 
     def rotate_key(
-        self, tx: Session, key_id: str, *, actor: Actor, profile_id: str | None = None, at_once: bool = False
+        self,
+        tx: Session,
+        key_id: str,
+        *,
+        actor: Actor,
+        profile_id: str | None = None,
+        made_with: str | None = None,
+        at_once: bool = False,
     ) -> Rotated:
         """Replace a key by a new one. The old one works for VOXPORT_KEY_ROTATION_HOURS, or is revoked `at_once`.
-        `profile_id` is the caller's, if the caller is a customer. Raises NotFound, Conflict."""
+        `profile_id` and `made_with` (the id of a key, which must not expire) are the caller's, if the caller is a
+        customer. Raises NotFound, Conflict."""
         old = self._require_key(tx, key_id, profile_id)
         self._require_not_erased(tx, old.profile_id)
         if key_id not in repository.non_expiring_keys(tx, old.profile_id):
             raise Conflict("This key is revoked or was rotated before. Make a new one.", code="key_not_rotatable")
+        if self._end_of(tx, made_with) is not None:  # its holder would get a key that works longer
+            raise Conflict(
+                "Your own key expires, so it can't rotate one that does not. Use the key itself, or "
+                "`voxport admin keys rotate KEY`.",
+                code="key_not_rotatable",
+            )
         row, secret = self._new_key(tx, old.profile_id, old.name, None)
         until = now() if at_once else now() + self._rotation_period
         if at_once:
@@ -214,6 +238,10 @@ class Accounts:
         tx.add(row)
         tx.flush()
         return row, secret
+
+    def _end_of(self, tx: Session, key_id: str | None) -> datetime | None:
+        key = None if key_id is None else repository.key(tx, key_id)
+        return None if key is None else key.expires_at
 
     def _require_key(self, tx: Session, key_id: str, profile_id: str | None) -> ApiKey:
         key = repository.key(tx, key_id)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -86,11 +89,16 @@ def parse_target(output: str, wanted: OutputFormat | None, *, allowed: Iterable[
 
 
 def require_writable(path: Path) -> None:
-    """Prove by a file beside `path` that it can be written. Raises CommandError."""
-    folder = path.parent
+    """Prove that `path` can be written: a pipe or a device by its permissions, else by a file beside it, or beside what
+    it links to. Raises CommandError."""
     try:
         if path.is_dir():
             raise CommandError(f"{path} is a folder.", ExitCode.BAD_INPUT, f"Name a file in it: {path / 'speech.mp3'}")
+        if path.exists() and not path.is_file():
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
+        folder = (Path(os.path.realpath(path)) if path.is_symlink() else path).parent
         if not folder.exists():
             how = f"Make it first: mkdir -p {shlex.quote(str(folder))}"
             raise CommandError(f"There is no folder {folder}.", ExitCode.BAD_INPUT, how)
@@ -106,16 +114,16 @@ def require_writable(path: Path) -> None:
 
 
 def unused_path(suffix: str) -> Path:
-    """Return `speech.wav`, `speech-2.wav`, … in this folder, else in the temporary one, which is not there yet. Raises
-    CommandError if neither can be written."""
-    folder = Path()
+    """Return `speech.wav`, `speech-2.wav`, … in this folder, which is not there yet, else a name in the temporary
+    folder that other users can't guess, to put a link there. Raises CommandError if neither can be written."""
     try:
-        require_writable(folder / f".voxport{suffix}")
+        require_writable(Path(f".voxport{suffix}"))
     except CommandError:
-        folder = Path(tempfile.gettempdir())
-        require_writable(folder / f".voxport{suffix}")
+        path = Path(tempfile.gettempdir()) / f"speech-{secrets.token_hex(8)}{suffix}"
+        require_writable(path)
+        return path
     number = 1
-    while (path := folder / f"speech{f'-{number}' if number > 1 else ''}{suffix}").exists():
+    while os.path.lexists(path := Path(f"speech{f'-{number}' if number > 1 else ''}{suffix}")):
         number += 1
     return path
 
@@ -145,13 +153,13 @@ class Playback:
         except BaseException:
             self._stop()
             if self.file.tell():
-                self._keep("was interrupted")
+                self._save_copy("was interrupted")
             self.file.close()
             raise
         try:
             if self._finish() == 0:
                 return None
-            return self._keep(f"could not be played by {self._player}")
+            return self._save_copy(f"could not be played by {self._player}")
         except KeyboardInterrupt:  # heard enough
             self._stop()
             return None
@@ -193,11 +201,20 @@ class Playback:
             self._process.terminate()
             self._process.wait()
 
-    def _keep(self, what: str) -> Path:
+    def _save_copy(self, what: str) -> Path:
+        """Copy what was to be played to a file that a person finds, and return its path."""
         self.file.flush()
-        shutil.copyfile(self.file.name, self._fallback)
-        note(f"The audio {what}; it is in {self._fallback}.")
-        return self._fallback
+        with Path(self.file.name).open("rb") as source:
+            path = self._fallback
+            while True:
+                try:
+                    with path.open("xb") as target:  # follows no link that was put there meanwhile
+                        shutil.copyfileobj(source, target)
+                    break
+                except FileExistsError:
+                    path = unused_path(path.suffix)
+        note(f"The audio {what}; it is in {path}.")
+        return path
 
 
 def write_stdout(chunks: Iterable[bytes]) -> None:

@@ -15,7 +15,7 @@ from voxport.cli.consent import ask_consent, consent_options
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.options import idempotency_option, provider_option
-from voxport.cli.output import is_json, note, print_json, tokens, warn
+from voxport.cli.output import is_json, note, print_json, printable, tokens, warn
 from voxport.cli.recordings import require_recording, upload
 from voxport.cli.voice_names import remember
 from voxport.cli.waiting import note_queued, wait_for
@@ -136,4 +136,4 @@ def _print(value: object, plain: str) -> None:
     if is_json():
         print_json(value)
     else:
-        click.echo(plain)
+        click.echo(printable(plain))

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from voxport.cli.output import printable
+from voxport.env_file import distrust_of_env_file
+
 if TYPE_CHECKING:
     from voxport.gateway import Gateway
     from voxport.settings import Settings
@@ -77,6 +80,8 @@ def _warn_unknown_variables() -> None:
         if context.meta.get(_WARNED):
             return
         context.meta[_WARNED] = True
+    if distrust := distrust_of_env_file():
+        click.echo(f"Warning: {printable(distrust)}", err=True)
     for name in unknown_variables():
         click.echo(f"Warning: {name} is not a setting of this version; docs/settings.md lists them.", err=True)
 

@@ -18,6 +18,7 @@ from voxport.cli.errors import KEY_VARIABLE, CommandError, client_errors
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.login_file import Login, read_login
 from voxport.cli.output import json_option, note
+from voxport.urls import without_secrets
 
 if TYPE_CHECKING:
     from voxport_client import Voxport
@@ -88,9 +89,9 @@ def named_gateway(choice: Choice) -> tuple[Login, str] | None:
         url = url.rstrip("/")
         if login is None or login.url != url:
             raise CommandError(
-                f"There is no API key for {url}.",
+                f"There is no API key for {without_secrets(url)}.",
                 ExitCode.BAD_KEY,
-                f"Set {KEY_VARIABLE}, or store a key with `voxport login {url}`.",
+                f"Set {KEY_VARIABLE}, or store a key with `voxport login {without_secrets(url)}`.",
             )
         return login, "`voxport login`"
     if key:
@@ -126,7 +127,7 @@ def require_gateway(client: Voxport, url: str, *, max_retries: int = _CHECK_RETR
     """Raises CommandError if no gateway answers, within seconds: the calls after this one are patient."""
     if not client.with_options(timeout=_CHECK_TIMEOUT, max_retries=max_retries).is_alive():
         raise CommandError(
-            f"What answers at {url} is no Voxport gateway, or one that does not serve now.",
+            f"What answers at {without_secrets(url)} is no Voxport gateway, or one that does not serve now.",
             ExitCode.UNREACHABLE,
             "Is the address right? `voxport doctor` checks it.",
         )
@@ -134,13 +135,17 @@ def require_gateway(client: Voxport, url: str, *, max_retries: int = _CHECK_RETR
 
 @contextlib.contextmanager
 def _client(login: Login, data_dir: Path | None = None) -> Iterator[Voxport]:
-    """Open a client; of a gateway on this `data_dir`, one that trusts the certificate which that made."""
+    """Open a client; of a gateway on this `data_dir`, one that trusts the certificate which that made, and calls it
+    without a proxy."""
     import httpx2
 
     from voxport.tls.trust import local_trust
     from voxport_client import Voxport
+    from voxport_client.transport.options import direct_mounts
 
-    with httpx2.Client(verify=True if data_dir is None else local_trust(data_dir)) as http:
+    is_local = data_dir is not None
+    verify = True if data_dir is None else local_trust(data_dir)
+    with httpx2.Client(verify=verify, mounts=direct_mounts(login.url, is_local=is_local)) as http:
         try:
             client = Voxport(api_key=login.api_key, base_url=login.url, http_client=http)
         except ValueError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from voxport.cli.output import print_table
+from voxport.cli.output import print_table, printable
 from voxport.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _run_steps(client: Voxport, sample: Path, text: str, out: Path, report: Demo
     voice, tokens = _clone(client, audio_url)
     report.add("clone the voice", f"voice {voice.voice_id}", tokens)
     for warning in voice.warnings:
-        click.echo(f"About the sample: {warning}")
+        click.echo(printable(f"About the sample: {warning}"))
 
     spoken = client.speak(text, voice.voice_id)
     spoken.save(out / "spoken.mp3")

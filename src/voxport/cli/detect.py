@@ -15,7 +15,7 @@ from voxport.cli.recordings import require_recording, upload
 def detect(recording: str, choice: Choice) -> None:
     """Say whether the local engine of a Voxport made RECORDING, by the inaudible mark that it leaves. Free.
 
-    Speech of hosted providers carries no such mark.
+    Speech of hosted providers carries no such mark, and in a clip of about a second it may not be found.
 
     \b
     Examples:

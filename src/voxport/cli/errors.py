@@ -10,6 +10,7 @@ import click
 
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.output import printable
+from voxport.urls import without_secrets
 
 if TYPE_CHECKING:
     from voxport_client import StatusError, VoxportError
@@ -63,7 +64,7 @@ def client_errors(url: str, key_source: str) -> Iterator[None]:
     try:
         yield
     except VoxportError as error:
-        raise _command_error(error, url, key_source) from error
+        raise _command_error(error, without_secrets(url), key_source) from error
 
 
 def _command_error(error: VoxportError, url: str, key_source: str) -> CommandError:
@@ -109,6 +110,7 @@ def _hint(error: StatusError, url: str, key_source: str) -> str | None:
 
 def another_key(url: str, key_source: str) -> str:
     """Say how to use another key in place of that of `key_source`."""
+    url = without_secrets(url)
     if key_source == KEY_VARIABLE:
         return f"Set {KEY_VARIABLE} to another one, or unset it and store one with `voxport login {url}`."
     return f"`voxport login {url}` checks another one and stores it."

@@ -9,7 +9,7 @@ import click
 
 from voxport.cli.connection import Choice, connect, gateway_options
 from voxport.cli.options import file_option, language_option, provider_option, speed_option, voice_option
-from voxport.cli.output import duration, is_json, print_json, tokens, warn
+from voxport.cli.output import duration, is_json, print_json, printable, tokens, warn
 from voxport.cli.texts import read_text
 from voxport.cli.voice_names import find_voice
 
@@ -59,6 +59,6 @@ def estimate(
         return
     warn(found.warnings)
     click.echo(
-        f"{len(spoken):,} characters by {voice.name}: about {duration(found.units)} for {tokens(found.tokens)} tokens, "
-        f"at most {tokens(found.held)}. You have {tokens(balance)}."
+        f"{len(spoken):,} characters by {printable(voice.name)}: about {duration(found.units)} for "
+        f"{tokens(found.tokens)} tokens, at most {tokens(found.held)}. You have {tokens(balance)}."
     )

@@ -1,4 +1,5 @@
-"""The root of the commands: help in sections, old names that go on working, and errors as sentences."""
+"""The root of the commands, with help in sections, old names that go on working and errors as sentences; and the group
+that lists by default."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from voxport.cli.exit_codes import ExitCode
+from voxport.cli.output import printable
 from voxport.errors import VoxportError
 
 
@@ -73,6 +75,16 @@ class RootGroup(click.Group):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=70)) for name in names])
 
 
+class ListGroup(click.Group):
+    """Runs its command `list` where no other follows, so that `voxport jobs --json` works."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in context.help_option_names
+        if (is_option or not args) and not context.resilient_parsing:
+            args = ["list", *args]
+        return super().parse_args(context, args)
+
+
 def hint_moved(name: str, path: str) -> None:
     click.echo(f"`voxport {name}` is now `voxport {path}`. The old name goes on working.", err=True)
 
@@ -112,5 +124,5 @@ def setting_error(location: tuple[int | str, ...], message: str) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {printable(message)}", err=True)
     sys.exit(ExitCode.OTHER)

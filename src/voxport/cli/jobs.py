@@ -11,7 +11,8 @@ from voxport.cli.audio_output import parse_target
 from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_options
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
-from voxport.cli.output import is_json, moment, note, print_json, print_table, tokens, warn
+from voxport.cli.groups import ListGroup
+from voxport.cli.output import is_json, moment, note, print_json, print_table, printable, tokens, warn
 from voxport.cli.waiting import wait_for_id
 
 if TYPE_CHECKING:
@@ -20,17 +21,7 @@ if TYPE_CHECKING:
 _STATUSES: Final = ("queued", "processing", "completed", "failed", "cancelled")
 
 
-class _Jobs(click.Group):
-    """Lists the jobs where no other command follows, so that `voxport jobs --json` works."""
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        is_option = bool(args) and args[0].startswith("-") and args[0] not in context.help_option_names
-        if (is_option or not args) and not context.resilient_parsing:
-            args = ["list", *args]
-        return super().parse_args(context, args)
-
-
-@click.group(cls=_Jobs)
+@click.group(cls=ListGroup)
 def jobs() -> None:
     """List, watch and cancel jobs. Without a command, list them.
 
@@ -141,7 +132,7 @@ def _show(job: Job, output: str | None) -> None:
     note(f"{job.id} is completed. It cost {tokens(job.token_cost)} tokens.")
     made = output or result.get("key") or result.get("voice_id")
     if made:
-        click.echo(str(made))
+        click.echo(printable(str(made)))
 
 
 def _fail(job: Job) -> None:

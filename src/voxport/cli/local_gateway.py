@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,8 +30,12 @@ from voxport.errors import NotFound
 if TYPE_CHECKING:
     from voxport.gateway import Gateway
 
+LOCK_FILE: Final = "serve.lock"
+ENDING: Final = b"ending"
+"""What the holder of the lock writes into it when it ends, and the next holder removes."""
+
 ADDRESS_FILE: Final = "serve.url"
-"""In the data folder: the address of the `voxport serve` that holds the lock of the folder, or held it last."""
+"""In the data folder: the address of the `voxport serve` that holds the lock of the folder."""
 
 _KEY_FILE: Final = "command-key.json"
 _KEY_LIFETIME: Final = timedelta(hours=12)
@@ -53,13 +58,15 @@ class CommandKey:
 
 
 def running_address(data_dir: Path) -> str | None:
-    """Return the address of the `voxport serve` that runs on this folder, or None."""
+    """Return the address of the `voxport serve` that runs on this folder, or None; also None for one that is ending or
+    has not said yet where it listens: then another program may listen at the address in the file."""
     try:
-        descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return (data_dir / ADDRESS_FILE).read_text("utf-8").strip()
+            address = (data_dir / ADDRESS_FILE).read_text("utf-8").strip()
+            return None if os.pread(descriptor, len(ENDING), 0) == ENDING else address
         finally:
             os.close(descriptor)
     except OSError:
@@ -92,20 +99,24 @@ def open_command_key(data_dir: Path, profile_id: str | None, *, is_renewed: bool
 @contextlib.contextmanager
 def temporary_gateway(data_dir: Path) -> Iterator[str]:
     """Run `voxport serve` on this folder until the end of the block, on a free port of 127.0.0.1. Yields its address.
-    It ends with this process, however that ends. Raises CommandError if it does not start."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryFile() as log:
+    It ends with this process, however that ends. Raises CommandError if it does not start.
+
+    This process listens and hands the socket on, so that no other user can take the port and get the key."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-m", "voxport", "serve", "--no-tls", "--data-dir", str(data_dir)]
         process = subprocess.Popen(  # noqa: S603  # our own program
-            [sys.executable, "-m", "voxport", "serve", "--no-tls", "--port", str(port), "--data-dir", str(data_dir)],
+            [*command, "--fd", str(listener.fileno())],
             env={**os.environ, "VOXPORT_PUBLIC_URL": url},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            pass_fds=(listener.fileno(),),
             start_new_session=True,  # Ctrl-C is for the command, which then ends the gateway
             preexec_fn=_end_with_parent(),  # it only makes a system call
         )
+        refusing = threading.Thread(target=_refuse_after, args=(process, listener), daemon=True)
+        refusing.start()
         try:
             _wait_until_up(process, url, log)
             yield url
@@ -116,6 +127,17 @@ def temporary_gateway(data_dir: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            listener.shutdown(socket.SHUT_RDWR)
+            refusing.join()
+
+
+def _refuse_after(process: subprocess.Popen[bytes], listener: socket.socket) -> None:
+    """Close the connections that come after the end of the process, which nobody would answer, until the shutdown of
+    the listener."""
+    process.wait()
+    with contextlib.suppress(OSError):
+        while True:
+            listener.accept()[0].close()
 
 
 def _read_key(data_dir: Path) -> CommandKey | None:
@@ -152,7 +174,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: BinaryIO) ->
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx2.HTTPError):
-            if httpx2.get(f"{url}/healthz", timeout=10).status_code == 200:
+            if httpx2.get(f"{url}/healthz", timeout=10, trust_env=False).status_code == 200:
                 return
         time.sleep(_POLL_SECONDS)
     log.seek(0)

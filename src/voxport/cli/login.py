@@ -13,6 +13,7 @@ from voxport.cli.errors import KEY_VARIABLE, CommandError, client_errors
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.login_file import Login, login_path, remove_login, write_login
 from voxport.cli.output import is_json, json_option, note, print_json, tokens
+from voxport.urls import without_secrets
 
 
 @click.command(short_help="Check a gateway and a key, and keep both.")
@@ -34,6 +35,8 @@ def login(url: str | None) -> None:
     url = (url or os.environ.get("VOXPORT_BASE_URL") or os.environ.get("VOXPORT_URL") or DEFAULT_URL).rstrip("/")
     if "://" not in url:
         url = f"https://{url}"
+    if _is_unencrypted(url):
+        _warn_of_unencrypted(url)
     key = _read_key()
     try:
         client = Voxport(api_key=key, base_url=url)
@@ -43,14 +46,14 @@ def login(url: str | None) -> None:
         require_gateway(client, url)
         balance = client.billing.balance()
     path = write_login(Login(url, key))
-    if _is_unencrypted(url):
-        note(f"Warning: {url} is not encrypted, so that others on the way can read the key. Use https.")
     if os.environ.get(KEY_VARIABLE) not in (None, key):
         note(f"Warning: {KEY_VARIABLE} is set to another key, which comes first.")
     if is_json():
         print_json({"url": url, "file": str(path), "balance": balance})
     else:
-        click.echo(f"The key works at {url}; {tokens(balance.balance)} tokens are left. Kept in {path}.")
+        click.echo(
+            f"The key works at {without_secrets(url)}; {tokens(balance.balance)} tokens are left. Kept in {path}."
+        )
         note('Next: voxport clone me.wav --name Ana, or voxport say "Hello." --voice NAME (voxport voices)')
 
 
@@ -67,7 +70,7 @@ def logout() -> None:
 
 def _read_key() -> str:
     """Ask for the key without showing it, or read it from a pipe. Raises CommandError if there is none."""
-    if sys.stdin.isatty():
+    if _is_terminal():
         key: str = click.prompt("API key (vxp_…)", hide_input=True, err=True)
     else:
         key = sys.stdin.readline()
@@ -81,6 +84,21 @@ def _read_key() -> str:
     return key
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _is_unencrypted(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return url.lower().startswith("http://") and host not in ("localhost", "127.0.0.1", "::1")
+    from voxport_client.transport.options import is_loopback
+
+    try:
+        return url.lower().startswith("http://") and not is_loopback(urlsplit(url).hostname or "")
+    except ValueError:  # no URL, which the client says
+        return False
+
+
+def _warn_of_unencrypted(url: str) -> None:
+    """Raises click.Abort if the user does not go on."""
+    note(f"Warning: {without_secrets(url)} is not encrypted, so that others on the way can read the key. Use https.")
+    if _is_terminal():
+        click.confirm("Send the key all the same?", abort=True, err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from typing import Any, Final
 import click
 
 _JSON: Final = "voxport.json"
+_LATE_CONTROLS: Final = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON allows in a string, and some terminals obey."""
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +53,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON. Amounts are numbers and moments are ISO 8601, as in the API."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(_json(value), ensure_ascii=not is_unicode, indent=2))
+    text = json.dumps(_json(value), ensure_ascii=not is_unicode, indent=2)
+    click.echo(_LATE_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def print_csv(text: str) -> None:
+    """Print CSV: as it is for a program, without control characters in a terminal."""
+    click.echo(printable(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text, nl=False)
 
 
 def note(message: str) -> None:

@@ -9,7 +9,7 @@ import click
 from voxport.cli.admin.usage import usage_of_profiles
 from voxport.cli.connection import Choice, connect, gateway_options
 from voxport.cli.groups import hint_moved
-from voxport.cli.output import is_json, note, print_json, print_table, tokens
+from voxport.cli.output import is_json, note, print_csv, print_json, print_table, tokens
 
 if TYPE_CHECKING:
     from voxport_client import UsageGroupBy
@@ -58,7 +58,7 @@ def usage_command(
     with connect(choice) as connection:
         billing = connection.client.billing
         if is_csv:
-            click.echo(billing.usage_csv(group_by=by, begin=begin, end=end), nl=False)
+            print_csv(billing.usage_csv(group_by=by, begin=begin, end=end))
             return
         rows = billing.usage(group_by=by, begin=begin, end=end)
         balance = billing.balance()

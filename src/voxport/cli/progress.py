@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from voxport.cli.output import printable
+
 if TYPE_CHECKING:
     from voxport_client import Job
 
@@ -27,7 +29,7 @@ def show_progress(label: str, *, err: bool = False) -> Iterator[Callable[[Job], 
         yield ProgressLines(label, echo=partial(click.echo, err=err))
         return
     with click.progressbar(
-        length=100, label=label, show_eta=False, item_show_func=lambda stage: stage, file=stream
+        length=100, label=label, show_eta=False, item_show_func=lambda stage: stage and printable(stage), file=stream
     ) as bar:
         yield lambda job: bar.update(_percent(job) - bar.pos, job.stage)
 
@@ -73,7 +75,7 @@ class ProgressLines:
             if stage == last_stage and not is_due:
                 return
         self._shown, self._shown_at = (stage, percent), now
-        self._echo(f"{self._label}: {percent:3} %, {stage}, {now - self._began:.0f} s")
+        self._echo(printable(f"{self._label}: {percent:3} %, {stage}, {now - self._began:.0f} s"))
 
 
 def _percent(job: Job) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from voxport.cli.common import data_dir_option, load_settings, require_gateway
-from voxport.cli.local_gateway import ADDRESS_FILE
+from voxport.cli.local_gateway import ADDRESS_FILE, ENDING, LOCK_FILE
 from voxport.errors import Invalid
 from voxport.jobs.pools import POOLS, parse_pools
 from voxport.logs import configure_logging
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from voxport.settings import Settings
     from voxport.tls.server import ServerTls
 
-_ENDING: Final = b"ending"
 _MAX_WAIT_SECONDS: Final = 60.0
 """How long to wait for an ending server: its calls have 30 s (`serving.py`), its worker 15 s more (`supervisor.py`)."""
 
@@ -47,6 +46,7 @@ _MAX_WAIT_SECONDS: Final = 60.0
 )
 @click.option("--tls-certificate", type=click.Path(path_type=Path), help="PEM file of a certificate of your own.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
+@click.option("--fd", type=click.IntRange(3), hidden=True, help="Listen on this inherited socket.")
 def serve(
     host: str,
     port: int,
@@ -56,6 +56,7 @@ def serve(
     tls: bool | None,
     tls_certificate: Path | None,
     tls_key: Path | None,
+    fd: int | None,
 ) -> None:
     """Start the gateway: the HTTP API and a worker beside it.
 
@@ -75,7 +76,7 @@ def serve(
     # The system releases the lock when this process ends, even after a crash.
     lock = None if no_worker else _acquire_serve_lock(settings.data_dir)
     server_tls = _open_tls(settings, host)
-    listener = _listen(host, port)
+    listener = _listen(host, port) if fd is None else _inherited(fd)
     port = listener.getsockname()[1]
     if "public_url" not in settings.model_fields_set:
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
@@ -92,7 +93,7 @@ def serve(
         settings,
         listener,
         workers=0 if no_worker else workers,
-        on_stop=partial(_announce_ending, lock),
+        on_stop=partial(_announce_ending, lock, settings.data_dir),
         tls=server_tls,
     )
 
@@ -158,7 +159,7 @@ def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_S
     its file descriptor. Raises Invalid if another server runs, or if the folder can't be created or written to."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Invalid(
             f"{data_dir} can't be used as the data folder: {error.strerror}. Name another one with --data-dir or "
@@ -167,8 +168,7 @@ def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_S
     deadline = time.monotonic() + max_wait_seconds
     is_announced = False
     while not _try_lock(descriptor):
-        # The holder of the lock writes it when it ends, and the next holder removes it.
-        if os.pread(descriptor, len(_ENDING), 0) != _ENDING or time.monotonic() > deadline:
+        if os.pread(descriptor, len(ENDING), 0) != ENDING or time.monotonic() > deadline:
             os.close(descriptor)
             raise Invalid(
                 f"Another voxport serve runs on {data_dir}. Stop it, or start this one with --no-worker: HTTP beside "
@@ -181,6 +181,7 @@ def _acquire_serve_lock(data_dir: Path, *, max_wait_seconds: float = _MAX_WAIT_S
                 err=True,
             )
         time.sleep(0.1)
+    _remove_address(data_dir)  # of one that was killed
     os.ftruncate(descriptor, 0)
     return descriptor
 
@@ -193,11 +194,13 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _announce_ending(lock: int | None) -> None:
-    """Tell the next server to wait for this one. Ignores OSError: a full disk must not keep this one from ending."""
+def _announce_ending(lock: int | None, data_dir: Path) -> None:
+    """Tell the next server to wait for this one, and commands not to call it. Ignores OSError: a full disk must not
+    keep this one from ending."""
     if lock is not None:
         with contextlib.suppress(OSError):
-            os.pwrite(lock, _ENDING, 0)
+            os.pwrite(lock, ENDING, 0)
+        _remove_address(data_dir)
 
 
 def _write_address(path: Path, url: str) -> None:
@@ -207,12 +210,30 @@ def _write_address(path: Path, url: str) -> None:
         path.write_text(f"{url}\n", "utf-8")
 
 
+def _remove_address(data_dir: Path) -> None:
+    with contextlib.suppress(OSError):
+        (data_dir / ADDRESS_FILE).unlink(missing_ok=True)
+
+
+def _inherited(fd: int) -> socket.socket:
+    """Raises Invalid."""
+    try:
+        listener = socket.socket(fileno=fd)
+        listener.getsockname()
+        listener.set_inheritable(False)
+    except OSError as error:
+        raise Invalid(f"{fd} is no open socket: {error.strerror}.") from None
+    return listener
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # At once: with SO_REUSEADDR another user could listen there before the server does, and get keys.
+        listener.listen()
     except OSError as error:
         raise Invalid(f"{host} port {port} can't be listened on: {error.strerror}. Try --port 0.") from None
     return listener

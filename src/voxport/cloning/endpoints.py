@@ -20,7 +20,7 @@ from voxport.idempotency.claim import ReplayableResponse
 from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
 from voxport.jobs.endpoints import accepted
 from voxport.jobs.schemas import AcceptedBody
-from voxport.web.concurrency import LimitersDep
+from voxport.web.concurrency import ConcurrencyLimiter, LimitersDep
 from voxport.web.dependencies import Injected
 from voxport.web.headers import warnings_header
 from voxport.web.open_file import OpenFileResponse
@@ -106,13 +106,14 @@ async def instant_clone(
 
 
 @checks.post("/v1/samples/check", summary="What a clone of a recording would find, before it is paid for")
-async def check_sample(
-    body: CheckBody, caller: Caller, http: Request, limiters: LimitersDep, samples: Injected[SampleChecks]
-) -> CheckedBody:
+async def check_sample(body: CheckBody, caller: Caller, http: Request, samples: Injected[SampleChecks]) -> CheckedBody:
     """Free; nothing of it is kept. A recording that can't be cloned is the 400 that a clone of it would fail with."""
+    limiter: ConcurrencyLimiter = http.app.state.sample_checks
     source = await run_in_threadpool(samples.locate, caller, body.audio_url)
-    found = await limiters.for_provider("local").run(
-        caller.profile_id, lambda: samples.check(caller, source), receive=http.receive
+    found = await limiter.run_while_wanted(
+        caller.profile_id,
+        lambda check_wanted: samples.check(caller, source, check_cancelled=check_wanted),
+        receive=http.receive,
     )
     return CheckedBody(
         data=CheckData(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voxport.accounts.service import Principal
@@ -24,8 +25,11 @@ class SampleChecks:
         """Validate the URL as a clone does. Raises AudioUrlUnusable, NotFound, BadSignature."""
         return self._samples.locate(caller.profile_id, audio_url)
 
-    def check(self, caller: Principal, source: SampleSource) -> CheckedSample:
-        """Load and check the part of the recording that a clone would use. Stores and charges nothing. Raises as a
-        clone fails: NotFound, AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
-        sample = self._samples.check(self._samples.load_source(caller.profile_id, source))
+    def check(self, caller: Principal, source: SampleSource, *, check_cancelled: Callable[[], None]) -> CheckedSample:
+        """Load and check the part of the recording that a clone would use. Stores and charges nothing;
+        `check_cancelled` may end it by raising. Raises as a clone fails: NotFound, AudioUrlUnusable, TooLarge,
+        SampleUnusable, Unavailable."""
+        audio = self._samples.load_source(caller.profile_id, source, check_cancelled=check_cancelled)
+        check_cancelled()
+        sample = self._samples.check(audio)
         return CheckedSample(sample.report, quality(sample.report))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from voxport.db.session import update_one
@@ -25,20 +25,12 @@ def find(tx: Session, scopes: Collection[str]) -> Sequence[StoredResponse]:
 
 
 def remove(tx: Session, row: StoredResponse) -> None:
-    """Delete this row. SQLite reuses the sequence number of a deleted last row, so the number alone could match a newer
-    call's row."""
-    same = (
-        StoredResponse.sequence == row.sequence,
-        StoredResponse.scope == row.scope,
-        StoredResponse.request_id == row.request_id,
-    )
-    tx.execute(delete(StoredResponse).where(*same))
+    tx.execute(delete(StoredResponse).where(*_is(row)))
 
 
 def retire(tx: Session, row: StoredResponse) -> None:
     """Let another row have the scope of this one, which is left for the sweep."""
-    same = (StoredResponse.sequence == row.sequence, StoredResponse.scope == row.scope)
-    tx.execute(update(StoredResponse).where(*same).values(scope=random_text(_RETIRED_LENGTH)))
+    tx.execute(update(StoredResponse).where(*_is(row)).values(scope=random_text(_RETIRED_LENGTH)))
 
 
 def complete(tx: Session, scope: str, request_id: str, **values: Any) -> bool:
@@ -60,3 +52,13 @@ def open_older_than(tx: Session, moment: datetime, limit: int, *, excluded: Sele
     query = select(StoredResponse).where(StoredResponse.state == "open", StoredResponse.created_at < moment)
     query = query.where(StoredResponse.scope.not_in(excluded))
     return tx.scalars(query.order_by(StoredResponse.created_at).limit(limit)).all()
+
+
+def _is(row: StoredResponse) -> tuple[ColumnElement[bool], ...]:
+    """Match this row. SQLite reuses the sequence number of a deleted last row, so the number alone could match a newer
+    call's row."""
+    return (
+        StoredResponse.sequence == row.sequence,
+        StoredResponse.scope == row.scope,
+        StoredResponse.request_id == row.request_id,
+    )

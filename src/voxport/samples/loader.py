@@ -31,7 +31,7 @@ Audio = NDArray[np.float32]
 SpeechRequirement = Literal["required", "preferred"]
 """`required`: a recording must hold speech. `preferred`: without speech, it is used from its start."""
 
-_MAX_CONCURRENT_CHECKS: Final = 2
+MAX_CONCURRENT_CHECKS: Final = 2
 """Concurrent checks in one process. A check of a minute of audio takes 4 s of CPU time and 30 MB; more would only
 take more memory."""
 _WITHOUT_SPEECH = {"silent", "no_speech", "too_short"}
@@ -76,7 +76,7 @@ class SampleLoader:
         self._signer = signer
         self._embed = embed
         self._ffmpeg = ffmpeg
-        self._check_slots = threading.BoundedSemaphore(_MAX_CONCURRENT_CHECKS)
+        self._check_slots = threading.BoundedSemaphore(MAX_CONCURRENT_CHECKS)
         self._policy = policy or FetchPolicy(
             max_bytes=catalog.limits.upload_video_bytes,
             timeout_seconds=settings.fetch_timeout,
@@ -111,16 +111,16 @@ class SampleLoader:
     ) -> Audio:
         """Decodes the part of the recording that holds speech, up to the catalogue's limit in seconds. If there is no
         speech and `speech` is only preferred, decodes from the start. `check_cancelled` is called about once a second
-        during a download and may end it by raising. `retry_delays` are the seconds before each retry after a network
-        failure. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
+        during a download and the search for speech, and may end them by raising. `retry_delays` are the seconds before
+        each retry after a network failure. Raises NotFound, AudioUrlUnusable, TooLarge, SampleUnusable, Unavailable."""
         if source.key is not None:
             self._media.require_uploaded(profile_id, source.key)
-            return self.load(source.key, speech=speech)
+            return self.load(source.key, speech=speech, check_cancelled=check_cancelled)
         with work_dir() as folder:
             path = folder / "sample"
             with path.open("wb") as file:
                 fetch(source.url or "", file, self._policy, check_cancelled=check_cancelled, retry_delays=retry_delays)
-            return self._decode(path, speech=speech)
+            return self._decode(path, speech=speech, check_cancelled=check_cancelled)
 
     def check(self, audio: Audio) -> Sample:
         """Checks a recording. Raises SampleUnusable with the reason and advice."""
@@ -138,19 +138,25 @@ class SampleLoader:
         with self._storage.writable_path(key) as path:
             encode_file([to_pcm16(audio)], "flac", path, ffmpeg=self._ffmpeg)
 
-    def load(self, key: str, *, speech: SpeechRequirement | None = None) -> Audio:
+    def load(
+        self,
+        key: str,
+        *,
+        speech: SpeechRequirement | None = None,
+        check_cancelled: Callable[[], None] = lambda: None,
+    ) -> Audio:
         """Loads a stored recording, from its start if `speech` is None. Raises NotFound if it no longer exists,
         SampleUnusable if it can't be decoded."""
         try:
             with self._storage.local_copy(key) as path:
-                return self._decode(path, speech=speech)
+                return self._decode(path, speech=speech, check_cancelled=check_cancelled)
         except (FileNotFoundError, SampleUnusable):
             # The owner may delete the file at any time, even between opening it here and in the decoder.
             if self._storage.size(key) is not None:
                 raise
             raise NotFound("The recording is no longer there. Upload it again.", code="media_not_found") from None
 
-    def _decode(self, path: Path, *, speech: SpeechRequirement | None) -> Audio:
+    def _decode(self, path: Path, *, speech: SpeechRequirement | None, check_cancelled: Callable[[], None]) -> Audio:
         max_seconds = self._limits.sample_max_seconds
         if speech is not None:
             try:
@@ -159,6 +165,7 @@ class SampleLoader:
                     ffmpeg=self._ffmpeg,
                     max_seconds=max_seconds,
                     min_speech_seconds=self._limits.sample_min_speech_seconds,
+                    check_cancelled=check_cancelled,
                 )
             except SampleUnusable as error:
                 if speech == "required" or error.details.get("reason") not in _WITHOUT_SPEECH:

@@ -4,7 +4,7 @@ holds it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,9 +34,11 @@ _ENOUGH_SPEECH_SHARE: Final = 0.5
 
 
 class _Budget:
-    """Limits the work on one file: the `seconds` of audio left to analyse, and a deadline."""
+    """Limits the work on one file: the `seconds` of audio left to analyse, a deadline, and a function that may raise to
+    end it."""
 
-    def __init__(self) -> None:
+    def __init__(self, check_cancelled: Callable[[], None]) -> None:
+        self.check_cancelled = check_cancelled
         self.seconds = _MAX_ANALYZED_SECONDS
         self._until = time.monotonic() + _MAX_ELAPSED_SECONDS
 
@@ -57,17 +59,22 @@ class _TrackScan:
 
 
 def decode_speech(
-    path: Path, *, ffmpeg: Path, max_seconds: float, min_speech_seconds: float
+    path: Path,
+    *,
+    ffmpeg: Path,
+    max_seconds: float,
+    min_speech_seconds: float,
+    check_cancelled: Callable[[], None] = lambda: None,
 ) -> npt.NDArray[np.float32]:
     """Decodes up to `max_seconds` of a file that hold speech, mono at 24,000 Hz. A file of at most that length with one
-    track is returned whole.
+    track is returned whole. `check_cancelled` is called about once a second and may end the search by raising.
 
     Raises SampleUnusable as `decode` does, and if the scanned tracks hold too little speech: then `details` have
     `reason` (silent, no_speech, too_short), `speech_seconds`, `duration_seconds` (the scanned length) and `tracks`.
     Raises Unavailable.
     """
     tracks = count_tracks(path, ffmpeg=ffmpeg)
-    budget = _Budget()
+    budget = _Budget(check_cancelled)
     try:
         first = decode(path, ffmpeg=ffmpeg, max_seconds=max_seconds)
     except SampleUnusable as error:
@@ -123,6 +130,7 @@ def _best_track(
 
 
 def _scan(path: Path, track: int, ffmpeg: Path, max_seconds: float, budget: _Budget) -> _TrackScan:
+    budget.check_cancelled()
     audio = decode(path, ffmpeg=ffmpeg, max_seconds=_SCAN_SECONDS, track=track, rate=_SCAN_RATE)
     spans: list[Seconds] = []
     start = speech = 0.0
@@ -143,6 +151,7 @@ def _find_speech(audio: npt.NDArray[np.float32], rate: int, budget: _Budget) -> 
         block = audio[offset : offset + size]
         if _is_silent(block):
             continue
+        budget.check_cancelled()
         if budget.is_spent:
             return
         budget.seconds -= len(block) / rate

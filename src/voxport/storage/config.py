@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from voxport.storage.base import Storage, StorageError
 from voxport.storage.local import LocalStorage
+from voxport.urls import without_secrets
 
 AddressingStyle = Literal["path", "virtual"]
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
@@ -56,10 +57,10 @@ def open_one(url: str, s3: S3Options, setting: str) -> Storage:
     if parts.scheme == "s3":
         bucket, prefix = parts.netloc, f"{parts.path.strip('/')}/".lstrip("/")
         if parts.query or parts.fragment or not _BUCKET.fullmatch(bucket) or not _PREFIX.fullmatch(prefix):
-            raise StorageError(f"{setting} is {url!r}: {_FORMS}")
+            raise StorageError(f"{setting} is {without_secrets(url)!r}: {_FORMS}")
         return _open_s3(bucket, prefix, s3)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise StorageError(f"{setting} is {url!r}: {_FORMS}")
+        raise StorageError(f"{setting} is {without_secrets(url)!r}: {_FORMS}")
     return LocalStorage(Path(unquote(parts.path)))
 
 

@@ -19,7 +19,7 @@ from voxport.audit.service import Actor
 from voxport.catalog import Catalog
 from voxport.clock import iso
 from voxport.db.session import Database
-from voxport.errors import Forbidden, Invalid, NotFound
+from voxport.errors import Forbidden, Invalid, NotFound, RateLimited
 from voxport.idempotency.claim import ReplayableResponse
 from voxport.idempotency.route import BilledRoute, ClaimFactory, json_response
 from voxport.settings import Settings
@@ -29,7 +29,16 @@ from voxport.speech.service import SERVICE, SpeechService
 from voxport.storage.base import Storage
 from voxport.studio.live_takes import CONTENT_TYPE, LiveTakes
 from voxport.studio.page import assets, build, page, page_policy
-from voxport.studio.schemas import SessionBody, SessionData, SessionRequest, TakeRequest, TicketBody, TicketData
+from voxport.studio.schemas import (
+    ProfileBody,
+    ProfileData,
+    SessionBody,
+    SessionData,
+    SessionRequest,
+    TakeRequest,
+    TicketBody,
+    TicketData,
+)
 from voxport.studio.sign_in_links import SignInLinks
 from voxport.web.concurrency import Admission, LimitersDep
 from voxport.web.dependencies import Injected
@@ -57,8 +66,11 @@ def studio(request: Request, settings: Injected[Settings], storage: Injected[Sto
 @router.get("/studio/live/{ticket}")
 async def listen(ticket: str, live: Injected[LiveTakes]) -> Response:
     """Whoever has the ticket's URL may listen, as with a signed URL of a file."""
+    take = live.find(ticket)
+    if take.is_full:
+        raise RateLimited("Too many listen to this take. Play the file instead.", retry_after_seconds=5)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(live.find(ticket).listen(), media_type=CONTENT_TYPE, headers=headers)
+    return StreamingResponse(take.listen(), media_type=CONTENT_TYPE, headers=headers)
 
 
 @router.get("/studio/{version}/{path:path}")
@@ -93,6 +105,12 @@ async def exchange_link(
         limits: RateLimits = request.app.state.rate_limits
         await limits.count_refused(request.scope)
         raise
+
+
+@tickets.get("/studio/profile")
+def profile(caller: Caller) -> ProfileBody:
+    """Say whose key this is, so that the page keeps what is of one profile from another one in the same tab."""
+    return ProfileBody(data=ProfileData(id=caller.profile_id))
 
 
 @tickets.post("/studio/tickets", status_code=201)

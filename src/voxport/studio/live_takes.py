@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Final
+from weakref import WeakSet
 
-from voxport.audio.arrays import Pcm
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.mp3 import Mp3Encoder
 from voxport.errors import NotFound, RateLimited
 
@@ -25,8 +28,13 @@ _MAX_TAKES: Final = 32
 _MAX_OF_PROFILE: Final = 4
 _MAX_BYTES: Final = 12 << 20
 """Of one take: 13 minutes at 128 kbit/s. What comes after it is heard from the file."""
+_MAX_LISTENERS: Final = 4
+"""Of one take. A browser opens another connection when it seeks."""
+_PIECE_BYTES: Final = 64 << 10
+"""What one listener that does not read holds in memory."""
 _LIFETIME_SECONDS: Final = 120.0
 """From the last audio on, or from the ticket on until there is some."""
+_log = logging.getLogger("voxport.studio")
 
 
 class LiveTake:
@@ -44,31 +52,44 @@ class LiveTake:
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
     def add(self, samples: Pcm) -> None:
-        encoded = self._encoder.encode(samples)
-        with self._lock:
-            if len(self._content) < _MAX_BYTES:
-                self._content += encoded
-        self._notify()
+        """Copy samples of the call, which never fails by it: what can't be copied ends the take."""
+        # A second at a time, so that event loops never wait for longer than it takes to encode that.
+        for start in range(0, len(samples), SAMPLE_RATE):
+            with self._lock:
+                if self._is_complete or len(self._content) >= _MAX_BYTES:
+                    return
+                self._append(partial(self._encoder.encode, samples[start : start + SAMPLE_RATE]))
+            self._notify()
 
     def end(self) -> None:
-        """Mark the take as complete: its call has ended, well or badly. May be called twice."""
+        """Mark the take as complete: its call has ended, well or badly, or the server stops. May be called twice."""
         with self._lock:
             if not self._is_complete:
-                self._content += self._encoder.finish()
+                self._append(self._encoder.finish)
                 self._is_complete = True
         self._notify()
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it has as many listeners as it may have."""
+        with self._lock:
+            return len(self._listeners) >= _MAX_LISTENERS
+
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """Yield the audio from its start to its end, as it comes. Ends early if none comes for two minutes."""
+        """Yield the audio from its start to its end, as it comes. Ends early if none comes for two minutes, and at once
+        if the take is full."""
         position, changed = 0, asyncio.Event()
         listener = (asyncio.get_running_loop(), changed)
         with self._lock:
+            if len(self._listeners) >= _MAX_LISTENERS:
+                return
             self._listeners.add(listener)
         try:
             while True:
                 changed.clear()
                 with self._lock:
-                    content, is_complete = bytes(self._content[position:]), self._is_complete
+                    content = bytes(self._content[position : position + _PIECE_BYTES])
+                    is_complete = self._is_complete
                 if content:
                     position += len(content)
                     yield content
@@ -82,6 +103,14 @@ class LiveTake:
         finally:
             with self._lock:
                 self._listeners.discard(listener)
+
+    def _append(self, encode: Callable[[], bytes]) -> None:
+        """Called with the lock: the encoder is native code, which two threads would break."""
+        try:
+            self._content += encode()
+        except Exception:
+            _log.exception("a take can't be listened to")
+            self._is_complete = True
 
     def _notify(self) -> None:
         self.changed_at = self._clock()
@@ -97,6 +126,8 @@ class LiveTakes:
         self._clock = clock
         self._lock = threading.Lock()
         self._takes: OrderedDict[str, LiveTake] = OrderedDict()
+        self._all: WeakSet[LiveTake] = WeakSet()  # with those that were dropped while somebody listens
+        self._is_closed = False
 
     def open(self, profile_id: str) -> str:
         """Return a new ticket; the oldest of a profile that has four is dropped. Raises RateLimited."""
@@ -108,8 +139,20 @@ class LiveTakes:
             if len(self._takes) >= _MAX_TAKES:
                 raise RateLimited("Too many takes are being listened to. Play the file instead.", retry_after_seconds=5)
             ticket = secrets.token_urlsafe(24)
-            self._takes[ticket] = LiveTake(profile_id, self._clock)
+            take = LiveTake(profile_id, self._clock)
+            if not self._is_closed:
+                self._takes[ticket] = take
+                self._all.add(take)
         return ticket
+
+    def close(self) -> None:
+        """End every take because the server stops; their calls go on."""
+        with self._lock:
+            self._is_closed = True
+            self._takes.clear()
+            takes = list(self._all)
+        for take in takes:
+            take.end()
 
     def find(self, ticket: str) -> LiveTake:
         """Raises NotFound."""

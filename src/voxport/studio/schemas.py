@@ -22,6 +22,15 @@ class SessionBody(BaseModel):
     data: SessionData
 
 
+class ProfileData(BaseModel):
+    id: str = Field(description="The id of the key's profile.")
+
+
+class ProfileBody(BaseModel):
+    status: Success = "success"
+    data: ProfileData
+
+
 class TicketData(BaseModel):
     ticket: str = Field(description="To be sent with the call.")
     path: str = Field(description="The path of the audio as it is made, below the gateway's address.")

@@ -1,7 +1,8 @@
 """An authority for the local names of one machine, and the certificates that it issues.
 
-The authority's own certificate names what it may vouch for (RFC 5280, 4.2.1.10): local addresses, `localhost`, `.local`
-and this machine's name. Who installs it on a phone does not let the holder of its key pose as any other site.
+The authority's own certificate names what it may vouch for (RFC 5280, 4.2.1.10): local addresses, `localhost` and
+`.local`. Who installs it on a phone does not let the holder of its key pose as any other site. A machine's bare name is
+not among them: a name permits all names below it, and `dev` or `app` is a domain of the internet.
 """
 
 from __future__ import annotations
@@ -57,13 +58,15 @@ class Authority:
 
     @classmethod
     def create(cls, host: str | None, at: datetime) -> Authority:
-        """Create an authority that may vouch for local addresses, `.local` and the names of `host`."""
+        """Create an authority that may vouch for local addresses and `.local`; its own name has that of `host`."""
         key = ec.generate_private_key(ec.SECP256R1())
         # A name of its own, so that a device does not take it for an older authority of the same machine.
         label = f"Voxport on {(host or 'this machine')[:32]} ({secrets.token_hex(3)})"
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, label)])
-        domains = [x509.DNSName(one) for one in (*_LOCAL_DOMAINS, *([host] if host else []))]
-        permitted = [*domains, *(x509.IPAddress(network) for network in LOCAL_NETWORKS)]
+        permitted = [
+            *(x509.DNSName(one) for one in _LOCAL_DOMAINS),
+            *(x509.IPAddress(network) for network in LOCAL_NETWORKS),
+        ]
         certificate = (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
             .not_valid_before(at - _BACKDATED)
@@ -81,9 +84,7 @@ class Authority:
         """Tell whether the authority may vouch for this host name or address."""
         if as_address(name) is not None:
             return is_local(name)
-        constraints = self.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
-        domains = [one.value for one in constraints.permitted_subtrees or [] if isinstance(one, x509.DNSName)]
-        return any(name == domain or name.endswith(f".{domain}") for domain in domains)
+        return any(name == domain or name.endswith(f".{domain}") for domain in _LOCAL_DOMAINS)
 
     def issue(self, names: Sequence[str], at: datetime) -> IssuedCertificate:
         """Issue a certificate for a server of these names, all of which the authority permits."""
@@ -121,9 +122,12 @@ class Authority:
         """Raises ValueError."""
         certificate, key = _pair_from_pem(content)
         try:
-            certificate.extensions.get_extension_for_class(x509.NameConstraints)
+            constraints = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
         except x509.ExtensionNotFound:
             raise ValueError("this is no authority of Voxport") from None
+        domains = {one.value for one in constraints.permitted_subtrees or [] if isinstance(one, x509.DNSName)}
+        if domains != set(_LOCAL_DOMAINS):
+            raise ValueError("it may vouch for other names")
         return cls(certificate, key)
 
 

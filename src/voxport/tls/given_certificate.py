@@ -26,7 +26,7 @@ class GivenCertificate:
         self._key_path = key_path
         self._clock = clock
 
-    def current(self) -> LoadedCertificate:
+    def current(self, *, waits: bool = True) -> LoadedCertificate:
         """Read both files. Raises Invalid if they can't be read, do not belong together, or are not valid now."""
         chain = _certificates(self._path)
         key = _public_key(self._key_path)

@@ -35,7 +35,7 @@ def host_name() -> str | None:
 def machine_names(addresses: Iterable[str] | None = None) -> tuple[str, ...]:
     """Return the names of this machine, then its addresses (default: `local_addresses()`)."""
     name = host_name()
-    own = (name, f"{name}.local") if name is not None else ()
+    own = (f"{name}.local",) if name is not None else ()
     found = local_addresses() if addresses is None else addresses
     return tuple(dict.fromkeys([*LOOPBACK, *own, *found]))
 

@@ -55,13 +55,14 @@ class OwnCertificate:
         self._machine = machine
         self._clock = clock
 
-    def current(self) -> LoadedCertificate:
+    def current(self, *, waits: bool = True) -> LoadedCertificate:
         """Return the certificate; make it, or renew it if it ends within a month, lacks a name of this machine, or is
-        not of the authority. Raises Invalid if the folder can't be used."""
+        not of the authority. Raises Invalid if the folder can't be used, and BlockingIOError if another process looks
+        at it and this one does not wait."""
         at = self._clock()
         path = self._folder / "server.pem"
         try:
-            with self._locked():
+            with self._locked(waits):
                 authority = self._authority(at)
                 names = [one for one in dict.fromkeys([*self._machine(), *self._more_names]) if authority.permits(one)]
                 issued = self._stored(path)
@@ -71,6 +72,8 @@ class OwnCertificate:
                     issued = authority.issue(list(dict.fromkeys([*names, *old]))[:_MAX_NAMES], at)
                     _write(path, issued.to_pem(), 0o600)
                     _log.info("a certificate was made", extra={"sha256": fingerprint(issued.certificate)})
+        except BlockingIOError:
+            raise
         except OSError as error:
             raise Invalid(
                 f"The certificate of --tls can't be kept in {self._folder}: {error.strerror}. Make the folder "
@@ -86,7 +89,7 @@ class OwnCertificate:
         except FileNotFoundError:
             pass
         except ValueError:
-            _log.warning("the authority of the tls folder is damaged: devices have to install the new one")
+            _log.warning("the authority of the tls folder can't be used: devices have to install the new one")
         if authority is None or not is_current(authority.certificate, at, margin=RENEWED_BEFORE_END):
             authority = Authority.create(host_name(), at)
             _write(path, authority.to_pem(), 0o600)
@@ -105,11 +108,11 @@ class OwnCertificate:
             return None
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, waits: bool) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
             yield
         finally:
             os.close(descriptor)

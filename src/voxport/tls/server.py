@@ -23,8 +23,9 @@ _log = logging.getLogger("voxport.tls")
 
 
 class CertificateSource(Protocol):
-    def current(self) -> LoadedCertificate:
-        """Return the certificate to use now. Raises Invalid."""
+    def current(self, *, waits: bool = True) -> LoadedCertificate:
+        """Return the certificate to use now. Raises Invalid, and BlockingIOError if another process is at it and this
+        one does not wait."""
 
 
 def open_server_tls(settings: Settings, host: str) -> ServerTls:
@@ -57,11 +58,13 @@ class ServerTls:
         """Take a renewed certificate for new connections. Called now and then in the thread that accepts them. A
         certificate that can't be used is reported, and the one before it goes on."""
         try:
-            loaded = self._source.current()
+            loaded = self._source.current(waits=False)
             if loaded.fingerprint == self._loaded.fingerprint:
                 return
             _load(_context(), loaded)  # fails before anything of the old one is replaced
             _load(self.context, loaded)
+        except BlockingIOError:
+            return  # the next look takes it
         except Invalid as error:
             _log.error("the certificate could not be renewed: %s", error.message)
             return

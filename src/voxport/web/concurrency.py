@@ -67,6 +67,31 @@ class ConcurrencyLimiter:
         finally:
             admission.end()
 
+    async def run_while_wanted(self, client: str, call: Callable[[Callable[[], None]], T], *, receive: Receive) -> T:
+        """Run `call` in a thread once it has a slot, which it keeps to its end. It gets a function that raises
+        ProviderBusy once the client has left or the server stops: nobody pays for this work. Raises ProviderBusy if no
+        slot is free in time."""
+        is_wanted, disconnected = True, watch_for_disconnect(receive)
+
+        def check_wanted() -> None:
+            if not is_wanted or (disconnected.done() and not disconnected.cancelled()):
+                raise _caller_left()
+
+        permit: ConcurrencyPermit | None = None
+        try:
+            permit = await self.acquire_permit(client, disconnected)
+            running = asyncio.ensure_future(self.in_thread(lambda: call(check_wanted)))
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                is_wanted = False
+                await asyncio.wait({running})
+                raise
+        finally:
+            disconnected.cancel()
+            if permit is not None:
+                permit.release()
+
     def try_acquire(self, client: str) -> ConcurrencyPermit | None:
         """Take a slot if one is free and nobody waits for it. May be called in any thread."""
         with self._lock:

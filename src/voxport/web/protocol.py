@@ -6,10 +6,14 @@ Extends uvicorn's llhttp protocol, which has no timeouts for heads, bodies and s
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import logging
 import socket
 import struct
+import sys
+import termios
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,6 +32,10 @@ _FIRST_REQUEST_SECONDS = 1.0
 _NEXT_REQUEST_SECONDS = 0.05
 """How long an idle connection stays open when the server stops. A client that has just connected is about to send its
 request; one that has had an answer may send the next one any time, so that only what has already come is waited for."""
+_STALLED_SECONDS = 3
+"""How long a client that reads nothing, or sends nothing of its body, keeps a server from stopping."""
+_CLOSED_SECONDS = 1
+"""The same for one that does not answer the end of its TLS connection."""
 _log = logging.getLogger("voxport.http")
 
 
@@ -103,6 +111,16 @@ def _reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def _unsent_bytes(transport: asyncio.Transport) -> int:
+    """Return how many bytes the client has still to take. The kernel's are counted too, since they move with a client
+    that reads slowly, and since those between TLS and the socket can't be seen."""
+    waiting = transport.get_write_buffer_size()
+    connection = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError, ValueError):  # it is closed, or the system counts none
+        waiting += int.from_bytes(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    return waiting
+
+
 class StrictProtocol(HttpToolsProtocol):
     timeouts: ClassVar[Timeouts] = Timeouts()
 
@@ -116,9 +134,13 @@ class StrictProtocol(HttpToolsProtocol):
         self._active_cycle: RequestResponseCycle | None = None
         self._is_ending = False
         self._timer = self.loop.call_later(self.timeouts.check_interval, self._check_timeouts)
+        self._stop_timer: asyncio.TimerHandle | None = None
+        self._received_bytes = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
+        if self._stop_timer is not None:
+            self._stop_timer.cancel()
         if self._active_cycle is not None and not self._active_cycle.response_complete:
             # uvicorn notifies only the newest request, which may still be waiting for this one.
             self._active_cycle.disconnected = True
@@ -126,6 +148,7 @@ class StrictProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._received_bytes += len(data)
         if self._phase == "between" and self._is_idle:
             self._start_head()
         super().data_received(data)
@@ -175,6 +198,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._is_ending = True
+        self._cut_if_stalled(None, 0)
         if not self._is_idle:
             super().shutdown()
             return
@@ -184,6 +208,22 @@ class StrictProtocol(HttpToolsProtocol):
     def _close_if_idle(self) -> None:
         if self._is_idle:
             self.transport.close()
+
+    def _cut_if_stalled(self, last: tuple[int, int] | None, seconds: int) -> None:
+        """Called each second while the server stops: cut a client that holds it up and has not moved for a while."""
+        unsent = _unsent_bytes(self.transport)
+        state = (unsent, self._received_bytes)
+        seconds = seconds + 1 if state == last else 0
+        is_sending = self._phase == "body" and not self.flow.read_paused and not self.pipeline
+        if self.transport.is_closing() and not unsent:
+            is_stalled = seconds >= _CLOSED_SECONDS
+        else:
+            is_stalled = (bool(unsent) or is_sending) and seconds >= _STALLED_SECONDS
+        if is_stalled:
+            _log.info("a client that holds up the stop is cut")
+            self.transport.abort()
+        else:
+            self._stop_timer = self.loop.call_later(1, self._cut_if_stalled, state, seconds)
 
     def pause_writing(self) -> None:
         self._stalled_since = self.loop.time()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from typing import Any, Final, Protocol
 
@@ -24,6 +25,8 @@ REQUEST_ID_HEADER = "X-Gateway-Request-ID"
 _UNTRACED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are asked every few seconds."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_TICKET: Final = re.compile(r"(?<=/studio/live/).+", re.DOTALL)
+"""The part of a path that lets whoever knows it listen to a take."""
 _log = logging.getLogger("voxport.http")
 
 
@@ -38,7 +41,7 @@ class RequestObserver(Protocol):
 
 class RequestMiddleware:
     """Gives each request an id (in its state, its log lines and its response), and logs and counts its outcome. The
-    path is logged without the query, which may contain a signature."""
+    path is logged without the query, which may contain a signature, and without the ticket of a take."""
 
     def __init__(
         self, app: ASGIApp, *, observer: RequestObserver, sends_hsts: bool, trusts_traceparent: bool = False
@@ -102,7 +105,7 @@ class RequestMiddleware:
                 "request",
                 extra={
                     "method": scope["method"],
-                    "path": scope["path"],
+                    "path": _TICKET.sub("{ticket}", scope["path"]),
                     "status": status,
                     "key": getattr(scope["state"].get("principal"), "key_id", None),
                     "ms": round(seconds * 1000, 1),

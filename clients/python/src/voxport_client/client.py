@@ -38,6 +38,8 @@ from voxport_client.transport.options import (
     ClientOptions,
     changed_options,
     client_options,
+    direct_mounts,
+    shown_url,
 )
 from voxport_client.transport.sync_transport import Transport
 from voxport_client.transport.uploads import AudioSource, UploadProgress
@@ -69,7 +71,7 @@ class Voxport:
         `max_retries` limits how often a call is sent again. `http_client` is closed by its owner. Raises ValueError."""
         options = client_options(api_key, base_url, timeout, max_retries)
         self._owns_http = http_client is None
-        self._open(Transport(options, http_client or httpx2.Client()))
+        self._open(Transport(options, http_client or httpx2.Client(mounts=direct_mounts(options.base_url))))
 
     def _open(self, transport: Transport) -> None:
         self._transport = transport
@@ -263,4 +265,4 @@ class Voxport:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        return f"{type(self).__name__}(base_url={shown_url(self.base_url)!r})"

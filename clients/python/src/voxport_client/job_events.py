@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,12 +20,30 @@ from voxport_client.transport.responses import read_json
 OnProgress = Callable[[Job], None]
 """Gets the job at each change of its status, stage or progress."""
 
+MAX_EVENT_BYTES: Final = 4 << 20
 _SILENCE_SECONDS: Final = 45.0  # the gateway sends a comment every 15 s
 _FIRST_PAUSE, _MAX_PAUSE = 0.5, 5.0
 
 
 def get_job(job_id: str) -> Call[Job]:
     return Call("GET", path("/v2/jobs/{job_id}", job_id=job_id), parse_body(Job))
+
+
+class LineSplitter:
+    """Splits the bytes of events into lines. It holds no more of an unfinished one than MAX_EVENT_BYTES."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Return the lines that a chunk completes. Raises DecodeError."""
+        self._rest += chunk
+        if b"\n" not in chunk:
+            if len(self._rest) > MAX_EVENT_BYTES:
+                raise DecodeError("a line of the events has no end")
+            return []
+        *lines, self._rest = self._rest.split(b"\n")
+        return [line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
 
 
 class EventParser:
@@ -35,13 +53,17 @@ class EventParser:
         self.last_id = last_id
         self._event = ""
         self._data: list[str] = []
+        self._size = 0
 
     def feed(self, line: str) -> Job | None:
         """Return the job that a line completes. Raises DecodeError."""
         if not line:
             event, data = self._event, "\n".join(self._data)
-            self._event, self._data = "", []
+            self._event, self._data, self._size = "", [], 0
             return _job(data) if event == "job" and data else None
+        self._size += len(line) + 1
+        if self._size > MAX_EVENT_BYTES:
+            raise DecodeError("an event has no end")
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":
@@ -74,7 +96,7 @@ class JobFollower:
         self._key = idempotency_key
         self._clock = clock
         self._deadline = None if timeout is None else clock() + timeout
-        self._parser = EventParser()
+        self._parser, self._lines = EventParser(), LineSplitter()
         self._shown: tuple[object, ...] | None = None
         self._pause = _FIRST_PAUSE
         self._failures = 0
@@ -83,7 +105,7 @@ class JobFollower:
         headers = {"Accept": "text/event-stream"}
         if self._parser.last_id is not None:
             headers["Last-Event-ID"] = self._parser.last_id
-        self._parser = EventParser(self._parser.last_id)
+        self._parser, self._lines = EventParser(self._parser.last_id), LineSplitter()
         return Call("GET", path("/v2/jobs/{job_id}/events", job_id=self._job_id), read_json, headers=headers)
 
     def poll_call(self) -> Call[Any]:
@@ -93,15 +115,15 @@ class JobFollower:
         """Seconds until a response is given up. Raises WaitTimeoutError."""
         return min(_SILENCE_SECONDS, max(0.05, self._left()))
 
-    def feed(self, line: str) -> list[Job]:
-        """Return the job that a line of the events completes, if it shows a change. Raises WaitTimeoutError,
+    def feed(self, chunk: bytes) -> Iterator[Job]:
+        """Yield each job that a chunk of the events completes, if it shows a change. Raises WaitTimeoutError,
         DecodeError."""
-        job = self._parser.feed(line)
-        if job is None:
-            self._left()
-            return []
-        self._pause = _FIRST_PAUSE
-        return self._changed(job)
+        for line in self._lines.feed(chunk):
+            job = self._parser.feed(line)
+            if job is not None:
+                self._pause = _FIRST_PAUSE
+                yield from self._changed(job)
+        self._left()
 
     def feed_poll(self, response: httpx2.Response) -> list[Job]:
         """Return the job of a poll, if it shows a change. Raises UnexpectedResponseError."""

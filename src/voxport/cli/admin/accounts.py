@@ -10,7 +10,7 @@ import click
 from voxport.audit.actors import CLI
 from voxport.billing.money import format_tokens, json_number
 from voxport.cli.common import command_gateway, data_dir_option
-from voxport.cli.output import is_json, json_option, print_json, print_table
+from voxport.cli.output import is_json, json_option, print_json, print_table, printable
 from voxport.clock import iso
 
 
@@ -101,7 +101,7 @@ def show_profile(profile: str, data_dir: Path | None) -> None:
         ("speech", f"{files.speech} ({files.speech_bytes:,} bytes)"),
         ("voices", f"{files.voices} ({files.voice_bytes:,} bytes)"),
     ):
-        click.echo(f"{label:<8}  {value}")
+        click.echo(printable(f"{label:<8}  {value}"))
 
 
 @profiles.command("suspend")
@@ -134,7 +134,7 @@ def resume_profile(profile: str, data_dir: Path | None) -> None:
     click.echo(f"{profile} resumed" if changed else f"{profile} was active before")
 
 
-@profiles.command("erase")
+@profiles.command("erase", short_help="Remove all that a profile has: jobs, voices, files and keys.")
 @click.argument("profile")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_dir_option

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from voxport.cli.common import data_dir_option, load_settings
+from voxport.cli.output import printable
 
 
-@click.command()
+@click.command(short_help="Take a backup while the gateway serves.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--verify", "only_verify", is_flag=True, help="Prove a backup that is there, and take none.")
 @data_dir_option
@@ -30,7 +31,7 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
     if only_verify:
         problems = service.verify_backup(folder)
         for problem in problems:
-            click.echo(problem)
+            click.echo(printable(problem))
         if problems:
             sys.exit(1)
         click.echo("backup whole")
@@ -41,7 +42,7 @@ def backup(folder: Path, only_verify: bool, data_dir: Path | None) -> None:
         click.echo(f"was being deleted, and is not in it: {key}", err=True)
 
 
-@click.command()
+@click.command(short_help="Make the gateway of a backup again, in a new data folder.")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @data_dir_option
 def restore(folder: Path, data_dir: Path | None) -> None:

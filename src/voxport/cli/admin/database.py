@@ -22,7 +22,7 @@ def database() -> None:
     """
 
 
-@database.command("move")
+@database.command("move", short_help="Move all data to another database, while the gateway is stopped.")
 @click.argument("source")
 @click.argument("target")
 def move(source: str, target: str) -> None:
@@ -59,7 +59,7 @@ def move(source: str, target: str) -> None:
     click.echo("Then start the gateway. Open jobs go on.")
 
 
-@database.command("downgrade")
+@database.command("downgrade", short_help="Take the tables back, before an older Voxport is installed.")
 @click.argument("revision")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_dir_option

@@ -12,7 +12,7 @@ from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 
-@click.group()
+@click.group(short_help="Paid calls at hosted providers whose outcome is unknown.")
 def intents() -> None:
     """Paid calls at hosted providers that have not come to a known end.
 

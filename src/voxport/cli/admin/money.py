@@ -11,6 +11,7 @@ import click
 from voxport.audit.actors import CLI
 from voxport.billing.money import format_tokens, parse_tokens
 from voxport.cli.common import command_gateway, data_dir_option
+from voxport.cli.output import printable
 
 if TYPE_CHECKING:
     from voxport.billing.service import Posting
@@ -71,7 +72,7 @@ def adjust_credits(profile: str, amount: str, note: str, reference: str | None, 
     _print_posting(posting)
 
 
-@credits.command("refund")
+@credits.command("refund", short_help="Give back what a call cost.")
 @click.argument("call")
 @click.option("--amount", help="Tokens, such as 0.5. Default: all that was not given back yet.")
 @click.option("--note", help="Why, for the ledger.")
@@ -117,7 +118,7 @@ def _print_posting(posting: Posting) -> None:
 
 @click.group()
 def ledger() -> None:
-    """The books.
+    """The ledger of all credits and charges, and its check.
 
     \b
     Examples:
@@ -141,7 +142,7 @@ def verify_ledger(data_dir: Path | None) -> None:
     with command_gateway(data_dir) as gateway:
         problems = gateway.reconciliation.verify()
     for problem in problems:
-        click.echo(problem)
+        click.echo(printable(problem))
     if problems:
         sys.exit(1)
     click.echo("ledger clean")

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from voxport.cli.common import command_gateway, data_dir_option
-from voxport.cli.output import json_option, print_table
+from voxport.cli.output import json_option, print_table, printable
 from voxport.clock import iso
 
 _MAX_SHOWN_CHARACTERS = 200
 
 
-@click.group()
+@click.group(short_help="The audit log: who did what, and when.")
 def audit() -> None:
     """The audit log: who did what, with keys, credits, profiles, clones and deletions.
 
@@ -83,7 +83,7 @@ def verify_audit(noted: str | None, data_dir: Path | None) -> None:
         problem = gateway.audit.verify(known)
         sequence, last = gateway.audit.head()
     if problem is not None:
-        click.echo(problem)
+        click.echo(printable(problem))
         sys.exit(1)
     click.echo(f"audit log whole, {sequence}:{last}")
 

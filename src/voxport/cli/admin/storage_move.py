@@ -24,7 +24,7 @@ def storage() -> None:
     """
 
 
-@storage.command()
+@storage.command(short_help="Copy all files to another storage, while the gateway serves.")
 @click.argument("source")
 @click.argument("target")
 @click.option("--stopped", is_flag=True, help="No process of the gateway runs: copy without the settings of step 1.")

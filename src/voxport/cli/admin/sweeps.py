@@ -11,7 +11,7 @@ from voxport.cli.output import json_option, print_table
 from voxport.clock import iso
 
 
-@click.command()
+@click.command(short_help="Clean-ups that failed, and when each is tried again.")
 @click.option("--again", is_flag=True, help="End the pauses: the worker tries everything within a minute.")
 @data_dir_option
 @json_option

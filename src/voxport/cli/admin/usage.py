@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from voxport.cli.common import command_gateway, data_dir_option
-from voxport.cli.output import json_option, print_table
+from voxport.cli.output import json_option, print_csv, print_table
 
 if TYPE_CHECKING:
     from voxport.billing.usage import GroupBy
 
 
-@click.command("usage")
+@click.command("usage", short_help="What a profile was charged, or all of them.")
 @click.argument("profile", required=False)
 @click.option("--by", type=click.Choice(["service", "day", "voice", "key"]), default="service", show_default=True)
 @click.option("--from", "begin", metavar="DATE", help="From this day or moment on, in UTC.")
@@ -45,6 +45,6 @@ def usage_of_profiles(
         rows = usage(gateway.database, profile, group_by=cast("GroupBy", by), period=period)
     header, lines = ("profile", by, *COLUMNS[1:]), [(row.profile_id, *format_row(row)) for row in rows]
     if is_csv:
-        click.echo(to_csv([header, *lines]), nl=False)
+        print_csv(to_csv([header, *lines]))
         return
     print_table([name.upper() for name in header], [[cell or "-" for cell in line] for line in lines])

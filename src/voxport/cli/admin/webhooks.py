@@ -13,7 +13,7 @@ from voxport.clock import iso
 
 @click.group()
 def webhooks() -> None:
-    """What the customers' own servers are told.
+    """Webhook deliveries to the customers' own servers.
 
     \b
     pending    waits for its first or its next try
@@ -64,7 +64,7 @@ def list_webhooks(profile: str | None, status: str | None, limit: int, data_dir:
     )
 
 
-@webhooks.command("resend")
+@webhooks.command("resend", short_help="Send a delivery again now, under the same id.")
 @click.argument("delivery")
 @data_dir_option
 def resend(delivery: str, data_dir: Path | None) -> None:

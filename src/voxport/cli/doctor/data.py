@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from voxport.cli.common import read_settings, unknown_variables
 from voxport.cli.doctor.findings import CheckResult, failed, ok, warning
 from voxport.cli.groups import setting_error
+from voxport.env_file import ENV_FILE, distrust_of_env_file
 
 if TYPE_CHECKING:
     from voxport.settings import Settings
@@ -27,8 +28,11 @@ def check_settings(data_dir: Path | None, found: list[Settings]) -> Iterator[Che
 
     for name in unknown_variables():
         yield warning("settings", f"{name} is not a setting of this version", "docs/settings.md lists them.")
-    env_file = Path(".env")
+    env_file = Path(ENV_FILE)
     source = f"the environment and {env_file.absolute()}" if env_file.exists() else "the environment; there is no .env"
+    if distrust := distrust_of_env_file():
+        source = "the environment"
+        yield warning("settings", distrust, "A .env has to be yours (or root's), and writable by nobody else.")
     try:
         found.append(read_settings(data_dir))
     except ValidationError as error:

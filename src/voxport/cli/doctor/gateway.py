@@ -19,6 +19,7 @@ from voxport.cli.local_gateway import running_address
 from voxport.cli.login_file import login_path, read_login
 from voxport.cli.output import tokens
 from voxport.tls.trust import local_trust
+from voxport.urls import without_secrets
 
 if TYPE_CHECKING:
     import httpx2
@@ -67,7 +68,7 @@ def check_login() -> Iterator[CheckResult]:
     if mode & 0o077:
         yield warning("login", f"other users may read the key in {path} (mode {mode:o})", f"chmod 600 {path}")
     else:
-        yield ok("login", f"{login.url}, in {path}")
+        yield ok("login", f"{without_secrets(login.url)}, in {path}")
 
 
 def check_gateway(choice: Choice, data_dir: Path | None) -> Iterator[CheckResult]:
@@ -101,17 +102,19 @@ def _check(
     import httpx2
 
     from voxport_client import Voxport, VoxportError
+    from voxport_client.transport.options import direct_mounts
 
     try:
-        answer = httpx2.get(f"{url}/readyz", timeout=_TIMEOUT, verify=trust)
+        with httpx2.Client(verify=trust, mounts=direct_mounts(url, is_local=login is None)) as http:
+            answer = http.get(f"{url}/readyz", timeout=_TIMEOUT)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         yield failed(
             "gateway",
-            f"{url} does not answer: {error}",
+            f"{without_secrets(url)} does not answer: {error}",
             "Does it run there (`voxport serve`), is the address right, and does a proxy or firewall stand between?",
         )
         return
-    readiness = _readiness(url, answer)
+    readiness = _readiness(without_secrets(url), answer)
     yield readiness
     if readiness.status == "failed" and answer.status_code != 503:  # no gateway: the key is not for it
         return

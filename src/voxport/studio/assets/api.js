@@ -1,5 +1,5 @@
 /** Calls of the gateway. Every error is an ApiError, whose message is a sentence for people. */
-import { balance, forgetSession, key, providers, services, signedOutBecause, voices, voiceWarnings } from "./state.js";
+import { balance, expireSession, key, providers, services, signedOutBecause, voices, voiceWarnings } from "./state.js";
 import t from "./strings.en.js";
 import * as unsettled from "./unsettled.js";
 
@@ -40,6 +40,7 @@ export async function call(method, path, body, options = {}) {
  * call with the same body, or the same `options.order`, after one whose outcome is unknown: charged once.
  */
 export async function billed(path, body, { order = body, ...options } = {}) {
+  const usedKey = key.value;
   const made = unsettled.begin(JSON.stringify([path, order, options.headers ?? null]), body);
   const headers = { ...options.headers, "Idempotency-Key": made.key };
   let isKnown = false;
@@ -52,10 +53,13 @@ export async function billed(path, body, { order = body, ...options } = {}) {
       } catch (error) {
         const isWorthwhile = error.code === "no_connection" || error.code === "idempotency_in_flight";
         if (!isWorthwhile || attempt >= (error.status ? 60 : RETRIES)) {
-          isKnown = !isWorthwhile && error.code !== "http_error" && error.name !== "AbortError";
+          // A refusal of the key, or of so many calls, does not say what became of the order when it was sent before.
+          const isOfOrder = ![401, 429].includes(error.status) || (attempt === 0 && !made.isRepeat);
+          isKnown = !isWorthwhile && isOfOrder && error.code !== "http_error" && error.name !== "AbortError";
           throw error;
         }
         await pause((error.details.retry_after ?? 1 + attempt) * 1000, options.signal);
+        if (key.value !== usedKey) throw error; // the order is not the next profile's
       }
     }
   } finally {
@@ -192,7 +196,7 @@ function errorOf(response, content, options) {
   );
   if (response.status === 401 && options.key === undefined && key.value) {
     signedOutBecause.value = error.message;
-    forgetSession();
+    expireSession();
   }
   return error;
 }

@@ -3,11 +3,19 @@
 const tokenFormat = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const roundFormat = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const thisYearFormat = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 
 export const tokens = (value) => tokenFormat.format(value);
 export const number = (value) => roundFormat.format(value);
-export const when = (iso) => (iso ? dateFormat.format(new Date(iso)) : "");
+
+/** A moment in the reader's own time zone; without the year in the current one. */
+export function when(iso) {
+  if (!iso) return "";
+  const moment = new Date(iso);
+  return (moment.getFullYear() === new Date().getFullYear() ? thisYearFormat : dateFormat).format(moment);
+}
+
 export const day = (date) => dayFormat.format(new Date(date + "T00:00:00Z"));
 
 /** Seconds as 4.2 s, or 1:05. */

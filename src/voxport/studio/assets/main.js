@@ -1,5 +1,5 @@
 /** The page's frame: who is signed in, which screen is shown, and the way between them. */
-import { loadBalance } from "./api.js";
+import { base, loadBalance } from "./api.js";
 import { tokens } from "./format.js";
 import { html, render, useEffect, useState } from "./html.js";
 import { SignIn, exchangeLink } from "./signin.js";
@@ -59,12 +59,24 @@ function Screen({ name }) {
     document.title = t.menu.title(t.menu[name]);
     SCREENS[name]().then(
       (module) => setLoaded(() => module.default),
-      () => setError(t.errors.outdated),
+      () => whyMissing().then(setError),
     );
   }, [name]);
-  if (error) return html`<${Problem} error=${error} onRetry=${() => location.reload()} />`;
+  const retry = async () => {
+    const why = await whyMissing();
+    if (why === t.errors.outdated) location.reload(); // else the browser's own page of errors would stand here
+    else setError(why);
+  };
+  if (error) return html`<${Problem} error=${error} onRetry=${retry} />`;
   return loaded ? html`<${loaded} />` : html`<${Loading} />`;
 }
+
+/** Why a screen could not be loaded: the gateway is away, or it has other files than this page knows. */
+const whyMissing = () =>
+  fetch(new URL("healthz", base), { cache: "no-store" }).then(
+    () => t.errors.outdated,
+    () => t.errors.noConnection,
+  );
 
 export const Mark = () =>
   html`<svg viewBox="0 0 32 32" aria-hidden="true"><path d="M5 13v6M10.5 8v16M16 11v10M21.5 5v22M27 13v6" /></svg>`;

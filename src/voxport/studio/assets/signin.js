@@ -1,7 +1,7 @@
 /** The sign-in screen, and the exchange of a one-time link for a key. */
 import { call } from "./api.js";
 import { html, useState } from "./html.js";
-import { go, key, route, signedOutBecause } from "./state.js";
+import { beginSession, go, key, route, signedOutBecause } from "./state.js";
 import t from "./strings.en.js";
 import { Field, Problem } from "./ui.js";
 
@@ -15,10 +15,16 @@ export async function exchangeLink() {
   route.value = ["speak"];
   try {
     const { data } = await call("POST", "studio/session", { token }, { key: "" });
-    key.value = data.key;
+    await signIn(data.key);
   } catch (error) {
     if (!key.value) signedOutBecause.value = error.message;
   }
+}
+
+async function signIn(newKey) {
+  const { data } = await call("GET", "studio/profile", undefined, { key: newKey });
+  signedOutBecause.value = "";
+  beginSession(newKey, data.id);
 }
 
 export function SignIn() {
@@ -30,9 +36,7 @@ export function SignIn() {
     setBusy(true);
     setError(null);
     try {
-      await call("GET", "v2/billing/balance", undefined, { key: typed.trim() });
-      signedOutBecause.value = "";
-      key.value = typed.trim();
+      await signIn(typed.trim());
       if (!route.value[0]) go("speak");
     } catch (problem) {
       setError(problem);

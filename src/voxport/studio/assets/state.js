@@ -3,6 +3,9 @@ import { computed, effect, signal } from "./html.js";
 
 const KEY = "voxport-key";
 const OPERATOR_KEY = "voxport-operator-key";
+const PROFILE = "voxport-profile";
+/** Where unsettled.js keeps the orders of the profile. */
+export const UNSETTLED = "voxport-unsettled";
 
 /** The API key; kept in this tab alone, and only until it is closed. */
 export const key = signal(sessionStorage.getItem(KEY) ?? "");
@@ -32,6 +35,23 @@ export const services = signal({});
 
 export const clones = computed(() => (voices.value ?? []).filter((voice) => voice.cloned));
 export const stock = computed(() => (voices.value ?? []).filter((voice) => !voice.cloned));
+
+/** Use a key of this profile from now on. What another profile left in the tab is forgotten first. */
+export function beginSession(newKey, profileId) {
+  const last = sessionStorage.getItem(PROFILE);
+  const isOther = (key.value || last) && last !== profileId;
+  if (isOther) forgetSession();
+  remember(PROFILE, profileId);
+  key.value = newKey;
+  if (isOther) location.reload(); // calls of the other one may be under way
+}
+
+/** The key is refused: what is unsettled waits for another key of the same profile. */
+export function expireSession() {
+  const kept = [PROFILE, UNSETTLED].map((name) => [name, sessionStorage.getItem(name)]);
+  forgetSession();
+  for (const [name, value] of kept) remember(name, value);
+}
 
 export function forgetSession() {
   key.value = "";

@@ -58,11 +58,15 @@ export function FileAudio({ fileKey, url, label, isStarted }) {
     <${Problem} error=${problem} />`;
 }
 
-/** A button that asks again in place before it does what can't be undone. */
+/** A button that asks again in place before it does what can't be undone. The keyboard goes on at the button that stays. */
 export function ConfirmButton({ label, question, confirm, onConfirm, disabled }) {
-  const [isAsking, setAsking] = useState(false);
+  const [isAsking, setAsking] = useState(null); // null: not yet
+  const next = useRef(null);
+  useEffect(() => {
+    if (isAsking !== null) next.current?.focus();
+  }, [isAsking]);
   if (!isAsking)
-    return html`<button type="button" class="quiet danger" disabled=${disabled} onClick=${() => setAsking(true)}>${label}</button>`;
+    return html`<button ref=${next} type="button" class="quiet danger" disabled=${disabled} onClick=${() => setAsking(true)}>${label}</button>`;
   return html`<span class="confirm" role="group" aria-label=${question}>
     <span>${question}</span>
     <button
@@ -75,7 +79,7 @@ export function ConfirmButton({ label, question, confirm, onConfirm, disabled })
     >
       ${confirm ?? label}
     </button>
-    <button type="button" class="quiet" onClick=${() => setAsking(false)}>${t.common.keep}</button>
+    <button ref=${next} type="button" class="quiet" onClick=${() => setAsking(false)}>${t.common.keep}</button>
   </span>`;
 }
 

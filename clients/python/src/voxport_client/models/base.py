@@ -7,11 +7,15 @@ import functools
 import types
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 M = TypeVar("M", bound="Model")
+
+
+_MIN_POWER, _MAX_POWER = -400, 18
+"""Powers of ten. Arithmetic with a larger amount fails or fills the memory; no gateway sends one."""
 
 
 class DecodeError(ValueError):
@@ -93,12 +97,17 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
     if hint is datetime:
         _require(isinstance(value, str), where, "a moment")
         try:
-            return datetime.fromisoformat(value)
-        except ValueError:
+            found = datetime.fromisoformat(value)
+            found.astimezone(UTC)  # its zone may lead out of the years that there are
+            return found
+        except (ValueError, OverflowError):
             raise DecodeError(f"{where} is no moment") from None
     if hint in (Decimal, float):
         _require(isinstance(value, int | float | Decimal) and not isinstance(value, bool), where, "a number")
-        return hint(str(value)) if isinstance(value, float) else hint(value)
+        number = Decimal(str(value)) if isinstance(value, float) else Decimal(value)
+        is_usual = number.is_finite() and _MIN_POWER <= number.adjusted() <= _MAX_POWER
+        _require(is_usual, where, "a number of a usual size")
+        return hint(number)
     _require(isinstance(value, hint) and (hint is bool or not isinstance(value, bool)), where, f"{hint.__name__}")
     return value
 

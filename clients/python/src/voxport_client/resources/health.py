@@ -13,7 +13,7 @@ def catalog_call() -> Call[Catalog]:
 
 
 def ping_call(path: str) -> Call[int]:
-    return Call("GET", path, _status, is_checked=False)
+    return Call("GET", path, _status, is_checked=False, is_authenticated=False)
 
 
 def is_up(status: int) -> bool:

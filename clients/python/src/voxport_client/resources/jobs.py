@@ -10,8 +10,9 @@ from voxport_client.job_events import FOLLOW_ERRORS, JobFollower, OnProgress, ge
 from voxport_client.models.jobs import Job
 from voxport_client.models.names import JobStatus, ServiceName
 from voxport_client.paging import DEFAULT_LIMIT, AsyncPaginator, Paginator, page_calls
-from voxport_client.transport.async_transport import AsyncTransport
+from voxport_client.transport.async_transport import AsyncTransport, aread_whole
 from voxport_client.transport.calls import Call, parse_body, path
+from voxport_client.transport.responses import read_whole
 from voxport_client.transport.sync_transport import Transport
 
 
@@ -74,8 +75,8 @@ class Jobs:
             try:
                 call, seconds = follower.events_call(), follower.read_timeout()
                 with self._transport.open_once(call, read_timeout=seconds) as answer:
-                    for line in answer.iter_lines():
-                        for job in follower.feed(line):
+                    for chunk in answer.iter_bytes():
+                        for job in follower.feed(chunk):
                             yield job
                             if job.has_ended:
                                 return
@@ -84,7 +85,7 @@ class Jobs:
             try:
                 call, seconds = follower.poll_call(), follower.read_timeout()
                 with self._transport.open_once(call, read_timeout=seconds) as answer:
-                    answer.read()
+                    answer = read_whole(answer, call.max_bytes)
             except FOLLOW_ERRORS as error:
                 follower.on_poll_error(error)
             else:
@@ -150,8 +151,8 @@ class AsyncJobs:
             try:
                 call, seconds = follower.events_call(), follower.read_timeout()
                 async with self._transport.open_once(call, read_timeout=seconds) as answer:
-                    async for line in answer.aiter_lines():
-                        for job in follower.feed(line):
+                    async for chunk in answer.aiter_bytes():
+                        for job in follower.feed(chunk):
                             yield job
                             if job.has_ended:
                                 return
@@ -160,7 +161,7 @@ class AsyncJobs:
             try:
                 call, seconds = follower.poll_call(), follower.read_timeout()
                 async with self._transport.open_once(call, read_timeout=seconds) as answer:
-                    await answer.aread()
+                    answer = await aread_whole(answer, call.max_bytes)
             except FOLLOW_ERRORS as error:
                 follower.on_poll_error(error)
             else:

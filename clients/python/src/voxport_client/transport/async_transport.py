@@ -15,6 +15,7 @@ from voxport_client.transport.blobs import BLOB_CHUNK_BYTES, after_put, get_call
 from voxport_client.transport.calls import Call
 from voxport_client.transport.downloads import Sink
 from voxport_client.transport.options import ClientOptions, timeouts
+from voxport_client.transport.responses import MAX_BODY_BYTES, require_bounded, with_body
 from voxport_client.transport.sync_transport import naming_key
 from voxport_client.transport.uploads import CHUNK_BYTES, UploadProgress, UploadSource
 
@@ -53,7 +54,7 @@ class AsyncTransport:
         response = await self.http.send(request, stream=True, follow_redirects=False)
         try:
             if not response.is_success:
-                await response.aread()
+                response = await aread_whole(response, call.max_bytes)
                 Attempts(call, self.options.policy.without_retries()).after_response(response)
             yield response
         finally:
@@ -71,7 +72,8 @@ class AsyncTransport:
                     headers=call.headers,
                     timeout=self.options.timeouts,
                 )
-                response = await self.http.send(request, auth=None, follow_redirects=False)
+                response = await self.http.send(request, stream=True, auth=None, follow_redirects=False)
+                response = await aread_whole(response, call.max_bytes)
             except httpx2.RequestError as error:
                 pause = attempts.after_error(error)
             else:
@@ -93,7 +95,7 @@ class AsyncTransport:
                         async for chunk in response.aiter_bytes(BLOB_CHUNK_BYTES):
                             await asyncio.to_thread(sink.write, chunk)
                         return
-                    await response.aread()
+                    response = await aread_whole(response, MAX_BODY_BYTES)
                 pause = attempts.after_response(response)
                 assert pause is not None
             except httpx2.RequestError as error:
@@ -106,9 +108,9 @@ class AsyncTransport:
         while True:
             try:
                 request = self._request(call, timeout=self.options.timeouts)
-                response = await self.http.send(request, stream=is_stream, follow_redirects=False)
-                if is_stream and not response.is_success:
-                    await response.aread()
+                response = await self.http.send(request, stream=True, follow_redirects=False)
+                if not is_stream or not response.is_success:
+                    response = await aread_whole(response, call.max_bytes)
             except httpx2.RequestError as error:
                 pause = attempts.after_error(error)
             else:
@@ -120,6 +122,18 @@ class AsyncTransport:
 
     def _request(self, call: Call[Any], *, timeout: httpx2.Timeout) -> httpx2.Request:
         return self.http.build_request(**call.request(self.options.base_url, self.options.headers), timeout=timeout)
+
+
+async def aread_whole(response: httpx2.Response, max_bytes: int) -> httpx2.Response:
+    """As `responses.read_whole`."""
+    try:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            require_bounded(response, len(body), max_bytes)
+    finally:
+        await response.aclose()
+    return with_body(response, body)
 
 
 async def _in_threads(source: UploadSource, on_progress: UploadProgress | None) -> AsyncIterator[bytes]:

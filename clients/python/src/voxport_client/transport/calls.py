@@ -14,20 +14,23 @@ import httpx2
 
 from voxport_client.errors import UnexpectedResponseError
 from voxport_client.models.base import DecodeError, Model, decode
-from voxport_client.transport.responses import REQUEST_ID, read_json
+from voxport_client.transport.responses import MAX_BODY_BYTES, REQUEST_ID, read_json
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 IDEMPOTENCY_KEY = "Idempotency-Key"
+_MAX_RAW_BYTES = 1 << 30
+"""Of a call that this version does not know: it may answer with a file."""
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
     """A request and the parser of its response.
 
-    `is_checked`: an error status is raised, and retried where that helps; else the parser sees it. `is_repeatable`:
-    sending it twice does what sending it once does, so it is sent again after a lost answer. Only a billed call has an
-    `idempotency_key`; it is made here, once, whatever is retried afterwards."""
+    `is_authenticated`: it carries the API key. `max_bytes` limits a body that is read whole. `is_checked`: an error
+    status is raised, and retried where that helps; else the parser sees it. `is_repeatable`: sending it twice does what
+    sending it once does, so it is sent again after a lost answer. Only a billed call has an `idempotency_key`; it is
+    made here, once, whatever is retried afterwards."""
 
     method: str
     path: str
@@ -37,11 +40,15 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     is_repeatable: bool = True
     is_checked: bool = True
+    is_authenticated: bool = True
+    max_bytes: int = MAX_BODY_BYTES
     idempotency_key: str | None = None
 
     def request(self, base_url: str, headers: Mapping[str, str]) -> dict[str, Any]:
         """Return the arguments of httpx2's `build_request`."""
         named = {**headers, **self.headers}
+        if not self.is_authenticated:
+            named.pop("Authorization", None)
         if self.idempotency_key is not None:
             named[IDEMPOTENCY_KEY] = self.idempotency_key
         content = None
@@ -84,6 +91,7 @@ def raw_call(
         query=query or {},
         body=body,
         headers=headers or {},
+        max_bytes=_MAX_RAW_BYTES,
         is_repeatable=method.upper() in ("GET", "HEAD", "PUT", "DELETE") or idempotency_key is not None,
     )
     return call if idempotency_key is None else billed(call, idempotency_key)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import secrets
+import shutil
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 
 class FileSink:
-    """Writes beside `path`, and moves the file there when the block ends without an error."""
+    """Writes beside `path`, and moves the file there when the block ends without an error. A pipe or a device gets the
+    bytes then; a link stays, and what it leads to is replaced."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._part = self.path.with_name(f".{self.path.name[:200]}.{secrets.token_hex(4)}.part")
+        self._target = Path(os.path.realpath(self.path)) if self.path.is_symlink() else self.path
+        self._is_replaced = self.path.is_file() or not self.path.exists()
+        self._part = self._target.with_name(f".{self._target.name[:200]}.{secrets.token_hex(4)}.part")
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        self._file = self._part.open("xb")
+        self._file = cast(BinaryIO, self._part.open("xb") if self._is_replaced else tempfile.TemporaryFile())
         return self
 
     def write(self, chunk: bytes) -> None:
@@ -33,11 +40,19 @@ class FileSink:
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         assert self._file is not None
-        self._file.close()
-        if kind is None:
-            self._part.replace(self.path)
-        else:
+        with self._file:
+            if not self._is_replaced:
+                if kind is None:
+                    self._file.seek(0)
+                    with self.path.open("wb") as target:
+                        shutil.copyfileobj(self._file, target)
+                return
+        if kind is not None:
             self._part.unlink(missing_ok=True)
+            return
+        with contextlib.suppress(OSError):  # there was none before
+            shutil.copymode(self._target, self._part)
+        self._part.replace(self._target)
 
 
 class MemorySink:

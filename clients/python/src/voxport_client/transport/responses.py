@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import re
@@ -15,8 +16,47 @@ from voxport_client.errors import StatusError, UnexpectedResponseError
 from voxport_client.models.base import plain
 
 REQUEST_ID = "X-Gateway-Request-ID"
+MAX_BODY_BYTES = 16 << 20
+_OF_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _STORAGE_CODE = re.compile(r"<Code>([A-Za-z0-9]{1,64})</Code>")
+
+
+def read_whole(response: httpx2.Response, max_bytes: int) -> httpx2.Response:
+    """Read a response to its end, and return it with its body. `max_bytes` counts after decompression. Raises
+    UnexpectedResponseError, httpx2.RequestError."""
+    with contextlib.closing(response):
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            require_bounded(response, len(body), max_bytes)
+    return with_body(response, body)
+
+
+def require_bounded(response: httpx2.Response, size: int, max_bytes: int) -> None:
+    """Raises UnexpectedResponseError if a body has become too large."""
+    if size > max_bytes:
+        raise UnexpectedResponseError(
+            f"{response.url.host} answered with more than {max_bytes >> 20} MiB. Is the base_url that of a Voxport "
+            "gateway?",
+            request_id=response.headers.get(REQUEST_ID),
+        )
+
+
+def with_body(response: httpx2.Response, body: bytearray) -> httpx2.Response:
+    """Return a response with its body, which was decompressed."""
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _OF_TRANSFER]
+    whole = httpx2.Response(
+        response.status_code,
+        headers=headers,
+        content=bytes(body),
+        request=response.request,
+        extensions=response.extensions,
+        history=response.history,
+    )
+    with contextlib.suppress(RuntimeError):  # a transport that sends nothing does not say it
+        whole.elapsed = response.elapsed
+    return whole
 
 
 def read_json(response: httpx2.Response) -> Any:
@@ -68,11 +108,11 @@ def retry_after(response: httpx2.Response) -> float | None:
         return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def warnings_of(response: httpx2.Response) -> list[str]:

@@ -15,6 +15,7 @@ from voxport_client.transport.blobs import BLOB_CHUNK_BYTES, after_put, get_call
 from voxport_client.transport.calls import Call
 from voxport_client.transport.downloads import Sink
 from voxport_client.transport.options import ClientOptions, timeouts
+from voxport_client.transport.responses import MAX_BODY_BYTES, read_whole
 from voxport_client.transport.uploads import UploadProgress, UploadSource
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Transport:
         response = self.http.send(request, stream=True, follow_redirects=False)
         try:
             if not response.is_success:
-                response.read()
+                response = read_whole(response, call.max_bytes)
                 Attempts(call, self.options.policy.without_retries()).after_response(response)
             yield response
         finally:
@@ -66,7 +67,8 @@ class Transport:
                     headers=call.headers,
                     timeout=self.options.timeouts,
                 )
-                response = self.http.send(request, auth=None, follow_redirects=False)
+                response = self.http.send(request, stream=True, auth=None, follow_redirects=False)
+                response = read_whole(response, call.max_bytes)
             except httpx2.RequestError as error:
                 pause = attempts.after_error(error)
             else:
@@ -88,7 +90,7 @@ class Transport:
                         for chunk in response.iter_bytes(BLOB_CHUNK_BYTES):
                             sink.write(chunk)
                         return
-                    response.read()
+                    response = read_whole(response, MAX_BODY_BYTES)
                 pause = attempts.after_response(response)
                 assert pause is not None
             except httpx2.RequestError as error:
@@ -101,9 +103,9 @@ class Transport:
         while True:
             try:
                 request = self._request(call, timeout=self.options.timeouts)
-                response = self.http.send(request, stream=is_stream, follow_redirects=False)
-                if is_stream and not response.is_success:
-                    response.read()
+                response = self.http.send(request, stream=True, follow_redirects=False)
+                if not is_stream or not response.is_success:
+                    response = read_whole(response, call.max_bytes)
             except httpx2.RequestError as error:
                 pause = attempts.after_error(error)
             else:

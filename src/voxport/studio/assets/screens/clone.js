@@ -253,6 +253,7 @@ function Job({ id, recording, onRestart }) {
   if (job?.status === "completed") return html`<${Ready} jobId=${id} result=${job.result_data} cost=${job.token_cost} recording=${recording} />${again}`;
   return html`<section class="card">
     <${Progress} value=${job?.progress ?? 0} label=${t.clone.stages[job?.stage ?? "waiting"]} />
+    <p class="hint">${t.clone.leave}</p>
     ${isLost && html`<p class="notice warn" role="status">${t.common.jobGoesOn}</p>`}
     <div class="actions"><${ConfirmButton} label=${t.clone.cancel} question=${t.jobs.question} onConfirm=${cancel} /></div>
   </section>`;
@@ -297,7 +298,7 @@ function Ready({ jobId, result, cost, recording }) {
           <${Problem} error=${error} />
           <button disabled=${isBusy}>${isBusy ? t.speak.busy : t.clone.hear(tokens(Math.ceil((line.length / 15) * price * 100) / 100))}</button>
         </form>
-        ${spoken && html`<div class="player"><${FileAudio} fileKey=${spoken.key} url=${ownUrl(spoken.url)} label=${result.name} /></div>`}
+        ${spoken && html`<div class="player"><${FileAudio} key=${spoken.key} fileKey=${spoken.key} url=${ownUrl(spoken.url)} label=${result.name} isStarted=${true} /></div>`}
         <div class="actions">
           <a class="button primary" href=${`#/speak/${encodeURIComponent(result.voice_id)}`}>${t.clone.use}</a>
         </div>

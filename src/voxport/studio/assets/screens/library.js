@@ -1,13 +1,16 @@
 /** Library: the profile's clones and the stock voices. */
 import { billed, call, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
 import { language, tokens, when } from "../format.js";
-import { html, signal, useEffect, useState } from "../html.js";
-import { clones, providers, services, stock, voices, voiceWarnings } from "../state.js";
+import { effect, html, signal, useEffect, useState } from "../html.js";
+import { clones, key, providers, services, stock, voices, voiceWarnings } from "../state.js";
 import t from "../strings.en.js";
 import { ConfirmButton, Field, FileAudio, Loading, Problem, Warnings, useLoaded } from "../ui.js";
 
 /** Previews of this page by provider and voice: each is paid for once. */
 const previews = signal({});
+effect(() => {
+  if (!key.value) previews.value = {};
+});
 
 export default function Library() {
   const [error, setError] = useState(null);
@@ -49,10 +52,11 @@ function Preview({ voice, isShort }) {
   const speak = async () => {
     setBusy(true);
     setError(null);
+    const usedKey = key.value;
     try {
       const body = { text: line, voice_id: voice.voice_id, provider: voice.provider };
       const { data } = await billed("v1/proxy/core-tts", body);
-      previews.value = { ...previews.value, [name]: data };
+      if (key.value === usedKey) previews.value = { ...previews.value, [name]: data };
       loadBalance().catch(() => {});
     } catch (problem) {
       setError(problem);

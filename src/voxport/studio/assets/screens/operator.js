@@ -101,7 +101,7 @@ function State() {
       ${found &&
       html`<div role="status" class=${found.problems ? "notice bad" : "notice"}>
         <p>${found.problems ? t.operator.wrong(found.problems) : t.operator.right}</p>
-        <ul class="help-list">${found.sentences.map((one) => html`<li>${one}</li>`)}</ul>
+        ${found.sentences.length > 0 && html`<ul class="help-list">${found.sentences.map((one) => html`<li>${one}</li>`)}</ul>`}
       </div>`}
       <${Problem} error=${problem} />
       <button type="button" disabled=${isBusy} onClick=${check}>${isBusy ? t.operator.checking : t.operator.checkNow}</button>

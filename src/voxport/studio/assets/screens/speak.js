@@ -1,8 +1,8 @@
 /** Speak: a text, a voice, and the takes of this tab. */
 import { base, billed, call, deleteFile, followJob, freshUrl, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
 import { bytes, duration, language, tokens, when } from "../format.js";
-import { html, signal, useEffect, useRef, useState } from "../html.js";
-import { clones, providers, route, services, stock, voices, voiceWarnings } from "../state.js";
+import { effect, html, signal, useEffect, useRef, useState } from "../html.js";
+import { clones, key, providers, route, services, stock, voices, voiceWarnings } from "../state.js";
 import t from "../strings.en.js";
 import { ConfirmButton, Field, FileAudio, Loading, More, Problem, Progress, Warnings, usePages } from "../ui.js";
 import { addTake, changeTake, removeTake, takes } from "../takes.js";
@@ -10,7 +10,11 @@ import { addTake, changeTake, removeTake, takes } from "../takes.js";
 const FORMATS = ["mp3", "wav", "ogg", "flac", "pcm"];
 const ESTIMATE_AFTER_MS = 350;
 
-const draft = signal({ text: "", voice_id: "", language: "", speed: 1, output_format: "mp3" });
+const EMPTY = { text: "", voice_id: "", language: "", speed: 1, output_format: "mp3" };
+const draft = signal(EMPTY);
+effect(() => {
+  if (!key.value) draft.value = EMPTY;
+});
 const change = (fields) => {
   draft.value = { ...draft.value, ...fields };
 };
@@ -54,7 +58,7 @@ function Form() {
   return html`<form class="card" onSubmit=${submit}>
     <${Field} label=${t.speak.text} hint=${isJob ? t.speak.asJob(limit) : t.speak.characters(length, limit)}>
       <textarea
-        rows="7"
+        rows="5"
         maxlength=${limitAsJob}
         placeholder=${t.speak.placeholder}
         value=${fields.text}
@@ -194,7 +198,9 @@ function askedOf({ text, voice_id, provider, output_format, language: spoken, vo
 }
 
 function Takes() {
-  if (!takes.value.length) return html`<p class="faint">${t.speak.noTakes}</p>`;
+  if (!takes.value.length)
+    return html`<p class="faint">${t.speak.noTakes}</p>
+      ${clones.value.length === 0 && html`<p>${t.speak.noClone} <a href="#/clone">${t.library.makeOne}</a></p>`}`;
   return html`<ul class="cards" aria-live="polite">${takes.value.map((take) => html`<${Take} key=${take.id} take=${take} />`)}</ul>`;
 }
 
@@ -303,6 +309,8 @@ function DownloadButton({ fileKey }) {
   return html`<button type="button" class="quiet" onClick=${() => download().catch(() => {})}>${t.common.download}</button>`;
 }
 
+const ending = (fileKey) => fileKey.split(".").pop();
+
 function Earlier() {
   const [isOpen, setOpen] = useState(false);
   return html`<details class="earlier" onToggle=${(event) => setOpen(event.target.open)}>
@@ -323,9 +331,9 @@ function EarlierFiles() {
     <ul class="cards">
       ${pages.rows.map(
         (row) => html`<li class="card" key=${row.key}>
-          <p class="faint">${when(row.created_at)} · ${row.content_type} · ${bytes(row.size_bytes)}</p>
-          <${LazyAudio} fileKey=${row.key} />
+          <p class="faint">${when(row.created_at)} · ${ending(row.key)} · ${bytes(row.size_bytes)}</p>
           <div class="actions">
+            <${LazyAudio} fileKey=${row.key} />
             <${DownloadButton} fileKey=${row.key} />
             <${ConfirmButton} label=${t.common.delete} question=${t.speak.question} onConfirm=${() => remove(row)} />
           </div>

@@ -95,7 +95,9 @@ function Groups({ title, rows, name }) {
   const top = Math.max(...rows.map((row) => row.tokens), 0.000001);
   return html`<section class="card">
     <h2>${title}</h2>
-    <${Table} label=${title}>
+    ${rows.length === 0
+      ? html`<p class="faint">${t.usage.nothing}</p>`
+      : html`<${Table} label=${title}>
       <thead>
         <tr>
           <th>${t.usage.group}</th>
@@ -117,7 +119,7 @@ function Groups({ title, rows, name }) {
           </tr>`,
         )}
       </tbody>
-    <//>
+    <//>`}
   </section>`;
 }
 
