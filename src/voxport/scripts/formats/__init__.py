@@ -1,0 +1,1 @@
+"""Readers of the spellings of a script, and of books."""
