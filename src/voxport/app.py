@@ -34,6 +34,8 @@ from voxport.metrics.process_state import ProcessStateCollector
 from voxport.metrics.traffic import RequestMetrics
 from voxport.pronunciations.endpoints import router as pronunciations
 from voxport.samples.loader import MAX_CONCURRENT_CHECKS
+from voxport.scripts.endpoints import lines as script_lines
+from voxport.scripts.endpoints import router as scripts
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
@@ -152,6 +154,8 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         webhooks,
         keys,
         pronunciations,
+        scripts,
+        script_lines,
     ]
     if settings.admin_key is not None:
         routers += [admin, metrics]

@@ -48,14 +48,21 @@ from voxport.providers.shared_slots import SharedSlots
 from voxport.providers.slots import SlotPools
 from voxport.reconciliation.service import Reconciliation
 from voxport.samples.loader import SampleLoader
+from voxport.scripts.digests import LineDigests
+from voxport.scripts.handler import ScriptHandler
+from voxport.scripts.preparation import ScriptPreparation
+from voxport.scripts.service import ScriptService
+from voxport.scripts.source import ScriptSource
 from voxport.secret import Secret, load_secret
 from voxport.settings import Settings
 from voxport.speech.cached_answers import CachedAnswers
 from voxport.speech.codes import nearest_code
 from voxport.speech.handler import SpeechHandler
+from voxport.speech.preparation import Preparation
 from voxport.speech.service import SERVICE as SPEECH
 from voxport.speech.service import SpeechService
 from voxport.speech_cache.service import SpeechCache
+from voxport.spoken_lines.service import SpokenLines
 from voxport.storage.base import Storage, StorageError
 from voxport.storage.config import open_storage
 from voxport.storage.observed import observed_storage
@@ -102,6 +109,9 @@ class Gateway:
     speech: SpeechService
     speech_cache: SpeechCache
     pronunciations: Pronunciations
+    scripts: ScriptService
+    script_source: ScriptSource
+    spoken_lines: SpokenLines
     watermarks: Watermarks
     webhook_sender: WebhookSender
     audit: Audit
@@ -229,16 +239,51 @@ def _open(
         keep_alive=timedelta(days=settings.voice_keep_alive_days),
         clock=clock,
     )
+    spoken_lines = SpokenLines(database, storage, lifetime=timedelta(days=settings.script_line_keep_days))
     consents = Consents(database, is_required=settings.require_consent)
     handlers: list[JobHandler] = [
         CloneHandler(settings, jobs, samples, storage, providers, voices, provisioning, provider_calls),
         SpeechHandler(settings, jobs, voices, provisioning, provider_calls, providers, media, storage, ffmpeg),
+        ScriptHandler(
+            settings,
+            database,
+            jobs,
+            voices,
+            provisioning,
+            provider_calls,
+            providers,
+            media,
+            storage,
+            spoken_lines,
+            ffmpeg,
+        ),
     ]
     for handler in handlers:
         queue.declare(handler.service, handler.queue)
     speech_cache = SpeechCache(database, lifetime=timedelta(days=settings.speech_cache_days), clock=clock)
     answers = CachedAnswers(database, speech_cache, billing, media, storage, settings.options_of, service=SPEECH)
     pronunciations = Pronunciations(database, lambda code: nearest_code(code, LANGUAGES), clock=clock)
+    scripts = ScriptService(
+        database,
+        ScriptPreparation(
+            catalog,
+            Preparation(catalog, voices, providers, pronunciations),
+            voices,
+            pronunciations,
+            LineDigests(settings.options_of),
+        ),
+        spoken_lines,
+        billing,
+        jobs,
+        media,
+        moderation,
+    )
+    script_source = ScriptSource(
+        samples,
+        storage,
+        fetch_policy
+        or FetchPolicy(max_bytes=0, timeout_seconds=settings.fetch_timeout, private_hosts=settings.private_hosts),
+    )
     idempotency = Idempotency(database, billing, media, storage, provider_calls.release_dead_owners, clock=clock)
     return Gateway(
         settings=settings,
@@ -288,6 +333,9 @@ def _open(
         ),
         speech_cache=speech_cache,
         pronunciations=pronunciations,
+        scripts=scripts,
+        script_source=script_source,
+        spoken_lines=spoken_lines,
         watermarks=Watermarks(samples),
         webhook_sender=WebhookSender(
             webhooks,
@@ -310,7 +358,14 @@ def _open(
             provider_calls,
             voices,
             media,
-            other_steps=[consents.redact, idempotency.erase, webhooks.erase, pronunciations.erase],
+            other_steps=[
+                consents.redact,
+                idempotency.erase,
+                webhooks.erase,
+                pronunciations.erase,
+                scripts.erase,
+                spoken_lines.erase,
+            ],
         ),
         sweeps=Sweeps(database, clock=clock),
         handlers=handlers,

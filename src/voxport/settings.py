@@ -178,6 +178,24 @@ class Settings(StorageSettings, ProviderSettings):
         description="core-tts jobs that one worker runs at once at each provider; those of `local` take turns at the "
         "engine, piece by piece. The same for all workers.",
     )
+    worker_script_concurrency: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="core-tts-batch jobs that one worker runs at once at each provider. The same for all workers.",
+    )
+    script_lines_at_once: int = Field(
+        default=3,
+        ge=1,
+        le=64,
+        description="Lines of one core-tts-batch job that are spoken at once; a provider's own limits hold as well.",
+    )
+    script_line_keep_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="Days for which the audio of a script's line is kept after its last use, so that a script that is "
+        "sent again speaks and charges only the lines that changed. An hour of it has 170 MB.",
+    )
     worker_metrics_port: int | None = Field(
         default=None,
         ge=0,
@@ -205,6 +223,7 @@ class Settings(StorageSettings, ProviderSettings):
     speech_job_seconds: float = Field(
         default=21_600.0, gt=0, description="Likewise of a core-tts job (`Prefer: respond-async`)."
     )
+    script_job_seconds: float = Field(default=72_000.0, gt=0, description="Likewise of a core-tts-batch job.")
     job_retry_seconds: Annotated[tuple[PositiveFloat, ...], NoDecode] = Field(
         default=(2.0, 10.0, 30.0),
         description="Comma-separated: seconds before each retry of a job whose provider was busy or not there. A "

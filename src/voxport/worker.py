@@ -129,6 +129,7 @@ def _run_maintenance(gateway: Gateway, runner: JobRunner) -> None:
         "files_swept": gateway.media.sweep,
         "uploads_looked_at": gateway.media.sweep_uploads,
         "speech_cache_swept": gateway.speech_cache.sweep,
+        "spoken_lines_swept": gateway.spoken_lines.sweep,
         "answers_swept": gateway.idempotency.sweep,
         "voices_erased": gateway.voices.sweep_deleted,
         "profiles_erased": gateway.erasure.sweep,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -77,7 +77,7 @@ def job_body(job: Job, read_urls: ReadUrls) -> JobBody:
 
 def job_bodies(jobs: Sequence[Job], read_urls: ReadUrls) -> list[JobBody]:
     """Build the bodies of jobs, which must be of one profile."""
-    keys = [job.result["key"] for job in jobs if job.result is not None and "key" in job.result]
+    keys = [key for job in jobs if job.result is not None for key in _file_keys(job.result)]
     urls = read_urls(jobs[0].profile_id, keys) if keys else {}
     return [_body(job, urls) for job in jobs]
 
@@ -89,6 +89,8 @@ def _body(job: Job, urls: Mapping[str, str]) -> JobBody:
         if url is None:
             result = {**result, "warnings": [*result.get("warnings", []), _FILE_DELETED]}
         result = {"url": url, **result}
+    if result is not None and "outputs" in result:
+        result = {**result, "outputs": _with_urls(result["outputs"], urls)}
     values: dict[str, Any] = {
         "id": job.id,
         "service": job.service,
@@ -105,6 +107,22 @@ def _body(job: Job, urls: Mapping[str, str]) -> JobBody:
     if job.status == "failed":
         values["error"] = job.error
     return JobBody(**values)
+
+
+def _file_keys(result: dict[str, Any]) -> Iterator[str]:
+    """Yield the keys of the files in a result, at any depth."""
+    if isinstance(result.get("key"), str):
+        yield result["key"]
+    for value in result.values():
+        if isinstance(value, dict):
+            yield from _file_keys(value)
+
+
+def _with_urls(outputs: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
+    """Add the `url` beside each `key`; null where the file was deleted."""
+    if isinstance(outputs.get("key"), str):
+        return {"url": urls.get(outputs["key"]), **outputs}
+    return {name: _with_urls(value, urls) for name, value in outputs.items()}
 
 
 def accepted_body(job: Job) -> AcceptedBody:

@@ -35,7 +35,7 @@ class NewJob:
     `provider` is the name of the first provider that works on it: the job waits in that one's queue partition."""
 
     profile_id: str
-    service: ServiceName
+    service: str
     request: Json
     output_id: str
     amount: int
@@ -45,6 +45,8 @@ class NewJob:
     voice_id: str | None = None
     webhook_url: str | None = None
     provider: str | None = None
+    billed_as: ServiceName | None = None
+    """The service of the catalogue whose price is held and charged, if it is not `service`."""
 
 
 class Jobs:
@@ -79,7 +81,7 @@ class Jobs:
             hold_id = self._billing.hold(
                 tx,
                 profile_id=new.profile_id,
-                service=new.service,
+                service=new.billed_as or new.service,
                 amount=new.amount,
                 request_id=new.request_id,
                 job_id=job_id,
@@ -202,16 +204,22 @@ class Jobs:
                 raise JobNotActive(job_id)
 
     def complete(
-        self, job_id: str, hold_id: str, *, units: Decimal, make_result: Callable[[Session], dict[str, Any]]
+        self,
+        job_id: str,
+        hold_id: str,
+        *,
+        units: Decimal | Callable[[Session], Decimal],
+        make_result: Callable[[Session], dict[str, Any]],
     ) -> None:
-        """Call `make_result` to record the output, charge, and complete the job, in one transaction. Raises
-        JobNotActive after a rollback."""
+        """Call `make_result` to record the output, charge, and complete the job, in one transaction. `units` may be
+        found in that transaction, before the result is made. Raises JobNotActive after a rollback."""
         with self._database.transaction() as tx:
             if not repository.change(tx, job_id, expected=("processing",), status="completed"):
                 raise JobNotActive(job_id)
+            charged_units = units if isinstance(units, Decimal) else units(tx)
             result = make_result(tx)
             try:
-                charged = self._billing.capture(tx, hold_id, units=units)
+                charged = self._billing.capture(tx, hold_id, units=charged_units)
             except AlreadySettled:
                 raise JobNotActive(job_id) from None
             job = repository.changed(
@@ -221,7 +229,7 @@ class Jobs:
                 stage="done",
                 progress=1.0,
                 result=result,
-                micro_units=int(units * MICRO),
+                micro_units=int(charged_units * MICRO),
                 token_cost=charged.cost,
                 finished_at=now(),
             )

@@ -13,7 +13,9 @@ from voxport.media import models as media
 from voxport.pronunciations import models as pronunciations
 from voxport.provider_calls import models as provider_calls
 from voxport.reconciliation import models as reconciliation
+from voxport.scripts import models as scripts
 from voxport.speech_cache import models as speech_cache
+from voxport.spoken_lines import models as spoken_lines
 from voxport.sweeps import models as sweeps
 from voxport.voices import models as voices
 from voxport.webhooks import models as webhooks
@@ -32,7 +34,9 @@ __all__ = [
     "pronunciations",
     "provider_calls",
     "reconciliation",
+    "scripts",
     "speech_cache",
+    "spoken_lines",
     "sweeps",
     "voices",
     "webhooks",

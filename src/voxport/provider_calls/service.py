@@ -175,6 +175,41 @@ class ProviderCalls:
             raise
 
     @contextmanager
+    def line(self, run: JobRun, provider: Provider, voice_id: str, number: int) -> Iterator[None]:
+        """Journal the synthesis of one line of a job, which is a paid call at a hosted provider; lines of one job may
+        be spoken at once. The row stays until `finish_line`. Raises OutcomeUnknown if the block does, or if a process
+        that died began the same line."""
+        is_hosted = provider.capabilities().is_hosted
+        try:
+            with self.paid_part(run, provider):
+                if is_hosted:
+                    self._begin_line(run, provider.name, voice_id, number)
+                    self._database.require_fence()
+                yield
+        except OutcomeUnknown as unknown:
+            raise self.record_unknown_job(run.job_id, unknown) from unknown
+        except Exception:
+            if is_hosted:
+                with self._database.transaction() as tx:
+                    self.finish_line(tx, run.job_id, number)
+            raise
+
+    def finish_line(self, tx: Session, job_id: str, number: int) -> None:
+        """Delete the row of a line that has been spoken, in the transaction that records it."""
+        for one in repository.for_job(tx, job_id):
+            if one.part == number and one.state == "open":
+                repository.remove(tx, one.id)
+
+    def _begin_line(self, run: JobRun, provider: str, voice_id: str, number: int) -> None:
+        """Record that a line begins. Raises OutcomeUnknown if a process that died began it: the provider may have
+        spoken and billed it."""
+        with self._database.transaction() as tx:
+            if any(one.state == "unknown" or one.part == number for one in repository.for_job(tx, run.job_id)):
+                raise _unknown_error(provider)
+            call_id = self.open(tx, NewCall("speech", provider, voice_id, run.profile_id, run.hold_id, run.job_id))
+            repository.change(tx, call_id, expected=("open",), part=number)
+
+    @contextmanager
     def paid_part(self, run: JobRun, provider: Provider) -> Iterator[None]:
         """Keep the process from ending during a call of a job to a hosted provider."""
         with self._paid_parts.track(run.job_id) if provider.capabilities().is_hosted else nullcontext():

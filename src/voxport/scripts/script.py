@@ -25,8 +25,8 @@ class ScriptError(Exception):
 
 @dataclass(frozen=True)
 class ScriptLine:
-    """One line. `id` is unique in its script and a safe file name; `place` is where it stands ("line 12" of a text file,
-    "script[3]" of JSON, "chapter 2, paragraph 7" of a book)."""
+    """One line. `id` is unique in its script and a safe file name; `place` is where it stands ("line 12" of a text
+    file, "script[3]" of JSON, "chapter 2, paragraph 7" of a book)."""
 
     id: str
     character: str

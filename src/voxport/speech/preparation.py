@@ -123,7 +123,7 @@ class Preparation:
         self._check_request(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
         rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, request.pronunciations)
-        routes = all_that_can(speakers, lambda voice: self._route(caller, request, voice, rules))
+        routes = all_that_can(speakers, lambda voice: self.route(caller, request, voice, rules))
         document = routes[0].document
         longest = (
             max_seconds(request.text, request.speed, self._limits)
@@ -134,7 +134,17 @@ class Preparation:
             caller, request, tuple(routes), FORMATS[request.output_format], dictionaries, rules, longest
         )
 
-    def _route(self, caller: Principal, request: SpeechRequest, voice: ResolvedVoice, rules: Sequence[Rule]) -> Route:
+    def route(
+        self,
+        caller: Principal,
+        request: SpeechRequest,
+        voice: ResolvedVoice,
+        rules: Sequence[Rule],
+        *,
+        checks_language: bool = True,
+    ) -> Route:
+        """Check that a voice can speak a request. Without `checks_language` a text that looks to be in another language
+        gets no warning. Raises Invalid, BadRequest, ProviderUnavailable."""
         provider = self._providers.require_available(voice.provider.name)
         language = self._language(provider, request.language, voice.language)
         require_settings(provider, request.voice_settings)
@@ -147,7 +157,10 @@ class Preparation:
             provider=provider.name,
         )
         text = request.text if document is None else document.read_text()
-        warnings = text_warnings(provider, text, language, is_named=request.language is not None)
+        if checks_language:
+            warnings = text_warnings(provider, text, language, is_named=request.language is not None)
+        else:
+            warnings = tuple(provider.check_text(text, language) or ())
         if request.needs_words and not provider.capabilities().supports_timestamps:
             raise Invalid(
                 f"The provider {provider.name} does not say when its words are heard. Leave timestamps out, or choose "

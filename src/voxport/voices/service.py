@@ -18,6 +18,7 @@ from voxport.providers.ids import is_stock_id
 from voxport.providers.names import AUTO
 from voxport.providers.registry import Registry
 from voxport.speech_cache.service import forget_profile, forget_voice
+from voxport.spoken_lines.service import forget_voice as forget_lines_of_voice
 from voxport.storage.base import Storage
 from voxport.sweeps.service import SweepIncomplete, Sweeps
 from voxport.voices import repository
@@ -233,6 +234,7 @@ class VoiceService:
             voice = repository.get_any(tx, voice_id) if is_marked else None
             if is_marked:
                 forget_voice(tx, profile_id, voice_id)
+                forget_lines_of_voice(tx, profile_id, voice_id)
                 record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice_id)
         if voice is None:
             raise self._not_owned_error(voice_id)

@@ -1,0 +1,84 @@
+"""Puts the spoken lines of a script together: where each begins, and the sound of the whole, of a chapter, and of one
+character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from voxport.audio.arrays import SAMPLE_RATE, Pcm
+from voxport.scripts.models import JobLine
+from voxport.spoken_lines.service import SpokenLine
+
+_SILENCE_SAMPLES: Final = 10 * SAMPLE_RATE
+"""The longest piece of silence that is made at once."""
+
+
+@dataclass(frozen=True)
+class PlacedLine:
+    """A line with its first sample in the joined file."""
+
+    row: JobLine
+    samples: int
+    start: int
+
+    @property
+    def end(self) -> int:
+        """The sample behind the line, without its pause."""
+        return self.start + self.samples
+
+
+class Assembly:
+    """`read` returns the audio of a line; one line is in memory at a time."""
+
+    def __init__(self, rows: Sequence[JobLine], read: Callable[[str], SpokenLine]) -> None:
+        self._read = read
+        self.lines: list[PlacedLine] = []
+        position = 0
+        for row in rows:
+            samples = row.samples or 0
+            self.lines.append(PlacedLine(row, samples, position))
+            position += samples + row.pause_samples
+        self.samples = position
+        """Length of the joined file, in samples."""
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / SAMPLE_RATE
+
+    def spoken(self, placed: PlacedLine) -> SpokenLine:
+        return self._read(placed.row.digest)
+
+    def joined(self, on_line: Callable[[int], None] = lambda _: None) -> Iterator[Pcm]:
+        """Yield the whole, with its pauses. `on_line` is called with the number of each line before it."""
+        for number, placed in enumerate(self.lines):
+            on_line(number)
+            yield self.spoken(placed).samples
+            yield from _silence(placed.row.pause_samples)
+
+    def chapter(self, number: int) -> Iterator[Pcm]:
+        """Yield a chapter: its lines are together in the script."""
+        for placed in self.lines:
+            if placed.row.chapter == number:
+                yield self.spoken(placed).samples
+                yield from _silence(placed.row.pause_samples)
+
+    def stem(self, character: str) -> Iterator[Pcm]:
+        """Yield the lines of a character where they are in the whole, with silence where others speak."""
+        position = 0
+        for placed in self.lines:
+            if placed.row.character != character:
+                continue
+            yield from _silence(placed.start - position)
+            yield self.spoken(placed).samples
+            position = placed.end
+        yield from _silence(self.samples - position)
+
+
+def _silence(samples: int) -> Iterator[Pcm]:
+    while samples > 0:
+        yield np.zeros(min(samples, _SILENCE_SAMPLES), np.int16)
+        samples -= _SILENCE_SAMPLES

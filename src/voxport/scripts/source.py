@@ -1,0 +1,63 @@
+"""Gets the script of a request: from its body, or from an upload or a URL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import urlsplit
+
+from voxport.errors import Invalid, TooLarge
+from voxport.fetch.client import FetchPolicy, fetch
+from voxport.samples.loader import SampleLoader
+from voxport.scripts.formats.read import read_script
+from voxport.scripts.script import Script, ScriptError
+from voxport.storage.base import Storage
+
+MAX_BYTES: Final = 100 * 1024 * 1024
+
+
+class ScriptSource:
+    def __init__(self, samples: SampleLoader, storage: Storage, policy: FetchPolicy) -> None:
+        self._samples = samples
+        self._storage = storage
+        self._policy = replace(policy, max_bytes=MAX_BYTES)
+
+    def from_url(self, profile_id: str, url: str, script_format: str | None, *, with_front_matter: bool) -> Script:
+        """Load and read a script. Raises Invalid, NotFound, BadSignature, AudioUrlUnusable, TooLarge."""
+        source = self._samples.locate(profile_id, url)
+        if source.key is not None:
+            if (self._storage.size(source.key) or 0) > MAX_BYTES:
+                raise TooLarge(f"A script has at most {MAX_BYTES:,} bytes.", details={"max_bytes": MAX_BYTES})
+            content, name = self._storage.read(source.key), source.key
+        else:
+            into = BytesIO()
+            fetch(url, into, self._policy)
+            content, name = into.getvalue(), urlsplit(url).path
+        return read(
+            content,
+            script_format,
+            name=PurePosixPath(name).name,
+            with_front_matter=with_front_matter,
+            location=("body", "scriptUrl"),
+        )
+
+
+def read(
+    content: bytes,
+    script_format: str | None,
+    *,
+    name: str = "",
+    with_front_matter: bool = False,
+    location: tuple[str, ...] = ("body", "script_text"),
+) -> Script:
+    """Read a script. Raises Invalid."""
+    try:
+        return read_script(content, script_format, name=name, with_front_matter=with_front_matter)
+    except ScriptError as error:
+        raise invalid(error, location) from None
+
+
+def invalid(error: ScriptError, location: tuple[str, ...]) -> Invalid:
+    return Invalid(str(error), location=location, details={**error.details, "place": error.place})

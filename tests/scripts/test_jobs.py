@@ -1,0 +1,253 @@
+"""A script as a job: what is checked before, what is spoken, what is charged, and what a failure or a kill leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.client import GatewayClient, error_of
+from tests.support.fake_provider import FakeProvider
+from tests.support.jobs import work
+from voxport.audit.service import GATEWAY
+from voxport.billing.verify import verify
+from voxport.errors import ProviderFailed
+from voxport.providers.base import StockVoice
+from voxport.spoken_lines.service import forget_voice
+
+BATCH = "/v1/proxy/core-tts-batch"
+CAST = {"Ana": {"voice_id": "hum"}, "Ben": {"voice_id": "buzz", "voice_settings": {"speed": 1.2}}}
+LINES = [
+    {"id": "a1", "character": "Ana", "text": "Who is there?", "pause_after": 0.4},
+    {"id": "b1", "character": "Ben", "text": "Nobody."},
+    {"id": "a2", "character": "Ana", "text": "Then who spoke?"},
+]
+
+
+@pytest.fixture(autouse=True)
+def two_voices(fake_provider: FakeProvider) -> None:
+    fake_provider.stock = [StockVoice(name, name, "en-us", "female") for name in ("hum", "buzz")]
+
+
+def submit(client: GatewayClient, **fields: Any) -> str:
+    answer = client.post(BATCH, {"script": LINES, "cast": CAST, **fields})
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["job"]["id"]
+    return job_id
+
+
+def rendered(client: GatewayClient, **fields: Any) -> dict[str, Any]:
+    job_id = submit(client, **fields)
+    work(client, job_id)
+    job: dict[str, Any] = client.get(f"/v2/jobs/{job_id}").json()
+    assert job["status"] == "completed", job
+    return job
+
+
+def lines_of(client: GatewayClient, job_id: str) -> list[dict[str, Any]]:
+    answer = client.get(f"/v2/jobs/{job_id}/lines")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
+
+
+def read(client: GatewayClient, url: str) -> bytes:
+    answer = client.get(url)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def with_text(text: str) -> list[dict[str, Any]]:
+    return [*LINES[:1], {**LINES[1], "text": text}, *LINES[2:]]
+
+
+def test_each_line_is_spoken_once_in_order_and_charged_by_its_seconds(customer: GatewayClient) -> None:
+    job = rendered(customer, outputs=["lines", "joined", "stems"], output_format="wav")
+    result = job["result_data"]
+    assert (result["lines"], result["spoken"], result["reused"]) == (3, 3, 0)
+    assert result["duration_seconds"] == pytest.approx(3 + 0.4 + 0.5, abs=0.05)
+    assert job["units_consumed"] == pytest.approx(3.0)
+    assert job["token_cost"] == pytest.approx(0.03)
+    found = lines_of(customer, job["id"])
+    assert [(one["id"], one["state"], one["start"]) for one in found] == [
+        ("a1", "spoken", 0.0),
+        ("b1", "spoken", 1.4),
+        ("a2", "spoken", 2.9),
+    ]
+    assert sum(one["tokens"] for one in found) == pytest.approx(job["token_cost"])
+    assert all(read(customer, one["url"])[:4] == b"RIFF" for one in found)
+    assert set(result["outputs"]["stems"]) == {"Ana", "Ben"}
+    joined = read(customer, result["outputs"]["joined"]["url"])
+    for stem in result["outputs"]["stems"].values():
+        assert len(read(customer, stem["url"])) == len(joined), "stems are as long as the whole"
+    manifest = json.loads(read(customer, result["outputs"]["manifest"]["url"]))
+    assert [(one["id"], one["file"], one["start"]) for one in manifest["lines"]] == [
+        ("a1", "lines/a1.wav", 0.0),
+        ("b1", "lines/b1.wav", 1.4),
+        ("a2", "lines/a2.wav", 2.9),
+    ]
+    assert verify(customer.gateway.database) == []
+
+
+def test_one_changed_line_is_the_only_one_that_is_spoken_and_charged(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    first = rendered(customer, outputs=["lines", "joined"])
+    before = {one["id"]: read(customer, one["url"]) for one in lines_of(customer, first["id"])}
+    fake_provider.requests.clear()
+    again = rendered(customer, outputs=["lines", "joined"], script=with_text("Nobody at all."))
+    assert [one.text for one in fake_provider.requests] == ["Nobody at all."]
+    assert (again["result_data"]["spoken"], again["result_data"]["reused"]) == (1, 2)
+    assert again["token_cost"] == pytest.approx(0.01)
+    found = lines_of(customer, again["id"])
+    assert [one["state"] for one in found] == ["reused", "spoken", "reused"]
+    assert all(read(customer, one["url"]) == before[one["id"]] for one in found if one["state"] == "reused")
+
+
+def test_the_same_script_again_costs_nothing(customer: GatewayClient) -> None:
+    rendered(customer)
+    dry = customer.post(BATCH, {"script": LINES, "cast": CAST, "dry_run": True}).json()["data"]
+    assert (dry["spoken"], dry["tokens"], dry["held"]) == (0, 0, 0)
+    assert rendered(customer)["token_cost"] == 0
+
+
+def test_a_line_that_stands_twice_is_spoken_once(customer: GatewayClient, fake_provider: FakeProvider) -> None:
+    twice = [{"id": name, "character": "Ana", "text": "No!"} for name in ("x", "y")]
+    job = rendered(customer, script=twice)
+    assert len(fake_provider.requests) == 1
+    assert job["token_cost"] == pytest.approx(0.01)
+    assert [one["state"] for one in lines_of(customer, job["id"])] == ["spoken", "reused"]
+
+
+def test_a_dry_run_says_what_each_character_costs_and_does_nothing(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    before = customer.balance()
+    answer = customer.post(BATCH, {"script": LINES, "cast": CAST, "dry_run": True})
+    assert answer.status_code == 200, answer.text
+    data = answer.json()["data"]
+    assert [(one["character"], one["lines"]) for one in data["characters"]] == [("Ana", 2), ("Ben", 1)]
+    assert data["tokens"] == pytest.approx(sum(one["tokens"] for one in data["characters"]))
+    assert 0 < data["tokens"] <= data["held"]
+    assert customer.balance() == before
+    assert not fake_provider.requests
+    assert customer.get("/v2/jobs").json()["data"] == []
+
+
+def test_a_character_without_a_voice_is_refused_with_its_line(customer: GatewayClient) -> None:
+    answer = customer.post(BATCH, {"script": [*LINES, {"id": "z", "character": "Anna", "text": "Hi."}], "cast": CAST})
+    assert answer.status_code == 422
+    error = error_of(answer)
+    assert "Anna" in error["message"]
+    assert error["details"]["line"] == "z"
+    assert customer.balance()["held"] == 0
+
+
+def test_a_voice_that_is_not_there_is_refused_with_its_character(customer: GatewayClient) -> None:
+    answer = customer.post(BATCH, {"script": LINES, "cast": {**CAST, "Ben": {"voice_id": "nobody"}}})
+    assert answer.status_code == 404
+    assert error_of(answer)["message"].startswith("Ben: ")
+
+
+def test_a_line_without_a_word_is_refused_with_its_place(customer: GatewayClient) -> None:
+    answer = customer.post(BATCH, {"script": with_text("…"), "cast": CAST})
+    assert answer.status_code == 422
+    assert error_of(answer)["message"].startswith("Script[1]: ")
+
+
+def test_a_script_that_is_likely_to_cost_more_than_was_allowed_is_refused(customer: GatewayClient) -> None:
+    answer = customer.post(BATCH, {"script": LINES, "cast": CAST, "max_tokens_cost": 0.001})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "max_tokens_cost"]
+    assert customer.balance()["held"] == 0
+
+
+def test_a_job_costs_no_more_than_was_allowed(customer: GatewayClient, fake_provider: FakeProvider) -> None:
+    fake_provider.samples *= 60
+    job_id = submit(customer, max_tokens_cost=0.05)
+    assert customer.balance()["held"] == pytest.approx(0.05)
+    work(customer, job_id)
+    assert customer.get(f"/v2/jobs/{job_id}").json()["token_cost"] == pytest.approx(0.05)
+    assert verify(customer.gateway.database) == []
+
+
+def test_a_script_without_the_credits_is_refused_and_leaves_nothing(customer: GatewayClient) -> None:
+    poor = customer.another_customer(credits="0.001")
+    answer = poor.post(BATCH, {"script": LINES, "cast": CAST})
+    assert answer.status_code == 402
+    assert poor.get("/v2/jobs").json()["data"] == []
+
+
+def test_a_line_that_fails_costs_nothing_and_the_next_job_goes_on_from_there(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    spoken: list[int] = []
+
+    def fail_at_third(_: int) -> None:
+        spoken.append(1)
+        if len(spoken) == 3:
+            raise ProviderFailed("It broke.")
+
+    fake_provider.on_piece = fail_at_third
+    job_id = submit(customer, outputs=["lines", "joined"])
+    work(customer, job_id)
+    failed = customer.get(f"/v2/jobs/{job_id}").json()
+    assert (failed["status"], failed["token_cost"]) == ("failed", 0)
+    assert customer.balance()["held"] == 0
+    assert all(one["url"] is None for one in lines_of(customer, job_id)), "what is not paid is not handed out"
+    fake_provider.on_piece = lambda _: None
+    fake_provider.requests.clear()
+    job = rendered(customer, outputs=["lines", "joined"])
+    assert len(fake_provider.requests) == 1, "the two lines that were spoken are not spoken again"
+    assert job["token_cost"] == pytest.approx(0.03), "but they are paid for"
+    assert verify(customer.gateway.database) == []
+
+
+def test_a_cancelled_job_leaves_no_file_and_no_charge(customer: GatewayClient, fake_provider: FakeProvider) -> None:
+    job_id = submit(customer)
+    fake_provider.on_piece = lambda _: customer.post(f"/v2/jobs/{job_id}/cancel") and None
+    work(customer, job_id)
+    assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
+    assert customer.balance()["held"] == 0
+    assert [key for key in customer.gateway.storage.list("audio") if "scripts" in key] == []
+    assert customer.get("/v1/media").json()["data"] == []
+
+
+def test_a_voice_that_is_deleted_takes_the_audio_of_its_lines_along(customer: GatewayClient) -> None:
+    rendered(customer)
+    lines = customer.gateway.spoken_lines
+    with customer.gateway.database.transaction() as tx:
+        forget_voice(tx, customer.profile_id, "buzz")
+    assert lines.sweep() == 1
+    assert len(list(customer.gateway.storage.scan("lines"))) == 2
+
+
+def test_the_lines_of_another_profiles_job_are_not_there(customer: GatewayClient) -> None:
+    job_id = submit(customer)
+    stranger = customer.another_customer()
+    assert stranger.get(f"/v2/jobs/{job_id}/lines").status_code == 404
+
+
+def test_lines_come_in_pages(customer: GatewayClient) -> None:
+    job_id = submit(customer)
+    first = customer.get(f"/v2/jobs/{job_id}/lines", params={"limit": 2}).json()
+    assert [one["state"] for one in first["data"]] == ["waiting", "waiting"]
+    rest = customer.get(f"/v2/jobs/{job_id}/lines", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [one["id"] for one in rest["data"]] == ["a2"]
+    assert rest["next_cursor"] is None
+
+
+def test_a_call_that_is_sent_again_with_its_key_is_one_job(customer: GatewayClient) -> None:
+    body = {"script": LINES, "cast": CAST}
+    answers = [customer.post(BATCH, body, headers={"Idempotency-Key": "once"}).json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert len(customer.get("/v2/jobs").json()["data"]) == 1
+
+
+def test_erasing_a_profile_removes_its_scripts_and_their_audio(customer: GatewayClient) -> None:
+    rendered(customer, outputs=["lines", "joined"])
+    result = customer.gateway.erasure.erase(customer.profile_id, actor=GATEWAY)
+    assert result.left == []
+    assert list(customer.gateway.storage.scan("lines")) == []
+    assert [key for key in customer.gateway.storage.list("audio") if "scripts" in key] == []
