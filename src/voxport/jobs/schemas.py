@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
 from voxport.jobs.models import Job
+from voxport.media.file_urls import file_keys, with_file_urls
 from voxport.web.schemas import ErrorObject, NextCursor, StripWhitespace, Success
 
 ReadUrls = Callable[[str, Collection[str]], Mapping[str, str]]
@@ -42,7 +43,7 @@ class JobBody(BaseModel):
         description="What the job made. Of a clone: status, message, voice_id, provider, name, warnings and "
         "quality (what was found in the recording: speech_seconds, snr_db, bandwidth_hz, clipped_share, speakers, "
         "reverberation, verdict, summary, advice). Of speech: `data` of the call that answers at once; `url` is null "
-        "once the file was deleted."
+        "once the file was deleted, as it is of each file of `subtitles`."
     )
     units_consumed: float = Field(description="What was charged, in units of the service.")
     token_cost: float = Field(description="What was charged, in tokens.")
@@ -77,7 +78,7 @@ def job_body(job: Job, read_urls: ReadUrls) -> JobBody:
 
 def job_bodies(jobs: Sequence[Job], read_urls: ReadUrls) -> list[JobBody]:
     """Build the bodies of jobs, which must be of one profile."""
-    keys = [job.result["key"] for job in jobs if job.result is not None and "key" in job.result]
+    keys = [key for job in jobs if job.result is not None for key in file_keys(job.result)]
     urls = read_urls(jobs[0].profile_id, keys) if keys else {}
     return [_body(job, urls) for job in jobs]
 
@@ -88,7 +89,7 @@ def _body(job: Job, urls: Mapping[str, str]) -> JobBody:
         url = urls.get(result["key"])
         if url is None:
             result = {**result, "warnings": [*result.get("warnings", []), _FILE_DELETED]}
-        result = {"url": url, **result}
+        result = with_file_urls(result, urls)
     values: dict[str, Any] = {
         "id": job.id,
         "service": job.service,

@@ -32,6 +32,7 @@ from voxport.speech.schemas import (
     SpeechBody,
     SpeechData,
     SpokenBody,
+    SubtitleFileBody,
     TimestampBody,
     Usage,
     UsedDictionaryBody,
@@ -208,6 +209,7 @@ def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechR
         markup=body.markup,
         pronunciations=tuple(body.pronunciations),
         timestamps=body.timestamps,
+        subtitles=tuple(body.subtitles),
         use_cache=body.cache,
     )
 
@@ -251,6 +253,10 @@ def spoken_body(prepared: PreparedSpeech, result: SpeechResult, service: Service
                 TimestampBody.model_validate(one.to_json())
                 for one in timestamps(result.words, request.text, request.timestamps)
             ],
+            subtitles={
+                name: SubtitleFileBody(url=result.subtitles[name].url, key=result.subtitles[name].key)
+                for name in request.subtitles
+            },
         ),
         usage=Usage(units=billed, unit_type=service.unit_type),
         cost=Cost(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
 from voxport.jobs.schemas import JobWebhook
 from voxport.pronunciations.service import MAX_USED
 from voxport.providers.names import ProviderChoice
+from voxport.speech.subtitles import SubtitleFormat
 from voxport.web.schemas import MAX_TEXT_LENGTH, RequestBody, Success
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -32,6 +33,12 @@ Warnings = Annotated[
         "language. Not there where there is nothing to say.",
     ),
 ]
+
+
+def _distinct(names: list[SubtitleFormat]) -> list[SubtitleFormat]:
+    if len(set(names)) < len(names):
+        raise ValueError("name each format once")
+    return names
 
 
 class VoiceSettings(RequestBody):
@@ -95,6 +102,16 @@ class SpeechBody(RequestBody):
         Literal["word", "sentence"] | None,
         Field(description="Answer when each word or sentence is heard. Not with `stream`."),
     ] = None
+    subtitles: Annotated[
+        list[SubtitleFormat],
+        Field(
+            default_factory=list,
+            max_length=2,
+            json_schema_extra={"uniqueItems": True},
+            description="Subtitle files to make beside the audio. Not with `stream`.",
+        ),
+        AfterValidator(_distinct),
+    ]
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
     webhook_url: JobWebhook = None
@@ -120,6 +137,11 @@ class UsedDictionaryBody(BaseModel):
     version: int = Field(description="Which of its versions spoke.")
 
 
+class SubtitleFileBody(BaseModel):
+    url: str = Field(description="Reads the file, without a key.")
+    key: str = Field(description="The file's key in `/v1/media`. It is deleted with its audio, or by itself.")
+
+
 class SpeechData(BaseModel):
     url: str = Field(description="Reads the audio file, without a key.")
     key: str = Field(description="The file's key in `/v1/media`.")
@@ -138,6 +160,10 @@ class SpeechData(BaseModel):
         list[TimestampBody] | None,
         Field(exclude_if=lambda value: value is None, description="When each word or sentence is heard, if asked for."),
     ] = None
+    subtitles: Annotated[
+        dict[SubtitleFormat, SubtitleFileBody],
+        Field(exclude_if=lambda value: not value, description="The subtitle files, by format, if asked for."),
+    ] = {}
 
 
 class Usage(BaseModel):
