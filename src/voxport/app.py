@@ -37,6 +37,7 @@ from voxport.samples.loader import MAX_CONCURRENT_CHECKS
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
+from voxport.speech.preview import previews
 from voxport.storage.workdirs import sweep_work_dirs
 from voxport.studio.endpoints import router as studio
 from voxport.studio.endpoints import takes, tickets
@@ -145,6 +146,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         uploads,
         health,
         estimates,
+        previews,
         voices,
         checks,
         watermark,

@@ -23,12 +23,12 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
+from voxport.speech.preview import estimate_data
 from voxport.speech.progress import SynthesisProgress
 from voxport.speech.result import SpeechResult
 from voxport.speech.schemas import (
     Cost,
     EstimateBody,
-    EstimateData,
     SpeechBody,
     SpeechData,
     SpokenBody,
@@ -173,17 +173,7 @@ def estimate(
 ) -> EstimateBody:
     found = speech.estimate(caller, speech_request(body, prefer))
     service = catalog.services[SERVICE]
-    return EstimateBody(
-        data=EstimateData(
-            unit_type=service.unit_type,
-            unit_price=json_number(to_micro(service.unit_price)),
-            units=float(found.units),
-            tokens=json_number(found.tokens),
-            held=json_number(found.held),
-            language=found.language,
-            warnings=list(found.warnings),
-        )
-    )
+    return EstimateBody(data=estimate_data(found, service))
 
 
 def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechRequest:

@@ -27,7 +27,8 @@ from voxport.voices.service import ResolvedVoice, VoiceService
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A request for speech. `is_job` for an asynchronous job, `is_stream` for audio as it is made."""
+    """A request for speech. `is_job` for an asynchronous job, `is_stream` for audio as it is made, `is_preview` for a
+    text that is not spoken."""
 
     text: str
     voice_id: str
@@ -38,6 +39,7 @@ class SpeechRequest:
     folder_id: str | None = None
     is_job: bool = False
     is_stream: bool = False
+    is_preview: bool = False
     webhook_url: str | None = None
     markup: str = "none"
     pronunciations: tuple[str, ...] = ()
@@ -184,6 +186,8 @@ class Preparation:
     def _check_request(self, request: SpeechRequest) -> None:
         if request.is_job:
             require_text(request.text, self._limits.text_characters_async)
+        elif request.is_preview:
+            require_text(request.text, self._limits.text_characters, advice="Send it in parts.")
         else:
             require_text(
                 request.text,

@@ -54,16 +54,10 @@ class VoiceSettings(RequestBody):
         return self.model_dump(exclude_unset=True)
 
 
-class SpeechBody(RequestBody):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"text": "The ferry leaves at seven.", "voice_id": "af_heart", "provider": "local"}]
-        }
-    )
+class ReadBody(RequestBody):
+    """What says how a text is read."""
 
-    text: Text = Field(
-        description="What to say: up to 5,000 characters as shipped, or 100,000 as a job (`Prefer: respond-async`)."
-    )
+    text: Text = Field(description="What is read.")
     voice_id: str = Field(
         min_length=1,
         max_length=128,
@@ -73,9 +67,6 @@ class SpeechBody(RequestBody):
     provider: ProviderChoice | None = Field(
         default=None,
         description="The provider that speaks; `auto` takes the first one that can. Default: the voice's own.",
-    )
-    output_format: FormatName = Field(
-        default="mp3", description=f"The audio format. `stream` takes only {', '.join(STREAM_FORMATS)}."
     )
     language: Annotated[
         str | None,
@@ -98,6 +89,21 @@ class SpeechBody(RequestBody):
             description="Ids of pronunciation dictionaries; an earlier one goes first.",
         ),
     ]
+
+
+class SpeechBody(ReadBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "The ferry leaves at seven.", "voice_id": "af_heart", "provider": "local"}]
+        }
+    )
+
+    text: Text = Field(
+        description="What to say: up to 5,000 characters as shipped, or 100,000 as a job (`Prefer: respond-async`)."
+    )
+    output_format: FormatName = Field(
+        default="mp3", description=f"The audio format. `stream` takes only {', '.join(STREAM_FORMATS)}."
+    )
     timestamps: Annotated[
         Literal["word", "sentence"] | None,
         Field(description="Answer when each word or sentence is heard. Not with `stream`."),

@@ -39,6 +39,7 @@ from voxport.speech.preparation import Preparation, PreparedSpeech, Route, Speec
 from voxport.speech.progress import ListenerLeft, SynthesisProgress
 from voxport.speech.result import SpeechResult, StoredFile
 from voxport.storage.base import Storage, StorageUnavailable
+from voxport.text.reading import ReadSentence
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
@@ -67,6 +68,15 @@ class Estimate:
     held: int
     language: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How a prepared request will be read, and what it would cost."""
+
+    prepared: PreparedSpeech
+    sentences: Sequence[ReadSentence]
+    estimate: Estimate
 
 
 class SpeechService:
@@ -121,8 +131,16 @@ class SpeechService:
     def estimate(self, caller: Principal, request: SpeechRequest) -> Estimate:
         """Estimate the cost of a request. Holds and records nothing, and calls neither a provider nor moderation.
         Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
-        prepared = self._preparation.prepare(caller, request)
-        document = prepared.routes[0].document
+        return self._estimate(self._preparation.prepare(caller, request))
+
+    def preview(self, caller: Principal, request: SpeechRequest) -> Preview:
+        """Read a text without speaking it. Holds and records nothing. Raises as `prepare` does, and ProviderError."""
+        prepared = self.prepare(caller, request)
+        route = prepared.routes[0]
+        return Preview(prepared, route.voice.provider.read(self._utterance(prepared, route)), self._estimate(prepared))
+
+    def _estimate(self, prepared: PreparedSpeech) -> Estimate:
+        request, document = prepared.request, prepared.routes[0].document
         units = (
             estimated_seconds(request.text, request.speed, self._limits)
             if document is None
