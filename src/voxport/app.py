@@ -39,6 +39,7 @@ from voxport.scripts.endpoints import router as scripts
 from voxport.settings import Settings
 from voxport.speech.endpoints import estimates
 from voxport.speech.endpoints import router as speech
+from voxport.speech.preview import previews
 from voxport.storage.workdirs import sweep_work_dirs
 from voxport.studio.endpoints import router as studio
 from voxport.studio.endpoints import takes, tickets
@@ -147,6 +148,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         uploads,
         health,
         estimates,
+        previews,
         voices,
         checks,
         watermark,

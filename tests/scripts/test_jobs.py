@@ -18,7 +18,7 @@ from voxport.spoken_lines.service import forget_voice
 
 BATCH = "/v1/proxy/core-tts-batch"
 CAST = {"Ana": {"voice_id": "hum"}, "Ben": {"voice_id": "buzz", "voice_settings": {"speed": 1.2}}}
-LINES = [
+LINES: list[dict[str, Any]] = [
     {"id": "a1", "character": "Ana", "text": "Who is there?", "pause_after": 0.4},
     {"id": "b1", "character": "Ben", "text": "Nobody."},
     {"id": "a2", "character": "Ana", "text": "Then who spoke?"},
@@ -206,7 +206,11 @@ def test_a_line_that_fails_costs_nothing_and_the_next_job_goes_on_from_there(
 
 def test_a_cancelled_job_leaves_no_file_and_no_charge(customer: GatewayClient, fake_provider: FakeProvider) -> None:
     job_id = submit(customer)
-    fake_provider.on_piece = lambda _: customer.post(f"/v2/jobs/{job_id}/cancel") and None
+
+    def cancel(_: int) -> None:
+        customer.post(f"/v2/jobs/{job_id}/cancel")
+
+    fake_provider.on_piece = cancel
     work(customer, job_id)
     assert customer.get(f"/v2/jobs/{job_id}").json()["status"] == "cancelled"
     assert customer.balance()["held"] == 0

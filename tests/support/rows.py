@@ -6,7 +6,21 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, String, Table, func, insert, select, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from voxport.db.base import UtcDateTime
 from voxport.migrations.tables import metadata
@@ -52,5 +66,7 @@ def _value(connection: Connection, column: Column[Any], number: int) -> Any:
         return number
     if isinstance(kind, Float):
         return number + 0.1
+    if isinstance(kind, LargeBinary):
+        return bytes([number, 0, 255])
     assert isinstance(kind, JSON), f"{column}: a type without a value here"
     return {"number": number, "text": "ä\u0001", "nested": [None, True, 0.1 + number, 2**53]}

@@ -96,3 +96,23 @@ def test_a_sound_that_no_voice_has_is_named(ipa: str) -> None:
     with pytest.raises(UnknownIpa) as error:
         ipa_symbols(ipa, "en-us")
     assert error.value.symbol in ipa
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here.\n\nThere Nguyen is.\nAnd Nguyen again.",
+        "- An item\n- Nguyen's item\n\n# A head of Nguyen",
+        "[A link](https://example.org/Nguyen) and Nguyen.",
+        "Cafe\u0301 \u00ad\u200b Ngu\u00adyen and Nguyen.",
+        "これは\nNguyen です。\nNguyen。",
+    ],
+)
+def test_what_is_read_is_found_in_the_text_as_it_was_sent(text: str) -> None:
+    document = document_of_text(text, (WIN,))
+    assert document.origins == sorted(document.origins)
+    replaced = [part for line in document.lines for part in line.segments if part.is_replaced]
+    assert replaced
+    for part in replaced:
+        sent = text[part.origins[0] : part.origins[-1] + 1]
+        assert sent.replace("\u00ad", "") == part.text

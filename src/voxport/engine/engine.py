@@ -15,8 +15,8 @@ from voxport.engine.enrolment.pipeline import Enrolment, OnProgress
 from voxport.engine.enrolment.pitch_control import with_pitch
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
-from voxport.engine.kokoro.document_planner import plan_document
-from voxport.engine.kokoro.planner import plan
+from voxport.engine.kokoro.document_planner import plan_document, read_document
+from voxport.engine.kokoro.planner import plan, read_text
 from voxport.engine.kokoro.spectral_eq import apply_spectral_eq
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_packs, stock_voice_list
 from voxport.engine.kokoro.synthesis import Synthesis
@@ -26,6 +26,7 @@ from voxport.engine.kokoro.weights import load_split_model
 from voxport.engine.watermark import Watermarker
 from voxport.engine_errors import EngineError
 from voxport.text.phonemizer import Phonemizer
+from voxport.text.reading import ReadSentence
 from voxport.text.ssml.document import Document
 
 if TYPE_CHECKING:
@@ -103,6 +104,13 @@ class Engine:
         if document is not None:
             return list(plan_document(document, language, self._phonemizer, with_words=with_words))
         return plan(text, language, self._phonemizer, short_first_chunk=short_first_chunk, with_words=with_words)
+
+    def read(self, text: str, language: str, *, document: Document | None = None) -> list[ReadSentence]:
+        """Return how `plan` reads each sentence of `text`, or of the `document` that was made of it. Raises
+        TextNotSpeakable."""
+        if document is not None:
+            return read_document(document, language, self._phonemizer)
+        return read_text(text, language, self._phonemizer)
 
     def speak(self, chunk: Chunk, voice: EngineVoice, speed: float = 1.0, *, start_sample: int = 0) -> FloatArray:
         """Speak a chunk: float32 mono at 24 kHz, trimmed of silence and watermarked.

@@ -17,6 +17,7 @@ from voxport.errors import Conflict, IdempotencyMismatch, Invalid, NotFound
 from voxport.idempotency import repository
 from voxport.idempotency.claim import IdempotentRequest, KeyClaim, ReplayableResponse, in_flight
 from voxport.idempotency.models import StoredResponse
+from voxport.media.file_urls import file_keys, with_file_urls
 from voxport.media.service import MediaService
 from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps
@@ -149,7 +150,7 @@ class Idempotency:
         body, data = row.body, row.body.get("data")
         if isinstance(data, dict) and "url" in data:
             self._require_file(row, data["key"])
-            body = {**body, "data": {**data, "url": self._media.read_url(data["key"])}}
+            body = {**body, "data": with_file_urls(data, self._media.read_urls(row.profile_id, list(file_keys(data))))}
         return ReplayableResponse(row.status, headers, body)
 
     def _require_file(self, row: StoredResponse, key: str) -> None:

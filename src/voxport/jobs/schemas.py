@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from voxport.billing.money import MICRO, json_number
 from voxport.clock import iso
 from voxport.jobs.models import Job
+from voxport.media.file_urls import file_keys, with_file_urls
 from voxport.web.schemas import ErrorObject, NextCursor, StripWhitespace, Success
 
 ReadUrls = Callable[[str, Collection[str]], Mapping[str, str]]
@@ -42,7 +43,7 @@ class JobBody(BaseModel):
         description="What the job made. Of a clone: status, message, voice_id, provider, name, warnings and "
         "quality (what was found in the recording: speech_seconds, snr_db, bandwidth_hz, clipped_share, speakers, "
         "reverberation, verdict, summary, advice). Of speech: `data` of the call that answers at once; `url` is null "
-        "once the file was deleted."
+        "once the file was deleted, as it is of each file of `subtitles`."
     )
     units_consumed: float = Field(description="What was charged, in units of the service.")
     token_cost: float = Field(description="What was charged, in tokens.")
@@ -77,7 +78,7 @@ def job_body(job: Job, read_urls: ReadUrls) -> JobBody:
 
 def job_bodies(jobs: Sequence[Job], read_urls: ReadUrls) -> list[JobBody]:
     """Build the bodies of jobs, which must be of one profile."""
-    keys = [key for job in jobs if job.result is not None for key in _file_keys(job.result)]
+    keys = [key for job in jobs if job.result is not None for key in file_keys(job.result)]
     urls = read_urls(jobs[0].profile_id, keys) if keys else {}
     return [_body(job, urls) for job in jobs]
 
@@ -88,9 +89,8 @@ def _body(job: Job, urls: Mapping[str, str]) -> JobBody:
         url = urls.get(result["key"])
         if url is None:
             result = {**result, "warnings": [*result.get("warnings", []), _FILE_DELETED]}
-        result = {"url": url, **result}
-    if result is not None and "outputs" in result:
-        result = {**result, "outputs": _with_urls(result["outputs"], urls)}
+    if result is not None:
+        result = with_file_urls(result, urls)
     values: dict[str, Any] = {
         "id": job.id,
         "service": job.service,
@@ -107,22 +107,6 @@ def _body(job: Job, urls: Mapping[str, str]) -> JobBody:
     if job.status == "failed":
         values["error"] = job.error
     return JobBody(**values)
-
-
-def _file_keys(result: dict[str, Any]) -> Iterator[str]:
-    """Yield the keys of the files in a result, at any depth."""
-    if isinstance(result.get("key"), str):
-        yield result["key"]
-    for value in result.values():
-        if isinstance(value, dict):
-            yield from _file_keys(value)
-
-
-def _with_urls(outputs: dict[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
-    """Add the `url` beside each `key`; null where the file was deleted."""
-    if isinstance(outputs.get("key"), str):
-        return {"url": urls.get(outputs["key"]), **outputs}
-    return {name: _with_urls(value, urls) for name, value in outputs.items()}
 
 
 def accepted_body(job: Job) -> AcceptedBody:

@@ -65,7 +65,7 @@ _FILE_HEADERS = {
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
-KindQuery = Annotated[Kind | None, Query(description="Only uploads, or only speech that was made.")]
+KindQuery = Annotated[Kind | None, Query(description="Only uploads, only speech that was made, or only its subtitles.")]
 MediaDep = Injected[MediaService]
 StorageDep = Injected[Storage]
 SignerDep = Injected[UrlSigner]

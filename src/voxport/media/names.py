@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from voxport.audio.codec.encode import FORMATS
 
@@ -77,9 +78,26 @@ class ContentType:
         return (self.kind, self.subtype) in _GENERIC_TYPES
 
 
+SUBTITLE_TYPES: Final[dict[str, str]] = {"srt": "application/x-subrip;charset=utf-8", "vtt": "text/vtt;charset=utf-8"}
+"""Content types of the subtitles that stand beside an audio file, by format and extension."""
+
+
 def speech_type(key: str) -> str:
-    """Return the content type of the gateway's own speech, by the extension of its key."""
+    """Return the content type of the gateway's own speech or subtitles, by the extension of its key."""
+    extension = key.rpartition(".")[2]
+    if extension in SUBTITLE_TYPES:
+        return SUBTITLE_TYPES[extension]
     return next((each.content_type for each in FORMATS.values() if key.endswith(each.extension)), "audio/wav")
+
+
+def speech_kind(key: str) -> Literal["speech", "subtitles"]:
+    """Return the kind of a file that core-tts makes."""
+    return "subtitles" if key.rpartition(".")[2] in SUBTITLE_TYPES else "speech"
+
+
+def subtitles_key(key: str, subtitle_format: str) -> str:
+    """Return the key of the subtitles beside the audio file `key`."""
+    return f"{key.rpartition('.')[0]}.{subtitle_format}"
 
 
 def parse_content_type(text: str) -> ContentType | None:

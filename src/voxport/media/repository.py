@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -23,6 +23,9 @@ _MARK_UPLOADED = Prepared(
     .where(Media.key == bindparam("of_key"))
     .values(size_bytes=bindparam("size"), uploaded_at=bindparam("moment"))
 )
+
+_MADE: Final = ("speech", "subtitles")
+"""Kinds of files that core-tts makes."""
 
 _TOTAL = Prepared(select(MediaTotal.bytes).where(MediaTotal.profile_id == bindparam("of_profile")))
 
@@ -141,7 +144,8 @@ def known_profiles(tx: Session, profile_ids: Collection[str]) -> set[str]:
 
 
 def unfinished_speech(tx: Session, before: datetime, limit: int, *, excluded: Select[str]) -> Sequence[Media]:
-    query = select(Media).where(Media.kind == "speech", Media.uploaded_at.is_(None), Media.created_at < before)
+    """Return speech and subtitles that were begun before a moment and not finished."""
+    query = select(Media).where(Media.kind.in_(_MADE), Media.uploaded_at.is_(None), Media.created_at < before)
     return tx.scalars(query.where(Media.key.not_in(excluded)).order_by(Media.sequence).limit(limit)).all()
 
 
@@ -162,4 +166,4 @@ def remove(tx: Session, key: str) -> None:
 
 
 def _stored_of(profile_id: str) -> tuple[ColumnElement[bool], ...]:
-    return Media.profile_id == profile_id, Media.kind.in_(("upload", "speech")), Media.uploaded_at.is_not(None)
+    return Media.profile_id == profile_id, Media.kind.in_(("upload", *_MADE)), Media.uploaded_at.is_not(None)

@@ -57,14 +57,16 @@ class UploadBody(BaseModel):
     data: UploadData = Field(description="What was asked for.")
 
 
-Kind = Literal["upload", "speech"]
+Kind = Literal["upload", "speech", "subtitles"]
 
 
 class FileRow(BaseModel):
-    """A file: an upload, or speech that was made."""
+    """A file: an upload, or speech that was made, or its subtitles."""
 
     key: str = Field(description="The file's key.")
-    kind: Kind = Field(description="`upload`: sent by you; `speech`: made by core-tts.")
+    kind: Kind = Field(
+        description="`upload`: sent by you; `speech`: made by core-tts; `subtitles`: made beside the speech."
+    )
     content_type: str = Field(description="The file's media type.")
     size_bytes: int = Field(description="The file's size in bytes.")
     created_at: str = Field(description="When the file came, ISO 8601 in UTC.")

@@ -21,7 +21,14 @@ from voxport.ids import random_text
 from voxport.media import repository
 from voxport.media.direct_uploads import DirectUploads
 from voxport.media.models import Media
-from voxport.media.names import clean_filename, parse_content_type, speech_type
+from voxport.media.names import (
+    SUBTITLE_TYPES,
+    clean_filename,
+    parse_content_type,
+    speech_kind,
+    speech_type,
+    subtitles_key,
+)
 from voxport.media.signing import Grant, UrlSigner
 from voxport.media.upload_limits import already_uploaded, check_size, max_upload_bytes, too_large
 from voxport.paging import Page, build_page, decode_cursor
@@ -178,18 +185,18 @@ class MediaService:
             )
 
     def reserve_speech(self, tx: Session, profile_id: str, key: str, content_type: str, max_bytes: int) -> None:
-        """Add a row for audio that will be synthesised. The row precedes the file, so that the sweep finds the file of
-        a call that died. Raises Forbidden (quota)."""
+        """Add a row for audio that will be synthesised, or subtitles. The row precedes the file, so that the sweep
+        finds the file of a call that died. Raises Forbidden (quota)."""
         self.require_quota(tx, profile_id, max_bytes)
-        repository.add(tx, profile_id, key, "speech", content_type, max_bytes, now())
+        repository.add(tx, profile_id, key, speech_kind(key), content_type, max_bytes, now())
 
     def record_speech(self, tx: Session, key: str, size_bytes: int) -> None:
         """Mark the audio as stored: from now on it belongs to its profile."""
         repository.mark_uploaded(tx, key, size_bytes, now())
 
     def add_speech(self, tx: Session, profile_id: str, key: str, content_type: str, size_bytes: int) -> None:
-        """Add a row for audio that is already stored. It is paid for, so the quota is not checked."""
-        repository.add(tx, profile_id, key, "speech", content_type, size_bytes, now())
+        """Add a row for audio, or subtitles, that is already stored. It is paid for, so the quota is not checked."""
+        repository.add(tx, profile_id, key, speech_kind(key), content_type, size_bytes, now())
         self.record_speech(tx, key, size_bytes)
 
     def remove(self, key: str) -> None:
@@ -224,9 +231,12 @@ class MediaService:
         return row
 
     def delete(self, profile_id: str, key: str, *, actor: Actor) -> None:
-        """Delete a file of the profile and then its row, so that the deletion can be retried after a crash. A job that
-        has yet to read the file as its sample fails at no cost. Raises NotFound."""
-        self.get(profile_id, key)
+        """Delete a file of the profile and then its row, so that the deletion can be retried after a crash. Subtitles
+        are deleted with their speech. A job that has yet to read the file as its sample fails at no cost. Raises
+        NotFound."""
+        if self.get(profile_id, key).kind == "speech":
+            for subtitles in self._subtitles_beside(profile_id, key):
+                self.remove(subtitles)
         self._storage.delete(key)
         with self._database.transaction() as tx:
             if not repository.remove_stored(tx, profile_id, key):
@@ -290,7 +300,7 @@ class MediaService:
             rows = list(repository.all_of_profile(tx, profile_id))
         removed = 0
         for row in rows:
-            if row.kind == "speech" and row.uploaded_at is None and not with_unfinished:
+            if row.kind != "upload" and row.uploaded_at is None and not with_unfinished:
                 continue
             try:
                 self.remove(row.key)
@@ -331,6 +341,10 @@ class MediaService:
     def _find_stored(self, profile_id: str, key: str) -> Media | None:
         with self._database.snapshot() as tx:
             return repository.stored(tx, profile_id, key)
+
+    def _subtitles_beside(self, profile_id: str, key: str) -> Collection[str]:
+        with self._database.snapshot() as tx:
+            return repository.stored_types(tx, profile_id, [subtitles_key(key, one) for one in SUBTITLE_TYPES])
 
     def _sign_read(self, key: str, content_type: str, expires_in: int) -> str:
         grant = Grant("get", key, int(time.time()) + expires_in)

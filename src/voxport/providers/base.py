@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from voxport.audio.arrays import SAMPLE_RATE as SAMPLE_RATE
 from voxport.errors import Invalid, ProviderFailed
 from voxport.providers.slots import LocalSlots, SlotPools
-from voxport.text.sentences import clean_text
+from voxport.text.reading import ReadSentence
+from voxport.text.sentences import clean_text, split_sentences
 from voxport.text.ssml.document import Document
 
 Audio = NDArray[np.float32]
@@ -249,6 +250,17 @@ class Provider(ABC):
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         """Speak the utterance in the voice, at −18 LUFS. Yields each piece as it is synthesized. Raises
         ResumeTokenInvalid if it can't resume from the token, VoiceLost, OutcomeUnknown and other ProviderErrors."""
+
+    def read(self, utterance: Utterance) -> list[ReadSentence]:
+        """Return how `speak` would read each sentence, without speaking: by default, what is sent, and no phonemes.
+        Raises as `check_text` does, and ProviderErrors."""
+        spoken = utterance.text if utterance.document is None else utterance.document.read_text()
+        return [
+            ReadSentence(sentence, sentence, None)
+            for paragraph in clean_text(spoken).split("\n\n")
+            for line in paragraph.split("\n")
+            for sentence in split_sentences(line, "en-us")
+        ]
 
     def can_relay(self, utterance: Utterance, audio_format: RelayFormat) -> bool:
         """Whether `relay` can speak this utterance."""

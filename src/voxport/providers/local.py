@@ -52,6 +52,7 @@ from voxport.retry import retry
 from voxport.telemetry import metrics
 from voxport.text.foreign_words import unspeakable_words
 from voxport.text.languages import MISAKI_LANGUAGES
+from voxport.text.reading import ReadSentence
 from voxport.text.sentences import check_alphabet, clean_markup_text
 from voxport.text.ssml.parser import TAGS
 
@@ -223,6 +224,11 @@ class LocalProvider(Provider):
                 with_words=utterance.with_words,
                 caller=caller,
             )
+        )
+
+    def read(self, utterance: Utterance) -> list[ReadSentence]:
+        return self._call_engine(
+            lambda: self._engine.read(utterance.text, utterance.language, document=utterance.document)
         )
 
     def embed_each(self, clips: Sequence[Audio]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from voxport.db.base import Base
+from voxport.db.base import Base, BigIntegerKey
 
 
 class ScriptJob(Base):
@@ -16,7 +16,8 @@ class ScriptJob(Base):
 
     __tablename__ = "script_jobs"
 
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"), index=True)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     cast_members: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -30,7 +31,7 @@ class JobLine(Base):
 
     __tablename__ = "script_lines"
 
-    job_id: Mapped[str] = mapped_column(ForeignKey("script_jobs.job_id", ondelete="CASCADE"), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     line_id: Mapped[str] = mapped_column(String(64))
     character: Mapped[str] = mapped_column(String(200))

@@ -21,7 +21,7 @@ def add_script(tx: Session, script: Mapping[str, Any], lines: Sequence[Mapping[s
 
 
 def script(tx: Session, job_id: str) -> ScriptJob | None:
-    return tx.get(ScriptJob, job_id)
+    return tx.scalar(select(ScriptJob).where(ScriptJob.job_id == job_id))
 
 
 def lines(tx: Session, job_id: str, *, after: int = -1, limit: int | None = None) -> Sequence[JobLine]:

@@ -81,7 +81,7 @@ class CachedAnswers:
         cached."""
         if not _is_cacheable(prepared.request):
             return
-        route = next(one for one in prepared.routes if one.voice.provider.name == provider)
+        route = prepared.route_of(provider)
         self._cache.add(
             tx,
             profile_id=prepared.caller.profile_id,

@@ -23,15 +23,16 @@ from voxport.jobs.endpoints import accepted
 from voxport.jobs.models import Job
 from voxport.jobs.schemas import AcceptedBody
 from voxport.speech.preparation import PreparedSpeech, SpeechRequest
+from voxport.speech.preview import estimate_data
 from voxport.speech.progress import SynthesisProgress
 from voxport.speech.result import SpeechResult
 from voxport.speech.schemas import (
     Cost,
     EstimateBody,
-    EstimateData,
     SpeechBody,
     SpeechData,
     SpokenBody,
+    SubtitleFileBody,
     TimestampBody,
     Usage,
     UsedDictionaryBody,
@@ -172,17 +173,7 @@ def estimate(
 ) -> EstimateBody:
     found = speech.estimate(caller, speech_request(body, prefer))
     service = catalog.services[SERVICE]
-    return EstimateBody(
-        data=EstimateData(
-            unit_type=service.unit_type,
-            unit_price=json_number(to_micro(service.unit_price)),
-            units=float(found.units),
-            tokens=json_number(found.tokens),
-            held=json_number(found.held),
-            language=found.language,
-            warnings=list(found.warnings),
-        )
-    )
+    return EstimateBody(data=estimate_data(found, service))
 
 
 def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechRequest:
@@ -208,6 +199,7 @@ def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechR
         markup=body.markup,
         pronunciations=tuple(body.pronunciations),
         timestamps=body.timestamps,
+        subtitles=tuple(body.subtitles),
         use_cache=body.cache,
     )
 
@@ -251,6 +243,10 @@ def spoken_body(prepared: PreparedSpeech, result: SpeechResult, service: Service
                 TimestampBody.model_validate(one.to_json())
                 for one in timestamps(result.words, request.text, request.timestamps)
             ],
+            subtitles={
+                name: SubtitleFileBody(url=result.subtitles[name].url, key=result.subtitles[name].key)
+                for name in request.subtitles
+            },
         ),
         usage=Usage(units=billed, unit_type=service.unit_type),
         cost=Cost(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,20 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
-from voxport.audio.codec.encode import FORMATS, encode_file
+from voxport.audio.codec.encode import FORMATS
 from voxport.audio.codec.wav import to_pcm16
 from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
+from voxport.media.names import speech_type
 from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import Piece, ResumeTokenInvalid, SpokenWord, Utterance, VoiceRef
+from voxport.providers.base import Piece, Provider, ResumeTokenInvalid, SpokenWord, Utterance, VoiceRef
 from voxport.providers.registry import Registry
 from voxport.settings import Settings
 from voxport.speech.durations import billed_seconds
+from voxport.speech.files import FilePlan, SpeechFiles
 from voxport.speech.parts import StoredParts
 from voxport.speech.reading import read_document
 from voxport.speech.service import SERVICE, require_audio
@@ -69,7 +70,7 @@ class SpeechHandler(JobHandler):
         self._providers = providers
         self._media = media
         self._storage = storage
-        self._ffmpeg = ffmpeg
+        self._files = SpeechFiles(media, storage, ffmpeg)
 
     def steps(self) -> Sequence[Step]:
         return (("speak", self._speak), ("store", self._store))
@@ -78,7 +79,8 @@ class SpeechHandler(JobHandler):
         StoredParts(self._storage, run.job_id).delete_all()
         self._provider_calls.abandon_job(run.job_id)
         if not completed:
-            self._storage.delete(run.output_id)
+            for key in _file_plan(run).keys:
+                self._storage.delete(key)
 
     def drain(self, seconds: float) -> None:
         """Wait for paid parts in progress, which can't be repeated, and start none."""
@@ -105,15 +107,7 @@ class SpeechHandler(JobHandler):
         request = run.request
         (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(voice.provider.name)
-        capabilities = provider.capabilities()
-        document = read_document(
-            request["text"],
-            markup=request.get("markup", "none"),
-            rules=[Rule(**rule) for rule in request.get("rules", [])],
-            language=request["language"],
-            capabilities=capabilities,
-            provider=provider.name,
-        )
+        document = _document(request, provider)
         utterance = Utterance(
             request["text"],
             request["language"],
@@ -122,7 +116,7 @@ class SpeechHandler(JobHandler):
             client=run.profile_id,
             document=document,
             voices={} if document is None else self._named_voices(run.profile_id, document, provider.name),
-            with_words=request.get("timestamps") is not None,
+            with_words=request.get("timestamps") is not None or bool(request.get("subtitles")),
         )
         pieces = self._provisioning.speak(voice, utterance)
         progress = 0.0
@@ -141,23 +135,20 @@ class SpeechHandler(JobHandler):
 
     def _store(self, run: JobRun) -> Json:
         run.advance("storing", _SPEAKING_FRACTION)
-        request, key = run.request, run.output_id
-        audio_format = FORMATS[request["output_format"]]
+        request, plan = run.request, _file_plan(run)
         parts = StoredParts(self._storage, run.job_id)
-        with (
-            self._storage.writable_path(key) as path,
-            contextlib.closing(self._parts_while_wanted(run, parts)) as pieces,
-        ):
-            samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
-            size = path.stat().st_size
+        samples, size = self._files.write_audio(plan, self._parts_while_wanted(run, parts))
+        subtitle_sizes = self._write_subtitles(run, plan, parts)
         seconds = billed_seconds(samples)
         heard = _timestamps(request, parts)
 
         def make_result(tx: Session) -> dict[str, Any]:
             self._provider_calls.finish_job(tx, run.job_id, request["provider"])
-            self._media.add_speech(tx, run.profile_id, key, audio_format.content_type, size)
+            self._media.add_speech(tx, run.profile_id, plan.key, plan.audio_format.content_type, size)
+            for key, bytes_of in subtitle_sizes.items():
+                self._media.add_speech(tx, run.profile_id, key, speech_type(key), bytes_of)
             return {
-                "key": key,
+                "key": plan.key,
                 "folder_id": request["folder_id"],
                 "provider": request["provider"],
                 "voice_id": request["voice_id"],
@@ -165,11 +156,20 @@ class SpeechHandler(JobHandler):
                 "duration_seconds": float(seconds),
                 **_optional_fields(request),
                 **heard,
+                **_subtitles(plan),
             }
 
         self._jobs.complete(run.job_id, run.hold_id, units=seconds, make_result=make_result)
         parts.delete_all()
         return {}
+
+    def _write_subtitles(self, run: JobRun, plan: FilePlan, parts: StoredParts) -> Mapping[str, int]:
+        """Write the subtitles that were asked for. Returns the bytes of each file, by key."""
+        if not plan.subtitles:
+            return {}
+        provider = self._providers.require_available(run.request["provider"])
+        document = _document(run.request, provider) if run.request.get("markup") == "ssml" else None
+        return self._files.write_subtitles(plan, parts.words(), document)
 
     def _parts_while_wanted(self, run: JobRun, parts: StoredParts) -> Generator[Pcm, None, None]:
         """Yield the parts and report progress. Raises JobNotActive if the job is cancelled, and JobOverdue."""
@@ -179,6 +179,23 @@ class SpeechHandler(JobHandler):
             samples += len(part)
             yield part
         require_audio(samples, run.request["provider"])
+
+
+def _file_plan(run: JobRun) -> FilePlan:
+    request = run.request
+    subtitles = tuple(request.get("subtitles") or ())
+    return FilePlan(run.output_id, FORMATS[request["output_format"]], 0, request["text"], subtitles)
+
+
+def _document(request: Json, provider: Provider) -> Document | None:
+    return read_document(
+        request["text"],
+        markup=request.get("markup", "none"),
+        rules=[Rule(**rule) for rule in request.get("rules", [])],
+        language=request["language"],
+        capabilities=provider.capabilities(),
+        provider=provider.name,
+    )
 
 
 def _next_part(pieces: Iterator[Piece], parts: StoredParts) -> Piece | None:
@@ -200,6 +217,12 @@ def _timestamps(request: Json, parts: StoredParts) -> dict[str, Any]:
     if granularity is None:
         return {}
     return {"timestamps": [one.to_json() for one in timestamps(parts.words(), request["text"], granularity)]}
+
+
+def _subtitles(plan: FilePlan) -> dict[str, Any]:
+    """Return the `subtitles` of the result, if there are any."""
+    files = {name: {"key": key} for name, key in plan.subtitle_keys.items()}
+    return {"subtitles": files} if files else {}
 
 
 def _optional_fields(request: Json) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from voxport.speech.codes import nearest_code, unsupported_language
 from voxport.speech.durations import max_document_seconds, max_seconds, require_text
 from voxport.speech.other_language import NAMES, other_language
 from voxport.speech.reading import read_document
+from voxport.speech.subtitles import SubtitleFormat
 from voxport.speech.timestamps import Granularity
 from voxport.text.pronunciation import Rule
 from voxport.text.ssml.document import Document
@@ -26,7 +27,8 @@ from voxport.voices.service import ResolvedVoice, VoiceService
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A request for speech. `is_job` for an asynchronous job, `is_stream` for audio as it is made."""
+    """A request for speech. `is_job` for an asynchronous job, `is_stream` for audio as it is made, `is_preview` for a
+    text that is not spoken."""
 
     text: str
     voice_id: str
@@ -37,11 +39,13 @@ class SpeechRequest:
     folder_id: str | None = None
     is_job: bool = False
     is_stream: bool = False
+    is_preview: bool = False
     webhook_url: str | None = None
     markup: str = "none"
     pronunciations: tuple[str, ...] = ()
     """Ids of dictionaries."""
     timestamps: Granularity | None = None
+    subtitles: tuple[SubtitleFormat, ...] = ()
     use_cache: bool = True
     """Whether the file of an identical call may be the answer, and this call's file that of later ones."""
 
@@ -52,7 +56,7 @@ class SpeechRequest:
     @property
     def needs_words(self) -> bool:
         """Whether the times of the words are asked for."""
-        return self.timestamps is not None
+        return self.timestamps is not None or bool(self.subtitles)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,13 @@ class PreparedSpeech:
     def providers(self) -> list[str]:
         """Names of the routes' providers."""
         return [route.voice.provider.name for route in self.routes]
+
+    def route_of(self, provider: str) -> Route:
+        return next(route for route in self.routes if route.voice.provider.name == provider)
+
+    def marked_up_document(self, provider: str) -> Document | None:
+        """Return the document of a text with markup as `provider` reads it; None for a text without."""
+        return self.route_of(provider).document if self.request.markup != "none" else None
 
     def starting_with(self, number: int) -> PreparedSpeech:
         """Return a copy with this route first."""
@@ -162,10 +173,11 @@ class Preparation:
         else:
             warnings = tuple(provider.check_text(text, language) or ())
         if request.needs_words and not provider.capabilities().supports_timestamps:
+            field = "timestamps" if request.timestamps is not None else "subtitles"
             raise Invalid(
-                f"The provider {provider.name} does not say when its words are heard. Leave timestamps out, or choose "
+                f"The provider {provider.name} does not say when its words are heard. Leave {field} out, or choose "
                 "another provider.",
-                location=("body", "timestamps"),
+                location=("body", field),
             )
         if request.is_stream and not provider.capabilities().supports_streaming:
             raise BadRequest(
@@ -187,6 +199,8 @@ class Preparation:
     def _check_request(self, request: SpeechRequest) -> None:
         if request.is_job:
             require_text(request.text, self._limits.text_characters_async)
+        elif request.is_preview:
+            require_text(request.text, self._limits.text_characters, advice="Send it in parts.")
         else:
             require_text(
                 request.text,
@@ -201,9 +215,8 @@ class Preparation:
                 location=("body", "webhook_url"),
             )
         if request.is_stream and request.needs_words:
-            raise Invalid(
-                "A stream has no timestamps. Leave stream out for a file with them.", location=("body", "timestamps")
-            )
+            field = "timestamps" if request.timestamps is not None else "subtitles"
+            raise Invalid(f"A stream has no {field}. Leave stream out for a file with them.", location=("body", field))
         if request.is_stream and request.output_format not in STREAM_FORMATS:
             raise Invalid(
                 f"The format {request.output_format} can't be streamed. Streamed are: {', '.join(STREAM_FORMATS)}.",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from voxport.providers.base import SpokenWord
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    key: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class SpeechResult:
     is_cached: bool = False
     words: Sequence[SpokenWord] = ()
     """When each word is heard, if that was asked for."""
+    subtitles: Mapping[str, StoredFile] = field(default_factory=dict)
+    """By format."""
 
     @property
     def billed_seconds(self) -> Decimal:

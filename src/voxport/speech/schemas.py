@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
 from voxport.jobs.schemas import JobWebhook
 from voxport.pronunciations.service import MAX_USED
 from voxport.providers.names import ProviderChoice
+from voxport.speech.subtitles import SubtitleFormat
 from voxport.web.schemas import MAX_TEXT_LENGTH, RequestBody, Success
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -34,6 +35,12 @@ Warnings = Annotated[
 ]
 
 
+def _distinct(names: list[SubtitleFormat]) -> list[SubtitleFormat]:
+    if len(set(names)) < len(names):
+        raise ValueError("name each format once")
+    return names
+
+
 class VoiceSettings(RequestBody):
     """What a provider does not use (`core-tts-voices` says what each one does) is refused."""
 
@@ -47,16 +54,10 @@ class VoiceSettings(RequestBody):
         return self.model_dump(exclude_unset=True)
 
 
-class SpeechBody(RequestBody):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"text": "The ferry leaves at seven.", "voice_id": "af_heart", "provider": "local"}]
-        }
-    )
+class ReadBody(RequestBody):
+    """What says how a text is read."""
 
-    text: Text = Field(
-        description="What to say: up to 5,000 characters as shipped, or 100,000 as a job (`Prefer: respond-async`)."
-    )
+    text: Text = Field(description="What is read.")
     voice_id: str = Field(
         min_length=1,
         max_length=128,
@@ -66,9 +67,6 @@ class SpeechBody(RequestBody):
     provider: ProviderChoice | None = Field(
         default=None,
         description="The provider that speaks; `auto` takes the first one that can. Default: the voice's own.",
-    )
-    output_format: FormatName = Field(
-        default="mp3", description=f"The audio format. `stream` takes only {', '.join(STREAM_FORMATS)}."
     )
     language: Annotated[
         str | None,
@@ -91,10 +89,35 @@ class SpeechBody(RequestBody):
             description="Ids of pronunciation dictionaries; an earlier one goes first.",
         ),
     ]
+
+
+class SpeechBody(ReadBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "The ferry leaves at seven.", "voice_id": "af_heart", "provider": "local"}]
+        }
+    )
+
+    text: Text = Field(
+        description="What to say: up to 5,000 characters as shipped, or 100,000 as a job (`Prefer: respond-async`)."
+    )
+    output_format: FormatName = Field(
+        default="mp3", description=f"The audio format. `stream` takes only {', '.join(STREAM_FORMATS)}."
+    )
     timestamps: Annotated[
         Literal["word", "sentence"] | None,
         Field(description="Answer when each word or sentence is heard. Not with `stream`."),
     ] = None
+    subtitles: Annotated[
+        list[SubtitleFormat],
+        Field(
+            default_factory=list,
+            max_length=2,
+            json_schema_extra={"uniqueItems": True},
+            description="Subtitle files to make beside the audio. Not with `stream`.",
+        ),
+        AfterValidator(_distinct),
+    ]
     stream: Annotated[bool, Field(description="Answer with the audio itself, as it is made.")] = False
     folder_id: Annotated[str | None, Field(max_length=200, description="A label of yours; it comes back.")] = None
     webhook_url: JobWebhook = None
@@ -120,6 +143,11 @@ class UsedDictionaryBody(BaseModel):
     version: int = Field(description="Which of its versions spoke.")
 
 
+class SubtitleFileBody(BaseModel):
+    url: str = Field(description="Reads the file, without a key.")
+    key: str = Field(description="The file's key in `/v1/media`. It is deleted with its audio, or by itself.")
+
+
 class SpeechData(BaseModel):
     url: str = Field(description="Reads the audio file, without a key.")
     key: str = Field(description="The file's key in `/v1/media`.")
@@ -138,6 +166,10 @@ class SpeechData(BaseModel):
         list[TimestampBody] | None,
         Field(exclude_if=lambda value: value is None, description="When each word or sentence is heard, if asked for."),
     ] = None
+    subtitles: Annotated[
+        dict[SubtitleFormat, SubtitleFileBody],
+        Field(exclude_if=lambda value: not value, description="The subtitle files, by format, if asked for."),
+    ] = {}
 
 
 class Usage(BaseModel):

@@ -12,11 +12,10 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from voxport.accounts.service import Principal
-from voxport.audio.arrays import SAMPLE_RATE, Pcm
-from voxport.audio.codec.encode import MAX_HEADER_BYTES, MIN_SAMPLES, encode_file
+from voxport.audio.arrays import Pcm
+from voxport.audio.codec.encode import MAX_HEADER_BYTES, MIN_SAMPLES
 from voxport.audio.codec.encoder import EncoderStalled
 from voxport.audio.codec.streaming import stream_encoded
-from voxport.audio.codec.wav import to_pcm16
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.held_calls import BilledCall, HeldCall, HeldCalls
 from voxport.billing.service import Billing, Settlement
@@ -29,16 +28,18 @@ from voxport.moderation.service import Moderation
 from voxport.pronunciations.service import Pronunciations
 from voxport.provider_calls.call_journal import CallJournal, JournaledCall
 from voxport.provider_calls.service import NewCall, ProviderCalls
-from voxport.providers.base import Piece, RelayedAudio, Utterance
+from voxport.providers.base import Piece, Utterance
 from voxport.providers.failover import first_that_works
 from voxport.providers.registry import Registry
 from voxport.speech.cached_answers import CachedAnswers
+from voxport.speech.counting import counted, counted_relay, observed, resumed
 from voxport.speech.durations import billed_seconds, estimated_document_seconds, estimated_seconds
+from voxport.speech.files import FilePlan, SpeechFiles
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
 from voxport.speech.progress import ListenerLeft, SynthesisProgress
-from voxport.speech.result import SpeechResult
-from voxport.speech.timestamps import shifted
+from voxport.speech.result import SpeechResult, StoredFile
 from voxport.storage.base import Storage, StorageUnavailable
+from voxport.text.reading import ReadSentence
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 
@@ -48,11 +49,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class HeldSpeech:
-    """A prepared request whose price is held. `key` is the storage key of its future file; empty for a stream."""
+    """A prepared request whose price is held. `files` are those that it makes; None for a stream."""
 
     prepared: PreparedSpeech
     call: HeldCall
-    key: str = ""
+    files: FilePlan | None = None
     journaled: JournaledCall | None = None
     """The row of the call to the first route's provider, if it was written with the hold."""
 
@@ -67,6 +68,15 @@ class Estimate:
     held: int
     language: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How a prepared request will be read, and what it would cost."""
+
+    prepared: PreparedSpeech
+    sentences: Sequence[ReadSentence]
+    estimate: Estimate
 
 
 class SpeechService:
@@ -97,7 +107,7 @@ class SpeechService:
         self._calls = calls
         self._jobs = jobs
         self._media = media
-        self._storage = storage
+        self._files = SpeechFiles(media, storage, ffmpeg)
         self._ffmpeg = ffmpeg
         self._preparation = Preparation(catalog, voices, providers, pronunciations)
 
@@ -121,8 +131,16 @@ class SpeechService:
     def estimate(self, caller: Principal, request: SpeechRequest) -> Estimate:
         """Estimate the cost of a request. Holds and records nothing, and calls neither a provider nor moderation.
         Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
-        prepared = self._preparation.prepare(caller, request)
-        document = prepared.routes[0].document
+        return self._estimate(self._preparation.prepare(caller, request))
+
+    def preview(self, caller: Principal, request: SpeechRequest) -> Preview:
+        """Read a text without speaking it. Holds and records nothing. Raises as `prepare` does, and ProviderError."""
+        prepared = self.prepare(caller, request)
+        route = prepared.routes[0]
+        return Preview(prepared, route.voice.provider.read(self._utterance(prepared, route)), self._estimate(prepared))
+
+    def _estimate(self, prepared: PreparedSpeech) -> Estimate:
+        request, document = prepared.request, prepared.routes[0].document
         units = (
             estimated_seconds(request.text, request.speed, self._limits)
             if document is None
@@ -136,7 +154,7 @@ class SpeechService:
     ) -> HeldSpeech:
         """Hold the maximum cost before the call enters the queue; `release` it if the call is rejected there. A call
         that `begins_now`, without waiting there, is journaled in the same transaction. Raises InsufficientCredits."""
-        caller, audio_format = prepared.caller, prepared.audio_format
+        caller, files = prepared.caller, self._file_plan(prepared)
         call = BilledCall(
             caller.profile_id,
             SERVICE,
@@ -145,14 +163,12 @@ class SpeechService:
             key_id=caller.key_id,
             voice_id=prepared.request.voice_id,
         )
-        key = "" if prepared.request.is_stream else self._media.new_speech_key(audio_format.extension)
         journaled: JournaledCall | None = None
 
         def record(tx: Session, hold_id: str) -> None:
             nonlocal journaled
-            if key:
-                max_bytes = self._max_bytes(prepared)
-                self._media.reserve_speech(tx, caller.profile_id, key, audio_format.content_type, max_bytes)
+            if files is not None:
+                self._files.reserve(tx, caller.profile_id, files)
             voice = prepared.routes[0].voice
             if begins_now and voice.provider.capabilities().is_hosted:
                 new = NewCall("speech", voice.provider.name, voice.voice_id, caller.profile_id, hold_id)
@@ -160,55 +176,58 @@ class SpeechService:
                 journaled = JournaledCall(call_id, voice.provider.name, voice.voice_id)
 
         def undo() -> None:
-            self._remove_traces(journaled, key)
+            self._remove_traces(journaled, files)
 
         held = self._calls.hold(call, units=prepared.max_seconds, in_same_tx=record, undo=undo)
-        return HeldSpeech(prepared, held, key, journaled)
+        return HeldSpeech(prepared, held, files, journaled)
 
     def release(self, held: HeldSpeech) -> None:
-        """Release the hold and the reserved file of a call that will not run."""
+        """Release the hold and the reserved files of a call that will not run."""
         held.call.release()
-        self._remove_traces(held.journaled, held.key)
+        self._remove_traces(held.journaled, held.files)
 
-    def _remove_traces(self, journaled: JournaledCall | None, key: str) -> None:
+    def _remove_traces(self, journaled: JournaledCall | None, files: FilePlan | None) -> None:
         """Remove what was written with the hold of a call that will not run."""
         if journaled is not None:
             self._provider_calls.abandon(journaled.call_id)
-        if key:
-            self._media.remove(key)
+        if files is not None:
+            self._files.remove(files.keys)
 
     def speak(self, held: HeldSpeech, on_audio: Callable[[Pcm], None] | None = None) -> SpeechResult:
         """Synthesize, encode, store and charge; `on_audio` is called with the samples as they come. Raises
         ProviderError; then nothing is stored or charged."""
-        prepared, key, claim, progress = held.prepared, held.key, held.call.call.claim, SynthesisProgress()
-        audio_format = prepared.audio_format
+        prepared, files, claim, progress = held.prepared, held.files, held.call.call.claim, SynthesisProgress()
+        assert files is not None
         with held.call as hold, CallJournal(self._provider_calls, hold, held.journaled) as journal:
             try:
                 pieces = self._synthesize(prepared, progress, journal)
                 if on_audio is not None:
-                    pieces = _observed(pieces, on_audio)
-                with self._storage.writable_path(key) as path, contextlib.closing(pieces):
-                    samples = encode_file(pieces, audio_format.name, path, ffmpeg=self._ffmpeg)
-                    size = path.stat().st_size
+                    pieces = observed(pieces, on_audio)
+                samples, size = self._files.write_audio(files, pieces)
+                document = prepared.marked_up_document(progress.provider)
+                sizes = {files.key: size, **self._files.write_subtitles(files, progress.words, document)}
                 seconds = billed_seconds(samples)
 
                 result: SpeechResult
 
                 def record(tx: Session, settled: Settlement) -> None:
                     nonlocal result
-                    url = self._media.read_url(key)
                     result = SpeechResult(
-                        url,
-                        key,
+                        self._media.read_url(files.key),
+                        files.key,
                         progress.provider,
                         seconds,
                         settled.cost,
                         settled.balance,
                         words=progress.words,
+                        subtitles={
+                            name: StoredFile(key, self._media.read_url(key))
+                            for name, key in files.subtitle_keys.items()
+                        },
                     )
-                    self._media.record_speech(tx, key, size)
+                    self._files.record(tx, sizes)
                     if self._cache is not None:
-                        self._cache.add(tx, prepared, progress.provider, key, seconds)
+                        self._cache.add(tx, prepared, progress.provider, files.key, seconds)
                     journal.settle(tx)
                     claim.save(tx, result)
 
@@ -216,11 +235,11 @@ class SpeechService:
                 return result
             except StorageUnavailable:
                 if not hold.may_be_charged:
-                    self._media.leave_to_sweep(key)
+                    self._files.leave_to_sweep(files.keys)
                 raise
             except BaseException:
-                if not hold.may_be_charged:  # else the row says whose the file is, or the sweep removes it
-                    self._media.remove(key)
+                if not hold.may_be_charged:  # else the rows say whose the files are, or the sweep removes them
+                    self._files.remove(files.keys)
                 raise
 
     def stream(self, held: HeldSpeech, progress: SynthesisProgress) -> Generator[bytes, None, None]:
@@ -264,6 +283,7 @@ class SpeechService:
                     "warnings": list(prepared.warnings),
                     "markup": request.markup,
                     "timestamps": request.timestamps,
+                    "subtitles": list(request.subtitles),
                     "rules": [asdict(rule) for rule in prepared.rules],
                     "pronunciations": [asdict(one) for one in prepared.dictionaries],
                 },
@@ -294,11 +314,11 @@ class SpeechService:
                 utterance = self._utterance(prepared, route)
                 relayed = self._provisioning.relay(route.voice, utterance, audio_format.relayed_as)
             if relayed is not None:
-                chunks = _counted_relay(relayed, audio_format.stream_header, progress, journal)
+                chunks = counted_relay(relayed, audio_format.stream_header, progress, journal)
             else:
-                pieces = _counted(self._started(prepared, route), progress, journal)
+                pieces = counted(self._started(prepared, route), progress, journal)
                 chunks = stream_encoded(pieces, audio_format.name, ffmpeg=self._ffmpeg)
-            return _resumed(next(chunks), chunks)
+            return resumed(next(chunks), chunks)
 
         with contextlib.closing(first_that_works(_by_provider(prepared.routes), begin)) as chunks:
             yield from chunks
@@ -314,7 +334,7 @@ class SpeechService:
             self._begin(route, progress, journal)
             return self._started(prepared, route)
 
-        yield from _counted(first_that_works(_by_provider(prepared.routes), begin), progress, journal)
+        yield from counted(first_that_works(_by_provider(prepared.routes), begin), progress, journal)
         require_audio(progress.samples, progress.provider)
 
     def _begin(self, route: Route, progress: SynthesisProgress, journal: CallJournal) -> None:
@@ -327,7 +347,7 @@ class SpeechService:
         pieces = self._provisioning.speak(route.voice, self._utterance(prepared, route))
         for piece in pieces:
             if piece.audio.size:
-                return _resumed(piece, pieces)
+                return resumed(piece, pieces)
         raise no_audio(route.voice.provider.name)
 
     def _utterance(self, prepared: PreparedSpeech, route: Route) -> Utterance:
@@ -343,59 +363,20 @@ class SpeechService:
             with_words=request.needs_words,
         )
 
+    def _file_plan(self, prepared: PreparedSpeech) -> FilePlan | None:
+        """Plan the files of a call; None for a stream."""
+        request, audio_format = prepared.request, prepared.audio_format
+        if request.is_stream:
+            return None
+        key = self._media.new_speech_key(audio_format.extension)
+        return FilePlan(key, audio_format, self._max_bytes(prepared), request.text, request.subtitles)
+
     def _max_bytes(self, prepared: PreparedSpeech) -> int:
         return MAX_HEADER_BYTES + int(prepared.max_seconds * prepared.audio_format.bytes_per_second)
 
 
 def _by_provider(routes: Sequence[Route]) -> dict[str, Route]:
     return {route.voice.provider.name: route for route in routes}
-
-
-def _counted(
-    pieces: Generator[Piece, None, None], progress: SynthesisProgress, journal: CallJournal
-) -> Generator[Pcm, None, None]:
-    """Yield the samples and count them. Raises ListenerLeft, and ProviderTimeout once another process has taken the
-    call over."""
-    with contextlib.closing(pieces):
-        for piece in pieces:
-            progress.words += shifted(piece.words, progress.samples / SAMPLE_RATE)
-            progress.samples += piece.audio.size
-            journal.require_live()
-            progress.require_listener()
-            if piece.audio.size:
-                yield to_pcm16(piece.audio)
-
-
-def _counted_relay(
-    pieces: Generator[RelayedAudio, None, None], header: bytes, progress: SynthesisProgress, journal: CallJournal
-) -> Generator[bytes, None, None]:
-    """Yield the header and the provider's bytes, and count its seconds as samples. Raises as `_counted` does."""
-    seconds = 0.0
-    with contextlib.closing(pieces):
-        for piece in pieces:
-            seconds += piece.seconds
-            progress.samples, progress.has_all = round(seconds * SAMPLE_RATE), piece.is_last
-            journal.require_live()
-            if progress.samples:  # before its first sound, a call whose client has left goes on: it will be billed
-                progress.require_listener()
-            if piece.content:
-                yield header + piece.content
-                header = b""
-
-
-def _observed(pieces: Generator[Pcm, None, None], on_audio: Callable[[Pcm], None]) -> Generator[Pcm, None, None]:
-    """Yield the samples, and call `on_audio` with them first; closing this one closes `pieces`."""
-    with contextlib.closing(pieces):
-        for samples in pieces:
-            on_audio(samples)
-            yield samples
-
-
-def _resumed(first: T, rest: Generator[T, None, None]) -> Generator[T, None, None]:
-    """Yield what a generator yielded first, and the rest of it; closing this one closes it."""
-    with contextlib.closing(rest):
-        yield first
-        yield from rest
 
 
 def require_audio(samples: int, provider: str) -> None:

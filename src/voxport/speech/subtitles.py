@@ -4,16 +4,18 @@ WebVTT (https://www.w3.org/TR/webvtt1/)."""
 from __future__ import annotations
 
 import html
+import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, Literal
 
 from voxport.providers.base import SpokenWord
 from voxport.speech.timestamps import timestamps
+from voxport.text.ssml.document import Document
 
 SubtitleFormat = Literal["srt", "vtt"]
-CONTENT_TYPES: Final[dict[str, str]] = {"srt": "application/x-subrip", "vtt": "text/vtt"}
 _MAX_LINE: Final = 42
 """Characters, as broadcasters take it (BBC subtitle guidelines: 37 to 42)."""
 _MAX_CUE: Final = 2 * _MAX_LINE
@@ -28,9 +30,13 @@ class _Cue:
     text: str
 
 
-def subtitles(words: Sequence[SpokenWord], text: str, subtitle_format: SubtitleFormat) -> str:
-    """Return a file of cues of at most two lines and seven seconds, each within a sentence. `words` are in order."""
-    cues = list(_cues(words, text))
+def subtitles(
+    words: Sequence[SpokenWord], text: str, subtitle_format: SubtitleFormat, *, document: Document | None = None
+) -> str:
+    """Return a file of cues of at most two lines and seven seconds, each within a sentence. `words` are in order.
+    `text` is as it was sent; the cues have its `document`'s characters, without the markup."""
+    shown, words = (text, list(words)) if document is None else _without_markup(document, words)
+    cues = list(_cues(words, shown))
     if subtitle_format == "vtt":
         blocks = [
             f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{html.escape(_wrapped(cue.text), False)}"
@@ -38,10 +44,37 @@ def subtitles(words: Sequence[SpokenWord], text: str, subtitle_format: SubtitleF
         ]
         return "\n\n".join(["WEBVTT", *blocks]) + "\n"
     blocks = [
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_wrapped(cue.text)}"
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_wrapped(cue.text.replace('-->', '→'))}"
         for number, cue in enumerate(cues, 1)
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def max_subtitles_bytes(text: str) -> int:
+    """Return an upper bound of the size of the file: a cue has at most 45 bytes beside its text, of which a character
+    takes five as an entity."""
+    return 64 + 50 * len(text)
+
+
+def _without_markup(document: Document, words: Sequence[SpokenWord]) -> tuple[str, list[SpokenWord]]:
+    """Return the characters of a document, and its words at their positions among these."""
+    characters, origins = list[str](), list[int]()
+    for line in document.lines:
+        for segment in line.segments:
+            characters += segment.text
+            origins += segment.origins
+        if characters:  # a break or a tag separates words, as a blank does
+            characters.append(" ")
+            origins.append(origins[-1])
+    found = [
+        replace(
+            word,
+            start_char=bisect_left(origins, word.start_char),
+            end_char=bisect_left(origins, word.end_char),
+        )
+        for word in words
+    ]
+    return "".join(characters), [word for word in found if word.start_char < word.end_char]
 
 
 def _cues(words: Sequence[SpokenWord], text: str) -> Iterator[_Cue]:
@@ -52,9 +85,8 @@ def _cues(words: Sequence[SpokenWord], text: str) -> Iterator[_Cue]:
         for part in _parts(list(sentence), text)
     ]
     for number, cue in enumerate(found):
-        until = found[number + 1].start if number + 1 < len(found) else cue.start + _MIN_SECONDS
-        end = max(cue.end, min(cue.start + _MIN_SECONDS, until))
-        yield _Cue(cue.start, min(end, until) if until > cue.start else end, cue.text)
+        until = found[number + 1].start if number + 1 < len(found) else math.inf
+        yield _Cue(cue.start, min(max(cue.end, cue.start + _MIN_SECONDS), max(until, cue.start)), cue.text)
 
 
 def _cue(words: Sequence[SpokenWord], text: str) -> _Cue:

@@ -38,6 +38,28 @@ _TIED: Final = {
     "en-us": (*_DIPHTHONGS[:5], "tʃ", "dʒ"),
     "en-gb": ("aɪ", "aʊ", "eɪ", "ɔɪ", "əʊ", "eə", "tʃ", "dʒ"),
 }
+_IPA: Final = str.maketrans(
+    {
+        "A": "eɪ",
+        "I": "aɪ",
+        "O": "oʊ",
+        "Q": "əʊ",
+        "S": "ss",
+        "T": "ɾ",
+        "W": "aʊ",
+        "Y": "ɔɪ",
+        "ʣ": "dz",
+        "ʤ": "dʒ",
+        "ʥ": "dʑ",
+        "ʦ": "ts",
+        "ʧ": "tʃ",
+        "ʨ": "tɕ",
+        "ꭧ": "tʂ",
+        "ᵊ": "ə",
+        "ᵻ": "ɪ",
+    }
+)
+"""Kokoro's own symbols."""
 _NOT_IPA: Final = re.compile(r"[A-Z0-9]")
 
 
@@ -54,6 +76,11 @@ class UnknownIpa(ValueError):
 def check_ipa(ipa: str, language: str) -> None:
     """Raises UnknownIpa if a symbol of `ipa` can't be spoken in `language`, ValueError if it is empty or too long."""
     ipa_symbols(ipa, language)
+
+
+def symbols_ipa(symbols: str) -> str:
+    """Return Kokoro's symbols in IPA, which `ipa_symbols` takes again."""
+    return symbols.translate(_IPA)
 
 
 def ipa_symbols(ipa: str, language: str) -> str:

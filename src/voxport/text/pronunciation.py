@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from voxport.text.sentences import clean_text
+from voxport.text.source_words import SourceWords
 from voxport.text.ssml.document import Document, Line, Segment
 
 _LETTER: Final = r"\w\u0900-\u097f"
@@ -32,11 +33,11 @@ class Rule:
 
 def document_of_text(text: str, rules: Sequence[Rule]) -> Document:
     """Make a document of a text without markup."""
-    lines = []
+    lines, source = [], SourceWords(text)
     for paragraph in clean_text(text).split("\n\n"):
         written = [line for line in paragraph.split("\n") if line]
         for number, line in enumerate(written, 1):
-            segment = Segment(line, tuple(range(len(line))))
+            segment = Segment(line, _origins(line, source))
             lines.append(Line((segment,), ends_paragraph=number == len(written)))
     return with_rules(Document(tuple(lines)), rules)
 
@@ -52,6 +53,18 @@ def with_rules(document: Document, rules: Sequence[Rule]) -> Document:
         for line in document.lines
     )
     return Document(tuple(lines))
+
+
+def _origins(line: str, source: SourceWords) -> tuple[int, ...]:
+    """Return the positions in the sent text of the characters of a cleaned line."""
+    origins = list[int]()
+    for part in re.split(r"(\s+)", line):
+        found = source.find_characters(part) if part.strip() else None
+        # Lines that were joined without a blank, as in Chinese, are found by their characters.
+        for piece in [part] if found is not None or not part.strip() else part:
+            last = origins[-1] if origins else 0
+            origins += found or source.find_characters(piece) or [last] * len(piece)
+    return tuple(origins)
 
 
 class _Matcher:

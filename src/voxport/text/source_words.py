@@ -35,6 +35,12 @@ class SourceWords:
         self._position = at + len(word)
         return self._ranges[at][0], self._ranges[self._position - 1][1]
 
+    def find_characters(self, word: str) -> list[int] | None:
+        """Return the position of each character of the next occurrence of `word`, as `find` does."""
+        if self.find(word) is None:
+            return None
+        return [start for start, _ in self._ranges[self._position - len(word) : self._position]]
+
 
 def _plain_characters(text: str) -> list[tuple[str, int, int]]:
     """Return the characters of `text` as the cleaning writes them, each with its range in `text`."""

@@ -23,6 +23,11 @@ class StorageUsage:
 
 def storage_usage(profile_id: str, media: MediaService, voices: VoiceService) -> StorageUsage:
     files = media.totals(profile_id)
+    speech, subtitles = files.get("speech", (0, 0)), files.get("subtitles", (0, 0))
     return StorageUsage(
-        profile_id, *files.get("upload", (0, 0)), *files.get("speech", (0, 0)), *voices.storage_usage(profile_id)
+        profile_id,
+        *files.get("upload", (0, 0)),
+        speech[0] + subtitles[0],
+        speech[1] + subtitles[1],
+        *voices.storage_usage(profile_id),
     )

@@ -17,12 +17,13 @@ from voxport.engine.kokoro.planner import (
 )
 from voxport.engine_errors import TextNotSpeakable
 from voxport.text.foreign_words import without_unspeakable
-from voxport.text.ipa import ipa_symbols
+from voxport.text.ipa import ipa_symbols, symbols_ipa
 from voxport.text.languages import LANGUAGES
 from voxport.text.normalise import normalise_text
 from voxport.text.phonemes import to_tokens
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import mark_symbols, sentence_symbols
+from voxport.text.reading import ReadSentence
 from voxport.text.sentences import check_alphabet, clause_ends, split_sentences
 from voxport.text.source_words import SourceWords
 from voxport.text.split_points import needs_mark
@@ -53,6 +54,14 @@ def plan_document(
     if pending is None:
         raise TextNotSpeakable("The text has nothing that can be spoken.", language=language, spoken=LANGUAGES)
     yield replace(pending, pause_after=0.0)
+
+
+def read_document(document: Document, language: str, phonemizer: Phonemizer) -> list[ReadSentence]:
+    """Return how `plan_document` reads each sentence of a document. Raises TextNotSpeakable."""
+    check_alphabet(document.read_text(), language)
+    planner = _DocumentPlanner(language, phonemizer, None)
+    lines = enumerate(document.lines, 1)
+    return [one for number, line in lines for one in planner.read(line, is_last=number == len(document.lines))]
 
 
 def _with_pauses(document: Document, planner: _DocumentPlanner) -> Iterator[Chunk]:
@@ -90,6 +99,7 @@ class _Spoken:
     """Symbols, with the ranges of the written words and of the segments in them."""
 
     symbols: str
+    text: str
     words: tuple[tuple[int, int, str], ...] = ()
     spans: tuple[tuple[int, int, Segment], ...] = ()
 
@@ -103,13 +113,25 @@ class _DocumentPlanner:
 
     def chunks(self, line: Line, *, is_last: bool) -> Iterator[Chunk]:
         """Yield the chunks of a line, each of one voice and at most one sentence."""
+        for parts, closing in self._closed_sentences(line, is_last=is_last):
+            yield from self._fitting(parts, closing)
+            self._sentence += 1
+
+    def read(self, line: Line, *, is_last: bool) -> Iterator[ReadSentence]:
+        """Yield how each sentence of a line is read."""
+        for parts, closing in self._closed_sentences(line, is_last=is_last):
+            spoken = self._joined(parts)
+            if to_tokens(spoken.symbols) and _WORD.search(spoken.symbols):
+                written = "".join(part.text for part in parts).strip()
+                yield ReadSentence(written, f"{spoken.text}{closing}", symbols_ipa(f"{spoken.symbols}{closing}"))
+
+    def _closed_sentences(self, line: Line, *, is_last: bool) -> Iterator[tuple[list[_Part], str]]:
+        """Yield the sentences of a line, each of one voice, with the mark that closes it where none is written."""
         turns = [list(turn) for _, turn in groupby(line.segments, lambda segment: segment.style.voice)]
         for turn in turns:
             sentences = self._sentences(turn)
             for number, parts in enumerate(sentences):
-                closing = "" if is_last or number + 1 < len(sentences) else _closing(parts, line.pause)
-                yield from self._fitting(parts, closing)
-                self._sentence += 1
+                yield parts, "" if is_last or number + 1 < len(sentences) else _closing(parts, line.pause)
 
     def _sentences(self, segments: Sequence[Segment]) -> list[list[_Part]]:
         """Split segments at the ends of sentences, which are sought outside of what is replaced."""
@@ -146,7 +168,7 @@ class _DocumentPlanner:
 
     def _joined(self, parts: list[_Part]) -> _Spoken:
         """Join what is spoken of the parts of a sentence."""
-        symbols, is_apart = "", False
+        symbols, text, is_apart = "", "", False
         spans, words = list[tuple[int, int, Segment]](), list[tuple[int, int, str]]()
         for part in parts:
             spoken = self._spoken(part)
@@ -154,15 +176,18 @@ class _DocumentPlanner:
             if spoken.symbols:
                 if _WORD.search(spoken.symbols):
                     symbols = symbols.removesuffix(".")  # of an abbreviation: the sentence goes on
+                    text = text.removesuffix(".")
                 if symbols and is_apart and spoken.symbols[0] not in _CLOSING_MARKS:
                     symbols += " "
+                    text += " "
+                text += spoken.text
                 start = len(symbols)
                 symbols += spoken.symbols
                 spans.append((start, len(symbols), part.segment))
                 words += [(start + first, start + end, word) for first, end, word in spoken.words]
                 is_apart = False
             is_apart = is_apart or part.text[-1:].isspace()
-        return _Spoken(symbols, tuple(words), tuple(spans))
+        return _Spoken(symbols, text, tuple(words), tuple(spans))
 
     def _spoken(self, part: _Part) -> _Spoken:
         segment = part.segment
@@ -170,20 +195,20 @@ class _DocumentPlanner:
         written = part.text.strip()
         if segment.ipa is not None:
             symbols = ipa_symbols(segment.ipa, language)
-            return _Spoken(symbols, ((0, len(symbols), written),))
+            return _Spoken(symbols, written, ((0, len(symbols), written),))
         text = without_unspeakable(segment.read_text if segment.is_replaced else part.text, language)
         if not _WORD.search(text):
-            return _Spoken(mark_symbols(text))
+            return _Spoken(mark_symbols(text), text.strip())
         spoken = normalise_text(text, language)
         (symbols,) = sentence_symbols([spoken], language, self._phonemizer)
         if self._source is None:
-            return _Spoken(symbols)
+            return _Spoken(symbols, spoken)
         if segment.is_replaced:
-            return _Spoken(symbols, ((0, len(symbols), written),))
+            return _Spoken(symbols, spoken, ((0, len(symbols), written),))
         aligned = align_words(
             text, spoken, symbols, language, self._phonemizer, lambda word: normalise_text(word, language)
         )
-        return _Spoken(symbols, tuple((word.start, word.end, word.text) for word in aligned))
+        return _Spoken(symbols, spoken, tuple((word.start, word.end, word.text) for word in aligned))
 
     def _word_spans(self, positions: list[int], words: Sequence[tuple[int, int, str]]) -> tuple[WordSpan, ...]:
         if self._source is None:

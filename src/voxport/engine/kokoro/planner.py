@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, groupby, repeat
 from typing import Final, NamedTuple
 
 from voxport.engine.kokoro.chunk import Chunk, WordSpan
 from voxport.engine_errors import TextNotSpeakable
 from voxport.text.foreign_words import without_unspeakable
+from voxport.text.ipa import symbols_ipa
 from voxport.text.languages import LANGUAGES
 from voxport.text.normalise import normalise_text
 from voxport.text.pauses import MAX_TOTAL_SECONDS, split_pause
 from voxport.text.phonemes import to_tokens
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import sentence_symbols
+from voxport.text.reading import ReadSentence
 from voxport.text.sentences import check_alphabet, clean_markup_text, split_sentences
 from voxport.text.source_words import SourceWords
 from voxport.text.split_points import Passage, needs_mark, split_long_sentence, split_opening, split_passage
@@ -86,6 +88,24 @@ def plan_stream(
     if pending is None:
         raise TextNotSpeakable("The text has nothing that can be spoken.", language=language, spoken=LANGUAGES)
     yield replace(pending, pause_after=0.0)
+
+
+def read_text(text: str, language: str, phonemizer: Phonemizer) -> list[ReadSentence]:
+    """Return how `plan` reads each sentence of `text`. Raises the same errors."""
+    cleaned = clean_markup_text(text)
+    check_alphabet(cleaned, language)
+    passages = [one.normalise(language) for one in _passages(without_unspeakable(cleaned, language), language, False)]
+    symbols = chain.from_iterable(
+        sentence_symbols([one.spoken_text for one in batch], language, phonemizer) for batch in _batches(passages)
+    )
+    read = []
+    for _, group in groupby(zip(passages, symbols, strict=True), lambda pair: pair[0].sentence):
+        parts = list(group)
+        written, spoken = (" ".join(texts) for texts in zip(*((p.text, p.spoken_text) for p, _ in parts), strict=True))
+        phonemes = " ".join(one for _, one in parts if to_tokens(one))
+        if phonemes:
+            read.append(ReadSentence(written, spoken, symbols_ipa(phonemes)))
+    return read
 
 
 def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage]:

@@ -20,6 +20,7 @@ from voxport.engine.process.protocol import Header
 from voxport.engine.process.shared import SharedEngine
 from voxport.engine_errors import EngineError, EngineUnavailable
 from voxport.telemetry.tracing import record_times, start_span
+from voxport.text.reading import ReadSentence
 from voxport.text.ssml.document import Document
 
 OnProgress = Callable[[float, bytes], None]
@@ -139,6 +140,17 @@ class EngineProcess:
         }
         header, _ = self._request(request, caller=caller)
         return [Chunk.from_json(chunk) for chunk in header["chunks"]]
+
+    def read(self, text: str, language: str, *, document: Document | None = None) -> list[ReadSentence]:
+        """See `Engine.read`."""
+        request = {
+            "call": "read",
+            "text": text,
+            "language": language,
+            "document": None if document is None else document.to_json(),
+        }
+        header, _ = self._request(request)
+        return [ReadSentence(**sentence) for sentence in header["sentences"]]
 
     def speak(
         self,

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -206,6 +206,13 @@ class EngineService:
                     with_words=header["with_words"],
                 )
                 return {"kind": "answer", "chunks": [chunk.to_json() for chunk in chunks]}, b""
+            case "read":
+                sentences = self._engine.load().read(
+                    header["text"],
+                    header["language"],
+                    document=None if header["document"] is None else Document.from_json(header["document"]),
+                )
+                return {"kind": "answer", "sentences": [asdict(sentence) for sentence in sentences]}, b""
             case "speak":
                 engine = self._engine.load()
                 chunk, speed, start = Chunk.from_json(header["chunk"]), header["speed"], header["start_sample"]

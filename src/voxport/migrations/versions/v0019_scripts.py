@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "script_jobs",
+        sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("profile_id", sa.String(length=64), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
@@ -20,8 +21,9 @@ def upgrade() -> None:
         sa.Column("cover_type", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_script_jobs_job_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["profile_id"], ["profiles.id"], name=op.f("fk_script_jobs_profile_id")),
-        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_script_jobs")),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_script_jobs")),
     )
+    op.create_index(op.f("ix_script_jobs_job_id"), "script_jobs", ["job_id"], unique=False)
     op.create_index(op.f("ix_script_jobs_profile_id"), "script_jobs", ["profile_id"], unique=False)
     op.create_table(
         "script_lines",
@@ -42,9 +44,7 @@ def upgrade() -> None:
         sa.Column("start_sample", sa.Integer(), nullable=True),
         sa.Column("is_charged", sa.Boolean(), nullable=True),
         sa.Column("findings", sa.JSON(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["script_jobs.job_id"], name=op.f("fk_script_lines_job_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_script_lines_job_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_script_lines")),
     )
     op.create_table(
