@@ -34,6 +34,7 @@ _BODY_ERRORS = {
 }
 _ID_ERRORS = {"404": "There is no such thing of yours."}
 _ID_DESCRIPTIONS = {
+    "dictionary_id": "The dictionary's id: `id` of an entry of `GET /v1/pronunciations`.",
     "delivery_id": "The message's id: `id` in `GET /v2/webhooks/deliveries`, and the header `webhook-id`.",
     "job_id": "The job's id: `job.id` of the 202, or `id` of an entry of `GET /v2/jobs`.",
     "key": "The file's key: `object_key` of an upload, or `key` of speech.",
@@ -44,7 +45,7 @@ _ID_DESCRIPTIONS = {
 }
 
 # Links from an answer to calls that take a value of it: (status, expression, parameter, operations).
-_JOB_CALLS = ("get_job", "job_events", "cancel_job")
+_JOB_CALLS = ("get_job", "job_events", "job_lines", "cancel_job")
 _VOICE_CALLS = ("get_voice", "change_voice", "delete_voice", "bind_voice")
 _LINKS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
     "clone_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
