@@ -33,6 +33,7 @@ from voxport.metrics.endpoints import router as metrics
 from voxport.metrics.process_state import ProcessStateCollector
 from voxport.metrics.traffic import RequestMetrics
 from voxport.pronunciations.endpoints import router as pronunciations
+from voxport.pronunciations.schemas import NewDictionary
 from voxport.samples.loader import MAX_CONCURRENT_CHECKS
 from voxport.scripts.endpoints import lines as script_lines
 from voxport.scripts.endpoints import router as scripts
@@ -170,7 +171,9 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     for router in [*routers, *own_pages]:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]
-    extend_openapi(app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES)
+    extend_openapi(
+        app, job_stages=all_stages(gateway.handlers), security_schemes=SECURITY_SCHEMES, bodies=(NewDictionary,)
+    )
     add_error_handlers(app)
     app.state.rate_limits = RateLimits(settings, open_tokens(settings.resolved_database_url))
     # The middleware added last is the outermost.

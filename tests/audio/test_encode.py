@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.support.raw_audio import decoded_raw
 from voxport.audio.arrays import SAMPLE_RATE
 from voxport.audio.codec.decode import decode
 from voxport.audio.codec.encode import FORMATS, encode_file
 from voxport.audio.codec.wav import to_pcm16, wav_bytes
 from voxport.errors import Unavailable
 
-BEGINS = {"mp3": b"\xff\xf3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}
+BEGINS = {"aac": b"\xff\xf1", "mp3": b"\xff\xf3", "wav": b"RIFF", "ogg": b"OggS", "flac": b"fLaC"}
 
 
 def encode(pcm: npt.NDArray[np.int16], fmt: str, *, ffmpeg: Path) -> bytes:
@@ -71,7 +72,7 @@ def test_flac_and_mp3_tell_their_length(ffmpeg: Path) -> None:
     assert 0.9 < len(mp3) / (71_113 / SAMPLE_RATE * 128_000 / 8) < 1.1
 
 
-@pytest.mark.parametrize("name", ["mp3", "ogg", "flac"])
+@pytest.mark.parametrize("name", ["mp3", "ogg", "flac", "aac", "ulaw", "alaw"])
 def test_no_traces_and_the_same_bytes_again(ffmpeg: Path, name: str) -> None:
     one = encode(tone(24_000), name, ffmpeg=ffmpeg)
     assert encode(tone(24_000), name, ffmpeg=ffmpeg) == one
@@ -91,6 +92,9 @@ def test_formats_as_the_catalogue_names_them() -> None:
         "ogg": (".ogg", "audio/ogg"),
         "flac": (".flac", "audio/flac"),
         "pcm": (".pcm", "audio/L16;rate=24000;channels=1"),
+        "aac": (".aac", "audio/aac"),
+        "ulaw": (".ulaw", "audio/basic"),
+        "alaw": (".alaw", "audio/PCMA;rate=8000;channels=1"),
     }
 
 
@@ -131,3 +135,25 @@ def test_an_encoder_that_fails_tells_trouble_that_passes_from_a_mistake(
     stand_in.chmod(0o755)
     with pytest.raises(error):
         encode_file([np.zeros(SAMPLE_RATE, np.int16)] * 50, "ogg", tmp_path / "a.ogg", ffmpeg=stand_in)
+
+
+@pytest.mark.parametrize("name", ["ulaw", "alaw"])
+def test_telephone_formats_are_one_byte_a_sample_and_sound_the_same(ffmpeg: Path, name: str) -> None:
+    pcm = tone(24_000)
+    content = encode(pcm, name, ffmpeg=ffmpeg)
+    assert len(content) == pytest.approx(8_000, abs=16)
+    back = decoded_raw(content, name, 8_000)[:24_000]
+    assert float(np.corrcoef(back, pcm[: len(back)])[0, 1]) > 0.99
+
+
+@pytest.mark.parametrize("sample_rate", [8_000, 16_000, 22_050, 44_100, 48_000])
+def test_another_sample_rate_sounds_the_same(ffmpeg: Path, tmp_path: Path, sample_rate: int) -> None:
+    pcm = tone(48_000)
+    for name in ("wav", "flac", "mp3"):
+        path = tmp_path / f"a.{name}"
+        assert encode_file(iter([pcm]), name, path, ffmpeg=ffmpeg, sample_rate=sample_rate) == 48_000
+        back = decode(path, ffmpeg=ffmpeg)
+        assert len(back) == pytest.approx(48_000, abs=2_000 if name == "mp3" else 32)
+        spectrum = np.abs(np.fft.rfft(back[12_000:36_000]))
+        assert np.argmax(spectrum) == pytest.approx(440, abs=1)
+        assert np.sqrt(np.mean(back[12_000:36_000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.06)

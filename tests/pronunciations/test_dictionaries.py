@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.client import GatewayClient, error_of
 from tests.support.jobs import work
+from voxport_client import Voxport
 
 PATH = "/v1/pronunciations"
 PLS = "application/pls+xml"
@@ -136,3 +138,17 @@ def test_speech_is_read_by_its_dictionaries_and_says_which_version(client: Gatew
     result = client.get(f"/v2/jobs/{job_id}").json()["result_data"]
     assert result["pronunciations"] == [{"id": long["id"], "version": 1}]
     assert result["duration_seconds"] == by_rule["duration_seconds"]
+
+
+def test_the_client_keeps_dictionaries(client: GatewayClient, tmp_path: Path) -> None:
+    with Voxport(api_key=client.key, base_url=str(client.http.base_url), http_client=client.http) as own:
+        made = own.pronunciations.create("Names", "en", [{"match": "Nguyen", "alias": "win"}])
+        pls = own.pronunciations.export_pls(made.id)
+        (tmp_path / "names.pls").write_text(pls, encoding="utf-8")
+        again = own.pronunciations.import_pls(tmp_path / "names.pls", name="Again")
+        assert [(rule.match, rule.alias) for rule in again.rules] == [("Nguyen", "win")]
+        changed = own.pronunciations.replace_by_pls(made.id, pls.replace("win", "wind").encode())
+        assert (changed.version, changed.rules[0].alias) == (2, "wind")
+        assert [one.id for one in own.pronunciations.list()] == [made.id, again.id]
+        own.pronunciations.delete(made.id)
+        assert own.pronunciations.get(again.id).name == "Again"

@@ -10,9 +10,10 @@ import pytest
 from tests.support.audio_features import decoded
 from tests.support.client import GatewayClient
 from tests.support.fake_provider import FakeProviderEnv
+from tests.support.raw_audio import RAW_FORMATS, decoded_raw
 from tests.test_contract import work
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.audio.codec.encode import FORMATS, AudioFormat
+from voxport.audio.codec.encode import FORMATS, SAMPLE_RATES, AudioFormat, format_at
 from voxport.media.names import ContentType, parse_content_type
 from voxport.speech.preparation import SpeechRequest
 
@@ -35,9 +36,9 @@ def media_type(content_type: str) -> ContentType:
 
 
 def require_two_seconds(row: AudioFormat, content: bytes) -> None:
-    is_bare = row.name == "pcm"
-    audio = np.frombuffer(content, "<i2") / 32_768 if is_bare else decoded(content)
-    assert 2.0 <= audio.size / SAMPLE_RATE < 2.1, row.name
+    is_raw = row.name in RAW_FORMATS
+    audio = decoded_raw(content, row.name, row.sample_rate) if is_raw else decoded(content)
+    assert 1.999 <= audio.size / SAMPLE_RATE < 2.1 + 2_048 / row.sample_rate, row.name
     assert np.abs(audio).max() > 0.01, row.name
     assert len(content) <= 2 * row.bytes_per_second + 16_384, row.name
 
@@ -82,3 +83,58 @@ def test_the_document_names_each_format(client: GatewayClient) -> None:
     uploaded = document["paths"]["/v1/blobs/{key}"]["put"]["requestBody"]["content"]
     readable = {row.content_type for row in ROWS if media_type(row.content_type).is_readable}
     assert readable == set(uploaded) & {row.content_type for row in ROWS}
+
+
+def rate_of(row: AudioFormat, content: bytes) -> int | None:
+    """Return the sample rate that a file's header gives; None if it gives none."""
+    if row.name == "wav":
+        return int.from_bytes(content[24:28], "little")
+    if row.name == "flac":
+        return int.from_bytes(content[18:21], "big") >> 4
+    if row.name == "aac":
+        return (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)[
+            content[2] >> 2 & 15
+        ]
+    if row.name == "mp3":
+        versions = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+        return versions[content[1] >> 3 & 3][content[2] >> 2 & 3]
+    return None
+
+
+def test_each_sample_rate_of_each_format_is_made_and_costs_the_same(
+    customer: GatewayClient, two: FakeProviderEnv
+) -> None:
+    for name, each in FORMATS.items():
+        for sample_rate in each.sample_rates:
+            row, fields = format_at(name, sample_rate), {"output_format": name, "sample_rate": sample_rate}
+            answer = customer.post(TTS, {**BODY, **fields}).json()
+            require_file(row, customer, answer["data"])
+            assert (answer["usage"]["units"], answer["data"]["duration_seconds"]) == (2.0, 2.0)
+            content = customer.http.get(answer["data"]["url"]).content
+            assert rate_of(row, content) in (None, sample_rate), (name, sample_rate)
+            if row.is_streamable:
+                streamed = customer.post(TTS, {**BODY, **fields, "stream": True})
+                assert media_type(streamed.headers["Content-Type"]) == media_type(row.content_type)
+                require_two_seconds(row, streamed.content)
+                assert rate_of(row, streamed.content) in (None, sample_rate), (name, sample_rate)
+
+
+def test_a_job_has_the_sample_rate_too(customer: GatewayClient, two: FakeProviderEnv) -> None:
+    fields = {"output_format": "pcm", "sample_rate": 16_000}
+    job_id = customer.post(TTS, {**BODY, **fields}, headers={"Prefer": "respond-async"}).json()["job"]["id"]
+    work(two, job_id)
+    result = customer.get(f"/v2/jobs/{job_id}").json()["result_data"]
+    require_file(format_at("pcm", 16_000), customer, result)
+    assert result["duration_seconds"] == 2.0
+
+
+def test_a_sample_rate_that_a_format_does_not_have_is_refused_with_those_it_has(client: GatewayClient) -> None:
+    for name, row in FORMATS.items():
+        for sample_rate in {*SAMPLE_RATES, 11_025} - {*row.sample_rates}:
+            answer = client.post(
+                TTS, {**BODY, "voice_id": "af_heart", "output_format": name, "sample_rate": sample_rate}
+            )
+            assert answer.status_code == 422
+            assert answer.json()["detail"][0]["loc"] == ["body", "sample_rate"]
+            if sample_rate in SAMPLE_RATES:
+                assert answer.json()["error"]["details"] == {"sample_rates": list(row.sample_rates)}

@@ -89,7 +89,7 @@ def test_the_body_is_the_audio_and_the_headers_tell_the_rest(
 def test_a_format_that_cannot_be_streamed_is_422(customer: GatewayClient, output_format: str) -> None:
     answer = customer.post(TTS, {**BODY, "output_format": output_format})
     assert answer.status_code == 422
-    assert "mp3, ogg, wav" in error_of(answer)["message"]
+    assert "mp3, ogg, ulaw, wav" in error_of(answer)["message"]
 
 
 def test_a_provider_that_cannot_stream_is_400(customer: GatewayClient, fake_env: FakeProviderEnv) -> None:

@@ -292,7 +292,7 @@ def test_a_hindi_voice_speaks_devanagari(client: GatewayClient) -> None:
     assert answer.status_code == 402, answer.text
 
 
-@pytest.mark.parametrize("output_format", ["aac", "MP3", "", "wav ", 1, "m4a"])
+@pytest.mark.parametrize("output_format", ["opus", "MP3", "", "wav ", 1, "m4a"])
 def test_an_unknown_output_format_is_refused(client: GatewayClient, output_format: Any) -> None:
     assert "output_format" in refused(client, TTS, {**GOOD[TTS], "output_format": output_format})["message"]
 

@@ -33,8 +33,11 @@ FORMATS: Final[dict[str, OutputFormat]] = {
     ".flac": "flac",
     ".pcm": "pcm",
     ".raw": "pcm",
+    ".aac": "aac",
+    ".ulaw": "ulaw",
+    ".alaw": "alaw",
 }
-NAMES: Final[tuple[OutputFormat, ...]] = ("mp3", "wav", "ogg", "flac", "pcm")
+NAMES: Final[tuple[OutputFormat, ...]] = ("mp3", "wav", "ogg", "flac", "pcm", "aac", "ulaw", "alaw")
 _PLAYERS: Final = {
     "ffplay": ("-nodisp", "-autoexit", "-loglevel", "error", "-"),
     "mpv": ("--no-video", "--really-quiet", "-"),

@@ -44,7 +44,7 @@ _MAX_CHARACTERS: Final = 5000
 _QUICK_CHARACTERS: Final = 500
 """Longer texts take many seconds at the local engine, so a line says that they are under way."""
 
-_STREAMED: Final = ("mp3", "ogg", "wav")
+_STREAMED: Final = ("mp3", "ogg", "wav", "aac", "ulaw", "alaw")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,12 @@ class _Utterance:
 @click.command(short_help="Speak a text, to your ears or to a file.")
 @click.argument("text", required=False)
 @voice_option
-@click.option("-o", "--output", metavar="FILE", help="mp3, wav, ogg, flac or pcm by its name; `-` is standard output.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="mp3, wav, ogg, flac, pcm, aac, ulaw or alaw by its name; `-` is standard output.",
+)
 @file_option
 @format_option
 @language_option

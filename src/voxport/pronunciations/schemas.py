@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from voxport.clock import iso
 from voxport.pronunciations.models import PronunciationDictionary
@@ -32,6 +32,21 @@ class RuleBody(RequestBody):
 
 
 class NewDictionary(RequestBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Names",
+                    "language": "en-us",
+                    "rules": [
+                        {"match": "Nguyen", "alias": "win"},
+                        {"match": "Aoife", "ipa": "ˈiːfə", "case_sensitive": True},
+                    ],
+                }
+            ]
+        }
+    )
+
     name: str = Field(min_length=1, max_length=200, description="What you call it.")
     language: str = Field(min_length=2, max_length=32, description="The language of its words, as BCP 47.")
     rules: list[RuleBody] = Field(

@@ -70,7 +70,7 @@ class CachedAnswers:
         if file is None or self._storage.size(file.key) != file.size_bytes:
             metrics.on_speech_cache_lookup(is_hit=False)
             return None
-        result = self._result(file, route, balance)
+        result = self._result(prepared, file, route, balance)
         if claim is not NO_CLAIM:
             result = self._store_answer(prepared, file, route, request_id, claim)
         metrics.on_speech_cache_lookup(is_hit=True)
@@ -108,14 +108,14 @@ class CachedAnswers:
                 voice_id=prepared.request.voice_id,
             )
             self._billing.release(tx, hold_id)
-            result = self._result(file, route, self._billing.funds(tx, caller.profile_id).balance)
+            result = self._result(prepared, file, route, self._billing.funds(tx, caller.profile_id).balance)
             claim.open(tx, hold_id)
             claim.save(tx, result)
         return result
 
-    def _result(self, file: CachedFile, route: Route, balance: int) -> SpeechResult:
+    def _result(self, prepared: PreparedSpeech, file: CachedFile, route: Route, balance: int) -> SpeechResult:
         return SpeechResult(
-            self._media.read_url(file.key),
+            self._media.read_url(file.key, prepared.audio_format.content_type),
             file.key,
             route.voice.provider.name,
             Decimal(file.milliseconds) / 1000,
@@ -136,7 +136,7 @@ class CachedAnswers:
                 [asdict(rule) for rule in prepared.rules],
                 route.language,
                 sorted(request.voice_settings.items()),
-                prepared.audio_format.name,
+                *(prepared.audio_format.name, prepared.audio_format.sample_rate),
             ),
             # A voice that is made again has another generation and id, and another file is another voice.
             *(voice.voice_id, voice.provider_voice_id, voice.generation, voice.file_key),

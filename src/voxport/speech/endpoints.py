@@ -33,6 +33,7 @@ from voxport.speech.schemas import (
     SpeechData,
     SpokenBody,
     SubtitleFileBody,
+    SubtitlesBody,
     TimestampBody,
     Usage,
     UsedDictionaryBody,
@@ -190,6 +191,7 @@ def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechR
         voice_id=body.voice_id,
         provider=body.provider,
         output_format=body.output_format,
+        sample_rate=body.sample_rate,
         language=body.language,
         voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
         folder_id=body.folder_id,
@@ -202,6 +204,11 @@ def speech_request(body: SpeechBody, prefer: list[str] | None = None) -> SpeechR
         subtitles=tuple(body.subtitles),
         use_cache=body.cache,
     )
+
+
+def _subtitles_body(result: SpeechResult) -> SubtitlesBody | None:
+    files = {name: SubtitleFileBody(url=file.url, key=file.key) for name, file in result.subtitles.items()}
+    return SubtitlesBody(**files) if files else None
 
 
 def _is_async_preferred(prefer: list[str] | None) -> bool:
@@ -243,10 +250,7 @@ def spoken_body(prepared: PreparedSpeech, result: SpeechResult, service: Service
                 TimestampBody.model_validate(one.to_json())
                 for one in timestamps(result.words, request.text, request.timestamps)
             ],
-            subtitles={
-                name: SubtitleFileBody(url=result.subtitles[name].url, key=result.subtitles[name].key)
-                for name in request.subtitles
-            },
+            subtitles=_subtitles_body(result),
         ),
         usage=Usage(units=billed, unit_type=service.unit_type),
         cost=Cost(

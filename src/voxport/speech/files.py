@@ -29,6 +29,8 @@ class FilePlan:
     max_bytes: int
     text: str
     subtitles: tuple[SubtitleFormat, ...] = ()
+    sample_rate: int | None = None
+    """As it was asked for; None for that of the format."""
 
     @property
     def keys(self) -> Sequence[str]:
@@ -55,7 +57,13 @@ class SpeechFiles:
     def write_audio(self, plan: FilePlan, pieces: Generator[Pcm, None, None]) -> tuple[int, int]:
         """Encode the samples into the file. Returns their number, and the file's bytes. Raises as `encode_file`."""
         with self._storage.writable_path(plan.key) as path, contextlib.closing(pieces):
-            samples = encode_file(pieces, plan.audio_format.name, path, ffmpeg=self._ffmpeg)
+            samples = encode_file(
+                pieces,
+                plan.audio_format.name,
+                path,
+                ffmpeg=self._ffmpeg,
+                sample_rate=plan.sample_rate,
+            )
             return samples, path.stat().st_size
 
     def write_subtitles(

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
-from voxport.audio.codec.encode import FORMATS
+from voxport.audio.codec.encode import format_at
 from voxport.audio.codec.wav import to_pcm16
 from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import Json
@@ -183,8 +183,10 @@ class SpeechHandler(JobHandler):
 
 def _file_plan(run: JobRun) -> FilePlan:
     request = run.request
-    subtitles = tuple(request.get("subtitles") or ())
-    return FilePlan(run.output_id, FORMATS[request["output_format"]], 0, request["text"], subtitles)
+    subtitles, sample_rate = tuple(request.get("subtitles") or ()), request.get("sample_rate")
+    return FilePlan(
+        run.output_id, format_at(request["output_format"], sample_rate), 0, request["text"], subtitles, sample_rate
+    )
 
 
 def _document(request: Json, provider: Provider) -> Document | None:

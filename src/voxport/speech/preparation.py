@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from voxport.accounts.service import Principal
-from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat
+from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat, format_at
 from voxport.catalog import Catalog
 from voxport.errors import BadRequest, Invalid, NotFound
 from voxport.pronunciations.service import Pronunciations, UsedDictionary
@@ -34,6 +34,8 @@ class SpeechRequest:
     voice_id: str
     provider: str | None = None
     output_format: str = "mp3"
+    sample_rate: int | None = None
+    """In Hz; None for that of the format."""
     language: str | None = None
     voice_settings: VoiceSettings = field(default_factory=dict)
     folder_id: str | None = None
@@ -132,6 +134,7 @@ class Preparation:
     def prepare(self, caller: Principal, request: SpeechRequest) -> PreparedSpeech:
         """Validate a request and resolve its routes. Raises Invalid, NotFound, BadRequest, ProviderUnavailable."""
         self._check_request(request)
+        audio_format = self._format(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
         rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, request.pronunciations)
         routes = all_that_can(speakers, lambda voice: self.route(caller, request, voice, rules))
@@ -141,9 +144,7 @@ class Preparation:
             if document is None
             else max_document_seconds(document, request.speed, self._limits)
         )
-        return PreparedSpeech(
-            caller, request, tuple(routes), FORMATS[request.output_format], dictionaries, rules, longest
-        )
+        return PreparedSpeech(caller, request, tuple(routes), audio_format, dictionaries, rules, longest)
 
     def route(
         self,
@@ -223,6 +224,19 @@ class Preparation:
                 location=("body", "output_format"),
                 details={"streamed": list(STREAM_FORMATS)},
             )
+
+    def _format(self, request: SpeechRequest) -> AudioFormat:
+        """Raises Invalid for a sample rate that the format does not have."""
+        try:
+            return format_at(request.output_format, request.sample_rate)
+        except ValueError:
+            rates = FORMATS[request.output_format].sample_rates
+            raise Invalid(
+                f"The format {request.output_format} has no sample_rate of {request.sample_rate}. It has: "
+                f"{', '.join(map(str, rates))}.",
+                location=("body", "sample_rate"),
+                details={"sample_rates": list(rates)},
+            ) from None
 
     def _language(self, provider: Provider, wanted: str | None, own: str) -> str:
         capabilities = provider.capabilities()

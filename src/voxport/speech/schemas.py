@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS
+from voxport.audio.codec.encode import FORMATS, SAMPLE_RATES, STREAM_FORMATS
 from voxport.jobs.schemas import JobWebhook
 from voxport.pronunciations.service import MAX_USED
 from voxport.providers.names import ProviderChoice
@@ -17,7 +17,9 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
 if TYPE_CHECKING:
     FormatName = str
+    RateName = int
 else:
+    RateName = Literal[*SAMPLE_RATES]
     FormatName = Literal[*FORMATS]
 
 
@@ -104,6 +106,13 @@ class SpeechBody(ReadBody):
     output_format: FormatName = Field(
         default="mp3", description=f"The audio format. `stream` takes only {', '.join(STREAM_FORMATS)}."
     )
+    sample_rate: Annotated[
+        RateName | None,
+        Field(
+            description="Samples a second. Default: 24000; 8000 for `ulaw` and `alaw`, which have no other. `ogg` has "
+            "8000, 16000, 24000 and 48000."
+        ),
+    ] = None
     timestamps: Annotated[
         Literal["word", "sentence"] | None,
         Field(description="Answer when each word or sentence is heard. Not with `stream`."),
@@ -148,6 +157,15 @@ class SubtitleFileBody(BaseModel):
     key: str = Field(description="The file's key in `/v1/media`. It is deleted with its audio, or by itself.")
 
 
+class SubtitlesBody(BaseModel):
+    srt: Annotated[
+        SubtitleFileBody | None, Field(exclude_if=lambda value: value is None, description="SubRip, if asked for.")
+    ] = None
+    vtt: Annotated[
+        SubtitleFileBody | None, Field(exclude_if=lambda value: value is None, description="WebVTT, if asked for.")
+    ] = None
+
+
 class SpeechData(BaseModel):
     url: str = Field(description="Reads the audio file, without a key.")
     key: str = Field(description="The file's key in `/v1/media`.")
@@ -167,9 +185,9 @@ class SpeechData(BaseModel):
         Field(exclude_if=lambda value: value is None, description="When each word or sentence is heard, if asked for."),
     ] = None
     subtitles: Annotated[
-        dict[SubtitleFormat, SubtitleFileBody],
-        Field(exclude_if=lambda value: not value, description="The subtitle files, by format, if asked for."),
-    ] = {}
+        SubtitlesBody | None,
+        Field(exclude_if=lambda value: value is None, description="The subtitle files, if asked for."),
+    ] = None
 
 
 class Usage(BaseModel):

@@ -213,7 +213,7 @@ class SpeechService:
                 def record(tx: Session, settled: Settlement) -> None:
                     nonlocal result
                     result = SpeechResult(
-                        self._media.read_url(files.key),
+                        self._media.read_url(files.key, files.audio_format.content_type),
                         files.key,
                         progress.provider,
                         seconds,
@@ -278,6 +278,7 @@ class SpeechService:
                     "language": prepared.routes[0].language,
                     "voice_settings": dict(request.voice_settings),
                     "output_format": request.output_format,
+                    "sample_rate": request.sample_rate,
                     "folder_id": request.folder_id,
                     "named_language": prepared.language,
                     "warnings": list(prepared.warnings),
@@ -317,7 +318,9 @@ class SpeechService:
                 chunks = counted_relay(relayed, audio_format.stream_header, progress, journal)
             else:
                 pieces = counted(self._started(prepared, route), progress, journal)
-                chunks = stream_encoded(pieces, audio_format.name, ffmpeg=self._ffmpeg)
+                chunks = stream_encoded(
+                    pieces, audio_format.name, ffmpeg=self._ffmpeg, sample_rate=prepared.request.sample_rate
+                )
             return resumed(next(chunks), chunks)
 
         with contextlib.closing(first_that_works(_by_provider(prepared.routes), begin)) as chunks:
@@ -369,7 +372,9 @@ class SpeechService:
         if request.is_stream:
             return None
         key = self._media.new_speech_key(audio_format.extension)
-        return FilePlan(key, audio_format, self._max_bytes(prepared), request.text, request.subtitles)
+        return FilePlan(
+            key, audio_format, self._max_bytes(prepared), request.text, request.subtitles, request.sample_rate
+        )
 
     def _max_bytes(self, prepared: PreparedSpeech) -> int:
         return MAX_HEADER_BYTES + int(prepared.max_seconds * prepared.audio_format.bytes_per_second)

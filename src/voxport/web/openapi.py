@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 Json = dict[str, Any]
 
@@ -36,6 +38,7 @@ _ID_ERRORS = {"404": "There is no such thing of yours."}
 _ID_DESCRIPTIONS = {
     "dictionary_id": "The dictionary's id: `id` of an entry of `GET /v1/pronunciations`.",
     "delivery_id": "The message's id: `id` in `GET /v2/webhooks/deliveries`, and the header `webhook-id`.",
+    "dictionary_id": "The dictionary's id: `id` of an entry of `GET /v1/pronunciations`.",
     "job_id": "The job's id: `job.id` of the 202, or `id` of an entry of `GET /v2/jobs`.",
     "key": "The file's key: `object_key` of an upload, or `key` of speech.",
     "key_id": "The key's id, not the key itself: `id` of an entry of the list of keys.",
@@ -47,6 +50,7 @@ _ID_DESCRIPTIONS = {
 # Links from an answer to calls that take a value of it: (status, expression, parameter, operations).
 _JOB_CALLS = ("get_job", "job_events", "job_lines", "cancel_job")
 _VOICE_CALLS = ("get_voice", "change_voice", "delete_voice", "bind_voice")
+_DICTIONARY_CALLS = ("get_dictionary", "replace_dictionary", "delete_dictionary")
 _LINKS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
     "clone_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
     "bind_voice": (("202", "$response.body#/job/id", "job_id", _JOB_CALLS),),
@@ -59,6 +63,8 @@ _LINKS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
     "upload_media": (("200", "$response.body#/data/object_key", "key", ("put_blob", "get_blob")),),
     "list_files": (("200", "$response.body#/data/0/key", "key", ("get_file", "delete_file")),),
     "list_deliveries": (("200", "$response.body#/data/0/id", "delivery_id", ("get_delivery", "resend_delivery")),),
+    "create_dictionary": (("201", "$response.body#/data/id", "dictionary_id", _DICTIONARY_CALLS),),
+    "list_dictionaries": (("200", "$response.body#/data/0/id", "dictionary_id", _DICTIONARY_CALLS),),
     "list_voices": (("200", "$response.body#/data/voices/0/voice_id", "voice_id", _VOICE_CALLS),),
 }
 
@@ -68,14 +74,21 @@ def operation_id(route: APIRoute) -> str:
     return f"admin_{route.name}" if "admin" in route.tags else route.name
 
 
-def extend_openapi(app: FastAPI, *, job_stages: list[str], security_schemes: Json) -> None:
-    """Make the application's OpenAPI document complete; `job_stages` are the stages that a job can be in."""
+def extend_openapi(
+    app: FastAPI, *, job_stages: list[str], security_schemes: Json, bodies: Sequence[type[BaseModel]] = ()
+) -> None:
+    """Make the application's OpenAPI document complete; `job_stages` are the stages that a job can be in, `bodies` are
+    those that endpoints read themselves and only name in the document."""
     generate = app.openapi
 
     def extended() -> Json:
         if app.openapi_schema is None:
             document = generate()
             _extend_document(document)
+            for body in bodies:
+                schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas = {**schema.pop("$defs", {}), body.__name__: schema}
+                document["components"]["schemas"] = {**schemas, **document["components"]["schemas"]}
             document["components"]["securitySchemes"] = security_schemes
             document["components"]["schemas"]["JobBody"]["properties"]["stage"]["enum"] = job_stages
         assert app.openapi_schema is not None

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
 
 from voxport_client.models.billing import Catalog
-from voxport_client.models.names import Consent, OutputFormat, ProviderChoice, StreamFormat, VoiceSettings
-from voxport_client.models.speech import Estimate, InstantSpeech, SpeechFile
+from voxport_client.models.names import (
+    Consent,
+    Markup,
+    OutputFormat,
+    ProviderChoice,
+    SampleRate,
+    StreamFormat,
+    SubtitleFormat,
+    TimestampGranularity,
+    VoiceSettings,
+)
+from voxport_client.models.speech import Estimate, InstantSpeech, SpeechFile, TextPreview
 from voxport_client.resources.admin import AsyncAdmin
 from voxport_client.resources.billing import AsyncBilling
 from voxport_client.resources.health import catalog_call, is_up, ping_call
@@ -17,11 +28,13 @@ from voxport_client.resources.jobs import AsyncJobs
 from voxport_client.resources.keys import AsyncKeys
 from voxport_client.resources.media import AsyncMedia
 from voxport_client.resources.pending import AsyncPendingJob, speech_file
+from voxport_client.resources.pronunciations import AsyncPronunciations
 from voxport_client.resources.speech import (
     AsyncSpeech,
     estimate_call,
     instant_body,
     instant_call,
+    preview_call,
     speak_call,
     speech_body,
     stream_call,
@@ -51,6 +64,7 @@ class AsyncVoxport:
     voices: AsyncVoices
     media: AsyncMedia
     jobs: AsyncJobs
+    pronunciations: AsyncPronunciations
     billing: AsyncBilling
     keys: AsyncKeys
     webhooks: AsyncWebhooks
@@ -78,6 +92,7 @@ class AsyncVoxport:
         self.media = AsyncMedia(transport)
         self.jobs = AsyncJobs(transport)
         self.voices = AsyncVoices(transport, self.jobs, self.media)
+        self.pronunciations = AsyncPronunciations(transport)
         self.billing = AsyncBilling(transport)
         self.keys = AsyncKeys(transport)
         self.webhooks = AsyncWebhooks(transport)
@@ -109,12 +124,18 @@ class AsyncVoxport:
         output_format: OutputFormat | None = None,
         language: str | None = None,
         voice_settings: VoiceSettings | None = None,
+        markup: Markup | None = None,
+        pronunciations: Sequence[str] | None = None,
+        timestamps: TimestampGranularity | None = None,
+        subtitles: Sequence[SubtitleFormat] | None = None,
+        sample_rate: SampleRate | None = None,
         folder_id: str | None = None,
         cache: bool | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncSpeech:
         """Speak a text of up to 5,000 characters: `.save(path)` or `.read()` gives the audio, `.cost` what it cost.
-        `folder_id` is a label of yours; `cache` False speaks an identical text again. Billed by the second of audio."""
+        `folder_id` is a label of yours; `cache` False speaks an identical text again. `pronunciations` are ids of
+        dictionaries; `timestamps` and `subtitles` say when each word is heard. Billed by the second of audio."""
         call = speak_call(
             speech_body(
                 text,
@@ -123,6 +144,11 @@ class AsyncVoxport:
                 output_format=output_format,
                 language=language,
                 voice_settings=voice_settings,
+                markup=markup,
+                pronunciations=pronunciations,
+                timestamps=timestamps,
+                subtitles=subtitles,
+                sample_rate=sample_rate,
                 folder_id=folder_id,
                 cache=cache,
             ),
@@ -139,6 +165,9 @@ class AsyncVoxport:
         output_format: StreamFormat | None = None,
         language: str | None = None,
         voice_settings: VoiceSettings | None = None,
+        markup: Markup | None = None,
+        pronunciations: Sequence[str] | None = None,
+        sample_rate: SampleRate | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncSpeechStream:
         """Speak a text, and hear it while it is made: iterate over the chunks. Use it in `async with`. Billed by the
@@ -151,6 +180,9 @@ class AsyncVoxport:
                 output_format=output_format,
                 language=language,
                 voice_settings=voice_settings,
+                markup=markup,
+                pronunciations=pronunciations,
+                sample_rate=sample_rate,
             ),
             idempotency_key,
         )
@@ -165,6 +197,11 @@ class AsyncVoxport:
         output_format: OutputFormat | None = None,
         language: str | None = None,
         voice_settings: VoiceSettings | None = None,
+        markup: Markup | None = None,
+        pronunciations: Sequence[str] | None = None,
+        timestamps: TimestampGranularity | None = None,
+        subtitles: Sequence[SubtitleFormat] | None = None,
+        sample_rate: SampleRate | None = None,
         folder_id: str | None = None,
         webhook_url: str | None = None,
         cache: bool | None = None,
@@ -180,6 +217,11 @@ class AsyncVoxport:
                 output_format=output_format,
                 language=language,
                 voice_settings=voice_settings,
+                markup=markup,
+                pronunciations=pronunciations,
+                timestamps=timestamps,
+                subtitles=subtitles,
+                sample_rate=sample_rate,
                 folder_id=folder_id,
                 webhook_url=webhook_url,
                 cache=cache,
@@ -197,6 +239,8 @@ class AsyncVoxport:
         output_format: OutputFormat | None = None,
         language: str | None = None,
         voice_settings: VoiceSettings | None = None,
+        markup: Markup | None = None,
+        pronunciations: Sequence[str] | None = None,
         as_job: bool = False,
     ) -> Estimate:
         """What a text would cost; free. `as_job` allows the length that `submit` takes."""
@@ -207,8 +251,34 @@ class AsyncVoxport:
             output_format=output_format,
             language=language,
             voice_settings=voice_settings,
+            markup=markup,
+            pronunciations=pronunciations,
         )
         return await self._transport.send(estimate_call(body, as_job=as_job))
+
+    async def preview(
+        self,
+        text: str,
+        voice_id: str,
+        *,
+        provider: ProviderChoice | None = None,
+        language: str | None = None,
+        voice_settings: VoiceSettings | None = None,
+        markup: Markup | None = None,
+        pronunciations: Sequence[str] | None = None,
+    ) -> TextPreview:
+        """How a text of up to 5,000 characters will be read, in words and IPA; free."""
+        body = speech_body(
+            text,
+            voice_id,
+            provider=provider,
+            output_format=None,
+            language=language,
+            voice_settings=voice_settings,
+            markup=markup,
+            pronunciations=pronunciations,
+        )
+        return await self._transport.send(preview_call(body))
 
     async def instant(
         self,

@@ -21,9 +21,9 @@ from voxport.storage.workdirs import work_dir
 from voxport.transient_errors import DISK_ERRORS
 
 # 100,000 characters at half speed are at most 10 hours of audio. Opus, the slowest, takes 0.01 s per second of audio
-# (measured); the limit is five times that. No encoded file is larger than the samples (1.7 GB).
+# (measured); the limit is five times that. No encoded file is larger than the samples at 48 kHz (3.5 GB).
 _CPU_SECONDS = 1_800
-_FILE_BYTES = 2 * 1024**3
+_FILE_BYTES = 4 * 1024**3
 _TIMEOUT_SECONDS = 60.0
 STALL_TIMEOUT = 30.0
 """Seconds without output, while input is pending, after which an encoder counts as hung. Normally it takes 0.01 s."""

@@ -9,20 +9,25 @@ from collections.abc import Generator
 from pathlib import Path
 
 from voxport.audio.arrays import Pcm
-from voxport.audio.codec.encode import FORMATS, StreamEncoder
+from voxport.audio.codec.encode import StreamEncoder, format_at
 from voxport.audio.codec.encoder import STALL_TIMEOUT, FfmpegEncoder
 
 
 def stream_encoded(
-    pieces: Generator[Pcm, None, None], fmt: str, *, ffmpeg: Path, stall_timeout: float = STALL_TIMEOUT
+    pieces: Generator[Pcm, None, None],
+    fmt: str,
+    *,
+    ffmpeg: Path,
+    stall_timeout: float = STALL_TIMEOUT,
+    sample_rate: int | None = None,
 ) -> Generator[bytes, None, None]:
     """Yields the samples encoded as they are made, at most the pipes' contents and one piece ahead of the reader.
 
     `pieces` may run in another thread. It is closed together with this generator, after its current piece. Its
-    exceptions are raised here. Raises KeyError for a format that can't be streamed, EncoderStalled if ffmpeg hangs,
-    RuntimeError if it fails.
+    exceptions are raised here. Raises KeyError for a format that can't be streamed, ValueError for a rate that it does
+    not have, EncoderStalled if ffmpeg hangs, RuntimeError if it fails.
     """
-    audio_format = FORMATS[fmt]
+    audio_format = format_at(fmt, sample_rate)
     if not audio_format.is_streamable:
         raise KeyError(fmt)
     if audio_format.open_stream is not None:

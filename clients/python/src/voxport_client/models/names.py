@@ -8,11 +8,16 @@ ProviderName = Literal["elevenlabs", "minimax", "local"]
 ProviderChoice = Literal["elevenlabs", "minimax", "local", "auto"]
 """`auto`: the first provider that can do it."""
 ServiceName = Literal["core-voice-clone", "core-instant-clone-tts", "core-tts", "core-tts-voices", "upload-media"]
-OutputFormat = Literal["mp3", "wav", "ogg", "flac", "pcm"]
-"""`ogg` is Opus; `pcm` is s16le at 24 kHz, mono."""
-StreamFormat = Literal["mp3", "wav", "ogg"]
+OutputFormat = Literal["mp3", "wav", "ogg", "flac", "pcm", "aac", "ulaw", "alaw"]
+"""`ogg` is Opus; `pcm` is s16le, mono; `ulaw` and `alaw` are G.711 at 8 kHz without a header, for telephony."""
+StreamFormat = Literal["mp3", "wav", "ogg", "aac", "ulaw", "alaw"]
+SampleRate = Literal[8000, 16000, 22050, 24000, 44100, 48000]
+"""`ogg` has no 22050 and 44100, `ulaw` and `alaw` only 8000."""
+Markup = Literal["none", "ssml"]
+TimestampGranularity = Literal["word", "sentence"]
+SubtitleFormat = Literal["srt", "vtt"]
 JobStatus = Literal["queued", "processing", "completed", "failed", "cancelled"]
-MediaKind = Literal["upload", "speech"]
+MediaKind = Literal["upload", "speech", "subtitles"]
 MediaType = Literal["audio", "video"]
 LedgerKind = Literal["credit", "capture", "refund", "adjust"]
 UsageGroupBy = Literal["service", "day", "voice", "key"]
@@ -35,6 +40,15 @@ class VoiceSettings(TypedDict, total=False):
     """0 to 1; how much to exaggerate the speaker's style."""
     speed: float
     """0.5 to 2; 2 is twice as fast."""
+
+
+class PronunciationRule(TypedDict):
+    """Whole words (`match`) that are read as `alias`, a text, or spoken as `ipa`: one of the two."""
+
+    match: str
+    alias: NotRequired[str]
+    ipa: NotRequired[str]
+    case_sensitive: NotRequired[bool]
 
 
 class Consent(TypedDict):

@@ -10,6 +10,42 @@ from voxport_client.models.base import Model
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpeechTimestamp(Model):
+    """When a word or a sentence is heard: `start` and `end` in seconds of the file, and its characters in the text as
+    it was sent."""
+
+    text: str
+    start: float
+    end: float
+    start_char: int
+    end_char: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsedDictionary(Model):
+    """A pronunciation dictionary that spoke, and which of its versions."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubtitleFile(Model):
+    """`url` reads the file without a key for a day; it is None once the file was deleted."""
+
+    url: str | None
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subtitles(Model):
+    """The subtitle files beside an audio file, of those formats that were asked for."""
+
+    srt: SubtitleFile | None = None
+    vtt: SubtitleFile | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpeechFile(Model):
     """A file of speech in the gateway's storage. `url` reads it without a key for a day; it is None once the file was
     deleted. `media.get(key)` gives a fresh one. `language` is what a named language was taken for."""
@@ -23,6 +59,9 @@ class SpeechFile(Model):
     cloned_voice_id: None = None
     language: str | None = None
     warnings: list[str] = field(default_factory=list)
+    pronunciations: list[UsedDictionary] = field(default_factory=list)
+    timestamps: list[SpeechTimestamp] | None = None
+    subtitles: Subtitles | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +103,31 @@ class Estimate(Model):
     held: Decimal
     language: str | None = None
     warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewSentence(Model):
+    """A sentence as it was written (`text`), as it is read (`spoken`), and its sounds in IPA; None where only the
+    provider knows them."""
+
+    text: str
+    spoken: str
+    phonemes: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextPreview(Model):
+    """How a text will be read, and what it would cost."""
+
+    spoken: str
+    phonemes: str | None
+    sentences: list[PreviewSentence]
+    provider: str
+    voice_id: str
+    language: str
+    estimate: Estimate
+    warnings: list[str] = field(default_factory=list)
+    pronunciations: list[UsedDictionary] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

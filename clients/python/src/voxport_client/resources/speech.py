@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,15 @@ import httpx2
 from voxport_client.errors import PermissionDeniedError
 from voxport_client.models.jobs import Accepted
 from voxport_client.models.names import Consent, ProviderChoice, VoiceSettings
-from voxport_client.models.speech import Estimate, InstantSpeech, SpeechCost, SpeechFile, SpeechUsage, Spoken
+from voxport_client.models.speech import (
+    Estimate,
+    InstantSpeech,
+    SpeechCost,
+    SpeechFile,
+    SpeechUsage,
+    Spoken,
+    TextPreview,
+)
 from voxport_client.resources.media import AsyncMedia, Media
 from voxport_client.transport.attempts import request_id_of
 from voxport_client.transport.calls import IDEMPOTENCY_KEY, Call, billed, parse_body, parse_data, sent
@@ -109,6 +117,11 @@ def speech_body(
     output_format: str | None,
     language: str | None,
     voice_settings: VoiceSettings | None,
+    markup: str | None = None,
+    pronunciations: Sequence[str] | None = None,
+    timestamps: str | None = None,
+    subtitles: Sequence[str] | None = None,
+    sample_rate: int | None = None,
     folder_id: str | None = None,
     webhook_url: str | None = None,
     cache: bool | None = None,
@@ -120,6 +133,11 @@ def speech_body(
         output_format=output_format,
         language=language,
         voice_settings=voice_settings,
+        markup=markup,
+        pronunciations=None if pronunciations is None else list(pronunciations),
+        timestamps=timestamps,
+        subtitles=None if subtitles is None else list(subtitles),
+        sample_rate=sample_rate,
         folder_id=folder_id,
         webhook_url=webhook_url,
         cache=cache,
@@ -142,6 +160,10 @@ def submit_call(body: Mapping[str, Any], idempotency_key: str | None) -> Call[Ac
 
 def estimate_call(body: Mapping[str, Any], *, as_job: bool) -> Call[Estimate]:
     return Call("POST", "/v1/estimate", parse_data(Estimate), body=body, headers=AS_JOB if as_job else {})
+
+
+def preview_call(body: Mapping[str, Any]) -> Call[TextPreview]:
+    return Call("POST", "/v1/text/preview", parse_data(TextPreview), body=body)
 
 
 def instant_call(body: Mapping[str, Any], idempotency_key: str | None) -> Call[InstantSpeech]:

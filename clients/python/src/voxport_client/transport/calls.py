@@ -27,16 +27,17 @@ _MAX_RAW_BYTES = 1 << 30
 class Call(Generic[T]):
     """A request and the parser of its response.
 
-    `is_authenticated`: it carries the API key. `max_bytes` limits a body that is read whole. `is_checked`: an error
-    status is raised, and retried where that helps; else the parser sees it. `is_repeatable`: sending it twice does what
-    sending it once does, so it is sent again after a lost answer. Only a billed call has an `idempotency_key`; it is
-    made here, once, whatever is retried afterwards."""
+    `body` is sent as JSON, `content` as it is. `is_authenticated`: it carries the API key. `max_bytes` limits a body
+    that is read whole. `is_checked`: an error status is raised, and retried where that helps; else the parser sees it.
+    `is_repeatable`: sending it twice does what sending it once does, so it is sent again after a lost answer. Only a
+    billed call has an `idempotency_key`; it is made here, once, whatever is retried afterwards."""
 
     method: str
     path: str
     parse: Callable[[httpx2.Response], T]
     query: Mapping[str, str | int | bool | None] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     is_repeatable: bool = True
     is_checked: bool = True
@@ -51,7 +52,7 @@ class Call(Generic[T]):
             named.pop("Authorization", None)
         if self.idempotency_key is not None:
             named[IDEMPOTENCY_KEY] = self.idempotency_key
-        content = None
+        content = self.content
         if self.body is not None:
             named["Content-Type"] = "application/json"
             content = json.dumps(self.body, ensure_ascii=True, allow_nan=False).encode()
