@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,10 @@ MAX_LINES: Final = 20_000
 MAX_CHARACTERS: Final = 4_000_000
 MAX_LINE_CHARACTERS: Final = 5_000
 MAX_CHAPTERS: Final = 1_000
+MAX_NAME_CHARACTERS: Final = 100
+"""Of a character's name."""
+MAX_PAUSE_AFTER: Final = 60.0
+"""Seconds."""
 
 
 class ScriptError(Exception):
@@ -69,3 +74,9 @@ class Script:
     cover: Cover | None = None
     warnings: tuple[str, ...] = ()
     """What was left out or read in one of several ways, in sentences for the customer."""
+
+
+def character_name(name: str) -> str:
+    """Return a character's name as all readers spell it, so that two spellings of one name are equal: composed letters
+    (NFC), single spaces."""
+    return " ".join(unicodedata.normalize("NFC", name).split())

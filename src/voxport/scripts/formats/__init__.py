@@ -1,1 +1,1 @@
-"""Readers of the spellings of a script, and of books."""
+"""Readers of scripts: one module for each spelling. `read.py` chooses one."""
