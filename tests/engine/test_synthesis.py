@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.audio_features import log_mels
 from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.loudness import LoudnessNormalizer
 from voxport.audio.trim import trim_silence
 from voxport.engine import LANGUAGES, Engine, EngineError, EngineUnavailable
 from voxport.engine.kokoro.adain import ADAIN_INPUT, ADAIN_SIZE, adain_slices
@@ -100,6 +101,14 @@ def test_each_language_is_spoken_at_a_natural_pace_by_its_own_voice(engine: Engi
     assert audio.dtype == np.float32
     assert 1.0 < audio.size / SAMPLE_RATE < 4.0
     assert 0.1 < np.abs(audio).max() <= 1.0
+
+
+@pytest.mark.slow
+def test_a_loud_voice_is_not_clipped_before_its_loudness_is_normalised(engine: Engine) -> None:
+    (chunk,) = engine.plan("चुप!", "hi")
+    audio = engine.speak(chunk, engine.stock_voice("hf_alpha"))
+    assert np.abs(audio).max() > 1.05
+    assert np.abs(LoudnessNormalizer().process(audio)).max() < 0.8
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voxport.audio.arrays import SAMPLE_RATE
-from voxport.engine import LANGUAGES, Chunk, Engine
+from voxport.engine import LANGUAGES, Chunk, Engine, Synthesis
 from voxport.engine.kokoro.chunk import ProsodySpan
 from voxport.engine.kokoro.planner import plan
 from voxport.text.phonemes import vocabulary
@@ -103,6 +103,38 @@ def test_the_last_token_ends_with_the_audio(engine: Engine) -> None:
     assert len(spoken.token_starts) == len(chunk.tokens) + 1
     assert (np.diff(spoken.token_starts) >= 0).all()
     assert spoken.audio.size - spoken.token_starts[-1] < 0.3 * SAMPLE_RATE
+
+
+@pytest.mark.slow
+def test_words_start_where_their_hiss_does(engine: Engine) -> None:
+    """Between a vowel and a hiss the spectrum shows the boundary without any recogniser."""
+    texts = {
+        "af_heart": "We saw a sail, a ship, a saint, a shore, a sack and a shed.",
+        "bm_george": "We saw a sail, a ship, a saint, a shore, a sack and a shed.",
+        "ef_dora": "La sopa, la silla, la sal, la selva, la soga y la señal.",
+        "if_sara": "La sera, la sorte, la salsa, la scelta, la siepe, la scena.",
+    }
+    errors = []
+    for voice_id, text in texts.items():
+        voice = engine.stock_voice(voice_id)
+        (chunk,) = engine.plan(text, voice.language, with_words=True)
+        spoken = engine.speak_timed(chunk, voice)
+        starts = [word.start for word in chunk.words if text[word.start_char] == "s"]
+        errors += [spoken.token_starts[start] / SAMPLE_RATE - _hiss_onset(spoken, start) for start in starts]
+    assert len(errors) >= 24
+    assert abs(np.median(errors)) <= 0.04
+
+
+def _hiss_onset(spoken: Synthesis, token: int) -> float:
+    """Return when the level above 4 kHz rises through half of its peak around a token's start, in seconds."""
+    step = SAMPLE_RATE // 200
+    first = max(0, int(spoken.token_starts[token]) - SAMPLE_RATE // 8)
+    piece = spoken.audio[first : first + SAMPLE_RATE // 4]
+    windows = np.lib.stride_tricks.sliding_window_view(piece, 2 * step)[::step] * np.hanning(2 * step)
+    levels = np.sqrt(np.square(np.abs(np.fft.rfft(windows, axis=1)[:, 40:])).sum(axis=1))
+    peak = int(levels.argmax())
+    below = np.flatnonzero(levels[:peak] < levels[peak] / 2)
+    return float(first + (int(below[-1]) + 2 if below.size else 0) * step) / SAMPLE_RATE
 
 
 def _sounds(chunk: Chunk, start: int, end: int) -> str:

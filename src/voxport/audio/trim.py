@@ -20,15 +20,15 @@ _FADE_OUT_SAMPLES: Final = SAMPLE_RATE // 50
 
 
 def trim_silence(audio: FloatArray) -> FloatArray:
-    """Trims `audio` (float32 mono, 24 kHz) to 30 ms before its first sound and 60 ms after its last, fades it in over
-    5 ms and out over 20 ms, and clips it to -1 to 1. Returns 30 ms of silence for silence."""
+    """Trims `audio` (float32 mono, 24 kHz) to 30 ms before its first sound and 60 ms after its last, and fades it in
+    over 5 ms and out over 20 ms. Returns 30 ms of silence for silence."""
     return fade_edges(audio[sounding_range(frame_rms(audio))], is_first=True, is_last=True)
 
 
 def fade_edges(audio: FloatArray, *, is_first: bool, is_last: bool) -> FloatArray:
-    """Returns a copy clipped to -1 to 1, faded in if it starts the speech (`is_first`), out if it ends it."""
+    """Returns a copy, faded in if it starts the speech (`is_first`), out if it ends it. Some voices exceed full scale
+    before their loudness is normalised: they are not clipped here."""
     copy = audio.astype(np.float32)
-    np.clip(copy, -1.0, 1.0, out=copy)
     head, tail = min(_FADE_IN_SAMPLES, copy.size // 2), min(_FADE_OUT_SAMPLES, copy.size // 2)
     if is_first:
         copy[:head] *= np.linspace(0.0, 1.0, head, dtype=np.float32)

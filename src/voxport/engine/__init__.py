@@ -13,7 +13,7 @@ from voxport.engine.engine import Engine
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.levels import apply_levels
 from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_voice_list
-from voxport.engine.kokoro.synthesis import Synthesis
+from voxport.engine.kokoro.synthesis import Synthesis, word_times
 from voxport.engine.kokoro.voice import EngineVoice
 from voxport.engine.kokoro.weights import model_id
 from voxport.engine.process.client import EngineProcess
@@ -46,4 +46,5 @@ __all__ = [
     "detect",
     "model_id",
     "stock_voice_list",
+    "word_times",
 ]

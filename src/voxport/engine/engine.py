@@ -113,7 +113,8 @@ class Engine:
         return read_text(text, language, self._phonemizer)
 
     def speak(self, chunk: Chunk, voice: EngineVoice, speed: float = 1.0, *, start_sample: int = 0) -> FloatArray:
-        """Speak a chunk: float32 mono at 24 kHz, trimmed of silence and watermarked.
+        """Speak a chunk: float32 mono at 24 kHz, trimmed of silence and watermarked. Some voices exceed full scale: the
+        caller normalises the loudness.
 
         `speed` 2 is twice as fast; 0.5 to 2 is sensible. `start_sample` is the number of samples of the text before
         this chunk, pauses included; the watermark's pattern continues from there.

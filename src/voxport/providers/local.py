@@ -30,6 +30,7 @@ from voxport.engine import (
     apply_levels,
     model_id,
     stock_voice_list,
+    word_times,
 )
 from voxport.errors import Invalid, ProviderFailed, ProviderUnavailable, SampleUnusable, VoxportError
 from voxport.providers.base import (
@@ -262,10 +263,9 @@ def _source(voice: VoiceRef) -> bytes | str:
 
 
 def _spoken_words(chunk: Chunk, spoken: Synthesis) -> tuple[SpokenWord, ...]:
-    starts = spoken.token_starts / SAMPLE_RATE
     return tuple(
-        SpokenWord(w.start_char, w.end_char, w.sentence, float(starts[w.start]), float(starts[w.end]))
-        for w in chunk.words
+        SpokenWord(word.start_char, word.end_char, word.sentence, start, end)
+        for word, (start, end) in zip(chunk.words, word_times(chunk, spoken), strict=True)
     )
 
 

@@ -29,8 +29,10 @@ class Watermarker:
         self._position = start_sample
 
     def process(self, piece: FloatArray) -> FloatArray:
-        """Mark `piece` (float32 mono, 24 kHz, any length). Returns float32 of the same length, clipped to -1 to 1."""
-        marked = np.clip(piece + _watermark_signal(piece, self._position), -1.0, 1.0).astype(np.float32)
+        """Mark `piece` (float32 mono, 24 kHz, any length). Returns float32 of the same length, clipped to full
+        scale, or to the piece's own peak where that is higher."""
+        peak = max(1.0, float(np.abs(piece).max(initial=0.0)))
+        marked = np.clip(piece + _watermark_signal(piece, self._position), -peak, peak).astype(np.float32)
         self._position += piece.size
         return marked
 
