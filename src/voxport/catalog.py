@@ -22,6 +22,7 @@ LimitName = Literal[
     "text_characters_async",
     "upload_audio_bytes",
     "upload_video_bytes",
+    "upload_document_bytes",
     "sample_min_speech_seconds",
     "sample_max_seconds",
 ]
@@ -52,6 +53,7 @@ class Limits(BaseModel):
     text_characters_async: int = Field(ge=1)
     upload_audio_bytes: int = Field(ge=1)
     upload_video_bytes: int = Field(ge=1)
+    upload_document_bytes: int = Field(default=100 * 1024**2, ge=1)  # files of operators may be older than this limit
     sample_min_speech_seconds: int = Field(ge=1)
     sample_max_seconds: int = Field(ge=1)
     json_body_bytes: int = Field(ge=1024)

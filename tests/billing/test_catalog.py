@@ -30,7 +30,11 @@ def test_the_catalogue_has_the_prices_that_the_contract_says(client: GatewayClie
         assert set(row) == {"service", "unit_type", "unit_price", "description", "limits"}
         assert row["description"]
     assert rows["core-tts"]["limits"]["text_characters"] == 5000
-    assert rows["upload-media"]["limits"] == {"upload_audio_bytes": 200 << 20, "upload_video_bytes": 1 << 30}
+    assert rows["upload-media"]["limits"] == {
+        "upload_audio_bytes": 200 << 20,
+        "upload_video_bytes": 1 << 30,
+        "upload_document_bytes": 100 << 20,
+    }
 
 
 def test_an_operators_prices_are_what_is_told_and_held(make_client: MakeClient, tmp_path: Path) -> None:

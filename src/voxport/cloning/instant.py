@@ -107,7 +107,7 @@ class InstantCloning:
         ProviderUnavailable, BadRequest, AudioUrlUnusable, NotFound, ModerationUnavailable."""
         require_text(request.text, self._catalog.limits.text_characters)
         self._consents.require(request.consent)
-        locate = cache(lambda: self._samples.locate(caller.profile_id, request.audio_url))
+        locate = cache(lambda: self._samples.locate_recording(caller.profile_id, request.audio_url))
 
         def check(provider: Provider) -> tuple[Provider, tuple[str, ...]]:
             require_settings(provider, request.voice_settings)

@@ -23,7 +23,7 @@ class SampleChecks:
 
     def locate(self, caller: Principal, audio_url: str) -> SampleSource:
         """Validate the URL as a clone does. Raises AudioUrlUnusable, NotFound, BadSignature."""
-        return self._samples.locate(caller.profile_id, audio_url)
+        return self._samples.locate_recording(caller.profile_id, audio_url)
 
     def check(self, caller: Principal, source: SampleSource, *, check_cancelled: Callable[[], None]) -> CheckedSample:
         """Load and check the part of the recording that a clone would use. Stores and charges nothing;

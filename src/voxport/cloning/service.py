@@ -55,7 +55,7 @@ class Cloning:
         AudioUrlUnusable, NotFound, WebhookUrlUnusable, InsufficientCredits."""
         self._consents.require(request.consent)
         providers = self._providers.require_cloners(request.provider, instant=False)
-        source = self._samples.locate(caller.profile_id, request.audio_url)
+        source = self._samples.locate_recording(caller.profile_id, request.audio_url)
         voice_id = self._voices.new_voice_id()
 
         def record_consent(tx: Session, job: Job) -> None:

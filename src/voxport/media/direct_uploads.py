@@ -21,7 +21,7 @@ from voxport.db.session import Database
 from voxport.errors import Conflict, UnsupportedMedia, VoxportError
 from voxport.media import repository
 from voxport.media.models import Media
-from voxport.media.names import parse_content_type
+from voxport.media.names import parse_content_type, upload_media_type
 from voxport.media.signing import Grant
 from voxport.media.upload_limits import check_size, max_upload_bytes
 from voxport.settings import Settings
@@ -150,13 +150,14 @@ class DirectUploads:
         return True
 
     def _check(self, row: Media, found: FileInfo) -> None:
-        media_type = row.key.split("/")[2]
+        media_type = upload_media_type(row.key)
         size_bytes = row.reserved_bytes or None
         max_bytes = max_upload_bytes(self._limits, media_type)
         check_size(Grant("put", row.key, 0, max_bytes=max_bytes, size_bytes=size_bytes), found.size, is_complete=True)
         sent = found.content_type
         parsed = parse_content_type(sent or "")
-        if sent is not None and sent not in _UNTYPED and (parsed is None or not parsed.is_readable):
+        is_accepted = parsed is not None and (parsed.is_document if media_type == "document" else parsed.is_readable)
+        if sent is not None and sent not in _UNTYPED and not is_accepted:
             raise UnsupportedMedia(f"Send the file with the header Content-Type: {row.content_type}")
 
     def _record(self, row: Media, found: FileInfo) -> None:

@@ -50,12 +50,13 @@ blobs = APIRouter(tags=["media"])
 _WRITE_BYTES = 1 << 20
 _MAX_CONCURRENT_PUTS = 2  # per URL: a client may retry before its broken connection is detected
 _BINARY_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
-_FILE_CONTENT = {"audio/*": _BINARY_SCHEMA, "video/*": _BINARY_SCHEMA}
+_FILE_CONTENT = dict.fromkeys(("audio/*", "video/*", "text/*", "application/*"), _BINARY_SCHEMA)
 _BODY_HEADERS = {"content-length", "content-type", "content-disposition"}
 # A browser that tries an upload needs concrete types, and sends the file as the announced one. The type of the example
 # comes first, then the types that the gateway makes and can read.
 _MADE = [str(kind) for each in FORMATS.values() if (kind := parse_content_type(each.content_type)) and kind.is_readable]
-_UPLOAD_CONTENT = dict.fromkeys(("audio/wav", *_MADE, "video/mp4"), _BINARY_SCHEMA) | _FILE_CONTENT
+_DOCUMENTS = ("application/epub+zip", "text/plain", "text/markdown", "text/csv", "application/jsonl")
+_UPLOAD_CONTENT = dict.fromkeys(("audio/wav", *_MADE, "video/mp4", *_DOCUMENTS), _BINARY_SCHEMA) | _FILE_CONTENT
 _FILE_HEADERS = {
     "Cache-Control": "private, max-age=3600",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -71,7 +72,7 @@ StorageDep = Injected[Storage]
 SignerDep = Injected[UrlSigner]
 
 
-@uploads.post("/v1/proxy/upload-media", summary="A URL to PUT a recording or a video to")
+@uploads.post("/v1/proxy/upload-media", summary="A URL to PUT a recording, a video or a script to")
 def upload_media(body: UploadRequest, caller: Caller, media: MediaDep) -> UploadBody:
     target = media.prepare_upload(
         caller.profile_id,

@@ -35,6 +35,13 @@ _SUBTYPES = {
     "video": {"mp4", "quicktime", "webm", "x-matroska", "matroska", "x-m4v", "3gpp", "3gpp2", "ogg"},
 }
 
+# Scripts and books, and the types that clients send for files that they don't know.
+_DOCUMENTS = {
+    *(("text", "plain"), ("text", "markdown"), ("text", "csv")),
+    *(("application", "epub+zip"), ("application", "jsonl"), ("application", "x-ndjson"), ("application", "json")),
+    ("application", "octet-stream"),
+}
+
 
 def clean_filename(name: str) -> str:
     """Return a file name of ASCII letters, digits, `.`, `_` and `-`, at most 100 characters, without a directory.
@@ -69,8 +76,13 @@ class ContentType:
 
     @property
     def is_readable(self) -> bool:
-        """Whether files of this type are accepted."""
+        """Whether audio and video of this type are accepted."""
         return self.is_generic or self.subtype in _SUBTYPES.get(self.kind, set())
+
+    @property
+    def is_document(self) -> bool:
+        """Whether documents of this type are accepted."""
+        return (self.kind, self.subtype) in _DOCUMENTS
 
     @property
     def is_generic(self) -> bool:
@@ -80,6 +92,11 @@ class ContentType:
 
 SUBTITLE_TYPES: Final[dict[str, str]] = {"srt": "application/x-subrip;charset=utf-8", "vtt": "text/vtt;charset=utf-8"}
 """Content types of the subtitles that stand beside an audio file, by format and extension."""
+
+
+def upload_media_type(key: str) -> str:
+    """Return the `media_type` with which an upload was announced, by its key."""
+    return key.split("/")[2]
 
 
 def speech_type(key: str) -> str:

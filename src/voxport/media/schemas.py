@@ -27,8 +27,9 @@ class UploadRequest(RequestBody):
         }
     )
 
-    media_type: Literal["audio", "video"] = Field(
-        description="What the file is; each kind has its own size limit (`GET /v1/catalog`)."
+    media_type: Literal["audio", "video", "document"] = Field(
+        description="What the file is; each kind has its own size limit (`GET /v1/catalog`). A `document` is a script "
+        "or an EPUB."
     )
     filename: str = Field(
         min_length=1,
@@ -49,7 +50,9 @@ class UploadData(BaseModel):
     upload_url: str = Field(description="PUT the file to it, with the same `Content-Type` and without a key.")
     object_key: str = Field(description="The file's key in `/v1/media`.")
     expires_in: int = Field(description="Seconds for which both URLs are good.")
-    public_url: str = Field(description="Reads the file once it is there: send it as `audioUrl`.")
+    public_url: str = Field(
+        description="Reads the file once it is there: send it as `audioUrl`, that of a document as `scriptUrl`."
+    )
 
 
 class UploadBody(BaseModel):

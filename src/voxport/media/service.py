@@ -23,6 +23,7 @@ from voxport.media.direct_uploads import DirectUploads
 from voxport.media.models import Media
 from voxport.media.names import (
     SUBTITLE_TYPES,
+    ContentType,
     clean_filename,
     parse_content_type,
     speech_kind,
@@ -36,7 +37,7 @@ from voxport.settings import Settings
 from voxport.storage.base import Storage
 from voxport.sweeps.service import Sweeps
 
-MediaType = Literal["audio", "video"]
+MediaType = Literal["audio", "video", "document"]
 _log = logging.getLogger("voxport.media")
 _SWEEP = "files"
 _SWEEP_BATCH = 200
@@ -83,17 +84,10 @@ class MediaService:
 
         Raises UnsupportedMedia, TooLarge, Forbidden (quota).
         """
-        parsed = parse_content_type(content_type)
-        if parsed is None or not parsed.is_readable:
-            raise UnsupportedMedia(
-                "This content_type can't be read. Send audio (mp3, wav, ogg, flac, m4a, webm) or "
-                "video (mp4, mov, webm, mkv); save a file of another kind (avi, ts, wma, au) as one of these."
-            )
-        if parsed.kind != media_type and not parsed.is_generic:
-            raise UnsupportedMedia(f"The content_type {parsed} does not belong to the media_type {media_type}.")
+        parsed = _require_accepted(parse_content_type(content_type), media_type)
         max_bytes = self._max_bytes(media_type)
         if size_bytes is not None and size_bytes > max_bytes:
-            raise too_large(max_bytes)
+            raise too_large(max_bytes, media_type)
         key = f"uploads/{profile_id}/{media_type}/{random_text(20)}/{clean_filename(filename)}"
         with self._database.transaction() as tx:
             require_active(tx, profile_id)
@@ -355,6 +349,25 @@ class MediaService:
 
     def _max_bytes(self, media_type: MediaType) -> int:
         return max_upload_bytes(self._catalog.limits, media_type)
+
+
+def _require_accepted(parsed: ContentType | None, media_type: MediaType) -> ContentType:
+    """Raise UnsupportedMedia unless files of this content type are accepted as this media type."""
+    if media_type == "document":
+        if parsed is not None and parsed.is_document:
+            return parsed
+        raise UnsupportedMedia(
+            "This content_type is none of a document. Send application/epub+zip, text/plain, text/markdown, text/csv, "
+            "application/jsonl or application/json; if you don't know, application/octet-stream."
+        )
+    if parsed is None or not parsed.is_readable:
+        raise UnsupportedMedia(
+            "This content_type can't be read. Send audio (mp3, wav, ogg, flac, m4a, webm) or "
+            "video (mp4, mov, webm, mkv); save a file of another kind (avi, ts, wma, au) as one of these."
+        )
+    if parsed.kind != media_type and not parsed.is_generic:
+        raise UnsupportedMedia(f"The content_type {parsed} does not belong to the media_type {media_type}.")
+    return parsed
 
 
 def _file_not_found() -> NotFound:

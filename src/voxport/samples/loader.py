@@ -19,6 +19,7 @@ from voxport.audio.speaker_count import EmbedClips
 from voxport.catalog import Catalog
 from voxport.errors import AudioUrlUnusable, BadSignature, NotFound, SampleUnusable
 from voxport.fetch.client import FetchPolicy, fetch, precheck_url
+from voxport.media.names import upload_media_type
 from voxport.media.service import MediaService
 from voxport.media.signing import UrlSigner
 from voxport.samples.check import SampleReport, check
@@ -38,6 +39,10 @@ _WITHOUT_SPEECH = {"silent", "no_speech", "too_short"}
 
 IS_UPLOAD_URL: Final = (
     "This is the upload_url, to which the file is PUT. Send the public_url of the same answer as audioUrl."
+)
+IS_DOCUMENT: Final = (
+    "This upload is a document, which has no sound. Upload a recording with media_type audio or video, and send its "
+    "public_url as audioUrl."
 )
 
 
@@ -83,8 +88,16 @@ class SampleLoader:
             private_hosts=settings.private_hosts,
         )
 
+    def locate_recording(self, profile_id: str, url: str) -> SampleSource:
+        """Locates the recording of an audioUrl as `locate` does. Also raises AudioUrlUnusable for an upload that was
+        announced as a document."""
+        source = self.locate(profile_id, url)
+        if source.key is not None and upload_media_type(source.key) == "document":
+            raise AudioUrlUnusable(IS_DOCUMENT)
+        return source
+
     def locate(self, profile_id: str, url: str) -> SampleSource:
-        """Locates the recording of an audioUrl and checks what can be checked without a download. Raises NotFound
+        """Locates an upload or a public URL and checks what can be checked without a download. Raises NotFound
         (an upload of another profile, or not uploaded yet), BadSignature (an own URL that has expired),
         AudioUrlUnusable (an own upload_url)."""
         grant = self._signer.find_grant(url)

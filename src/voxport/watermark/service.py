@@ -14,7 +14,7 @@ class Watermarks:
 
     def locate(self, caller: Principal, audio_url: str) -> SampleSource:
         """Validate the URL. Raises AudioUrlUnusable, NotFound, BadSignature."""
-        return self._samples.locate(caller.profile_id, audio_url)
+        return self._samples.locate_recording(caller.profile_id, audio_url)
 
     def detect(self, caller: Principal, source: SampleSource) -> Detection:
         """Look for the watermark in the part of the recording that would be used as a sample. The part need not
