@@ -17,7 +17,7 @@ from voxport.providers.base import StockVoice
 from voxport.spoken_lines.service import forget_voice
 
 BATCH = "/v1/proxy/core-tts-batch"
-CAST = {"Ana": {"voice_id": "hum"}, "Ben": {"voice_id": "buzz", "voice_settings": {"speed": 1.2}}}
+CAST = {"Ana": {"voice_id": "hum"}, "Ben": {"voice_id": "buzz"}}
 LINES: list[dict[str, Any]] = [
     {"id": "a1", "character": "Ana", "text": "Who is there?", "pause_after": 0.4},
     {"id": "b1", "character": "Ben", "text": "Nobody."},
@@ -27,6 +27,7 @@ LINES: list[dict[str, Any]] = [
 
 @pytest.fixture(autouse=True)
 def two_voices(fake_provider: FakeProvider) -> None:
+    fake_provider.settings = ()  # a tone sounds wrong to the check, and would be made again at another speed
     fake_provider.stock = [StockVoice(name, name, "en-us", "female") for name in ("hum", "buzz")]
 
 
@@ -103,6 +104,18 @@ def test_one_changed_line_is_the_only_one_that_is_spoken_and_charged(
     found = lines_of(customer, again["id"])
     assert [one["state"] for one in found] == ["reused", "spoken", "reused"]
     assert all(read(customer, one["url"]) == before[one["id"]] for one in found if one["state"] == "reused")
+
+
+def test_a_line_that_sounds_wrong_is_spoken_again_and_charged_once(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    fake_provider.settings = ("speed",)
+    job = rendered(customer, script=LINES[:1])
+    assert [one.speed for one in fake_provider.requests] == [1.0, 0.98, 1.02]
+    assert job["token_cost"] == pytest.approx(0.01)
+    assert job["result_data"]["problems"] == ["a1"], "what stays bad is listed"
+    (line,) = lines_of(customer, job["id"])
+    assert {one["code"] for one in line["findings"]} >= {"cut_off"}
 
 
 def test_the_same_script_again_costs_nothing(customer: GatewayClient) -> None:

@@ -66,7 +66,7 @@ _FILE_HEADERS = {
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
-KindQuery = Annotated[Kind | None, Query(description="Only uploads, only speech that was made, or only its subtitles.")]
+KindQuery = Annotated[Kind | None, Query(description="Only files of this kind.")]
 MediaDep = Injected[MediaService]
 StorageDep = Injected[Storage]
 SignerDep = Injected[UrlSigner]

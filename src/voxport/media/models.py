@@ -13,8 +13,8 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 class Media(Base):
     """A stored file, or an upload that is still expected (`uploaded_at` is null).
 
-    `kind` is `upload`, `speech` or `subtitles`. While `size_bytes` is null, the row counts `reserved_bytes` against the
-    profile's quota.
+    `kind` is `upload`, `speech`, `subtitles` or `document`. While `size_bytes` is null, the row counts `reserved_bytes`
+    against the profile's quota.
     """
 
     __tablename__ = "media"

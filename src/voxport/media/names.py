@@ -107,9 +107,12 @@ def speech_type(key: str) -> str:
     return next((each.content_type for each in FORMATS.values() if key.endswith(each.extension)), "audio/wav")
 
 
-def speech_kind(key: str) -> Literal["speech", "subtitles"]:
-    """Return the kind of a file that core-tts makes."""
-    return "subtitles" if key.rpartition(".")[2] in SUBTITLE_TYPES else "speech"
+def speech_kind(key: str) -> Literal["speech", "subtitles", "document"]:
+    """Return the kind of a file that core-tts or a script makes."""
+    extension = key.rpartition(".")[2]
+    if extension in ("epub", "json"):
+        return "document"
+    return "subtitles" if extension in SUBTITLE_TYPES else "speech"
 
 
 def subtitles_key(key: str, subtitle_format: str) -> str:

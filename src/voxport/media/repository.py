@@ -24,7 +24,7 @@ _MARK_UPLOADED = Prepared(
     .values(size_bytes=bindparam("size"), uploaded_at=bindparam("moment"))
 )
 
-_MADE: Final = ("speech", "subtitles")
+_MADE: Final = ("speech", "subtitles", "document")
 """Kinds of files that core-tts makes."""
 
 _TOTAL = Prepared(select(MediaTotal.bytes).where(MediaTotal.profile_id == bindparam("of_profile")))

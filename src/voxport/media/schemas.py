@@ -60,15 +60,16 @@ class UploadBody(BaseModel):
     data: UploadData = Field(description="What was asked for.")
 
 
-Kind = Literal["upload", "speech", "subtitles"]
+Kind = Literal["upload", "speech", "subtitles", "document"]
 
 
 class FileRow(BaseModel):
-    """A file: an upload, or speech that was made, or its subtitles."""
+    """A file: an upload, or speech that was made, or its subtitles, or what else a script became."""
 
     key: str = Field(description="The file's key.")
     kind: Kind = Field(
-        description="`upload`: sent by you; `speech`: made by core-tts; `subtitles`: made beside the speech."
+        description="`upload`: sent by you; `speech`: made by core-tts; `subtitles`: made beside the speech; "
+        "`document`: made of a script."
     )
     content_type: str = Field(description="The file's media type.")
     size_bytes: int = Field(description="The file's size in bytes.")

@@ -3,6 +3,8 @@ character."""
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,8 +12,11 @@ from typing import Final
 import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
-from voxport.scripts.models import JobLine
+from voxport.scripts.models import JobLine, ScriptJob
+from voxport.scripts.rendered import RenderedLine, RenderedScript
+from voxport.scripts.script import Chapter, Cover
 from voxport.spoken_lines.service import SpokenLine
+from voxport.text.ssml.parser import parse_ssml
 
 _SILENCE_SAMPLES: Final = 10 * SAMPLE_RATE
 """The longest piece of silence that is made at once."""
@@ -76,6 +81,41 @@ class Assembly:
             yield self.spoken(placed).samples
             position = placed.end
         yield from _silence(self.samples - position)
+
+
+def rendered_script(script: ScriptJob, assembly: Assembly) -> RenderedScript:
+    """Return what the writers of files get. All words of the script are in memory, its audio is not."""
+    facts = script.facts
+    names = json.dumps([facts["title"], *(placed.row.digest for placed in assembly.lines)])
+    return RenderedScript(
+        lines=[
+            RenderedLine(
+                id=placed.row.line_id,
+                character=placed.row.character,
+                text=_shown_text(placed.row),
+                chapter=placed.row.chapter,
+                start=placed.start / SAMPLE_RATE,
+                end=placed.end / SAMPLE_RATE,
+                words=assembly.spoken(placed).words if placed.row.markup == "none" else (),
+                begins_paragraph=placed.row.begins_paragraph,
+            )
+            for placed in assembly.lines
+        ],
+        chapters=[Chapter(**chapter) for chapter in facts["chapters"]],
+        seconds=assembly.seconds,
+        title=facts["title"],
+        author=facts["author"],
+        language=facts["language"] or (assembly.lines[0].row.language if assembly.lines else "en"),
+        cover=None if script.cover is None else Cover(script.cover, script.cover_type or "image/jpeg"),
+        identifier=uuid.uuid5(uuid.NAMESPACE_URL, names).urn,
+    )
+
+
+def _shown_text(row: JobLine) -> str:
+    """Return what a reader sees of a line: its text without markup."""
+    if row.markup == "none":
+        return row.text
+    return " ".join(parse_ssml(row.text, language=row.language, languages=lambda code: code).text.split())
 
 
 def _silence(samples: int) -> Iterator[Pcm]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,10 +23,12 @@ from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import Provider, SpokenWord, Utterance, VoiceRef
+from voxport.providers.base import Provider, SpokenWord, Utterance, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry
 from voxport.scripts import repository
 from voxport.scripts.assembly import Assembly
+from voxport.scripts.hearing import Take, is_better
+from voxport.scripts.line_check import Finding, check_line, is_bad
 from voxport.scripts.models import JobLine, ScriptJob
 from voxport.scripts.output_files import OutputFiles
 from voxport.scripts.preparation import plain_if_unchanged
@@ -44,6 +46,7 @@ from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import ResolvedVoice, VoiceService
 
 _SPEAKING_FRACTION: Final = 0.9  # share of the progress before the files are made
+_RETAKE_SPEEDS: Final = (0.98, 1.02)
 _log = logging.getLogger("voxport.scripts")
 
 
@@ -146,37 +149,65 @@ class ScriptHandler(JobHandler):
         def speak() -> None:
             run.require_kept()
             with self._provider_calls.line(run, speaker.provider, speaker.voice.voice_id, row.number):
-                spoken = self._synthesize(run, row, speaker)
+                spoken, findings = self._best_take(run, row, speaker)
                 self._spoken_lines.write(run.profile_id, row.digest, spoken)
             samples = len(spoken.samples)
+            found = [asdict(finding) for finding in findings] or None
             with self._database.transaction() as tx:
                 self._spoken_lines.record(
-                    tx, run.profile_id, row.digest, voice_id=speaker.voice.voice_id, samples=samples
+                    tx,
+                    run.profile_id,
+                    row.digest,
+                    voice_id=speaker.voice.voice_id,
+                    samples=samples,
+                    findings=found,
                 )
-                repository.set_spoken(tx, run.job_id, row.digest, samples, None)
+                repository.set_spoken(tx, run.job_id, row.digest, samples, found)
                 self._provider_calls.finish_line(tx, run.job_id, row.number)
 
         run.with_retries(speak)
 
-    def _synthesize(self, run: JobRun, row: JobLine, speaker: _Speaker) -> SpokenLine:
+    def _best_take(self, run: JobRun, row: JobLine, speaker: _Speaker) -> tuple[SpokenLine, tuple[Finding, ...]]:
+        """Speak a line, and again if it sounds wrong, at a speed that differs by a little, since the engine says the
+        same text in the same way. Hosted providers charge for each take, so that they speak once."""
+        document = self._document(row, speaker)
+        best = self._synthesize(run, row, speaker, document, row.voice_settings)
+        findings = _check(best, row, document)
         capabilities = speaker.provider.capabilities()
+        if capabilities.is_hosted or "speed" not in capabilities.voice_settings:
+            return best, findings
+        for factor in _RETAKE_SPEEDS:
+            if not is_bad(findings):
+                break
+            speed = min(max(row.voice_settings.get("speed", 1.0) * factor, 0.5), 2.0)
+            take = self._synthesize(run, row, speaker, document, {**row.voice_settings, "speed": speed})
+            found = _check(take, row, document)
+            if is_better(Take(found), Take(findings)):
+                best, findings = take, found
+        return best, findings
+
+    def _document(self, row: JobLine, speaker: _Speaker) -> Document | None:
         document = read_document(
             row.text,
             markup=row.markup,
             rules=speaker.rules,
             language=row.language,
-            capabilities=capabilities,
+            capabilities=speaker.provider.capabilities(),
             provider=speaker.provider.name,
         )
-        document = plain_if_unchanged(document, row.markup)
+        return plain_if_unchanged(document, row.markup)
+
+    def _synthesize(
+        self, run: JobRun, row: JobLine, speaker: _Speaker, document: Document | None, settings: VoiceSettings
+    ) -> SpokenLine:
         utterance = Utterance(
             row.text,
             row.language,
-            row.voice_settings,
+            settings,
             client=run.profile_id,
             document=document,
             voices={} if document is None else self._named_voices(run.profile_id, document, speaker.provider.name),
-            with_words=capabilities.supports_timestamps,
+            with_words=speaker.provider.capabilities().supports_timestamps,
         )
         pieces: list[Pcm] = []
         words: list[SpokenWord] = []
@@ -231,6 +262,7 @@ class ScriptHandler(JobHandler):
             for file in files.written:
                 self._media.add_speech(tx, run.profile_id, file.key, file.content_type, file.size)
             problems = [row.line_id for row in rows if row.findings]
+            warnings = [*script.facts["warnings"], *files.warnings]
             return {
                 "lines": len(rows),
                 "spoken": len(charged),
@@ -239,7 +271,7 @@ class ScriptHandler(JobHandler):
                 "folder_id": run.request["folder_id"],
                 "outputs": files.outputs(),
                 **({"problems": problems} if problems else {}),
-                **({"warnings": script.facts["warnings"]} if script.facts["warnings"] else {}),
+                **({"warnings": warnings} if warnings else {}),
             }
 
         self._jobs.complete(run.job_id, run.hold_id, units=units, make_result=make_result)
@@ -251,6 +283,19 @@ class ScriptHandler(JobHandler):
         if script is None:
             raise LookupError(f"the script of job {run.job_id} is not there")
         return script, rows
+
+
+def _check(spoken: SpokenLine, row: JobLine, document: Document | None) -> tuple[Finding, ...]:
+    segments = [] if document is None else [segment for line in document.lines for segment in line.segments]
+    pauses = [] if document is None else [line.pause or 0.0 for line in document.lines]
+    return check_line(
+        spoken.samples,
+        row.text,
+        expected_seconds=row.expected_milliseconds / 1000,
+        words=spoken.words,
+        max_pause_seconds=max(pauses, default=0.0),
+        has_own_level=any(segment.style.decibels for segment in segments),
+    )
 
 
 def folder_of(job_id: str) -> str:

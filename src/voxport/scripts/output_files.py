@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from voxport.audio.arrays import SAMPLE_RATE, Pcm
+from voxport.audio.arrays import Pcm
 from voxport.audio.codec.encode import FORMATS, encode_file
 from voxport.jobs.port import Json
-from voxport.scripts.assembly import Assembly, PlacedLine
+from voxport.media.names import SUBTITLE_TYPES
+from voxport.scripts.assembly import Assembly, PlacedLine, rendered_script
 from voxport.scripts.models import ScriptJob
+from voxport.scripts.outputs import epub, m4b
+from voxport.scripts.outputs.epub import write_epub
+from voxport.scripts.outputs.m4b import write_m4b
+from voxport.scripts.outputs.manifest import write_manifest
+from voxport.scripts.outputs.subtitles import write_script_subtitles
+from voxport.scripts.rendered import RenderedScript
+from voxport.speech.subtitles import SubtitleFormat
 from voxport.storage.base import Storage
+from voxport.storage.workdirs import work_dir
 
 _ENCODERS: Final = 2
 """Lines that are encoded at once."""
@@ -44,6 +53,7 @@ class OutputFiles:
         self._assembly = assembly
         self._outputs: dict[str, Any] = {}
         self.written: list[WrittenFile] = []
+        self.warnings: list[str] = []
         self._name = safe_name(script.facts["title"]) or "script"
 
     def outputs(self) -> dict[str, Any]:
@@ -52,17 +62,19 @@ class OutputFiles:
 
     def write(self, on_progress: Callable[[float], None]) -> None:
         """Write all files. `on_progress` is called with the share that is done, and may raise to end the work."""
-        steps: list[Callable[[], None]] = []
-        if "lines" in self._wanted:
-            steps.append(lambda: self._write_lines(on_progress))
-        if "joined" in self._wanted:
-            steps.append(self._write_joined)
-        if "stems" in self._wanted:
-            steps.append(self._write_stems)
-        steps.append(self._write_manifest)
-        for number, step in enumerate(steps):
-            on_progress(number / len(steps))
-            step()
+        writers: dict[str, Callable[[], None]] = {
+            "lines": lambda: self._write_lines(on_progress),
+            "joined": self._write_joined,
+            "stems": self._write_stems,
+            "srt": lambda: self._write_subtitles("srt"),
+            "vtt": lambda: self._write_subtitles("vtt"),
+            "m4b": self._write_m4b,
+            "epub": self._write_epub,
+        }
+        wanted = [writer for name, writer in writers.items() if name in self._wanted]
+        for number, writer in enumerate([*wanted, self._write_manifest]):
+            on_progress(number / (len(wanted) + 1))
+            writer()
 
     def _write_lines(self, on_progress: Callable[[float], None]) -> None:
         def write(placed: PlacedLine) -> WrittenFile:
@@ -92,43 +104,48 @@ class OutputFiles:
             stems[character] = {"key": file.key}
         self._outputs["stems"] = stems
 
-    def _write_manifest(self) -> None:
-        content = json.dumps(self._manifest(), ensure_ascii=False, indent=1).encode()
-        key = self._key("manifest.json")
-        self._storage.put(key, content)
-        self._add("manifest", WrittenFile(key, "application/json", len(content)))
+    def _write_subtitles(self, subtitle_format: SubtitleFormat) -> None:
+        content = write_script_subtitles(self._rendered, subtitle_format)
+        self._put(subtitle_format, f"{self._name}.{subtitle_format}", SUBTITLE_TYPES[subtitle_format], content)
 
-    def _manifest(self) -> dict[str, Any]:
-        facts = self._script.facts
+    def _write_m4b(self) -> None:
+        key = self._key(f"{self._name}.m4b")
+        with self._storage.writable_path(key) as path:
+            warnings = write_m4b(path, self._assembly.joined(), self._rendered, ffmpeg=self._ffmpeg)
+            self._add("m4b", WrittenFile(key, m4b.CONTENT_TYPE, path.stat().st_size))
+        self.warnings += warnings
+
+    def _write_epub(self) -> None:
+        key = self._key(f"{self._name}.epub")
+        with work_dir() as folder, self._storage.writable_path(key) as path:
+            audio = {}
+            for number in dict.fromkeys(placed.row.chapter for placed in self._assembly.lines):
+                audio[number] = folder / f"{number}.mp3"
+                encode_file(self._assembly.chapter(number), "mp3", audio[number], ffmpeg=self._ffmpeg)
+            write_epub(path, self._rendered, audio)
+            self._add("epub", WrittenFile(key, epub.CONTENT_TYPE, path.stat().st_size))
+
+    def _write_manifest(self) -> None:
         extension = self._format.extension
-        return {
-            "title": facts["title"],
-            "author": facts["author"],
-            "language": facts["language"],
-            "duration_seconds": round(self._assembly.seconds, 3),
-            "chapters": facts["chapters"],
-            "cast": {
-                name: {key: member[key] for key in ("voice_id", "provider", "pronunciations")}
-                for name, member in self._script.cast_members.items()
-            },
-            "lines": [
-                {
-                    "id": placed.row.line_id,
-                    "character": placed.row.character,
-                    "text": placed.row.text,
-                    "chapter": placed.row.chapter,
-                    "start": round(placed.start / SAMPLE_RATE, 3),
-                    "end": round(placed.end / SAMPLE_RATE, 3),
-                    **({"file": line_key("", placed.row.line_id, extension)[1:]} if "lines" in self._wanted else {}),
-                }
-                for placed in self._assembly.lines
-            ],
-        }
+        ids = [placed.row.line_id for placed in self._assembly.lines] if "lines" in self._wanted else []
+        files = {line_id: line_key("", line_id, extension)[1:] for line_id in ids}
+        voices = {name: member["voice_id"] for name, member in self._script.cast_members.items()}
+        content = write_manifest(self._rendered, files=files, voices=voices)
+        self._put("manifest", "manifest.json", "application/json", content)
+
+    @cached_property
+    def _rendered(self) -> RenderedScript:
+        return rendered_script(self._script, self._assembly)
 
     def _encode(self, key: str, pieces: Iterable[Pcm]) -> WrittenFile:
         with self._storage.writable_path(key) as path:
             encode_file(pieces, self._format.name, path, ffmpeg=self._ffmpeg)
             return WrittenFile(key, self._format.content_type, path.stat().st_size)
+
+    def _put(self, name: str, file_name: str, content_type: str, text: str) -> None:
+        key, content = self._key(file_name), text.encode()
+        self._storage.put(key, content)
+        self._add(name, WrittenFile(key, content_type, len(content)))
 
     def _add(self, name: str, file: WrittenFile) -> None:
         self.written.append(file)

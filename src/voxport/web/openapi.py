@@ -38,7 +38,6 @@ _ID_ERRORS = {"404": "There is no such thing of yours."}
 _ID_DESCRIPTIONS = {
     "dictionary_id": "The dictionary's id: `id` of an entry of `GET /v1/pronunciations`.",
     "delivery_id": "The message's id: `id` in `GET /v2/webhooks/deliveries`, and the header `webhook-id`.",
-    "dictionary_id": "The dictionary's id: `id` of an entry of `GET /v1/pronunciations`.",
     "job_id": "The job's id: `job.id` of the 202, or `id` of an entry of `GET /v2/jobs`.",
     "key": "The file's key: `object_key` of an upload, or `key` of speech.",
     "key_id": "The key's id, not the key itself: `id` of an entry of the list of keys.",
