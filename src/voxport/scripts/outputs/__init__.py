@@ -1,1 +1,1 @@
-"""Writers of the files that a rendered script becomes."""
+"""Writers of what is made of a spoken script. They know files and audio, no database."""
