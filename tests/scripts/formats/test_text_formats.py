@@ -58,6 +58,7 @@ def test_a_line_without_a_character_is_refused_with_its_number(line: str) -> Non
 def test_comments_and_empty_lines_are_skipped_and_titles_begin_chapters() -> None:
     script = read("# a remark\nAna: One.\n\n## The door\r\n#another\rBen: Two.\n### Inside\nAna: Three.", "lines")
     assert [(chapter.title, chapter.level) for chapter in script.chapters] == [("", 1), ("The door", 1), ("Inside", 2)]
+    assert script.warnings == ("Lines that begin with # are not read: 2 were left out.",)
     assert [(line.id, line.place, line.chapter) for line in script.lines] == [
         ("0001", "line 2", 0),
         ("0002", "line 6", 1),

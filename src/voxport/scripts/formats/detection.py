@@ -9,6 +9,7 @@ from typing import Final
 
 from voxport.scripts.formats.csv_table import header_separator
 from voxport.scripts.formats.encoding import decode_text, text_lines
+from voxport.scripts.formats.front_matter import FrontMatter, read_front_matter
 from voxport.scripts.formats.lines import split_name
 from voxport.scripts.script import ScriptError
 
@@ -48,6 +49,8 @@ def detect_format(content: bytes, name: str = "") -> str:
     text = decode_text(content).lstrip("\ufeff")
     if by_name is not None:
         return by_name
+    if read_front_matter(text_lines(text))[0] != FrontMatter():
+        return "markdown"
     if text.lstrip()[:1] == "{" or re.match(r"\s*+\[\s*+[{\]]", text):
         return "jsonl"
     return "csv" if header_separator(text) else _format_of_prose(text)

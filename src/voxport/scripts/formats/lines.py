@@ -19,11 +19,14 @@ def read_lines(text: str) -> Script:
     """Read one line of speech from each line. Skips empty lines and `#` comments; `## Title` begins a chapter. Raises
     ScriptError, also for a line that does not say who speaks."""
     builder = ScriptBuilder()
+    comments = 0
     for number, line in enumerate(text_lines(text), 1):
         line = line.strip("\ufeff \t\v\f\u00a0")
         if (chapter := _CHAPTER.fullmatch(line)) is not None:
             builder.add_chapter(chapter[2], len(chapter[1]) - 1)
-        elif line and not line.startswith("#"):
+        elif line.startswith("#"):
+            comments += 1
+        elif line:
             place = f"line {number}"
             found = split_name(line)
             if found is None:
@@ -33,6 +36,8 @@ def read_lines(text: str) -> Script:
                     place,
                 )
             builder.add_line(*found, place)
+    if comments:
+        builder.warn(f"Lines that begin with # are not read: {comments:,} were left out.")
     return builder.build()
 
 
