@@ -120,6 +120,7 @@ class LocalProvider(Provider):
             supports_streaming=True,
             supports_timestamps=True,
             markup_tags=TAGS,
+            reads_documents=True,
             languages=LANGUAGES,
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
