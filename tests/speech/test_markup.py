@@ -10,6 +10,7 @@ from tests.support.client import GatewayClient, error_of
 from tests.support.fake_provider import FakeProviderEnv
 from tests.support.jobs import work
 from voxport.billing.verify import verify
+from voxport.text.normalise import normalise_text
 
 TTS = "/v1/proxy/core-tts"
 VOICE = {"voice_id": "af_heart", "provider": "local", "output_format": "wav"}
@@ -102,3 +103,46 @@ def test_a_provider_that_takes_no_markup_or_knows_no_times_says_so(
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["loc"] == ["body", next(iter(fields))]
     assert fake_env.provider.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<b>bold</b>", "(<b>)"),
+        ('Wait. <break time="1s"/> Go.', '(<break time="1s"/>)'),
+        ("Tom &amp; Jerry", "(&amp;)"),
+        ("<!-- no --> words", "(<!--)"),
+        ("<pause>now</pause>", "(<pause>)"),
+    ],
+)
+def test_text_that_looks_like_markup_is_text_with_a_warning(client: GatewayClient, text: str, shown: str) -> None:
+    (warning,) = client.post("/v1/estimate", {**VOICE, "text": text}).json()["data"]["warnings"]
+    assert shown in warning
+    assert '"markup": "ssml"' in warning
+
+
+@pytest.mark.parametrize("text", ["a < b", "I <3 you, List<String>", "Press <Enter>", "R&D; <ana@example.org>"])
+def test_a_less_than_sign_is_no_markup(client: GatewayClient, text: str) -> None:
+    answer = client.post("/v1/estimate", {**VOICE, "text": text}).json()["data"]
+    assert "warnings" not in answer
+
+
+def test_a_less_than_sign_of_a_text_with_markup_is_no_reason_to_warn(client: GatewayClient) -> None:
+    body = {**VOICE, "text": "&lt;b&gt; is bold", "markup": "ssml"}
+    assert "warnings" not in client.post("/v1/estimate", body).json()["data"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en-us", "less than b greater than bold less than slash b greater than"),
+        ("en-gb", "less than b greater than bold less than slash b greater than"),
+        ("es", "menor que b mayor que bold menor que barra b mayor que"),
+        ("fr-fr", "inférieur à b supérieur à bold inférieur à slash b supérieur à"),
+        ("it", "minore di b maggiore di bold minore di barra b maggiore di"),
+        ("pt-br", "menor que b maior que bold menor que barra b maior que"),
+        ("hi", "से कम b से ज़्यादा bold से कम स्लैश b से ज़्यादा"),
+    ],
+)
+def test_a_tag_is_spoken_where_no_markup_is_announced(language: str, words: str) -> None:
+    assert normalise_text("<b>bold</b>", language) == words

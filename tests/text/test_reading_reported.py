@@ -11,14 +11,14 @@ from voxport.engine.kokoro.planner import plan
 from voxport.text.normalise import normalise_text
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import sentence_symbols
-from voxport.text.sentences import clean_markup_text, split_sentences
+from voxport.text.sentences import clean_text, split_sentences
 
 ROWS = Path(__file__).parents[2] / "benchmarks" / "quality" / "readings_reading.tsv"
 """Language, kind, text (⏎ is a line break), and its sentences as spoken, separated by ‖."""
 
 
 def heard(text: str, language: str) -> str:
-    lines = [line for line in clean_markup_text(text.replace("⏎", "\n")).split("\n") if line]
+    lines = [line for line in clean_text(text.replace("⏎", "\n")).split("\n") if line]
     return " ‖ ".join(
         normalise_text(sentence, language) for line in lines for sentence in split_sentences(line, language)
     )
@@ -45,7 +45,7 @@ def test_what_is_written_is_said(language: str, text: str, spoken_text: str) -> 
     ],
 )
 def test_every_kind_of_line_break_is_one(text: str, lines: list[str]) -> None:
-    assert clean_markup_text(text).split("\n") == lines
+    assert clean_text(text).split("\n") == lines
 
 
 WRAPPED = {
@@ -60,12 +60,12 @@ WRAPPED = {
 
 @pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
 def test_prose_that_was_wrapped_at_a_margin_is_joined(text: str) -> None:
-    assert clean_markup_text(text) == text.replace("\n", " ")
+    assert clean_text(text) == text.replace("\n", " ")
 
 
 @pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
 def test_a_quotation_that_was_wrapped_is_joined(text: str) -> None:
-    assert clean_markup_text("> " + text.replace("\n", "\n> ")) == text.replace("\n", " ")
+    assert clean_text("> " + text.replace("\n", "\n> ")) == text.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_quotation_that_was_wrapped_is_joined(text: str) -> None:
     ],
 )
 def test_verses_lists_and_speakers_keep_their_lines(text: str) -> None:
-    assert clean_markup_text(text) == text
+    assert clean_text(text) == text
 
 
 def test_lines_are_closed_so_that_one_does_not_run_into_the_next(phonemizer: Phonemizer) -> None:

@@ -13,11 +13,11 @@ import pytest
 
 from benchmarks.quality.readings import CHECKED, Reading, readings
 from voxport.text.normalise import normalise_text
-from voxport.text.sentences import clean_markup_text, split_sentences
+from voxport.text.sentences import clean_text, split_sentences
 
 
 def words_heard(text: str, language: str) -> str:
-    lines = [line for line in clean_markup_text(text.replace("⏎", "\n")).split("\n") if line]
+    lines = [line for line in clean_text(text.replace("⏎", "\n")).split("\n") if line]
     spoken_text = " ‖ ".join(
         normalise_text(sentence, language) for line in lines for sentence in split_sentences(line, language)
     )

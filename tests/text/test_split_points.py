@@ -10,7 +10,7 @@ import pytest
 from voxport.engine.kokoro.planner import plan
 from voxport.text.languages import ESPEAK_LANGUAGES
 from voxport.text.phonemizer import Phonemizer
-from voxport.text.sentences import clean_markup_text, split_sentences
+from voxport.text.sentences import clean_text, split_sentences
 from voxport.text.split_points import Passage, split_opening, split_passage
 
 LONG = {
@@ -55,7 +55,7 @@ LONG = {
 
 def spoken_phonemes(text: str, language: str, *, short_first_chunk: bool) -> str:
     """The words of the first sentence, spoken as a whole or with a short first chunk."""
-    passage = Passage(split_sentences(clean_markup_text(text), language)[0], 0.3).normalise(language)
+    passage = Passage(split_sentences(clean_text(text), language)[0], 0.3).normalise(language)
     parts = split_opening(passage, language, clause_pause=0.1) if short_first_chunk else [passage]
     return " ".join(part.normalise(language).spoken_text for part in parts)
 
@@ -72,7 +72,7 @@ def test_the_short_opening_of_a_stream_says_what_the_whole_says(language: str, t
 
 @pytest.mark.parametrize(("language", "text"), CASES)
 def test_wherever_a_sentence_is_cut_its_words_stay(language: str, text: str) -> None:
-    passage = Passage(split_sentences(clean_markup_text(text), language)[0], 0.3).normalise(language)
+    passage = Passage(split_sentences(clean_text(text), language)[0], 0.3).normalise(language)
     pieces = [passage]
     for _ in range(4):
         pieces = [
@@ -83,7 +83,7 @@ def test_wherever_a_sentence_is_cut_its_words_stay(language: str, text: str) -> 
 
 @pytest.mark.parametrize(("language", "text"), CASES)
 def test_an_opening_is_short(language: str, text: str) -> None:
-    passage = Passage(split_sentences(clean_markup_text(text), language)[0], 0.3).normalise(language)
+    passage = Passage(split_sentences(clean_text(text), language)[0], 0.3).normalise(language)
     head = split_opening(passage, language, clause_pause=0.1)[0]
     assert len(head.text) <= 72
 

@@ -153,6 +153,8 @@ class Capabilities:
     """Languages (two letters) that need packages which are not installed, each with a sentence that names them."""
     markup_tags: tuple[str, ...] = ()
     """The tags of SSML that it honours."""
+    reads_documents: bool = False
+    """Whether it speaks the `document` of an utterance. Else the gateway makes a text of it, with `pause_markup`."""
     supports_timestamps: bool = False
     """Whether it knows when each word is spoken."""
     unused_days: float | None = None
@@ -261,6 +263,10 @@ class Provider(ABC):
             for line in paragraph.split("\n")
             for sentence in split_sentences(line, "en-us")
         ]
+
+    def pause_markup(self, seconds: float) -> str:
+        """Return what a text has for a pause, by default nothing. Only used if `break` is among the markup tags."""
+        return ""
 
     def can_relay(self, utterance: Utterance, audio_format: RelayFormat) -> bool:
         """Whether `relay` can speak this utterance."""

@@ -54,7 +54,7 @@ from voxport.telemetry import metrics
 from voxport.text.foreign_words import unspeakable_words
 from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.reading import ReadSentence
-from voxport.text.sentences import check_alphabet, clean_markup_text
+from voxport.text.sentences import check_alphabet, clean_text
 from voxport.text.ssml.parser import TAGS
 
 T = TypeVar("T")
@@ -121,6 +121,7 @@ class LocalProvider(Provider):
             supports_streaming=True,
             supports_timestamps=True,
             markup_tags=TAGS,
+            reads_documents=True,
             languages=LANGUAGES,
             clone_language=CLONE_LANGUAGE,
             max_text_length=max_text_length,
@@ -150,7 +151,7 @@ class LocalProvider(Provider):
         return list(_stock_voices())
 
     def check_text(self, text: str, language: str) -> list[str]:
-        read = clean_markup_text(text)
+        read = clean_text(text)
         try:
             check_alphabet(read, language)
         except TextNotSpeakable as error:

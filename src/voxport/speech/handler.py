@@ -27,7 +27,7 @@ from voxport.settings import Settings
 from voxport.speech.durations import billed_seconds
 from voxport.speech.files import FilePlan, SpeechFiles
 from voxport.speech.parts import StoredParts
-from voxport.speech.reading import read_document
+from voxport.speech.reading import read_document, text_and_document
 from voxport.speech.service import SERVICE, require_audio
 from voxport.speech.timestamps import shifted, timestamps
 from voxport.storage.base import Storage
@@ -108,13 +108,14 @@ class SpeechHandler(JobHandler):
         (voice,) = self._voices.resolve(run.profile_id, request["voice_id"], request["provider"])
         provider = self._providers.require_available(voice.provider.name)
         document = _document(request, provider)
+        text, spoken_document = text_and_document(request["text"], document, provider)
         utterance = Utterance(
-            request["text"],
+            text,
             request["language"],
             request.get("voice_settings") or {"speed": request.get("speed", 1.0)},
             resume_from=parts.last_resume_token(),
             client=run.profile_id,
-            document=document,
+            document=spoken_document,
             voices={} if document is None else self._named_voices(run.profile_id, document, provider.name),
             with_words=request.get("timestamps") is not None or bool(request.get("subtitles")),
         )

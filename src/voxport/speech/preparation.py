@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Final
 
 from voxport.accounts.service import Principal
 from voxport.audio.codec.encode import FORMATS, STREAM_FORMATS, AudioFormat, format_at
@@ -20,9 +21,12 @@ from voxport.speech.other_language import NAMES, other_language
 from voxport.speech.reading import read_document
 from voxport.speech.subtitles import SubtitleFormat
 from voxport.speech.timestamps import Granularity
+from voxport.text.normalise.tags import find_markup
 from voxport.text.pronunciation import Rule
 from voxport.text.ssml.document import Document
 from voxport.voices.service import ResolvedVoice, VoiceService
+
+_MAX_MARKUP_SHOWN: Final = 40
 
 
 @dataclass(frozen=True)
@@ -169,10 +173,14 @@ class Preparation:
             provider=provider.name,
         )
         text = request.text if document is None else document.read_text()
-        if checks_language:
-            warnings = text_warnings(provider, text, language, is_named=request.language is not None)
-        else:
-            warnings = tuple(provider.check_text(text, language) or ())
+        warnings = text_warnings(
+            provider,
+            text,
+            language,
+            is_named=request.language is not None,
+            is_text=request.markup == "none",
+            checks_language=checks_language,
+        )
         if request.needs_words and not provider.capabilities().supports_timestamps:
             field = "timestamps" if request.timestamps is not None else "subtitles"
             raise Invalid(
@@ -261,19 +269,41 @@ def language_at_provider(own: str, spoken: Sequence[str], default: str) -> str:
     return default if not near or default in near else near[0]
 
 
-def text_warnings(provider: Provider, text: str, language: str, *, is_named: bool) -> tuple[str, ...]:
-    """Return warnings about the text: words that are not spoken, or another language than the spoken one.
+def text_warnings(
+    provider: Provider,
+    text: str,
+    language: str,
+    *,
+    is_named: bool,
+    is_text: bool = True,
+    checks_language: bool = True,
+) -> tuple[str, ...]:
+    """Return warnings about the text: words that are not spoken, another language than the spoken one, or what looks
+    like markup where it is text.
 
     Hosted providers detect the language themselves, so their texts are checked only if the request names a language.
     Raises Invalid."""
-    warnings = list(provider.check_text(text, language) or ())
+    warnings = [*markup_warnings(text, is_text=is_text), *(provider.check_text(text, language) or ())]
     capabilities = provider.capabilities()
-    other = other_language(text, language) if is_named or not capabilities.is_hosted else None
+    has_language = checks_language and (is_named or not capabilities.is_hosted)
+    other = other_language(text, language) if has_language else None
     if other is not None:
         code = nearest_code(other, capabilities.languages)
         advice = f'Send "language": "{code}".' if code else f"{provider.name} does not speak {NAMES[other]}."
         warnings.append(f"The text looks {NAMES[other]} and is spoken as {language}. {advice}")
     return tuple(warnings)
+
+
+def markup_warnings(text: str, *, is_text: bool) -> list[str]:
+    """Return a warning if the text looks like markup and is spoken as text."""
+    markup = find_markup(text) if is_text else None
+    if markup is None:
+        return []
+    shown = markup if len(markup) <= _MAX_MARKUP_SHOWN else f"{markup[:_MAX_MARKUP_SHOWN]}…"
+    return [
+        f"The text looks like markup ({shown}) and is spoken as text. core-tts reads SSML with "
+        '"markup": "ssml"; take other tags out.'
+    ]
 
 
 def require_settings(provider: Provider, settings: VoiceSettings) -> None:

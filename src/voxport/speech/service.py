@@ -37,6 +37,7 @@ from voxport.speech.durations import billed_seconds, estimated_document_seconds,
 from voxport.speech.files import FilePlan, SpeechFiles
 from voxport.speech.preparation import Preparation, PreparedSpeech, Route, SpeechRequest
 from voxport.speech.progress import ListenerLeft, SynthesisProgress
+from voxport.speech.reading import text_and_document
 from voxport.speech.result import SpeechResult, StoredFile
 from voxport.storage.base import Storage, StorageUnavailable
 from voxport.text.reading import ReadSentence
@@ -355,13 +356,14 @@ class SpeechService:
 
     def _utterance(self, prepared: PreparedSpeech, route: Route) -> Utterance:
         request = prepared.request
+        text, document = text_and_document(request.text, route.document, route.voice.provider)
         return Utterance(
-            request.text,
+            text,
             route.language,
             request.voice_settings,
             low_latency=request.is_stream,
             client=prepared.caller.profile_id,
-            document=route.document,
+            document=document,
             voices={name: self._provisioning.reference(voice) for name, voice in route.voices.items()},
             with_words=request.needs_words,
         )

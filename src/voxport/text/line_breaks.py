@@ -11,8 +11,6 @@ import unicodedata
 from itertools import groupby, pairwise
 from typing import Final
 
-from voxport.text.pauses import split_pause
-
 _MIN_MARGIN: Final = 45
 """Minimum length of the longest line, in characters, of text wrapped by a program. Poems, addresses and lists are
 shorter."""
@@ -106,8 +104,6 @@ def _continues(line: str, following: str) -> bool:
 
 def _starts_line(line: str) -> bool:
     """Returns True if the line is never joined to the one before: an item, a heading, a speaker, a table row."""
-    if split_pause(line)[0] is not None:
-        return True
     if line[0] in "#|>" or _NUMBERED.match(line) or (not line[0].islower() and _SPEAKER.match(line)):
         return True
     bullet = _BULLET.match(line)
@@ -116,10 +112,6 @@ def _starts_line(line: str) -> bool:
 
 def _without_list_marks(line: str) -> str:
     """Removes the marks of a list, heading, quotation or table row. Returns "" if nothing is left to say."""
-    seconds, rest = split_pause(line)
-    if seconds is not None:
-        rest = _without_list_marks(rest) if rest else ""
-        return f"{line[0]}{rest}" if rest else ""
     heading = _HEADING.fullmatch(line)
     if heading is not None:
         line = heading[1]

@@ -13,8 +13,6 @@ from voxport.engine_errors import TextNotSpeakable
 from voxport.text.alphabets import alphabet, is_letter, is_native_letter
 from voxport.text.languages import LANGUAGES
 from voxport.text.line_breaks import split_paragraphs
-from voxport.text.markup import without_markup
-from voxport.text.pauses import split_pause, without_pause_marks
 from voxport.text.sentence_dots import ends_sentence
 
 _SENTENCE_ENDS: Final = ".!?…।"
@@ -36,13 +34,11 @@ def clean_text(text: str) -> str:
     """Returns paragraphs separated by an empty line, with a line break for each pause (`line_breaks.py`). Replaces
     control characters with whitespace and look-alike letters (full width, mathematical, ligatures) with plain ones,
     and composes decomposed letters."""
-    return _normalise_characters(without_pause_marks(text))
-
-
-def clean_markup_text(text: str) -> str:
-    """Does the same as `clean_text` for text with markup (`markup.py`). A line after a `<break time="2s"/>` begins
-    with a mark of `pauses`."""
-    return _normalise_characters(without_markup(text))
+    broken = _LINE_BREAK.sub(
+        "\n", _PARAGRAPH_BREAK.sub("\n\n", _HYPHENATED_WORD.sub("", unicodedata.normalize("NFC", text)))
+    )
+    plain = "".join(map(plain_character, broken))
+    return "\n\n".join("\n".join(lines) for lines in split_paragraphs(plain))
 
 
 def check_alphabet(text: str, language: str) -> None:
@@ -90,8 +86,6 @@ def clause_ends(sentence: str) -> list[int]:
 def plain_character(character: str) -> str:
     """Returns what the cleaning makes of one character: nothing, a blank, plain letters, or itself."""
     category = unicodedata.category(character)
-    if split_pause(character)[0] is not None:
-        return character
     if character != "\n" and category[0] in "CZ" and character != "\u200d":
         # Remove format characters inside a word (a soft hyphen, a zero-width space); the others become whitespace.
         return "" if category == "Cf" else " "
@@ -122,14 +116,6 @@ def split_in_half(text: str) -> list[str]:
     spaces = [space for space in (text.rfind(" ", 0, middle), text.find(" ", middle)) if space > 0]
     middle_space = min(spaces, key=lambda space: abs(space - middle), default=middle)
     return [text[:middle_space].strip(), text[middle_space:].strip()]
-
-
-def _normalise_characters(text: str) -> str:
-    broken = _LINE_BREAK.sub(
-        "\n", _PARAGRAPH_BREAK.sub("\n\n", _HYPHENATED_WORD.sub("", unicodedata.normalize("NFC", text)))
-    )
-    plain = "".join(map(plain_character, broken))
-    return "\n\n".join("\n".join(lines) for lines in split_paragraphs(plain))
 
 
 def _split_at(text: str, ends: list[int]) -> list[str]:

@@ -91,6 +91,8 @@ def _provider(provider: Provider, *, is_default: bool) -> ProviderBody:
         languages=list(capabilities.languages),
         max_text_length=capabilities.max_text_length,
         voice_settings=list(capabilities.voice_settings),
+        markup_tags=list(capabilities.markup_tags),
+        supports_timestamps=capabilities.supports_timestamps,
         sample=SampleLimits(min_seconds=capabilities.sample_min_seconds, max_seconds=capabilities.sample_max_seconds),
     )
 

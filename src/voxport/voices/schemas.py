@@ -25,6 +25,8 @@ class ProviderBody(BaseModel):
     languages: list[str] = Field(description="Codes of the languages that it speaks.")
     max_text_length: int = Field(description="Characters that it takes at once; longer texts are split.")
     voice_settings: list[str] = Field(description="Names of the `voice_settings` that it uses.")
+    markup_tags: list[str] = Field(description='The tags that it honours with `"markup": "ssml"`.')
+    supports_timestamps: bool = Field(description="Whether it says when each word is heard.")
     sample: SampleLimits = Field(description="How long a recording to clone may be.")
 
 

@@ -13,12 +13,11 @@ from voxport.text.foreign_words import without_unspeakable
 from voxport.text.ipa import symbols_ipa
 from voxport.text.languages import LANGUAGES
 from voxport.text.normalise import normalise_text
-from voxport.text.pauses import MAX_TOTAL_SECONDS, split_pause
 from voxport.text.phonemes import to_tokens
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.prosody import sentence_symbols
 from voxport.text.reading import ReadSentence
-from voxport.text.sentences import check_alphabet, clean_markup_text, split_sentences
+from voxport.text.sentences import check_alphabet, clean_text, split_sentences
 from voxport.text.source_words import SourceWords
 from voxport.text.split_points import Passage, needs_mark, split_long_sentence, split_opening, split_passage
 from voxport.text.word_alignment import align_words, token_positions
@@ -72,7 +71,7 @@ def plan_stream(
     """Yield the chunks of `plan`, each as soon as it is known, so that a long text does not delay the first sentence.
     With `short_first_chunk` the first chunk is only a few words (20 to 80 tokens); the second is merged up to 100.
     Raises the same errors as `plan`."""
-    cleaned = clean_markup_text(text)
+    cleaned = clean_text(text)
     check_alphabet(cleaned, language)
     passages = _passages(without_unspeakable(cleaned, language), language, short_first_chunk)
     source = SourceWords(text) if with_words else None
@@ -92,7 +91,7 @@ def plan_stream(
 
 def read_text(text: str, language: str, phonemizer: Phonemizer) -> list[ReadSentence]:
     """Return how `plan` reads each sentence of `text`. Raises the same errors."""
-    cleaned = clean_markup_text(text)
+    cleaned = clean_text(text)
     check_alphabet(cleaned, language)
     passages = [one.normalise(language) for one in _passages(without_unspeakable(cleaned, language), language, False)]
     symbols = chain.from_iterable(
@@ -112,14 +111,9 @@ def _passages(text: str, language: str, short_first_chunk: bool) -> list[Passage
     """Split `text` into sentences. A line that ends without a punctuation mark is closed by a dot, so that it does not
     run into the next one; the last line of the text keeps its own melody."""
     passages: list[Passage] = []
-    seconds_left, sentence_count = MAX_TOTAL_SECONDS, 0
+    sentence_count = 0
     for paragraph in text.split("\n\n"):
-        for marked in paragraph.split("\n"):
-            seconds, line = split_pause(marked)
-            if seconds is not None and passages and seconds <= seconds_left:
-                seconds_left -= seconds
-                min_pause = passages[-1].pause if passages[-1].pause >= PAUSE_PARAGRAPH else 0.0
-                passages[-1] = replace(passages[-1], pause=max(seconds, min_pause))
+        for line in paragraph.split("\n"):
             for sentence in split_sentences(line, language):
                 parts = split_long_sentence(sentence, language)
                 passages += [Passage(part, PAUSE_SENTENCE, sentence=sentence_count) for part in parts]
@@ -200,7 +194,7 @@ def merge_chunks(last: Chunk | None, chunk: Chunk, limits: _MergeLimits = _MERGE
     """Merge two chunks that are short, of the same paragraph and voice; None when they should stay apart or get too
     long."""
     if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, PAUSE_SENTENCE):
-        return None  # the end of a paragraph, or a pause of a requested length
+        return None  # the end of a paragraph
     if last.exact_pause or last.voice != chunk.voice:
         return None
     min_tokens = limits.min_tokens

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from voxport.audio.codec.wav import to_pcm16, wav_bytes
@@ -65,6 +67,8 @@ _CLONE_LANGUAGE: Final = "en"
 _MAX_CALLS: Final = 30  # the largest plan's
 _INITIAL_CALLS: Final = 2  # the smallest plan's
 MODEL: Final = "eleven_multilingual_v2"
+_MAX_BREAK_SECONDS: Final = 3.0
+_MARKUP_TAGS: Final = ("speak", "p", "s", "break", "sub", "say-as")
 _RETRY_PAUSES: Final = (0.25, 16.0)  # seconds between two attempts of a refused call: shortest, longest
 _PCM: Final = f"pcm_{SAMPLE_RATE}"  # available in every plan, and needs no decoding
 _RELAYED: Final[dict[RelayFormat, str]] = {"pcm": _PCM, "mp3": "mp3_44100_128"}  # both are in every plan
@@ -135,7 +139,9 @@ class ElevenLabs(Provider):
         self._lookup_delays = lookup_delays
 
     def capabilities(self) -> Capabilities:
-        return _capabilities(self._facts.value(), self._max_text_length)
+        # The third generation of models has no breaks.
+        tags = tuple(tag for tag in _MARKUP_TAGS if tag != "break" or "_v3" not in self._model)
+        return replace(_capabilities(self._facts.value(), self._max_text_length), markup_tags=tags)
 
     def unavailable_reason(self) -> str | None:
         wait = self._upstream.breaker.seconds_left()
@@ -272,6 +278,11 @@ class ElevenLabs(Provider):
     def speech_version(self) -> str:
         return self._speech_version
 
+    def pause_markup(self, seconds: float) -> str:
+        """Return as many breaks as the seconds need, of at most three seconds each."""
+        count = max(1, math.ceil(seconds / _MAX_BREAK_SECONDS))
+        return " ".join([f'<break time="{max(seconds / count, 0.1):.1f}s" />'] * count)
+
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         return speak_in_parts(utterance, limit=self._limit(), source=self._source(voice, utterance, _PCM))
 
@@ -350,6 +361,7 @@ def _capabilities(facts: AccountFacts, max_text_length: int) -> Capabilities:
         max_text_length=max_text_length,
         voice_settings=("stability", "similarity_boost", "style", "speed"),
         is_hosted=True,
+        markup_tags=_MARKUP_TAGS,
     )
 
 

@@ -225,6 +225,9 @@ class MiniMax(Provider):
     def speech_version(self) -> str:
         return self._speech_version
 
+    def pause_markup(self, seconds: float) -> str:
+        return f"<#{max(seconds, 0.01):.2f}#>"
+
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         return speak_in_parts(utterance, limit=self._limit, source=self._source(voice, utterance, "pcm"))
 
@@ -311,6 +314,7 @@ def _capabilities(max_text_length: int) -> Capabilities:
         voice_settings=("speed",),
         sample_min_seconds=_MIN_SAMPLE_SECONDS,
         is_hosted=True,
+        markup_tags=("speak", "p", "s", "break", "sub", "say-as"),
         unused_days=_UNUSED_DAYS,
     )
 

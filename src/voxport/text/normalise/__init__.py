@@ -38,6 +38,7 @@ from voxport.text.normalise import (
     romans,
     signs,
     symbols,
+    tags,
     time_zones,
     web,
 )
@@ -45,6 +46,7 @@ from voxport.text.normalise.number_words import number_words
 
 _READERS: Final = (
     list_items.read,
+    tags.read,
     web.read,
     elisions.read_decades,
     ratios.read,

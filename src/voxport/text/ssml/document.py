@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -81,6 +82,21 @@ class Document:
     def origins(self) -> list[int]:
         """The positions of the characters of `text` in the text as it was sent."""
         return [origin for line in self.lines for segment in line.segments for origin in segment.origins]
+
+    def as_text(self, pause: Callable[[float], str]) -> str:
+        """Return the document as a plain text for a service that reads no documents: aliases in place of their words,
+        and what `pause` returns for the seconds of each pause. Phonemes are left out."""
+        result = ""
+        for line in self.lines:
+            text = "".join(segment.read_text for segment in line.segments).strip()
+            if line.ends_sentence and text[-1:].isalnum():
+                text += "."
+            for piece in (text, pause(line.pause) if line.pause else ""):
+                is_apart = not result or result[-1].isspace()
+                result += piece if is_apart or not piece else f" {piece}"
+            if line.ends_paragraph:
+                result = f"{result.rstrip()}\n\n"
+        return result.strip()
 
     def to_json(self) -> list[dict[str, Any]]:
         return [asdict(line) for line in self.lines]

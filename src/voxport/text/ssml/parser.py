@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 from xml.parsers import expat
@@ -49,10 +49,10 @@ class SsmlError(Exception):
         self.column = column
 
 
-def parse_ssml(source: str, *, language: str, languages: Languages) -> Document:
-    """Parse a text with markup; `speak` around it may be missing. `language` is what is read where no tag says another.
-    Raises SsmlError."""
-    return _Parser(source, language, languages).parse()
+def parse_ssml(source: str, *, language: str, languages: Languages, tags: Collection[str] = TAGS) -> Document:
+    """Parse a text with markup; `speak` around it may be missing. `language` is what is read where no tag says another;
+    `tags` are those that the provider honours. Raises SsmlError."""
+    return _Parser(source, language, languages, tags).parse()
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,9 @@ class _Open:
 
 
 class _Parser:
-    def __init__(self, source: str, language: str, languages: Languages) -> None:
+    def __init__(self, source: str, language: str, languages: Languages, tags: Collection[str]) -> None:
         self._source = source
+        self._tags = tags
         self._language = language
         self._languages = languages
         self._prefix = "" if source.lstrip().startswith(("<speak", "<?xml")) else "<speak>"
@@ -104,6 +105,8 @@ class _Parser:
         at = self._position()
         if name not in _ATTRIBUTES:
             self._fail(f"The tag <{name}> is not known. Known are: {', '.join(TAGS)}", at)
+        if name not in self._tags:
+            self._fail(f"The provider does not honour the tag <{name}>. It honours: {', '.join(self._tags)}", at)
         if (name == _ROOT) != (not self._open):
             self._fail(f"<{_ROOT}> is the outermost tag, and there only", at)
         if len(self._open) >= MAX_DEPTH:
@@ -131,6 +134,8 @@ class _Parser:
             code = self._languages(attributes["xml:lang"])
             if code is None:
                 self._fail(f"<{name}>: the language {attributes['xml:lang']!r} is not spoken", at)
+            if code != self._language and "lang" not in self._tags:
+                self._fail(f"<{name}>: the provider reads a text in one language, here {self._language}", at)
             style = replace(style, language=code)
         if name == "voice":
             style = replace(style, voice=attributes["name"].strip())

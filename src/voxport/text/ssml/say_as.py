@@ -10,6 +10,7 @@ from typing import Final
 from voxport.text.languages import MISAKI_LANGUAGES
 from voxport.text.normalise import normalise_text
 from voxport.text.normalise.dates import day_and_month
+from voxport.text.normalise.locales import LOCALE_WORDS
 from voxport.text.normalise.number_words import NumberWords, number_words
 from voxport.text.ssml.values import ValueProblem
 
@@ -24,7 +25,17 @@ _PHONE: Final = re.compile(r"\+?[\d\s().\-/]{3,40}(?:(?:ext\.?|x)\s?\d{1,6})?")
 def say_as(content: str, kind: str, date_format: str | None, language: str) -> str:
     """Return the words of `content`. Raises ValueProblem: what the kind takes."""
     text = " ".join(content.split())
-    return _READERS[kind](text, date_format, language)
+    return _READERS[kind](text, date_format, _language_with_words(language))
+
+
+def _language_with_words(language: str) -> str:
+    """Return the language, or that of the engine for another provider's code: `en` is `en-us`. Raises ValueProblem."""
+    known = (*LOCALE_WORDS, *MISAKI_LANGUAGES)
+    base = language.partition("-")[0]
+    found = language if language in known else next((one for one in known if one.partition("-")[0] == base), None)
+    if found is None:
+        raise ValueProblem(f"it is not read in {language}; say what is meant with <sub alias>")
+    return found
 
 
 def _cardinal(text: str, _: str | None, language: str) -> str:

@@ -53,6 +53,8 @@ class Provider(Model):
     max_text_length: int
     voice_settings: list[str]
     sample: SampleLimits
+    markup_tags: list[str] = field(default_factory=list)
+    supports_timestamps: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
