@@ -72,11 +72,13 @@ from voxport_client.models.billing import (
 from voxport_client.models.jobs import AcceptedJob, CheckedSample, ClonedVoice, ErrorInfo, Job, SampleQuality
 from voxport_client.models.media import DeletedFile, Detection, MediaFile, MediaFileLink, UploadTarget
 from voxport_client.models.names import (
+    CastMember,
     Consent,
     DeliveryStatus,
     EventType,
     JobStatus,
     LedgerKind,
+    LineState,
     MediaKind,
     MediaType,
     OutputFormat,
@@ -85,12 +87,16 @@ from voxport_client.models.names import (
     ProviderName,
     RequestStatus,
     Reverberation,
+    ScriptFormat,
+    ScriptLine,
+    ScriptOutput,
     ServiceName,
     StreamFormat,
     UsageGroupBy,
     Verdict,
     VoiceSettings,
 )
+from voxport_client.models.scripts import CharacterEstimate, JobLine, ScriptEstimate, ScriptFile, ScriptResult
 from voxport_client.models.speech import Estimate, InstantSpeech, SpeechCost, SpeechFile, SpeechUsage
 from voxport_client.models.voices import DeletedVoice, Provider, SampleLimits, Voice, VoiceDetail, VoiceList
 from voxport_client.paging import AsyncPaginator, Page, Paginator
@@ -114,7 +120,9 @@ __all__ = [
     "BadRequestError",
     "Balance",
     "Booking",
+    "CastMember",
     "Catalog",
+    "CharacterEstimate",
     "CheckedSample",
     "ClonedVoice",
     "ConflictError",
@@ -138,9 +146,11 @@ __all__ = [
     "Job",
     "JobCancelledError",
     "JobFailedError",
+    "JobLine",
     "JobStatus",
     "LedgerEntry",
     "LedgerKind",
+    "LineState",
     "LowBalanceAlert",
     "MediaFile",
     "MediaFileLink",
@@ -175,6 +185,12 @@ __all__ = [
     "RotatedApiKey",
     "SampleLimits",
     "SampleQuality",
+    "ScriptEstimate",
+    "ScriptFile",
+    "ScriptFormat",
+    "ScriptLine",
+    "ScriptOutput",
+    "ScriptResult",
     "ServiceName",
     "ServicePrice",
     "ServiceUnavailableError",

@@ -17,6 +17,7 @@ from voxport_client.resources.jobs import AsyncJobs
 from voxport_client.resources.keys import AsyncKeys
 from voxport_client.resources.media import AsyncMedia
 from voxport_client.resources.pending import AsyncPendingJob, speech_file
+from voxport_client.resources.scripts import AsyncScripts
 from voxport_client.resources.speech import (
     AsyncSpeech,
     estimate_call,
@@ -51,6 +52,7 @@ class AsyncVoxport:
     voices: AsyncVoices
     media: AsyncMedia
     jobs: AsyncJobs
+    scripts: AsyncScripts
     billing: AsyncBilling
     keys: AsyncKeys
     webhooks: AsyncWebhooks
@@ -78,6 +80,7 @@ class AsyncVoxport:
         self.media = AsyncMedia(transport)
         self.jobs = AsyncJobs(transport)
         self.voices = AsyncVoices(transport, self.jobs, self.media)
+        self.scripts = AsyncScripts(transport, self.jobs, self.media)
         self.billing = AsyncBilling(transport)
         self.keys = AsyncKeys(transport)
         self.webhooks = AsyncWebhooks(transport)

@@ -17,6 +17,7 @@ from voxport_client.resources.jobs import Jobs
 from voxport_client.resources.keys import Keys
 from voxport_client.resources.media import Media
 from voxport_client.resources.pending import PendingJob, speech_file
+from voxport_client.resources.scripts import Scripts
 from voxport_client.resources.speech import (
     Speech,
     estimate_call,
@@ -51,6 +52,7 @@ class Voxport:
     voices: Voices
     media: Media
     jobs: Jobs
+    scripts: Scripts
     billing: Billing
     keys: Keys
     webhooks: Webhooks
@@ -78,6 +80,7 @@ class Voxport:
         self.media = Media(transport)
         self.jobs = Jobs(transport)
         self.voices = Voices(transport, self.jobs, self.media)
+        self.scripts = Scripts(transport, self.jobs, self.media)
         self.billing = Billing(transport)
         self.keys = Keys(transport)
         self.webhooks = Webhooks(transport)

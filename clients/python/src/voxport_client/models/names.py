@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 ProviderName = Literal["elevenlabs", "minimax", "local"]
@@ -13,7 +14,12 @@ OutputFormat = Literal["mp3", "wav", "ogg", "flac", "pcm"]
 StreamFormat = Literal["mp3", "wav", "ogg"]
 JobStatus = Literal["queued", "processing", "completed", "failed", "cancelled"]
 MediaKind = Literal["upload", "speech"]
-MediaType = Literal["audio", "video"]
+MediaType = Literal["audio", "video", "document"]
+"""`document`: a script or an EPUB."""
+ScriptFormat = Literal["lines", "csv", "jsonl", "fountain", "markdown", "epub"]
+ScriptOutput = Literal["lines", "joined", "stems", "srt", "vtt", "m4b", "epub"]
+LineState = Literal["waiting", "ready", "spoken", "reused"]
+Markup = Literal["none", "ssml"]
 LedgerKind = Literal["credit", "capture", "refund", "adjust"]
 UsageGroupBy = Literal["service", "day", "voice", "key"]
 DeliveryStatus = Literal["pending", "sending", "delivered", "failed"]
@@ -35,6 +41,31 @@ class VoiceSettings(TypedDict, total=False):
     """0 to 1; how much to exaggerate the speaker's style."""
     speed: float
     """0.5 to 2; 2 is twice as fast."""
+
+
+class ScriptLine(TypedDict):
+    """A line of a script."""
+
+    character: str
+    text: str
+    id: NotRequired[str]
+    """Your name of it, which its file gets; else its number, such as `0001`."""
+    pause_after: NotRequired[float]
+    """Seconds of silence behind it."""
+    language: NotRequired[str]
+    voice_settings: NotRequired[VoiceSettings]
+    markup: NotRequired[Markup]
+
+
+class CastMember(TypedDict):
+    """Who speaks a character's lines, and how."""
+
+    voice_id: str
+    provider: NotRequired[ProviderChoice]
+    language: NotRequired[str]
+    voice_settings: NotRequired[VoiceSettings]
+    pronunciations: NotRequired[Sequence[str]]
+    """Ids of pronunciation dictionaries, in order."""
 
 
 class Consent(TypedDict):
