@@ -85,7 +85,9 @@ class FakeGateway:
             **dict.fromkeys(("X-Text-Length", "X-Gateway-Units", "X-Gateway-Token-Cost"), "1"),
             **dict.fromkeys(("X-Gateway-Credit-Balance", "X-Gateway-Hold"), "2.500000"),
         }
-        is_job = "prefer" in request.headers
+        is_job = "prefer" in request.headers or (
+            request.url.path.endswith("core-tts-batch") and b'"dry_run"' not in request.content
+        )
         status = "202" if is_job and "202" in operation["responses"] else min(operation["responses"])
         content = operation["responses"][status].get("content", {})
         if "text/event-stream" in content:
@@ -194,7 +196,7 @@ def models_of_operations(document: Document) -> Iterator[tuple[type[Model], dict
     assert missing - REQUESTS - ERRORS == set(), "schemas of the document without a model"
 
 
-NOT_IN_THE_DOCUMENT = {"SampleQuality", "ClonedVoice"}
+NOT_IN_THE_DOCUMENT = {"SampleQuality", "ClonedVoice", "ScriptResult"}
 """What `result_data` holds, by the service."""
 WIDER = {("SpeechFile", "url"), ("SubtitleFile", "url")}
 """A job's result has the same fields, and its URL is null once the file was deleted."""
@@ -202,6 +204,9 @@ REQUESTS = {
     *("Adjustment", "AlertRequest", "BindingBody", "CheckBody", "CloneBody", "ConsentBody", "Credit"),
     *("DetectBody", "InstantBody", "NewDictionary", "NewKey", "NewProfile", "PreviewRequest"),
     *("Refund", "Rotation", "SpeechBody", "UploadRequest", "VoicePatch", "VoiceSettings"),
+    *("Adjustment", "AlertRequest", "BindingBody", "CheckBody", "CloneBody", "ConsentBody", "Credit", "DetectBody"),
+    *("CastMemberBody", "InstantBody", "ScriptBody", "ScriptLineBody"),
+    *("NewKey", "NewProfile", "Refund", "Rotation", "SpeechBody", "UploadRequest", "VoicePatch", "VoiceSettings"),
 }
 ERRORS = {"ErrorObject", "ErrorBody", "ValidationErrorBody"}
 
@@ -289,6 +294,7 @@ def argument(name: str, hint: Any, folder: Path, *, required: bool = True) -> An
     if name in ("audio", "source"):
         return b"RIFF"
     if name == "path":
+        (folder / "audio").touch()
         return folder / "audio"
     if name == "url":
         return BLOB
@@ -309,6 +315,9 @@ def argument(name: str, hint: Any, folder: Path, *, required: bool = True) -> An
         return [argument("", inner, folder) if inner is not str else "a"]
     if get_origin(hint) is NotRequired:
         return argument(name, get_args(hint)[0], folder)
+        return ["a"]
+    if get_origin(hint) is collections.abc.Mapping:
+        return {"Ana": argument(name, get_args(hint)[1], folder)}
     if hint is datetime:
         return datetime(2026, 11, 1, tzinfo=UTC)
     return {str: "abc", int: 7, float: 2.5, bool: True, Decimal: Decimal("2.5")}[hint]

@@ -11,9 +11,20 @@ import httpx2
 import pytest
 
 import voxport_client
-from voxport_client.resources import admin, billing, jobs, keys, media, pronunciations, voices, watermark, webhooks
+from voxport_client.resources import (
+    admin,
+    billing,
+    jobs,
+    keys,
+    media,
+    pronunciations,
+    scripts,
+    voices,
+    watermark,
+    webhooks,
+)
 
-MODULES = (voxport_client, admin, billing, jobs, keys, media, pronunciations, voices, watermark, webhooks)
+MODULES = (voxport_client, admin, billing, jobs, keys, media, pronunciations, scripts, voices, watermark, webhooks)
 PAIRS = {
     kind: getattr(module, f"Async{name}")
     for module in MODULES

@@ -61,6 +61,7 @@ def test_a_file_arrives_whole_with_progress(voxport: Voxport, tmp_path: Path) ->
         ),
         (Path("Me.MP4"), {"media_type": "video", "filename": "Me.MP4", "content_type": "video/mp4"}),
         ("a b.ogg", {"media_type": "audio", "filename": "a b.ogg", "content_type": "audio/ogg"}),
+        ("book.EPUB", {"media_type": "document", "filename": "book.EPUB", "content_type": "application/epub+zip"}),
         ("talk", {"media_type": "audio", "filename": "talk", "content_type": "application/octet-stream"}),
     ],
 )

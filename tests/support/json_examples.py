@@ -53,9 +53,9 @@ class Document:
         if "enum" in schema:
             return value in schema["enum"]
         if isinstance(value, dict) and schema.get("type") == "object":
-            properties = schema.get("properties", {})
-            return value.keys() <= properties.keys() and all(
-                self.allows(properties[name], one) for name, one in value.items()
+            properties, other = schema.get("properties", {}), schema.get("additionalProperties", False)
+            return (bool(other) or value.keys() <= properties.keys()) and all(
+                self.allows(properties.get(name, other), one) for name, one in value.items()
             )
         kinds: dict[str, tuple[str, ...]] = {
             "bool": ("boolean",),
@@ -87,7 +87,8 @@ class Document:
     def _object(self, schema: Schema, name: str, url: str) -> Any:
         if name == "result_data":  # its shape depends on the service
             clone = {"voice_id": "abc", "provider": "local", "message": "Cloned", "status": "success"}
-            return {**clone, "url": url, "key": "a/b", "folder_id": None, "duration_seconds": 2.1}
+            script = {"lines": 1, "spoken": 1, "reused": 0, "outputs": {"joined": {"url": url, "key": "a/b"}}}
+            return {**clone, **script, "url": url, "key": "a/b", "folder_id": None, "duration_seconds": 2.1}
         properties = schema.get("properties", {})
         if not properties:
             return {"any": 1}

@@ -29,6 +29,7 @@ from voxport_client.resources.keys import AsyncKeys
 from voxport_client.resources.media import AsyncMedia
 from voxport_client.resources.pending import AsyncPendingJob, speech_file
 from voxport_client.resources.pronunciations import AsyncPronunciations
+from voxport_client.resources.scripts import AsyncScripts
 from voxport_client.resources.speech import (
     AsyncSpeech,
     estimate_call,
@@ -65,6 +66,7 @@ class AsyncVoxport:
     media: AsyncMedia
     jobs: AsyncJobs
     pronunciations: AsyncPronunciations
+    scripts: AsyncScripts
     billing: AsyncBilling
     keys: AsyncKeys
     webhooks: AsyncWebhooks
@@ -93,6 +95,7 @@ class AsyncVoxport:
         self.jobs = AsyncJobs(transport)
         self.voices = AsyncVoices(transport, self.jobs, self.media)
         self.pronunciations = AsyncPronunciations(transport)
+        self.scripts = AsyncScripts(transport, self.jobs, self.media)
         self.billing = AsyncBilling(transport)
         self.keys = AsyncKeys(transport)
         self.webhooks = AsyncWebhooks(transport)

@@ -29,6 +29,7 @@ from voxport_client.resources.keys import Keys
 from voxport_client.resources.media import Media
 from voxport_client.resources.pending import PendingJob, speech_file
 from voxport_client.resources.pronunciations import Pronunciations
+from voxport_client.resources.scripts import Scripts
 from voxport_client.resources.speech import (
     Speech,
     estimate_call,
@@ -65,6 +66,7 @@ class Voxport:
     media: Media
     jobs: Jobs
     pronunciations: Pronunciations
+    scripts: Scripts
     billing: Billing
     keys: Keys
     webhooks: Webhooks
@@ -93,6 +95,7 @@ class Voxport:
         self.jobs = Jobs(transport)
         self.voices = Voices(transport, self.jobs, self.media)
         self.pronunciations = Pronunciations(transport)
+        self.scripts = Scripts(transport, self.jobs, self.media)
         self.billing = Billing(transport)
         self.keys = Keys(transport)
         self.webhooks = Webhooks(transport)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 ProviderName = Literal["elevenlabs", "minimax", "local"]
@@ -17,8 +18,12 @@ Markup = Literal["none", "ssml"]
 TimestampGranularity = Literal["word", "sentence"]
 SubtitleFormat = Literal["srt", "vtt"]
 JobStatus = Literal["queued", "processing", "completed", "failed", "cancelled"]
-MediaKind = Literal["upload", "speech", "subtitles"]
-MediaType = Literal["audio", "video"]
+MediaKind = Literal["upload", "speech", "subtitles", "document"]
+MediaType = Literal["audio", "video", "document"]
+"""`document`: a script or an EPUB."""
+ScriptFormat = Literal["lines", "csv", "jsonl", "fountain", "markdown", "epub"]
+ScriptOutput = Literal["lines", "joined", "stems", "srt", "vtt", "m4b", "epub"]
+LineState = Literal["waiting", "ready", "spoken", "reused"]
 LedgerKind = Literal["credit", "capture", "refund", "adjust"]
 UsageGroupBy = Literal["service", "day", "voice", "key"]
 DeliveryStatus = Literal["pending", "sending", "delivered", "failed"]
@@ -49,6 +54,31 @@ class PronunciationRule(TypedDict):
     alias: NotRequired[str]
     ipa: NotRequired[str]
     case_sensitive: NotRequired[bool]
+
+
+class ScriptLine(TypedDict):
+    """A line of a script."""
+
+    character: str
+    text: str
+    id: NotRequired[str]
+    """Your name of it, which its file gets; else its number, such as `0001`."""
+    pause_after: NotRequired[float]
+    """Seconds of silence behind it."""
+    language: NotRequired[str]
+    voice_settings: NotRequired[VoiceSettings]
+    markup: NotRequired[Markup]
+
+
+class CastMember(TypedDict):
+    """Who speaks a character's lines, and how."""
+
+    voice_id: str
+    provider: NotRequired[ProviderChoice]
+    language: NotRequired[str]
+    voice_settings: NotRequired[VoiceSettings]
+    pronunciations: NotRequired[Sequence[str]]
+    """Ids of pronunciation dictionaries, in order."""
 
 
 class Consent(TypedDict):

@@ -38,12 +38,14 @@ class Media:
         *,
         filename: str | None = None,
         content_type: str | None = None,
+        media_type: MediaType | None = None,
         on_progress: UploadProgress | None = None,
     ) -> UploadTarget:
-        """Upload a recording or a video: a path, bytes or an open binary file, read in chunks. Its `public_url` is
-        what a clone takes. The type follows from the file's name unless `content_type` says it. `on_progress` gets the
-        bytes that were sent and all bytes; a retry begins again. The file goes to a signed URL, without your key."""
-        with upload_source(source, filename=filename, content_type=content_type) as found:
+        """Upload a recording, a video or a document: a path, bytes or an open binary file, read in chunks. Its
+        `public_url` is what a clone takes, or a script. The types follow from the file's name unless `content_type` and
+        `media_type` say them. `on_progress` gets the bytes that were sent and all bytes; a retry begins again. The file
+        goes to a signed URL, without your key."""
+        with upload_source(source, filename=filename, content_type=content_type, media_type=media_type) as found:
             target = self.upload_target(
                 media_type=found.media_type,
                 filename=found.filename,
@@ -92,9 +94,13 @@ class Media:
             self._transport.download(url, sink)
         return sink.path
 
-    def url_of(self, source: AudioSource, *, on_progress: UploadProgress | None = None) -> str:
+    def url_of(
+        self, source: AudioSource, *, media_type: MediaType | None = None, on_progress: UploadProgress | None = None
+    ) -> str:
         """Return an `http(s)` URL as it is, and the URL of anything else after uploading it."""
-        return str(source) if is_url(source) else self.upload(source, on_progress=on_progress).public_url
+        if is_url(source):
+            return str(source)
+        return self.upload(source, media_type=media_type, on_progress=on_progress).public_url
 
 
 class AsyncMedia:
@@ -107,12 +113,14 @@ class AsyncMedia:
         *,
         filename: str | None = None,
         content_type: str | None = None,
+        media_type: MediaType | None = None,
         on_progress: UploadProgress | None = None,
     ) -> UploadTarget:
-        """Upload a recording or a video: a path, bytes or an open binary file, read in chunks. Its `public_url` is
-        what a clone takes. The type follows from the file's name unless `content_type` says it. `on_progress` gets the
-        bytes that were sent and all bytes; a retry begins again. The file goes to a signed URL, without your key."""
-        describing = upload_source(source, filename=filename, content_type=content_type)
+        """Upload a recording, a video or a document: a path, bytes or an open binary file, read in chunks. Its
+        `public_url` is what a clone takes, or a script. The types follow from the file's name unless `content_type` and
+        `media_type` say them. `on_progress` gets the bytes that were sent and all bytes; a retry begins again. The file
+        goes to a signed URL, without your key."""
+        describing = upload_source(source, filename=filename, content_type=content_type, media_type=media_type)
         found = await asyncio.to_thread(describing.__enter__)
         try:
             target = await self.upload_target(
@@ -167,8 +175,10 @@ class AsyncMedia:
             await self._transport.download(url, sink)
         return sink.path
 
-    async def url_of(self, source: AudioSource, *, on_progress: UploadProgress | None = None) -> str:
+    async def url_of(
+        self, source: AudioSource, *, media_type: MediaType | None = None, on_progress: UploadProgress | None = None
+    ) -> str:
         """Return an `http(s)` URL as it is, and the URL of anything else after uploading it."""
         if is_url(source):
             return str(source)
-        return (await self.upload(source, on_progress=on_progress)).public_url
+        return (await self.upload(source, media_type=media_type, on_progress=on_progress)).public_url

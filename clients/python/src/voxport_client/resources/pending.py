@@ -9,6 +9,7 @@ from voxport_client.errors import JobCancelledError, JobFailedError, UnexpectedR
 from voxport_client.job_events import OnProgress
 from voxport_client.models.base import DecodeError, Model, decode
 from voxport_client.models.jobs import Accepted, AcceptedJob, ClonedVoice, Job
+from voxport_client.models.scripts import ScriptResult
 from voxport_client.models.speech import SpeechFile
 from voxport_client.resources.jobs import AsyncJobs, Jobs
 
@@ -101,6 +102,10 @@ def cloned_voice(job: Job) -> ClonedVoice:
 
 def speech_file(job: Job) -> SpeechFile:
     return _decode_result(SpeechFile, job)
+
+
+def script_result(job: Job) -> ScriptResult:
+    return _decode_result(ScriptResult, job)
 
 
 def _decode_result(kind: type[M], job: Job) -> M:

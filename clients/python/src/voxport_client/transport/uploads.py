@@ -30,6 +30,11 @@ _VIDEO = {
     **{".webm": "video/webm", ".mp4": "video/mp4", ".m4v": "video/x-m4v", ".ogv": "video/ogg", ".3gp": "video/3gpp"},
     **{".mov": "video/quicktime", ".mkv": "video/x-matroska"},
 }
+_DOCUMENTS = {
+    **{".epub": "application/epub+zip", ".txt": "text/plain", ".md": "text/markdown", ".markdown": "text/markdown"},
+    **{".csv": "text/csv", ".jsonl": "application/jsonl", ".ndjson": "application/x-ndjson"},
+    **{".json": "application/json", ".fountain": "text/plain"},
+}
 
 
 @dataclass(frozen=True)
@@ -69,35 +74,49 @@ def is_url(source: AudioSource) -> bool:
 
 @contextlib.contextmanager
 def upload_source(
-    source: AudioSource, *, filename: str | None = None, content_type: str | None = None
+    source: AudioSource,
+    *,
+    filename: str | None = None,
+    content_type: str | None = None,
+    media_type: MediaType | None = None,
 ) -> Iterator[UploadSource]:
-    """Describe what is uploaded. The name decides the type unless `content_type` is given. Copies a file that can't be
-    read twice to a temporary one. Raises OSError, TypeError."""
+    """Describe what is uploaded. The name decides the types that are not given. Copies a file that can't be read twice
+    to a temporary one. Raises OSError, TypeError."""
+    types = (content_type, media_type)
     if isinstance(source, bytes | bytearray):
         content = bytes(source)
-        yield _describe(filename or "recording", content_type, len(content), lambda: io.BytesIO(content))
+        yield _describe(filename or "recording", types, len(content), lambda: io.BytesIO(content))
     elif isinstance(source, str | os.PathLike):
         file_path = Path(source)
         size = file_path.stat().st_size
-        yield _describe(filename or file_path.name, content_type, size, lambda: file_path.open("rb"))
+        yield _describe(filename or file_path.name, types, size, lambda: file_path.open("rb"))
     else:
         named = filename or Path(str(getattr(source, "name", "recording"))).name
         with _seekable(source) as file:
             begin = file.tell()
             size = file.seek(0, os.SEEK_END) - begin
-            yield _describe(named, content_type, size, lambda: _opened_at(file, begin))
+            yield _describe(named, types, size, lambda: _opened_at(file, begin))
 
 
 def _describe(
     filename: str,
-    content_type: str | None,
+    types: tuple[str | None, MediaType | None],
     size: int,
     opener: Callable[[], contextlib.AbstractContextManager[BinaryIO]],
 ) -> UploadSource:
+    content_type, media_type = types
     suffix = Path(filename).suffix.lower()
-    kind = content_type or _VIDEO.get(suffix) or _AUDIO.get(suffix, _ANY_TYPE)
-    media_type: MediaType = "video" if kind.lower().startswith("video/") else "audio"
-    return UploadSource(filename, kind, media_type, size, opener)
+    if media_type == "document":
+        return UploadSource(filename, content_type or _DOCUMENTS.get(suffix, _ANY_TYPE), media_type, size, opener)
+    kind = content_type or _VIDEO.get(suffix) or _AUDIO.get(suffix) or _DOCUMENTS.get(suffix, _ANY_TYPE)
+    return UploadSource(filename, kind, media_type or _media_type(kind), size, opener)
+
+
+def _media_type(content_type: str) -> MediaType:
+    kind = content_type.lower().split(";")[0].strip()
+    if kind in _DOCUMENTS.values():
+        return "document"
+    return "video" if kind.startswith("video/") else "audio"
 
 
 @contextlib.contextmanager
