@@ -199,7 +199,7 @@ WIDER = {("SpeechFile", "url")}
 """A job's result has the same fields, and its URL is null once the file was deleted."""
 REQUESTS = {
     *("Adjustment", "AlertRequest", "BindingBody", "CheckBody", "CloneBody", "ConsentBody", "Credit", "DetectBody"),
-    "InstantBody",
+    *("InstantBody", "MixBody"),
     *("NewKey", "NewProfile", "Refund", "Rotation", "SpeechBody", "UploadRequest", "VoicePatch", "VoiceSettings"),
 }
 ERRORS = {"ErrorObject", "ErrorBody", "ValidationErrorBody"}
@@ -305,6 +305,8 @@ def argument(name: str, hint: Any, folder: Path, *, required: bool = True) -> An
         return lambda *_: None
     if get_origin(hint) is collections.abc.Sequence:
         return ["a"]
+    if get_origin(hint) is collections.abc.Mapping:
+        return {"abc": 0.5}
     if hint is datetime:
         return datetime(2026, 11, 1, tzinfo=UTC)
     return {str: "abc", int: 7, float: 2.5, bool: True, Decimal: Decimal("2.5")}[hint]

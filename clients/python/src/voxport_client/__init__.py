@@ -89,10 +89,20 @@ from voxport_client.models.names import (
     StreamFormat,
     UsageGroupBy,
     Verdict,
+    VoiceKind,
     VoiceSettings,
 )
 from voxport_client.models.speech import Estimate, InstantSpeech, SpeechCost, SpeechFile, SpeechUsage
-from voxport_client.models.voices import DeletedVoice, Provider, SampleLimits, Voice, VoiceDetail, VoiceList
+from voxport_client.models.voices import (
+    DeletedVoice,
+    MixPart,
+    Provider,
+    Recipe,
+    SampleLimits,
+    Voice,
+    VoiceDetail,
+    VoiceList,
+)
 from voxport_client.paging import AsyncPaginator, Page, Paginator
 from voxport_client.resources.pending import AsyncPendingJob, PendingJob
 from voxport_client.resources.speech import AsyncSpeech, Speech
@@ -147,6 +157,7 @@ __all__ = [
     "MediaKind",
     "MediaTooLargeError",
     "MediaType",
+    "MixPart",
     "Model",
     "NewApiKey",
     "NotFoundError",
@@ -166,6 +177,7 @@ __all__ = [
     "ProviderName",
     "ProviderTimeoutError",
     "RateLimitedError",
+    "Recipe",
     "RemovedAlert",
     "RequestCost",
     "RequestStatus",
@@ -198,6 +210,7 @@ __all__ = [
     "Verdict",
     "Voice",
     "VoiceDetail",
+    "VoiceKind",
     "VoiceList",
     "VoiceSettings",
     "Voxport",
