@@ -49,6 +49,7 @@ from voxport.studio.operator import router as operator
 from voxport.studio.sign_in_links import SignInLinks
 from voxport.tls.endpoints import router as authority
 from voxport.voices.endpoints import router as voices
+from voxport.voices.mix_endpoints import router as mixes
 from voxport.watermark.endpoints import router as watermark
 from voxport.web.api_guide import DESCRIPTION, TAGS
 from voxport.web.body_limits import BodyLimitMiddleware
@@ -151,6 +152,7 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
         estimates,
         previews,
         voices,
+        mixes,
         checks,
         watermark,
         billing,

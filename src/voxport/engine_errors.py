@@ -3,6 +3,7 @@
 EngineError
 ├── TextNotSpeakable     the text has nothing that this language can speak
 ├── VoiceFileError       the voice file is damaged, or belongs to another engine or asset
+├── VoiceNotMixable      voices can't be mixed in this way
 ├── SampleNotEnrollable  no speaker can be found in the audio
 └── EngineUnavailable    the engine's process could not start, died, or took too long
 """
@@ -27,6 +28,15 @@ class TextNotSpeakable(EngineError):
 
 class VoiceFileError(EngineError):
     """The voice file can't be used: it is damaged, or made by another version of the engine."""
+
+
+class VoiceNotMixable(EngineError):
+    """Voices can't be mixed in this way. `setting` is what to change: `pitch`, `rate`, `language`, or `mix`, the choice
+    of the voices."""
+
+    def __init__(self, message: str, *, setting: str) -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 class SampleNotEnrollable(EngineError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
@@ -68,6 +69,7 @@ from voxport.storage.config import open_storage
 from voxport.storage.observed import observed_storage
 from voxport.sweeps.service import Sweeps
 from voxport.text.languages import LANGUAGES
+from voxport.voices.mixing import VoiceMixing
 from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import VoiceService
 from voxport.watermark.service import Watermarks
@@ -98,6 +100,7 @@ class Gateway:
     slots: SharedSlots
     samples: SampleLoader
     voices: VoiceService
+    mixing: VoiceMixing
     provisioning: VoiceProvisioning
     provider_calls: ProviderCalls
     idempotency: Idempotency
@@ -262,7 +265,8 @@ def _open(
         queue.declare(handler.service, handler.queue)
     speech_cache = SpeechCache(database, lifetime=timedelta(days=settings.speech_cache_days), clock=clock)
     answers = CachedAnswers(database, speech_cache, billing, media, storage, settings.options_of, service=SPEECH)
-    pronunciations = Pronunciations(database, lambda code: nearest_code(code, LANGUAGES), clock=clock)
+    languages = partial(nearest_code, supported=LANGUAGES)
+    pronunciations = Pronunciations(database, languages, clock=clock)
     scripts = ScriptService(
         database,
         ScriptPreparation(
@@ -305,6 +309,7 @@ def _open(
         slots=slots,
         samples=samples,
         voices=voices,
+        mixing=VoiceMixing(database, storage, providers, voices, billing, languages, clock=clock),
         provisioning=provisioning,
         provider_calls=provider_calls,
         idempotency=idempotency,

@@ -194,6 +194,28 @@ def test_a_voice_is_deleted_by_its_name_once_that_is_confirmed(served: Served, r
     assert "None of your own yet" not in served.run("voices", "--language", "en-us").stderr
 
 
+def test_voices_are_mixed_by_their_names_and_a_clone_is_deleted_only_with_its_mixes(
+    served: Served, recording: str
+) -> None:
+    served.customer = open_client(served.customer.gateway)
+    clone(served, recording, "--name", "Ana")
+    for part in ("Ana", "Ana=", "Ana=0", "=1", "Ana=nan", "Ana=much"):
+        assert served.run("voices", "mix", "Reader", "--part", part).exit_code == ExitCode.USAGE, part
+    assert served.run("voices", "mix", "Reader", "--part", "Nobody=1").exit_code == ExitCode.NOT_FOUND
+    twice = served.run("voices", "mix", "Reader", "--part", "Heart=1", "--part", "af_heart=2")
+    assert twice.exit_code == ExitCode.USAGE
+    mix = output_of(
+        served.run("voices", "mix", "Reader", "--part", "ana=0.6", "--part", "Heart=0.4", "--pitch", "-2", "--json")
+    )
+    assert (mix["kind"], mix["recipe"]["pitch"]) == ("mix", -2)
+    assert [part["weight"] for part in mix["recipe"]["mix"]] == [0.6, 0.4]
+    refused = served.run("voices", "delete", "Ana", "--yes")
+    assert refused.exit_code == ExitCode.BAD_INPUT
+    assert "Reader" in refused.stderr
+    assert output_of(served.run("voices", "delete", "Ana", "--yes", "--with-mixes", "--json"))["deleted"] is True
+    assert output_of(served.run("voices", "--mine", "--json"))["voices"] == []
+
+
 @pytest.mark.sqlite_only("the statement is SQLite's")
 def test_a_name_with_control_characters_does_not_reach_the_terminal(served: Served, recording: str) -> None:
     served.customer = open_client(served.customer.gateway)

@@ -204,9 +204,7 @@ REQUESTS = {
     *("Adjustment", "AlertRequest", "BindingBody", "CheckBody", "CloneBody", "ConsentBody", "Credit"),
     *("DetectBody", "InstantBody", "NewDictionary", "NewKey", "NewProfile", "PreviewRequest"),
     *("Refund", "Rotation", "SpeechBody", "UploadRequest", "VoicePatch", "VoiceSettings"),
-    *("Adjustment", "AlertRequest", "BindingBody", "CheckBody", "CloneBody", "ConsentBody", "Credit", "DetectBody"),
-    *("CastMemberBody", "InstantBody", "ScriptBody", "ScriptLineBody"),
-    *("NewKey", "NewProfile", "Refund", "Rotation", "SpeechBody", "UploadRequest", "VoicePatch", "VoiceSettings"),
+    *("CastMemberBody", "ScriptBody", "ScriptLineBody", "MixBody"),
 }
 ERRORS = {"ErrorObject", "ErrorBody", "ValidationErrorBody"}
 
@@ -315,9 +313,9 @@ def argument(name: str, hint: Any, folder: Path, *, required: bool = True) -> An
         return [argument("", inner, folder) if inner is not str else "a"]
     if get_origin(hint) is NotRequired:
         return argument(name, get_args(hint)[0], folder)
-        return ["a"]
     if get_origin(hint) is collections.abc.Mapping:
-        return {"Ana": argument(name, get_args(hint)[1], folder)}
+        kind = get_args(hint)[1]
+        return {"Ana": 0.5 if kind is float else argument(name, kind, folder)}
     if hint is datetime:
         return datetime(2026, 11, 1, tzinfo=UTC)
     return {str: "abc", int: 7, float: 2.5, bool: True, Decimal: Decimal("2.5")}[hint]

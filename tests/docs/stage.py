@@ -42,7 +42,12 @@ _OUTSIDE: Final = re.compile(
 class DocumentedProvider(FakeProvider):
     """A double of the local engine that has the languages and a stock voice which the pages name."""
 
-    stock: list[StockVoice] = field(default_factory=lambda: [StockVoice("af_heart", "Heart", "en-us", "female")])
+    stock: list[StockVoice] = field(
+        default_factory=lambda: [
+            StockVoice("af_heart", "Heart", "en-us", "female"),
+            StockVoice("bm_george", "George", "en-gb", "male"),
+        ]
+    )
 
     def capabilities(self) -> Capabilities:
         return dataclasses.replace(super().capabilities(), languages=tuple(LANGUAGES))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from voxport.providers.base import (
     ResumeTokenInvalid,
     StockVoice,
     Utterance,
+    VoiceDesign,
     VoiceRef,
 )
 from voxport.providers.base import Audio as Speech
@@ -53,6 +54,7 @@ class FakeProvider(Provider):
     deleted: list[str] = field(default_factory=list)
     delete_failure: VoxportError | None = None
     cloned: list[str] = field(default_factory=list)
+    mixed: list[tuple[list[tuple[VoiceRef, float]], VoiceDesign]] = field(default_factory=list)
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -85,6 +87,11 @@ class FakeProvider(Provider):
         self._fail()
         self.cloned.append(voice_id)
         return ClonedVoice(voice_id, "en-us", b"a voice")
+
+    def mix_voices(self, parts: Sequence[tuple[VoiceRef, float]], design: VoiceDesign, *, voice_id: str) -> ClonedVoice:
+        self._fail()
+        self.mixed.append((list(parts), design))
+        return ClonedVoice(voice_id, design.language or "en-us", b"a mix")
 
     def speak(self, voice: VoiceRef, utterance: Utterance) -> Iterator[Piece]:
         self.requests.append(utterance)

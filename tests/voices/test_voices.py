@@ -89,8 +89,10 @@ def test_stock_voices_are_there_for_everybody(client: GatewayClient) -> None:
         "language": "en-us",
         "gender": "female",
         "cloned": False,
+        "kind": "stock",
         "preview_url": None,
         "created_at": None,
+        "recipe": None,
     }
     assert len(voices) > 30
 

@@ -23,7 +23,7 @@ Action = Literal[
     "key.create", "key.rotate", "key.revoke",
     "credit.credit", "credit.adjust", "credit.refund",
     "clone.submit", "clone.complete", "clone.instant", "consent.grant",
-    "voice.delete", "media.delete",
+    "voice.mix", "voice.delete", "media.delete",
 ]  # fmt: skip
 GENESIS_HASH: Final = "0" * 64
 """`previous` of the first row."""

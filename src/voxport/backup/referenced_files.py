@@ -10,7 +10,7 @@ REFERENCED_FOLDERS = ("uploads", "audio", "samples", "voices", "jobs")
 """Storage folders whose files are referenced by the tables below. Other folders are backed up whole."""
 _KEYS = (
     "SELECT key FROM media WHERE uploaded_at IS NOT NULL",
-    "SELECT sample_key FROM voices WHERE deleted_at IS NULL",
+    "SELECT sample_key FROM voices WHERE deleted_at IS NULL AND sample_key <> ''",
     "SELECT file_key FROM voice_bindings JOIN voices ON voices.id = voice_bindings.voice_id "
     "WHERE file_key IS NOT NULL AND voices.deleted_at IS NULL",
 )

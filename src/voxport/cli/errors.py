@@ -32,6 +32,7 @@ _BY_CODE: Final = {
     ),
     **dict.fromkeys(("audio_url_unusable", "bad_request", "validation_failed"), ExitCode.BAD_INPUT),
     **dict.fromkeys(("provider_cannot_clone", "voice_provider_mismatch"), ExitCode.BAD_INPUT),
+    **dict.fromkeys(("voice_in_mixes", "too_many_mixes", "voice_not_clonable"), ExitCode.BAD_INPUT),
     "insufficient_credits": ExitCode.NO_CREDITS,
     **dict.fromkeys(("voice_not_found", "media_not_found", "job_not_found"), ExitCode.NOT_FOUND),
     **dict.fromkeys(("provider_busy", "rate_limited"), ExitCode.BUSY),

@@ -24,6 +24,7 @@ from voxport.engine_errors import (
     SampleNotEnrollable,
     TextNotSpeakable,
     VoiceFileError,
+    VoiceNotMixable,
 )
 from voxport.text.languages import LANGUAGES
 
@@ -42,6 +43,7 @@ __all__ = [
     "Synthesis",
     "TextNotSpeakable",
     "VoiceFileError",
+    "VoiceNotMixable",
     "apply_levels",
     "detect",
     "model_id",

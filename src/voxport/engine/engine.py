@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from voxport.audio.arrays import FloatArray
 from voxport.audio.speaker_encoder import SpeakerEncoder
 from voxport.audio.trim import fade_edges, frame_rms, sounding_range
 from voxport.engine.enrolment.pipeline import Enrolment, OnProgress
-from voxport.engine.enrolment.pitch_control import with_pitch
+from voxport.engine.enrolment.pitch_control import with_mean_pitch, with_pitch, with_pitch_shift
+from voxport.engine.enrolment.probes import probe_chunks
 from voxport.engine.fit import FIT_STEPS
 from voxport.engine.kokoro.chunk import Chunk
 from voxport.engine.kokoro.document_planner import plan_document, read_document
@@ -22,15 +23,20 @@ from voxport.engine.kokoro.stock_voices import EngineStockVoice, stock_packs, st
 from voxport.engine.kokoro.synthesis import Synthesis
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import EngineVoice
+from voxport.engine.kokoro.voice_mix import mixed_voice, normalized_weights
 from voxport.engine.kokoro.weights import load_split_model
 from voxport.engine.watermark import Watermarker
-from voxport.engine_errors import EngineError
+from voxport.engine_errors import EngineError, VoiceNotMixable
+from voxport.text.languages import LANGUAGES
 from voxport.text.phonemizer import Phonemizer
 from voxport.text.reading import ReadSentence
 from voxport.text.ssml.document import Document
 
 if TYPE_CHECKING:
     from voxport.engine.fit.fitting import MakeDistances
+
+_SHIFT_PROBES: Final = 3
+"""Sentences that are spoken to measure a shift of the pitch."""
 
 
 class Engine:
@@ -151,6 +157,32 @@ class Engine:
             if instant
             else self._enrolment.enrol_fitted(audio, on_progress, checkpoint)
         )
+
+    def mix_voices(
+        self,
+        parts: Sequence[tuple[bytes | str, float]],
+        *,
+        pitch: float = 0.0,
+        rate: float = 1.0,
+        tone: float = 0.0,
+        language: str | None = None,
+    ) -> EngineVoice:
+        """Mix voices, each a voice file or the id of a stock voice, with its weight: any positive numbers.
+
+        `pitch` is in semitones above the weighted mean of their pitches, `rate` a factor on the mean of their rates,
+        and `tone` a tilt of the spectrum from -1 (dark) to 1 (bright). `language` is that of the heaviest part, the
+        first of several, unless it is given. A pitch takes two seconds, the rest a fraction of one. Raises EngineError,
+        VoiceNotMixable, VoiceFileError.
+        """
+        weights = normalized_weights([weight for _, weight in parts])
+        voices = [self.stock_voice(part) if isinstance(part, str) else self.load_voice(part) for part, _ in parts]
+        language = language or voices[int(np.argmax(weights))].language
+        if language not in LANGUAGES:
+            raise VoiceNotMixable(f"No voice speaks {language} here.", setting="language")
+        mixed = mixed_voice(voices, weights, rate=rate, tone=tone, language=language)
+        chunks = probe_chunks(self._phonemizer)
+        mixed = with_mean_pitch(mixed, voices, weights, chunks, self._synthesizer)
+        return with_pitch_shift(mixed, pitch, chunks[:_SHIFT_PROBES], self._synthesizer)
 
     def embed(self, audio: FloatArray) -> FloatArray:
         """The speaker embedding of `audio`: float32 [256] of length 1. Raises SampleNotEnrollable for silence."""

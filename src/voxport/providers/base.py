@@ -189,6 +189,17 @@ class ClonedVoice:
 
 
 @dataclass(frozen=True)
+class VoiceDesign:
+    """What a mix is to sound like beside its parts: `pitch` in semitones above their mean, `rate` as a factor on
+    theirs, and `tone` from -1 (dark) to 1 (bright). Without a `language` it has that of the heaviest part."""
+
+    pitch: float = 0.0
+    rate: float = 1.0
+    tone: float = 0.0
+    language: str | None = None
+
+
+@dataclass(frozen=True)
 class ProviderConfig:
     """The configuration of a provider. `tag` distinguishes this gateway's voices from others in the same account.
     Lengths are in characters and seconds, from the catalogue. `options` are the operator's settings for the provider,
@@ -243,6 +254,11 @@ class Provider(ABC):
         calls `on_progress` at least twice a second. Raises SlotsFull, OutcomeUnknown and other ProviderErrors. Not
         called if the capabilities exclude cloning."""
         raise ProviderFailed(f"The provider {self.name} can't clone voices.")
+
+    def mix_voices(self, parts: Sequence[tuple[VoiceRef, float]], design: VoiceDesign, *, voice_id: str) -> ClonedVoice:
+        """Make a voice of several, each with its weight. Raises Invalid if they can't be mixed so, and ProviderErrors.
+        Not called for a hosted provider."""
+        raise ProviderFailed(f"The provider {self.name} can't mix voices.")
 
     def wait_for_creation(self, voice_id: str) -> None:  # noqa: B027  # there is nothing to wait for
         """Called before `clone` if another process, which died or was cut off, may have begun the same clone: returns

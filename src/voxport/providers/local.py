@@ -27,6 +27,7 @@ from voxport.engine import (
     Synthesis,
     TextNotSpeakable,
     VoiceFileError,
+    VoiceNotMixable,
     apply_levels,
     model_id,
     stock_voice_list,
@@ -47,6 +48,7 @@ from voxport.providers.base import (
     SpokenWord,
     StockVoice,
     Utterance,
+    VoiceDesign,
     VoiceRef,
 )
 from voxport.retry import retry
@@ -172,6 +174,21 @@ class LocalProvider(Provider):
         else:
             file = self._call_engine(lambda: self._fit(sample, on_progress, checkpoint))
         return ClonedVoice(voice_id, CLONE_LANGUAGE, file)
+
+    def mix_voices(self, parts: Sequence[tuple[VoiceRef, float]], design: VoiceDesign, *, voice_id: str) -> ClonedVoice:
+        sources = [(_source(voice), weight) for voice, weight in parts]
+        caller = uuid4().hex
+        file, language = self._call_engine(
+            lambda: self._engine.mix_voices(
+                sources,
+                pitch=design.pitch,
+                rate=design.rate,
+                tone=design.tone,
+                language=design.language,
+                caller=caller,
+            )
+        )
+        return ClonedVoice(voice_id, language, file)
 
     def _fit(self, sample: Audio, on_progress: ProgressCallback, checkpoint: Checkpoint | None) -> bytes:
         def save_and_report(done: float, state: bytes) -> None:
@@ -308,6 +325,8 @@ def _to_provider_error(error: EngineError) -> VoxportError:
         return _unspeakable_text_error(error)
     if isinstance(error, SampleNotEnrollable):
         return SampleUnusable(str(error), details={"reason": "no_speaker"})
+    if isinstance(error, VoiceNotMixable):
+        return Invalid(str(error), location=("body", error.setting))
     if isinstance(error, VoiceFileError):
         return ProviderFailed(f"{error} Clone the voice again.")
     return ProviderFailed(str(error))

@@ -158,7 +158,7 @@ class ScriptPreparation:
             raise Invalid(
                 f"{_upper(line.place)}: {error.message}", location=location, details={**error.details, "line": line.id}
             ) from None
-        speed, limits = request.speed, self._limits
+        speed, limits = request.speed * member.voice.pace, self._limits
         if route.document is None:
             expected, longest = estimated_seconds(line.text, speed, limits), max_seconds(line.text, speed, limits)
         else:

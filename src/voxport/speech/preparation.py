@@ -143,10 +143,11 @@ class Preparation:
         rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, request.pronunciations)
         routes = all_that_can(speakers, lambda voice: self.route(caller, request, voice, rules))
         document = routes[0].document
+        speed = request.speed * min(_paces(routes))
         longest = (
-            max_seconds(request.text, request.speed, self._limits)
+            max_seconds(request.text, speed, self._limits)
             if document is None
-            else max_document_seconds(document, request.speed, self._limits)
+            else max_document_seconds(document, speed, self._limits)
         )
         return PreparedSpeech(caller, request, tuple(routes), audio_format, dictionaries, rules, longest)
 
@@ -258,6 +259,11 @@ class Preparation:
                 details={"spoken": list(capabilities.languages)},
             )
         return code
+
+
+def _paces(routes: Sequence[Route]) -> list[float]:
+    """Return the rates of all voices that may speak."""
+    return [voice.pace for route in routes for voice in (route.voice, *route.voices.values())]
 
 
 def language_at_provider(own: str, spoken: Sequence[str], default: str) -> str:

@@ -142,10 +142,11 @@ class SpeechService:
 
     def _estimate(self, prepared: PreparedSpeech) -> Estimate:
         request, document = prepared.request, prepared.routes[0].document
+        speed = request.speed * prepared.routes[0].voice.pace
         units = (
-            estimated_seconds(request.text, request.speed, self._limits)
+            estimated_seconds(request.text, speed, self._limits)
             if document is None
-            else estimated_document_seconds(document, request.speed, self._limits)
+            else estimated_document_seconds(document, speed, self._limits)
         )
         price, held = self._billing.price(SERVICE, units), self.max_cost(prepared)
         return Estimate(units, price, held, prepared.language, prepared.warnings)

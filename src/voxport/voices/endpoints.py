@@ -14,6 +14,7 @@ from voxport.clock import iso
 from voxport.providers.base import Provider
 from voxport.providers.names import ProviderName
 from voxport.providers.registry import Registry
+from voxport.voices.entries import VoiceEntry
 from voxport.voices.schemas import (
     DeletedBody,
     DeletedData,
@@ -26,7 +27,7 @@ from voxport.voices.schemas import (
     VoicesBody,
     VoicesData,
 )
-from voxport.voices.service import VoiceChange, VoiceEntry, VoiceService
+from voxport.voices.service import VoiceChange, VoiceService
 from voxport.web.dependencies import Injected
 from voxport.web.provider_threads import ProviderThreadsDep
 
@@ -45,7 +46,7 @@ def list_voices(
     language: Annotated[
         str | None, Query(max_length=16, description="Only the voices of this language: `en` includes `en-us`.")
     ] = None,
-    cloned: Annotated[bool | None, Query(description="Only clones of yours, or only stock voices.")] = None,
+    cloned: Annotated[bool | None, Query(description="Only voices of yours, or only stock voices.")] = None,
 ) -> VoicesBody:
     entries, warnings = voices.find(caller.profile_id, provider=provider, language=language, cloned=cloned)
     default = providers.default_name()
@@ -60,20 +61,28 @@ def list_voices(
 
 @router.get("/v1/voices/{voice_id}", summary="One voice")
 def get_voice(voice_id: str, caller: Caller, voices: VoicesDep) -> VoiceDetailBody:
-    return _detail(voices.get(caller.profile_id, voice_id))
+    return detail_body(voices.get(caller.profile_id, voice_id))
 
 
-@router.patch("/v1/voices/{voice_id}", summary="Rename, describe or tag a clone")
+@router.patch("/v1/voices/{voice_id}", summary="Rename, describe or tag a voice of yours")
 def change_voice(voice_id: str, body: VoicePatch, caller: Caller, voices: VoicesDep) -> VoiceDetailBody:
-    return _detail(voices.change(caller.profile_id, voice_id, VoiceChange(**body.model_dump())))
+    return detail_body(voices.change(caller.profile_id, voice_id, VoiceChange(**body.model_dump())))
 
 
-@router.delete("/v1/voices/{voice_id}", summary="Delete a clone, here and at its provider")
+@router.delete("/v1/voices/{voice_id}", summary="Delete a voice of yours, here and at its provider")
 async def delete_voice(
-    voice_id: str, caller: Caller, actor: CustomerActor, voices: VoicesDep, provider_threads: ProviderThreadsDep
+    voice_id: str,
+    caller: Caller,
+    actor: CustomerActor,
+    voices: VoicesDep,
+    provider_threads: ProviderThreadsDep,
+    with_mixes: Annotated[
+        bool, Query(description="Delete the mixes that the clone is in too; without it they are a 409.")
+    ] = False,
 ) -> DeletedBody:
     providers = await run_in_threadpool(voices.providers_of, caller.profile_id, voice_id)
-    left = await provider_threads.run(providers, partial(voices.delete, caller.profile_id, voice_id, actor=actor))
+    delete = partial(voices.delete, caller.profile_id, voice_id, actor=actor, with_mixes=with_mixes)
+    left = await provider_threads.run(providers, delete)
     return DeletedBody(data=DeletedData(voice_id=voice_id, left=left))
 
 
@@ -97,7 +106,7 @@ def _provider(provider: Provider, *, is_default: bool) -> ProviderBody:
     )
 
 
-def _detail(entry: VoiceEntry) -> VoiceDetailBody:
+def detail_body(entry: VoiceEntry) -> VoiceDetailBody:
     return VoiceDetailBody(data=VoiceDetail(**_values(entry)))
 
 

@@ -1,8 +1,9 @@
-"""The tables of cloned voices."""
+"""The tables of cloned voices and mixes."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,7 +12,12 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class Voice(Base):
-    """A cloned voice of one profile. `deleted_at` hides it at once; the row is deleted after its files."""
+    """A cloned voice or a mix of one profile. `deleted_at` hides it at once; the row is deleted after its files.
+
+    `recipe` is how a mix was made, as the API shows it, and null for a clone. A mix has no recording: its `sample_key`
+    is empty. `pace_thousandths` is the rate that was chosen for a mix, with those of the mixes in it;
+    1000 for a clone.
+    """
 
     __tablename__ = "voices"
 
@@ -25,6 +31,8 @@ class Voice(Base):
     sample_key: Mapped[str] = mapped_column(String(512))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recipe: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    pace_thousandths: Mapped[int] = mapped_column(Integer, server_default=text("1000"))
 
     bindings: Mapped[list[VoiceBinding]] = relationship(
         lazy="selectin", cascade="all, delete-orphan", order_by="VoiceBinding.sequence"
@@ -52,3 +60,17 @@ class VoiceBinding(Base):
     exists_remotely: Mapped[bool] = mapped_column("is_bound", Boolean, server_default=true())
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MixSource(Base):
+    """A clone that is in a mix, by itself or in a mix of it. The clone can't be deleted without the mix."""
+
+    __tablename__ = "voice_mix_sources"
+    __table_args__ = (
+        Index("ix_voice_mix_sources_mix_id_clone_id", "mix_id", "clone_id", unique=True),
+        Index("ix_voice_mix_sources_clone_id", "clone_id"),
+    )
+
+    sequence: Mapped[int] = mapped_column(BigIntegerKey, primary_key=True)
+    mix_id: Mapped[str] = mapped_column(ForeignKey("voices.id"))
+    clone_id: Mapped[str] = mapped_column(String(64))

@@ -50,7 +50,7 @@ class VoiceRemoval:
                 continue
             if binding.file_key is not None and not self._is_deleted(binding.file_key, voice):
                 left.append(f"{binding.provider}: its file can't be removed now.")
-        if not self._is_deleted(voice.sample_key, voice):
+        if voice.sample_key and not self._is_deleted(voice.sample_key, voice):
             left.append("the gateway: its sample can't be removed now.")
         if not left:
             with self._database.transaction() as tx:

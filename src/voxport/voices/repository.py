@@ -1,4 +1,4 @@
-"""SQL of cloned voices."""
+"""SQL of cloned voices and mixes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from voxport.accounts.models import Profile
 from voxport.db.prepared import Prepared, Runner
 from voxport.db.session import update_one
-from voxport.voices.models import Voice, VoiceBinding
+from voxport.voices.models import MixSource, Voice, VoiceBinding
 
 
 class BoundVoice(NamedTuple):
@@ -25,6 +26,7 @@ class BoundVoice(NamedTuple):
     generation: int
     exists_remotely: bool
     used_at: datetime | None
+    pace_thousandths: int
 
 
 _BOUND = Prepared(
@@ -37,6 +39,7 @@ _BOUND = Prepared(
         VoiceBinding.generation,
         VoiceBinding.exists_remotely,
         VoiceBinding.used_at,
+        Voice.pace_thousandths,
     )
     .join(VoiceBinding, VoiceBinding.voice_id == Voice.id)
     .where(Voice.profile_id == bindparam("profile_id"), Voice.id == bindparam("voice_id"), Voice.deleted_at.is_(None))
@@ -96,7 +99,46 @@ def list_deleted(tx: Session) -> Sequence[Voice]:
 
 def remove(tx: Session, voice_id: str) -> None:
     tx.execute(delete(VoiceBinding).where(VoiceBinding.voice_id == voice_id))
+    tx.execute(delete(MixSource).where(MixSource.mix_id == voice_id))
     tx.execute(delete(Voice).where(Voice.id == voice_id))
+
+
+def profile_state(tx: Session, profile_id: str) -> str | None:
+    """Return the state of a profile, locked until the transaction ends."""
+    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update())
+
+
+def count_mixes(tx: Session, profile_id: str) -> int:
+    """Count a profile's mixes, those included that are being made or deleted."""
+    query = select(func.count()).select_from(Voice)
+    return tx.scalar(query.where(Voice.profile_id == profile_id, Voice.recipe.is_not(None))) or 0
+
+
+def is_mix(tx: Session, voice_id: str) -> bool:
+    return tx.scalar(select(Voice.sequence).where(Voice.id == voice_id, Voice.recipe.is_not(None))) is not None
+
+
+def clones_in(tx: Session, mix_ids: Collection[str]) -> set[str]:
+    """Return the ids of all clones that are in these mixes."""
+    return set(tx.scalars(select(MixSource.clone_id).where(MixSource.mix_id.in_(mix_ids))))
+
+
+def mixes_with(tx: Session, clone_id: str) -> Sequence[Voice]:
+    """Return the mixes that a clone is in, by itself or in a mix of them."""
+    query = select(Voice).join(MixSource, MixSource.mix_id == Voice.id)
+    return tx.scalars(query.where(MixSource.clone_id == clone_id, Voice.deleted_at.is_(None))).all()
+
+
+def lock_present(tx: Session, voice_ids: Collection[str]) -> set[str]:
+    """Lock those of the voices that are not deleted, so that they can't be before the transaction ends, and return
+    their ids."""
+    query = select(Voice.id).where(Voice.id.in_(voice_ids), Voice.deleted_at.is_(None))
+    return set(tx.scalars(query.order_by(Voice.sequence).with_for_update()))
+
+
+def unhide(tx: Session, voice_id: str) -> bool:
+    """Show a mix whose file is stored. Returns False if its row was removed."""
+    return update_one(tx, update(Voice).where(Voice.id == voice_id).values(deleted_at=None))
 
 
 def existing_at(tx: Session, provider: str, voice_ids: Collection[str]) -> Sequence[VoiceBinding]:

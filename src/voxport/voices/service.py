@@ -1,9 +1,9 @@
-"""Lists voices, resolves those that a profile can use, and manages its library of clones."""
+"""Lists voices, resolves those that a profile can use, and manages its library of clones and mixes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -22,29 +22,17 @@ from voxport.spoken_lines.service import forget_voice as forget_lines_of_voice
 from voxport.storage.base import Storage
 from voxport.sweeps.service import SweepIncomplete, Sweeps
 from voxport.voices import repository
+from voxport.voices.entries import VoiceEntry, entries_of, matches_language, stock_entry, stock_voices_of
 from voxport.voices.models import Voice, VoiceBinding
 from voxport.voices.removal import SWEEP, VoiceRemoval
 
-
-@dataclass(frozen=True)
-class VoiceEntry:
-    """A voice as a client sees it. `gender` and `created_at` are None if unknown."""
-
-    voice_id: str
-    name: str
-    provider: str
-    language: str
-    gender: str | None
-    cloned: bool
-    created_at: datetime | None
-    description: str = ""
-    tags: list[str] = field(default_factory=list)
+_MAX_NAMED = 5  # mixes in the message of an error
 
 
 @dataclass(frozen=True)
 class ResolvedVoice:
     """A voice that the caller may use, at one provider. `generation` counts how often a clone was rebuilt there; None
-    for a stock voice. A clone with `exists_remotely` false has to be rebuilt first."""
+    for a stock voice. A clone with `exists_remotely` false has to be rebuilt first. `pace` is the rate of a mix."""
 
     voice_id: str
     provider: Provider
@@ -54,6 +42,7 @@ class ResolvedVoice:
     generation: int | None = None
     exists_remotely: bool = True
     used_at: datetime | None = None
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +78,7 @@ class VoiceService:
         warnings: list[str] = []
         if cloned is not False:
             with self._database.snapshot() as tx:
-                entries += [entry for voice in repository.list_owned(tx, profile_id) for entry in _entries(voice)]
+                entries += [entry for voice in repository.list_owned(tx, profile_id) for entry in entries_of(voice)]
         if cloned is not True:
             for one in self._providers.all():
                 if provider not in (None, one.name):
@@ -97,7 +86,7 @@ class VoiceService:
                 reason = one.unavailable_reason()
                 if reason is None:
                     try:
-                        entries += [_stock_entry(one, voice) for voice in _stock_of(one)]
+                        entries += [stock_entry(one, voice) for voice in stock_voices_of(one)]
                     except ProviderError as error:
                         warnings.append(f"The voices of {one.name} are missing: {error.message}")
                 elif one.circuit() is not None:  # no warning for a provider that is not set up
@@ -105,7 +94,7 @@ class VoiceService:
         kept = [
             entry
             for entry in entries
-            if provider in (None, entry.provider) and _matches_language(entry.language, language)
+            if provider in (None, entry.provider) and matches_language(entry.language, language)
         ]
         return kept, warnings
 
@@ -114,11 +103,11 @@ class VoiceService:
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
             if voice is not None:
-                return _entries(voice)[0]
+                return entries_of(voice)[0]
         found = self._find_stock(voice_id)
         if found is None:
             raise voice_not_found()
-        return _stock_entry(*found)
+        return stock_entry(*found)
 
     def resolve(self, profile_id: str, voice_id: str, choice: str | None) -> list[ResolvedVoice]:
         """Return the voice at the chosen provider, at its own if `choice` is None, or for `auto` at each that has it,
@@ -141,6 +130,7 @@ class VoiceService:
                 one.generation,
                 one.exists_remotely,
                 one.used_at,
+                one.pace_thousandths / 1000,
             )
             for one in found
         ]
@@ -190,11 +180,17 @@ class VoiceService:
             return () if voice is None else tuple(sorted(binding.provider for binding in voice.bindings))
 
     def require_unbound(self, profile_id: str, voice_id: str, provider: str) -> None:
-        """Raises NotFound, Forbidden (a stock voice), Conflict if that provider already has the clone."""
+        """Raises NotFound, Forbidden (a stock voice), BadRequest (a mix), Conflict if that provider already has the
+        clone."""
         with self._database.snapshot() as tx:
             voice = repository.owned(tx, profile_id, voice_id)
         if voice is None:
             raise self._not_owned_error(voice_id)
+        if voice.recipe is not None:
+            raise BadRequest(
+                "This voice is a mix: it has no recording of which another provider could make it.",
+                code="voice_not_clonable",
+            )
         if provider in [binding.provider for binding in voice.bindings]:
             raise Conflict(
                 f"The voice {voice_id} is at {provider} already: speak with it, provider: {provider}.",
@@ -226,19 +222,26 @@ class VoiceService:
             raise self._not_owned_error(voice_id)
         return self.get(profile_id, voice_id)
 
-    def delete(self, profile_id: str, voice_id: str, *, actor: Actor) -> list[str]:
-        """Delete a clone here and at its providers. Returns what could not be removed. Raises NotFound, Forbidden."""
+    def delete(self, profile_id: str, voice_id: str, *, actor: Actor, with_mixes: bool = False) -> list[str]:
+        """Delete a clone or a mix here and at its providers, and `with_mixes` those that the clone is in. Returns what
+        could not be removed. Raises NotFound, Forbidden, Conflict if the clone is in mixes that would stay."""
+        deleted: list[Voice] = []
         with self._database.transaction() as tx:
-            # Hide it first, so that no call can bind it to another provider before its bindings are read.
-            is_marked = repository.mark_deleted(tx, profile_id, voice_id, self._clock())
-            voice = repository.get_any(tx, voice_id) if is_marked else None
-            if is_marked:
-                forget_voice(tx, profile_id, voice_id)
-                forget_lines_of_voice(tx, profile_id, voice_id)
-                record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=voice_id)
-        if voice is None:
+            # Hide it first, so that no call can bind or mix it before its bindings and mixes are read.
+            is_owned = repository.mark_deleted(tx, profile_id, voice_id, self._clock())
+            mixes = list(repository.mixes_with(tx, voice_id)) if is_owned else []
+            if mixes and not with_mixes:
+                raise _in_mixes(voice_id, mixes)
+            for one in [voice_id, *(mix.id for mix in mixes)] if is_owned else []:
+                repository.mark_deleted(tx, profile_id, one, self._clock())
+                forget_voice(tx, profile_id, one)
+                forget_lines_of_voice(tx, profile_id, one)
+                record(tx, "voice.delete", actor=actor, profile_id=profile_id, subject=one)
+                if (voice := repository.get_any(tx, one)) is not None:
+                    deleted.append(voice)
+        if not is_owned:
             raise self._not_owned_error(voice_id)
-        return self._removal.erase(voice)
+        return [problem for voice in deleted for problem in self._removal.erase(voice)]
 
     def delete_all(self, profile_id: str, *, actor: Actor) -> list[str]:
         """Delete all clones of a profile that is erased, their texts at once. Returns what could not be removed."""
@@ -255,7 +258,7 @@ class VoiceService:
         """Return the number of a profile's clones, and the bytes of their samples and files."""
         with self._database.snapshot() as tx:
             voices = list(repository.list_owned(tx, profile_id))
-        keys = [voice.sample_key for voice in voices]
+        keys = [voice.sample_key for voice in voices if voice.sample_key]
         keys += [one.file_key for voice in voices for one in voice.bindings if one.file_key is not None]
         return len(voices), sum(self._storage.size(key) or 0 for key in keys)
 
@@ -321,44 +324,6 @@ class VoiceService:
         return ResolvedVoice(voice.voice_id, owner, voice.voice_id, voice.language)
 
 
-def _entries(voice: Voice) -> list[VoiceEntry]:
-    return [
-        VoiceEntry(
-            voice_id=voice.id,
-            name=voice.name,
-            provider=binding.provider,
-            language=voice.language,
-            gender=None,
-            cloned=True,
-            created_at=voice.created_at,
-            description=voice.description,
-            tags=voice.tags,
-        )
-        for binding in voice.bindings
-    ]
-
-
-def _stock_of(provider: Provider) -> list[StockVoice]:
-    """List a provider's stock voices, without those whose ids are invalid."""
-    return [voice for voice in provider.list_voices() if is_stock_id(voice.voice_id)]
-
-
-def _stock_entry(provider: Provider, voice: StockVoice) -> VoiceEntry:
-    return VoiceEntry(
-        voice_id=voice.voice_id,
-        name=voice.name,
-        provider=provider.name,
-        language=voice.language,
-        gender=voice.gender,
-        cloned=False,
-        created_at=None,
-    )
-
-
-def _matches_language(language: str, wanted: str | None) -> bool:
-    return wanted is None or language == wanted.lower() or language.split("-")[0] == wanted.lower()
-
-
 def voice_not_found(why: str = "") -> NotFound:
     """`why`: a sentence on a provider whose voices could not be searched."""
     return NotFound(
@@ -366,6 +331,17 @@ def voice_not_found(why: str = "") -> NotFound:
         + (f"{why} " if why else "")
         + "GET /v1/proxy/core-tts-voices lists yours and the stock voices.",
         code="voice_not_found",
+    )
+
+
+def _in_mixes(voice_id: str, mixes: Sequence[Voice]) -> Conflict:
+    names = ", ".join(f"{mix.name} ({mix.id})" for mix in mixes[:_MAX_NAMED])
+    more = f" and {len(mixes) - _MAX_NAMED} more" if len(mixes) > _MAX_NAMED else ""
+    return Conflict(
+        f"The voice {voice_id} can be heard in mixes: {names}{more}. Delete them first, or send ?with_mixes=true to "
+        "delete them with it. Nothing was deleted.",
+        code="voice_in_mixes",
+        details={"mixes": [mix.id for mix in mixes]},
     )
 
 

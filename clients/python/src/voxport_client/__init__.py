@@ -99,6 +99,7 @@ from voxport_client.models.names import (
     TimestampGranularity,
     UsageGroupBy,
     Verdict,
+    VoiceKind,
     VoiceSettings,
 )
 from voxport_client.models.pronunciations import (
@@ -121,7 +122,16 @@ from voxport_client.models.speech import (
     TextPreview,
     UsedDictionary,
 )
-from voxport_client.models.voices import DeletedVoice, Provider, SampleLimits, Voice, VoiceDetail, VoiceList
+from voxport_client.models.voices import (
+    DeletedVoice,
+    MixPart,
+    Provider,
+    Recipe,
+    SampleLimits,
+    Voice,
+    VoiceDetail,
+    VoiceList,
+)
 from voxport_client.paging import AsyncPaginator, Page, Paginator
 from voxport_client.resources.pending import AsyncPendingJob, PendingJob
 from voxport_client.resources.speech import AsyncSpeech, Speech
@@ -184,6 +194,7 @@ __all__ = [
     "MediaKind",
     "MediaTooLargeError",
     "MediaType",
+    "MixPart",
     "Model",
     "NewApiKey",
     "NotFoundError",
@@ -206,6 +217,7 @@ __all__ = [
     "ProviderName",
     "ProviderTimeoutError",
     "RateLimitedError",
+    "Recipe",
     "RemovedAlert",
     "RequestCost",
     "RequestStatus",
@@ -252,6 +264,7 @@ __all__ = [
     "Verdict",
     "Voice",
     "VoiceDetail",
+    "VoiceKind",
     "VoiceList",
     "VoiceSettings",
     "Voxport",

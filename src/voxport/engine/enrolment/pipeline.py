@@ -24,10 +24,9 @@ from voxport.audio.speaker_encoder import EMBEDDING_SIZE, SpeakerEncoder
 from voxport.engine.enrolment.cleaning import clean_recording
 from voxport.engine.enrolment.initial_style import initial_voice
 from voxport.engine.enrolment.pitch_control import with_pitch
+from voxport.engine.enrolment.probes import PROBE_LANGUAGE, probe_chunks
 from voxport.engine.enrolment.speaker_correction import SpeakerHearing, corrected_voice
 from voxport.engine.enrolment.speaking_rate import syllable_rate, with_speaking_rate
-from voxport.engine.kokoro.chunk import Chunk
-from voxport.engine.kokoro.planner import plan
 from voxport.engine.kokoro.spectral_eq import apply_spectral_eq, long_term_spectrum, matching_eq
 from voxport.engine.kokoro.synthesizer import Synthesizer
 from voxport.engine.kokoro.voice import EngineVoice
@@ -37,17 +36,6 @@ from voxport.text.phonemizer import Phonemizer
 if TYPE_CHECKING:
     from voxport.engine.fit.fitting import MakeDistances
 
-_LANGUAGE: Final = "en-us"
-"""Language of the probe sentences, and of a cloned voice: the language of the recording is unknown."""
-_PROBE_TEXTS: Final = (
-    "The old boat drifted slowly along the quiet river.",
-    "She found a better answer in a small yellow book.",
-    "We could hear the children laughing behind the garden wall.",
-    "Could you tell me when the next train leaves for the city?",
-    "It was a long winter, and nobody had expected the snow to stay.",
-    "Thank you very much, I will call you again tomorrow morning.",
-)
-"""Sentences for which the pitch is predicted, several so that its median is the voice's and not one sentence's."""
 _MEASURED_PROBES: Final = 3
 """Sentences that are spoken to measure pitch and spectrum of a persistent clone, at most as many as the fit has steps.
 An instant clone has time for one."""
@@ -171,9 +159,9 @@ class Enrolment:
     def _initial_voice(self, speaker: _SpeakerProfile) -> EngineVoice:
         """The initial voice: the first guess, heard once, corrected, and matched again, as the correction moves the
         pitch."""
-        voice = initial_voice(speaker.embedding, speaker.median_f0, _LANGUAGE)
+        voice = initial_voice(speaker.embedding, speaker.median_f0, PROBE_LANGUAGE)
         voice = with_speaking_rate(
-            voice, self._probe_chunks()[:_RATE_PROBES], self._synthesizer, measured_rate=speaker.syllable_rate
+            voice, probe_chunks(self._phonemizer)[:_RATE_PROBES], self._synthesizer, measured_rate=speaker.syllable_rate
         )
         voice, audio = self._match_pitch_and_eq(voice, speaker, measured_count=1, iterations=1)
         heard = self._hearing.hear(apply_spectral_eq(audio, voice.spectral_eq))
@@ -188,7 +176,7 @@ class Enrolment:
         spoken without the EQ."""
         voice, audio = with_pitch(
             voice,
-            self._probe_chunks(),
+            probe_chunks(self._phonemizer),
             self._synthesizer,
             median=speaker.median_f0,
             log_f0_deviation=speaker.log_f0_deviation,
@@ -197,6 +185,3 @@ class Enrolment:
         )
         spectral_eq = matching_eq(speaker.spectrum, long_term_spectrum(audio), bandwidth_hz=speaker.bandwidth_hz)
         return voice.with_spectral_eq(spectral_eq), audio
-
-    def _probe_chunks(self) -> list[Chunk]:
-        return [chunk for text in _PROBE_TEXTS for chunk in plan(text, _LANGUAGE, self._phonemizer)]

@@ -27,6 +27,11 @@ _MAX_LOG_GAIN: Final = 2.3
 _SMOOTHING_BANDS: Final = 9  # smoothing window of the gain: what 15 s of speech can resolve
 _FADE_IN_HZ: Final = 150.0  # the gain fades in up to here: below there is hum and no voice
 _ROLLOFF_RATIO: Final = 0.9  # of the recording's bandwidth: the gain fades out from here
+MAX_TILT: Final = 3.0
+"""dB per octave of the tone 1."""
+_TILT_CENTRE_HZ, _TILT_OCTAVES = 1000.0, 3.0
+"""The tilt leaves 1 kHz as it is, and goes on for three octaves to each side: 125 Hz to 8 kHz."""
+_MAX_TILTED_LOG_GAIN: Final = 4.6  # 20 dB: mixes of mixes add up to no more
 _PADDING: Final = 4096  # samples: a filter that is smooth over the bands rings for less than this
 
 
@@ -55,6 +60,15 @@ def matching_eq(target: FloatArray, source: FloatArray, *, bandwidth_hz: float) 
         _centres(), [0.0, _FADE_IN_HZ, _ROLLOFF_RATIO * bandwidth_hz, bandwidth_hz], [0.0, 1.0, 1.0, 0.0]
     )
     return np.asarray(np.clip(smooth, -_MAX_LOG_GAIN, _MAX_LOG_GAIN) * weight, np.float32)
+
+
+def tilted_eq(spectral_eq: FloatArray, tone: float) -> FloatArray:
+    """Add a tilt to an EQ: `tone` -1 is the darkest, 1 the brightest, 0 changes nothing. Float32 [80]."""
+    if tone == 0.0:
+        return spectral_eq
+    octaves = np.clip(np.log2(_centres() / _TILT_CENTRE_HZ), -_TILT_OCTAVES, _TILT_OCTAVES)
+    log_gain = tone * MAX_TILT * octaves * np.log(10) / 10
+    return np.asarray(np.clip(spectral_eq + log_gain, -_MAX_TILTED_LOG_GAIN, _MAX_TILTED_LOG_GAIN), np.float32)
 
 
 def apply_spectral_eq(audio: FloatArray, spectral_eq: FloatArray) -> FloatArray:

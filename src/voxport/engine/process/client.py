@@ -205,6 +205,31 @@ class EngineProcess:
         request = {"call": "enrol", "instant": instant, "checkpoint": len(state)}
         return self._request(request, state + _to_bytes(audio), on_progress=on_progress)[1]
 
+    def mix_voices(
+        self,
+        parts: Sequence[tuple[bytes | str, float]],
+        *,
+        pitch: float = 0.0,
+        rate: float = 1.0,
+        tone: float = 0.0,
+        language: str | None = None,
+        caller: str | None = None,
+    ) -> tuple[bytes, str]:
+        """Make the voice file of a mix, and return it with its language: see `Engine.mix_voices`."""
+        files = [b"" if isinstance(part, str) else part for part, _ in parts]
+        request = {
+            "call": "mix",
+            "stocks": [part if isinstance(part, str) else None for part, _ in parts],
+            "sizes": [len(file) for file in files],
+            "weights": [weight for _, weight in parts],
+            "pitch": pitch,
+            "rate": rate,
+            "tone": tone,
+            "language": language,
+        }
+        header, file = self._request(request, b"".join(files), caller=caller)
+        return file, str(header["language"])
+
     def embed(self, audio: FloatArray) -> FloatArray:
         """The speaker embedding of `audio` (float32 mono, 24 kHz): float32 [256] of length 1."""
         return np.asarray(self.embed_each([audio])[0])

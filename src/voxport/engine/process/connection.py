@@ -22,6 +22,7 @@ from voxport.engine_errors import (
     SampleNotEnrollable,
     TextNotSpeakable,
     VoiceFileError,
+    VoiceNotMixable,
 )
 from voxport.poll import is_hung_up, is_readable, is_writable
 from voxport.text.languages import LANGUAGES
@@ -343,6 +344,8 @@ def _error(answer: Header) -> EngineError:
     message = str(answer["message"])
     if answer["type"] == TextNotSpeakable.__name__:
         return TextNotSpeakable(message, language=str(answer["language"]), spoken=LANGUAGES)
+    if answer["type"] == VoiceNotMixable.__name__:
+        return VoiceNotMixable(message, setting=str(answer["setting"]))
     return _ERRORS.get(str(answer["type"]), EngineError)(message)
 
 

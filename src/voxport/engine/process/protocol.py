@@ -20,7 +20,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-PROTOCOL: Final = 4
+PROTOCOL: Final = 5
 """Raise it with every change of the frames: a client does not use a process of another protocol."""
 _LENGTHS_HEADER: Final = struct.Struct("<II")
 _MAX_BYTES: Final = 1 << 30

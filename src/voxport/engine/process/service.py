@@ -166,8 +166,8 @@ class EngineService:
             call.reply({"kind": "started"}, b"")
             return self._handle(call, lambda progress, state: self._report_step(call, meter, progress, state))
         except EngineError as error:
-            language = getattr(error, "language", None)
-            return {"kind": "error", "type": type(error).__name__, "message": str(error), "language": language}, b""
+            details = {name: getattr(error, name, None) for name in ("language", "setting")}
+            return {"kind": "error", "type": type(error).__name__, "message": str(error), **details}, b""
         except _Abandoned:
             return {}, b""
         except Exception:  # the caller gets a generic message, the traceback goes to standard error
@@ -228,6 +228,20 @@ class EngineService:
                     checkpoint=checkpoint or None,
                 )
                 return {"kind": "answer"}, voice.to_bytes()
+            case "mix":
+                files = np.split(np.frombuffer(body, np.uint8), np.cumsum(header["sizes"])[:-1])
+                sources = [
+                    file.tobytes() if stock is None else stock
+                    for stock, file in zip(header["stocks"], files, strict=True)
+                ]
+                mixed = self._engine.load().mix_voices(
+                    list(zip(sources, header["weights"], strict=True)),
+                    pitch=header["pitch"],
+                    rate=header["rate"],
+                    tone=header["tone"],
+                    language=header["language"],
+                )
+                return {"kind": "answer", "language": mixed.language}, mixed.to_bytes()
             case "embed":
                 clips = np.split(np.frombuffer(body, "<f4"), np.cumsum(header["sizes"])[:-1])
                 return {"kind": "answer"}, self._engine.embed_each(clips).astype("<f4").tobytes()
@@ -262,3 +276,9 @@ class _ServiceMeter:
 def _requested_voice(engine: Engine, header: Header, body: bytes) -> EngineVoice:
     stock: str | None = header["stock"]
     return engine.load_voice(body) if stock is None else engine.stock_voice(stock)
+
+
+def _mixed_sources(header: Header, body: bytes) -> list[bytes | str]:
+    """Return the voice file or the id of each part of a mix."""
+    files = np.split(np.frombuffer(body, np.uint8), np.cumsum(header["sizes"])[:-1])
+    return [file.tobytes() if stock is None else stock for stock, file in zip(header["stocks"], files, strict=True)]

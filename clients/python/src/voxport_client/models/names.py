@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 ProviderName = Literal["elevenlabs", "minimax", "local"]
+VoiceKind = Literal["stock", "clone", "mix"]
 ProviderChoice = Literal["elevenlabs", "minimax", "local", "auto"]
 """`auto`: the first provider that can do it."""
 ServiceName = Literal["core-voice-clone", "core-instant-clone-tts", "core-tts", "core-tts-voices", "upload-media"]

@@ -6,11 +6,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from voxport_client.models.base import Model
+from voxport_client.models.names import VoiceKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixPart(Model):
+    """A voice of a mix and how much of it is heard, compared with the other weights."""
+
+    voice_id: str
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Model):
+    """How a mix was made: `pitch` in semitones, `rate` a factor, `tone` from -1 (dark) to 1 (bright)."""
+
+    mix: list[MixPart]
+    pitch: float
+    rate: float
+    tone: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Voice(Model):
-    """A voice that can speak. `cloned`: it is your own; else it is a provider's stock voice."""
+    """A voice that can speak. `cloned`: it is your own, a clone or a mix; else it is a provider's stock voice. `kind`
+    is `stock`, `clone` or `mix`; a mix has its `recipe`."""
 
     voice_id: str
     name: str
@@ -20,6 +40,8 @@ class Voice(Model):
     cloned: bool
     preview_url: str | None
     created_at: datetime | None
+    kind: VoiceKind
+    recipe: Recipe | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxport_client.models.jobs import Accepted, CheckedSample, ClonedVoice
@@ -46,8 +46,15 @@ def _update(voice_id: str, **fields: Any) -> Call[VoiceDetail]:
     return Call("PATCH", where, parse_data(VoiceDetail), body=sent(**fields))
 
 
-def _delete(voice_id: str) -> Call[DeletedVoice]:
-    return Call("DELETE", path("/v1/voices/{voice_id}", voice_id=voice_id), parse_data(DeletedVoice))
+def _mix(name: str, parts: Mapping[str, float], idempotency_key: str | None, **fields: Any) -> Call[VoiceDetail]:
+    mix = [{"voice_id": voice_id, "weight": weight} for voice_id, weight in parts.items()]
+    body = {"name": name, "mix": mix, **sent(**fields)}
+    return billed(Call("POST", "/v1/voices", parse_data(VoiceDetail), body=body), idempotency_key)
+
+
+def _delete(voice_id: str, with_mixes: bool) -> Call[DeletedVoice]:
+    where, query = path("/v1/voices/{voice_id}", voice_id=voice_id), {"with_mixes": with_mixes or None}
+    return Call("DELETE", where, parse_data(DeletedVoice), query=query)
 
 
 class Voices:
@@ -100,10 +107,37 @@ class Voices:
         call = _bind(voice_id, idempotency_key, provider=provider, webhook_url=webhook_url)
         return PendingJob(self._jobs, self._transport.send(call), call.idempotency_key, cloned_voice)
 
+    def mix(
+        self,
+        name: str,
+        parts: Mapping[str, float],
+        *,
+        pitch: float | None = None,
+        rate: float | None = None,
+        tone: float | None = None,
+        language: str | None = None,
+        description: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> VoiceDetail:
+        """Mix voices into a new one, free: `parts` are the weights by voice, stock voices of `local` and your own that
+        are there. `pitch` is in semitones above the mean of theirs (-6 to 6), `rate` a factor on theirs (0.5 to 2),
+        `tone` from -1 (dark) to 1 (bright). `language` is that of the heaviest part unless it is given."""
+        call = _mix(
+            name,
+            parts,
+            idempotency_key,
+            pitch=pitch,
+            rate=rate,
+            tone=tone,
+            language=language,
+            description=description,
+        )
+        return self._transport.send(call)
+
     def list(
         self, *, provider: ProviderName | None = None, language: str | None = None, cloned: bool | None = None
     ) -> builtins.list[Voice]:
-        """The stock voices and your own clones. `cloned` True lists only clones, False only stock voices."""
+        """The stock voices and your own. `cloned` True lists only your own, False only stock voices."""
         return self.overview(provider=provider, language=language, cloned=cloned).voices
 
     def overview(
@@ -126,9 +160,10 @@ class Voices:
         """Change what is not None."""
         return self._transport.send(_update(voice_id, name=name, description=description, tags=tags))
 
-    def delete(self, voice_id: str) -> DeletedVoice:
-        """Delete a clone, at its providers too."""
-        return self._transport.send(_delete(voice_id))
+    def delete(self, voice_id: str, *, with_mixes: bool = False) -> DeletedVoice:
+        """Delete a voice of yours, at its providers too, and `with_mixes` the mixes that a clone is in. Raises
+        ConflictError for a clone that is in mixes, which are to stay."""
+        return self._transport.send(_delete(voice_id, with_mixes))
 
 
 class AsyncVoices:
@@ -181,10 +216,37 @@ class AsyncVoices:
         call = _bind(voice_id, idempotency_key, provider=provider, webhook_url=webhook_url)
         return AsyncPendingJob(self._jobs, await self._transport.send(call), call.idempotency_key, cloned_voice)
 
+    async def mix(
+        self,
+        name: str,
+        parts: Mapping[str, float],
+        *,
+        pitch: float | None = None,
+        rate: float | None = None,
+        tone: float | None = None,
+        language: str | None = None,
+        description: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> VoiceDetail:
+        """Mix voices into a new one, free: `parts` are the weights by voice, stock voices of `local` and your own that
+        are there. `pitch` is in semitones above the mean of theirs (-6 to 6), `rate` a factor on theirs (0.5 to 2),
+        `tone` from -1 (dark) to 1 (bright). `language` is that of the heaviest part unless it is given."""
+        call = _mix(
+            name,
+            parts,
+            idempotency_key,
+            pitch=pitch,
+            rate=rate,
+            tone=tone,
+            language=language,
+            description=description,
+        )
+        return await self._transport.send(call)
+
     async def list(
         self, *, provider: ProviderName | None = None, language: str | None = None, cloned: bool | None = None
     ) -> builtins.list[Voice]:
-        """The stock voices and your own clones. `cloned` True lists only clones, False only stock voices."""
+        """The stock voices and your own. `cloned` True lists only your own, False only stock voices."""
         return (await self.overview(provider=provider, language=language, cloned=cloned)).voices
 
     async def overview(
@@ -207,6 +269,7 @@ class AsyncVoices:
         """Change what is not None."""
         return await self._transport.send(_update(voice_id, name=name, description=description, tags=tags))
 
-    async def delete(self, voice_id: str) -> DeletedVoice:
-        """Delete a clone, at its providers too."""
-        return await self._transport.send(_delete(voice_id))
+    async def delete(self, voice_id: str, *, with_mixes: bool = False) -> DeletedVoice:
+        """Delete a voice of yours, at its providers too, and `with_mixes` the mixes that a clone is in. Raises
+        ConflictError for a clone that is in mixes, which are to stay."""
+        return await self._transport.send(_delete(voice_id, with_mixes))
