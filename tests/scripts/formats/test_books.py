@@ -257,3 +257,26 @@ def test_footnotes_and_pictures_that_are_left_out_are_counted() -> None:
     )
     assert any("1 were left out" in each for each in script.warnings if "Footnotes" in each)
     assert any("1 were left out" in each for each in script.warnings if "Pictures" in each)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\n\n" * 150_001, "150,001 lines. At most 150,000"),
+        ("_a " * 200_001, "200,001 marks of markup"),
+        ("a" * 5_000_001, "5,000,001 characters"),
+        ("One.\n\n" + "a line\n" * 20_000, "Line 3: The paragraph has 139,999 characters"),
+        ("| a |\n|---|\n" + "| b |\n" * 21_000, "21,001 lines. At most 20,000"),
+    ],
+)
+def test_markdown_that_would_take_too_long_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        markdown(text)
+    assert expected in str(caught.value)
+
+
+def test_links_by_reference_are_read_by_their_text() -> None:
+    assert texts(markdown("A [knock][1] came.\n\n[1]: https://example.com 'x'\n\nThe end.")) == [
+        "A knock came.",
+        "The end.",
+    ]

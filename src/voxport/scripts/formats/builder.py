@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from voxport.scripts.formats.paragraphs import split_paragraph
+from voxport.scripts.formats.paragraphs import MAX_PART_CHARACTERS, split_paragraph
 from voxport.scripts.script import (
     MAX_CHAPTERS,
     MAX_CHARACTERS,
@@ -98,6 +98,12 @@ class ScriptBuilder:
         if not is_speakable(text):
             if text.strip():
                 self.add_break()
+            return
+        if self._character_count + len(text) > MAX_CHARACTERS:  # too much already: not worth the time to split
+            self._line_count += len(text) // MAX_PART_CHARACTERS
+            self._character_count += len(text)
+            if self._character_count > 10 * MAX_CHARACTERS:
+                self._check_limits()
             return
         parts = split_paragraph(text, self.language)
         for number, part in enumerate(parts):

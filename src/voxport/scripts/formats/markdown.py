@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -17,7 +17,13 @@ from voxport.scripts.formats.lines import split_bracketed_name
 from voxport.scripts.script import MAX_CHARACTERS, Script, ScriptError
 
 MAX_SOURCE_CHARACTERS: Final = MAX_CHARACTERS + 1_000_000
-"""With markup. The parser takes 2 µs a character of prose, and up to 20 of what is made to be slow."""
+"""With markup."""
+MAX_SOURCE_LINES: Final = 150_000
+"""That are not empty. A block takes a kilobyte of the parser's memory."""
+MAX_MARKS: Final = 200_000
+"""Of markup in a text: the parser takes up to 20 µs for one. A novel has some ten thousand."""
+MAX_PARAGRAPH_CHARACTERS: Final = 100_000
+_MARKS: Final = "*_[]`<&|~"
 _CHAPTER_LEVELS: Final = 3
 _FOOTNOTE: Final = re.compile(r" {0,3}\[\^[^\]\s]{1,60}\]:")
 _FOOTNOTE_MARK: Final = re.compile(r"\[\^[^\]\s]{1,60}\]")
@@ -30,19 +36,17 @@ def read_markdown(text: str) -> Script:
     """Read headings of three levels as chapters (and aloud), paragraphs, items, quotations and rows of tables by the
     Narrator, or by whom `[Ana] …` names at the begin of a line. Drops marks of emphasis, addresses of links, HTML, code
     and footnotes; warns of the last three. Raises ScriptError."""
-    if len(text) > MAX_SOURCE_CHARACTERS:
-        raise ScriptError(
-            f"The text has {len(text):,} characters. At most {MAX_SOURCE_CHARACTERS:,} are allowed.",
-            details={"characters": len(text), "max_characters": MAX_SOURCE_CHARACTERS},
-        )
+    _check_size(text)
     front, lines = read_front_matter(text_lines(text.lstrip("\ufeff")))
     builder = ScriptBuilder()
     builder.language = front.language
     lines, footnotes = _without_footnotes(lines)
-    # Without text_join, an escaped bracket (\[sic]) is a token of its own, and names no character.
-    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")
-    reader = _Reader(builder)
-    for token in parser.parse("\n".join(lines)):
+    # The text of a block is parsed when it is read, so that its tokens are gone before the next. Without text_join, an
+    # escaped bracket (\[sic]) is a token of its own, and names no character.
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable(["inline", "text_join"])
+    references: dict[str, Any] = {}
+    reader = _Reader(builder, lambda content: _inline(parser, content, references))
+    for token in parser.parse("\n".join(lines), references):
         reader.read(token)
     if footnotes:
         builder.warn(f"Footnotes are not read: {footnotes} were left out.")
@@ -50,9 +54,32 @@ def read_markdown(text: str) -> Script:
     return builder.build(title=title, author=front.author)
 
 
+def _check_size(text: str) -> None:
+    """Raises ScriptError for what would take the parser too long, or too much memory."""
+    found = {
+        "characters": (len(text), MAX_SOURCE_CHARACTERS),
+        "lines": (sum(1 for line in text_lines(text) if line.strip()), MAX_SOURCE_LINES),
+        "marks of markup": (sum(map(text.count, _MARKS)), MAX_MARKS),
+    }
+    for what, (count, limit) in found.items():
+        if count > limit:
+            raise ScriptError(
+                f"The text has {count:,} {what}. At most {limit:,} are allowed: split it into several scripts.",
+                details={what.partition(" ")[0]: count, f"max_{what.partition(' ')[0]}": limit},
+            )
+
+
+def _inline(parser: MarkdownIt, content: str, references: dict[str, Any]) -> list[Token]:
+    tokens: list[Token] = []
+    parser.inline.parse(content, parser, references, tokens)
+    return tokens
+
+
 @dataclass
 class _Reader:
     builder: ScriptBuilder
+    parse: Callable[[str], list[Token]]
+    """Parses the text of a block."""
     first_headings: list[str] = field(default_factory=list)
     """Texts of the headings of level 1."""
     _heading: int = 0
@@ -84,12 +111,20 @@ class _Reader:
             self.builder.warn(f"{_capital(place)}: HTML is not read; the block was left out.")
 
     def _read_inline(self, token: Token, place: str) -> None:
+        if (length := len(token.content)) > MAX_PARAGRAPH_CHARACTERS:
+            raise ScriptError(
+                f"The paragraph has {length:,} characters. At most {MAX_PARAGRAPH_CHARACTERS:,} are allowed: separate "
+                "paragraphs by empty lines.",
+                place,
+                details={"characters": length, "max_characters": MAX_PARAGRAPH_CHARACTERS},
+            )
+        children = self.parse(token.content)
         if self._cells is not None:
             self._row_place = place
-            self._cells.append(one_line(" ".join(text for _, text in _segments(token.children or []))))
+            self._cells.append(one_line(" ".join(text for _, text in _segments(children))))
             return
         if self._heading:
-            text = _HEADING_ID.sub("", one_line(" ".join(text for _, text in _segments(token.children or []))))
+            text = _HEADING_ID.sub("", one_line(" ".join(text for _, text in _segments(children))))
             if self._heading == 1:
                 self.first_headings.append(text)
             if self._heading <= _CHAPTER_LEVELS and is_speakable(text):
@@ -97,7 +132,7 @@ class _Reader:
             self.builder.add_heading(text, place)
             return
         prefix, self._item = self._item, None
-        for character, text in _speeches(_segments(token.children or []), is_item=prefix is not None):
+        for character, text in _speeches(_segments(children), is_item=prefix is not None):
             if character is None:
                 self.builder.add_paragraph(f"{prefix or ''}{text}", place)
             elif len(text) > 0 and is_speakable(text):

@@ -50,7 +50,7 @@ def read_epub(content: bytes, *, with_front_matter: bool = False) -> Script:
         parse_xml(archive.read(name), extractor, name)
         extractor.finish()
         if extractor.has_front_matter:
-            front_files.append(name)
+            front_files.append(f"parts of {name}")
     if front_files:
         shown = ", ".join(front_files[:10]) + (", …" if len(front_files) > 10 else "")
         builder.warn(f"Left out as front matter (with_front_matter reads it): {shown}.")
