@@ -1,0 +1,82 @@
+"""Compares what a recogniser hears in a spoken line with its text, and chooses between two takes of it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from voxport.scripts.line_check import Finding
+from voxport.text.normalise import normalise_text
+from voxport.text.sentences import clean_markup_text
+
+_FREE_ERRORS: Final = 4
+"""Letters that may be wrong in any line: an invented name is spelt in another way by every recogniser, and in a line of
+three words it is a third of the words (dudarenok-maker/Castwright#3118)."""
+_MAX_ERROR_RATE: Final = 0.25
+_MAX_HEARD_CHARACTERS: Final = 200
+
+Sounds = Callable[[list[str]], list[str]]
+"""Returns how each text is spoken, in symbols of sounds: `Phonemizer.symbols` of the line's language."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One attempt at a line: what is wrong with it, and the share of its letters that was not heard, 0 without a
+    recogniser."""
+
+    findings: tuple[Finding, ...] = ()
+    error_rate: float = 0.0
+
+    @property
+    def is_bad(self) -> bool:
+        return any(finding.is_bad for finding in self.findings)
+
+
+def is_better(one: Take, other: Take) -> bool:
+    """Whether `one` is to be kept in place of `other`, the earlier take: only if it is truly better."""
+    return _rank(one) < _rank(other)
+
+
+def compare_heard(text: str, heard: str, language: str, *, sounds: Sounds | None = None) -> Take:
+    """Compare a line's text with what a recogniser heard, by their letters, and with `sounds` also by how they sound:
+    names, homophones and kanji are spelt in many ways. The smaller difference counts."""
+    wanted, given = (_letters(normalise_text(clean_markup_text(one), language)) for one in (text, heard))
+    if not wanted:
+        return Take()
+    if not given:
+        return Take((Finding("misheard", "No word is heard in it."),), 1.0)
+    errors, length = edit_distance(wanted, given), len(wanted)
+    if sounds is not None:
+        symbols = [_letters(one) for one in sounds([text, heard])]
+        if symbols[0]:
+            of_sounds = edit_distance(*symbols)
+            if of_sounds / len(symbols[0]) < errors / length:
+                errors, length = of_sounds, len(symbols[0])
+    rate = min(errors / length, 1.0)
+    if errors <= _FREE_ERRORS + _MAX_ERROR_RATE * length and (errors < length or length <= _FREE_ERRORS):
+        return Take((), rate)
+    shown = " ".join(heard.split())[:_MAX_HEARD_CHARACTERS]
+    return Take((Finding("misheard", f"It sounds like: {shown}"),), rate)
+
+
+def edit_distance(wanted: Sequence[str], heard: Sequence[str]) -> int:
+    """Return the fewest insertions, deletions and replacements that make one of the other."""
+    row = list(range(len(heard) + 1))
+    for i, symbol in enumerate(wanted, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(heard, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (symbol != other))
+    return row[-1]
+
+
+def _letters(text: str) -> str:
+    """Return the letters of a text, without case, accents, spaces and marks."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in decomposed if one.isalnum() or unicodedata.category(one) == "Mc")
+
+
+def _rank(take: Take) -> tuple[int, float, int]:
+    bad = sum(finding.is_bad for finding in take.findings)
+    return bad, round(take.error_rate, 2), len(take.findings)
