@@ -1,6 +1,7 @@
-"""Stores the figures of the reliability benchmarks as JSON. docs/reliability.md is made from them:
+"""Stores figures of benchmarks as JSON, of which pages are made: docs/reliability.md and docs/speech-control.md.
 
 python scripts/write_reliability_doc.py
+python scripts/write_speech_control_doc.py
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.support import describe_machine
 
-RESULTS = Path(__file__).resolve().parent / "results" / "reliability"
+RESULTS = Path(__file__).resolve().parent / "results"
 _RESULTS_DIR = "VOXPORT_RESULTS_DIR"
 _MACHINE = describe_machine().strip()  # taken at import: after a run, the load average would include the run
 
@@ -32,16 +33,17 @@ class Report:
     machine: str = _MACHINE
 
 
-def write(name: str, report: Report) -> Path:
-    """Write the figures to `results/reliability/{name}.json`, or to the folder in VOXPORT_RESULTS_DIR: figures of a
-    shorter run don't belong on the page."""
-    folder = Path(os.environ.get(_RESULTS_DIR) or RESULTS)
+def write(name: str, report: Report, *, page: str = "reliability") -> Path:
+    """Write the figures to `results/{page}/{name}.json`, or to the folder in VOXPORT_RESULTS_DIR: figures of a shorter
+    run don't belong on the page."""
+    folder = Path(os.environ.get(_RESULTS_DIR) or RESULTS / page)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path
 
 
-def read_all() -> dict[str, Report]:
-    """Return the stored reports by name."""
-    return {path.stem: Report(**json.loads(path.read_text("utf-8"))) for path in sorted(RESULTS.glob("*.json"))}
+def read_all(page: str = "reliability") -> dict[str, Report]:
+    """Return the stored reports of a page by name."""
+    folder = RESULTS / page
+    return {path.stem: Report(**json.loads(path.read_text("utf-8"))) for path in sorted(folder.glob("*.json"))}

@@ -20,10 +20,11 @@ command ends with exit code 1 where something is not as it must be, and the test
 
 
 def reliability_doc() -> str:
-    return "\n".join([_HEAD, *(_section(report) for report in read_all().values())])
+    return "\n".join([_HEAD, *(section(report) for report in read_all().values())])
 
 
-def _section(report: Report) -> str:
+def section(report: Report) -> str:
+    """Return a report as Markdown."""
     lines = [f"## {report.title}", "", f"`{report.command}`: {'passed' if report.passed else '**NOT PASSED**'}.", ""]
     lines += [f"- {sentence}" for sentence in report.summary]
     if report.columns:

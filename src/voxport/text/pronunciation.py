@@ -19,6 +19,8 @@ _UNSPACED_LETTER: Final = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN: Final = re.compile(rf"[{_UNSPACED_LETTER}]|(?:(?![{_UNSPACED_LETTER}])[{_LETTER}])+|[^\s{_LETTER}]")
 _GENITIVE: Final = re.compile(rf"['’]s(?![{_LETTER}])")
 _UNSPACED: Final = re.compile(f"[{_UNSPACED_LETTER}]")
+_SPACED: Final = rf"(?![{_UNSPACED_LETTER}])[{_LETTER}]"
+"""A letter that goes on a word: beside a name in Latin letters, kana and hanzi are other words."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,6 @@ def _matcher(rules: tuple[Rule, ...]) -> _Matcher:
 
 def _pattern(written: str, rule: Rule) -> re.Pattern[str]:
     words = r"\s+".join(map(re.escape, written.split()))
-    before = "" if _UNSPACED.match(written[0]) else rf"(?<![{_LETTER}])"
-    after = "" if _UNSPACED.match(written[-1]) else rf"(?![{_LETTER}])"
+    before = "" if _UNSPACED.match(written[0]) else rf"(?<!{_SPACED})"
+    after = "" if _UNSPACED.match(written[-1]) else rf"(?!{_SPACED})"
     return re.compile(f"{before}{words}{after}", 0 if rule.is_case_sensitive else re.IGNORECASE)
