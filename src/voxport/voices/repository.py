@@ -25,6 +25,7 @@ class BoundVoice(NamedTuple):
     generation: int
     exists_remotely: bool
     used_at: datetime | None
+    pronunciations: list[str] | None
 
 
 _BOUND = Prepared(
@@ -37,6 +38,7 @@ _BOUND = Prepared(
         VoiceBinding.generation,
         VoiceBinding.exists_remotely,
         VoiceBinding.used_at,
+        Voice.pronunciations,
     )
     .join(VoiceBinding, VoiceBinding.voice_id == Voice.id)
     .where(Voice.profile_id == bindparam("profile_id"), Voice.id == bindparam("voice_id"), Voice.deleted_at.is_(None))
@@ -83,7 +85,7 @@ def mark_all_deleted(tx: Session, profile_id: str, moment: datetime) -> None:
     """Hide all voices of a profile, and clear the texts that a person wrote."""
     own = Voice.profile_id == profile_id
     tx.execute(update(Voice).where(own, Voice.deleted_at.is_(None)).values(deleted_at=moment))
-    tx.execute(update(Voice).where(own).values(name="", description="", tags=[]))
+    tx.execute(update(Voice).where(own).values(name="", description="", tags=[], pronunciations=[]))
 
 
 def list_any(tx: Session, profile_id: str) -> Sequence[Voice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,6 +38,7 @@ class VoiceEntry:
     created_at: datetime | None
     description: str = ""
     tags: list[str] = field(default_factory=list)
+    pronunciations: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class ResolvedVoice:
     generation: int | None = None
     exists_remotely: bool = True
     used_at: datetime | None = None
+    pronunciations: Sequence[str] = ()
+    """Ids of the dictionaries that speak where a call names none; one may be deleted since."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class VoiceChange:
     name: str | None = None
     description: str | None = None
     tags: list[str] | None = None
+    pronunciations: list[str] | None = None
 
 
 class VoiceService:
@@ -140,6 +144,7 @@ class VoiceService:
                 one.generation,
                 one.exists_remotely,
                 one.used_at,
+                one.pronunciations or (),
             )
             for one in found
         ]
@@ -221,6 +226,8 @@ class VoiceService:
                 voice.name = voice.name if change.name is None else change.name
                 voice.description = voice.description if change.description is None else change.description
                 voice.tags = voice.tags if change.tags is None else change.tags
+                if change.pronunciations is not None:
+                    voice.pronunciations = change.pronunciations
         if voice is None:
             raise self._not_owned_error(voice_id)
         return self.get(profile_id, voice_id)
@@ -331,6 +338,7 @@ def _entries(voice: Voice) -> list[VoiceEntry]:
             created_at=voice.created_at,
             description=voice.description,
             tags=voice.tags,
+            pronunciations=voice.pronunciations or [],
         )
         for binding in voice.bindings
     ]
