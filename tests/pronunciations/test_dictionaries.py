@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import GatewayClient, error_of
+from tests.support.client import GatewayClient, error_of, open_client
+from tests.support.fake_provider import FakeProviderEnv
 from tests.support.jobs import work
 from voxport_client import Voxport
 
@@ -152,3 +153,30 @@ def test_the_client_keeps_dictionaries(client: GatewayClient, tmp_path: Path) ->
         assert [one.id for one in own.pronunciations.list()] == [made.id, again.id]
         own.pronunciations.delete(made.id)
         assert own.pronunciations.get(again.id).name == "Again"
+
+
+def test_a_voice_has_dictionaries_for_calls_that_name_none(fake_env: FakeProviderEnv) -> None:
+    client = open_client(fake_env.gateway)
+    body = {"audioUrl": client.upload()["public_url"], "provider": "local"}
+    job_id = client.post("/v1/proxy/core-voice-clone", body).json()["job"]["id"]
+    work(client, job_id)
+    voice_id = client.get(f"/v2/jobs/{job_id}").json()["result_data"]["voice_id"]
+    own, other = created(client), created(client, rules=[{"match": "Nguyen", "alias": "wen"}])
+
+    changed = client.request("PATCH", f"/v1/voices/{voice_id}", json={"pronunciations": [own["id"]]})
+    assert changed.json()["data"]["pronunciations"] == [own["id"]]
+    assert client.get(f"/v1/voices/{voice_id}").json()["data"]["pronunciations"] == [own["id"]]
+
+    def spoken(**fields: Any) -> tuple[str, list[str]]:
+        answer = client.post("/v1/proxy/core-tts", {"text": "Nguyen came.", "voice_id": voice_id, **fields}).json()
+        return fake_env.provider.requests[-1].text, [one["id"] for one in answer["data"].get("pronunciations", [])]
+
+    assert spoken() == ("win came.", [own["id"]])
+    assert spoken(pronunciations=[other["id"]]) == ("wen came.", [other["id"]])
+    assert spoken(pronunciations=[]) == ("Nguyen came.", [])
+    assert client.delete(f"{PATH}/{own['id']}").status_code == 200
+    assert spoken() == ("Nguyen came.", [])
+    for wrong in ([own["id"]], [other["id"]] * 6):
+        refused = client.request("PATCH", f"/v1/voices/{voice_id}", json={"pronunciations": wrong})
+        assert refused.status_code == 422
+        assert refused.json()["detail"][0]["loc"][:2] == ["body", "pronunciations"]

@@ -130,7 +130,7 @@ def test_every_listed_voice_can_be_looked_up(client: GatewayClient) -> None:
     for voice in listed(client):
         detail = client.get(f"/v1/voices/{voice['voice_id']}").json()["data"]
         assert {**detail, **voice} == detail
-        assert set(detail) - set(voice) == {"description", "tags"}
+        assert set(detail) - set(voice) == {"description", "pronunciations", "tags"}
 
 
 def test_a_clone_is_renamed_described_and_tagged(client: GatewayClient) -> None:

@@ -99,19 +99,22 @@ class Pronunciations:
                 raise _not_found(dictionary_id)
             tx.delete(row)
 
-    def rules_of(self, profile_id: str, ids: Sequence[str]) -> tuple[tuple[Rule, ...], tuple[UsedDictionary, ...]]:
-        """Return the rules of dictionaries in their order, and which versions they are of. Raises Invalid."""
+    def rules_of(
+        self, profile_id: str, ids: Sequence[str], *, skip_missing: bool = False
+    ) -> tuple[tuple[Rule, ...], tuple[UsedDictionary, ...]]:
+        """Return the rules of dictionaries in their order, and which versions they are of. Raises Invalid if one is not
+        there, unless it may be missing."""
         if not ids:
             return (), ()
         with self._database.snapshot() as tx:
             found = repository.some_owned(tx, profile_id, ids)
         for dictionary_id in ids:
-            if dictionary_id not in found:
+            if dictionary_id not in found and not skip_missing:
                 raise Invalid(
                     f"There is no dictionary {dictionary_id} of yours. GET /v1/pronunciations lists them.",
                     location=("body", "pronunciations"),
                 )
-        rows = [found[dictionary_id] for dictionary_id in ids]
+        rows = [found[dictionary_id] for dictionary_id in ids if dictionary_id in found]
         rules = tuple(rule for row in rows for rule in rules_from_json(row.rules))
         return rules, tuple(UsedDictionary(row.id, row.version) for row in rows)
 

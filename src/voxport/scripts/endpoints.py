@@ -34,7 +34,7 @@ from voxport.scripts.schemas import (
     ScriptEstimateData,
     ScriptLineBody,
 )
-from voxport.scripts.script import Script, ScriptError
+from voxport.scripts.script import Script, ScriptError, character_name
 from voxport.scripts.service import ScriptEstimate, ScriptRequest, ScriptService
 from voxport.scripts.source import ScriptSource, invalid, read
 from voxport.web.dependencies import Injected
@@ -143,7 +143,7 @@ def _item(line: ScriptLineBody) -> dict[str, object]:
 def _request(body: ScriptBody, script: Script) -> ScriptRequest:
     return ScriptRequest(
         script=script,
-        cast={name: _member(member) for name, member in body.cast.items()},
+        cast={character_name(name): _member(member) for name, member in body.cast.items()},
         outputs=tuple(dict.fromkeys(body.outputs)),
         output_format=body.output_format,
         pronunciations=tuple(body.pronunciations),

@@ -9,7 +9,7 @@ from typing import Final
 
 from voxport.scripts.line_check import Finding
 from voxport.text.normalise import normalise_text
-from voxport.text.sentences import clean_markup_text
+from voxport.text.sentences import clean_text
 
 _FREE_ERRORS: Final = 4
 """Letters that may be wrong in any line: an invented name is spelt in another way by every recogniser, and in a line of
@@ -42,7 +42,7 @@ def is_better(one: Take, other: Take) -> bool:
 def compare_heard(text: str, heard: str, language: str, *, sounds: Sounds | None = None) -> Take:
     """Compare a line's text with what a recogniser heard, by their letters, and with `sounds` also by how they sound:
     names, homophones and kanji are spelt in many ways. The smaller difference counts."""
-    wanted, given = (_letters(normalise_text(clean_markup_text(one), language)) for one in (text, heard))
+    wanted, given = (_letters(normalise_text(clean_text(one), language)) for one in (text, heard))
     if not wanted:
         return Take()
     if not given:

@@ -126,13 +126,15 @@ class ScriptPreparation:
     def _member(
         self, caller: Principal, member: CastMember, name: str, pronunciations: Sequence[str]
     ) -> PreparedMember:
-        ids = tuple(dict.fromkeys((*member.pronunciations, *pronunciations)))
+        named = tuple(dict.fromkeys((*member.pronunciations, *pronunciations)))
         request = SpeechRequest(
             _ANY_TEXT, member.voice_id, language=member.language, voice_settings=member.voice_settings
         )
         try:
-            rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, ids)
             speakers = self._voices.resolve(caller.profile_id, member.voice_id, member.provider)
+            rules, dictionaries = self._pronunciations.rules_of(
+                caller.profile_id, named or speakers[0].pronunciations, skip_missing=not named
+            )
             routes = all_that_can(speakers, lambda voice: self._speech.route(caller, request, voice, ()))
         except (NotFound, BadRequest) as error:
             raise type(error)(f"{name}: {error.message}", code=error.code, details=error.details) from None

@@ -48,8 +48,8 @@ class SpeechRequest:
     is_preview: bool = False
     webhook_url: str | None = None
     markup: str = "none"
-    pronunciations: tuple[str, ...] = ()
-    """Ids of dictionaries."""
+    pronunciations: tuple[str, ...] | None = None
+    """Ids of dictionaries; None for those of the voice."""
     timestamps: Granularity | None = None
     subtitles: tuple[SubtitleFormat, ...] = ()
     use_cache: bool = True
@@ -140,7 +140,9 @@ class Preparation:
         self._check_request(request)
         audio_format = self._format(request)
         speakers = self._voices.resolve(caller.profile_id, request.voice_id, request.provider)
-        rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, request.pronunciations)
+        own = request.pronunciations is None
+        ids = speakers[0].pronunciations if request.pronunciations is None else request.pronunciations
+        rules, dictionaries = self._pronunciations.rules_of(caller.profile_id, ids, skip_missing=own)
         routes = all_that_can(speakers, lambda voice: self.route(caller, request, voice, rules))
         document = routes[0].document
         speed = request.speed * min(_paces(routes))

@@ -67,7 +67,7 @@ def preview(
         language=body.language,
         voice_settings=body.voice_settings.sent() if body.voice_settings is not None else {},
         markup=body.markup,
-        pronunciations=tuple(body.pronunciations),
+        pronunciations=None if body.pronunciations is None else tuple(body.pronunciations),
         is_preview=True,
     )
     return _preview_body(speech.preview(caller, request), catalog.services[SERVICE])

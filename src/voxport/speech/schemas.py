@@ -84,13 +84,13 @@ class ReadBody(RequestBody):
         Field(description="`ssml`: the text has tags, of the subset in the docs. `none`: a `<` is a less-than sign."),
     ] = "none"
     pronunciations: Annotated[
-        list[Annotated[str, Field(max_length=64)]],
+        list[Annotated[str, Field(max_length=64)]] | None,
         Field(
-            default_factory=list,
             max_length=MAX_USED,
-            description="Ids of pronunciation dictionaries; an earlier one goes first.",
+            description="Ids of pronunciation dictionaries; an earlier one goes first. Default: the voice's own "
+            "(`PATCH /v1/voices/{voice_id}`).",
         ),
-    ]
+    ] = None
 
 
 class SpeechBody(ReadBody):

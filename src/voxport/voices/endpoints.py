@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import AuthenticatedRoute, Caller, CustomerActor
 from voxport.clock import iso
+from voxport.pronunciations.service import Pronunciations
 from voxport.providers.base import Provider
 from voxport.providers.names import ProviderName
 from voxport.providers.registry import Registry
@@ -64,8 +65,13 @@ def get_voice(voice_id: str, caller: Caller, voices: VoicesDep) -> VoiceDetailBo
     return detail_body(voices.get(caller.profile_id, voice_id))
 
 
-@router.patch("/v1/voices/{voice_id}", summary="Rename, describe or tag a voice of yours")
-def change_voice(voice_id: str, body: VoicePatch, caller: Caller, voices: VoicesDep) -> VoiceDetailBody:
+@router.patch("/v1/voices/{voice_id}", summary="Rename, describe or tag a voice of yours, or give it pronunciations")
+def change_voice(
+    voice_id: str, body: VoicePatch, caller: Caller, voices: VoicesDep, pronunciations: Injected[Pronunciations]
+) -> VoiceDetailBody:
+    if body.pronunciations:
+        voices.get(caller.profile_id, voice_id)  # the voice is looked for first
+        pronunciations.rules_of(caller.profile_id, body.pronunciations)
     return detail_body(voices.change(caller.profile_id, voice_id, VoiceChange(**body.model_dump())))
 
 

@@ -27,6 +27,7 @@ class VoiceEntry:
     kind: Literal["stock", "clone", "mix"] = "stock"
     recipe: dict[str, Any] | None = None
     """How a mix was made: its `mix`, `pitch`, `rate` and `tone`."""
+    pronunciations: list[str] = field(default_factory=list)
 
 
 def entries_of(voice: Voice) -> list[VoiceEntry]:
@@ -43,6 +44,7 @@ def entries_of(voice: Voice) -> list[VoiceEntry]:
             tags=voice.tags,
             kind="clone" if voice.recipe is None else "mix",
             recipe=voice.recipe,
+            pronunciations=voice.pronunciations or [],
         )
         for binding in voice.bindings
     ]

@@ -27,6 +27,8 @@ class Voice(Base):
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(String(1000))
     tags: Mapped[list[str]] = mapped_column(JSON)
+    pronunciations: Mapped[list[str] | None] = mapped_column(JSON)
+    """Ids of the dictionaries that speak where a call names none; one may be deleted since. Null of older rows."""
     language: Mapped[str] = mapped_column(String(16))
     sample_key: Mapped[str] = mapped_column(String(512))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -27,6 +27,7 @@ class BoundVoice(NamedTuple):
     exists_remotely: bool
     used_at: datetime | None
     pace_thousandths: int
+    pronunciations: list[str] | None
 
 
 _BOUND = Prepared(
@@ -40,6 +41,7 @@ _BOUND = Prepared(
         VoiceBinding.exists_remotely,
         VoiceBinding.used_at,
         Voice.pace_thousandths,
+        Voice.pronunciations,
     )
     .join(VoiceBinding, VoiceBinding.voice_id == Voice.id)
     .where(Voice.profile_id == bindparam("profile_id"), Voice.id == bindparam("voice_id"), Voice.deleted_at.is_(None))
@@ -86,7 +88,7 @@ def mark_all_deleted(tx: Session, profile_id: str, moment: datetime) -> None:
     """Hide all voices of a profile, and clear the texts that a person wrote."""
     own = Voice.profile_id == profile_id
     tx.execute(update(Voice).where(own, Voice.deleted_at.is_(None)).values(deleted_at=moment))
-    tx.execute(update(Voice).where(own).values(name="", description="", tags=[]))
+    tx.execute(update(Voice).where(own).values(name="", description="", tags=[], pronunciations=[]))
 
 
 def list_any(tx: Session, profile_id: str) -> Sequence[Voice]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from voxport.pronunciations.service import MAX_USED
 from voxport.providers.base import VoiceDesign
 from voxport.voices.mixing import MixPart, MixRequest
 from voxport.web.schemas import RequestBody, Success
@@ -80,6 +81,9 @@ class VoiceDetail(VoiceBody):
 
     description: str = Field(description="Your note on the voice.")
     tags: list[str] = Field(description="Your labels of the voice.")
+    pronunciations: list[str] = Field(
+        description="The pronunciation dictionaries that speak where a call of core-tts names none."
+    )
 
 
 class VoicesData(BaseModel):
@@ -113,6 +117,11 @@ class VoicePatch(RequestBody):
     name: Name | None = Field(default=None, description="The voice's new name.")
     description: Description | None = Field(default=None, description="The new note on the voice.")
     tags: list[Tag] | None = Field(default=None, max_length=20, description="The new labels, in place of all old ones.")
+    pronunciations: list[Annotated[str, Field(max_length=64)]] | None = Field(
+        default=None,
+        max_length=MAX_USED,
+        description="Ids of the pronunciation dictionaries that speak where a call of core-tts names none.",
+    )
 
 
 class MixBody(RequestBody):

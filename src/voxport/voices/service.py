@@ -43,6 +43,8 @@ class ResolvedVoice:
     exists_remotely: bool = True
     used_at: datetime | None = None
     pace: float = 1.0
+    pronunciations: Sequence[str] = ()
+    """Ids of the dictionaries that speak where a call names none; one may be deleted since."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class VoiceChange:
     name: str | None = None
     description: str | None = None
     tags: list[str] | None = None
+    pronunciations: list[str] | None = None
 
 
 class VoiceService:
@@ -131,6 +134,7 @@ class VoiceService:
                 one.exists_remotely,
                 one.used_at,
                 one.pace_thousandths / 1000,
+                one.pronunciations or (),
             )
             for one in found
         ]
@@ -218,6 +222,8 @@ class VoiceService:
                 voice.name = voice.name if change.name is None else change.name
                 voice.description = voice.description if change.description is None else change.description
                 voice.tags = voice.tags if change.tags is None else change.tags
+                if change.pronunciations is not None:
+                    voice.pronunciations = change.pronunciations
         if voice is None:
             raise self._not_owned_error(voice_id)
         return self.get(profile_id, voice_id)

@@ -49,6 +49,7 @@ class VoiceDetail(Voice):
     """A voice with its owner's notes."""
 
     description: str
+    pronunciations: list[str] = field(default_factory=list)
     tags: list[str]
 
 

@@ -156,9 +156,12 @@ class Voices:
         name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        pronunciations: Sequence[str] | None = None,
     ) -> VoiceDetail:
-        """Change what is not None."""
-        return self._transport.send(_update(voice_id, name=name, description=description, tags=tags))
+        """Change what is not None. `pronunciations` are the dictionaries that speak where a call names none."""
+        return self._transport.send(
+            _update(voice_id, name=name, description=description, tags=tags, pronunciations=pronunciations)
+        )
 
     def delete(self, voice_id: str, *, with_mixes: bool = False) -> DeletedVoice:
         """Delete a voice of yours, at its providers too, and `with_mixes` the mixes that a clone is in. Raises
@@ -265,9 +268,12 @@ class AsyncVoices:
         name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        pronunciations: Sequence[str] | None = None,
     ) -> VoiceDetail:
-        """Change what is not None."""
-        return await self._transport.send(_update(voice_id, name=name, description=description, tags=tags))
+        """Change what is not None. `pronunciations` are the dictionaries that speak where a call names none."""
+        return await self._transport.send(
+            _update(voice_id, name=name, description=description, tags=tags, pronunciations=pronunciations)
+        )
 
     async def delete(self, voice_id: str, *, with_mixes: bool = False) -> DeletedVoice:
         """Delete a voice of yours, at its providers too, and `with_mixes` the mixes that a clone is in. Raises
