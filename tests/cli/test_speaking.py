@@ -265,3 +265,32 @@ def test_an_estimate_costs_nothing(served: Served) -> None:
     found = output_of(served.run("estimate", "Good morning.", "--voice", "Heart", "--json"))
     assert found["estimate"]["held"] >= found["estimate"]["tokens"] > 0
     assert served.charges() == []
+
+
+def test_a_dictionary_comes_and_goes_and_a_text_is_previewed_by_it(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "names.pls").write_text(
+        '<lexicon version="1.0" alphabet="ipa" xml:lang="en-US" xmlns="http://www.w3.org/2005/01/pronunciation-lexicon">'
+        "<lexeme><grapheme>Nguyen</grapheme><alias>win</alias></lexeme></lexicon>",
+        encoding="utf-8",
+    )
+    made = served.run("pronunciations", "import", "names.pls").stdout.strip()
+    assert made.startswith("pron_")
+    assert [one["name"] for one in output_of(served.run("pronunciations", "--json"))] == ["names"]
+    shown = served.run("preview", "Nguyen came.", "-v", "Heart", "--pronunciations", made)
+    assert shown.stdout == "win came.\n"
+    assert served.run("pronunciations", "export", made, "-o", "again.pls").exit_code == 0
+    assert "<alias>win</alias>" in (tmp_path / "again.pls").read_text("utf-8")
+    assert served.run("pronunciations", "delete", made).exit_code == 0
+    refused(served.run("say", "x", "-v", "Heart", "-o", "a.mp3", "--pronunciations", made), 3, "no dictionary")
+    assert served.charges() == []
+
+
+def test_times_and_subtitles_need_a_file(served: Served) -> None:
+    refused(served.run("say", "x", "-v", "Heart", "--subtitles", "srt"), 2, "name it with -o FILE")
+    refused(served.run("say", "x", "-v", "Heart", "-o", "-", "--timestamps", "word"), 2, "name it with -o FILE")
+    refused(served.run("say", "x", "-v", "Heart", "-o", "a.mp3", "--timestamps", "word"), 2, "--json")
+
+
+def test_a_sample_rate_is_asked_for(served: Served, tmp_path: Path) -> None:
+    assert served.run("say", "x", "-v", "Heart", "-o", "a.wav", "--sample-rate", "8000").exit_code == 0
+    assert int.from_bytes((tmp_path / "a.wav").read_bytes()[24:28], "little") == 8000

@@ -140,3 +140,12 @@ def test_a_louder_word_is_louder_at_the_loudness_of_speech(engine: Engine) -> No
 def test_levels_never_clip(engine: Engine) -> None:
     chunk, synthesis = spoken(engine, 'He <prosody volume="+20dB">shouted</prosody> it.')
     assert np.abs(apply_levels(synthesis.audio, chunk, synthesis.token_starts)).max() <= 1.0
+
+
+def test_a_stream_of_a_document_begins_with_a_short_chunk(phonemizer: Phonemizer) -> None:
+    text = "The old man walked to the river, and sat down, and looked at the <emphasis>boats</emphasis>, " * 2
+    document = parse_ssml(f"{text}until it was dark. Then he left.", language="en-us", languages=lambda code: code)
+    whole = list(plan_document(document, "en-us", phonemizer))
+    early = list(plan_document(document, "en-us", phonemizer, short_first_chunk=True))
+    assert len(early[0].tokens) <= 80 < len(whole[0].tokens)
+    assert " ".join(chunk.text for chunk in early).split() == " ".join(chunk.text for chunk in whole).split()

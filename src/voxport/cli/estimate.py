@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from voxport.cli.connection import Choice, connect, gateway_options
-from voxport.cli.options import file_option, language_option, provider_option, speed_option, voice_option
+from voxport.cli.options import (
+    file_option,
+    language_option,
+    pronunciations_option,
+    provider_option,
+    reading_options,
+    speed_option,
+    ssml_option,
+    voice_option,
+)
 from voxport.cli.output import duration, is_json, print_json, printable, tokens, warn
 from voxport.cli.texts import read_text
 from voxport.cli.voice_names import find_voice
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
 @click.argument("text", required=False)
 @voice_option
 @file_option
+@ssml_option
+@pronunciations_option
 @language_option
 @speed_option
 @provider_option
@@ -29,6 +40,8 @@ def estimate(
     text: str | None,
     voice_name: str | None,
     text_file: Path | None,
+    is_ssml: bool,
+    pronunciations: tuple[str, ...],
     language: str | None,
     speed: float | None,
     provider: ProviderChoice | None,
@@ -52,6 +65,7 @@ def estimate(
             language=language,
             voice_settings=None if speed is None else {"speed": speed},
             as_job=True,
+            **reading_options(is_ssml, pronunciations),
         )
         balance = client.billing.balance().balance
     if is_json():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,3 +48,15 @@ idempotency_option = click.option(
     metavar="KEY",
     help="Of an earlier try whose answer was lost: the same call with it is charged once.",
 )
+ssml_option = click.option("--ssml", "is_ssml", is_flag=True, help="The text has SSML tags.")
+pronunciations_option = click.option(
+    "--pronunciations",
+    metavar="DICTIONARY",
+    multiple=True,
+    help="Id of a dictionary (`voxport pronunciations`); several go first to last. Default: the voice's own.",
+)
+
+
+def reading_options(is_ssml: bool, pronunciations: tuple[str, ...]) -> dict[str, Any]:
+    """Return the arguments of the client's calls that say how a text is read."""
+    return {"markup": "ssml" if is_ssml else None, "pronunciations": list(pronunciations) or None}

@@ -17,6 +17,7 @@ from voxport.cli.audio_output import (
     Playback,
     find_player,
     parse_target,
+    require_writable,
     unused_path,
     write_stdout,
 )
@@ -26,8 +27,11 @@ from voxport.cli.options import (
     format_option,
     idempotency_option,
     language_option,
+    pronunciations_option,
     provider_option,
+    reading_options,
     speed_option,
+    ssml_option,
     voice_option,
 )
 from voxport.cli.output import duration, is_json, note, print_json, tokens, warn
@@ -36,7 +40,16 @@ from voxport.cli.voice_names import find_voice
 from voxport.cli.waiting import wait_for
 
 if TYPE_CHECKING:
-    from voxport_client import OutputFormat, ProviderChoice, SpeechFile, VoiceList, VoiceSettings
+    from voxport_client import (
+        OutputFormat,
+        ProviderChoice,
+        SpeechFile,
+        SpeechTimestamp,
+        SubtitleFormat,
+        TimestampGranularity,
+        VoiceList,
+        VoiceSettings,
+    )
 
 _MAX_CHARACTERS: Final = 5000
 """Of a text that is spoken at once, where the gateway does not say."""
@@ -44,6 +57,7 @@ _MAX_CHARACTERS: Final = 5000
 _QUICK_CHARACTERS: Final = 500
 """Longer texts take many seconds at the local engine, so a line says that they are under way."""
 
+_SAMPLE_RATES: Final = ("8000", "16000", "22050", "24000", "44100", "48000")
 _STREAMED: Final = ("mp3", "ogg", "wav", "aac", "ulaw", "alaw")
 
 
@@ -54,6 +68,8 @@ class _Utterance:
     text: str
     voice_id: str
     options: dict[str, Any]
+    file_options: dict[str, Any]
+    """Those of the calls that make a file."""
     is_long: bool
     can_stream: bool
 
@@ -69,6 +85,18 @@ class _Utterance:
 )
 @file_option
 @format_option
+@click.option("--sample-rate", type=click.Choice(_SAMPLE_RATES), help="In Hz. Default: 24000.")
+@ssml_option
+@pronunciations_option
+@click.option(
+    "--timestamps", type=click.Choice(["word", "sentence"]), help="When each is heard; with --json and -o FILE."
+)
+@click.option(
+    "--subtitles",
+    type=click.Choice(["srt", "vtt"]),
+    multiple=True,
+    help="Also write FILE.srt or FILE.vtt beside -o FILE; may be given twice.",
+)
 @language_option
 @speed_option
 @provider_option
@@ -80,6 +108,11 @@ def say(
     output: str | None,
     text_file: Path | None,
     output_format: OutputFormat | None,
+    sample_rate: str | None,
+    is_ssml: bool,
+    pronunciations: tuple[str, ...],
+    timestamps: TimestampGranularity | None,
+    subtitles: tuple[SubtitleFormat, ...],
     language: str | None,
     speed: float | None,
     provider: ProviderChoice | None,
@@ -96,9 +129,14 @@ def say(
       voxport say "Good morning." --voice Ana
       voxport say "Good morning." --voice Ana -o hi.mp3
       voxport say --file chapter1.txt --voice Ana -o chapter1.mp3
+      voxport say --ssml --file chapter1.ssml -o chapter1.mp3 --subtitles srt
       fortune | voxport say - --voice Ana
       voxport say "Piped." --voice Ana -o - | ffplay -nodisp -autoexit -
     """
+    if (timestamps or subtitles) and output in (None, "-"):
+        raise click.UsageError("--timestamps and --subtitles are of a file: name it with -o FILE.")
+    if timestamps and not is_json():
+        raise click.UsageError("--timestamps are printed with --json.")
     spoken = read_text(text, text_file)
     player = find_player() if output is None and output_format is None else None
     notice = ""
@@ -106,6 +144,9 @@ def say(
         output = str(unused_path(f".{output_format or 'mp3'}"))
         notice = f"The audio goes to {output}." if output_format else NO_PLAYER.format(output)
     target = None if output is None else parse_target(output, output_format)
+    if target is not None and target.path is not None:
+        for name in subtitles:
+            require_writable(target.path.with_suffix(f".{name}"))
     fallback = unused_path(".wav") if target is None else None
     with connect(choice) as connection:
         found = connection.client.voices.overview()
@@ -116,9 +157,12 @@ def say(
             "language": language,
             "voice_settings": settings,
             "idempotency_key": idempotency_key,
+            **reading_options(is_ssml, pronunciations),
         }
+        rate = None if sample_rate is None else int(sample_rate)
+        file_options = {"sample_rate": rate, "timestamps": timestamps, "subtitles": subtitles or None}
         limit, can_stream = _abilities(found, provider or voice.provider)
-        utterance = _Utterance(spoken, voice.voice_id, options, len(spoken) > limit, can_stream)
+        utterance = _Utterance(spoken, voice.voice_id, options, file_options, len(spoken) > limit, can_stream)
         if utterance.is_long:
             note_price(connection, utterance)
         if notice:
@@ -160,7 +204,25 @@ def _write(connection: GatewayConnection, utterance: _Utterance, target: AudioTa
         write_stdout([client.media.read(result.key)])
     else:
         client.media.save(result.key, target.path)
-    _report(target.path, result.voice_id, result.duration_seconds, cost, balance, request_id, result.warnings)
+        _save_subtitles(connection, result, target.path)
+    _report(
+        target.path,
+        result.voice_id,
+        result.duration_seconds,
+        cost,
+        balance,
+        request_id,
+        result.warnings,
+        result.timestamps,
+    )
+
+
+def _save_subtitles(connection: GatewayConnection, result: SpeechFile, path: Path) -> None:
+    files = result.subtitles
+    for name, file in (("srt", files.srt), ("vtt", files.vtt)) if files is not None else ():
+        if file is not None:
+            saved = connection.client.media.save(file.key, path.with_suffix(f".{name}"))
+            note(f"The subtitles are in {saved}.")
 
 
 def _speak(
@@ -171,9 +233,11 @@ def _speak(
     if not utterance.is_long:
         if len(utterance.text) > _QUICK_CHARACTERS:
             note(f"Speaking {len(utterance.text):,} characters …")
-        speech = client.speak(utterance.text, utterance.voice_id, output_format=audio_format, **utterance.options)
+        options = {**utterance.options, **utterance.file_options}
+        speech = client.speak(utterance.text, utterance.voice_id, output_format=audio_format, **options)
         return speech.file, speech.cost.tokens, speech.cost.balance, speech.request_id
-    pending = client.submit(utterance.text, utterance.voice_id, output_format=audio_format, **utterance.options)
+    options = {**utterance.options, **utterance.file_options}
+    pending = client.submit(utterance.text, utterance.voice_id, output_format=audio_format, **options)
     result = wait_for(connection, pending, "Speaking")
     return result, pending.get().token_cost, client.billing.balance().balance, None
 
@@ -196,7 +260,8 @@ def _stream(
 ) -> Iterator[tuple[Iterator[bytes], Callable[[Path | None], None]]]:
     """Yield the chunks of a stream, and a function that reports what it cost, with the file that holds it."""
     client = connection.client
-    with client.stream(utterance.text, utterance.voice_id, output_format=audio_format, **utterance.options) as stream:
+    options = {**utterance.options, "sample_rate": utterance.file_options["sample_rate"]}
+    with client.stream(utterance.text, utterance.voice_id, output_format=audio_format, **options) as stream:
 
         def report(kept: Path | None) -> None:
             cost = client.billing.request(stream.request_id) if stream.request_id else None
@@ -216,6 +281,7 @@ def _report(
     balance: Decimal,
     request_id: str | None,
     warnings: list[str],
+    timestamps: list[SpeechTimestamp] | None = None,
 ) -> None:
     warn(warnings)
     if seconds is not None and cost is not None:
@@ -230,6 +296,7 @@ def _report(
                 "balance": balance,
                 "request_id": request_id,
                 "warnings": warnings,
+                **({} if timestamps is None else {"timestamps": timestamps}),
             }
         )
     elif path is not None:

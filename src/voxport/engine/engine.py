@@ -105,10 +105,18 @@ class Engine:
         with_words: bool = False,
     ) -> list[Chunk]:
         """Split `text`, or the `document` that was made of it, into chunks of 1 to 220 tokens. With `short_first_chunk`
-        the first chunk of a plain text is only a few words, so that the first audio comes soon; `with_words` finds the
+        the first chunk is only a few words, so that the first audio comes soon; `with_words` finds the
         tokens of each word. Raises TextNotSpeakable."""
         if document is not None:
-            return list(plan_document(document, language, self._phonemizer, with_words=with_words))
+            return list(
+                plan_document(
+                    document,
+                    language,
+                    self._phonemizer,
+                    short_first_chunk=short_first_chunk,
+                    with_words=with_words,
+                )
+            )
         return plan(text, language, self._phonemizer, short_first_chunk=short_first_chunk, with_words=with_words)
 
     def read(self, text: str, language: str, *, document: Document | None = None) -> list[ReadSentence]:

@@ -30,7 +30,7 @@ from voxport.speech_cache.service import SpeechCache
 from voxport.storage.base import Storage
 from voxport.telemetry import metrics
 
-_SPEECH_VERSION: Final = 1
+_SPEECH_VERSION: Final = 2
 """Raise it when the same text and voice sound different, or their files differ, within one version of Voxport."""
 
 

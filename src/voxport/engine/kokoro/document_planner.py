@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise, repeat
 from typing import Final
 
 from voxport.engine.kokoro.chunk import Chunk, ProsodySpan, WordSpan
 from voxport.engine.kokoro.planner import (
+    EARLY_MERGE_LIMITS,
     MAX_CHUNK_TOKENS,
+    MERGE_LIMITS,
     PAUSE_PARAGRAPH,
     PAUSE_SENTENCE,
     merge_chunks,
@@ -39,17 +41,28 @@ _SPACE: Final = re.compile(r"\s+")
 
 
 def plan_document(
-    document: Document, language: str, phonemizer: Phonemizer, *, with_words: bool = False
+    document: Document,
+    language: str,
+    phonemizer: Phonemizer,
+    *,
+    short_first_chunk: bool = False,
+    with_words: bool = False,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of a document. `with_words` finds the tokens of each word. Raises TextNotSpeakable."""
+    """Yield the chunks of a document. With `short_first_chunk` the first two are short, as those of `plan` are.
+    `with_words` finds the tokens of each word. Raises TextNotSpeakable."""
     source = SourceWords(document.text, document.origins) if with_words else None
     check_alphabet(document.read_text(), language)
     planner = _DocumentPlanner(language, phonemizer, source)
-    pending: Chunk | None = None
+    if short_first_chunk:
+        planner.max_tokens = EARLY_MERGE_LIMITS[0].max_tokens
+    limits = chain(EARLY_MERGE_LIMITS if short_first_chunk else (), repeat(MERGE_LIMITS))
+    current_limits, pending = next(limits), None
     for chunk in _with_pauses(document, planner):
-        merged = merge_chunks(pending, chunk)
+        planner.max_tokens = MAX_CHUNK_TOKENS
+        merged = merge_chunks(pending, chunk, current_limits)
         if pending is not None and merged is None:
             yield pending
+            current_limits = next(limits)
         pending = merged or chunk
     if pending is None:
         raise TextNotSpeakable("The text has nothing that can be spoken.", language=language, spoken=LANGUAGES)
@@ -110,6 +123,8 @@ class _DocumentPlanner:
         self._phonemizer = phonemizer
         self._source = source
         self._sentence = 0
+        self.max_tokens = MAX_CHUNK_TOKENS
+        """Of the next chunk, where its sentence can be split."""
 
     def chunks(self, line: Line, *, is_last: bool) -> Iterator[Chunk]:
         """Yield the chunks of a line, each of one voice and at most one sentence."""
@@ -151,7 +166,7 @@ class _DocumentPlanner:
         tokens = to_tokens(symbols)
         if not tokens or not any(_WORD.search(symbol) for symbol in symbols):
             return
-        halves = _halves(parts) if len(tokens) > MAX_CHUNK_TOKENS else None
+        halves = _halves(parts) if len(tokens) > self.max_tokens else None
         if halves is None:
             positions = [min(one, MAX_CHUNK_TOKENS) for one in token_positions(symbols)]
             yield Chunk(

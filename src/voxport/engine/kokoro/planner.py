@@ -31,9 +31,9 @@ class _MergeLimits(NamedTuple):
     max_tokens: int
 
 
-_MERGE_LIMITS: Final = _MergeLimits(100, 160)
+MERGE_LIMITS: Final = _MergeLimits(100, 160)
 """160 tokens are about 10 s of speech."""
-_EARLY_MERGE_LIMITS: Final = (_MergeLimits(20, 80), _MergeLimits(40, 100))
+EARLY_MERGE_LIMITS: Final = (_MergeLimits(20, 80), _MergeLimits(40, 100))
 """Limits for the first two chunks when the first audio should come soon. Each chunk is spoken while the previous one is
 played, so the second may not be much longer than the first either."""
 _MIN_OPENING_CHARACTERS: Final = 20
@@ -76,7 +76,7 @@ def plan_stream(
     passages = _passages(without_unspeakable(cleaned, language), language, short_first_chunk)
     source = SourceWords(text) if with_words else None
     chunks = (chunk for batch in _batches(passages) for chunk in _chunks(batch, language, phonemizer, source))
-    limits = chain(_EARLY_MERGE_LIMITS if short_first_chunk else (), repeat(_MERGE_LIMITS))
+    limits = chain(EARLY_MERGE_LIMITS if short_first_chunk else (), repeat(MERGE_LIMITS))
     current_limits, pending = next(limits), None
     for chunk in chunks:
         merged = merge_chunks(pending, chunk, current_limits)
@@ -190,7 +190,7 @@ def _words(
     return tuple(words)
 
 
-def merge_chunks(last: Chunk | None, chunk: Chunk, limits: _MergeLimits = _MERGE_LIMITS) -> Chunk | None:
+def merge_chunks(last: Chunk | None, chunk: Chunk, limits: _MergeLimits = MERGE_LIMITS) -> Chunk | None:
     """Merge two chunks that are short, of the same paragraph and voice; None when they should stay apart or get too
     long."""
     if last is None or last.pause_after not in (0.0, _PAUSE_CLAUSE, PAUSE_SENTENCE):
@@ -198,7 +198,7 @@ def merge_chunks(last: Chunk | None, chunk: Chunk, limits: _MergeLimits = _MERGE
     if last.exact_pause or last.voice != chunk.voice:
         return None
     min_tokens = limits.min_tokens
-    is_short = len(last.tokens) < min_tokens or (limits == _MERGE_LIMITS and len(chunk.tokens) < min_tokens)
+    is_short = len(last.tokens) < min_tokens or (limits == MERGE_LIMITS and len(chunk.tokens) < min_tokens)
     if not is_short or len(last.tokens) + 1 + len(chunk.tokens) > limits.max_tokens:
         return None
     shift = len(last.tokens) + 1
