@@ -179,7 +179,7 @@ class Engine:
 
         `pitch` is in semitones above the weighted mean of their pitches, `rate` a factor on the mean of their rates,
         and `tone` a tilt of the spectrum from -1 (dark) to 1 (bright). `language` is that of the heaviest part, the
-        first of several, unless it is given. A pitch takes two seconds, the rest a fraction of one. Raises EngineError,
+        first of several, unless it is given. A pitch speaks six sentences, the rest none. Raises EngineError,
         VoiceNotMixable, VoiceFileError.
         """
         weights = normalized_weights([weight for _, weight in parts])

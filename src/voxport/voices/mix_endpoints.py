@@ -31,7 +31,7 @@ async def mix_voices(
     make_claim: ClaimFactory,
     mixing: Injected[VoiceMixing],
 ) -> JSONResponse:
-    """Mix stock voices of `local` and your own clones there. Takes one to three seconds."""
+    """Mix stock voices of `local` and your own that are there. With a `pitch` the engine speaks six sentences first."""
     request = body.request()
     await run_in_threadpool(mixing.check, caller.profile_id, request)
     claim = make_claim(_created)

@@ -142,7 +142,17 @@ export async function loadBalance() {
   balance.value = (await call("GET", "v2/billing/balance")).data;
 }
 
+let deletion = Promise.resolve();
+
+/** Delete a voice of one's own; the next list of voices waits for it. `withMixes`: those too that a clone is in. */
+export function deleteVoice(id, withMixes = false) {
+  const answer = call("DELETE", `v1/voices/${encodeURIComponent(id)}${withMixes ? "?with_mixes=true" : ""}`);
+  deletion = answer.catch(() => {});
+  return answer;
+}
+
 export async function loadVoices() {
+  await deletion;
   const { data } = await call("GET", "v1/proxy/core-tts-voices");
   providers.value = data.providers;
   voiceWarnings.value = data.warnings;

@@ -32,6 +32,14 @@ export function bytes(count) {
   return `${roundFormat.format(count)} ${units[index]}`;
 }
 
+const CHARACTERS_A_SECOND = 14;
+
+/** What a short line costs to hear, rounded up to a hundredth of a token. `services` are those of the catalogue. */
+export function previewPrice(line, services) {
+  const price = ((services["core-tts"]?.unit_price ?? 0) * line.length) / CHARACTERS_A_SECOND;
+  return Math.ceil(price * 100) / 100;
+}
+
 const languageNames = "DisplayNames" in Intl ? new Intl.DisplayNames(undefined, { type: "language" }) : null;
 
 /** The language's name in the browser's own language: `pt-br` is Brazilian Portuguese. */

@@ -10,13 +10,14 @@ import { Loading, Problem } from "./ui.js";
 const SCREENS = {
   speak: () => import("./screens/speak.js"),
   clone: () => import("./screens/clone.js"),
+  design: () => import("./screens/design.js"),
   library: () => import("./screens/library.js"),
   jobs: () => import("./screens/jobs.js"),
   usage: () => import("./screens/usage.js"),
   keys: () => import("./screens/keys.js"),
   operator: () => import("./screens/operator.js"),
 };
-const IN_MENU = ["speak", "clone", "library", "jobs", "usage", "keys"];
+const IN_MENU = ["speak", "clone", "design", "library", "jobs", "usage", "keys"];
 
 function App() {
   const [name] = route.value;

@@ -1,6 +1,6 @@
 /** Library: the profile's clones and the stock voices. */
-import { billed, call, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
-import { language, tokens, when } from "../format.js";
+import { billed, call, deleteVoice, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
+import { language, previewPrice, tokens, when } from "../format.js";
 import { effect, html, signal, useEffect, useState } from "../html.js";
 import { clones, key, providers, services, stock, voices, voiceWarnings } from "../state.js";
 import t from "../strings.en.js";
@@ -48,7 +48,7 @@ function Preview({ voice, isShort }) {
   const name = `${voice.provider} ${voice.voice_id}`;
   const made = previews.value[name];
   const line = t.library.previewLines[voice.language.split("-")[0]] ?? t.library.previewLines.en;
-  const price = t.library.preview(previewPrice(line));
+  const price = t.library.preview(tokens(previewPrice(line, services.value)));
   const speak = async () => {
     setBusy(true);
     setError(null);
@@ -70,21 +70,16 @@ function Preview({ voice, isShort }) {
     <${Problem} error=${error} />`;
 }
 
-const CHARACTERS_A_SECOND = 14;
-
-function previewPrice(line) {
-  const price = ((services.value["core-tts"]?.unit_price ?? 0) * line.length) / CHARACTERS_A_SECOND;
-  return tokens(Math.ceil(price * 100) / 100);
-}
-
 function Clone({ voice, bindings: all }) {
   const [isOpen, setOpen] = useState(false);
   const [message, setMessage] = useState(null);
   const [error, setError] = useState(null);
-  const remove = async () => {
+  const isMix = voice.kind === "mix";
+  const remove = async (withMixes) => {
     try {
-      const { data } = await call("DELETE", `v1/voices/${encodeURIComponent(voice.voice_id)}`);
+      const { data } = await deleteVoice(voice.voice_id, withMixes);
       voices.value = voices.value.filter((one) => one.voice_id !== voice.voice_id);
+      if (withMixes) await loadVoices();
       if (data.left.length) voiceWarnings.value = [...voiceWarnings.value, t.library.left(data.left.join(" "))];
     } catch (problem) {
       setError(problem);
@@ -99,24 +94,29 @@ function Clone({ voice, bindings: all }) {
   const others = providers.value.filter((one) => one.available && one.supports_voice_cloning && !all.some((bound) => bound.provider === one.provider));
   return html`<li class="card">
     <h3>${voice.name}</h3>
-    <p class="faint">${[t.library.at(all.map((one) => one.provider).join(", ")), language(voice.language), t.library.made(when(voice.created_at))].join(" · ")}</p>
+    <p class="faint">${[t.library.at(all.map((one) => one.provider).join(", ")), language(voice.language), (isMix ? t.library.mixed : t.library.made)(when(voice.created_at))].join(" · ")}</p>
     <${Tags} voice=${voice} key=${isOpen} />
     <${Preview} voice=${voice} />
-    <${Problem} error=${error} />
+    <${Problem} error=${error?.code === "voice_in_mixes" ? t.library.inMixes(mixNames(error)) : error} />
+    ${error?.code === "voice_in_mixes" &&
+    html`<${ConfirmButton} label=${t.library.deleteMixes} question=${t.library.question(`${voice.name}, ${mixNames(error)}`)} onConfirm=${() => remove(true)} />`}
     ${message && html`<p class="notice" role="status">${message}</p>`}
     <div class="actions">
       <a class="button" href=${`#/speak/${encodeURIComponent(voice.voice_id)}`}>${t.library.use}</a>
       <button type="button" class="quiet" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>${t.library.edit}</button>
-      <${ConfirmButton} label=${t.common.delete} question=${t.library.question(voice.name)} onConfirm=${remove} />
+      <${ConfirmButton} label=${t.common.delete} question=${t.library.question(voice.name)} onConfirm=${() => remove(false)} />
     </div>
     ${isOpen && html`<${Edit} voice=${voice} onSaved=${() => setOpen(false)} />`}
     ${isOpen &&
+    !isMix &&
     others.map(
       (one) =>
         html`<p><button type="button" class="quiet" onClick=${() => bind(one.provider)}>${t.library.bind(one.provider, tokens(price))}</button></p>`,
     )}
   </li>`;
 }
+
+const mixNames = (error) => error.details.mixes.map((id) => voices.value.find((one) => one.voice_id === id)?.name ?? id).join(", ");
 
 function Tags({ voice }) {
   const [detail] = useLoaded(async () => (await call("GET", `v1/voices/${encodeURIComponent(voice.voice_id)}`)).data);
@@ -177,7 +177,7 @@ function Stock() {
         </select>
       <//>
     </div>
-    <p class="hint">${t.library.previewHint(previewPrice(t.library.previewLines.en))}</p>
+    <p class="hint">${t.library.previewHint(tokens(previewPrice(t.library.previewLines.en, services.value)))}</p>
     <ul class="voices">
       ${found.map(
         (voice) => html`<li key=${voice.provider + voice.voice_id}>
