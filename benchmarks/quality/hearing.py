@@ -89,8 +89,8 @@ def _report(rows: list[list[str | int | float]]) -> reports.Report:
         summary=[
             f"{count} lines, transcribed by Whisper base (int8): {alarms} good ones count as misheard, with their "
             "sounds compared as well as their letters.",
-            "Four letters and a quarter of the rest may be wrong, so an invented name in a short line is forgiven; a line "
-            "that misses less than that is not found by hearing, but by its length and its end.",
+            "Four letters and a quarter of the rest may be wrong, so an invented name in a short line is forgiven; a "
+            "line that misses less than that is not found by hearing, but by its length and its end.",
         ],
         columns=[
             "language", "lines", "misheard", "by letters alone", "wrong", "wrong letters", "another text found",
