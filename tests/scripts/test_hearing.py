@@ -26,6 +26,8 @@ from voxport.scripts.recogniser import open_recogniser
         ("Über die Straße", "UBER DIE STRASSE", "en-us"),
         ("Le numéro 21", "Le numéro vingt et un.", "fr-fr"),
         ("……", "Thank you.", "en-us"),
+        ("यह दवा खाने के बाद लीजिए।", "یہ دوا کھانے کے بعد لیجئے", "hi"),
+        ("Silêncio!", "Silêncio silêncio silêncio silêncio silêncio", "pt-br"),
     ],
 )
 def test_what_sounds_right_passes(text: str, heard: str, language: str) -> None:

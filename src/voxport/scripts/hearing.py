@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _FREE_ERRORS: Final = 4
 three words it is a third of the words (dudarenok-maker/Castwright#3118)."""
 _MAX_ERROR_RATE: Final = 0.25
 _MAX_HEARD_CHARACTERS: Final = 200
+_LOOP: Final = re.compile(r"(?<!\S)(\S{1,30})(?:\s+\1(?!\S)){3,}+", re.IGNORECASE)
+"""A word four times or more in a row, into which Whisper falls after a short line."""
 
 Sounds = Callable[[list[str]], list[str]]
 """Returns how each text is spoken, in symbols of sounds: `Phonemizer.symbols` of the line's language."""
@@ -42,23 +45,34 @@ def is_better(one: Take, other: Take) -> bool:
 def compare_heard(text: str, heard: str, language: str, *, sounds: Sounds | None = None) -> Take:
     """Compare a line's text with what a recogniser heard, by their letters, and with `sounds` also by how they sound:
     names, homophones and kanji are spelt in many ways. The smaller difference counts."""
+    heard = _LOOP.sub(r"\1", heard)
     wanted, given = (_letters(normalise_text(clean_text(one), language)) for one in (text, heard))
     if not wanted:
         return Take()
     if not given:
         return Take((Finding("misheard", "No word is heard in it."),), 1.0)
-    errors, length = edit_distance(wanted, given), len(wanted)
+    if not _alphabets(wanted) & _alphabets(given):
+        return Take()  # Whisper writes Hindi as Urdu: this can't be compared
+    compared = [(wanted, given)]
     if sounds is not None:
         symbols = [_letters(one) for one in sounds([text, heard])]
-        if symbols[0]:
-            of_sounds = edit_distance(*symbols)
-            if of_sounds / len(symbols[0]) < errors / length:
-                errors, length = of_sounds, len(symbols[0])
-    rate = min(errors / length, 1.0)
-    if errors <= _FREE_ERRORS + _MAX_ERROR_RATE * length and (errors < length or length <= _FREE_ERRORS):
+        compared += [(symbols[0], symbols[1])] if symbols[0] else []
+    errors = [(edit_distance(one, other), len(one)) for one, other in compared]
+    rate = min(1.0, *(count / length for count, length in errors))
+    if any(_is_forgiven(count, length) for count, length in errors):
         return Take((), rate)
     shown = " ".join(heard.split())[:_MAX_HEARD_CHARACTERS]
     return Take((Finding("misheard", f"It sounds like: {shown}"),), rate)
+
+
+def _is_forgiven(errors: int, length: int) -> bool:
+    return errors <= _FREE_ERRORS + _MAX_ERROR_RATE * length and (errors < length or length <= _FREE_ERRORS)
+
+
+def _alphabets(letters: str) -> set[str]:
+    """Return the alphabets of letters by their Unicode names; kana and hanzi are one."""
+    names = {unicodedata.name(letter, "?").split()[0] for letter in letters}
+    return {"CJK" if name in ("HIRAGANA", "KATAKANA") else name for name in names}
 
 
 def edit_distance(wanted: Sequence[str], heard: Sequence[str]) -> int:
