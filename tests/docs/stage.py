@@ -40,12 +40,14 @@ _OUTSIDE: Final = re.compile(
 
 @dataclass
 class DocumentedProvider(FakeProvider):
-    """A double of the local engine that has the languages and a stock voice which the pages name."""
+    """A double of the local engine that has the languages and the stock voices which the pages name."""
 
     stock: list[StockVoice] = field(
         default_factory=lambda: [
             StockVoice("af_heart", "Heart", "en-us", "female"),
             StockVoice("bm_george", "George", "en-gb", "male"),
+            StockVoice("am_michael", "Michael", "en-us", "male"),
+            StockVoice("bf_emma", "Emma", "en-gb", "female"),
         ]
     )
 

@@ -22,12 +22,16 @@ from voxport.cli.own_usage import usage_command
 from voxport.cli.preview import preview
 from voxport.cli.pronunciations import pronunciations
 from voxport.cli.say import say
+from voxport.cli.script.group import script
 from voxport.cli.serve import serve, worker
 from voxport.cli.studio import studio
 from voxport.cli.voices import voices
 
 _SECTIONS: Final = {
-    "For you": (clone, say, instant, voices, jobs, pronunciations, preview, estimate, usage_command, detect, studio),
+    "For you": (
+        *(clone, say, instant, script, voices, jobs, pronunciations),
+        *(preview, estimate, usage_command, detect, studio),
+    ),
     "Set-up": (demo, login, logout, doctor, completion),
     "Operating": (serve, worker, admin),
 }

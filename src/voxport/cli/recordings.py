@@ -12,15 +12,19 @@ from voxport.cli.progress import show_upload
 
 def require_recording(source: str) -> None:
     """Raises CommandError if `source` is neither a URL nor a file that can be read."""
-    if _is_url(source):
-        return
+    if not is_url(source):
+        require_file(source, "Name a recording or a video in it.", "Record it again.")
+
+
+def require_file(source: str, folder_hint: str, empty_hint: str) -> None:
+    """Raises CommandError, with a hint for a folder or an empty file, if `source` is no file that can be read."""
     path = Path(source)
     try:
         if path.is_dir():
-            raise CommandError(f"{source} is a folder.", ExitCode.BAD_INPUT, "Name a recording or a video in it.")
+            raise CommandError(f"{source} is a folder.", ExitCode.BAD_INPUT, folder_hint)
         with path.open("rb") as file:
             if not file.read(1):
-                raise CommandError(f"{source} is empty.", ExitCode.BAD_INPUT, "Record it again.")
+                raise CommandError(f"{source} is empty.", ExitCode.BAD_INPUT, empty_hint)
     except OSError as error:
         raise CommandError(f"{source} can't be read: {error.strerror}.", ExitCode.BAD_INPUT) from None
     except ValueError:  # a zero byte in the name
@@ -29,11 +33,11 @@ def require_recording(source: str) -> None:
 
 def upload(connection: GatewayConnection, source: str) -> str:
     """Upload a file, and return the URL under which the gateway finds it; a URL is returned as it is."""
-    if _is_url(source):
+    if is_url(source):
         return source
     with show_upload("Uploading") as on_progress:
         return connection.client.media.upload(Path(source), on_progress=on_progress).public_url
 
 
-def _is_url(source: str) -> bool:
+def is_url(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from voxport.cli.connection import GatewayConnection
@@ -13,12 +15,16 @@ if TYPE_CHECKING:
     from voxport_client import Job, PendingJob
 
 T = TypeVar("T")
+ShowProgress = Callable[[], "AbstractContextManager[Callable[[Job], None]]"]
 
 
-def wait_for(connection: GatewayConnection, pending: PendingJob[T], label: str) -> T:
-    """Return the result of a job that was just queued. Raises the client's errors."""
+def wait_for(
+    connection: GatewayConnection, pending: PendingJob[T], label: str, *, progress: ShowProgress | None = None
+) -> T:
+    """Return the result of a job that was just queued. `progress` shows it in place of a bar with `label`. Raises the
+    client's errors."""
     try:
-        with show_progress(label, err=True) as watch:
+        with show_progress(label, err=True) if progress is None else progress() as watch:
             return pending.wait(on_progress=watch)
     except KeyboardInterrupt:
         _leave(connection, pending.id)

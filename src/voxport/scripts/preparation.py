@@ -29,6 +29,7 @@ from voxport.text.ssml.document import Document
 from voxport.voices.service import ResolvedVoice, VoiceService
 
 _MAX_WARNINGS: Final = 50
+_MAX_UNKNOWN: Final = 500  # as many as a cast may have
 _MAX_PAUSE: Final = 60.0
 _ANY_TEXT: Final = "1"
 """What each language and alphabet can speak, to check a voice by itself."""
@@ -185,7 +186,8 @@ def plain_if_unchanged(document: Document | None, markup: str) -> Document | Non
 
 
 def _require_cast(script: Script, cast: Mapping[str, CastMember]) -> None:
-    """Raises Invalid for the first line whose character has no voice."""
+    """Raises Invalid for the first line whose character has no voice. Its details name all such characters."""
+    unknown = list(dict.fromkeys(line.character for line in script.lines if line.character not in cast))
     for line in script.lines:
         if line.character not in cast:
             known = ", ".join(sorted(cast)[:20]) or "nobody"
@@ -193,7 +195,12 @@ def _require_cast(script: Script, cast: Mapping[str, CastMember]) -> None:
                 f"{_upper(line.place)}: {line.character!r} is not in the cast, which has {known}. Add the character to "
                 "`cast`, or mend the name in the script.",
                 location=("body", "script", line.id, "character"),
-                details={"line": line.id, "character": line.character, "cast": sorted(cast)[:100]},
+                details={
+                    "line": line.id,
+                    "character": line.character,
+                    "cast": sorted(cast)[:100],
+                    "unknown": unknown[:_MAX_UNKNOWN],
+                },
             )
 
 

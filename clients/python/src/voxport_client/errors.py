@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 class VoxportError(Exception):
     """Base of all errors. `code` is the kind of error, for programs, and None where no gateway answered; `request_id`
     is for questions to the operator. `idempotency_key` is that of a billed call: the same call sent with it is charged
-    once, however often it is sent within 24 hours. `audio_url` is the recording of that call: where a file was
-    uploaded, the same call names this URL in place of the file."""
+    once, however often it is sent within 24 hours. `audio_url` is the recording or the script of that call: where a
+    file was uploaded, the same call names this URL in place of the file."""
 
     def __init__(
         self,

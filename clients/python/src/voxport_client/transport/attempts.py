@@ -113,7 +113,8 @@ def name_key(error: BaseException, call: Call[Any]) -> None:
         return
     if isinstance(error, VoxportError):
         error.idempotency_key = call.idempotency_key
-        error.audio_url = (call.body or {}).get("audioUrl")
+        body = call.body or {}
+        error.audio_url = body.get("audioUrl") or body.get("scriptUrl")
     else:
         error.add_note(f"idempotency_key={call.idempotency_key!r}")
 

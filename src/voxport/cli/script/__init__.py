@@ -1,0 +1,1 @@
+"""`voxport script`: whole scripts with a cast, and audiobooks."""
