@@ -51,7 +51,9 @@ from voxport.reconciliation.service import Reconciliation
 from voxport.samples.loader import SampleLoader
 from voxport.scripts.digests import LineDigests
 from voxport.scripts.handler import ScriptHandler
+from voxport.scripts.line_judge import LineJudge
 from voxport.scripts.preparation import ScriptPreparation
+from voxport.scripts.recogniser import open_recogniser
 from voxport.scripts.service import ScriptService
 from voxport.scripts.source import ScriptSource
 from voxport.secret import Secret, load_secret
@@ -258,6 +260,7 @@ def _open(
             media,
             storage,
             spoken_lines,
+            LineJudge(open_recogniser(settings.recogniser, model=settings.recogniser_model)),
             ffmpeg,
         ),
     ]

@@ -28,7 +28,7 @@ from voxport.providers.registry import Registry
 from voxport.scripts import repository
 from voxport.scripts.assembly import Assembly
 from voxport.scripts.hearing import Take, is_better
-from voxport.scripts.line_check import Finding, check_line, is_bad
+from voxport.scripts.line_judge import LineJudge
 from voxport.scripts.models import JobLine, ScriptJob
 from voxport.scripts.output_files import OutputFiles
 from voxport.scripts.preparation import plain_if_unchanged
@@ -79,6 +79,7 @@ class ScriptHandler(JobHandler):
         media: MediaService,
         storage: Storage,
         spoken_lines: SpokenLines,
+        judge: LineJudge,
         ffmpeg: Path,
     ) -> None:
         self.concurrency = settings.worker_script_concurrency
@@ -93,6 +94,7 @@ class ScriptHandler(JobHandler):
         self._media = media
         self._storage = storage
         self._spoken_lines = spoken_lines
+        self._judge = judge
         self._ffmpeg = ffmpeg
 
     def steps(self) -> Sequence[Step]:
@@ -149,10 +151,10 @@ class ScriptHandler(JobHandler):
         def speak() -> None:
             run.require_kept()
             with self._provider_calls.line(run, speaker.provider, speaker.voice.voice_id, row.number):
-                spoken, findings = self._best_take(run, row, speaker)
+                spoken, take = self._best_take(run, row, speaker)
                 self._spoken_lines.write(run.profile_id, row.digest, spoken)
             samples = len(spoken.samples)
-            found = [asdict(finding) for finding in findings] or None
+            found = [asdict(finding) for finding in take.findings] or None
             with self._database.transaction() as tx:
                 self._spoken_lines.record(
                     tx,
@@ -167,24 +169,24 @@ class ScriptHandler(JobHandler):
 
         run.with_retries(speak)
 
-    def _best_take(self, run: JobRun, row: JobLine, speaker: _Speaker) -> tuple[SpokenLine, tuple[Finding, ...]]:
+    def _best_take(self, run: JobRun, row: JobLine, speaker: _Speaker) -> tuple[SpokenLine, Take]:
         """Speak a line, and again if it sounds wrong, at a speed that differs by a little, since the engine says the
         same text in the same way. Hosted providers charge for each take, so that they speak once."""
         document = self._document(row, speaker)
         best = self._synthesize(run, row, speaker, document, row.voice_settings)
-        findings = _check(best, row, document)
+        take = self._judge.judge(best, row, document)
         capabilities = speaker.provider.capabilities()
         if capabilities.is_hosted or "speed" not in capabilities.voice_settings:
-            return best, findings
+            return best, take
         for factor in _RETAKE_SPEEDS:
-            if not is_bad(findings):
+            if not take.is_bad:
                 break
             speed = min(max(row.voice_settings.get("speed", 1.0) * factor, 0.5), 2.0)
-            take = self._synthesize(run, row, speaker, document, {**row.voice_settings, "speed": speed})
-            found = _check(take, row, document)
-            if is_better(Take(found), Take(findings)):
-                best, findings = take, found
-        return best, findings
+            spoken = self._synthesize(run, row, speaker, document, {**row.voice_settings, "speed": speed})
+            other = self._judge.judge(spoken, row, document)
+            if is_better(other, take):
+                best, take = spoken, other
+        return best, take
 
     def _document(self, row: JobLine, speaker: _Speaker) -> Document | None:
         document = read_document(
@@ -283,19 +285,6 @@ class ScriptHandler(JobHandler):
         if script is None:
             raise LookupError(f"the script of job {run.job_id} is not there")
         return script, rows
-
-
-def _check(spoken: SpokenLine, row: JobLine, document: Document | None) -> tuple[Finding, ...]:
-    segments = [] if document is None else [segment for line in document.lines for segment in line.segments]
-    pauses = [] if document is None else [line.pause or 0.0 for line in document.lines]
-    return check_line(
-        spoken.samples,
-        row.text,
-        expected_seconds=row.expected_milliseconds / 1000,
-        words=spoken.words,
-        max_pause_seconds=max(pauses, default=0.0),
-        has_own_level=any(segment.style.decibels for segment in segments),
-    )
 
 
 def folder_of(job_id: str) -> str:

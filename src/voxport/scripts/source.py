@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -16,6 +17,8 @@ from voxport.scripts.script import Script, ScriptError
 from voxport.storage.base import Storage
 
 MAX_BYTES: Final = 100 * 1024 * 1024
+_READERS = threading.BoundedSemaphore(2)
+"""Scripts that are read at once in one process: a book takes seconds of processor time."""
 
 
 class ScriptSource:
@@ -54,7 +57,8 @@ def read(
 ) -> Script:
     """Read a script. Raises Invalid."""
     try:
-        return read_script(content, script_format, name=name, with_front_matter=with_front_matter)
+        with _READERS:
+            return read_script(content, script_format, name=name, with_front_matter=with_front_matter)
     except ScriptError as error:
         raise invalid(error, location) from None
 
