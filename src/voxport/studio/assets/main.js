@@ -9,6 +9,7 @@ import { Loading, Problem } from "./ui.js";
 
 const SCREENS = {
   speak: () => import("./screens/speak.js"),
+  script: () => import("./screens/script.js"),
   clone: () => import("./screens/clone.js"),
   library: () => import("./screens/library.js"),
   jobs: () => import("./screens/jobs.js"),
@@ -16,7 +17,7 @@ const SCREENS = {
   keys: () => import("./screens/keys.js"),
   operator: () => import("./screens/operator.js"),
 };
-const IN_MENU = ["speak", "clone", "library", "jobs", "usage", "keys"];
+const IN_MENU = ["speak", "script", "clone", "library", "jobs", "usage", "keys"];
 
 function App() {
   const [name] = route.value;
