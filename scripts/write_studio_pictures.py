@@ -167,7 +167,7 @@ class _Photographer:
         expect(page.get_by_text("1 to speak")).to_be_visible()
         page.get_by_role("button", name="Only the wind").click()
         expect(page.locator(".lines [aria-current]")).to_contain_text("Only the wind")
-        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 230)")
         self._take(page, "script")
 
     def _go(self, page: Page, screen: str) -> None:

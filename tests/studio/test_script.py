@@ -202,25 +202,21 @@ def test_a_script_and_its_job_outlast_a_reload_and_another_key(studio: StudioEnv
 
 def test_an_order_whose_answer_was_lost_is_one_job_after_a_reload(tab: StudioTab) -> None:
     expect_error(tab, "ERR_FAILED")
-    has_arrived = False
 
     def lose(route: Any) -> None:
-        nonlocal has_arrived
+        """An order arrives, and its answer does not."""
         if '"dry_run":true' in (route.request.post_data or ""):
             route.continue_()
             return
         route.fetch()
-        has_arrived = True
         route.abort()
 
     write(tab)
     tab.page.route("**/core-tts-batch", lose)
-    tab.press(RENDER)
-    tab.page.wait_for_timeout(100)
-    while not has_arrived:
-        tab.page.wait_for_timeout(50)
-    tab.page.unroute("**/core-tts-batch")
+    with tab.page.expect_event("requestfailed"):
+        tab.press(RENDER)
     tab.page.reload()
+    tab.page.unroute("**/core-tts-batch")
     order(tab)
     assert len(tab.customer.get("/v2/jobs").json()["data"]) == 1
 

@@ -19,7 +19,8 @@ export function Editor({ script, problem, line, onChange }) {
     const start = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
     area.current.focus();
     area.current.setSelectionRange(start, start + (lines[line - 1]?.length ?? 0));
-    numbers.current?.children[line - 1]?.scrollIntoView({ block: "center" });
+    if (isNumbered) numbers.current.children[line - 1]?.scrollIntoView({ block: "center" });
+    else area.current.scrollTop = ((line - 1) / lines.length) * area.current.scrollHeight - area.current.clientHeight / 2;
   };
   useEffect(() => {
     const row = numbers.current?.children[line - 1]; // not while somebody types: the text would move
