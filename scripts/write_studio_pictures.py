@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/write_studio_pictures.py RECORDING [--all FOLDER]
 
-RECORDING is half a minute of speech. Writes the four pictures of docs/img; with --all, instead every screen to FOLDER,
+RECORDING is half a minute of speech. Writes the five pictures of docs/img; with --all, instead every screen to FOLDER,
 light and dark, of a desktop and a phone. Needs an installed Chromium; uses pngquant, if it is there, for small files.
 """
 
@@ -39,9 +39,16 @@ SENTENCES: Final = (
     "The harbour wakes before the town does, and somebody is always painting a boat.",
     "On a clear morning, when the light lies flat on the water, I can hear them both.",
 )
+SCRIPT: Final = """Narrator: The harbour wakes before the town does.
+Ana: Who is there?
+Ben: Nobody. Only the wind, and the gulls that argue over the nets.
+Ana: Then who spoke?
+Narrator: And nobody answered.
+"""
 IN_DOCS: Final = {
     "desktop-light-round": "studio-blind",
     "desktop-light-checked": "studio-clone",
+    "desktop-light-script": "studio-script",
     "desktop-dark-speak": "studio-speak",
     "phone-light-usage": "studio-usage",
 }
@@ -89,6 +96,7 @@ class _Photographer:
                 self._sign_in(page)
                 self._show_clone(page)
                 self._show_speak(page)
+                self._show_script(page)
                 for screen in ("Library", "Jobs", "Usage", "Keys"):
                     self._go(page, screen)
                     if screen == "Library":
@@ -144,6 +152,23 @@ class _Photographer:
             expect(page.locator(".take").first.get_by_role("button", name="Download")).to_be_visible()
         expect(page.locator(".estimate")).to_contain_text("About")
         self._take(page, "speak")
+
+    def _show_script(self, page: Page) -> None:
+        self._go(page, "Script")
+        page.get_by_role("textbox", name="Script", exact=True).fill(SCRIPT)
+        render = page.get_by_role("button", name="Render for about")
+        expect(render).to_be_enabled()
+        page.evaluate("document.activeElement.blur()")
+        self._take(page, "writing")
+        render.click()
+        page.get_by_role("button", name="Redo line 4").click()
+        page.get_by_role("textbox", name="New text of line 4").fill("Then who was it that spoke?")
+        page.get_by_role("button", name="Take this text").click()
+        expect(page.get_by_text("1 to speak")).to_be_visible()
+        page.get_by_role("button", name="Only the wind").click()
+        expect(page.locator(".lines [aria-current]")).to_contain_text("Only the wind")
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 230)")
+        self._take(page, "script")
 
     def _go(self, page: Page, screen: str) -> None:
         page.get_by_role("navigation").get_by_role("link", name=screen, exact=True).click()

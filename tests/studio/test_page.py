@@ -153,13 +153,14 @@ def test_our_modules_name_no_other_host_and_write_no_markup(name: str) -> None:
 
 
 def test_every_text_that_a_module_shows_stands_in_the_file_of_strings() -> None:
-    strings = (ASSETS / "strings.en.js").read_text("utf-8")
+    files = (ASSETS / "strings.en.js", ASSETS / "screens/script/strings.en.js")
+    strings = "".join(file.read_text("utf-8") for file in files)
     sections = {
         section: set(re.findall(r"^    (\w+):", content, re.MULTILINE))
         for section, content in re.findall(r"^  (\w+): \{\n(.*?)^  \},", strings, re.MULTILINE | re.DOTALL)
     }
     assert len(sections) > 8
-    screens = {"speak", "clone", "design", "library", "jobs", "usage", "keys", "operator"}
+    screens = {"speak", "script", "clone", "design", "library", "jobs", "usage", "keys", "operator"}
     used = {"menu": screens}  # by the screen's name
     for name in OWN_SCRIPTS:
         for section, key in re.findall(r"\bt\.(\w+)\.(\w+)", (ASSETS / name).read_text("utf-8")):

@@ -9,6 +9,7 @@ import { Loading, Problem } from "./ui.js";
 
 const SCREENS = {
   speak: () => import("./screens/speak.js"),
+  script: () => import("./screens/script.js"),
   clone: () => import("./screens/clone.js"),
   design: () => import("./screens/design.js"),
   library: () => import("./screens/library.js"),
@@ -17,7 +18,7 @@ const SCREENS = {
   keys: () => import("./screens/keys.js"),
   operator: () => import("./screens/operator.js"),
 };
-const IN_MENU = ["speak", "clone", "design", "library", "jobs", "usage", "keys"];
+const IN_MENU = ["speak", "script", "clone", "design", "library", "jobs", "usage", "keys"];
 
 function App() {
   const [name] = route.value;

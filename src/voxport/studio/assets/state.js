@@ -6,6 +6,9 @@ const OPERATOR_KEY = "voxport-operator-key";
 const PROFILE = "voxport-profile";
 /** Where unsettled.js keeps the orders of the profile. */
 export const UNSETTLED = "voxport-unsettled";
+/** Where the Script screen keeps what is being written, and what jobs were ordered with. */
+export const DRAFT = "voxport-script";
+export const ORDERED = "voxport-scripts";
 
 /** The API key; kept in this tab alone, and only until it is closed. */
 export const key = signal(sessionStorage.getItem(KEY) ?? "");
@@ -46,9 +49,9 @@ export function beginSession(newKey, profileId) {
   if (isOther) location.reload(); // calls of the other one may be under way
 }
 
-/** The key is refused: what is unsettled waits for another key of the same profile. */
+/** The key is refused: what is unsettled, and scripts, wait for another key of the same profile. */
 export function expireSession() {
-  const kept = [PROFILE, UNSETTLED].map((name) => [name, sessionStorage.getItem(name)]);
+  const kept = [PROFILE, UNSETTLED, DRAFT, ORDERED].map((name) => [name, sessionStorage.getItem(name)]);
   forgetSession();
   for (const [name, value] of kept) remember(name, value);
 }

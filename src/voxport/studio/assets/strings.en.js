@@ -1,5 +1,5 @@
-/** Every text of the page, in English. A translation is one more file of the same shape. */
-const plural = (count, one, many) => (count === 1 ? one : many);
+/** Every text of the page, in English, but for the Script screen's. A translation is one more file of the same shape. */
+export const plural = (count, one, many) => (count === 1 ? one : many);
 
 export default {
   common: {
@@ -28,6 +28,7 @@ export default {
     label: "Screens",
     skip: "Skip to the content",
     speak: "Speak",
+    script: "Script",
     clone: "Clone",
     design: "Design",
     library: "Library",
@@ -276,11 +277,13 @@ export default {
     services: {
       "core-voice-clone": "Clone",
       "core-tts": "Speech",
+      "core-tts-batch": "Script",
       "core-instant-clone-tts": "Instant clone",
     },
     cancel: "Cancel",
     question: "Cancel this job? It costs nothing then.",
     compare: "Compare with other voices",
+    open: "Open the script",
     created: (when) => `Queued ${when}`,
     cost: (price) => `${price} tokens`,
   },

@@ -73,6 +73,7 @@ function Job({ job, onChange }) {
       job.service === "core-voice-clone" &&
       html`<a class="button quiet" href=${`#/speak/${encodeURIComponent(result.voice_id)}`}>${t.library.use}</a>
         <a class="button quiet" href=${`#/clone/${job.id}`}>${t.jobs.compare}</a>`}
+      ${job.service === "core-tts-batch" && html`<a class="button quiet" href=${`#/script/${job.id}`}>${t.jobs.open}</a>`}
     </div>
   </li>`;
 }
