@@ -104,15 +104,15 @@ def test_a_character_without_a_voice_is_named_with_the_way_to_add_it(play: Serve
 
 
 def test_a_new_cast_can_be_rendered_as_it_is(play: Served, tmp_path: Path) -> None:
-    (tmp_path / "play.txt").write_text("No: Yes.\n007: Shaken.\n'Quoted' #1: Stirred.\nМаша: Да.\n")
-    assert play.run("script", "cast", "play.txt", "-o", "new.yaml").exit_code == 0
+    (tmp_path / "odd.csv").write_text("character,text\nNo,Yes.\n007,Shaken.\n'Quoted' #1,Stirred.\nМаша,Да.\n")
+    assert play.run("script", "cast", "odd.csv", "-o", "new.yaml").exit_code == 0
     assert set(read_cast(tmp_path / "new.yaml")) == {"No", "007", "'Quoted' #1", "Маша"}
-    assert play.run("script", "render", "play.txt", "--cast", "new.yaml").exit_code == 0
+    assert play.run("script", "render", "odd.csv", "--cast", "new.yaml").exit_code == 0
 
 
 def test_what_cannot_be_read_is_named_with_its_line(play: Served, tmp_path: Path) -> None:
     (tmp_path / "play.txt").write_text("Ana: Hello.\nWho says this?\n")
-    refused(play.run("script", "render", "play.txt"), 3, "Line 2: Nobody says this")
+    refused(play.run("script", "render", "play.txt"), 3, "Line 2: A text line without a character")
     refused(play.run("script", "render", "no.txt"), 3, "no.txt can't be read")
     refused(play.run("script", "render", "play.txt", "--cast", "no.yaml"), 3, "There is no cast", "voxport script cast")
     (tmp_path / "play.txt").write_text(SCRIPT)
@@ -193,7 +193,7 @@ def test_watching_renders_again_at_a_change_and_goes_on_after_a_mistake(
     assert result.exit_code == 130
     for said in (
         "3 of 3 lines were spoken",
-        "Line 4: Nobody says this",
+        "Line 4: A text line without a character",
         "1 of 4 lines was spoken",
         "No longer watching",
     ):

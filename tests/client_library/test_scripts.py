@@ -51,9 +51,9 @@ def test_a_file_is_uploaded_as_a_document(
 ) -> None:
     use_line_scripts(monkeypatch)
     client = blocking(customer)
-    (tmp_path / "play.fountain").write_text("Ana: Who is there?\nBen: Nobody.\n")
+    (tmp_path / "lines.txt").write_text("Ana: Who is there?\nBen: Nobody.\n")
     with working(customer):
-        result = client.scripts.render(path=tmp_path / "play.fountain", cast=CAST).wait()
+        result = client.scripts.render(path=tmp_path / "lines.txt", cast=CAST).wait()
     assert result.lines == 2
     (file,) = client.media.list(kind="upload")
     assert "/document/" in file.key

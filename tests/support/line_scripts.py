@@ -29,5 +29,5 @@ def use_line_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
 def _line(row: str, place: str) -> tuple[None, str, str]:
     character, colon, text = row.partition(": ")
     if not colon:
-        raise ScriptError("Nobody says this. Write `Name: text`.", place)
+        raise ScriptError("A text line without a character. Write `Name: text`.", place)
     return None, character, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,7 +101,7 @@ def _suggest(names: Sequence[str], voices: Sequence[Voice], language: str | None
     by_name = {voice.name.casefold(): voice for voice in sorted(voices, key=lambda voice: voice.cloned)}
     spoken = (language or "en-us").casefold()
     fitting = [voice for voice in voices if voice.cloned]
-    fitting += [one for one in voices if not one.cloned and one.language and _is_of(one.language, spoken)]
+    fitting += _by_turns([one for one in voices if not one.cloned and one.language and _is_of(one.language, spoken)])
     fitting = fitting or list(voices)
     if not fitting:
         raise CommandError("The gateway has no voice to suggest.", ExitCode.NOT_FOUND, "`voxport voices` lists them.")
@@ -112,6 +113,14 @@ def _suggest(names: Sequence[str], voices: Sequence[Voice], language: str | None
         suggestions[name] = same or free[turn % len(free)]
         turn += same is None
     return suggestions
+
+
+def _by_turns(voices: Sequence[Voice]) -> list[Voice]:
+    """Return the voices with their genders by turns, so that the first of them are told apart."""
+    genders: dict[str | None, list[Voice]] = {}
+    for voice in voices:
+        genders.setdefault(voice.gender, []).append(voice)
+    return [voice for row in zip_longest(*genders.values()) for voice in row if voice is not None]
 
 
 def _is_of(language: str, wanted: str) -> bool:

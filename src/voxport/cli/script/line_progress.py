@@ -99,7 +99,8 @@ def show_lines(
         def show(job: Job) -> None:
             counter.update(job.stage)
             doing = counter.text() if job.stage == "speaking" else job.stage
-            bar.update(counter.done - bar.pos, printable(f"about {tokens(counter.cost)} tokens; {doing}"))
+            about = f"about {tokens(counter.cost)} tokens"
+            bar.update(counter.done - bar.pos, printable(f"{about}; {doing}" if doing else about))
 
         yield show
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,7 +25,9 @@ from voxport.cli.waiting import wait_for
 if TYPE_CHECKING:
     from voxport_client import CastMember, JobLine, ScriptEstimate, ScriptResult
 
-_MAX_SHOWN = 20
+_MAX_SHOWN: Final = 20
+_SHOWN_BYTES: Final = 1024**2
+"""An upload of less is done before a bar would be seen."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ def uploaded(connection: GatewayConnection, source: str) -> Iterator[str]:
         yield source
         return
     media = connection.client.media
-    with show_upload("Uploading") as on_progress:
+    is_shown = Path(source).stat().st_size >= _SHOWN_BYTES
+    with show_upload("Uploading") if is_shown else contextlib.nullcontext(None) as on_progress:
         target = media.upload(Path(source), media_type="document", on_progress=on_progress)
     try:
         yield target.public_url
