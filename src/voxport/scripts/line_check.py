@@ -45,6 +45,9 @@ _MAX_GAP_SECONDS: Final = 0.8
 """(0.64: Japanese voices pause between phrases.)"""
 _MAX_GAP_AT_MARK_SECONDS: Final = 1.2
 """(0.88.)"""
+_MAX_TOLD_GAP_SECONDS: Final = 2.4
+"""Where the speech ends when the provider's words do, no silence came in: a slow voice (af_nicole) rests for 1.6 s
+within a sentence."""
 _MAX_AFTER_WORDS_SECONDS: Final = 0.35
 """Sound behind the last word (0.24)."""
 _MAX_BEFORE_END_SECONDS: Final = 0.03
@@ -86,7 +89,7 @@ def check_line(
     heard = (int(frames[0]) * FRAME_SAMPLES / SAMPLE_RATE, int(frames[-1] + 1) * FRAME_SAMPLES / SAMPLE_RATE)
     found = [
         _length(heard[1] - heard[0], expected_seconds, max_pause_seconds, has_words=bool(words)),
-        _gap(is_loud, text, words, max_pause_seconds),
+        _gap(is_loud, text, words, max_pause_seconds, heard[1]),
         _clipping(samples),
         None if has_own_level else _level(audio),
         _end(loudness, heard[1], audio.size / SAMPLE_RATE, words),
@@ -108,18 +111,22 @@ def _length(seconds: float, expected: float, pause: float, *, has_words: bool) -
     return None
 
 
-def _gap(is_loud: FloatArray, text: str, words: Sequence[SpokenWord], max_pause_seconds: float) -> Finding | None:
+def _gap(
+    is_loud: FloatArray, text: str, words: Sequence[SpokenWord], max_pause_seconds: float, heard_end: float
+) -> Finding | None:
     """Find the first silence that is longer than the text has a reason for."""
     edges = np.flatnonzero(is_loud)
     at_mark = max(_MAX_GAP_AT_MARK_SECONDS, max_pause_seconds + _MAX_GAP_SECONDS)
     spans = _mark_spans(text, words)
+    is_as_told = bool(words) and heard_end <= words[-1].end + _MAX_AFTER_WORDS_SECONDS
     for before, after in pairwise(edges.tolist()):
         seconds = (after - before - 1) * FRAME_SAMPLES / SAMPLE_RATE
         if seconds <= _MAX_GAP_SECONDS:
             continue
         start, end = (before + 1) * FRAME_SAMPLES / SAMPLE_RATE, after * FRAME_SAMPLES / SAMPLE_RATE
         has_mark = any(first < end and last > start for first, last in spans)
-        if seconds > (at_mark if has_mark else _MAX_GAP_SECONDS):
+        longest = at_mark if has_mark else _MAX_GAP_SECONDS
+        if seconds > (max(longest, _MAX_TOLD_GAP_SECONDS) if is_as_told else longest):
             return Finding("long_gap", f"It is silent for {seconds:.1f} s at {start:.1f} s.")
     return None
 
