@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -355,10 +356,15 @@ def test_a_command_that_is_killed_is_continued(s3: S3Server, tmp_path: Path) -> 
     command += [env["VOXPORT_STORAGE_URL"], "--stopped"]
     with subprocess.Popen(command, env={**os.environ, **env}, cwd=tmp_path, stdout=subprocess.PIPE) as child:
         deadline = time.monotonic() + 60
-        while sum(1 for _ in target.scan("audio")) < 40:
+        is_begun = False
+        while not is_begun:
             assert time.monotonic() < deadline
             assert child.poll() is None
-        child.kill()
+            time.sleep(0.02)
+            # It stands still while it is looked at, which may take longer than all of its work.
+            child.send_signal(signal.SIGSTOP)
+            is_begun = sum(1 for _ in target.scan("audio")) >= 40
+            child.send_signal(signal.SIGKILL if is_begun else signal.SIGCONT)
     copied = sum(1 for _ in target.scan("audio"))
     assert copied < 400
     done = subprocess.run(command, env={**os.environ, **env}, cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -175,7 +175,8 @@ def test_a_ticket_stands_in_no_log(customer: GatewayClient, caplog: pytest.LogCa
     for method in ("GET", "HEAD", "POST"):
         customer.http.request(method, f"/{ticket['path']}{suffix}")
     paths = [vars(record)["path"] for record in caplog.records if record.message == "request"]
-    assert paths == ["/studio/live/{ticket}"] * 3
+    # The line of the call that made the ticket may come after its answer.
+    assert [path for path in paths if path != "/studio/tickets"] == ["/studio/live/{ticket}"] * 3
     assert not any(ticket["ticket"] in str(vars(record)) for record in caplog.records if record.name[:7] == "voxport")
 
 

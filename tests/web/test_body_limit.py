@@ -50,7 +50,7 @@ def test_a_body_without_end_sent_in_chunks_is_refused_after_the_limit(client: Ga
 
 
 def test_a_body_just_over_the_limit_sent_in_chunks_hears_why(client: GatewayClient) -> None:
-    chunk = b"%x\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1) + b"\r\n"
+    chunk = b"%x\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1) + b"\r\n0\r\n\r\n"
     with serving(client) as port:
         received = send_raw(port, request_head(PATHS[0], client.key, "Transfer-Encoding: chunked"), chunk)
     assert received.startswith(b"HTTP/1.1 413")

@@ -167,6 +167,29 @@ def test_a_head_is_refused_before_it_is_whole(port: int, sent: bytes, status: in
 QUICK = Timeouts(head=0.6, window=0.5, min_rate=1_000, body=2.0, reader=1.0)
 
 
+SENT_ON = {
+    "a length that is too large": post(b"Content-Length: 6000000\r\n", b""),
+    "a head that can be read in two ways": post(b"Content-Length: 6000000\r\nContent-Length: 3\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("head", SENT_ON.values(), ids=SENT_ON.keys())
+def test_a_client_that_is_refused_while_it_sends_a_body_gets_its_answer_and_no_reset(port: int, head: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        connection.sendall(head)
+        received = connection.recv(65_536)  # the answer is there; a proxy writes on before it reads it
+        for _ in range(40):
+            connection.sendall(bytes(50_000))
+        while data := connection.recv(65_536):
+            received += data
+    assert error_in(received)["code"] in ("body_too_large", "bad_request")
+
+
+def test_what_follows_a_refused_body_is_no_request(port: int) -> None:
+    refused = post(b"Content-Length: 2000000\r\n", bytes(2_000_000))
+    assert statuses(everything(port, refused + b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")) == [b"413"]
+
+
 @pytest.fixture(scope="module")
 def quick(shared: GatewayClient) -> Iterator[int]:
     """The port of a server with short timeouts."""

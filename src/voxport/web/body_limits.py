@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from array import array
 from itertools import accumulate
@@ -14,15 +15,17 @@ from voxport.web.requests import send_error
 
 MAX_DEPTH = 32
 _TIMEOUT_SECONDS = 60.0
+_DROP_SECONDS = 5.0
 _ESCAPES = re.compile(rb"(?:\\.)++", re.DOTALL)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 opens a level, -1 closes one
 _NO_STEPS = bytes(set(range(256)) - set(b"[{]}"))
 
 
 class BodyLimitMiddleware:
-    """Refuses JSON bodies over `max_bytes`: by their announced length before a byte is read, else as soon as more
-    arrives. Refuses bodies nested deeper than MAX_DEPTH, or not complete within `timeout` seconds. Paths under
-    `exempt_prefix` (uploads) have limits of their own."""
+    """Refuses JSON bodies over `max_bytes`. One of up to twice that is read to its end first, and dropped: proxies
+    written in Go cut an answer that comes in the middle of a body. A longer one is refused by its announced length
+    before a byte is read, else as soon as more arrives. Refuses bodies nested deeper than MAX_DEPTH, or not complete
+    within `timeout` seconds. Paths under `exempt_prefix` (uploads) have limits of their own."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, exempt_prefix: str, timeout: float = _TIMEOUT_SECONDS) -> None:
         self._app = app
@@ -36,6 +39,8 @@ class BodyLimitMiddleware:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced[:20]) > self._max_bytes:
+            if int(announced[:20]) <= 2 * self._max_bytes:
+                await _drop_body(receive, 2 * self._max_bytes)
             await send_error(self._too_large(), scope, send)
             return
         received, depth = 0, JsonDepth()
@@ -63,6 +68,8 @@ class BodyLimitMiddleware:
             received += len(body)
             is_complete = not message.get("more_body", False)
             if received > self._max_bytes:
+                if not is_complete:
+                    await _drop_body(receive, 2 * self._max_bytes - received)
                 await refuse(self._too_large())
             elif depth.feed(body) > MAX_DEPTH:
                 await refuse(Invalid(f"The body is nested deeper than {MAX_DEPTH} levels."))
@@ -81,6 +88,17 @@ class BodyLimitMiddleware:
             code="body_too_large",
             details={"max_bytes": self._max_bytes},
         )
+
+
+async def _drop_body(receive: Receive, max_bytes: int) -> None:
+    """Read the rest of a body and drop it, until `max_bytes` have come or some seconds have passed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DROP_SECONDS):
+            while max_bytes > 0:
+                message = await receive()
+                if not message.get("more_body", False):
+                    return
+                max_bytes -= len(message["body"])
 
 
 class JsonDepth:

@@ -36,6 +36,10 @@ _STALLED_SECONDS = 3
 """How long a client that reads nothing, or sends nothing of its body, keeps a server from stopping."""
 _CLOSED_SECONDS = 1
 """The same for one that does not answer the end of its TLS connection."""
+_LINGER_SECONDS = 30.0
+_LINGER_QUIET_SECONDS = 5.0
+"""A client that is still sending when it is refused may go on for so long in all, and be quiet for so long, before its
+connection is closed (both as in nginx). Closed at once, the kernel resets it, and the client loses the answer."""
 _log = logging.getLogger("voxport.http")
 
 
@@ -132,7 +136,8 @@ class StrictProtocol(HttpToolsProtocol):
         self._stalled_since: float | None = None
         self._parse_error: VoxportError | None = None
         self._active_cycle: RequestResponseCycle | None = None
-        self._is_ending = False
+        self._is_ending = self._must_close = False
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._timer = self.loop.call_later(self.timeouts.check_interval, self._check_timeouts)
         self._stop_timer: asyncio.TimerHandle | None = None
         self._received_bytes = 0
@@ -141,6 +146,8 @@ class StrictProtocol(HttpToolsProtocol):
         self._timer.cancel()
         if self._stop_timer is not None:
             self._stop_timer.cancel()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
         if self._active_cycle is not None and not self._active_cycle.response_complete:
             # uvicorn notifies only the newest request, which may still be waiting for this one.
             self._active_cycle.disconnected = True
@@ -149,6 +156,8 @@ class StrictProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)
+        if self._linger_timer is not None:
+            return  # the rest of a request that has been refused
         if self._phase == "between" and self._is_idle:
             self._start_head()
         super().data_received(data)
@@ -196,6 +205,11 @@ class StrictProtocol(HttpToolsProtocol):
         self._phase, self._head_bytes = "between", 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._active_cycle is not None and self._active_cycle.more_body and self._must_close:
+            self._close_after_input()
+
     def shutdown(self) -> None:
         self._is_ending = True
         self._cut_if_stalled(None, 0)
@@ -238,7 +252,41 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._active_cycle = cycle
-        super()._start_asgi_task(cycle, _close_delimited(cycle, app) if cycle.scope["http_version"] == "1.0" else app)
+        if cycle.scope["http_version"] == "1.0":
+            app = _close_delimited(cycle, app)
+        super()._start_asgi_task(cycle, self._answering_early(cycle, app))
+
+    def _answering_early(self, cycle: RequestResponseCycle, app: ASGIApp) -> Any:
+        """Wrap the application so that an answer that comes before the end of the request's body does not close the
+        connection at once, which uvicorn does."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_and_linger(message: Message) -> None:
+                is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+                if is_last and cycle.more_body and not cycle.keep_alive:
+                    self._must_close = cycle.keep_alive = True
+                await send(message)
+
+            await app(scope, receive, send_and_linger)
+
+        return answer
+
+    def _close_after_input(self) -> None:
+        """Close the connection once the client has stopped sending. What it still sends is dropped."""
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._phase = "lingering"
+        self._close_when_quiet(self.loop.time() + _LINGER_SECONDS)
+
+    def _close_when_quiet(self, deadline: float, last: int | None = None) -> None:
+        received = self._received_bytes
+        if received == last or self.loop.time() > deadline:
+            self.transport.close()
+        else:
+            seconds = _LINGER_QUIET_SECONDS
+            self._linger_timer = self.loop.call_later(seconds, self._close_when_quiet, deadline, received)
 
     def _check_head(self) -> None:
         """Reject heads that llhttp accepts but that a proxy in front may read differently."""
@@ -321,4 +369,7 @@ class StrictProtocol(HttpToolsProtocol):
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.transport.write(STATUS_LINE[error.status] + lines.encode() + b"\r\n" + content)
-        self.transport.close()
+        if isinstance(error, RequestTimeout):
+            self.transport.close()
+        else:
+            self._close_after_input()
