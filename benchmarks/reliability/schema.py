@@ -33,6 +33,10 @@ SEED = 5
 BEYOND_SHAPE = {
     "audioUrl": "whether anything is there, and is a recording",
     "text": "whether the language can be spoken with these letters",
+    "pronunciations": "whether there is such a dictionary",
+    "rules": "whether the symbols can be spoken, and that a lexicon is PLS",
+    "mix": "whether there is such a voice, at the local provider",
+    "cast": "whether each character of the script has a voice",
     "content_type": "whether the decoder reads it",
     "cursor": "whether a list of the gateway gave it",
     "webhook_url": "whether it may be called",

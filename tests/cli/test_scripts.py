@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.served import Served, output_of, refused
-from tests.support.line_scripts import use_line_scripts
 from voxport.cli.errors import CommandError
 from voxport.cli.script import group, rendering
 from voxport.cli.script.cast_file import CastEntry, read_cast
@@ -22,9 +21,8 @@ CAST = "Ana: Heart\nBen: {voice: ef_dora, speed: 1.2}\n"
 
 
 @pytest.fixture
-def play(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def play(served: Served, tmp_path: Path) -> Iterator[Served]:
     """A customer with a script and its cast, and a worker."""
-    use_line_scripts(monkeypatch)
     (tmp_path / "play.txt").write_text(SCRIPT)
     (tmp_path / "cast.yaml").write_text(CAST)
     with served.working():

@@ -11,7 +11,6 @@ import pytest
 from tests.client_library.in_process import blocking, for_asyncio
 from tests.support.client import GatewayClient
 from tests.support.fake_provider import FakeProvider
-from tests.support.line_scripts import use_line_scripts
 from tests.support.working import working
 from voxport.providers.base import StockVoice
 from voxport_client import CastMember, ScriptLine, ValidationError
@@ -46,10 +45,7 @@ def test_a_script_is_estimated_rendered_and_listed_a_page_at_a_time(customer: Ga
     assert sum(one.tokens for one in lines) == pending.get().token_cost == Decimal("0.03")
 
 
-def test_a_file_is_uploaded_as_a_document(
-    customer: GatewayClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_line_scripts(monkeypatch)
+def test_a_file_is_uploaded_as_a_document(customer: GatewayClient, tmp_path: Path) -> None:
     client = blocking(customer)
     (tmp_path / "lines.txt").write_text("Ana: Who is there?\nBen: Nobody.\n")
     with working(customer):

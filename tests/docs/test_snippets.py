@@ -19,7 +19,6 @@ from tests.docs.snippets import DRAWN, OUTPUT, PARSED, ROOT, RUN, counts, fences
 from tests.docs.stage import DocumentedProvider, Stage, running_fork_server
 from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.fake_provider import AcceptingSamples
-from tests.support.line_scripts import use_line_scripts
 from tests.support.server import serving_on
 from tests.support.working import working
 from voxport.gateway import open_gateway
@@ -54,7 +53,6 @@ def stage(
     for name, value in opened.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    use_line_scripts(monkeypatch)
     with working(opened.customer):
         yield opened
 

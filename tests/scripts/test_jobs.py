@@ -123,6 +123,7 @@ def test_the_same_script_again_costs_nothing(customer: GatewayClient) -> None:
     dry = customer.post(BATCH, {"script": LINES, "cast": CAST, "dry_run": True}).json()["data"]
     assert (dry["spoken"], dry["tokens"], dry["held"]) == (0, 0, 0)
     assert rendered(customer)["token_cost"] == 0
+    assert verify(customer.gateway.database) == []
 
 
 def test_a_line_that_stands_twice_is_spoken_once(customer: GatewayClient, fake_provider: FakeProvider) -> None:

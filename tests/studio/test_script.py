@@ -16,9 +16,6 @@ from tests.studio.test_bad_input import captures, expect_error, revoke_session
 from tests.support.jobs import work
 from voxport.errors import ProviderFailed
 from voxport.providers.base import SAMPLE_RATE, StockVoice
-from voxport.scripts import source
-from voxport.scripts.formats import read
-from voxport.scripts.script import Script, ScriptError, ScriptLine
 
 pytestmark = [pytest.mark.slow, pytest.mark.folder_only("a browser sends files past the gateway on S3")]
 
@@ -27,22 +24,8 @@ RENDER = re.compile("^Render for about")
 
 
 @pytest.fixture(autouse=True)
-def two_voices(studio: StudioEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+def two_voices(studio: StudioEnv) -> None:
     studio.provider.stock = [StockVoice(name, name.title(), "en-us", "female") for name in ("hum", "buzz")]
-    if not hasattr(read, "FORMATS"):  # the reader of texts is not there yet
-        monkeypatch.setattr(source, "read_script", read_lines)
-
-
-def read_lines(content: bytes, script_format: str | None, **_: Any) -> Script:
-    lines: list[ScriptLine] = []
-    for number, line in enumerate(content.decode().split("\n"), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        found = re.fullmatch(r"\[(.+?)\] *(.+)|([^:]+): *(.+)", line.strip())
-        if found is None:
-            raise ScriptError("A text line without a character.", f"line {number}")
-        lines.append(ScriptLine(f"{len(lines) + 1:04d}", found[1] or found[3], found[2] or found[4], f"line {number}"))
-    return Script(tuple(lines))
 
 
 def write(tab: StudioTab, text: str = SCRIPT) -> None:

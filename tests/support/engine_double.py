@@ -13,10 +13,12 @@ import numpy as np
 
 from voxport.audio.arrays import SAMPLE_RATE, FloatArray
 from voxport.engine.kokoro.chunk import Chunk
+from voxport.engine.kokoro.synthesis import Synthesis
 from voxport.engine.process.client import EngineProcess
 from voxport.engine.process.connection import EngineConnection
 from voxport.engine.process.server import EngineServer
 from voxport.engine.process.service import EngineService
+from voxport.text.ssml.document import Document
 
 
 class _ToneVoice:
@@ -45,7 +47,9 @@ class _ToneEngine:
     def load_voice(self, file: bytes) -> bytes:
         return file
 
-    def plan(self, text: str, language: str, *, short_first_chunk: bool) -> list[Chunk]:
+    def plan(
+        self, text: str, language: str, *, document: Document | None, short_first_chunk: bool, with_words: bool
+    ) -> list[Chunk]:
         return [Chunk("a", (43,), 0.0), Chunk("a", (43,), 0.1)]
 
     def speak(self, chunk: Chunk, voice: Any, speed: float, *, start_sample: int) -> FloatArray:
@@ -54,6 +58,10 @@ class _ToneEngine:
         time.sleep(0.01)
         tone = 0.3 * np.sin(np.arange(SAMPLE_RATE // 2) * 2 * np.pi * 220 / SAMPLE_RATE)
         return tone.astype(np.float32)
+
+    def speak_timed(self, chunk: Chunk, voice: Any, speed: float, *, start_sample: int) -> Synthesis:
+        tone = self.speak(chunk, voice, speed, start_sample=start_sample)
+        return Synthesis(tone, np.array([0, tone.size]))
 
     def stock_voice(self, voice_id: str) -> str:
         return voice_id

@@ -54,7 +54,6 @@ def test_a_wrong_method_is_405_in_the_one_shape(client: GatewayClient, method: s
     ("method", "path", "status"),
     [
         ("GET", "/healthz", 200),
-        ("GET", "/readyz", 503),
         ("GET", "/docs", 200),
         ("GET", "/openapi.json", 200),
         ("GET", "/v2/billing/balance", 200),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,10 +10,10 @@ from voxport.audio.codec.encode import FORMATS
 from voxport.jobs.schemas import JobWebhook
 from voxport.pronunciations.service import MAX_USED
 from voxport.providers.names import ProviderChoice
-from voxport.scripts.script import MAX_CHARACTERS, MAX_LINE_CHARACTERS, MAX_LINES
+from voxport.scripts.script import MAX_LINE_CHARACTERS
 from voxport.scripts.service import OUTPUTS
 from voxport.speech.schemas import VoiceSettings
-from voxport.web.schemas import NextCursor, RequestBody, StripWhitespace, Success
+from voxport.web.schemas import MAX_TEXT_LENGTH, NextCursor, RequestBody, StripWhitespace, Success
 
 if TYPE_CHECKING:
     FormatName = str
@@ -24,7 +23,9 @@ else:
     OutputName = Literal[OUTPUTS]
 
 LineState = Literal["waiting", "ready", "spoken", "reused"]
+ScriptUrl = Annotated[str, StripWhitespace, Field(min_length=1, max_length=8_192)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+_MAX_ITEMS: Final = 5_000  # of a body of 1 MiB
 VoiceId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
 Pronunciations = Annotated[
     list[Annotated[str, Field(max_length=64)]],
@@ -76,23 +77,21 @@ class ScriptBody(RequestBody):
         }
     )
 
-    script: Annotated[list[ScriptLineBody] | None, Field(max_length=MAX_LINES, description="The lines, in order.")] = (
-        None
-    )
+    script: Annotated[
+        list[ScriptLineBody] | None,
+        Field(max_length=_MAX_ITEMS, description="The lines, in order. More of them fit into a file: see scriptUrl."),
+    ] = None
     script_text: Annotated[
-        str | None, Field(max_length=MAX_CHARACTERS, description="In place of `script`: a text of `script_format`.")
+        str | None, Field(max_length=MAX_TEXT_LENGTH, description="In place of `script`: a text of `script_format`.")
     ] = None
     script_format: Annotated[
         Literal["lines", "csv", "jsonl", "fountain", "markdown", "epub"] | None,
         Field(description="How `script_text` or the file behind `scriptUrl` is written. Default: as it looks."),
     ] = None
     script_url: Annotated[
-        str | None,
-        StripWhitespace,
+        ScriptUrl | None,
         Field(
             alias="scriptUrl",
-            min_length=1,
-            max_length=8_192,
             description="In place of `script`: the public_url of an upload, or any public http(s) URL, of a script or "
             "an EPUB.",
         ),
@@ -116,7 +115,7 @@ class ScriptBody(RequestBody):
         bool, Field(description="Also read title page, copyright and the like of an EPUB.")
     ] = False
     max_tokens_cost: Annotated[
-        Decimal | float | None,
+        float | None,
         Field(ge=0, le=1_000_000_000, allow_inf_nan=False, description="The job costs no more tokens than this."),
     ] = None
     dry_run: Annotated[bool, Field(description="Check all of it, and answer what it would cost.")] = False

@@ -42,6 +42,7 @@ TAGS = [
     {"name": "cloning", "description": "2. Make a voice from a recording."},
     {"name": "jobs", "description": "3. Follow what takes longer, or end it."},
     {"name": "speech", "description": "4. Speak a text, or ask what it would cost."},
+    {"name": "scripts", "description": "Whole scripts with a cast, line by line."},
     {"name": "pronunciations", "description": "Dictionaries of how words are read."},
     {"name": "voices", "description": "The voices that you can use."},
     {"name": "billing", "description": "Balance, ledger, usage, prices and limits."},
