@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 TITLES: Final = {
     "speech": "Speech",
+    "scripts": "Scripts",
+    "pronunciations": "Pronunciations",
     "cloning": "Cloning",
     "voices": "Voices",
     "jobs": "Jobs",

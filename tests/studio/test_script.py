@@ -16,6 +16,8 @@ from tests.studio.test_bad_input import captures, expect_error, revoke_session
 from tests.support.jobs import work
 from voxport.errors import ProviderFailed
 from voxport.providers.base import SAMPLE_RATE, StockVoice
+from voxport.scripts.hearing import Take
+from voxport.scripts.line_judge import LineJudge
 
 pytestmark = [pytest.mark.slow, pytest.mark.folder_only("a browser sends files past the gateway on S3")]
 
@@ -24,7 +26,8 @@ RENDER = re.compile("^Render for about")
 
 
 @pytest.fixture(autouse=True)
-def two_voices(studio: StudioEnv) -> None:
+def two_voices(studio: StudioEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LineJudge, "judge", lambda *_: Take())  # the provider's tone sounds wrong as a line
     studio.provider.stock = [StockVoice(name, name.title(), "en-us", "female") for name in ("hum", "buzz")]
 
 
