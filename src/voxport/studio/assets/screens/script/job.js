@@ -153,7 +153,7 @@ function Next({ job, lines, ordered, onUndo }) {
 /** Rebuild a script that another tab ordered from its lines, and its cast from the manifest. */
 async function copyOf(job, lines) {
   const found = job.result_data?.outputs.manifest;
-  const manifest = found?.url ? await fetch(ownUrl(found.url)).then((response) => response.json()) : { cast: {}, title: "" };
-  const cast = Object.fromEntries(Object.entries(manifest.cast).map(([name, { voice_id }]) => [name, { voice_id }]));
+  const manifest = found?.url ? await fetch(ownUrl(found.url)).then((response) => response.json()) : { characters: [], title: "" };
+  const cast = Object.fromEntries(manifest.characters.map(({ name, voice }) => [name, { voice_id: voice }]));
   return { ...EMPTY, text: asText(lines), title: manifest.title, cast };
 }
