@@ -15,8 +15,11 @@ _PACKAGED: Final[dict[str, Any]] = yaml.safe_load(
 )
 if TYPE_CHECKING:  # a type checker can't read the file
     ServiceName = str
+    JobServiceName = str
 else:
     ServiceName = Literal[tuple(_PACKAGED["services"])]
+    # Scripts are billed as core-tts (docs/decisions/0117).
+    JobServiceName = Literal[(*_PACKAGED["services"], "core-tts-batch")]
 LimitName = Literal[
     "text_characters",
     "text_characters_async",

@@ -256,6 +256,13 @@ def test_lines_come_in_pages(customer: GatewayClient) -> None:
     assert rest["next_cursor"] is None
 
 
+def test_jobs_of_scripts_are_listed_by_their_service(customer: GatewayClient) -> None:
+    job_id = submit(customer)
+    found = customer.get("/v2/jobs", params={"service": "core-tts-batch"}).json()["data"]
+    assert [one["id"] for one in found] == [job_id]
+    assert customer.get("/v2/jobs", params={"service": "core-tts"}).json()["data"] == []
+
+
 def test_a_call_that_is_sent_again_with_its_key_is_one_job(customer: GatewayClient) -> None:
     body = {"script": LINES, "cast": CAST}
     answers = [customer.post(BATCH, body, headers={"Idempotency-Key": "once"}).json() for _ in range(2)]

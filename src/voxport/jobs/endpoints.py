@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from voxport.accounts.authentication import AuthenticatedRoute, Caller
 from voxport.accounts.service import Accounts
-from voxport.catalog import ServiceName
+from voxport.catalog import JobServiceName
 from voxport.idempotency.claim import ReplayableResponse
 from voxport.jobs.event_hub import EventHubDep
 from voxport.jobs.event_replay import FINAL_STATUSES, events_since, parse_position
@@ -38,7 +38,7 @@ def list_jobs(
     limit: Limit = 50,
     cursor: Cursor = None,
     status: Annotated[Status | None, Query(description="Only the jobs of this status.")] = None,
-    service: Annotated[ServiceName | None, Query(description="Only the jobs of this service.")] = None,
+    service: Annotated[JobServiceName | None, Query(description="Only the jobs of this service.")] = None,
 ) -> JobList:
     page = jobs.list(caller.profile_id, status=status, service=service, limit=limit, cursor=cursor)
     return JobList(status="success", data=job_bodies(page.rows, media.read_urls), next_cursor=page.next_cursor)

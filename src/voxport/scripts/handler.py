@@ -32,7 +32,7 @@ from voxport.scripts.line_judge import LineJudge
 from voxport.scripts.models import JobLine, ScriptJob
 from voxport.scripts.output_files import OutputFiles
 from voxport.scripts.preparation import plain_if_unchanged
-from voxport.scripts.service import SERVICE
+from voxport.scripts.service import FILES_FOLDER, SERVICE
 from voxport.settings import Settings
 from voxport.speech.durations import billed_seconds
 from voxport.speech.reading import read_document
@@ -289,4 +289,4 @@ class ScriptHandler(JobHandler):
 
 def folder_of(job_id: str) -> str:
     """Return the folder of a job's files in the storage."""
-    return f"audio/scripts/{job_id}"
+    return f"{FILES_FOLDER}/{job_id}"

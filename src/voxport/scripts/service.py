@@ -30,6 +30,8 @@ from voxport.speech.service import SERVICE as BILLED_AS
 from voxport.spoken_lines.service import SpokenLines
 
 SERVICE: Final = "core-tts-batch"
+FILES_FOLDER: Final = "audio/scripts"
+"""Storage folder of the files of all jobs; each has one of its own in it."""
 OUTPUTS: Final = ("lines", "joined", "stems", "srt", "vtt", "m4b", "epub")
 _MODERATED_CHARACTERS: Final = 5_000
 _AAC_BYTES_PER_SECOND: Final = 12_000
@@ -128,7 +130,7 @@ class ScriptService:
                     "output_format": request.output_format,
                     "folder_id": request.folder_id,
                 },
-                output_id="",
+                output_id=FILES_FOLDER,
                 amount=estimate.held,
                 request_id=request_id,
                 claim=claim,

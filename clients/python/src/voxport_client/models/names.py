@@ -10,6 +10,10 @@ VoiceKind = Literal["stock", "clone", "mix"]
 ProviderChoice = Literal["elevenlabs", "minimax", "local", "auto"]
 """`auto`: the first provider that can do it."""
 ServiceName = Literal["core-voice-clone", "core-instant-clone-tts", "core-tts", "core-tts-voices", "upload-media"]
+JobServiceName = Literal[
+    "core-voice-clone", "core-instant-clone-tts", "core-tts", "core-tts-voices", "upload-media", "core-tts-batch"
+]
+"""Scripts (`core-tts-batch`) are billed as core-tts."""
 OutputFormat = Literal["mp3", "wav", "ogg", "flac", "pcm", "aac", "ulaw", "alaw"]
 """`ogg` is Opus; `pcm` is s16le, mono; `ulaw` and `alaw` are G.711 at 8 kHz without a header, for telephony."""
 StreamFormat = Literal["mp3", "wav", "ogg", "aac", "ulaw", "alaw"]

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from voxport_client.errors import JobCancelledError, JobFailedError
 from voxport_client.job_events import FOLLOW_ERRORS, JobFollower, OnProgress, get_job
 from voxport_client.models.jobs import Job
-from voxport_client.models.names import JobStatus, ServiceName
+from voxport_client.models.names import JobServiceName, JobStatus
 from voxport_client.paging import DEFAULT_LIMIT, AsyncPaginator, Paginator, page_calls
 from voxport_client.transport.async_transport import AsyncTransport, aread_whole
 from voxport_client.transport.calls import Call, parse_body, path
@@ -28,7 +28,7 @@ class Jobs:
         self,
         *,
         status: JobStatus | None = None,
-        service: ServiceName | None = None,
+        service: JobServiceName | None = None,
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
     ) -> Paginator[Job]:
@@ -104,7 +104,7 @@ class AsyncJobs:
         self,
         *,
         status: JobStatus | None = None,
-        service: ServiceName | None = None,
+        service: JobServiceName | None = None,
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
     ) -> AsyncPaginator[Job]:
