@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from voxport.samples.loader import SampleLoader
 from voxport.scripts.formats.read import read_script
 from voxport.scripts.script import Script, ScriptError
 from voxport.storage.base import Storage
+from voxport.storage.workdirs import work_dir
 
 MAX_BYTES: Final = 100 * 1024 * 1024
 _READERS = threading.BoundedSemaphore(2)
@@ -30,35 +30,34 @@ class ScriptSource:
     def from_url(self, profile_id: str, url: str, script_format: str | None, *, with_front_matter: bool) -> Script:
         """Load and read a script. Raises Invalid, NotFound, BadSignature, AudioUrlUnusable, TooLarge."""
         source = self._samples.locate(profile_id, url)
+        place = ("body", "scriptUrl")
         if source.key is not None:
             if (self._storage.size(source.key) or 0) > MAX_BYTES:
                 raise TooLarge(f"A script has at most {MAX_BYTES:,} bytes.", details={"max_bytes": MAX_BYTES})
-            content, name = self._storage.read(source.key), source.key
-        else:
-            into = BytesIO()
-            fetch(url, into, self._policy)
-            content, name = into.getvalue(), urlsplit(url).path
-        return read(
-            content,
-            script_format,
-            name=PurePosixPath(name).name,
-            with_front_matter=with_front_matter,
-            location=("body", "scriptUrl"),
-        )
+            name = PurePosixPath(source.key).name
+            with self._storage.local_copy(source.key) as path:
+                return read(path, script_format, name=name, with_front_matter=with_front_matter, location=place)
+        name = PurePosixPath(urlsplit(url).path).name
+        with work_dir() as folder:  # in memory, forty callers would have gigabytes
+            path = folder / "script"
+            with path.open("wb") as file:
+                fetch(url, file, self._policy)
+            return read(path, script_format, name=name, with_front_matter=with_front_matter, location=place)
 
 
 def read(
-    content: bytes,
+    content: bytes | Path,
     script_format: str | None,
     *,
     name: str = "",
     with_front_matter: bool = False,
     location: tuple[str, ...] = ("body", "script_text"),
 ) -> Script:
-    """Read a script. Raises Invalid."""
+    """Read a script, or the one in a file. Raises Invalid."""
     try:
         with _READERS:
-            return read_script(content, script_format, name=name, with_front_matter=with_front_matter)
+            data = content.read_bytes() if isinstance(content, Path) else content
+            return read_script(data, script_format, name=name, with_front_matter=with_front_matter)
     except ScriptError as error:
         raise invalid(error, location) from None
 
