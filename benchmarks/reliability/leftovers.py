@@ -14,7 +14,7 @@ _KEYS = (
     "SELECT sample_key FROM voices",
     "SELECT file_key FROM voice_bindings WHERE file_key IS NOT NULL",
     "SELECT file_key FROM kept_answers WHERE state = 'answered' AND body IS NULL",
-    "SELECT 'lines/' || profile_id || '/' || substr(digest, 1, 2) || '/' || digest || '.line' FROM line_audio",
+    "SELECT key FROM line_audio",
 )
 _RESERVED = (
     "SELECT key FROM media WHERE uploaded_at IS NULL",

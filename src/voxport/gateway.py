@@ -252,6 +252,7 @@ def _open(
         ScriptHandler(
             settings,
             database,
+            billing,
             jobs,
             voices,
             provisioning,

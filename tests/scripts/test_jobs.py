@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.client import GatewayClient, error_of
@@ -13,8 +14,9 @@ from tests.support.jobs import work
 from voxport.audit.service import GATEWAY
 from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
+from voxport.jobs.runner import JobRunner
 from voxport.providers.base import StockVoice
-from voxport.spoken_lines.service import forget_voice
+from voxport.spoken_lines.service import SpokenLine, forget_voice
 
 BATCH = "/v1/proxy/core-tts-batch"
 CAST = {"Ana": {"voice_id": "hum"}, "Ben": {"voice_id": "buzz"}}
@@ -44,6 +46,13 @@ def rendered(client: GatewayClient, **fields: Any) -> dict[str, Any]:
     job: dict[str, Any] = client.get(f"/v2/jobs/{job_id}").json()
     assert job["status"] == "completed", job
     return job
+
+
+def step(client: GatewayClient, job_id: str, name: str) -> None:
+    """Runs one step of a job, as a worker does."""
+    runner = JobRunner(client.gateway.jobs, client.gateway.handlers)
+    runner.begin(job_id)
+    runner.run_step(job_id, name, {})
 
 
 def lines_of(client: GatewayClient, job_id: str) -> list[dict[str, Any]]:
@@ -239,6 +248,72 @@ def test_a_voice_that_is_deleted_takes_the_audio_of_its_lines_along(customer: Ga
         forget_voice(tx, customer.profile_id, "buzz")
     assert lines.sweep() == 1
     assert len(list(customer.gateway.storage.scan("lines"))) == 2
+
+
+def test_two_jobs_with_the_same_new_lines_pay_for_them_once(customer: GatewayClient) -> None:
+    first, second = submit(customer), submit(customer)
+    for job_id in (first, second):
+        step(customer, job_id, "speak")
+    for job_id in (first, second):
+        step(customer, job_id, "store")
+    costs = [customer.get(f"/v2/jobs/{job_id}").json()["token_cost"] for job_id in (first, second)]
+    assert costs == [pytest.approx(0.03), 0]
+    assert len(list(customer.gateway.storage.scan("lines"))) == 3
+    assert verify(customer.gateway.database) == []
+
+
+def test_a_line_that_is_removed_before_the_end_is_spoken_again_and_charged(customer: GatewayClient) -> None:
+    job_id = submit(customer)
+    step(customer, job_id, "speak")
+    with customer.gateway.database.transaction() as tx:
+        forget_voice(tx, customer.profile_id, "hum")
+    assert customer.gateway.spoken_lines.sweep() == 2
+    step(customer, job_id, "store")
+    assert customer.get(f"/v2/jobs/{job_id}").json()["token_cost"] == pytest.approx(0.03)
+
+
+def test_a_voice_that_was_deleted_is_not_delivered(customer: GatewayClient, fake_provider: FakeProvider) -> None:
+    job_id = submit(customer)
+    step(customer, job_id, "speak")
+    fake_provider.stock.pop()  # buzz
+    step(customer, job_id, "store")
+    job = customer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["token_cost"]) == ("failed", 0)
+    assert customer.balance()["held"] == 0
+
+
+def test_a_file_that_a_kill_left_goes_with_its_job_and_those_of_others_stay(customer: GatewayClient) -> None:
+    rendered(customer)
+    job_id = submit(customer, script=with_text("Another line."))
+    stray = customer.gateway.spoken_lines.write(
+        customer.profile_id, "a" * 64, job_id, SpokenLine(np.zeros(100, np.int16))
+    )
+    customer.post(f"/v2/jobs/{job_id}/cancel")
+    job = customer.gateway.jobs.find(job_id)
+    assert job is not None
+    JobRunner(customer.gateway.jobs, customer.gateway.handlers).clean_up(job)
+    assert customer.gateway.storage.size(stray) is None
+    assert len(list(customer.gateway.storage.scan("lines"))) == 3
+
+
+def test_what_is_spoken_for_a_profile_that_is_erased_is_not_kept(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    job_id = submit(customer, script=LINES[:1])
+
+    def erase(_: int) -> None:
+        customer.gateway.erasure.erase(customer.profile_id, actor=GATEWAY)
+
+    fake_provider.on_piece = erase
+    step(customer, job_id, "speak")
+    assert list(customer.gateway.storage.scan("lines")) == []
+
+
+def test_more_silence_than_a_script_has_is_refused(customer: GatewayClient) -> None:
+    script = [{"id": f"l{n}", "character": "Ana", "text": "Yes.", "pause_after": 60} for n in range(700)]
+    answer = customer.post(BATCH, {"script": script, "cast": CAST, "dry_run": True})
+    assert answer.status_code == 422
+    assert "pauses" in error_of(answer)["message"]
 
 
 def test_the_lines_of_another_profiles_job_are_not_there(customer: GatewayClient) -> None:

@@ -175,6 +175,10 @@ class Billing:
         repository.lock_balance(tx, profile_id)
         return repository.hold(tx, hold_id) is not None
 
+    def lock_balance(self, tx: Session, profile_id: str) -> None:
+        """Let no other transaction hold or charge credits of the profile until this one ends."""
+        repository.lock_balance(tx, profile_id)
+
     def state_of(self, tx: Session, hold_id: str) -> str:
         """Return the state of a hold: `open`, `captured` or `released`."""
         return self._require(tx, hold_id).state

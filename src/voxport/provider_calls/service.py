@@ -177,8 +177,8 @@ class ProviderCalls:
     @contextmanager
     def line(self, run: JobRun, provider: Provider, voice_id: str, number: int) -> Iterator[None]:
         """Journal the synthesis of one line of a job, which is a paid call at a hosted provider; lines of one job may
-        be spoken at once. The row stays until `finish_line`. Raises OutcomeUnknown if the block does, or if a process
-        that died began the same line."""
+        be spoken at once. The row stays until `finish_line`, which belongs into the block. Raises OutcomeUnknown if the
+        block does, or if a process that died began the same line."""
         is_hosted = provider.capabilities().is_hosted
         try:
             with self.paid_part(run, provider):
@@ -188,7 +188,7 @@ class ProviderCalls:
                 yield
         except OutcomeUnknown as unknown:
             raise self.record_unknown_job(run.job_id, unknown) from unknown
-        except Exception:
+        except (ProviderBusy, ProviderUnavailable, LeaseLost):
             if is_hosted:
                 with self._database.transaction() as tx:
                     self.finish_line(tx, run.job_id, number)

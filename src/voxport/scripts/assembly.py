@@ -37,10 +37,14 @@ class PlacedLine:
 
 
 class Assembly:
-    """`read` returns the audio of a line; one line is in memory at a time."""
+    """`read` returns the audio of a line; one line is in memory at a time. `require_active` is called before each line,
+    and may raise to end the work."""
 
-    def __init__(self, rows: Sequence[JobLine], read: Callable[[str], SpokenLine]) -> None:
+    def __init__(
+        self, rows: Sequence[JobLine], read: Callable[[str], SpokenLine], require_active: Callable[[], None]
+    ) -> None:
         self._read = read
+        self._require_active = require_active
         self.lines: list[PlacedLine] = []
         position = 0
         for row in rows:
@@ -57,10 +61,10 @@ class Assembly:
     def spoken(self, placed: PlacedLine) -> SpokenLine:
         return self._read(placed.row.digest)
 
-    def joined(self, on_line: Callable[[int], None] = lambda _: None) -> Iterator[Pcm]:
-        """Yield the whole, with its pauses. `on_line` is called with the number of each line before it."""
-        for number, placed in enumerate(self.lines):
-            on_line(number)
+    def joined(self) -> Iterator[Pcm]:
+        """Yield the whole, with its pauses."""
+        for placed in self.lines:
+            self._require_active()
             yield self.spoken(placed).samples
             yield from _silence(placed.row.pause_samples)
 
@@ -68,6 +72,7 @@ class Assembly:
         """Yield a chapter: its lines are together in the script."""
         for placed in self.lines:
             if placed.row.chapter == number:
+                self._require_active()
                 yield self.spoken(placed).samples
                 yield from _silence(placed.row.pause_samples)
 
@@ -75,6 +80,7 @@ class Assembly:
         """Yield the lines of a character where they are in the whole, with silence where others speak."""
         position = 0
         for placed in self.lines:
+            self._require_active()
             if placed.row.character != character:
                 continue
             yield from _silence(placed.start - position)

@@ -12,19 +12,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.wav import to_pcm16
+from voxport.billing.service import Billing
 from voxport.db.session import Database
+from voxport.errors import NotFound, VoxportError
 from voxport.jobs.handler import JobHandler, Step
-from voxport.jobs.port import Json
+from voxport.jobs.port import JobNotActive, Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
 from voxport.providers.base import Provider, SpokenWord, Utterance, VoiceRef, VoiceSettings
 from voxport.providers.registry import Registry
+from voxport.retry import retry
 from voxport.scripts import repository
 from voxport.scripts.assembly import Assembly
 from voxport.scripts.hearing import Take, is_better
@@ -38,7 +42,7 @@ from voxport.speech.durations import billed_seconds
 from voxport.speech.reading import read_document
 from voxport.speech.service import require_audio
 from voxport.speech.timestamps import shifted
-from voxport.spoken_lines.service import SpokenLine, SpokenLines
+from voxport.spoken_lines.service import ProfileGone, SpokenLine, SpokenLines, forget_voice
 from voxport.storage.base import Storage
 from voxport.text.pronunciation import Rule
 from voxport.text.ssml.document import Document
@@ -46,6 +50,8 @@ from voxport.voices.provisioning import VoiceProvisioning
 from voxport.voices.service import ResolvedVoice, VoiceService
 
 _SPEAKING_FRACTION: Final = 0.9  # share of the progress before the files are made
+_RECORD_PAUSES: Final = (0.2, 1.0, 3.0)  # seconds, before each further try to record a line
+_STORE_ATTEMPTS: Final = 3
 _RETAKE_SPEEDS: Final = (0.98, 1.02)
 _log = logging.getLogger("voxport.scripts")
 
@@ -71,6 +77,7 @@ class ScriptHandler(JobHandler):
         self,
         settings: Settings,
         database: Database,
+        billing: Billing,
         jobs: Jobs,
         voices: VoiceService,
         provisioning: VoiceProvisioning,
@@ -86,6 +93,7 @@ class ScriptHandler(JobHandler):
         self.time_limit = timedelta(seconds=settings.script_job_seconds)
         self._parallel = settings.script_lines_at_once
         self._database = database
+        self._billing = billing
         self._jobs = jobs
         self._voices = voices
         self._provisioning = provisioning
@@ -102,13 +110,15 @@ class ScriptHandler(JobHandler):
 
     def clean_up(self, run: JobRun, *, completed: bool) -> None:
         self._provider_calls.abandon_job(run.job_id)
+        self._spoken_lines.remove_strays(run.profile_id, run.job_id)
         if completed:
             return
         for file in list(self._storage.scan(folder_of(run.job_id))):
             self._storage.delete(file.key)
         with self._database.snapshot() as tx:
-            digests = {digest for _, digest, _ in repository.digests(tx, run.job_id)}
-        self._spoken_lines.remove_strays(run.profile_id, digests)
+            script = repository.script(tx, run.job_id)
+        if script is not None:
+            self._forget_deleted_voices(run.profile_id, script)
 
     def drain(self, seconds: float) -> None:
         """Wait for paid lines in progress, which can't be repeated, and start none."""
@@ -120,18 +130,24 @@ class ScriptHandler(JobHandler):
     def _speak(self, run: JobRun) -> Json:
         run.advance("speaking", 0.0)
         script, rows = self._load(run)
+        spoken = self._speak_missing(run, script, rows)
+        return {"lines": len(rows), "spoken": spoken}
+
+    def _speak_missing(self, run: JobRun, script: ScriptJob, rows: Sequence[JobLine]) -> int:
+        """Speak the lines whose audio is not there; returns how many. Raises NotFound if a voice was deleted."""
+        speakers = self._speakers(run, script, rows)
         first: dict[str, JobLine] = {}
         for row in rows:
             first.setdefault(row.digest, row)
         found = self._spoken_lines.find(run.profile_id, first, trusted_since=run.job.created_at)
         with self._database.transaction() as tx:
             for digest, audio in found.items():
-                if first[digest].samples is None:
+                if first[digest].samples != audio.samples:
                     repository.set_spoken(tx, run.job_id, digest, audio.samples, audio.findings)
         missing = [row for digest, row in first.items() if digest not in found]
         if missing:
-            self._speak_all(run, missing, self._speakers(run, script, missing), done=len(first) - len(missing))
-        return {"lines": len(rows), "spoken": len(missing)}
+            self._speak_all(run, missing, speakers, done=len(first) - len(missing))
+        return len(missing)
 
     def _speak_all(self, run: JobRun, rows: Sequence[JobLine], speakers: dict[str, _Speaker], *, done: int) -> None:
         """Speak lines, several at once, and report progress. Raises JobNotActive if the job was cancelled, and
@@ -148,24 +164,36 @@ class ScriptHandler(JobHandler):
                 raise
 
     def _speak_line(self, run: JobRun, row: JobLine, speaker: _Speaker) -> None:
+        voice_id = speaker.voice.voice_id
+
         def speak() -> None:
             run.require_kept()
-            with self._provider_calls.line(run, speaker.provider, speaker.voice.voice_id, row.number):
+            with self._provider_calls.line(run, speaker.provider, voice_id, row.number):
                 spoken, take = self._best_take(run, row, speaker)
-                self._spoken_lines.write(run.profile_id, row.digest, spoken)
-            samples = len(spoken.samples)
+                key = self._spoken_lines.write(run.profile_id, row.digest, run.job_id, spoken)
+                # It is paid for: a deadlock or a short loss of the database must not lose it.
+                retry(lambda: record(key, spoken, take), _RECORD_PAUSES, on=OperationalError)
+
+        def record(key: str, spoken: SpokenLine, take: Take) -> None:
             found = [asdict(finding) for finding in take.findings] or None
             with self._database.transaction() as tx:
-                self._spoken_lines.record(
-                    tx,
-                    run.profile_id,
-                    row.digest,
-                    voice_id=speaker.voice.voice_id,
-                    samples=samples,
-                    findings=found,
-                )
+                try:
+                    counts, samples = self._spoken_lines.record(
+                        tx,
+                        run.profile_id,
+                        row.digest,
+                        key=key,
+                        voice_id=voice_id,
+                        samples=len(spoken.samples),
+                        findings=found,
+                    )
+                except ProfileGone:
+                    self._spoken_lines.discard(key)
+                    raise JobNotActive(run.job_id) from None
                 repository.set_spoken(tx, run.job_id, row.digest, samples, found)
                 self._provider_calls.finish_line(tx, run.job_id, row.number)
+            if counts != key:
+                self._spoken_lines.discard(key)
 
         run.with_retries(speak)
 
@@ -174,7 +202,7 @@ class ScriptHandler(JobHandler):
         same text in the same way. Hosted providers charge for each take, so that they speak once."""
         document = self._document(row, speaker)
         best = self._synthesize(run, row, speaker, document, row.voice_settings)
-        take = self._judge.judge(best, row, document)
+        take = self._judged(best, row, document)
         capabilities = speaker.provider.capabilities()
         if capabilities.is_hosted or "speed" not in capabilities.voice_settings:
             return best, take
@@ -183,10 +211,18 @@ class ScriptHandler(JobHandler):
                 break
             speed = min(max(row.voice_settings.get("speed", 1.0) * factor, 0.5), 2.0)
             spoken = self._synthesize(run, row, speaker, document, {**row.voice_settings, "speed": speed})
-            other = self._judge.judge(spoken, row, document)
+            other = self._judged(spoken, row, document)
             if is_better(other, take):
                 best, take = spoken, other
         return best, take
+
+    def _judged(self, spoken: SpokenLine, row: JobLine, document: Document | None) -> Take:
+        """Judge a take. A recogniser that fails costs no line, which may have been paid for."""
+        try:
+            return self._judge.judge(spoken, row, document)
+        except Exception:
+            _log.exception("a line can't be judged", extra={"number": row.number})
+            return Take()
 
     def _document(self, row: JobLine, speaker: _Speaker) -> Document | None:
         document = read_document(
@@ -237,17 +273,41 @@ class ScriptHandler(JobHandler):
     def _store(self, run: JobRun) -> Json:
         run.advance("storing", _SPEAKING_FRACTION)
         script, rows = self._load(run)
-        assembly = Assembly(rows, lambda digest: self._spoken_lines.read(run.profile_id, digest))
-        files = OutputFiles(self._storage, self._ffmpeg, folder_of(run.job_id), run.request, script, assembly)
+        for attempt in range(_STORE_ATTEMPTS):
+            # A line that was removed since it was spoken is spoken again: by a sweep, or with its voice.
+            if self._speak_missing(run, script, rows):
+                script, rows = self._load(run)
+            try:
+                return self._write_and_complete(run, script, rows)
+            except FileNotFoundError:
+                if attempt == _STORE_ATTEMPTS - 1:
+                    raise
+        return {}
 
-        def on_progress(fraction: float) -> None:
+    def _write_and_complete(self, run: JobRun, script: ScriptJob, rows: Sequence[JobLine]) -> Json:
+        digests = {row.digest: row.samples or 0 for row in rows}
+        found = self._spoken_lines.find(run.profile_id, digests, trusted_since=run.job.created_at)
+        if len(found) < len(digests):
+            raise FileNotFoundError("a line was removed")
+        keys = {digest: audio.key for digest, audio in found.items()}
+        fraction = 0.0
+
+        def on_progress(done: float) -> None:
+            nonlocal fraction
+            fraction = done
+            require_active()
+
+        def require_active() -> None:
             run.advance("storing", round(_SPEAKING_FRACTION + (1 - _SPEAKING_FRACTION) * fraction, 4))
 
+        assembly = Assembly(rows, lambda digest: self._spoken_lines.read(keys[digest]), require_active)
+        files = OutputFiles(self._storage, self._ffmpeg, folder_of(run.job_id), run.request, script, assembly)
         files.write(on_progress)
-        digests = {row.digest for row in rows}
+        self._speakers(run, script, rows)  # a voice that was deleted meanwhile is not delivered
         charged: set[str] = set()
 
         def units(tx: Session) -> Decimal:
+            self._billing.lock_balance(tx, run.profile_id)  # of two jobs with one line, the first pays
             unpaid = self._spoken_lines.unpaid(tx, run.profile_id, digests)
             charged.clear()
             charged.update(unpaid)
@@ -278,6 +338,17 @@ class ScriptHandler(JobHandler):
 
         self._jobs.complete(run.job_id, run.hold_id, units=units, make_result=make_result)
         return {}
+
+    def _forget_deleted_voices(self, profile_id: str, script: ScriptJob) -> None:
+        """Let the audio go that was spoken while its voice was being deleted."""
+        for member in script.cast_members.values():
+            try:
+                self._voices.resolve(profile_id, member["voice_id"], member["provider"])
+            except NotFound:
+                with self._database.transaction() as tx:
+                    forget_voice(tx, profile_id, member["voice_id"])
+            except VoxportError:
+                continue  # its provider is not there just now
 
     def _load(self, run: JobRun) -> tuple[ScriptJob, Sequence[JobLine]]:
         with self._database.snapshot() as tx:

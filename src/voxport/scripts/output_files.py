@@ -97,7 +97,8 @@ class OutputFiles:
         stems = {}
         for number, character in enumerate(characters, 1):
             name = safe_name(character) or f"character-{number}"
-            name = f"{name}-{number}" if name in names else name
+            while name in names:
+                name += f"-{number}"
             names.add(name)
             file = self._encode(self._key(f"stems/{name}{self._format.extension}"), self._assembly.stem(character))
             self.written.append(file)
@@ -156,8 +157,8 @@ class OutputFiles:
 
 
 def line_key(folder: str, line_id: str, extension: str) -> str:
-    """Return the storage key of a line's file. Keys have no part that begins with a hyphen."""
-    return f"{folder}/lines/{'_' if line_id.startswith('-') else ''}{line_id}{extension}"
+    """Return the storage key of a line's file."""
+    return f"{folder}/lines/{line_id}{extension}"
 
 
 def safe_name(text: str) -> str:

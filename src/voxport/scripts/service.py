@@ -34,6 +34,9 @@ FILES_FOLDER: Final = "audio/scripts"
 """Storage folder of the files of all jobs; each has one of its own in it."""
 OUTPUTS: Final = ("lines", "joined", "stems", "srt", "vtt", "m4b", "epub")
 _MODERATED_CHARACTERS: Final = 5_000
+_MAX_PAUSES: Final = 10 * 3600
+_MAX_WHOLE_SECONDS: Final = 18 * 3600
+"""Seconds of a file of the whole: a WAV of 4 GiB has 24 hours, and an estimate may be wrong by a fifth."""
 _AAC_BYTES_PER_SECOND: Final = 12_000
 
 
@@ -192,8 +195,10 @@ class ScriptService:
                 location=("body", "max_tokens_cost"),
                 details={"tokens": format_tokens(cost)},
             )
-        held = sum(self._billing.price(BILLED_AS, line.longest) for line in new.values())
         durations = (line.expected + Decimal(str(line.pause)) for line in prepared.lines)
+        duration = sum(durations, Decimal(0))
+        _require_makeable(request, duration, sum(line.pause for line in prepared.lines))
+        held = sum(self._billing.price(BILLED_AS, line.longest) for line in new.values())
         return ScriptEstimate(
             characters,
             len(prepared.lines),
@@ -201,7 +206,7 @@ class ScriptService:
             sum((one.seconds for one in characters), Decimal(0)),
             cost,
             held if request.max_cost is None else min(held, request.max_cost),
-            sum(durations, Decimal(0)),
+            duration,
             prepared.warnings,
         )
 
@@ -210,6 +215,22 @@ class ScriptService:
         spoken = [line.expected for line in new if line.line.character == name]
         seconds = sum(spoken, Decimal(0))
         return CharacterEstimate(name, said, len(spoken), seconds, self._billing.price(BILLED_AS, seconds))
+
+
+def _require_makeable(request: ScriptRequest, duration: Decimal, pauses: float) -> None:
+    """Raises Invalid for files that would be too long to be made, and for more silence than a script has."""
+    if pauses > _MAX_PAUSES:
+        raise Invalid(
+            f"The pauses of the script add up to {pauses / 3600:.0f} hours; {_MAX_PAUSES // 3600} are allowed.",
+            location=("body", "script"),
+        )
+    if {"joined", "stems"} & set(request.outputs) and duration > _MAX_WHOLE_SECONDS:
+        raise Invalid(
+            f"The whole has about {duration / 3600:.0f} hours, and one file of it has at most "
+            f"{_MAX_WHOLE_SECONDS // 3600}. Leave joined and stems out (m4b, epub and lines can be longer), or split "
+            "it.",
+            location=("body", "outputs"),
+        )
 
 
 def _script_row(job: Job, script: Script, prepared: PreparedScript) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from voxport.db.base import Base, BigIntegerKey, UtcDateTime
 
 
 class LineAudio(Base):
-    """The spoken audio of lines with this digest, in storage under `lines/{profile}/{digest}`. A line that no completed
-    job has charged for yet is not `is_paid`: the next job that uses it charges for it, without speaking it again."""
+    """The spoken audio of lines with this digest, in storage under `key`. A line that no completed job has charged for
+    yet is not `is_paid`: the next job that uses it charges for it, without speaking it again."""
 
     __tablename__ = "line_audio"
     __table_args__ = (
@@ -26,6 +26,7 @@ class LineAudio(Base):
     profile_id: Mapped[str] = mapped_column(ForeignKey("profiles.id"))
     digest: Mapped[str] = mapped_column(String(64))
     voice_id: Mapped[str] = mapped_column(String(128))
+    key: Mapped[str] = mapped_column(String(255))
     samples: Mapped[int] = mapped_column(Integer)
     is_paid: Mapped[bool] = mapped_column(Boolean)
     findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))

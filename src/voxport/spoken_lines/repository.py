@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import CursorResult, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from voxport.accounts.models import Profile
 from voxport.spoken_lines.models import LineAudio
 
-_BATCH = 500
+_BATCH: Final = 500
+_EXPIRED: Final = datetime.fromtimestamp(0, UTC)
+"""`used_at` of the audio of a voice that is deleted."""
 
 
 def find(tx: Session, profile_id: str, digests: Collection[str]) -> dict[str, LineAudio]:
@@ -24,39 +26,45 @@ def find(tx: Session, profile_id: str, digests: Collection[str]) -> dict[str, Li
     return found
 
 
-def add(tx: Session, **columns: Any) -> bool:
-    """Add a row; returns False if another job has spoken the line meanwhile."""
-    profile_id, digest = columns["profile_id"], columns["digest"]
-    tx.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update())
-    if find(tx, profile_id, [digest]):
-        return False
+def state_of_profile(tx: Session, profile_id: str) -> str | None:
+    """Return the state of the profile, and lock it until the end of the transaction."""
+    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update())
+
+
+def add(tx: Session, **columns: Any) -> None:
     tx.execute(insert(LineAudio).values(**columns))
-    return True
 
 
-def mark_paid(tx: Session, profile_id: str, digests: Collection[str], moment: datetime) -> None:
-    for batch in _batches(list(digests)):
+def mark_paid(tx: Session, profile_id: str, digests: Collection[str]) -> None:
+    for batch in _batches(sorted(digests)):
         same = (LineAudio.profile_id == profile_id, LineAudio.digest.in_(batch))
-        tx.execute(update(LineAudio).where(*same).values(is_paid=True, used_at=moment))
+        tx.execute(update(LineAudio).where(*same).values(is_paid=True))
 
 
 def touch(tx: Session, profile_id: str, digests: Collection[str], moment: datetime) -> None:
-    for batch in _batches(list(digests)):
-        same = (LineAudio.profile_id == profile_id, LineAudio.digest.in_(batch))
+    """Set the time of the last use, but for the audio of a voice that is deleted."""
+    for batch in _batches(sorted(digests)):
+        same = (LineAudio.profile_id == profile_id, LineAudio.digest.in_(batch), LineAudio.used_at > _EXPIRED)
         tx.execute(update(LineAudio).where(*same).values(used_at=moment))
 
 
-def remove(tx: Session, profile_id: str, digest: str) -> None:
-    tx.execute(delete(LineAudio).where(LineAudio.profile_id == profile_id, LineAudio.digest == digest))
+def remove_unused(tx: Session, sequence: int, since: datetime) -> bool:
+    """Delete a row that has not been used since; returns whether it was."""
+    same = (LineAudio.sequence == sequence, LineAudio.used_at < since)
+    return cast(CursorResult[Any], tx.execute(delete(LineAudio).where(*same))).rowcount == 1
+
+
+def remove(tx: Session, sequence: int) -> None:
+    tx.execute(delete(LineAudio).where(LineAudio.sequence == sequence))
 
 
 def expire_voice(tx: Session, profile_id: str, voice_id: str) -> None:
     same = (LineAudio.profile_id == profile_id, LineAudio.voice_id == voice_id)
-    tx.execute(update(LineAudio).where(*same).values(used_at=datetime.fromtimestamp(0, UTC)))
+    tx.execute(update(LineAudio).where(*same).values(used_at=_EXPIRED))
 
 
-def of_profile(tx: Session, profile_id: str) -> Sequence[str]:
-    return tx.scalars(select(LineAudio.digest).where(LineAudio.profile_id == profile_id)).all()
+def of_profile(tx: Session, profile_id: str) -> Sequence[LineAudio]:
+    return tx.scalars(select(LineAudio).where(LineAudio.profile_id == profile_id)).all()
 
 
 def unused(tx: Session, since: datetime, limit: int) -> Sequence[LineAudio]:

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("profile_id", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("voice_id", sa.String(length=128), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("is_paid", sa.Boolean(), nullable=False),
         sa.Column("findings", sa.JSON(), nullable=True),

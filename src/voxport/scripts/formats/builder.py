@@ -29,7 +29,7 @@ SCENE_PAUSE: Final = 2.0
 """Seconds at a scene break: a horizontal rule, or a line of asterisks."""
 _MAX_WARNINGS: Final = 50
 _MAX_TITLE: Final = 300
-_ID: Final = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
+_ID: Final = re.compile(r"(?![.-])[A-Za-z0-9._-]{1,64}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,4}")
 
 
@@ -188,7 +188,7 @@ class ScriptBuilder:
         if _ID.fullmatch(line_id) is None:
             raise ScriptError(
                 f"The id {shortened(line_id, 80)!r} can't be a file's name. Ids have at most 64 of A-Z, a-z, 0-9, "
-                "dot, dash and underscore, and don't begin with a dot.",
+                "dot, dash and underscore, and don't begin with a dot or a dash.",
                 place,
             )
         # Without regard to case: on many computers A.mp3 and a.mp3 are one file.
