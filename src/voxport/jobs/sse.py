@@ -88,8 +88,8 @@ class EventStream(Response):
     def _pending_frames(self) -> tuple[bytes, bool]:
         """Return the frames that the client has not seen, and whether the stream ends with them."""
         try:
-            self._require_key()
             job, events = self._jobs.history(self._subscription.profile_id, self._subscription.job_id)
+            self._require_key()  # after the read: what happened since the key ended is not told
         except (Unauthenticated, Forbidden, NotFound):  # key revoked, or profile suspended or erased
             return b"", True
         news = events_since(self._position, job, events)
