@@ -8,7 +8,7 @@ from tests.support.server import wait_until
 
 
 def test_an_upload_is_swept_after_its_days(make_client: MakeClient) -> None:
-    client = make_client(upload_keep_days=1.2 / 86_400, upload_expiry_seconds=1)
+    client = make_client(upload_keep_days=4.2 / 86_400, upload_expiry_seconds=4)
     client.upload()
     client.upload_slot()
     swept = 0
