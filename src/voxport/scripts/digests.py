@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import voxport
 from voxport.audio.loudness import CEILING_DBTP, TARGET_LUFS
-from voxport.providers.base import Provider
 from voxport.speech.preparation import Route
+from voxport.speech.provider_versions import ProviderVersions
 
 _LINE_VERSION: Final = 1
 """Raise it when the same line sounds different within one version of Voxport."""
@@ -19,8 +19,7 @@ _LINE_VERSION: Final = 1
 class LineDigests:
     def __init__(self, provider_options: Callable[[str], Mapping[str, Any]]) -> None:
         """`provider_options` returns the settings of the provider with this name."""
-        self._provider_options = provider_options
-        self._versions: dict[str, str] = {}
+        self._versions = ProviderVersions(provider_options)
 
     def of(self, profile_id: str, text: str, settings: Mapping[str, float], route: Route) -> str:
         """Return the SHA-256 of all that makes a line's sound: its text after pronunciations, the voice and which
@@ -34,16 +33,6 @@ class LineDigests:
             *(_LINE_VERSION, voxport.__version__, TARGET_LUFS, CEILING_DBTP, profile_id),
             *(text if document is None else document.to_json(), route.language, sorted(settings.items())),
             *(voice.voice_id, voice.provider_voice_id, voice.generation, voice.file_key, named),
-            *(voice.provider.name, self._version_of(voice.provider)),
+            *(voice.provider.name, self._versions.of(voice.provider)),
         )
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-    def _version_of(self, provider: Provider) -> str:
-        found = self._versions.get(provider.name)
-        if found is None:
-            found = provider.speech_version()
-            if found is None:
-                options = json.dumps(sorted(self._provider_options(provider.name).items()), default=str)
-                found = hashlib.sha256(options.encode()).hexdigest()
-            self._versions[provider.name] = found
-        return found

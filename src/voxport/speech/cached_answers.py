@@ -22,8 +22,8 @@ from voxport.billing.service import Billing
 from voxport.catalog import ServiceName
 from voxport.db.session import Database
 from voxport.media.service import MediaService
-from voxport.providers.base import Provider
 from voxport.speech.preparation import PreparedSpeech, Route, SpeechRequest
+from voxport.speech.provider_versions import ProviderVersions
 from voxport.speech.result import SpeechResult
 from voxport.speech_cache.models import CachedFile
 from voxport.speech_cache.service import SpeechCache
@@ -52,8 +52,7 @@ class CachedAnswers:
         self._billing = billing
         self._media = media
         self._storage = storage
-        self._provider_options = provider_options
-        self._options_digests: dict[str, str] = {}
+        self._versions = ProviderVersions(provider_options)
         self._service = service
 
     def find(self, prepared: PreparedSpeech, *, request_id: str, claim: Claim) -> SpeechResult | None:
@@ -140,19 +139,9 @@ class CachedAnswers:
             ),
             # A voice that is made again has another generation and id, and another file is another voice.
             *(voice.voice_id, voice.provider_voice_id, voice.generation, voice.file_key),
-            *(voice.provider.name, self._version_of(voice.provider)),
+            *(voice.provider.name, self._versions.of(voice.provider)),
         )
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-    def _version_of(self, provider: Provider) -> str:
-        version = provider.speech_version()
-        if version is not None:
-            return version
-        digest = self._options_digests.get(provider.name)
-        if digest is None:
-            options = json.dumps(sorted(self._provider_options(provider.name).items()), default=str)
-            digest = self._options_digests[provider.name] = hashlib.sha256(options.encode()).hexdigest()
-        return digest
 
 
 def _is_cacheable(request: SpeechRequest) -> bool:

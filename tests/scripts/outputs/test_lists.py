@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scripts.outputs.rendered import spoken_script
-from voxport.scripts.outputs.manifest import write_labels, write_manifest
+from voxport.scripts.outputs.manifest import write_manifest
 from voxport.scripts.outputs.spoken_sentences import spoken_sentences
 from voxport.scripts.outputs.subtitles import write_script_subtitles
 
@@ -90,8 +90,3 @@ def test_the_manifest_has_each_line_with_its_file_voice_and_times() -> None:
         {"title": "Two", "level": 1, "start": 5.0, "end": 7.5, "lines": ["0003", "0003"]},
     ]
     assert (manifest["seconds"], manifest["version"]) == (7.5, 1)
-
-
-def test_labels_have_a_line_each() -> None:
-    script = spoken_script([("One", [("Ana", "Who\tis\nthere?")])])
-    assert write_labels(script) == "0.000000\t2.000000\tAna: Who is there?\n"

@@ -1,4 +1,4 @@
-"""Writes what a game or an editor reads about a spoken script: a JSON manifest, and labels for Audacity."""
+"""Writes what a game or an editor reads about a spoken script: a JSON manifest."""
 
 from __future__ import annotations
 
@@ -44,13 +44,6 @@ def write_manifest(
         "lines": [_line(line, files.get(line.id), voices.get(line.character)) for line in script.lines],
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-
-
-def write_labels(script: RenderedScript) -> str:
-    """Return a label track of Audacity (https://manual.audacityteam.org/man/importing_and_exporting_labels.html)."""
-    return "".join(
-        f"{line.start:.6f}\t{line.end:.6f}\t{line.character}: {' '.join(line.text.split())}\n" for line in script.lines
-    )
 
 
 def _line(line: RenderedLine, file: str | None, voice: str | None) -> dict[str, Any]:
