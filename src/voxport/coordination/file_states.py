@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Set
 from pathlib import Path
@@ -38,6 +39,7 @@ class FileStates:
         self._folder = Path(folder)
         self._wakes = WakePipe()
         self._pipe: int | None = None
+        self._pipe_lock = threading.Lock()
 
     def update(
         self, name: str, change: Callable[[dict[str, Any], dict[str, dict[str, Any]]], bool], *, renew: bool
@@ -69,21 +71,24 @@ class FileStates:
         self._wakes.wake()
 
     def close(self) -> None:
+        """Does nothing the second time, also if two threads close it at once."""
         self._wakes.close()
-        if self._pipe is not None:
-            (self._folder / _PIPES / self.owner).unlink(missing_ok=True)
-            os.close(self._pipe)
-            self._pipe = None
+        with self._pipe_lock:
+            if self._pipe is not None:
+                (self._folder / _PIPES / self.owner).unlink(missing_ok=True)
+                os.close(self._pipe)
+                self._pipe = None
 
     def _join(self) -> None:
         """Open this process's pipe, unless it is open and still has its name."""
         folder = self._folder / _PIPES
-        if self._pipe is not None and (folder / self.owner).exists():
-            return
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        before, self._pipe = self._pipe, open_pipe(folder / self.owner)
-        if before is not None:
-            os.close(before)
+        with self._pipe_lock:
+            if self._pipe is not None and (folder / self.owner).exists():
+                return
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            before, self._pipe = self._pipe, open_pipe(folder / self.owner)
+            if before is not None:
+                os.close(before)
 
     def _is_alive(self, owner: str) -> bool:
         """Raises OSError if that can't be found out, as when this process has too many open files."""

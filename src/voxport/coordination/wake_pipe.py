@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 
 
 class WakePipe:
@@ -12,10 +13,12 @@ class WakePipe:
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # A descriptor that is closed is soon another file's: none is used or closed once it is.
+        self._lock = threading.Lock()
 
     def wake(self) -> None:
         """Does nothing once the pipe is closed."""
-        with contextlib.suppress(OSError):  # a full pipe wakes as well
+        with self._lock, contextlib.suppress(OSError):  # a full pipe wakes as well
             os.write(self._writer, b"\n")
 
     def wait(self, descriptor: int | None, timeout: float | None) -> bool:
@@ -31,7 +34,9 @@ class WakePipe:
         return descriptor is not None and descriptor in ready
 
     def close(self) -> None:
-        if self._writer != -1:
-            writer, self._writer = self._writer, -1
-            os.close(writer)
-            os.close(self._reader)
+        """Does nothing the second time."""
+        with self._lock:
+            if self._writer != -1:
+                writer, self._writer = self._writer, -1
+                os.close(writer)
+                os.close(self._reader)

@@ -80,20 +80,24 @@ class FileLease:
         self.name: Final = path.name
         self._path = path
         self._descriptor: int | None = descriptor
+        self._lock = threading.Lock()
         self._on_release = on_release
 
     def require(self) -> None:
         """Do nothing: the kernel releases the lease of no living process."""
 
     def release(self) -> None:
-        if self._descriptor is None:
+        """Does nothing the second time, also if two threads release the lease at once, as the end of a call and of its
+        process do: its descriptor may be another file's by then, and its name another process's."""
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
             return
         # Unlinked first: a file that nobody has locked would be left otherwise, and one that a process which waited
         # for it has locked would be removed.
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
-        os.close(self._descriptor)
-        self._descriptor = None
+        os.close(descriptor)
         self._on_release(self)
 
     def __enter__(self) -> None:

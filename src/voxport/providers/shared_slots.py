@@ -70,6 +70,8 @@ class SharedSlots:
 
     def close(self) -> None:
         with self._lock:
+            if self._is_closed:
+                return
             self._is_closed = True
             thread = self._thread
         if thread is not None:
