@@ -21,6 +21,9 @@ _MAX_LINE: Final = 42
 _MAX_CUE: Final = 2 * _MAX_LINE
 _MAX_SECONDS: Final = 7.0
 _MIN_SECONDS: Final = 0.7
+_LEAD_SECONDS: Final = 0.04
+"""How long before its first word a cue begins: a frame of film. Netflix allows up to two (Timed Text Style Guide,
+Subtitle Timing Guidelines, 1: Timing to audio)."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,12 @@ def _cues(words: Sequence[SpokenWord], text: str) -> Iterator[_Cue]:
         for _, sentence in groupby(words, lambda word: word.sentence)
         for part in _parts(list(sentence), text)
     ]
-    for number, cue in enumerate(found):
-        until = found[number + 1].start if number + 1 < len(found) else math.inf
-        yield _Cue(cue.start, min(max(cue.end, cue.start + _MIN_SECONDS), max(until, cue.start)), cue.text)
+    starts = [
+        max(cue.start - _LEAD_SECONDS, (found[number - 1].start + cue.start) / 2 if number else 0.0)
+        for number, cue in enumerate(found)
+    ]
+    for cue, start, until in zip(found, starts, [*starts[1:], math.inf], strict=False):
+        yield _Cue(start, min(max(cue.end, start + _MIN_SECONDS), max(until, start)), cue.text)
 
 
 def _cue(words: Sequence[SpokenWord], text: str) -> _Cue:
