@@ -3,20 +3,24 @@
     .venv/bin/python -m benchmarks.quality.audiobook [--words 60000] [--provider hum|local]
 
 The novel is made of sentences whose words are known, in chapters of 2,000 words, as an EPUB. `hum` speaks each line as
-a tone, so that all but the engine is real; `local` is the engine. Prints how long each part took, the chapters that
-ffmpeg reads from the m4b, what epubcheck says, how many clips the overlays have, and the memory.
+a tone, so that all but the engine is real; `local` is the engine. Prints how long each part took, its memory,
+the chapters that ffmpeg reads from the m4b, what epubcheck says, and how many clips the overlays have. With `local`, 30
+sentences are cut out of the book at the times of their clips, and heard by Whisper.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
 import importlib.util
+import random
 import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -27,6 +31,7 @@ import imageio_ffmpeg
 
 from benchmarks.machine import machine
 from benchmarks.quality.prose import prose
+from benchmarks.recordings import load
 from tests.support.client import GatewayClient, open_client, settings_for
 from tests.support.fake_provider import FakeProvider, with_fake_provider
 from tests.support.jobs import work
@@ -36,6 +41,7 @@ from voxport.scripts.rendered import RenderedLine, RenderedScript
 from voxport.scripts.script import Chapter
 
 WORDS_PER_CHAPTER = 2_000
+HEARD = 30
 VOICES = {"hum": "hum", "local": "am_michael"}
 BATCH = "/v1/proxy/core-tts-batch"
 
@@ -52,9 +58,12 @@ def main() -> int:
         print(f"{words:,} words, an EPUB of {(folder / 'novel.epub').stat().st_size:,} bytes", flush=True)
         client = _gateway(folder, arguments.provider)
         try:
-            return _render(client, folder, VOICES[arguments.provider])
+            files, lines = _render(client, folder, VOICES[arguments.provider])
         finally:
             client.gateway.close()
+        if arguments.provider == "local":
+            _hear(files["epub"], folder)
+        return _check(files, lines)
 
 
 def _write_novel(path: Path, words: int) -> int:
@@ -90,7 +99,7 @@ def _gateway(folder: Path, provider: str) -> GatewayClient:
     return open_client(with_fake_provider(open_, hum).gateway, credits="10000")
 
 
-def _render(client: GatewayClient, folder: Path, voice: str) -> int:
+def _render(client: GatewayClient, folder: Path, voice: str) -> tuple[dict[str, Path], int]:
     slot = client.upload_slot(media_type="document", filename="novel.epub", content_type="application/epub+zip")
     client.put(slot["upload_url"], (folder / "novel.epub").read_bytes(), "application/epub+zip")
     body = {
@@ -107,7 +116,12 @@ def _render(client: GatewayClient, folder: Path, voice: str) -> int:
     print(f"queued in {time.perf_counter() - began:.1f} s", flush=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
+    is_done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(client, job_id, is_done))
+    watcher.start()
     work(client, job_id)
+    is_done.set()
+    watcher.join()
     job = client.get(f"/v2/jobs/{job_id}").json()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result = job["result_data"] or {}
@@ -118,12 +132,56 @@ def _render(client: GatewayClient, folder: Path, voice: str) -> int:
         files[name] = folder / f"book.{name}"
         files[name].write_bytes(_read(client, file["url"]))
         print(f"{name}: {files[name].stat().st_size:,} bytes")
-    return _check(files, dry["lines"])
+    return files, dry["lines"]
+
+
+def _watch(client: GatewayClient, job_id: str, is_done: threading.Event) -> None:
+    """Print the memory of this process, which has the worker, whenever a tenth more of the lines is spoken."""
+    following = 0.0
+    while not is_done.wait(1):
+        progress = client.get(f"/v2/jobs/{job_id}").json()["progress"]
+        if progress >= following:
+            resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+            print(f"  {progress:.0%}: {resident:.0f} MiB", flush=True)
+            following = progress + 0.1
 
 
 def _read(client: GatewayClient, url: str) -> bytes:
     answer = client.get(url) if "/blobs/" in url else httpx2.get(url)
     return answer.content
+
+
+def _hear(book: Path, folder: Path) -> None:
+    """Cut clips out of a book at the times of its overlays, and compare what is heard with their sentences."""
+    from benchmarks.quality.metrics import Transcriber
+
+    with zipfile.ZipFile(book) as archive:
+        clips = [
+            (smil, *clip)
+            for smil in archive.namelist()
+            if smil.endswith(".smil")
+            for clip in re.findall(
+                r'<text src="[^"#]*/([^"#/]+)#([^"]+)"/>\s*<audio src="[^"]*/([^"/]+)"'
+                r' clipBegin="([\d.]+)s" clipEnd="([\d.]+)s"',
+                archive.read(smil).decode(),
+            )
+        ]
+        transcriber, wrong, words, right = Transcriber(), 0, 0, 0
+        for _, page, identifier, audio, begin, end in random.Random(4).sample(clips, HEARD):
+            found = re.search(
+                rf'id="{re.escape(identifier)}"[^>]*>(.*?)</', archive.read(f"EPUB/text/{page}").decode(), re.DOTALL
+            )
+            assert found is not None
+            whole, clip = folder / audio, folder / "clip.wav"
+            if not whole.exists():
+                whole.write_bytes(archive.read(f"EPUB/audio/{audio}"))
+            cut = ["-ss", begin, "-to", end, "-i", str(whole), "-ar", "24000", "-ac", "1", str(clip)]
+            subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", *cut], check=True)
+            errors, of = transcriber.errors(load(clip), html.unescape(found[1]))
+            wrong, words, right = wrong + errors, words + of, right + (errors == 0)
+    print(
+        f"{HEARD} clips heard: {right} without an error, {wrong} of {words} words wrong ({100 * wrong / words:.1f} %)"
+    )
 
 
 def _check(files: dict[str, Path], lines: int) -> int:
