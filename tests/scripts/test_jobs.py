@@ -252,6 +252,33 @@ def test_a_voice_that_is_deleted_takes_the_audio_of_its_lines_along(customer: Ga
     assert len(list(customer.gateway.storage.scan("lines"))) == 2
 
 
+def test_a_line_goes_with_each_voice_that_its_markup_names(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    fake_provider.markup_tags = ("speak", "voice")
+    script = [{**LINES[0], "text": 'Who? <voice name="buzz">Me.</voice>', "markup": "ssml"}]
+    rendered(customer, script=script)
+    with customer.gateway.database.transaction() as tx:
+        forget_voice(tx, customer.profile_id, "uzz")
+    assert customer.gateway.spoken_lines.sweep() == 0
+    with customer.gateway.database.transaction() as tx:
+        forget_voice(tx, customer.profile_id, "buzz")
+    assert customer.gateway.spoken_lines.sweep() == 1
+
+
+def test_a_line_whose_named_voice_was_deleted_is_not_delivered(
+    customer: GatewayClient, fake_provider: FakeProvider
+) -> None:
+    fake_provider.markup_tags = ("speak", "voice")
+    script = [{**LINES[0], "text": 'Who? <voice name="buzz">Me.</voice>', "markup": "ssml"}]
+    job_id = submit(customer, script=script)
+    step(customer, job_id, "speak")
+    fake_provider.stock.pop()  # buzz
+    step(customer, job_id, "store")
+    job = customer.get(f"/v2/jobs/{job_id}").json()
+    assert (job["status"], job["token_cost"]) == ("failed", 0)
+
+
 def test_two_jobs_with_the_same_new_lines_pay_for_them_once(customer: GatewayClient) -> None:
     first, second = submit(customer), submit(customer)
     for job_id in (first, second):

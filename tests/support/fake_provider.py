@@ -46,6 +46,7 @@ class FakeProvider(Provider):
     plan: str = "as ever"
     supports_streaming: bool = True
     settings: tuple[str, ...] = ("speed",)
+    markup_tags: tuple[str, ...] = ()
     requests: list[Utterance] = field(default_factory=list)
     failure: VoxportError | None = None
     text_failure: VoxportError | None = None
@@ -65,6 +66,8 @@ class FakeProvider(Provider):
             clone_language="en-us",
             max_text_length=5000,
             voice_settings=self.settings,
+            markup_tags=self.markup_tags,
+            reads_documents=bool(self.markup_tags),
         )
 
     def list_voices(self) -> list[StockVoice]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,14 +19,14 @@ from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.audio.codec.wav import to_pcm16
 from voxport.billing.service import Billing
 from voxport.db.session import Database
-from voxport.errors import NotFound, VoxportError
+from voxport.errors import NotFound
 from voxport.jobs.handler import JobHandler, Step
 from voxport.jobs.port import JobNotActive, Json
 from voxport.jobs.run import JobRun
 from voxport.jobs.service import Jobs
 from voxport.media.service import MediaService
 from voxport.provider_calls.service import ProviderCalls
-from voxport.providers.base import Provider, SpokenWord, Utterance, VoiceRef, VoiceSettings
+from voxport.providers.base import Provider, SpokenWord, Utterance
 from voxport.providers.registry import Registry
 from voxport.retry import retry
 from voxport.scripts import repository
@@ -116,9 +116,8 @@ class ScriptHandler(JobHandler):
         for file in list(self._storage.scan(folder_of(run.job_id))):
             self._storage.delete(file.key)
         with self._database.snapshot() as tx:
-            script = repository.script(tx, run.job_id)
-        if script is not None:
-            self._forget_deleted_voices(run.profile_id, script)
+            digests = {row.digest for row in repository.lines(tx, run.job_id)}
+        self._forget_deleted_voices(run.profile_id, digests)
 
     def drain(self, seconds: float) -> None:
         """Wait for paid lines in progress, which can't be repeated, and start none."""
@@ -165,11 +164,13 @@ class ScriptHandler(JobHandler):
 
     def _speak_line(self, run: JobRun, row: JobLine, speaker: _Speaker) -> None:
         voice_id = speaker.voice.voice_id
+        document = self._document(row, speaker)
+        named = self._named_voices(run.profile_id, document, speaker.provider)
 
         def speak() -> None:
             run.require_kept()
             with self._provider_calls.line(run, speaker.provider, voice_id, row.number):
-                spoken, take = self._best_take(run, row, speaker)
+                spoken, take = self._best_take(run, row, speaker, document, named)
                 key = self._spoken_lines.write(run.profile_id, row.digest, run.job_id, spoken)
                 # It is paid for: a deadlock or a short loss of the database must not lose it.
                 retry(lambda: record(key, spoken, take), _RECORD_PAUSES, on=OperationalError)
@@ -183,7 +184,7 @@ class ScriptHandler(JobHandler):
                         run.profile_id,
                         row.digest,
                         key=key,
-                        voice_id=voice_id,
+                        voice_ids={voice_id, *(voice.voice_id for voice in named.values())},
                         samples=len(spoken.samples),
                         findings=found,
                     )
@@ -197,11 +198,26 @@ class ScriptHandler(JobHandler):
 
         run.with_retries(speak)
 
-    def _best_take(self, run: JobRun, row: JobLine, speaker: _Speaker) -> tuple[SpokenLine, Take]:
+    def _best_take(
+        self,
+        run: JobRun,
+        row: JobLine,
+        speaker: _Speaker,
+        document: Document | None,
+        named: Mapping[str, ResolvedVoice],
+    ) -> tuple[SpokenLine, Take]:
         """Speak a line, and again if it sounds wrong, at a speed that differs by a little, since the engine says the
         same text in the same way. Hosted providers charge for each take, so that they speak once."""
-        document = self._document(row, speaker)
-        best = self._synthesize(run, row, speaker, document, row.voice_settings)
+        utterance = Utterance(
+            row.text,
+            row.language,
+            row.voice_settings,
+            client=run.profile_id,
+            document=document,
+            voices={name: self._provisioning.reference(voice) for name, voice in named.items()},
+            with_words=speaker.provider.capabilities().supports_timestamps,
+        )
+        best = self._synthesize(speaker, utterance)
         take = self._judged(best, row, document)
         capabilities = speaker.provider.capabilities()
         if capabilities.is_hosted or "speed" not in capabilities.voice_settings:
@@ -210,7 +226,7 @@ class ScriptHandler(JobHandler):
             if not take.is_bad:
                 break
             speed = min(max(row.voice_settings.get("speed", 1.0) * factor, 0.5), 2.0)
-            spoken = self._synthesize(run, row, speaker, document, {**row.voice_settings, "speed": speed})
+            spoken = self._synthesize(speaker, replace(utterance, settings={**row.voice_settings, "speed": speed}))
             other = self._judged(spoken, row, document)
             if is_better(other, take):
                 best, take = spoken, other
@@ -235,18 +251,7 @@ class ScriptHandler(JobHandler):
         )
         return plain_if_unchanged(document, row.markup)
 
-    def _synthesize(
-        self, run: JobRun, row: JobLine, speaker: _Speaker, document: Document | None, settings: VoiceSettings
-    ) -> SpokenLine:
-        utterance = Utterance(
-            row.text,
-            row.language,
-            settings,
-            client=run.profile_id,
-            document=document,
-            voices={} if document is None else self._named_voices(run.profile_id, document, speaker.provider.name),
-            with_words=speaker.provider.capabilities().supports_timestamps,
-        )
+    def _synthesize(self, speaker: _Speaker, utterance: Utterance) -> SpokenLine:
         pieces: list[Pcm] = []
         words: list[SpokenWord] = []
         samples = 0
@@ -257,9 +262,10 @@ class ScriptHandler(JobHandler):
         require_audio(samples, speaker.provider.name)
         return SpokenLine(np.concatenate(pieces), tuple(words))
 
-    def _named_voices(self, profile_id: str, document: Document, provider: str) -> dict[str, VoiceRef]:
-        voices = {name: self._voices.resolve(profile_id, name, provider)[0] for name in document.voices}
-        return {name: self._provisioning.reference(voice) for name, voice in voices.items()}
+    def _named_voices(self, profile_id: str, document: Document | None, provider: Provider) -> dict[str, ResolvedVoice]:
+        """Return the voices that a line's markup names. Raises NotFound if one was deleted."""
+        names = () if document is None else document.voices
+        return {name: self._voices.resolve(profile_id, name, provider.name)[0] for name in names}
 
     def _speakers(self, run: JobRun, script: ScriptJob, rows: Sequence[JobLine]) -> dict[str, _Speaker]:
         speakers = {}
@@ -303,7 +309,8 @@ class ScriptHandler(JobHandler):
         assembly = Assembly(rows, lambda digest: self._spoken_lines.read(keys[digest]), require_active)
         files = OutputFiles(self._storage, self._ffmpeg, folder_of(run.job_id), run.request, script, assembly)
         files.write(on_progress)
-        self._speakers(run, script, rows)  # a voice that was deleted meanwhile is not delivered
+        for voice_id in self._spoken_lines.voices_of(run.profile_id, digests):
+            self._voices.get(run.profile_id, voice_id)  # one that was deleted meanwhile is not delivered
         charged: set[str] = set()
 
         def units(tx: Session) -> Decimal:
@@ -339,16 +346,14 @@ class ScriptHandler(JobHandler):
         self._jobs.complete(run.job_id, run.hold_id, units=units, make_result=make_result)
         return {}
 
-    def _forget_deleted_voices(self, profile_id: str, script: ScriptJob) -> None:
+    def _forget_deleted_voices(self, profile_id: str, digests: set[str]) -> None:
         """Let the audio go that was spoken while its voice was being deleted."""
-        for member in script.cast_members.values():
+        for voice_id in self._spoken_lines.voices_of(profile_id, digests):
             try:
-                self._voices.resolve(profile_id, member["voice_id"], member["provider"])
+                self._voices.get(profile_id, voice_id)
             except NotFound:
                 with self._database.transaction() as tx:
-                    forget_voice(tx, profile_id, member["voice_id"])
-            except VoxportError:
-                continue  # its provider is not there just now
+                    forget_voice(tx, profile_id, voice_id)
 
     def _load(self, run: JobRun) -> tuple[ScriptJob, Sequence[JobLine]]:
         with self._database.snapshot() as tx:

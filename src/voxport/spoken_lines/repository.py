@@ -59,7 +59,8 @@ def remove(tx: Session, sequence: int) -> None:
 
 
 def expire_voice(tx: Session, profile_id: str, voice_id: str) -> None:
-    same = (LineAudio.profile_id == profile_id, LineAudio.voice_id == voice_id)
+    is_heard = LineAudio.voice_ids.contains(f"\n{voice_id}\n", autoescape=True)
+    same = (LineAudio.profile_id == profile_id, is_heard)
     tx.execute(update(LineAudio).where(*same).values(used_at=_EXPIRED))
 
 

@@ -98,12 +98,12 @@ class SpokenLines:
         digest: str,
         *,
         key: str,
-        voice_id: str,
+        voice_ids: Collection[str],
         samples: int,
         findings: list[dict[str, Any]] | None = None,
     ) -> tuple[str, int]:
-        """Record that the audio of a line is in storage. Returns the key and the samples of the audio that counts: that
-        of another job if it came first. Raises ProfileGone."""
+        """Record that the audio of a line, in which `voice_ids` are heard, is in storage. Returns the key and the
+        samples of the audio that counts: that of another job if it came first. Raises ProfileGone."""
         if repository.state_of_profile(tx, profile_id) not in _KEEPING_STATES:
             raise ProfileGone(profile_id)
         other = repository.find(tx, profile_id, [digest]).get(digest)
@@ -114,7 +114,7 @@ class SpokenLines:
             tx,
             profile_id=profile_id,
             digest=digest,
-            voice_id=voice_id,
+            voice_ids="".join(f"\n{voice_id}\n" for voice_id in sorted(voice_ids)),
             key=key,
             samples=samples,
             is_paid=False,
@@ -123,6 +123,12 @@ class SpokenLines:
             used_at=moment,
         )
         return key, samples
+
+    def voices_of(self, profile_id: str, digests: Collection[str]) -> set[str]:
+        """Return the ids of the voices that are heard in the audio that there is."""
+        with self._database.snapshot() as tx:
+            rows = repository.find(tx, profile_id, digests)
+        return {voice_id for row in rows.values() for voice_id in row.voice_ids.split("\n") if voice_id}
 
     def discard(self, key: str) -> None:
         """Delete a file that has no row."""

@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("profile_id", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("voice_id", sa.String(length=128), nullable=False),
+        sa.Column("voice_ids", sa.Text(), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("is_paid", sa.Boolean(), nullable=False),
@@ -63,7 +63,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_line_audio")),
     )
     op.create_index("ix_line_audio_profile_id_digest", "line_audio", ["profile_id", "digest"], unique=True)
-    op.create_index("ix_line_audio_profile_id_voice_id", "line_audio", ["profile_id", "voice_id"], unique=False)
     op.create_index("ix_line_audio_used_at", "line_audio", ["used_at"], unique=False)
 
 
