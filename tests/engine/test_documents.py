@@ -42,6 +42,21 @@ def test_a_break_is_kept_to_the_millisecond_and_keeps_the_melody_up(phonemizer: 
     assert symbols(first).endswith(".")
 
 
+def test_breaks_add_up_also_before_the_first_word_and_around_marks(phonemizer: Phonemizer) -> None:
+    (chunk,) = planned('<break time="1s"/>… <break time="2s"/>Hello.', phonemizer)
+    assert chunk.exact_lead == 3.0
+    assert Chunk.from_json(chunk.to_json()) == chunk
+    first, second = planned('<break time="1s"/>Hi <break time="1s"/>! <break time="2s"/>there. You.', phonemizer)
+    assert (first.exact_lead, first.exact_pause) == (1.0, 3.0)
+    assert second.exact_lead == 0.0
+
+
+def test_an_entity_is_read_as_its_character(phonemizer: Phonemizer) -> None:
+    (written,) = planned("The café of O'Brien, in Rome.", phonemizer)
+    (chunk,) = planned("The caf&#233; of O&apos;Brien,\nin <!-- a city -->Rome.", phonemizer)
+    assert chunk.tokens == written.tokens
+
+
 def test_what_replaces_a_word_is_spoken_within_its_sentence(phonemizer: Phonemizer) -> None:
     (chunk,) = planned(
         'The <sub alias="World Wide Web">WWW</sub>, by Dr. <phoneme ph="ˈiːfə">Aoife</phoneme>!', phonemizer

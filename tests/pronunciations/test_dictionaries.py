@@ -104,6 +104,12 @@ def test_a_dictionary_comes_and_goes_as_pls(client: GatewayClient) -> None:
         (b"<lexicon/>", "needs xml:lang"),
         (b'<lexicon xml:lang="en" alphabet="x-sampa"/>', "alphabet is ipa"),
         (b"", "no XML"),
+        (b'<lexicon xml:lang="e"/>', "language"),
+        (b'<lexicon xml:lang="en"><lexeme><grapheme/><alias>x</alias></lexeme></lexicon>', "match"),
+        (
+            b'<lexicon xml:lang="en"><lexeme><grapheme>x</grapheme><alias>%b</alias></lexeme></lexicon>' % (b"y" * 201),
+            "alias",
+        ),
     ],
 )
 def test_pls_that_is_wrong_is_refused(client: GatewayClient, content: bytes, message: str) -> None:

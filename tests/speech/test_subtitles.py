@@ -17,6 +17,7 @@ from tests.support.stored import stored_keys
 from voxport.billing.verify import verify
 from voxport.providers.base import Capabilities, Piece, SpokenWord, Utterance, VoiceRef
 from voxport.speech.subtitles import SubtitleFormat, max_subtitles_bytes, subtitles
+from voxport.speech.timestamps import timestamps
 from voxport.text.ssml.parser import parse_ssml
 
 TTS = "/v1/proxy/core-tts"
@@ -31,6 +32,13 @@ def words_of(text: str, *, seconds: float = 0.25) -> list[SpokenWord]:
             sentence += 1
         found.append(SpokenWord(match.start(), match.end(), sentence, number * seconds, (number + 1) * seconds))
     return found
+
+
+@pytest.mark.parametrize("written", ["caf&#233;", "cafe\u0301", "café"])
+def test_a_timestamp_has_the_whole_word_as_it_was_sent(written: str) -> None:
+    (stamp,) = timestamps([SpokenWord(0, 4, 0, 0.0, 1.0)], f"{written} x", "word")
+    assert stamp.text == written
+    assert (stamp.start_char, stamp.end_char) == (0, len(written))
 
 
 # Cues

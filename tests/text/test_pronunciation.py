@@ -7,7 +7,8 @@ import time
 import pytest
 
 from voxport.text.ipa import UnknownIpa, ipa_symbols
-from voxport.text.pronunciation import Rule, document_of_text
+from voxport.text.pronunciation import Rule, document_of_text, with_rules
+from voxport.text.ssml.parser import parse_ssml
 
 
 def read(text: str, *rules: Rule) -> str:
@@ -62,11 +63,25 @@ def test_case_matters_where_the_rule_says_so() -> None:
         ("Bess’s", Rule("Bess", ipa="bɛs"), "[bɛsɪz]"),
         ("Pat's", Rule("Pat", ipa="pæt"), "[pæts]"),
         ("a.b", Rule("a.b", alias="x"), "[x]"),
+        ("Don, I don't", Rule("Don", alias="x"), "[x], I don't"),
+        ("O’Brien O'Brien", Rule("O'Brien", alias="x"), "[x] [x]"),
+        ("O'Brien", Rule("O’Brien", alias="x"), "[x]"),
+        ("n\u0308 n", Rule("n", alias="x"), "n\u0308 [x]"),
         ("C++ code", Rule("C++", alias="see plus plus"), "[see plus plus] code"),
     ],
 )
 def test_words_of_all_kinds_are_matched(text: str, rule: Rule, expected: str) -> None:
     assert read(text, rule) == expected
+
+
+def test_a_part_of_a_word_with_markup_is_no_word() -> None:
+    rules = [Rule("like", alias="x"), Rule("Aoife", ipa="a"), Rule("caf", alias="y")]
+    document = parse_ssml(
+        "un<emphasis>like</emphasis>ly <emphasis>Aoife</emphasis>'s caf&#233;", language="en-us", languages=str
+    )
+    (line,) = with_rules(document, rules).lines
+    assert line.text == "unlikely Aoife's café"
+    assert [part.text for part in line.segments if part.is_replaced] == ["Aoife"]
 
 
 def test_many_rules_and_a_long_text_take_a_moment_only() -> None:

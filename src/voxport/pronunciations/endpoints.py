@@ -17,7 +17,6 @@ from voxport.pronunciations.schemas import (
     DictionaryBody,
     DictionaryList,
     NewDictionary,
-    RuleBody,
     dictionary_body,
     dictionary_list,
 )
@@ -45,19 +44,25 @@ async def _sent(request: Request, name: Name = None) -> NewDictionary:
     """Read the body, which is JSON or PLS. Raises Invalid, RequestValidationError."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
         try:
-            return NewDictionary.model_validate(await request.json())
-        except ValidationError as error:
-            raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
+            return _validated(await request.json())
         except (ValueError, RecursionError):
             raise Invalid(f"Send JSON, or PLS as {CONTENT_TYPE}.") from None
     lexicon = read_pls(await request.body())
     if len(lexicon.rules) > MAX_RULES:
         raise Invalid(f"A dictionary has at most {MAX_RULES:,} rules, and this one has {len(lexicon.rules):,}.")
     rules = [
-        RuleBody(match=rule.match, alias=rule.alias, ipa=rule.ipa, case_sensitive=rule.is_case_sensitive)
+        {"match": rule.match, "alias": rule.alias, "ipa": rule.ipa, "case_sensitive": rule.is_case_sensitive}
         for rule in lexicon.rules
     ]
-    return NewDictionary(name=name or "Lexicon", language=lexicon.language, rules=rules)
+    return _validated({"name": name or "Lexicon", "language": lexicon.language, "rules": rules})
+
+
+def _validated(content: object) -> NewDictionary:
+    """Raises RequestValidationError."""
+    try:
+        return NewDictionary.model_validate(content)
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
 
 
 Sent = Annotated[NewDictionary, Depends(_sent)]

@@ -217,13 +217,14 @@ class LocalProvider(Provider):
         for number in range(resume_from["next"] if resume_from is not None else 0, len(chunks)):
             chunk = chunks[number]
             source = sources[chunk.voice] if chunk.voice is not None else _source(voice)
+            lead, pause = _silence(chunk.exact_lead), _silence(chunk.pause_seconds(speed))
             spoken = self._call_engine(
-                lambda chunk=chunk, source=source, at=offset: self._engine.speak_timed(  # type: ignore[misc]
+                lambda chunk=chunk, source=source, at=offset + lead.size: self._engine.speak_timed(  # type: ignore[misc]
                     chunk, source, speed, start_sample=at, caller=caller
                 )
             )
-            pause = np.zeros(round(chunk.pause_seconds(speed) * SAMPLE_RATE), np.float32)
-            audio = np.concatenate([apply_levels(normalizer.process(spoken.audio), chunk, spoken.token_starts), pause])
+            speech = apply_levels(normalizer.process(spoken.audio), chunk, spoken.token_starts)
+            audio = np.concatenate([lead, speech, pause])
             offset += audio.size
             yield Piece(
                 audio,
@@ -280,9 +281,13 @@ def _source(voice: VoiceRef) -> bytes | str:
     return voice.file if voice.file is not None else voice.provider_voice_id
 
 
+def _silence(seconds: float) -> Audio:
+    return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+
+
 def _spoken_words(chunk: Chunk, spoken: Synthesis) -> tuple[SpokenWord, ...]:
     return tuple(
-        SpokenWord(word.start_char, word.end_char, word.sentence, start, end)
+        SpokenWord(word.start_char, word.end_char, word.sentence, chunk.exact_lead + start, chunk.exact_lead + end)
         for word, (start, end) in zip(chunk.words, word_times(chunk, spoken), strict=True)
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -10,6 +12,7 @@ from typing import Any, Final, Literal
 from voxport.providers.base import SpokenWord
 
 Granularity = Literal["word", "sentence"]
+_ENTITY: Final = re.compile(r"&(?:#x?[0-9A-Fa-f]+|amp|lt|gt|apos|quot);")
 _DIGITS: Final = 3
 """Decimals of a second: the engine knows a sound's start to a fortieth."""
 
@@ -46,10 +49,19 @@ def timestamps(words: Sequence[SpokenWord], text: str, granularity: Granularity)
 
 def _timestamp(text: str, words: Sequence[SpokenWord], *, with_marks: bool = False) -> Timestamp:
     first, last = words[0], words[-1]
-    start_char, end_char = first.start_char, max(word.end_char for word in words)
+    start_char, end_char = first.start_char, _end_as_sent(text, max(word.end_char for word in words))
     if with_marks:
         start_char, end_char = _with_outer_marks(text, start_char, end_char)
     return Timestamp(text[start_char:end_char], first.start, last.end, start_char, end_char)
+
+
+def _end_as_sent(text: str, end: int) -> int:
+    """Return where the character before `end` ends as it was sent: as an entity, or with its combining marks."""
+    entity = _ENTITY.match(text, end - 1)
+    end = end if entity is None else entity.end()
+    while end < len(text) and unicodedata.combining(text[end]):
+        end += 1
+    return end
 
 
 def _with_outer_marks(text: str, start: int, end: int) -> tuple[int, int]:

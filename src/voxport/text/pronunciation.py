@@ -13,11 +13,13 @@ from voxport.text.sentences import clean_text
 from voxport.text.source_words import SourceWords
 from voxport.text.ssml.document import Document, Line, Segment
 
-_LETTER: Final = r"\w\u0900-\u097f"
+_LETTER: Final = r"\w\u0300-\u036f\u0900-\u097f"
 _UNSPACED_LETTER: Final = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Letters of languages that have no blanks between words."""
 _TOKEN: Final = re.compile(rf"[{_UNSPACED_LETTER}]|(?:(?![{_UNSPACED_LETTER}])[{_LETTER}])+|[^\s{_LETTER}]")
 _GENITIVE: Final = re.compile(rf"['’]s(?![{_LETTER}])")
+_NEGATION: Final = rf"(?!['’][tT](?![{_LETTER}]))"
+"""A word goes on in its negation: "don't" is no "don"."""
 _UNSPACED: Final = re.compile(f"[{_UNSPACED_LETTER}]")
 _SPACED: Final = rf"(?![{_UNSPACED_LETTER}])[{_LETTER}]"
 """A letter that goes on a word: beside a name in Latin letters, kana and hanzi are other words."""
@@ -50,11 +52,14 @@ def with_rules(document: Document, rules: Sequence[Rule]) -> Document:
     if not rules:
         return document
     matcher = _matcher(tuple(rules))
-    lines = (
-        replace(line, segments=tuple(part for segment in line.segments for part in _split(segment, matcher)))
-        for line in document.lines
-    )
-    return Document(tuple(lines))
+    return Document(tuple(replace(line, segments=tuple(_split_line(line, matcher))) for line in document.lines))
+
+
+def _split_line(line: Line, matcher: _Matcher) -> Iterator[Segment]:
+    text, position = line.text, 0
+    for segment in line.segments:
+        yield from _split(segment, matcher, text, position)
+        position += len(segment.text)
 
 
 def _origins(line: str, source: SourceWords) -> tuple[int, ...]:
@@ -75,37 +80,42 @@ class _Matcher:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._by_first_word: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
         # The sort is stable: of two rules for the same words the first stays first.
-        for rule in sorted(rules, key=lambda one: -len(one.match)):
-            written = unicodedata.normalize("NFC", rule.match).strip()
+        written_rules = [(unicodedata.normalize("NFC", " ".join(rule.match.split())), rule) for rule in rules]
+        for written, rule in sorted(written_rules, key=lambda one: -len(one[0])):
             first = _TOKEN.search(written)
             assert first is not None
             self._by_first_word.setdefault(first.group().casefold(), []).append((_pattern(written, rule), rule))
 
-    def find(self, text: str) -> Iterator[tuple[int, int, Rule]]:
-        """Yield the ranges that rules match, without overlaps."""
-        position = 0
-        for token in _TOKEN.finditer(text):
+    def find(self, text: str, start: int, end: int) -> Iterator[tuple[int, int, Rule]]:
+        """Yield the ranges between two positions that rules match, without overlaps. What is beside them counts: a part
+        of a word is no word."""
+        position = start
+        for token in _TOKEN.finditer(text, start, end):
             if token.start() < position:
                 continue
             for pattern, rule in self._by_first_word.get(token.group().casefold(), ()):
                 found = pattern.match(text, token.start())
-                if found is not None:
+                if found is not None and found.end() <= end:
                     position = found.end()
                     yield token.start(), position, rule
                     break
 
 
-def _split(segment: Segment, matcher: _Matcher) -> list[Segment]:
+def _split(segment: Segment, matcher: _Matcher, line: str, offset: int) -> list[Segment]:
+    """Split a segment that begins at `offset` of its line."""
     if segment.is_replaced:
         return [segment]
-    parts, position = [], 0
-    for start, end, rule in matcher.find(segment.text):
-        if position < start:
-            parts.append(_slice(segment, position, start))
-        genitive = _GENITIVE.match(segment.text, end)
-        position = end if genitive is None else genitive.end()
-        matched = _slice(segment, start, position)
-        parts.append(_with_genitive(matched, rule) if genitive else replace(matched, alias=rule.alias, ipa=rule.ipa))
+    parts, position, last = [], 0, offset + len(segment.text)
+    for start, end, rule in matcher.find(line, offset, last):
+        if position < start - offset:
+            parts.append(_slice(segment, position, start - offset))
+        genitive = _GENITIVE.match(line, end)
+        has_genitive = genitive is not None and genitive.end() <= last
+        position = (genitive.end() if genitive is not None and has_genitive else end) - offset
+        matched = _slice(segment, start - offset, position)
+        parts.append(
+            _with_genitive(matched, rule) if has_genitive else replace(matched, alias=rule.alias, ipa=rule.ipa)
+        )
     if position < len(segment.text):
         parts.append(_slice(segment, position, len(segment.text)))
     return parts
@@ -129,7 +139,8 @@ def _matcher(rules: tuple[Rule, ...]) -> _Matcher:
 
 
 def _pattern(written: str, rule: Rule) -> re.Pattern[str]:
-    words = r"\s+".join(map(re.escape, written.split()))
+    words = re.sub("['’]", "['’]", r"\s+".join(map(re.escape, written.split())))
     before = "" if _UNSPACED.match(written[0]) else rf"(?<!{_SPACED})"
-    after = "" if _UNSPACED.match(written[-1]) else rf"(?!{_SPACED})"
-    return re.compile(f"{before}{words}{after}", 0 if rule.is_case_sensitive else re.IGNORECASE)
+    after = "" if _UNSPACED.match(written[-1]) else rf"(?!{_SPACED}){_NEGATION}"
+    # The whole pattern without case would take milliseconds to compile: re folds each letter of the ranges around it.
+    return re.compile(f"{before}{words if rule.is_case_sensitive else f'(?i:{words})'}{after}")

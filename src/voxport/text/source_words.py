@@ -20,7 +20,7 @@ class SourceWords:
     def __init__(self, sent: str, origins: list[int] | None = None) -> None:
         """`origins` are the positions of the characters of `sent` in the text that the results speak of; by default
         their own."""
-        plain = _plain_characters(_without_link_targets(sent))
+        plain = plain_characters(_without_link_targets(sent))
         origins = list(range(len(sent))) if origins is None else origins
         self._plain = "".join(character for character, _, _ in plain)
         self._ranges = [(origins[start], origins[end - 1] + 1) for _, start, end in plain]
@@ -42,7 +42,7 @@ class SourceWords:
         return [start for start, _ in self._ranges[self._position - len(word) : self._position]]
 
 
-def _plain_characters(text: str) -> list[tuple[str, int, int]]:
+def plain_characters(text: str) -> list[tuple[str, int, int]]:
     """Return the characters of `text` as the cleaning writes them, each with its range in `text`."""
     return [
         (plain, start, end)

@@ -36,8 +36,9 @@ class WordSpan:
 @dataclass(frozen=True)
 class Chunk:
     """A piece of text: `text` for people, `tokens` for the network (1 to 510, without boundary tokens), and
-    `pause_after`, the seconds of silence before the next chunk at normal speed; `exact_pause` are seconds at any speed.
-    `voice` is that of the request unless it is set; `words` is empty unless the plan was asked for them."""
+    `pause_after`, the seconds of silence before the next chunk at normal speed; `exact_pause` are seconds at any speed,
+    and so are those of `exact_lead`, before it. `voice` is that of the request unless it is set; `words` is empty
+    unless the plan was asked for them."""
 
     text: str
     tokens: tuple[int, ...]
@@ -46,6 +47,7 @@ class Chunk:
     words: tuple[WordSpan, ...] = ()
     voice: str | None = None
     exact_pause: float = 0.0
+    exact_lead: float = 0.0
 
     def pause_seconds(self, speed: float) -> float:
         """Return the silence before the next chunk, in seconds."""
@@ -61,6 +63,8 @@ class Chunk:
             content["voice"] = self.voice
         if self.exact_pause:
             content["exact_pause"] = self.exact_pause
+        if self.exact_lead:
+            content["exact_lead"] = self.exact_lead
         return content
 
     @classmethod
@@ -73,4 +77,5 @@ class Chunk:
             tuple(WordSpan(*span) for span in data.get("words", ())),
             data.get("voice"),
             float(data.get("exact_pause", 0.0)),
+            float(data.get("exact_lead", 0.0)),
         )

@@ -78,19 +78,22 @@ def read_document(document: Document, language: str, phonemizer: Phonemizer) -> 
 
 
 def _with_pauses(document: Document, planner: _DocumentPlanner) -> Iterator[Chunk]:
-    """Yield the chunks of all lines, each with the pause behind it. A pause behind a line that says nothing is added to
-    the one before."""
+    """Yield the chunks of all lines, each with the pause behind it, the first one with that before it. A pause behind a
+    line that says nothing is added to the one before."""
     held: Chunk | None = None
+    lead = 0.0
     for number, line in enumerate(document.lines):
         is_last = number + 1 == len(document.lines)
         for chunk in planner.chunks(line, is_last=is_last):
             if held is not None:
                 yield held
-            held = chunk
+            held, lead = replace(chunk, exact_lead=lead), 0.0
         if held is not None and line.pause is not None:
-            held = replace(held, pause_after=0.0, exact_pause=max(held.exact_pause, line.pause))
+            held = replace(held, pause_after=0.0, exact_pause=held.exact_pause + line.pause)
         elif held is not None and line.ends_paragraph and not held.exact_pause:
             held = replace(held, pause_after=PAUSE_PARAGRAPH)
+        elif held is None:
+            lead += line.pause or 0.0
     if held is not None:
         yield held
 

@@ -210,4 +210,5 @@ def merge_chunks(last: Chunk | None, chunk: Chunk, limits: _MergeLimits = MERGE_
         tokens=last.tokens + to_tokens(" ") + chunk.tokens,
         prosody=(*last.prosody, *prosody),
         words=(*last.words, *words),
+        exact_lead=last.exact_lead,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final, NoReturn
 from xml.parsers import expat
 
 from voxport.text.ipa import UnknownIpa, check_ipa
+from voxport.text.source_words import plain_characters
 from voxport.text.ssml import values
 from voxport.text.ssml.document import Document, Line, Segment, Style
 from voxport.text.ssml.say_as import DATE_FORMATS, KINDS, say_as
@@ -32,6 +35,10 @@ _TEXT_ONLY: Final = frozenset(["sub", "say-as", "phoneme"])
 """Tags that hold text alone."""
 _REQUIRED: Final = {"sub": "alias", "say-as": "interpret-as", "phoneme": "ph", "lang": "xml:lang", "voice": "name"}
 TAGS: Final = tuple(_ATTRIBUTES)
+_VERSIONS: Final = ("1.0", "1.1")
+_NAMESPACE: Final = "http://www.w3.org/2001/10/synthesis"
+_WHOLE: Final = re.compile(r"\ufeff?(?:\s|<!--.*?-->)*+<(?:speak(?=[\s/>])|\?xml\s|!DOCTYPE)", re.DOTALL)
+"""The beginning of a text that has its outermost tag itself."""
 
 Languages = Callable[[str], str | None]
 """Returns the code that the provider has for a language, or None."""
@@ -72,10 +79,11 @@ class _Parser:
         self._tags = tags
         self._language = language
         self._languages = languages
-        self._prefix = "" if source.lstrip().startswith(("<speak", "<?xml")) else "<speak>"
+        self._prefix = "" if _WHOLE.match(source) else "<speak>"
         self._content = f"{self._prefix}{source}{'</speak>' if self._prefix else ''}"
         self._encoded = self._content.encode("utf-8", "surrogatepass")
         self._bytes_seen = self._characters_seen = 0
+        self._is_cdata = False
         self._open: list[_Open] = []
         self._lines: list[Line] = []
         self._segments: list[Segment] = []
@@ -88,6 +96,8 @@ class _Parser:
         parser.StartElementHandler = self._on_start
         parser.EndElementHandler = self._on_end
         parser.CharacterDataHandler = self._on_text
+        parser.StartCdataSectionHandler = lambda: self._on_cdata(begins=True)
+        parser.EndCdataSectionHandler = lambda: self._on_cdata(begins=False)
         parser.StartDoctypeDeclHandler = self._on_doctype
         parser.ProcessingInstructionHandler = self._on_instruction
         self._expat = parser
@@ -122,6 +132,7 @@ class _Parser:
             self._fail(f"<{name}> needs the attribute {required}", at)
         style = self._open[-1].style if self._open else Style()
         try:
+            _check_document_attributes(name, attributes)
             style = self._style(name, attributes, style, at)
         except ValueProblem as problem:
             self._fail(f"<{name}>: {problem}", at)
@@ -159,9 +170,12 @@ class _Parser:
         if self._open[-1].name == "break" and data.strip():
             self._fail("<break> is empty", start)
         # An entity is one character of the text, and several of the source.
-        is_entity = self._source[start : start + 1] == "&" and data != "&"
+        is_entity = self._source[start : start + 1] == "&" and not self._is_cdata
         positions = tuple([start] * len(data) if is_entity else range(start, start + len(data)))
         self._segments.append(Segment(data, positions, self._open[-1].style))
+
+    def _on_cdata(self, *, begins: bool) -> None:
+        self._is_cdata = begins
 
     def _on_end(self, name: str) -> None:
         opened = self._open.pop()
@@ -222,7 +236,7 @@ class _Parser:
         self, *, pause: float | None = None, ends_paragraph: bool = False, ends_sentence: bool = False
     ) -> None:
         """End the line; a second end in a row only adds to the first."""
-        segments = tuple(self._segments) if any(segment.text.strip() for segment in self._segments) else ()
+        segments = _joined(self._segments) if any(segment.text.strip() for segment in self._segments) else ()
         self._segments.clear()
         self._open = [replace(one, first_segment=0) for one in self._open]
         if segments or not self._lines:
@@ -230,10 +244,10 @@ class _Parser:
                 self._lines.append(Line(segments, pause, ends_paragraph, ends_sentence))
             return
         last = self._lines[-1]
-        longest = max((one for one in (last.pause, pause) if one is not None), default=None)
+        pauses = [one for one in (last.pause, pause) if one is not None]
         self._lines[-1] = replace(
             last,
-            pause=longest,
+            pause=sum(pauses) if pauses else None,
             ends_paragraph=last.ends_paragraph or ends_paragraph,
             ends_sentence=last.ends_sentence or ends_sentence,
         )
@@ -260,11 +274,37 @@ class _Parser:
         raise SsmlError(f"{message}.", position, self._source)
 
 
+def _check_document_attributes(name: str, attributes: dict[str, str]) -> None:
+    """Raises ValueProblem for another version or namespace of `speak`."""
+    if name == _ROOT and attributes.get("version", "1.1") not in _VERSIONS:
+        raise ValueProblem(f"version takes {' or '.join(_VERSIONS)}")
+    if name == _ROOT and attributes.get("xmlns", _NAMESPACE) != _NAMESPACE:
+        raise ValueProblem(f"xmlns takes {_NAMESPACE}")
+
+
+def _joined(segments: list[Segment]) -> tuple[Segment, ...]:
+    """Join neighbours of one style: the parser yields a text in pieces, and words go on over lines, entities and
+    comments. Write the characters as the cleaning of a plain text does."""
+    result: list[Segment] = []
+    for (style, is_replaced), group in groupby(segments, lambda one: (one.style, one.is_replaced)):
+        if is_replaced:
+            result += group
+            continue
+        parts = list(group)
+        origins = tuple(origin for part in parts for origin in part.origins)
+        plain = plain_characters("".join(part.text for part in parts))
+        text = "".join(character for character, _, _ in plain)
+        result.append(Segment(text, tuple(origins[start] for _, start, _ in plain), style))
+    return tuple(result)
+
+
 def _changed(style: Style, rate: float, semitones: float, decibels: float) -> Style:
-    """Return a style inside another one, within the limits of each."""
-    return replace(
+    """Return a style inside another one. Raises ValueProblem if what they add up to is outside the limits of each."""
+    changed = replace(
         style,
-        rate=min(max(style.rate * rate, values.MIN_RATE), values.MAX_RATE),
-        semitones=min(max(style.semitones + semitones, -values.MAX_SEMITONES), values.MAX_SEMITONES),
-        decibels=style.decibels + decibels,
+        rate=style.rate * rate,
+        semitones=style.semitones + semitones,
+        decibels=max(style.decibels + decibels, values.SILENT_DECIBELS),
     )
+    values.check_sum(changed.rate, changed.semitones, changed.decibels)
+    return changed

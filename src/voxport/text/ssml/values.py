@@ -11,7 +11,9 @@ MAX_BREAK_SECONDS: Final = 10.0
 MIN_RATE, MAX_RATE = 0.5, 2.0
 MAX_SEMITONES: Final = 12.0
 MAX_DECIBELS: Final = 20.0
-_SILENT_DECIBELS: Final = -120.0
+SILENT_DECIBELS: Final = -120.0
+_NEARLY_SILENT: Final = SILENT_DECIBELS + MAX_DECIBELS
+"""Silence stays silence, whatever is inside or around it."""
 
 _TIME: Final = re.compile(r"\+?(\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})(ms|s)")
 _PERCENT: Final = re.compile(r"([+-]?)(\d{1,4}(?:\.\d{1,4})?)%")
@@ -24,7 +26,7 @@ _STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "st
 _RATES: Final = {"x-slow": 0.6, "slow": 0.8, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 _PITCHES: Final = {"x-low": -6.0, "low": -3.0, "medium": 0.0, "default": 0.0, "high": 3.0, "x-high": 6.0}
 _VOLUMES: Final = {
-    "silent": _SILENT_DECIBELS,
+    "silent": SILENT_DECIBELS,
     "x-soft": -12.0,
     "soft": -6.0,
     "medium": 0.0,
@@ -47,6 +49,7 @@ class ValueProblem(ValueError):
 
 def break_seconds(time: str | None, strength: str | None) -> float:
     """Return the pause of a `break`. Raises ValueProblem."""
+    by_strength = 0.0 if strength is None else _named("strength", _STRENGTHS, strength)
     if time is not None:
         found = _TIME.fullmatch(time)
         if found is None:
@@ -55,7 +58,7 @@ def break_seconds(time: str | None, strength: str | None) -> float:
         if seconds > MAX_BREAK_SECONDS:
             raise ValueProblem(f"a pause is at most {MAX_BREAK_SECONDS:g} s")
         return seconds
-    return _named("strength", _STRENGTHS, strength or "medium")
+    return _STRENGTHS["medium"] if strength is None else by_strength
 
 
 def rate(value: str) -> float:
@@ -106,9 +109,28 @@ def decibels(value: str) -> float:
 
 def emphasis(level: str | None) -> tuple[float, float, float]:
     """Return rate, semitones and decibels. Raises ValueProblem."""
-    if (level or "moderate") not in EMPHASIS:
+    if level is None:
+        return EMPHASIS["moderate"]
+    if level not in EMPHASIS:
         raise ValueProblem(f"level takes {_names(EMPHASIS)}")
-    return EMPHASIS[level or "moderate"]
+    return EMPHASIS[level]
+
+
+def check_sum(rate: float, semitones: float, decibels: float) -> None:
+    """Check what tags inside each other add up to. Raises ValueProblem."""
+    margin = 1e-6
+    if not MIN_RATE - margin <= rate <= MAX_RATE + margin:
+        raise ValueProblem(
+            f"with the tags around it the rate is {rate:.3g}, and it goes from {MIN_RATE:g} to {MAX_RATE:g}"
+        )
+    if abs(semitones) > MAX_SEMITONES + margin:
+        raise ValueProblem(
+            f"with the tags around it the pitch changes by {semitones:+.3g} semitones, and by at most {MAX_SEMITONES:g}"
+        )
+    if MAX_DECIBELS + margin < abs(decibels) and decibels > _NEARLY_SILENT:
+        raise ValueProblem(
+            f"with the tags around it the volume changes by {decibels:+.3g} dB, and by at most {MAX_DECIBELS:g}"
+        )
 
 
 def _named(name: str, values: dict[str, float], value: str) -> float:
