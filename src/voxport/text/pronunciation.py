@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,11 +19,11 @@ _UNSPACED_LETTER: Final = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Letters of languages that have no blanks between words."""
 _TOKEN: Final = re.compile(rf"[{_UNSPACED_LETTER}]|(?:(?![{_UNSPACED_LETTER}])[{_LETTER}])+|[^\s{_LETTER}]")
 _GENITIVE: Final = re.compile(rf"['’]s(?![{_LETTER}])")
-_NEGATION: Final = rf"(?!['’][tT](?![{_LETTER}]))"
-"""A word goes on in its negation: "don't" is no "don"."""
 _UNSPACED: Final = re.compile(f"[{_UNSPACED_LETTER}]")
-_SPACED: Final = rf"(?![{_UNSPACED_LETTER}])[{_LETTER}]"
+_SPACED: Final = re.compile(rf"(?![{_UNSPACED_LETTER}])[{_LETTER}]")
 """A letter that goes on a word: beside a name in Latin letters, kana and hanzi are other words."""
+_NEGATION: Final = re.compile(rf"['’][tT](?![{_LETTER}])")
+"""A word goes on in its negation: "don't" is no "don"."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,13 @@ def with_rules(document: Document, rules: Sequence[Rule]) -> Document:
 
 def _split_line(line: Line, matcher: _Matcher) -> Iterator[Segment]:
     text, position = line.text, 0
+    tokens = list(_TOKEN.finditer(text))
     for segment in line.segments:
-        yield from _split(segment, matcher, text, position)
-        position += len(segment.text)
+        end = position + len(segment.text)
+        first = bisect_left(tokens, position, key=re.Match.start)
+        last = bisect_right(tokens, end, key=re.Match.end)
+        yield from _split(segment, matcher.find(text, tokens[first:last]), text, position)
+        position = end
 
 
 def _origins(line: str, source: SourceWords) -> tuple[int, ...]:
@@ -75,38 +80,62 @@ def _origins(line: str, source: SourceWords) -> tuple[int, ...]:
 
 
 class _Matcher:
-    """Finds the rules by the first word of each, so that many rules take no longer than few."""
+    """Looks words up by how they are written: thousands of rules cost no more than one."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._by_first_word: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
-        # The sort is stable: of two rules for the same words the first stays first.
-        written_rules = [(unicodedata.normalize("NFC", " ".join(rule.match.split())), rule) for rule in rules]
-        for written, rule in sorted(written_rules, key=lambda one: -len(one[0])):
-            first = _TOKEN.search(written)
-            assert first is not None
-            self._by_first_word.setdefault(first.group().casefold(), []).append((_pattern(written, rule), rule))
+        self._rules: dict[str, list[tuple[str, Rule]]] = {}
+        self._lengths: dict[str, list[int]] = {}
+        """By the first token, how many tokens its rules have, the most first."""
+        for rule in rules:
+            written = _written(rule.match)
+            tokens = _TOKEN.findall(written)
+            self._rules.setdefault(written.casefold(), []).append((written, rule))
+            lengths = self._lengths.setdefault(tokens[0].casefold(), [])
+            if len(tokens) not in lengths:
+                lengths.append(len(tokens))
+                lengths.sort(reverse=True)
 
-    def find(self, text: str, start: int, end: int) -> Iterator[tuple[int, int, Rule]]:
-        """Yield the ranges between two positions that rules match, without overlaps. What is beside them counts: a part
-        of a word is no word."""
-        position = start
-        for token in _TOKEN.finditer(text, start, end):
+    def find(self, text: str, tokens: Sequence[re.Match[str]]) -> Iterator[tuple[int, int, Rule]]:
+        """Yield the ranges of `tokens`, which are some of a text's, that rules match, without overlaps. What is beside
+        them counts: a part of a word is no word."""
+        position = 0
+        for number, token in enumerate(tokens):
             if token.start() < position:
                 continue
-            for pattern, rule in self._by_first_word.get(token.group().casefold(), ()):
-                found = pattern.match(text, token.start())
-                if found is not None and found.end() <= end:
-                    position = found.end()
-                    yield token.start(), position, rule
+            for length in self._lengths.get(_written(token.group()).casefold(), ()):
+                if number + length > len(tokens):
+                    continue
+                end = tokens[number + length - 1].end()
+                rule = self._rule(text, token.start(), end)
+                if rule is not None:
+                    position = end
+                    yield token.start(), end, rule
                     break
 
+    def _rule(self, text: str, start: int, end: int) -> Rule | None:
+        """Return the first rule for the words of a range, if they are whole words."""
+        written = _written(text[start:end])
+        for match, rule in self._rules.get(written.casefold(), ()):
+            if not rule.is_case_sensitive or match == written:
+                break
+        else:
+            return None
+        goes_on_before = start > 0 and not _UNSPACED.match(text, start) and _SPACED.match(text, start - 1)
+        goes_on_behind = not _UNSPACED.match(text, end - 1) and (_SPACED.match(text, end) or _NEGATION.match(text, end))
+        return None if goes_on_before or goes_on_behind else rule
 
-def _split(segment: Segment, matcher: _Matcher, line: str, offset: int) -> list[Segment]:
+
+def _written(words: str) -> str:
+    """Return words as they are compared: composed, with one blank between them and one kind of apostrophe."""
+    return " ".join(unicodedata.normalize("NFC", words).split()).replace("’", "'")
+
+
+def _split(segment: Segment, found: Iterator[tuple[int, int, Rule]], line: str, offset: int) -> list[Segment]:
     """Split a segment that begins at `offset` of its line."""
     if segment.is_replaced:
         return [segment]
     parts, position, last = [], 0, offset + len(segment.text)
-    for start, end, rule in matcher.find(line, offset, last):
+    for start, end, rule in found:
         if position < start - offset:
             parts.append(_slice(segment, position, start - offset))
         genitive = _GENITIVE.match(line, end)
@@ -136,11 +165,3 @@ def _slice(segment: Segment, start: int, end: int) -> Segment:
 @lru_cache(maxsize=64)
 def _matcher(rules: tuple[Rule, ...]) -> _Matcher:
     return _Matcher(rules)
-
-
-def _pattern(written: str, rule: Rule) -> re.Pattern[str]:
-    words = re.sub("['’]", "['’]", r"\s+".join(map(re.escape, written.split())))
-    before = "" if _UNSPACED.match(written[0]) else rf"(?<!{_SPACED})"
-    after = "" if _UNSPACED.match(written[-1]) else rf"(?!{_SPACED}){_NEGATION}"
-    # The whole pattern without case would take milliseconds to compile: re folds each letter of the ranges around it.
-    return re.compile(f"{before}{words if rule.is_case_sensitive else f'(?i:{words})'}{after}")
