@@ -47,23 +47,23 @@ def test_a_timestamp_has_the_whole_word_as_it_was_sent(written: str) -> None:
 def test_a_cue_is_a_sentence_with_its_marks() -> None:
     srt = subtitles(words_of(TEXT), TEXT, "srt")
     assert srt == (
-        "1\n00:00:00,000 --> 00:00:01,210\nThe ferry leaves at seven.\n\n"
-        "2\n00:00:01,210 --> 00:00:02,500\nNobody & nothing waits for it.\n"
+        "1\n00:00:00,000 --> 00:00:01,200\nThe ferry leaves at seven.\n\n"
+        "2\n00:00:01,200 --> 00:00:02,500\nNobody & nothing waits for it.\n"
     )
     vtt = subtitles(words_of(TEXT), TEXT, "vtt")
-    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.210\nThe ferry")
+    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.200\nThe ferry")
     assert "Nobody &amp; nothing" in vtt
 
 
-def test_a_cue_begins_a_frame_before_its_first_word() -> None:
+def test_a_cue_begins_a_moment_before_its_first_word() -> None:
     words = [
         dataclasses.replace(word, start=word.start + word.sentence, end=word.end + word.sentence)
         for word in words_of(TEXT)
     ]
-    assert "\n00:00:02,210 --> 00:00:03,500\nNobody" in subtitles(words, TEXT, "srt")
+    assert "\n00:00:02,200 --> 00:00:03,500\nNobody" in subtitles(words, TEXT, "srt")
 
 
-def test_cues_of_words_that_are_shorter_than_a_frame_are_in_order() -> None:
+def test_cues_of_words_that_are_shorter_than_that_moment_are_in_order() -> None:
     srt = subtitles(words_of("No. Yes. No.", seconds=0.02), "No. Yes. No.", "srt")
     assert re.findall(r"\d\d,\d{3}", srt) == ["00,000", "00,010", "00,010", "00,030", "00,030", "00,730"]
 
@@ -76,7 +76,7 @@ def test_the_last_cue_stays_until_its_last_word_is_heard() -> None:
 def test_a_short_cue_stays_until_it_can_be_read_but_not_into_the_next() -> None:
     assert "00:00:00,000 --> 00:00:00,700" in subtitles(words_of("No.", seconds=0.2), "No.", "srt")
     srt = subtitles(words_of("No. Yes.", seconds=0.2), "No. Yes.", "srt")
-    assert "00:00:00,000 --> 00:00:00,160" in srt
+    assert "00:00:00,000 --> 00:00:00,150" in srt
 
 
 def test_a_long_sentence_is_cut_at_a_comma_into_cues_of_two_lines() -> None:

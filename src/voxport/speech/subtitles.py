@@ -21,9 +21,9 @@ _MAX_LINE: Final = 42
 _MAX_CUE: Final = 2 * _MAX_LINE
 _MAX_SECONDS: Final = 7.0
 _MIN_SECONDS: Final = 0.7
-_LEAD_SECONDS: Final = 0.04
-"""How long before its first word a cue begins: a frame of film. Netflix allows up to two (Timed Text Style Guide,
-Subtitle Timing Guidelines, 1: Timing to audio)."""
+_LEAD_SECONDS: Final = 0.05
+"""How long before its first word a cue begins. Netflix allows up to two frames, 83 ms (Timed Text Style Guide, Subtitle
+Timing Guidelines, 1: Timing to audio); recognisers count a part of the silence before a word to it."""
 
 
 @dataclass(frozen=True)

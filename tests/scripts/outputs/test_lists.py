@@ -20,14 +20,14 @@ def test_subtitles_of_a_cast_say_who_speaks() -> None:
     script = spoken_script(CAST)
     assert write_script_subtitles(script, "vtt").split("\n\n") == [
         "WEBVTT",
-        "00:00:00.000 --> 00:00:00.960\n<v Ana>Who is &lt;there&gt;?",
-        "00:00:00.960 --> 00:00:02.000\n<v Ana>Tell me &amp; go.",
-        "00:00:02.460 --> 00:00:04.500\n<v Ben K>Nobody.",
-        "00:00:04.960 --> 00:00:07.000\n<v Ana>Good bye.\n",
+        "00:00:00.000 --> 00:00:00.950\n<v Ana>Who is &lt;there&gt;?",
+        "00:00:00.950 --> 00:00:02.000\n<v Ana>Tell me &amp; go.",
+        "00:00:02.450 --> 00:00:04.500\n<v Ben K>Nobody.",
+        "00:00:04.950 --> 00:00:07.000\n<v Ana>Good bye.\n",
     ]
     assert write_script_subtitles(script, "srt").startswith(
-        "1\n00:00:00,000 --> 00:00:00,960\nAna: Who is <there>?\n\n2\n00:00:00,960 --> 00:00:02,000\nTell me & go.\n\n"
-        "3\n00:00:02,460 --> 00:00:04,500\nBen K: Nobody.\n\n4\n"
+        "1\n00:00:00,000 --> 00:00:00,950\nAna: Who is <there>?\n\n2\n00:00:00,950 --> 00:00:02,000\nTell me & go.\n\n"
+        "3\n00:00:02,450 --> 00:00:04,500\nBen K: Nobody.\n\n4\n"
     )
 
 
@@ -41,7 +41,7 @@ def test_lines_without_times_of_words_have_cues_by_their_length() -> None:
     script = spoken_script([("One", [("Narrator", text.strip()), ("Narrator", "End.")])], with_words=False)
     cues = re.findall(r"(\S+) --> (\S+)\n", write_script_subtitles(script, "vtt"))
     assert len(cues) > 3
-    assert cues[0][0] == "00:00:00.000" and cues[-2][1] == "00:00:02.000" and cues[-1][0] == "00:00:02.460"
+    assert cues[0][0] == "00:00:00.000" and cues[-2][1] == "00:00:02.000" and cues[-1][0] == "00:00:02.450"
 
 
 @settings(max_examples=100, deadline=None)
