@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.scripts.epubs import CONTAINER, book, nav, opf, page, parts, zipped
+from voxport.scripts.formats.epub import archive
 from voxport.scripts.formats.read import read_script
 from voxport.scripts.script import Script, ScriptError
 
@@ -257,3 +258,15 @@ def test_a_book_of_the_largest_size_takes_bounded_memory() -> None:
     script = read(zipped(parts(pages)))
     assert 3_000_000 < sum(len(line.text) for line in script.lines) < 4_000_000
     assert len(script.chapters) == 180
+
+
+def test_the_tags_of_all_files_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_MARKS", 200)
+    assert len(read(book("<p>One &amp; two.</p>", "<p>Three.</p>")).lines) == 2
+    with pytest.raises(ScriptError, match=r"more than 200 tags and entities up to 'OEBPS/c2\.xhtml'\. Split it"):
+        read(book("<i/>" * 80, "&nbsp;" * 80 + "<p>Text.</p>"))
+
+
+def test_a_link_around_a_whole_chapter_is_text() -> None:
+    long = "A sentence that is longer than the mark of any note, which has a hundred characters at most, as this shows."
+    assert [line.text for line in read(book(f'<p><a href="#x"><a href="#y">{long}</a></a></p>')).lines] == [long]

@@ -19,6 +19,9 @@ MAX_ENTRY_BYTES: Final = 16 * 1024**2
 """Of one file that is read, unpacked. A novel of 60,000 words in one file has 0.5 MB."""
 MAX_TOTAL_BYTES: Final = 96 * 1024**2
 """Of all files that are read, unpacked: a book of 4,000,000 characters has about 10 MB."""
+MAX_MARKS: Final = 2_000_000
+"""Of `<` and `&` in all XML that is read: the parser takes up to 5 µs for one. A book of 20,000 lines has some 200,000,
+one that a word processor saved, with a span for each run, a million."""
 _MAX_RATIO: Final = 200
 """Unpacked bytes for a packed one. Prose has 3, a table full of one word 50; a bomb up to 1,032."""
 _MIN_BOMB_BYTES: Final = 1024**2
@@ -62,7 +65,7 @@ class Archive:
                 raise ScriptError(f"The EPUB holds two files named {_shown(entry.filename)}.")
             self._entries[entry.filename] = entry
         self._plain_names = {name.casefold(): name for name in self._entries}
-        self._total_bytes = 0
+        self._total_bytes = self._marks = 0
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries
@@ -105,6 +108,18 @@ class Archive:
         if len(content) > limit:
             raise _too_large(name, len(content), limit)
         self._total_bytes += len(content)
+        return content
+
+    def read_xml(self, name: str) -> bytes:
+        """Return an XML file's content. Raises ScriptError also for more tags than a book has."""
+        content = self.read(name)
+        self._marks += content.count(b"<") + content.count(b"&")
+        if self._marks > MAX_MARKS:
+            raise ScriptError(
+                f"The EPUB has more than {MAX_MARKS:,} tags and entities up to {_shown(name)}. Split it into several "
+                "books, or save it without the formatting of each word.",
+                details={"max_tags": MAX_MARKS},
+            )
         return content
 
 

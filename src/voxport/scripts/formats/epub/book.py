@@ -47,7 +47,7 @@ def read_epub(content: bytes, *, with_front_matter: bool = False) -> Script:
             resolve=partial(_find, archive, name),
             with_front_matter=with_front_matter,
         )
-        parse_xml(archive.read(name), extractor, name)
+        parse_xml(archive.read_xml(name), extractor, name)
         extractor.finish()
         if extractor.has_front_matter:
             front_files.append(f"parts of {name}")

@@ -35,7 +35,7 @@ def read_navigation(package: Package, archive: Archive) -> Navigation:
         if name is None:
             continue
         entries = _Entries(is_ncx)
-        parse_xml(archive.read(name), entries, name)
+        parse_xml(archive.read_xml(name), entries, name)
         points = [
             NavigationPoint(entry.title, file, entry.href.partition("#")[2], entry.level)
             for entry in entries.found

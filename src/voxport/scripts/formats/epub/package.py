@@ -111,12 +111,12 @@ def read_package(archive: Archive) -> Package:
         raise ScriptError(f"The file is no EPUB: it has no {_CONTAINER}.")
     _check_protection(archive)
     container = _Container()
-    parse_xml(archive.read(_CONTAINER), container, _CONTAINER)
+    parse_xml(archive.read_xml(_CONTAINER), container, _CONTAINER)
     path = None if container.path is None else archive.find("", container.path)
     if not path or path == _CONTAINER:
         raise ScriptError("It names no package document that the EPUB has.", _CONTAINER)
     reader = _PackageReader(Package(path))
-    parse_xml(archive.read(path), reader, path)
+    parse_xml(archive.read_xml(path), reader, path)
     if not reader.package.spine:
         raise ScriptError("The package document has no spine, so the EPUB has no text.", path)
     reader.finish()
@@ -127,7 +127,7 @@ def _check_protection(archive: Archive) -> None:
     is_protected = any(name in archive for name in _PROTECTIONS)
     if _ENCRYPTION in archive:
         encryption = _Encryption()
-        parse_xml(archive.read(_ENCRYPTION), encryption, _ENCRYPTION)
+        parse_xml(archive.read_xml(_ENCRYPTION), encryption, _ENCRYPTION)
         is_protected = is_protected or bool(encryption.algorithms - _FONT_ALGORITHMS) or encryption.has_unknown
     if is_protected:
         raise ScriptError("The EPUB is protected (DRM), so its text can't be read. Send one without protection.")

@@ -28,6 +28,8 @@ _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _NOTE_BLOCKS: Final = frozenset(["p", "li", "aside", "dd", "dt", "tr", "td"])
 _NOTE_MARK: Final = re.compile(r"[\[({]?\s?(?:\d{1,3}|[*†‡§¶]{1,4}|[ivxl]{1,6}|[a-z])\s?[\])}]?")
 _BACK_LINK: Final = re.compile(r"[\s\[(]*[↩↑⤴^\ufe0e]+[\s\])]*")
+_MAX_NOTE_MARK: Final = 100
+"""Characters of a link that can be a note's mark, with blanks around it."""
 _INVISIBLE: Final = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _WHITESPACE: Final = re.compile(r"[ \t\r\n\f]+")
 
@@ -192,7 +194,10 @@ class TextExtractor:
     def _on_link_end(self, link: _Mark) -> None:
         if link.begin < 0:
             return
-        text = "".join(self._buffer[link.begin :]).strip()
+        pieces = self._buffer[link.begin :]
+        if sum(map(len, pieces)) > _MAX_NOTE_MARK:  # each of nested links would join the text of a whole chapter
+            return
+        text = "".join(pieces).strip()
         if _BACK_LINK.fullmatch(text):
             del self._buffer[link.begin :]
         elif "#" in link.href and _NOTE_MARK.fullmatch(text) and (link.is_raised or not text.isalnum()):
