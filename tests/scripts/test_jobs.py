@@ -345,6 +345,43 @@ def test_more_silence_than_a_script_has_is_refused(customer: GatewayClient) -> N
     assert "pauses" in error_of(answer)["message"]
 
 
+@pytest.mark.parametrize("url", ["https://10.0.0.1/a.csv", "file:///etc/passwd", "https://localhost/book.epub"])
+def test_an_error_of_a_script_url_speaks_of_a_script(customer: GatewayClient, url: str) -> None:
+    answer = customer.post(BATCH, {"scriptUrl": url, "cast": CAST})
+    assert answer.status_code == 400
+    message = error_of(answer)["message"]
+    assert "scriptUrl" in message and "EPUB" in message and "audioUrl" not in message
+
+
+def test_the_upload_url_of_a_script_is_named_as_such(customer: GatewayClient) -> None:
+    slot = customer.upload_slot(media_type="document", filename="a.csv", content_type="text/csv")
+    message = error_of(customer.post(BATCH, {"scriptUrl": slot["upload_url"], "cast": CAST}))["message"]
+    assert "as scriptUrl" in message and "audioUrl" not in message
+
+
+@pytest.mark.parametrize("names", [("Ana", "Ana "), ("Zoe\u0308", "Zo\u00eb")])
+def test_two_names_of_a_cast_that_are_one_are_refused(customer: GatewayClient, names: tuple[str, str]) -> None:
+    cast = {names[0]: {"voice_id": "hum"}, names[1]: {"voice_id": "buzz"}}
+    script = [{"character": names[0], "text": "Who is there?"}]
+    answer = customer.post(BATCH, {"script": script, "cast": cast})
+    assert answer.status_code == 422
+    assert "twice" in error_of(answer)["message"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"script": [{"character": "Ana", "text": "Who is\0 there?"}]},
+        {"script_text": '{"character": "Ana", "text": "Who is\\u0000 there?"}', "script_format": "jsonl"},
+        {"script": LINES, "title": "A\0B"},
+        {"script": LINES, "author": "A\nB"},
+    ],
+)
+def test_a_text_with_characters_that_no_file_takes_is_refused(customer: GatewayClient, fields: dict[str, Any]) -> None:
+    answer = customer.post(BATCH, {"cast": CAST, **fields})
+    assert answer.status_code == 422, answer.text
+
+
 def test_the_lines_of_another_profiles_job_are_not_there(customer: GatewayClient) -> None:
     job_id = submit(customer)
     stranger = customer.another_customer()

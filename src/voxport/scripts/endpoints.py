@@ -143,7 +143,7 @@ def _item(line: ScriptLineBody) -> dict[str, object]:
 def _request(body: ScriptBody, script: Script) -> ScriptRequest:
     return ScriptRequest(
         script=script,
-        cast={character_name(name): _member(member) for name, member in body.cast.items()},
+        cast=_cast(body),
         outputs=tuple(dict.fromkeys(body.outputs)),
         output_format=body.output_format,
         pronunciations=tuple(body.pronunciations),
@@ -151,6 +151,21 @@ def _request(body: ScriptBody, script: Script) -> ScriptRequest:
         folder_id=body.folder_id,
         webhook_url=body.webhook_url,
     )
+
+
+def _cast(body: ScriptBody) -> dict[str, CastMember]:
+    """Return the cast by names as scripts spell them. Raises Invalid for two names that are the same then."""
+    cast: dict[str, CastMember] = {}
+    for name, member in body.cast.items():
+        character = character_name(name)
+        if character in cast:
+            raise Invalid(
+                f"The cast has {character!r} twice: names that differ only in blanks, or in how a letter is composed, "
+                "are one. Remove one of them.",
+                location=("body", "cast", name),
+            )
+        cast[character] = _member(member)
+    return cast
 
 
 def _member(body: CastMemberBody) -> CastMember:

@@ -25,6 +25,7 @@ else:
 LineState = Literal["waiting", "ready", "spoken", "reused"]
 ScriptUrl = Annotated[str, StripWhitespace, Field(min_length=1, max_length=8_192)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
 _MAX_ITEMS: Final = 5_000  # of a body of 1 MiB
 VoiceId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
 Pronunciations = Annotated[
@@ -109,8 +110,8 @@ class ScriptBody(RequestBody):
     ]
     output_format: FormatName = Field(default="mp3", description="The audio format of lines, joined and stems.")
     pronunciations: Pronunciations
-    title: Annotated[str, Field(max_length=500, description="Default: that of the script.")] = ""
-    author: Annotated[str, Field(max_length=500, description="Default: that of the script.")] = ""
+    title: Annotated[str, Field(max_length=500, pattern=_LINE, description="Default: that of the script.")] = ""
+    author: Annotated[str, Field(max_length=500, pattern=_LINE, description="Default: that of the script.")] = ""
     with_front_matter: Annotated[
         bool, Field(description="Also read title page, copyright and the like of an EPUB.")
     ] = False

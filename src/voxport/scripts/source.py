@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
-from voxport.errors import Invalid, TooLarge
+from voxport.errors import AudioUrlUnusable, BadSignature, Invalid, TooLarge
 from voxport.fetch.client import FetchPolicy, fetch
 from voxport.samples.loader import SampleLoader
 from voxport.scripts.formats.read import read_script
@@ -17,6 +19,10 @@ from voxport.storage.base import Storage
 from voxport.storage.workdirs import work_dir
 
 MAX_BYTES: Final = 100 * 1024 * 1024
+_UNFETCHED: Final = (
+    "The scriptUrl could not be fetched. Give a public http(s) URL of a script or an EPUB, or upload the file with "
+    "upload-media (media_type document) and use its public_url."
+)
 _READERS = threading.BoundedSemaphore(2)
 """Scripts that are read at once in one process: a book takes seconds of processor time."""
 
@@ -29,20 +35,39 @@ class ScriptSource:
 
     def from_url(self, profile_id: str, url: str, script_format: str | None, *, with_front_matter: bool) -> Script:
         """Load and read a script. Raises Invalid, NotFound, BadSignature, AudioUrlUnusable, TooLarge."""
-        source = self._samples.locate(profile_id, url)
+        with _as_script_url():
+            source = self._samples.locate(profile_id, url)
         place = ("body", "scriptUrl")
         if source.key is not None:
             if (self._storage.size(source.key) or 0) > MAX_BYTES:
-                raise TooLarge(f"A script has at most {MAX_BYTES:,} bytes.", details={"max_bytes": MAX_BYTES})
+                raise _too_large()
             name = PurePosixPath(source.key).name
             with self._storage.local_copy(source.key) as path:
                 return read(path, script_format, name=name, with_front_matter=with_front_matter, location=place)
         name = PurePosixPath(urlsplit(url).path).name
         with work_dir() as folder:  # in memory, forty callers would have gigabytes
             path = folder / "script"
-            with path.open("wb") as file:
+            with path.open("wb") as file, _as_script_url():
                 fetch(url, file, self._policy)
             return read(path, script_format, name=name, with_front_matter=with_front_matter, location=place)
+
+
+@contextlib.contextmanager
+def _as_script_url() -> Iterator[None]:
+    """Let the errors of a recording's URL speak of a script's."""
+    try:
+        yield
+    except AudioUrlUnusable as error:
+        message = _UNFETCHED if error.message == error.TEXT else error.message.replace("audioUrl", "scriptUrl")
+        raise AudioUrlUnusable(message) from None
+    except BadSignature as error:
+        raise BadSignature(error.message.replace("audioUrl", "scriptUrl")) from None
+    except TooLarge:
+        raise _too_large() from None
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"A script has at most {MAX_BYTES:,} bytes.", details={"max_bytes": MAX_BYTES})
 
 
 def read(

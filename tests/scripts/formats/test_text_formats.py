@@ -98,6 +98,34 @@ def test_a_table_of_any_separator_is_read(separator: str) -> None:
     assert [chapter.title for chapter in script.chapters] == ["One", "Two"]
 
 
+@pytest.mark.parametrize("begin", ["sep=;\r\n", "\ufeffsep=;\n", ""])
+@pytest.mark.parametrize("line_break", ["\r", "\n", "\r\n"])
+def test_a_table_as_spreadsheets_save_it_is_read(begin: str, line_break: str) -> None:
+    script = read(begin + line_break.join(["character;text", "Ana;Who is there?", "Ben;Nobody."]), None)
+    assert said(script) == [("Ana", "Who is there?"), ("Ben", "Nobody.")]
+
+
+def test_a_row_behind_the_line_of_the_separator_is_counted_right() -> None:
+    assert refused("sep=;\ncharacter;text\nAna;\n", None).startswith("Line 3: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "script_format"),
+    [
+        ("[" + "{}," * 1_000_000 + "{}]", "jsonl"),
+        ("{" + ",".join(f'"{number}":1' for number in range(1_000_001)) + "}", "jsonl"),
+        ("Hello.\n" + "\n" * 1_000_000, "markdown"),
+        ('{"character": "Ana", "text": "Hi."}\n' + "\r\n" * 1_000_000, "jsonl"),
+    ],
+)
+def test_what_would_take_much_memory_is_counted_first(content: str, script_format: str) -> None:
+    assert "may have 1,000,000" in refused(content, script_format)
+
+
+def test_an_invisible_character_of_a_name_is_named() -> None:
+    assert "U+200B" in refused("character,text\nA\u200bna,Hi.\n", "csv")
+
+
 def test_bars_without_a_header_are_id_speaker_and_text_with_their_quotes() -> None:
     assert [(x.id, x.character, x.text) for x in read('a|Ana|"Go", he said\nb|Ben|Yes', None).lines] == [
         ("a", "Ana", '"Go", he said'),

@@ -162,7 +162,12 @@ class ScriptBuilder:
                 f"The character's name has {len(character):,} characters, more than {MAX_NAME_CHARACTERS}.", place
             )
         if not character.isprintable():
-            raise ScriptError("The character's name has a control character.", place)
+            hidden = next(one for one in character if not one.isprintable())
+            raise ScriptError(
+                f"The character's name has the invisible character U+{ord(hidden):04X}. Remove it.", place
+            )
+        if "\0" in text:
+            raise ScriptError("The text has the character U+0000, which can't be spoken. Remove it.", place)
         if not text:
             raise ScriptError(f"The line of {character} has no text. Write one, or remove the line.", place)
         if not is_speakable(text):

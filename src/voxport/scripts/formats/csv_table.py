@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -12,6 +13,8 @@ from voxport.scripts.formats.fields import FILE_FIELDS, add_fields, field_name
 from voxport.scripts.script import Script, ScriptError
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
+_SEPARATOR_LINE: Final = re.compile(r"\Asep=[,;\t|](?=[\r\n])")
+"""How spreadsheets name the separator of a table. An empty line is left of it, so that lines are counted right."""
 _COLUMNS: Final = FILE_FIELDS - {"voice_settings"}
 _BARE_COLUMNS: Final[Mapping[int, Sequence[str]]] = {2: ("character", "text"), 3: ("id", "character", "text")}
 """Columns of a table without a header, by their number. Its separator is `|`, and its quotes are text."""
@@ -21,7 +24,7 @@ def read_csv(text: str) -> Script:
     """Read a line from each row. Separators are comma, semicolon, tab and `|`. A column that is not known is left out
     with a warning. Raises ScriptError."""
     builder = ScriptBuilder()
-    text = text.lstrip("\ufeff")
+    text = _SEPARATOR_LINE.sub("", text.lstrip("\ufeff"))
     separator = header_separator(text)
     rows = _rows(text, separator or "|", has_quotes=separator is not None)
     columns = _header(rows, builder) if separator else _bare_columns(text)
@@ -44,11 +47,17 @@ def read_csv(text: str) -> Script:
 
 def header_separator(text: str) -> str | None:
     """Return the separator of a table that begins with a header row, or None if the text does not."""
-    first = text.lstrip("\ufeff\r\n \t").partition("\n")[0][:10_000]
+    first = _first_line(_SEPARATOR_LINE.sub("", text.lstrip("\ufeff")))[:10_000]
     for separator in _SEPARATORS:
         if {"character", "text"} <= {field_name(cell.strip(" \r\"'")) for cell in first.split(separator)}:
             return separator
     return None
+
+
+def _first_line(text: str) -> str:
+    """Return the first line that is not empty."""
+    text = text.lstrip("\r\n \t")
+    return re.split("[\r\n]", text, maxsplit=1)[0]
 
 
 def _header(rows: Iterator[tuple[str, list[str]]], builder: ScriptBuilder) -> list[str]:
@@ -65,7 +74,7 @@ def _header(rows: Iterator[tuple[str, list[str]]], builder: ScriptBuilder) -> li
 
 
 def _bare_columns(text: str) -> Sequence[str]:
-    first = text.strip().partition("\n")[0]
+    first = _first_line(text)
     columns = _BARE_COLUMNS.get(first.count("|") + 1)
     if columns is None:
         raise ScriptError(

@@ -10,6 +10,8 @@ from voxport.scripts.script import ScriptError
 
 MAX_TEXT_BYTES: Final = 32 * 1024**2
 """Of a file of text: more than 4,000,000 characters of any alphabet, with markup."""
+MAX_TEXT_LINES: Final = 1_000_000
+"""Also empty ones: each takes memory when a text is split."""
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -39,6 +41,12 @@ def decode_text(content: bytes) -> str:
         raise ScriptError(
             "The file is not text, or is UTF-16 without a byte order mark. Save it as UTF-8 and send it again.",
             f"line {number}",
+        )
+    count = 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
+    if count > MAX_TEXT_LINES:
+        raise ScriptError(
+            f"The file has {count:,} lines, with the empty ones. A script of text may have {MAX_TEXT_LINES:,}.",
+            details={"lines": count, "max_lines": MAX_TEXT_LINES},
         )
     return text
 
