@@ -108,6 +108,16 @@ def test_a_new_cast_can_be_rendered_as_it_is(play: Served, tmp_path: Path) -> No
     assert play.run("script", "render", "odd.csv", "--cast", "new.yaml").exit_code == 0
 
 
+def test_a_character_that_is_added_gets_a_voice_that_nobody_has(play: Served, tmp_path: Path) -> None:
+    script, cast = tmp_path / "play.txt", tmp_path / "new.yaml"
+    script.write_text("Xaver: Hello.\n")
+    assert play.run("script", "cast", "play.txt", "-o", "new.yaml").exit_code == 0
+    script.write_text("Xaver: Hello.\nYlva: Hello.\n")
+    assert play.run("script", "cast", "play.txt", "-o", "new.yaml").exit_code == 0
+    voices = [entry.voice for entry in read_cast(cast).values()]
+    assert len(set(voices)) == len(voices) == 2
+
+
 def test_what_cannot_be_read_is_named_with_its_line(play: Served, tmp_path: Path) -> None:
     (tmp_path / "play.txt").write_text("Ana: Hello.\nWho says this?\n")
     refused(play.run("script", "render", "play.txt"), 3, "Line 2: A text line without a character")
