@@ -11,10 +11,10 @@ import pytest
 from tests.cli.served import Served, output_of, refused
 from voxport.cli.errors import CommandError
 from voxport.cli.script import group, rendering
-from voxport.cli.script.cast_file import CastEntry, read_cast
+from voxport.cli.script.cast_file import CastEntry, add_characters, read_cast
 from voxport.cli.script.outputs import save_outputs
 from voxport.cli.script.watching import stamp_of, wait_for_change
-from voxport_client import Voxport
+from voxport_client import Voice, Voxport
 
 SCRIPT = "Ana: Who is there?\nBen: Nobody.\nAna: Then who spoke?\n"
 CAST = "Ana: Heart\nBen: {voice: ef_dora, speed: 1.2}\n"
@@ -106,6 +106,27 @@ def test_a_new_cast_can_be_rendered_as_it_is(play: Served, tmp_path: Path) -> No
     assert play.run("script", "cast", "odd.csv", "-o", "new.yaml").exit_code == 0
     assert set(read_cast(tmp_path / "new.yaml")) == {"No", "007", "'Quoted' #1", "Маша"}
     assert play.run("script", "render", "odd.csv", "--cast", "new.yaml").exit_code == 0
+
+
+def a_voice(voice_id: str) -> Voice:
+    return Voice(
+        voice_id=voice_id,
+        name=voice_id,
+        provider="local",
+        language="en-us",
+        gender=None,
+        cloned=False,
+        preview_url=None,
+        created_at=None,
+        kind="stock",
+        recipe=None,
+    )
+
+
+def test_a_character_that_is_added_gets_a_voice_that_nobody_has(tmp_path: Path) -> None:
+    voices = [a_voice("af_heart"), a_voice("af_bella"), a_voice("am_puck")]
+    added = add_characters(tmp_path / "cast.yaml", ["Ylva", "Zoe"], voices, None, {"af_heart"})
+    assert {voice.voice_id for voice in added.values()} == {"af_bella", "am_puck"}
 
 
 def test_what_cannot_be_read_is_named_with_its_line(play: Served, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -75,12 +75,14 @@ def resolve_cast(path: Path, cast: dict[str, CastEntry], found: VoiceList) -> di
     return members
 
 
-def add_characters(path: Path, names: Sequence[str], voices: Sequence[Voice], language: str | None) -> dict[str, Voice]:
-    """Write each name with a voice behind what the file has, or into a new file. Returns the voice of each. Raises
-    CommandError if there is no voice."""
+def add_characters(
+    path: Path, names: Sequence[str], voices: Sequence[Voice], language: str | None, taken: Collection[str]
+) -> dict[str, Voice]:
+    """Write each name with a voice behind what the file has, or into a new file. `taken` are the ids of voices that the
+    file has. Returns the voice of each. Raises CommandError if there is no voice."""
     import yaml
 
-    suggestions = _suggest(names, voices, language)
+    suggestions = _suggest(names, voices, language, taken)
     text = _read_text(path) if path.exists() else _HEADER
     if text and not text.endswith("\n"):
         text += "\n"
@@ -95,7 +97,9 @@ def add_characters(path: Path, names: Sequence[str], voices: Sequence[Voice], la
     return suggestions
 
 
-def _suggest(names: Sequence[str], voices: Sequence[Voice], language: str | None) -> dict[str, Voice]:
+def _suggest(
+    names: Sequence[str], voices: Sequence[Voice], language: str | None, in_cast: Collection[str]
+) -> dict[str, Voice]:
     """Return the voice of the same name for each character, else one that has none yet, in turn: own voices, then stock
     voices of the language."""
     by_name = {voice.name.casefold(): voice for voice in sorted(voices, key=lambda voice: voice.cloned)}
@@ -105,7 +109,7 @@ def _suggest(names: Sequence[str], voices: Sequence[Voice], language: str | None
     fitting = fitting or list(voices)
     if not fitting:
         raise CommandError("The gateway has no voice to suggest.", ExitCode.NOT_FOUND, "`voxport voices` lists them.")
-    taken = {by_name[name.casefold()].voice_id for name in names if name.casefold() in by_name}
+    taken = {by_name[name.casefold()].voice_id for name in names if name.casefold() in by_name} | {*in_cast}
     free = [voice for voice in fitting if voice.voice_id not in taken] or fitting
     suggestions, turn = {}, 0
     for name in names:

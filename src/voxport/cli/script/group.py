@@ -20,6 +20,7 @@ from voxport.cli.recordings import is_url, require_file
 from voxport.cli.script.cast_file import add_characters, read_cast, resolve_cast
 from voxport.cli.script.rendering import Rendering, unknown_characters, uploaded
 from voxport.cli.script.watching import stamp_of, wait_for_change
+from voxport.cli.voice_names import find_voice
 
 if TYPE_CHECKING:
     from voxport_client import ScriptFormat, Voxport
@@ -241,7 +242,8 @@ def cast(
         with uploaded(connection, source) as url:
             options = {"script_format": script_format, "with_front_matter": with_front_matter or None}
             unknown = _unknown(client, path=url, cast=members, **options)
-    suggested = add_characters(cast_path, unknown, found.voices, language) if unknown else {}
+    taken = {find_voice(entry.voice, found).voice_id for entry in known.values()}
+    suggested = add_characters(cast_path, unknown, found.voices, language, taken) if unknown else {}
     if is_json():
         print_json({"cast": str(cast_path), "added": {name: voice.voice_id for name, voice in suggested.items()}})
         return
