@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 import uvicorn
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
 INITIAL_CREDITS = Decimal(100)
 _SHUTDOWN_TIMEOUT_SECONDS = 30
 _LAST_SPANS_SECONDS = 2.0
-_ACCEPTING_SECONDS = 0.02
-"""Until the connections that were accepted last are known to the server, which then ends them."""
+_MAX_ACCEPTED = 4_096
+"""Of one listener at the stop: more than wait at one, so that a flood does not hold the stop up."""
+_ACCEPTING_TURNS, _ACCEPTING_SECONDS = 5, 0.004
+"""Until the connections that were accepted last are known to the server, which then ends them: that takes some turns of
+the loop, however long each is."""
 _MIN_OPEN_FILES = 65_536
 _TICKS_BETWEEN_REFRESHES = 600  # uvicorn's ticks: a minute
 
@@ -119,15 +124,41 @@ class GatewayServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for streams in self._streams:
             streams.close()
-        # Clients that have connected are accepted first: closing the listener resets their connections.
-        for _ in range(2):
-            await asyncio.sleep(0)
+        # Clients that have connected are accepted first: closing the listener resets their connections. The loop would
+        # do it in turns, between which more come on a busy machine.
+        accepted = [connection for listener in sockets or [] for connection in _accepted(listener)]
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
-        await asyncio.sleep(_ACCEPTING_SECONDS)
+        serving = [asyncio.create_task(self._serve_accepted(connection)) for connection in accepted]
+        for _ in range(_ACCEPTING_TURNS):
+            await asyncio.sleep(_ACCEPTING_SECONDS)
         await super().shutdown()
+        for one in serving:
+            one.cancel()
+
+    async def _serve_accepted(self, connection: socket.socket) -> None:
+        """Serve a client that this server accepted itself."""
+        protocol_class: Any = self.config.http_protocol_class
+        protocol = functools.partial(
+            protocol_class,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        with contextlib.suppress(OSError):  # it has gone
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(protocol, connection, ssl=self.config.ssl)
+
+
+def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept the clients that wait at a listener, which does not block."""
+    with contextlib.suppress(OSError):  # nobody waits
+        for _ in range(_MAX_ACCEPTED):
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            yield connection
 
 
 def _allow_many_files() -> None:
