@@ -122,7 +122,10 @@ def cancel_job(job_id: str, choice: Choice) -> None:
 def _save(connection: GatewayConnection, job: Job, path: Path) -> None:
     key = (job.result_data or {}).get("key")
     if not isinstance(key, str):
-        raise CommandError(f"The job {job.id} made no file: it is a {job.service}.", ExitCode.USAGE, "Leave -o out.")
+        hint = "Leave -o out."
+        if "outputs" in (job.result_data or {}):
+            hint = "It made several: `voxport script render` with the same script and cast saves them, free of charge."
+        raise CommandError(f"The job {job.id} made no single file: it is a {job.service}.", ExitCode.USAGE, hint)
     connection.client.media.save(key, path)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import pytest
 
@@ -126,6 +128,27 @@ def test_an_invisible_character_of_a_name_is_named() -> None:
     assert "U+200B" in refused("character,text\nA\u200bna,Hi.\n", "csv")
 
 
+def test_a_table_of_dialogue_is_read() -> None:
+    script = read("Line ID,Character Name,Dialogue\nINN_001,Ana,Who is there?\n", None)
+    assert [(line.id, line.character, line.text) for line in script.lines] == [("INN_001", "Ana", "Who is there?")]
+
+
+def test_a_header_that_is_not_known_is_shown() -> None:
+    assert "The first row has 'ID', 'Role', 'Words'" in refused("ID,Role,Words\n1,Ana,Hi.\n", "csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("word/document.xml", "Word document: save it"), ("xl/workbook.xml", "CSV"), ("content.xml", "LibreOffice")],
+)
+def test_another_archive_is_named_with_what_to_do(name: str, expected: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("mimetype", "application/other")
+        archive.writestr(name, "<a/>")
+    assert expected in refused(content.getvalue(), None, "script.docx")
+
+
 def test_bars_without_a_header_are_id_speaker_and_text_with_their_quotes() -> None:
     assert [(x.id, x.character, x.text) for x in read('a|Ana|"Go", he said\nb|Ben|Yes', None).lines] == [
         ("a", "Ana", '"Go", he said'),
@@ -149,7 +172,7 @@ def test_an_unknown_column_is_left_out_with_a_warning() -> None:
         ("character,text,speed\nAna,Hi,9\n", "Line 2: The speed is '9'; it may be 0.5 to 2"),
         ("character,text,pause_after\nAna,Hi,inf\n", "Line 2: The pause_after is 'inf'"),
         ("character,text,speaker\nAna,Hi,Ben\n", "Two columns are the character"),
-        ("name;phone\nAna;1\n", "Line 1: The table needs a header row"),
+        ("name;phone\nAna;1\n", "Line 1: The first row has 'name', 'phone'. The table needs a header row"),
         ("id,character,text\na,Ana,Hi\nA,Ana,Yo\n", "Line 3: The id 'A' differs only in case from 'a' in line 2"),
         ("id,character,text\na,Ana,Hi\n\na,Ana,Yo\n", "Line 4: The id 'a' also stands in line 2"),
         ("id,character,text\n../x,Ana,Hi\n", "Line 2: The id '../x' can't be a file's name"),

@@ -77,9 +77,10 @@ def _bare_columns(text: str) -> Sequence[str]:
     first = _first_line(text)
     columns = _BARE_COLUMNS.get(first.count("|") + 1)
     if columns is None:
+        seen = ", ".join(repr(shortened(encodable(cell.strip(" \"'")), 30)) for cell in re.split(r"[,;\t|]", first)[:8])
         raise ScriptError(
-            "The table needs a header row with the columns character and text, and as many of "
-            f"{', '.join(sorted(_COLUMNS - {'character', 'text'}))} as it has. Only id|character|text needs none.",
+            f"The first row has {seen}. The table needs a header row with the columns character and text, and as many "
+            f"of {', '.join(sorted(_COLUMNS - {'character', 'text'}))} as it has. Only id|character|text needs none.",
             "line 1",
         )
     return columns

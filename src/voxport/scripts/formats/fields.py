@@ -28,6 +28,11 @@ _ALIASES: Final = {
     "pause": "pause_after",
     "similarity": "similarity_boost",
     "line": "text",
+    "dialogue": "text",
+    "dialog": "text",
+    "dialogue_text": "text",
+    "character_name": "character",
+    "line_id": "id",
 }
 
 

@@ -16,6 +16,12 @@ _CONTAINER: Final = "META-INF/container.xml"
 _ENCRYPTION: Final = "META-INF/encryption.xml"
 _PROTECTIONS: Final = ("META-INF/license.lcpl", "META-INF/sinf.xml")
 _FONT_ALGORITHMS: Final = frozenset(["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"])
+_OTHER_FILES: Final = {
+    "word/document.xml": "a Word document: save it as plain text in UTF-8, or as an EPUB",
+    "xl/workbook.xml": "a workbook of Excel: save its sheet as CSV in UTF-8",
+    "content.xml": "a document of LibreOffice: save a text as plain text in UTF-8, a sheet as CSV",
+}
+"""What other archives hold, and what to do with them."""
 _MIMETYPE: Final = b"application/epub+zip"
 _TEXT_TYPES: Final = frozenset(
     ["application/xhtml+xml", "text/html", "application/html+xml", "text/x-oeb1-document", "application/x-dtbook+xml"]
@@ -105,9 +111,16 @@ class Package:
 
 def read_package(archive: Archive) -> Package:
     """Raises ScriptError if the archive is no EPUB, or a protected one."""
-    if "mimetype" in archive and archive.read("mimetype", 1024).strip(b"\xef\xbb\xbf \t\r\n") != _MIMETYPE:
+    if (
+        _CONTAINER in archive
+        and "mimetype" in archive
+        and archive.read("mimetype", 1024).strip(b"\xef\xbb\xbf \t\r\n") != _MIMETYPE
+    ):
         raise ScriptError("The file is no EPUB: its mimetype is another.", "mimetype")
     if _CONTAINER not in archive:
+        kind = next((kind for name, kind in _OTHER_FILES.items() if name in archive), None)
+        if kind is not None:
+            raise ScriptError(f"This is {kind}.")
         raise ScriptError(f"The file is no EPUB: it has no {_CONTAINER}.")
     _check_protection(archive)
     container = _Container()
