@@ -29,6 +29,9 @@ _MAX_ANALYZED_SECONDS: Final = 900.0
 _MAX_ELAPSED_SECONDS: Final = 90.0
 _BLOCK_SECONDS: Final = 10.0
 _SILENT_PEAK: Final = 0.001  # as in the sample check
+_START_SECONDS: Final = 0.1
+"""What the first part of a longer file may lack: by the version of ffmpeg, the times of a codec with a delay begin
+before or after 0."""
 _ENOUGH_SPEECH_SHARE: Final = 0.5
 """Share of speech in a section that ends the search."""
 
@@ -81,7 +84,7 @@ def decode_speech(
         if tracks < 2 or error.details.get("reason") == "too_slow":
             raise
     else:
-        is_longer = len(first) >= int(max_seconds * SAMPLE_RATE)
+        is_longer = len(first) >= int((max_seconds - _START_SECONDS) * SAMPLE_RATE)
         if tracks < 2 and not is_longer:
             return first
         if (
