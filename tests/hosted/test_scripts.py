@@ -59,6 +59,16 @@ def test_a_lost_answer_fails_the_job_and_the_next_one_pays_for_the_lines_that_ar
     assert verify(hosted_env.gateway.database) == []
 
 
+@pytest.mark.parametrize("first", range(4))
+def test_two_answers_lost_at_once_fail_the_job_once(hosted_env: HostedEnv, first: int) -> None:
+    """Each changes the rows of all lines under way, while others are recorded: on Postgres that ended in deadlocks."""
+    voice_id, double = hosted_env.clone("elevenlabs"), hosted_env.elevenlabs
+    for _ in range(2):
+        double.faults.add(Fault(SPEECH["elevenlabs"], drop_response=True, skip_first=first))
+    job = hosted_env.run(hosted_env.client.post(BATCH, body(voice_id, 12)))
+    assert (job["status"], job["error"]["code"]) == ("failed", "provider_timeout")
+
+
 def test_a_line_that_a_dead_worker_began_is_not_spoken_again(hosted_env: HostedEnv) -> None:
     voice_id, double = hosted_env.clone("elevenlabs"), hosted_env.elevenlabs
     accepted = hosted_env.client.post(BATCH, body(voice_id))

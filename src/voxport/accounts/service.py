@@ -267,10 +267,17 @@ class Accounts:
 def require_active(tx: Session, profile_id: str) -> None:
     """Check that the profile may start something new, and lock its state, which may have changed since the key was
     checked: a suspension or erasure comes before or after the whole transaction. To avoid deadlocks, call it after
-    locking the balance; the lock is as strong as any on this row. Raises Forbidden, Unauthenticated."""
+    locking the balance. Raises Forbidden, Unauthenticated."""
     state = repository.locked_state(tx, profile_id)
     if state not in ("active", None):
         raise _profile_inactive(state)
+
+
+def lock_profile(tx: Session, profile_id: str) -> str | None:
+    """Lock a profile until the end of the transaction and return its state, or None if there is none. All who lock one
+    do it here, with a lock that lets others write rows that refer to the profile: a stronger one would make each such
+    row wait, and deadlock with whoever wrote one first and then waits for the profile."""
+    return repository.locked_state(tx, profile_id)
 
 
 def key_ids(tx: Session, profile_id: str) -> Sequence[str]:

@@ -112,7 +112,7 @@ def _hash(content: dict[str, Any]) -> str:
 
 def _head(tx: Session, *, lock: bool) -> AuditHead:
     query = select(AuditHead).execution_options(populate_existing=True)
-    return tx.scalars(query.with_for_update() if lock else query).one()
+    return tx.scalars(query.with_for_update(key_share=True) if lock else query).one()
 
 
 def _iterate(tx: Session) -> Iterator[AuditEntry]:

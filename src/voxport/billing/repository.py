@@ -160,7 +160,7 @@ def transaction(tx: Session, ledger_id: str) -> LedgerTransaction:
 
 def lock_balance(tx: Session, profile_id: str) -> None:
     """Lock the balance's row until the end of the transaction."""
-    tx.execute(select(Balance.credits).where(Balance.profile_id == profile_id).with_for_update())
+    tx.execute(select(Balance.credits).where(Balance.profile_id == profile_id).with_for_update(key_share=True))
 
 
 def add_credits(tx: Session, profile_id: str, amount: int, max_credits: int) -> int | None:
@@ -223,7 +223,7 @@ def nth_newest_hold(tx: Session, profile_id: str, services: Sequence[str], since
 
 
 def detach_owner(tx: Session, hold_id: str) -> None:
-    tx.execute(update(Hold).where(Hold.id == hold_id, Hold.state == "open").values(owner=None))
+    tx.execute(update(Hold).where(Hold.id == hold_id, Hold.state == "open", Hold.owner.is_not(None)).values(owner=None))
 
 
 def owners_of_open_holds(tx: Session) -> Sequence[str]:

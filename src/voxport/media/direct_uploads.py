@@ -15,6 +15,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from voxport.accounts.service import lock_profile
 from voxport.catalog import Limits
 from voxport.clock import now
 from voxport.db.session import Database
@@ -163,7 +164,7 @@ class DirectUploads:
     def _record(self, row: Media, found: FileInfo) -> None:
         """Record size and time of a file. Raises Forbidden (quota), NotFound if the upload was deleted."""
         with self._database.transaction() as tx:
-            repository.lock_profile(tx, row.profile_id)
+            lock_profile(tx, row.profile_id)
             current = repository.by_key(tx, row.key)
             if current is None or current.uploaded_at is not None:
                 return

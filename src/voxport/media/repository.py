@@ -87,12 +87,6 @@ def mark_uploaded(tx: Session, key: str, size_bytes: int, moment: datetime) -> b
     return _MARK_UPLOADED.run(tx, of_key=key, size=size_bytes, moment=moment) == 1
 
 
-def lock_profile(tx: Session, profile_id: str) -> None:
-    """Block other changes of the profile's stored bytes until the transaction ends. SQLite has a single writer
-    anyway."""
-    tx.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update(key_share=True))
-
-
 def stored_bytes(tx: Session, profile_id: str) -> int:
     """Return the total bytes of stored files and reservations, which triggers of the database keep."""
     row = _TOTAL.first(tx, of_profile=profile_id)

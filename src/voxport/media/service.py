@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from voxport.accounts.service import require_active
+from voxport.accounts.service import lock_profile, require_active
 from voxport.audit.service import Actor, record
 from voxport.catalog import Catalog
 from voxport.clock import now
@@ -167,7 +167,7 @@ class MediaService:
         max_bytes = self._settings.max_stored_bytes
         if not max_bytes:
             return
-        repository.lock_profile(tx, profile_id)
+        lock_profile(tx, profile_id)
         stored = repository.stored_bytes(tx, profile_id)
         if stored + size_bytes > max_bytes:
             raise Forbidden(

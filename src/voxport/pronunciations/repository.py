@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from voxport.accounts.models import Profile
 from voxport.pronunciations.models import PronunciationDictionary
 
 
@@ -17,7 +16,7 @@ def owned(
     query = select(PronunciationDictionary).where(
         PronunciationDictionary.profile_id == profile_id, PronunciationDictionary.id == dictionary_id
     )
-    return tx.scalar(query.with_for_update() if for_update else query)
+    return tx.scalar(query.with_for_update(key_share=True) if for_update else query)
 
 
 def all_owned(tx: Session, profile_id: str) -> Sequence[PronunciationDictionary]:
@@ -36,11 +35,6 @@ def some_owned(tx: Session, profile_id: str, ids: Collection[str]) -> dict[str, 
 def count(tx: Session, profile_id: str) -> int:
     query = select(func.count()).select_from(PronunciationDictionary)
     return tx.scalar(query.where(PronunciationDictionary.profile_id == profile_id)) or 0
-
-
-def lock_profile(tx: Session, profile_id: str) -> None:
-    """Let no other call add a dictionary before the transaction ends. SQLite has a single writer anyway."""
-    tx.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update(key_share=True))
 
 
 def remove_all(tx: Session, profile_id: str) -> None:

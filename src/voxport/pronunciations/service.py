@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from voxport.accounts.service import lock_profile
 from voxport.clock import now
 from voxport.db.session import Database
 from voxport.errors import Conflict, Invalid, NotFound
@@ -55,7 +56,7 @@ class Pronunciations:
             updated_at=moment,
         )
         with self._database.transaction() as tx:
-            repository.lock_profile(tx, profile_id)
+            lock_profile(tx, profile_id)
             if repository.count(tx, profile_id) >= MAX_DICTIONARIES:
                 raise Conflict(
                     f"You have {MAX_DICTIONARIES} dictionaries, and no more are kept. Put the rules into one that you "

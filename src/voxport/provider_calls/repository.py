@@ -25,7 +25,8 @@ def add(tx: Session, **columns: Any) -> None:
 
 
 def for_job(tx: Session, job_id: str) -> Sequence[ProviderCall]:
-    return tx.scalars(select(ProviderCall).where(ProviderCall.job_id == job_id)).all()
+    """Return the rows in one order, since two lines of a job that change all of them would deadlock in two."""
+    return tx.scalars(select(ProviderCall).where(ProviderCall.job_id == job_id).order_by(ProviderCall.sequence)).all()
 
 
 def in_state(tx: Session, *states: str) -> Sequence[ProviderCall]:

@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 from sqlalchemy import CursorResult, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from voxport.accounts.models import Profile
 from voxport.spoken_lines.models import LineAudio
 
 _BATCH: Final = 500
@@ -24,11 +23,6 @@ def find(tx: Session, profile_id: str, digests: Collection[str]) -> dict[str, Li
         query = select(LineAudio).where(LineAudio.profile_id == profile_id, LineAudio.digest.in_(batch))
         found |= {row.digest: row for row in tx.scalars(query)}
     return found
-
-
-def state_of_profile(tx: Session, profile_id: str) -> str | None:
-    """Return the state of the profile, and lock it until the end of the transaction."""
-    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update())
 
 
 def add(tx: Session, **columns: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy.orm import Session
 
+from voxport.accounts.service import lock_profile
 from voxport.audio.arrays import Pcm
 from voxport.clock import now
 from voxport.db.session import Database
@@ -104,7 +105,7 @@ class SpokenLines:
     ) -> tuple[str, int]:
         """Record that the audio of a line, in which `voice_ids` are heard, is in storage. Returns the key and the
         samples of the audio that counts: that of another job if it came first. Raises ProfileGone."""
-        if repository.state_of_profile(tx, profile_id) not in _KEEPING_STATES:
+        if lock_profile(tx, profile_id) not in _KEEPING_STATES:
             raise ProfileGone(profile_id)
         other = repository.find(tx, profile_id, [digest]).get(digest)
         if other is not None:

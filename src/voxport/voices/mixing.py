@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from voxport.accounts.service import Principal
+from voxport.accounts.service import Principal, lock_profile
 from voxport.audit.service import Actor, record
 from voxport.billing.claims import NO_CLAIM, Claim
 from voxport.billing.service import Billing
@@ -125,7 +125,7 @@ class VoiceMixing:
         moment: datetime,
         own: Sequence[str],
     ) -> None:
-        if repository.profile_state(tx, profile_id) != "active":
+        if lock_profile(tx, profile_id) != "active":
             raise Forbidden("The profile takes no new voices now.")
         _require_room(tx, profile_id)
         voice_id = mixed.provider_voice_id

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from voxport.accounts.models import Profile
 from voxport.db.prepared import Prepared, Runner
 from voxport.db.session import update_one
 from voxport.voices.models import MixSource, Voice, VoiceBinding
@@ -63,7 +62,7 @@ def owned(tx: Session, profile_id: str, voice_id: str) -> Voice | None:
 def get_for_update(tx: Session, voice_id: str) -> Voice | None:
     """Return a voice of any profile, locked so that it can't be deleted before the transaction ends."""
     query = select(Voice).where(Voice.id == voice_id, Voice.deleted_at.is_(None))
-    return tx.scalar(query.with_for_update().execution_options(populate_existing=True))
+    return tx.scalar(query.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def get_any(tx: Session, voice_id: str) -> Voice | None:
@@ -105,11 +104,6 @@ def remove(tx: Session, voice_id: str) -> None:
     tx.execute(delete(Voice).where(Voice.id == voice_id))
 
 
-def profile_state(tx: Session, profile_id: str) -> str | None:
-    """Return the state of a profile, locked until the transaction ends."""
-    return tx.scalar(select(Profile.state).where(Profile.id == profile_id).with_for_update())
-
-
 def count_mixes(tx: Session, profile_id: str) -> int:
     """Count a profile's mixes, those included that are being made or deleted."""
     query = select(func.count()).select_from(Voice)
@@ -135,7 +129,7 @@ def lock_present(tx: Session, voice_ids: Collection[str]) -> set[str]:
     """Lock those of the voices that are not deleted, so that they can't be before the transaction ends, and return
     their ids."""
     query = select(Voice.id).where(Voice.id.in_(voice_ids), Voice.deleted_at.is_(None))
-    return set(tx.scalars(query.order_by(Voice.sequence).with_for_update()))
+    return set(tx.scalars(query.order_by(Voice.sequence).with_for_update(key_share=True)))
 
 
 def unhide(tx: Session, voice_id: str) -> bool:

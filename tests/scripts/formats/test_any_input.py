@@ -14,6 +14,7 @@ from voxport.scripts.formats.paragraphs import split_paragraph
 from voxport.scripts.formats.read import FORMATS, read_script, read_script_items
 from voxport.scripts.script import MAX_LINE_CHARACTERS, Script, ScriptError
 
+COLONS = ":： \u3000"
 ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 characters = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -111,8 +112,8 @@ def test_lines_come_back_in_order_with_nothing_lost(lines: list[tuple[str, str]]
         script = read_script(text.encode(), script_format)
         found = [(line.character, line.text) for line in script.lines]
         if script_format == "lines":  # a colon behind the bracket belongs to the name
-            found = [(name, text.lstrip(":： \u3000")) for name, text in found]
-            assert found == [(name, text.lstrip(":： \u3000")) for name, text in expected]
+            found = [(name, text.lstrip(COLONS).strip()) for name, text in found]
+            assert found == [(name, text.lstrip(COLONS).strip()) for name, text in expected]
         else:
             assert found == expected
 
