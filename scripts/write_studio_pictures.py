@@ -97,6 +97,7 @@ class _Photographer:
                 self._show_clone(page)
                 self._show_speak(page)
                 self._show_script(page)
+                self._show_design(page)
                 for screen in ("Library", "Jobs", "Usage", "Keys"):
                     self._go(page, screen)
                     if screen == "Library":
@@ -169,6 +170,13 @@ class _Photographer:
         expect(page.locator(".lines [aria-current]")).to_contain_text("Only the wind")
         page.evaluate("document.activeElement.blur(); scrollTo(0, 230)")
         self._take(page, "script")
+
+    def _show_design(self, page: Page) -> None:
+        self._go(page, "Design")
+        page.get_by_role("slider", name="Pitch").fill("-2")
+        page.get_by_role("button", name="Listen").click()
+        expect(page.locator(".design audio")).to_be_visible()
+        self._take(page, "design")
 
     def _go(self, page: Page, screen: str) -> None:
         page.get_by_role("navigation").get_by_role("link", name=screen, exact=True).click()

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.studio.studio_env import PHONE, OpenTab, StudioEnv, StudioTab, clone_by_api
 from tests.support.browser import serious_findings
 from tests.support.client import GatewayClient
+from tests.support.server import wait_until
 from voxport.providers.base import StockVoice
 
 pytestmark = [pytest.mark.slow, pytest.mark.folder_only("a browser sends files past the gateway on S3")]
@@ -84,3 +85,15 @@ def test_a_draft_that_is_left_is_deleted_and_a_refusal_is_shown(open_tab: OpenTa
     slide(tab, "Share of voice 1", "0")
     slide(tab, "Share of voice 2", "0")
     expect(tab.page.get_by_role("button", name="Listen")).to_be_disabled()
+
+
+@pytest.mark.parametrize("leave", ["reload", "close"])
+def test_a_draft_goes_when_its_tab_is_closed_or_loaded_again(open_tab: OpenTab, studio: StudioEnv, leave: str) -> None:
+    studio.provider.stock = STOCK
+    tab = open_tab()
+    tab.go("Design")
+    tab.press("Listen")
+    tab.wait_for_audio("audio.currentTime > 0", ".design audio")
+    assert len(voices_of(tab)) == 1
+    getattr(tab.page, leave)()
+    wait_until(lambda: voices_of(tab) == [], seconds=20, what="the draft to go")

@@ -181,6 +181,7 @@ async function send(method, path, body, options) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const request = { method, headers, signal: options.signal, cache: "no-store", referrerPolicy: "no-referrer" };
   if (body !== undefined) request.body = JSON.stringify(body);
+  request.keepalive = method === "DELETE"; // is sent also if the tab is closed at once
   try {
     return await fetch(new URL(path, base), request);
   } catch (error) {

@@ -138,6 +138,7 @@ export default {
     hint: (price) => `A mix is free. To listen, it is kept as a draft and speaks one sentence at the usual price, about ${price} tokens.`,
     listen: "Listen",
     busy: "Mixing …",
+    cost: (amount) => `This cost ${amount} tokens.`,
     draft: "Draft",
     save: "Save the voice",
     saved: (name) => `${name} is in your library.`,

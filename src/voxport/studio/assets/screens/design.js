@@ -38,7 +38,14 @@ function Form({ found }) {
   const parts = known.length ? known : [{ voice_id: found[0].voice_id, weight: 50 }];
   const [state, setState] = useState({}); // isBusy, error, heard, saved
   const draft = useRef(null); // the unsaved voice that was heard, and the recipe that it was made by
-  useEffect(() => () => forget(draft), []);
+  useEffect(() => {
+    const leave = () => forget(draft);
+    addEventListener("pagehide", leave); // the tab is closed or loaded again
+    return () => {
+      removeEventListener("pagehide", leave);
+      leave();
+    };
+  }, []);
   const changePart = (number, part) => change({ parts: parts.map((one, i) => (i === number ? { ...one, ...part } : one)) });
   const free = found.filter((voice) => !parts.some((part) => part.voice_id === voice.voice_id));
   const total = parts.reduce((sum, part) => sum + part.weight, 0);
@@ -113,7 +120,7 @@ function Form({ found }) {
     </div>
     ${state.heard &&
     html`<div class="player"><${FileAudio} key=${state.heard.key} fileKey=${state.heard.key} url=${ownUrl(state.heard.url)} label=${t.design.listen} isStarted=${true} /></div>
-      <p class="cost">${t.common.tokens(tokens(state.cost))}</p>`}
+      <p class="cost">${t.design.cost(tokens(state.cost))}</p>`}
     <div class="row">
       <${Field} label=${t.library.name}>
         <input required maxlength="200" value=${fields.name} onInput=${(event) => change({ name: event.target.value })} />
