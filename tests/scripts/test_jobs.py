@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -17,6 +19,7 @@ from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
 from voxport.jobs.runner import JobRunner
 from voxport.providers.base import StockVoice
+from voxport.scripts.service import ScriptEstimate, ScriptService
 from voxport.spoken_lines.service import SpokenLine, forget_voice
 
 BATCH = "/v1/proxy/core-tts-batch"
@@ -417,3 +420,28 @@ def test_erasing_a_profile_removes_its_scripts_and_their_audio(customer: Gateway
     assert result.left == []
     assert list(customer.gateway.storage.scan("lines")) == []
     assert [key for key in customer.gateway.storage.list("audio") if "scripts" in key] == []
+
+
+def test_scripts_that_are_checked_take_no_thread_of_other_calls(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimate, began, may_end = ScriptService.estimate, threading.Semaphore(0), threading.Event()
+
+    def slowly(*call: Any) -> ScriptEstimate:
+        began.release()
+        assert may_end.wait(60)
+        return estimate(*call)
+
+    monkeypatch.setattr(ScriptService, "estimate", slowly)
+    body = {"script": LINES, "cast": CAST, "dry_run": True}
+    with customer.http, ThreadPoolExecutor(51) as pool:  # more than the 40 threads that all short calls share
+        answers = [pool.submit(customer.post, BATCH, body) for _ in range(50)]
+        try:
+            assert began.acquire(timeout=20)
+            assert began.acquire(timeout=20)
+            assert not began.acquire(timeout=0.5), "two at once"
+            balance = pool.submit(customer.get, "/v2/billing/balance").result(timeout=20)
+        finally:
+            may_end.set()
+        assert balance.status_code == 200
+        assert {answer.result().status_code for answer in answers} == {200}
