@@ -445,3 +445,16 @@ def test_scripts_that_are_checked_take_no_thread_of_other_calls(
             may_end.set()
         assert balance.status_code == 200
         assert {answer.result().status_code for answer in answers} == {200}
+
+
+def test_stems_of_many_characters_and_long_pauses_are_refused(customer: GatewayClient) -> None:
+    names = [f"Voice {number}" for number in range(60)]
+    script = [{"character": name, "text": "Hello.", "pause_after": 60} for name in 10 * names]
+    body = {"script": script, "cast": {name: {"voice_id": "hum"} for name in names}, "dry_run": True}
+    assert customer.post(BATCH, {**body, "outputs": ["joined", "lines", "m4b", "epub"]}).status_code == 200
+    assert customer.post(BATCH, {**body, "outputs": ["stems"], "script": script[:480]}).status_code == 200
+    answer = customer.post(BATCH, {**body, "outputs": ["stems"]})
+    error = error_of(answer)
+    assert answer.status_code == 422
+    assert "together, and a job makes at most 500. Ask for fewer outputs (stems are" in error["message"]
+    assert "each of 60 characters), or split the script." in error["message"]
