@@ -19,6 +19,7 @@ from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
 from voxport.jobs.runner import JobRunner
 from voxport.providers.base import StockVoice
+from voxport.scripts import preparation
 from voxport.scripts.service import ScriptEstimate, ScriptService
 from voxport.spoken_lines.service import SpokenLine, forget_voice
 
@@ -458,3 +459,18 @@ def test_stems_of_many_characters_and_long_pauses_are_refused(customer: GatewayC
     assert answer.status_code == 422
     assert "together, and a job makes at most 500. Ask for fewer outputs (stems are" in error["message"]
     assert "each of 60 characters), or split the script." in error["message"]
+
+
+def test_a_dictionary_that_makes_a_script_too_long_is_refused_early(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "_MAX_SPOKEN_CHARACTERS", 1_000)
+    rules = [{"match": "there", "alias": "very " * 39 + "far"}]
+    dictionary = customer.post("/v1/pronunciations", {"name": "Long", "language": "en-us", "rules": rules}).json()
+    script = [{"id": f"l{number}", "character": "Ana", "text": "There, there."} for number in range(3)]
+    body = {"script": script, "cast": CAST, "pronunciations": [dictionary["data"]["id"]], "dry_run": True}
+    assert customer.post(BATCH, {**body, "script": script[:2]}).status_code == 200
+    answer = customer.post(BATCH, body)
+    assert answer.status_code == 422
+    assert error_of(answer)["details"] == {"line": "l2", "max_characters": 1_000}
+    assert "more than 1,000 characters up to here. Split it, or shorten the aliases." in error_of(answer)["message"]
