@@ -35,6 +35,7 @@ from voxport.metrics.traffic import RequestMetrics
 from voxport.pronunciations.endpoints import router as pronunciations
 from voxport.pronunciations.schemas import NewDictionary
 from voxport.samples.loader import MAX_CONCURRENT_CHECKS
+from voxport.scripts.endpoints import MAX_CONCURRENT_CHECKS as MAX_CONCURRENT_SCRIPT_CHECKS
 from voxport.scripts.endpoints import lines as script_lines
 from voxport.scripts.endpoints import router as scripts
 from voxport.settings import Settings
@@ -118,6 +119,9 @@ def create_app(settings: Settings, *, gateway: Gateway | None = None) -> FastAPI
     # Checks of recordings cost nothing, so they take no slot of a call that is paid for.
     app.state.sample_checks = ConcurrencyLimiter(
         capacity=MAX_CONCURRENT_CHECKS, wait_seconds=settings.speech_queue_seconds
+    )
+    app.state.script_checks = ConcurrencyLimiter(
+        capacity=MAX_CONCURRENT_SCRIPT_CHECKS, wait_seconds=settings.speech_queue_seconds
     )
     app.state.provider_threads = ProviderThreads()
     app.state.event_hub = EventHub(gateway.jobs, max_streams_per_profile=settings.event_streams_per_profile)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -17,6 +19,8 @@ from voxport.billing.verify import verify
 from voxport.errors import ProviderFailed
 from voxport.jobs.runner import JobRunner
 from voxport.providers.base import StockVoice
+from voxport.scripts import preparation
+from voxport.scripts.service import ScriptEstimate, ScriptService
 from voxport.spoken_lines.service import SpokenLine, forget_voice
 
 BATCH = "/v1/proxy/core-tts-batch"
@@ -417,3 +421,56 @@ def test_erasing_a_profile_removes_its_scripts_and_their_audio(customer: Gateway
     assert result.left == []
     assert list(customer.gateway.storage.scan("lines")) == []
     assert [key for key in customer.gateway.storage.list("audio") if "scripts" in key] == []
+
+
+def test_scripts_that_are_checked_take_no_thread_of_other_calls(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimate, began, may_end = ScriptService.estimate, threading.Semaphore(0), threading.Event()
+
+    def slowly(*call: Any) -> ScriptEstimate:
+        began.release()
+        assert may_end.wait(60)
+        return estimate(*call)
+
+    monkeypatch.setattr(ScriptService, "estimate", slowly)
+    body = {"script": LINES, "cast": CAST, "dry_run": True}
+    with customer.http, ThreadPoolExecutor(51) as pool:  # more than the 40 threads that all short calls share
+        answers = [pool.submit(customer.post, BATCH, body) for _ in range(50)]
+        try:
+            assert began.acquire(timeout=20)
+            assert began.acquire(timeout=20)
+            assert not began.acquire(timeout=0.5), "two at once"
+            balance = pool.submit(customer.get, "/v2/billing/balance").result(timeout=20)
+        finally:
+            may_end.set()
+        assert balance.status_code == 200
+        assert {answer.result().status_code for answer in answers} == {200}
+
+
+def test_stems_of_many_characters_and_long_pauses_are_refused(customer: GatewayClient) -> None:
+    names = [f"Voice {number}" for number in range(60)]
+    script = [{"character": name, "text": "Hello.", "pause_after": 60} for name in 10 * names]
+    body = {"script": script, "cast": {name: {"voice_id": "hum"} for name in names}, "dry_run": True}
+    assert customer.post(BATCH, {**body, "outputs": ["joined", "lines", "m4b", "epub"]}).status_code == 200
+    assert customer.post(BATCH, {**body, "outputs": ["stems"], "script": script[:480]}).status_code == 200
+    answer = customer.post(BATCH, {**body, "outputs": ["stems"]})
+    error = error_of(answer)
+    assert answer.status_code == 422
+    assert "together, and a job makes at most 500. Ask for fewer outputs (stems are" in error["message"]
+    assert "each of 60 characters), or split the script." in error["message"]
+
+
+def test_a_dictionary_that_makes_a_script_too_long_is_refused_early(
+    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "_MAX_SPOKEN_CHARACTERS", 1_000)
+    rules = [{"match": "there", "alias": "very " * 39 + "far"}]
+    dictionary = customer.post("/v1/pronunciations", {"name": "Long", "language": "en-us", "rules": rules}).json()
+    script = [{"id": f"l{number}", "character": "Ana", "text": "There, there."} for number in range(3)]
+    body = {"script": script, "cast": CAST, "pronunciations": [dictionary["data"]["id"]], "dry_run": True}
+    assert customer.post(BATCH, {**body, "script": script[:2]}).status_code == 200
+    answer = customer.post(BATCH, body)
+    assert answer.status_code == 422
+    assert error_of(answer)["details"] == {"line": "l2", "max_characters": 1_000}
+    assert "more than 1,000 characters up to here. Split it, or shorten the aliases." in error_of(answer)["message"]

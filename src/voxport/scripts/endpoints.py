@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from voxport.accounts.authentication import AuthenticatedRoute, Caller, RequestId
@@ -37,8 +39,12 @@ from voxport.scripts.schemas import (
 from voxport.scripts.script import Script, ScriptError, character_name
 from voxport.scripts.service import ScriptEstimate, ScriptRequest, ScriptService
 from voxport.scripts.source import ScriptSource, invalid, read
+from voxport.web.concurrency import ConcurrencyLimiter
 from voxport.web.dependencies import Injected
 from voxport.web.params import Cursor, Limit
+
+MAX_CONCURRENT_CHECKS: Final = 2
+"""Scripts that one process reads and checks at once: a book takes seconds of processor time."""
 
 router = APIRouter(tags=["scripts"], route_class=BilledRoute)
 lines = APIRouter(tags=["jobs"], route_class=AuthenticatedRoute)
@@ -51,20 +57,27 @@ lines = APIRouter(tags=["jobs"], route_class=AuthenticatedRoute)
     response_model=AcceptedBody | ScriptEstimateAnswer,
     responses={200: {"model": ScriptEstimateAnswer, "description": "`dry_run`: what the script would cost"}},
 )
-def speak_script(
+async def speak_script(
     body: ScriptBody,
     caller: Caller,
+    http: Request,
     request_id: RequestId,
     make_claim: ClaimFactory,
     scripts: Injected[ScriptService],
     source: Injected[ScriptSource],
 ) -> Response:
-    request = _request(body, _script(body, caller, source))
-    if body.dry_run:
-        answer = _estimate_answer(scripts.estimate(caller, request))
-        return JSONResponse(answer.model_dump(mode="json"))
-    job = scripts.submit(caller, request, request_id=request_id, claim=make_claim(accepted))
-    return json_response(accepted(job))
+    limiter: ConcurrencyLimiter = http.app.state.script_checks
+    claim = make_claim(accepted)
+
+    def answer(check_wanted: Callable[[], None]) -> Response:
+        request = _request(body, _script(body, caller, source))
+        check_wanted()
+        if body.dry_run:
+            estimate = _estimate_answer(scripts.estimate(caller, request))
+            return JSONResponse(estimate.model_dump(mode="json"))
+        return json_response(accepted(scripts.submit(caller, request, request_id=request_id, claim=claim)))
+
+    return await limiter.run_while_wanted(caller.profile_id, answer, receive=http.receive)
 
 
 @lines.get("/v2/jobs/{job_id}/lines", summary="The lines of a script, and where each is heard")

@@ -16,7 +16,7 @@ from voxport.pronunciations.service import Pronunciations, UsedDictionary
 from voxport.providers.base import VoiceSettings
 from voxport.providers.failover import all_that_can
 from voxport.scripts.digests import LineDigests
-from voxport.scripts.script import Script, ScriptLine
+from voxport.scripts.script import MAX_CHARACTERS, Script, ScriptLine
 from voxport.speech.durations import (
     estimated_document_seconds,
     estimated_seconds,
@@ -31,6 +31,8 @@ from voxport.voices.service import ResolvedVoice, VoiceService
 _MAX_WARNINGS: Final = 50
 _MAX_UNKNOWN: Final = 500  # as many as a cast may have
 _MAX_PAUSE: Final = 60.0
+_MAX_SPOKEN_CHARACTERS: Final = 2 * MAX_CHARACTERS
+"""Of all lines as dictionaries spell them: an alias may have 200 characters for one of the script."""
 _ANY_TEXT: Final = "1"
 """What each language and alphabet can speak, to check a voice by itself."""
 # Seconds behind a line that names no pause: within a paragraph, between speakers or paragraphs, between chapters.
@@ -115,9 +117,18 @@ class ScriptPreparation:
         if unused:
             warnings[f"These of the cast say nothing: {', '.join(sorted(unused)[:20])}."] = None
         lines = []
+        spoken = 0
         for line, following in zip_longest(script.lines, script.lines[1:]):
             prepared, found = self._line(caller, line, members[line.character], _pause(line, following))
             lines.append(prepared)
+            spoken += len(prepared.read_text)
+            if spoken > _MAX_SPOKEN_CHARACTERS:
+                raise Invalid(
+                    f"{_upper(line.place)}: With the words of its dictionaries the script has more than "
+                    f"{_MAX_SPOKEN_CHARACTERS:,} characters up to here. Split it, or shorten the aliases.",
+                    location=("body", "script", line.id, "text"),
+                    details={"line": line.id, "max_characters": _MAX_SPOKEN_CHARACTERS},
+                )
             warnings |= dict.fromkeys(f"{_upper(line.place)}: {warning}" for warning in found)
         kept = list(warnings)
         if len(kept) > _MAX_WARNINGS:

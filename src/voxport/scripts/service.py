@@ -37,6 +37,9 @@ _MODERATED_CHARACTERS: Final = 5_000
 _MAX_PAUSES: Final = 10 * 3600
 _MAX_WHOLE_SECONDS: Final = 18 * 3600
 """Seconds of a file of the whole: a WAV of 4 GiB has 24 hours, and an estimate may be wrong by a fifth."""
+_MAX_SECONDS_OF_FILES: Final = 500 * 3600
+"""Of all audio files of a job together. Stems are as long as the whole, for each character; the slowest encoder makes
+480 seconds of sound in one."""
 _AAC_BYTES_PER_SECOND: Final = 12_000
 
 
@@ -197,7 +200,7 @@ class ScriptService:
             )
         durations = (line.expected + Decimal(str(line.pause)) for line in prepared.lines)
         duration = sum(durations, Decimal(0))
-        _require_makeable(request, duration, sum(line.pause for line in prepared.lines))
+        _require_makeable(request, duration, sum(line.pause for line in prepared.lines), len(characters))
         held = sum(self._billing.price(BILLED_AS, line.longest) for line in new.values())
         return ScriptEstimate(
             characters,
@@ -217,8 +220,9 @@ class ScriptService:
         return CharacterEstimate(name, said, len(spoken), seconds, self._billing.price(BILLED_AS, seconds))
 
 
-def _require_makeable(request: ScriptRequest, duration: Decimal, pauses: float) -> None:
-    """Raises Invalid for files that would be too long to be made, and for more silence than a script has."""
+def _require_makeable(request: ScriptRequest, duration: Decimal, pauses: float, characters: int) -> None:
+    """Raises Invalid for files that would be too long to be made, by themselves or together, and for more silence than
+    a script has."""
     if pauses > _MAX_PAUSES:
         raise Invalid(
             f"The pauses of the script add up to {pauses / 3600:.0f} hours; {_MAX_PAUSES // 3600} are allowed.",
@@ -229,6 +233,14 @@ def _require_makeable(request: ScriptRequest, duration: Decimal, pauses: float) 
             f"The whole has about {duration / 3600:.0f} hours, and one file of it has at most "
             f"{_MAX_WHOLE_SECONDS // 3600}. Leave joined and stems out (m4b, epub and lines can be longer), or split "
             "it.",
+            location=("body", "outputs"),
+        )
+    seconds = duration * (_copies(request, characters) + ("m4b" in request.outputs))
+    if seconds > _MAX_SECONDS_OF_FILES:
+        raise Invalid(
+            f"The audio files of the script have about {seconds / 3600:,.0f} hours together, and a job makes at most "
+            f"{_MAX_SECONDS_OF_FILES // 3600}. Ask for fewer outputs (stems are one file of the whole length for each "
+            f"of {characters} characters), or split the script.",
             location=("body", "outputs"),
         )
 
@@ -284,6 +296,11 @@ def _row(number: int, prepared: PreparedLine) -> dict[str, Any]:
 def _expected_bytes(request: ScriptRequest, estimate: ScriptEstimate) -> int:
     """Return about how many bytes the outputs will have."""
     seconds, rate = float(estimate.duration), FORMATS[request.output_format].bytes_per_second
-    copies = sum(name in request.outputs for name in ("lines", "joined", "epub"))
-    copies += len(estimate.characters) if "stems" in request.outputs else 0
+    copies = _copies(request, len(estimate.characters))
     return int(seconds * (copies * rate + ("m4b" in request.outputs) * _AAC_BYTES_PER_SECOND))
+
+
+def _copies(request: ScriptRequest, characters: int) -> int:
+    """Return how many times the outputs have the sound of the whole, without the m4b."""
+    copies = sum(name in request.outputs for name in ("lines", "joined", "epub"))
+    return copies + (characters if "stems" in request.outputs else 0)

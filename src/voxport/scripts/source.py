@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -23,8 +22,6 @@ _UNFETCHED: Final = (
     "The scriptUrl could not be fetched. Give a public http(s) URL of a script or an EPUB, or upload the file with "
     "upload-media (media_type document) and use its public_url."
 )
-_READERS = threading.BoundedSemaphore(2)
-"""Scripts that are read at once in one process: a book takes seconds of processor time."""
 
 
 class ScriptSource:
@@ -80,9 +77,8 @@ def read(
 ) -> Script:
     """Read a script, or the one in a file. Raises Invalid."""
     try:
-        with _READERS:
-            data = content.read_bytes() if isinstance(content, Path) else content
-            return read_script(data, script_format, name=name, with_front_matter=with_front_matter)
+        data = content.read_bytes() if isinstance(content, Path) else content
+        return read_script(data, script_format, name=name, with_front_matter=with_front_matter)
     except ScriptError as error:
         raise invalid(error, location) from None
 

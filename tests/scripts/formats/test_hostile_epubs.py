@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
 import tracemalloc
 import zipfile
@@ -20,6 +21,7 @@ MAX_MEMORY = 64 * 1024**2
 """Bytes beside the file itself."""
 Files = dict[str, str | bytes]
 BASE = {"c1.xhtml": page("<p>Text.</p>")}
+HEX = "0123456789abcdef"
 LAUGHS = "".join("<!ENTITY a%d '%s'>" % (n, 10 * f"&a{n - 1};") for n in range(1, 10))  # noqa: UP031
 
 
@@ -93,6 +95,11 @@ def with_lying_sizes() -> bytes:
     return bytes(content)
 
 
+def many_words(count: int, separator: str = " ") -> str:
+    """Return short words that are hard to compress, so that they are no bomb."""
+    return separator.join(random.Random(1).choices([f"{first}{second}" for first in HEX for second in HEX], k=count))
+
+
 def with_lzma() -> bytes:
     stream = io.BytesIO(zipped({name: text for name, text in parts(BASE).items() if name != "OEBPS/c1.xhtml"}))
     with zipfile.ZipFile(stream, "a") as archive:
@@ -129,6 +136,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "leads out of the EPUB",
     ),
     "a bomb": (lambda: with_page(page("<p>" + "a" * 8_000_000 + "</p>")), "unpacks to 8,000,"),
+    "a long paragraph": (lambda: book(f"<p>{many_words(3_000_000)}</p>"), "A paragraph has more than 1,000,000"),
     "a large page": (lambda: with_page(b"<p>" + zlib.compress(b"") * 1_300_000), "unpacks to"),
     "lying sizes": (with_lying_sizes, "is damaged"),
     "lzma": (with_lzma, "compressed in a way that EPUB does not have"),
@@ -226,6 +234,21 @@ HARMLESS: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     "no mimetype": (lambda: without("mimetype"), ["Text."]),
     "contents of themselves": (lambda: changed(OEBPS__nav_dot_xhtml=nav([("nav.xhtml", "Me")])), ["Text."]),
     "contents of nothing": (lambda: changed(OEBPS__nav_dot_xhtml=nav([("no.xhtml", "No")])), ["Text."]),
+    "a long link in the contents": (
+        lambda: changed(OEBPS__nav_dot_xhtml=nav([(f"%{many_words(3_000_000, '%')}", "Long")])), ["Text."],
+    ),
+    "a long title in the contents": (
+        lambda: changed(OEBPS__nav_dot_xhtml=nav([("c1.xhtml", many_words(3_000_000))])), ["Text."],
+    ),
+    "a long title": (
+        lambda: with_package(opf(["c1.xhtml"], metadata=f"<dc:creator>{many_words(3_000_000)}</dc:creator>")),
+        ["Text."],
+    ),
+    "many properties": (
+        lambda: with_package(opf(["c1.xhtml"], manifest=f'<item id="a" properties="{many_words(3_000_000)}"/>')),
+        ["Text."],
+    ),
+    "many types": (lambda: book(f'<p epub:type="{many_words(1_500_000)}">Text.</p>'), ["Text."]),
     "a missing table of contents": (lambda: without("OEBPS/nav.xhtml"), ["Text."]),
     "links that leave the book": (lambda: book('<p>A <a href="../../../x#1"><sup>1</sup></a> b</p>'), ["A b"]),
     "remote parts": (lambda: book('<p>A</p><iframe src="http://127.0.0.1/"/><img src="http://127.0.0.1/x"/>'), ["A"]),

@@ -124,6 +124,11 @@ def test_what_would_take_much_memory_is_counted_first(content: str, script_forma
     assert "may have 1,000,000" in refused(content, script_format)
 
 
+def test_cells_and_a_screenplay_that_would_take_much_memory_are_counted_first() -> None:
+    assert "Line 2: The row has more than 10,000 cells" in refused("character,text\n" + "," * 20_000, "csv")
+    assert "5,100,000 characters. At most 5,000,000" in refused("*a " * 1_700_000, "fountain")
+
+
 def test_an_invisible_character_of_a_name_is_named() -> None:
     assert "U+200B" in refused("character,text\nA\u200bna,Hi.\n", "csv")
 

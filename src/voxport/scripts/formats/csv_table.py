@@ -19,6 +19,9 @@ _COLUMNS: Final = FILE_FIELDS - {"voice_settings"}
 _BARE_COLUMNS: Final[Mapping[int, Sequence[str]]] = {2: ("character", "text"), 3: ("id", "character", "text")}
 """Columns of a table without a header, by their number. Its separator is `|`, and its quotes are text."""
 
+_MAX_SEPARATORS: Final = 10_000
+"""In a line of text."""
+
 
 def read_csv(text: str) -> Script:
     """Read a line from each row. Separators are comma, semicolon, tab and `|`. A column that is not known is left out
@@ -86,10 +89,18 @@ def _bare_columns(text: str) -> Sequence[str]:
     return columns
 
 
+def _text_rows(text: str, separator: str) -> Iterator[str]:
+    """Yield the lines of the table. Raises ScriptError before one becomes millions of cells."""
+    for number, line in enumerate(io.StringIO(text, newline=""), 1):
+        if line.count(separator) > _MAX_SEPARATORS:
+            raise ScriptError(f"The row has more than {_MAX_SEPARATORS:,} cells.", f"line {number}")
+        yield line
+
+
 def _rows(text: str, separator: str, *, has_quotes: bool) -> Iterator[tuple[str, list[str]]]:
     """Yield the place and the cells of each row that has any."""
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        _text_rows(text, separator),
         delimiter=separator,
         quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE,
         skipinitialspace=has_quotes,

@@ -9,7 +9,7 @@ from typing import Final
 
 from voxport.scripts.formats.builder import ScriptBuilder, is_speakable
 from voxport.scripts.formats.encoding import text_lines
-from voxport.scripts.script import NARRATOR, Script, ScriptError
+from voxport.scripts.script import MAX_CHARACTERS, NARRATOR, Script, ScriptError
 
 _TITLE_KEYS: Final = frozenset(
     [
@@ -24,6 +24,8 @@ _SECTION: Final = re.compile(r"(#{1,6})\s*([^#\s].*)")
 _TRANSITION: Final = re.compile(r"[^a-z]{1,60}\bTO:|(?:FADE|CUT|DISSOLVE|IRIS|WIPE)\b[A-Z ]{0,30}[.:]?")
 _EXTENSION: Final = re.compile(r"\([^()]*\)")
 _EMPHASIS: Final = re.compile(r"\\([*_])|\*+(?=\S)|(?<=\S)\*+|(?<![^\W_])_+(?=\S)|(?<=\S)_+(?![^\W_])")
+_MAX_SOURCE_CHARACTERS: Final = MAX_CHARACTERS + 1_000_000
+"""With what is not read. Marks of emphasis and comments take up to ten bytes of memory for a character."""
 _SPOKEN_NARRATOR: Final = NARRATOR.casefold()
 
 
@@ -40,6 +42,12 @@ def read_fountain(text: str) -> Script:
     """Read dialogue by its characters, and action, lyrics and centred text by the Narrator. Scene headings and sections
     are chapters, which are not read aloud. Parentheticals, extensions as (V.O.), transitions, synopses and notes are
     dropped. Raises ScriptError."""
+    if len(text) > _MAX_SOURCE_CHARACTERS:
+        raise ScriptError(
+            f"The text has {len(text):,} characters. At most {_MAX_SOURCE_CHARACTERS:,} are allowed: split it into "
+            "several scripts.",
+            details={"characters": len(text), "max_characters": _MAX_SOURCE_CHARACTERS},
+        )
     lines = text_lines(_without_notes(_without_comments(text.lstrip("\ufeff"))))
     title_page, begin = _title_page(lines)
     blocks = list(_blocks(lines, begin))

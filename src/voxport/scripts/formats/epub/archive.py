@@ -22,6 +22,9 @@ MAX_TOTAL_BYTES: Final = 96 * 1024**2
 MAX_MARKS: Final = 2_000_000
 """Of `<` and `&` in all XML that is read: the parser takes up to 5 µs for one. A book of 20,000 lines has some 200,000,
 one that a word processor saved, with a span for each run, a million."""
+_MAX_PATH: Final = 65_535
+"""Of a link, in characters: a name in a zip has at most as many bytes, and to decode a longer one takes a hundred times
+its memory."""
 _MAX_RATIO: Final = 200
 """Unpacked bytes for a packed one. Prose has 3, a table full of one word 50; a bomb up to 1,032."""
 _MIN_BOMB_BYTES: Final = 1024**2
@@ -73,6 +76,8 @@ class Archive:
     def find(self, base: str, href: str) -> str | None:
         """Return the name of the file that `href`, without its fragment, means in the file `base`, or None if there is
         none. Raises ScriptError for a path that leaves the book."""
+        if len(href) > _MAX_PATH:
+            return None
         href = href.partition("#")[0]
         if not href:
             return base

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from voxport.scripts.formats.epub.archive import Archive
 from voxport.scripts.formats.epub.package import Package
 from voxport.scripts.formats.epub.semantics import types
-from voxport.scripts.formats.epub.xml_events import parse_xml
+from voxport.scripts.formats.epub.xml_events import parse_xml, title_of
 from voxport.scripts.script import ScriptError
 
 
@@ -106,7 +106,7 @@ class _Entries:
 
     def on_end(self, tag: str) -> None:
         if tag in ("a", "text") and self._text is not None and self._entry is not None:
-            self._entry.title = " ".join("".join(self._text).split())
+            self._entry.title = title_of(self._text)
             self._text = None
         elif tag in ("ol", "navpoint"):
             self._level -= 1

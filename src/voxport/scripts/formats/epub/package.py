@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from voxport.scripts.formats.epub.archive import Archive
-from voxport.scripts.formats.epub.xml_events import parse_xml
+from voxport.scripts.formats.epub.xml_events import parse_xml, title_of
 from voxport.scripts.script import ScriptError
 
 _CONTAINER: Final = "META-INF/container.xml"
@@ -26,6 +26,7 @@ _MIMETYPE: Final = b"application/epub+zip"
 _TEXT_TYPES: Final = frozenset(
     ["application/xhtml+xml", "text/html", "application/html+xml", "text/x-oeb1-document", "application/x-dtbook+xml"]
 )
+_MAX_PROPERTIES: Final = 100
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,4}")
 
 
@@ -198,7 +199,7 @@ class _PackageReader(_Silent):
             if tag == "meta" and attributes.get("name", "").lower() == "cover":
                 self._cover_meta = attributes.get("content", "")
         elif tag == "item":
-            properties = frozenset(attributes.get("properties", "").split())
+            properties = frozenset(attributes.get("properties", "").split(maxsplit=_MAX_PROPERTIES))
             package.items.setdefault(
                 attributes.get("id", ""),
                 Item(
@@ -222,7 +223,7 @@ class _PackageReader(_Silent):
     def on_end(self, tag: str) -> None:
         if tag not in ("title", "creator", "language", "meta") or self._text is None:
             return
-        text = " ".join("".join(self._text).split())
+        text = title_of(self._text)
         self._text = None
         if tag == "meta" and self._attributes.get("property") == "role":
             self._roles[self._attributes.get("refines", "").removeprefix("#")] = text

@@ -26,6 +26,7 @@ NOTES: Final = frozenset(
     ]
 )
 NOTE_REFERENCES: Final = frozenset(["noteref", "annoref"])
+_MAX_TYPES: Final = 100
 _NAME: Final = re.compile(
     r"(?:x?\d{1,4}[-_. ]?)?(?:cover[-_ ]?(?:page|image)?|(?:half[-_ ]?)?title[-_ ]?(?:page)?|copyright[-_ ]?(?:page)?"
     r"|toc|(?:table[-_ ]?of[-_ ]?)?contents|nav|dedication|colophon|imprint)(?:[-_. ]?\d{1,4})?",
@@ -35,8 +36,8 @@ _NAME: Final = re.compile(
 
 def types(attributes: Mapping[str, str]) -> set[str]:
     """Return what an element is, by `epub:type` and `role`."""
-    found = attributes.get("epub:type", "").lower().split()
-    roles = attributes.get("role", "").lower().split()
+    found = attributes.get("epub:type", "").lower().split(maxsplit=_MAX_TYPES)
+    roles = attributes.get("role", "").lower().split(maxsplit=_MAX_TYPES)
     return {*found, *(role.removeprefix("doc-") for role in roles if role.startswith("doc-"))}
 
 

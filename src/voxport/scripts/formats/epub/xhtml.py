@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from voxport.scripts.formats.epub.semantics import FRONT_MATTER, NOTE_REFERENCES, NOTES, types
+from voxport.scripts.script import ScriptError
 
 _BLOCKS: Final = frozenset(
     [
@@ -30,6 +31,8 @@ _NOTE_MARK: Final = re.compile(r"[\[({]?\s?(?:\d{1,3}|[*†‡§¶]{1,4}|[ivxl]{
 _BACK_LINK: Final = re.compile(r"[\s\[(]*[↩↑⤴^\ufe0e]+[\s\])]*")
 _MAX_NOTE_MARK: Final = 100
 """Characters of a link that can be a note's mark, with blanks around it."""
+MAX_PARAGRAPH_CHARACTERS: Final = 1_000_000
+"""To split a paragraph takes up to a hundred bytes for a character. A novel in one piece has 600,000."""
 _INVISIBLE: Final = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _WHITESPACE: Final = re.compile(r"[ \t\r\n\f]+")
 
@@ -93,6 +96,7 @@ class TextExtractor:
         """Depth inside of a part that is left out."""
         self._buffer: list[str] = []
         """Text of the open block."""
+        self._length = 0
         self._has_text = False
         self._found_anchors: list[str] = []
         self._heading = 0
@@ -215,12 +219,19 @@ class TextExtractor:
 
     def _append(self, text: str) -> None:
         self._buffer.append(text)
+        self._length += len(text)
+        if self._length > MAX_PARAGRAPH_CHARACTERS:
+            raise ScriptError(
+                f"A paragraph has more than {MAX_PARAGRAPH_CHARACTERS:,} characters. Divide the text into paragraphs.",
+                self._file,
+            )
         self._has_text = self._has_text or not text.isspace()
 
     def _flush(self) -> None:
         """End the block."""
         text = _INVISIBLE.sub("", "".join(self._buffer))
         self._buffer.clear()
+        self._length = 0
         self._has_text = False
         for mark in (*self._raised, *self._links):
             mark.begin = -1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html.entities import html5
 from typing import Final, Protocol
 from xml.parsers import expat
@@ -11,6 +11,7 @@ from voxport.scripts.script import ScriptError
 
 _MAX_DEPTH: Final = 256
 _MAX_ATTRIBUTES: Final = 200
+_MAX_TITLE: Final = 10_000
 
 
 class XmlHandler(Protocol):
@@ -70,6 +71,11 @@ def parse_xml(content: bytes, handler: XmlHandler, place: str) -> None:
         ) from None
     except (LookupError, ValueError):
         raise ScriptError("The file's encoding is not known.", place) from None
+
+
+def title_of(pieces: Sequence[str]) -> str:
+    """Return the text of a title or a name in one line: its first 10,000 characters."""
+    return " ".join("".join(pieces)[:_MAX_TITLE].split())
 
 
 def _local(name: str) -> str:
