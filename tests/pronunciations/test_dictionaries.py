@@ -104,6 +104,8 @@ def test_a_dictionary_comes_and_goes_as_pls(client: GatewayClient) -> None:
         (b"<lexicon/>", "needs xml:lang"),
         (b'<lexicon xml:lang="en" alphabet="x-sampa"/>', "alphabet is ipa"),
         (b"", "no XML"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><lexicon xml:lang="en"/>', "Save it as UTF-8"),
+        (b'<?xml version="1.0" encoding="nobody"?><lexicon xml:lang="en"/>', "Save it as UTF-8"),
         (b'<lexicon xml:lang="e"/>', "language"),
         (b'<lexicon xml:lang="en"><lexeme><grapheme/><alias>x</alias></lexeme></lexicon>', "match"),
         (
