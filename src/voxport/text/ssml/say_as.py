@@ -16,7 +16,6 @@ from voxport.text.ssml.values import ValueProblem
 
 DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
 _MAX_DIGITS: Final = 15
-_INTEGER: Final = re.compile(r"[-−+]?\d{1,15}(?:[ ,.\u00a0\u202f’']\d{3}){0,4}")
 _ORDINAL: Final = re.compile(r"(\d{1,15})(?:st|nd|rd|th|er|re|ère|e|ème|º|ª|°|\.º|\.ª)?\.?", re.IGNORECASE)
 _TIME: Final = re.compile(r"([01]?\d|2[0-4])[:h.]([0-5]\d)(?:[:m.]([0-5]\d))?s?\s?([ap]\.?\s?m\.?)?", re.IGNORECASE)
 _PHONE: Final = re.compile(r"\+?[\d\s().\-/]{3,40}(?:(?:ext\.?|x)\s?\d{1,6})?")
