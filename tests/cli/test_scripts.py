@@ -82,7 +82,7 @@ def test_a_terminal_is_asked_before_anything_is_paid(play: Served, monkeypatch: 
 
 
 def test_a_cap_refuses_before_anything_is_spoken(play: Served) -> None:
-    refused(play.run("script", "render", "play.txt", "--max-cost", "0.0001"), 3, "max_tokens_cost is 0.0001")
+    refused(play.run("script", "render", "play.txt", "--max-cost", "0.0001"), 3, "--max-cost is 0.0001")
     assert play.charges() == []
 
 

@@ -282,7 +282,11 @@ def test_a_dictionary_comes_and_goes_and_a_text_is_previewed_by_it(served: Serve
     assert served.run("pronunciations", "export", made, "-o", "again.pls").exit_code == 0
     assert "<alias>win</alias>" in (tmp_path / "again.pls").read_text("utf-8")
     assert served.run("pronunciations", "delete", made).exit_code == 0
-    refused(served.run("say", "x", "-v", "Heart", "-o", "a.mp3", "--pronunciations", made), 3, "no dictionary")
+    refused(
+        served.run("say", "x", "-v", "Heart", "-o", "a.mp3", "--pronunciations", made),
+        3,
+        "`voxport pronunciations` lists",
+    )
     assert served.charges() == []
 
 

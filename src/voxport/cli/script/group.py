@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from voxport.cli.api_names import with_options
 from voxport.cli.audio_output import NAMES
 from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_options
 from voxport.cli.errors import CommandError
@@ -279,7 +280,7 @@ def _watch(connection: GatewayConnection, rendering: Rendering, once: Callable[[
         except CommandError as error:
             error.show()
         except VoxportError as error:
-            note(f"Error: {error.message}")
+            note(f"Error: {with_options(error.message)}")
         note(f"Waiting for a change of {paths[0]} or {paths[1]}. Ctrl-C ends it.")
         try:
             wait_for_change(paths, stamp, sleep=_sleep)
