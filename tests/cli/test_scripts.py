@@ -108,6 +108,15 @@ def test_a_new_cast_can_be_rendered_as_it_is(play: Served, tmp_path: Path) -> No
     assert play.run("script", "render", "odd.csv", "--cast", "new.yaml").exit_code == 0
 
 
+def test_names_that_differ_only_in_case_are_warned_of(play: Served, tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text(f"{SCRIPT}ben: Me again.\n")
+    warning = "Warning: Ben and ben are 2 characters: their names differ only in case."
+    assert warning in play.run("script", "cast", "play.txt").stderr
+    assert warning in play.run("script", "estimate", "play.txt").stderr
+    (tmp_path / "play.txt").write_text(SCRIPT)
+    assert "differ" not in play.run("script", "estimate", "play.txt").stderr, "ben says nothing"
+
+
 def a_voice(voice_id: str) -> Voice:
     return Voice(
         voice_id=voice_id,

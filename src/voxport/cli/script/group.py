@@ -16,7 +16,7 @@ from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_o
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.options import idempotency_option
-from voxport.cli.output import is_json, note, print_json, print_table, tokens
+from voxport.cli.output import is_json, note, print_json, print_table, tokens, warn
 from voxport.cli.recordings import is_url, require_file
 from voxport.cli.script.cast_file import add_characters, read_cast, resolve_cast
 from voxport.cli.script.rendering import Rendering, unknown_characters, uploaded
@@ -234,6 +234,8 @@ def cast(
       voxport script cast dialogue.csv
       voxport script cast theatre.fountain -o theatre.yaml --language en-gb
     """
+    from voxport.scripts.script import case_warnings
+
     _require_source(source)
     known = read_cast(cast_path) if cast_path.exists() else {}
     with connect(choice) as connection:
@@ -250,6 +252,7 @@ def cast(
         return
     for name, voice in suggested.items():
         note(f"{name}: {voice.name} ({voice.voice_id})")
+    warn(case_warnings([*known, *unknown]))
     if not suggested:
         note(f"{cast_path} has all characters of {source}.")
     click.echo(str(cast_path))
