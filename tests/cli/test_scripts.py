@@ -58,6 +58,17 @@ def test_one_changed_line_changes_one_file_of_lines(play: Served, tmp_path: Path
     assert {file.name for file in lines.iterdir() if file.stat().st_mtime == 1} == {"0002.mp3", "0003.mp3"}
 
 
+def test_files_of_lines_that_are_gone_are_named_and_left(play: Served, tmp_path: Path) -> None:
+    arguments = ("script", "render", "play.txt", "--output", "lines", "--output", "stems", "-o", "out")
+    assert "left there" not in play.run(*arguments).stderr
+    (tmp_path / "play.txt").write_text("Ana: Who is there?\n")
+    again = play.run(*arguments)
+    assert "left there (3): lines/0002.mp3, lines/0003.mp3, stems/Ben.mp3" in again.stderr
+    assert (tmp_path / "out" / "lines" / "0003.mp3").exists()
+    only_joined = play.run("script", "render", "play.txt", "-o", "out", "--json")
+    assert output_of(only_joined)["stale"] == [], "files of another output are none"
+
+
 def test_a_dry_run_and_an_estimate_cost_nothing_and_count_by_character(play: Served, tmp_path: Path) -> None:
     for command in (("render", "play.txt", "--dry-run"), ("estimate", "play.txt")):
         shown = play.run("script", *command)

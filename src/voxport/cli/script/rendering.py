@@ -99,6 +99,9 @@ class Rendering:
         note(
             f"{self.folder}: {len(saved.changed)} files are new or changed, {len(saved.unchanged)} were there already."
         )
+        if saved.stale:
+            shown = ", ".join(saved.stale[:_MAX_SHOWN]) + (", …" if len(saved.stale) > _MAX_SHOWN else "")
+            note(f"Not of this script, and left there ({len(saved.stale)}): {shown}")
         problems = _problems(result, lines)
         _note_problems(problems, pending.id)
         if is_json():
@@ -114,6 +117,7 @@ class Rendering:
                     "balance": balance,
                     "changed": saved.changed,
                     "unchanged": len(saved.unchanged),
+                    "stale": saved.stale,
                     "problems": [{"id": line.id, "findings": line.findings} for line in problems],
                     "warnings": estimate.warnings,
                 }
