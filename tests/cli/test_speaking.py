@@ -302,12 +302,15 @@ def test_a_dictionary_that_is_imported_again_is_replaced_or_needs_another_name(s
     replaced = served.run("pronunciations", "import", "names.pls", "--replace")
     assert replaced.stdout == made
     assert "names is replaced: version 2." in replaced.stderr
-    assert "<alias>wen</alias>" in served.run("pronunciations", "export", made.strip()).stdout
+    exported = served.run("pronunciations", "export", made.strip())
+    assert "<alias>wen</alias>" in exported.stdout
+    assert exported.stderr == ""
 
     other = served.run("pronunciations", "import", "names.pls", "--name", "other").stdout
     assert other not in ("", made)
-    body = {"name": "names", "language": "en", "rules": []}
-    assert served.customer.post("/v1/pronunciations", body).status_code == 201
+    body = {"name": "names", "language": "en", "rules": [{"match": "Nguyen", "alias": "win"}]}
+    ignoring_case = served.customer.post("/v1/pronunciations", body).json()["data"]["id"]
+    assert "1 of 1 rules ignore case" in served.run("pronunciations", "export", ignoring_case).stderr
     refused(served.run("pronunciations", "import", "names.pls", "--replace"), 3, "2 dictionaries names", "delete")
 
 

@@ -126,6 +126,10 @@ def export_dictionary(dictionary_id: str, output: Path | None, choice: Choice) -
         require_writable(output)
     with connect(choice) as connection:
         pls = connection.client.pronunciations.export_pls(dictionary_id)
+        rules = connection.client.pronunciations.get(dictionary_id).rules
+    ignoring = sum(not rule.case_sensitive for rule in rules)
+    if ignoring:
+        note(f"{ignoring} of {len(rules)} rules ignore case, which PLS can't say. Imported again, they won't.")
     if output is not None:
         output.write_text(pls, encoding="utf-8")
     else:
