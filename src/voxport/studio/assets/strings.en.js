@@ -140,6 +140,7 @@ export default {
     busy: "Mixing …",
     draft: "Draft",
     save: "Save the voice",
+    taken: "You have a voice of this name already.",
     saved: (name) => `${name} is in your library.`,
   },
   clone: {
