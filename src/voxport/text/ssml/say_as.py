@@ -80,15 +80,16 @@ def _characters(text: str, _: str | None, language: str) -> str:
 def _date(text: str, date_format: str | None, language: str) -> str:
     order = date_format or _default_order(text, language)
     parts = [part for part in re.split(r"[\s./\-年月日]+", text) if part]
-    if order not in DATE_FORMATS or len(parts) != len(order) or not all(part.isdecimal() for part in parts):
+    are_numbers = all(part.isdecimal() and len(part) <= _MAX_DIGITS for part in parts)
+    if order not in DATE_FORMATS or len(parts) != len(order) or not are_numbers:
         raise ValueProblem(
             f'date reads numbers in the order of its format ({", ".join(DATE_FORMATS)}): format="dmy" for "31/12/2026"'
         )
     by_letter = {letter: int(part) for letter, part in zip(order, parts, strict=True)}
     year, month, day = (by_letter.get(letter) for letter in "ymd")
     try:
-        date(year or 2000, month or 1, day or 1)
-    except ValueError:
+        date(2000 if year is None else year, 1 if month is None else month, 1 if day is None else day)
+    except (ValueError, OverflowError):
         raise ValueProblem(f"there is no date {text} in the order {order}") from None
     return _date_words(year, month, day, language)
 
