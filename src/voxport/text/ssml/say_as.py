@@ -22,8 +22,8 @@ _PHONE: Final = re.compile(r"\+?[\d\s().\-/]{3,40}(?:(?:ext\.?|x)\s?\d{1,6})?")
 
 
 def say_as(content: str, kind: str, date_format: str | None, language: str) -> str:
-    """Return the words of `content`. Raises ValueProblem: what the kind takes."""
-    text = " ".join(content.split())
+    """Return the words of `content`; digits of every script are read. Raises ValueProblem: what the kind takes."""
+    text = "".join(str(int(one)) if one.isdecimal() else one for one in " ".join(content.split()))
     return _READERS[kind](text, date_format, _language_with_words(language))
 
 
@@ -67,7 +67,7 @@ def _characters(text: str, _: str | None, language: str) -> str:
     spoken: list[str] = []
     for character in text:
         if character.isdecimal():
-            spoken.append(numbers.digit_by_digit(str(int(character))))
+            spoken.append(numbers.digit_by_digit(character))
         elif character.isalpha():
             spoken.append(character.upper())
         elif character in signs:
