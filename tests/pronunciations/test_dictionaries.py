@@ -65,6 +65,9 @@ def test_another_customers_dictionary_is_not_there(client: GatewayClient) -> Non
         ({"rules": [{"match": "x", "alias": "  "}]}, ["rules", "0", "alias"], "empty"),
         ({"language": "xx"}, ["language"], "not spoken"),
         ({"name": ""}, ["name"], ""),
+        ({"name": "a\x00"}, ["name"], ""),
+        ({"rules": [{"match": "a\x01", "alias": "b"}]}, ["rules", 0, "match"], ""),
+        ({"rules": [{"match": "a", "alias": "b\uffff"}]}, ["rules", 0, "alias"], ""),
         ({"rules": [{"match": "x", "alias": "a", "weight": 1}]}, ["rules", 0, "weight"], ""),
     ],
 )
