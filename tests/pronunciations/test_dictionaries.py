@@ -123,10 +123,9 @@ def test_pls_that_is_wrong_is_refused(client: GatewayClient, content: bytes, mes
     assert message in error_of(answer)["message"]
 
 
-def test_there_are_so_many_dictionaries_and_no_more(client: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.pronunciations.service.MAX_DICTIONARIES", 2)
-    for _ in range(2):
-        created(client)
+def test_there_are_so_many_dictionaries_and_no_more(client: GatewayClient) -> None:
+    for number in range(100):
+        client.gateway.pronunciations.create(client.profile_id, f"Names {number}", "en", [])
     answer = client.post(PATH, NAMES)
     assert (answer.status_code, error_of(answer)["code"]) == (409, "too_many_pronunciations")
 
