@@ -22,7 +22,8 @@ from benchmarks import reports
 from benchmarks.quality.spoken_lines import SpokenLine, spoken_lines
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.catalog import load_catalog
-from voxport.scripts.line_check import Finding, check_line, is_bad
+from voxport.scripts.hearing import Take
+from voxport.scripts.line_check import Finding, check_line
 from voxport.speech.durations import estimated_seconds
 
 Fault = Callable[[SpokenLine], Pcm]
@@ -47,8 +48,8 @@ def measure(lines: list[SpokenLine]) -> dict[str, Any]:
     for name, has_words in (("with_words", True), ("without_words", False)):
         alarms = [(line, check(line, line.samples, has_words=has_words)) for line in lines]
         result[name] = {
-            "false_alarms": sum(is_bad(found) for _, found in alarms),
-            "false_notes": sum(bool(found) and not is_bad(found) for _, found in alarms),
+            "false_alarms": sum(Take(found).is_bad for _, found in alarms),
+            "false_notes": sum(bool(found) and not Take(found).is_bad for _, found in alarms),
             "alarms": [[line.line.language, line.line.voice, line.line.text, _codes(f)] for line, f in alarms if f],
             "faults": [_fault(name, fault, lines, has_words) for name, fault in FAULTS.items()],
         }
@@ -64,7 +65,7 @@ def check(line: SpokenLine, samples: Pcm, *, has_words: bool = True) -> tuple[Fi
 def _fault(name: str, fault: Fault, lines: list[SpokenLine], has_words: bool) -> dict[str, Any]:
     found = [check(line, fault(line), has_words=has_words) for line in lines]
     codes = Counter(one.code for each in found for one in each if one.is_bad)
-    missed = [line.line.text for line, each in zip(lines, found, strict=True) if not is_bad(each)]
+    missed = [line.line.text for line, each in zip(lines, found, strict=True) if not Take(each).is_bad]
     return {"fault": name, "found": len(lines) - len(missed), "as": dict(codes), "missed": missed[:5]}
 
 

@@ -208,6 +208,12 @@ def test_voices_are_mixed_by_their_names_and_a_clone_is_deleted_only_with_its_mi
         served.run("voices", "mix", "Reader", "--part", "ana=0.6", "--part", "Heart=0.4", "--pitch", "-2", "--json")
     )
     assert (mix["kind"], mix["recipe"]["pitch"]) == ("mix", -2)
+    again = served.run("voices", "mix", "reader", "--part", "Heart=1")
+    assert "You have a voice called reader already; this makes another one." in again.stderr
+    named_as_stock = served.run("voices", "mix", "Heart", "--part", "Heart=1")
+    assert "already" not in named_as_stock.stderr, "an own voice is found before a stock voice"
+    for voice_id in (again.stderr + named_as_stock.stderr).split("--voice ")[1:]:
+        assert served.run("voices", "delete", voice_id.split()[0], "--yes").exit_code == 0
     assert [part["weight"] for part in mix["recipe"]["mix"]] == [0.6, 0.4]
     refused = served.run("voices", "delete", "Ana", "--yes")
     assert refused.exit_code == ExitCode.BAD_INPUT

@@ -58,6 +58,17 @@ def test_one_changed_line_changes_one_file_of_lines(play: Served, tmp_path: Path
     assert {file.name for file in lines.iterdir() if file.stat().st_mtime == 1} == {"0002.mp3", "0003.mp3"}
 
 
+def test_files_of_lines_that_are_gone_are_named_and_left(play: Served, tmp_path: Path) -> None:
+    arguments = ("script", "render", "play.txt", "--output", "lines", "--output", "stems", "-o", "out")
+    assert "left there" not in play.run(*arguments).stderr
+    (tmp_path / "play.txt").write_text("Ana: Who is there?\n")
+    again = play.run(*arguments)
+    assert "left there (3): lines/0002.mp3, lines/0003.mp3, stems/Ben.mp3" in again.stderr
+    assert (tmp_path / "out" / "lines" / "0003.mp3").exists()
+    only_joined = play.run("script", "render", "play.txt", "-o", "out", "--json")
+    assert output_of(only_joined)["stale"] == [], "files of another output are none"
+
+
 def test_a_dry_run_and_an_estimate_cost_nothing_and_count_by_character(play: Served, tmp_path: Path) -> None:
     for command in (("render", "play.txt", "--dry-run"), ("estimate", "play.txt")):
         shown = play.run("script", *command)
@@ -82,7 +93,7 @@ def test_a_terminal_is_asked_before_anything_is_paid(play: Served, monkeypatch: 
 
 
 def test_a_cap_refuses_before_anything_is_spoken(play: Served) -> None:
-    refused(play.run("script", "render", "play.txt", "--max-cost", "0.0001"), 3, "max_tokens_cost is 0.0001")
+    refused(play.run("script", "render", "play.txt", "--max-cost", "0.0001"), 3, "--max-cost is 0.0001")
     assert play.charges() == []
 
 
@@ -106,6 +117,15 @@ def test_a_new_cast_can_be_rendered_as_it_is(play: Served, tmp_path: Path) -> No
     assert play.run("script", "cast", "odd.csv", "-o", "new.yaml").exit_code == 0
     assert set(read_cast(tmp_path / "new.yaml")) == {"No", "007", "'Quoted' #1", "Маша"}
     assert play.run("script", "render", "odd.csv", "--cast", "new.yaml").exit_code == 0
+
+
+def test_names_that_differ_only_in_case_are_warned_of(play: Served, tmp_path: Path) -> None:
+    (tmp_path / "play.txt").write_text(f"{SCRIPT}ben: Me again.\n")
+    warning = "Warning: Ben and ben are 2 characters: their names differ only in case."
+    assert warning in play.run("script", "cast", "play.txt").stderr
+    assert warning in play.run("script", "estimate", "play.txt").stderr
+    (tmp_path / "play.txt").write_text(SCRIPT)
+    assert "differ" not in play.run("script", "estimate", "play.txt").stderr, "ben says nothing"
 
 
 def a_voice(voice_id: str) -> Voice:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.served import Served, output_of, refused
+from tests.support.client import open_client
 from tests.support.cutting_proxy import CuttingProxy
 from voxport.cli import say
 from voxport.cli.audio_output import Playback, unused_path
@@ -281,8 +282,36 @@ def test_a_dictionary_comes_and_goes_and_a_text_is_previewed_by_it(served: Serve
     assert served.run("pronunciations", "export", made, "-o", "again.pls").exit_code == 0
     assert "<alias>win</alias>" in (tmp_path / "again.pls").read_text("utf-8")
     assert served.run("pronunciations", "delete", made).exit_code == 0
-    refused(served.run("say", "x", "-v", "Heart", "-o", "a.mp3", "--pronunciations", made), 3, "no dictionary")
+    refused(
+        served.run("say", "x", "-v", "Heart", "-o", "a.mp3", "--pronunciations", made),
+        3,
+        "`voxport pronunciations` lists",
+    )
     assert served.charges() == []
+
+
+def test_a_dictionary_that_is_imported_again_is_replaced_or_needs_another_name(served: Served, tmp_path: Path) -> None:
+    served.customer = open_client(served.customer.gateway)
+    path = tmp_path / "names.pls"
+    path.write_text(
+        '<lexicon xml:lang="en"><lexeme><grapheme>Nguyen</grapheme><alias>win</alias></lexeme></lexicon>', "utf-8"
+    )
+    made = served.run("pronunciations", "import", "names.pls", "--replace").stdout
+    refused(served.run("pronunciations", "import", "names.pls"), 3, f"names already: {made.strip()}", "--replace")
+    path.write_text(path.read_text("utf-8").replace("win", "wen"), "utf-8")
+    replaced = served.run("pronunciations", "import", "names.pls", "--replace")
+    assert replaced.stdout == made
+    assert "names is replaced: version 2." in replaced.stderr
+    exported = served.run("pronunciations", "export", made.strip())
+    assert "<alias>wen</alias>" in exported.stdout
+    assert exported.stderr == ""
+
+    other = served.run("pronunciations", "import", "names.pls", "--name", "other").stdout
+    assert other not in ("", made)
+    body = {"name": "names", "language": "en", "rules": [{"match": "Nguyen", "alias": "win"}]}
+    ignoring_case = served.customer.post("/v1/pronunciations", body).json()["data"]["id"]
+    assert "1 of 1 rules ignore case" in served.run("pronunciations", "export", ignoring_case).stderr
+    refused(served.run("pronunciations", "import", "names.pls", "--replace"), 3, "2 dictionaries names", "delete")
 
 
 def test_times_and_subtitles_need_a_file(served: Served) -> None:

@@ -6,10 +6,12 @@ import re
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from sqlalchemy import update
 
 from tests.conftest import MakeGateway
@@ -17,14 +19,13 @@ from tests.support.client import GatewayClient, error_of, open_client, settings_
 from tests.support.fake_provider import FakeProviderEnv, with_fake_provider
 from tests.support.jobs import work
 from tests.support.s3 import S3Server
+from tests.support.s3_traffic import hooked, requests_to
 from tests.support.uploads import DATA, with_parameters
 from voxport.audit.service import CLI
 from voxport.clock import now
 from voxport.media.models import Media
 from voxport.media.signing import Grant
-from voxport.storage.base import StorageUnavailable
 from voxport.storage.config import open_storage
-from voxport.storage.s3.bucket import Bucket
 from voxport.storage.s3.storage import S3Storage
 
 CLONE = "/v1/proxy/core-voice-clone"
@@ -169,13 +170,12 @@ def test_uploads_are_listed_and_read_once_they_are_there(on_s3: GatewayClient) -
     assert on_s3.get(f"/v1/media/{slots[1]['object_key']}").status_code == 404
 
 
-def test_a_list_without_expected_uploads_asks_the_storage_nothing(
-    on_s3: GatewayClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_without_expected_uploads_asks_the_storage_nothing(on_s3: GatewayClient) -> None:
     on_s3.upload(DATA)
     assert len(on_s3.get("/v1/media").json()["data"]) == 1
-    monkeypatch.setattr(Bucket, "_call", None)
-    assert len(on_s3.get("/v1/media").json()["data"]) == 1
+    with requests_to(on_s3.gateway.storage) as sent:
+        assert len(on_s3.get("/v1/media").json()["data"]) == 1
+    assert sent == []
 
 
 @pytest.mark.parametrize(("size", "code"), [(2_001, "media_too_large"), (0, "validation_failed")])
@@ -196,20 +196,15 @@ def test_a_file_that_breaks_its_limits_is_refused_at_its_use_and_the_url_is_stil
     assert clone(client, slot["public_url"]).status_code == 202
 
 
-def test_a_file_of_another_type_is_refused_at_its_use(customer: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_type_is_refused_at_its_use(customer: GatewayClient) -> None:
     """A server that does not check the type that is signed, as some doubles do."""
     slot = customer.upload(DATA)
-    call = Bucket._call
 
-    def careless(self: Bucket, operation: str, **values: object) -> object:
-        answer = call(self, operation, **values)
-        if operation == "head_object":
-            answer["ContentType"] = "text/html"
-        return answer
+    def change_type(*, parsed: Any, **_: object) -> None:
+        parsed["ContentType"] = "text/html"
 
-    monkeypatch.setattr(Bucket, "_call", careless)
-    assert error_of(clone(customer, slot["public_url"]))["code"] == "unsupported_media"
-    monkeypatch.undo()
+    with hooked(customer.gateway.storage, "after-call.s3.HeadObject", change_type):
+        assert error_of(clone(customer, slot["public_url"]))["code"] == "unsupported_media"
     assert customer.gateway.storage.size(slot["object_key"]) is None
 
 
@@ -260,30 +255,23 @@ def test_the_quota_counts_what_came_past_the_gateway(make_gateway: MakeGateway, 
     assert clone(client, first["public_url"]).status_code == 202, "its bytes count once"
 
 
-def test_the_worker_finds_uploads_at_ages_that_double(customer: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_finds_uploads_at_ages_that_double(customer: GatewayClient) -> None:
     slot = customer.upload(DATA)
     key, media = slot["object_key"], customer.gateway.media
     media.sweep_uploads()
-    looks: list[str] = []
-    head = Bucket.head
-
-    def spy(self: Bucket, full: str) -> object:
-        looks.append(full)
-        return head(self, full)
-
-    monkeypatch.setattr(Bucket, "head", spy)
-    for seconds in (30, 200, 700):  # between two looks
-        make_older(customer, key, seconds=seconds)
-        assert media.sweep_uploads() == 0
-    assert looks == []
-    make_older(customer, key, seconds=4 * 60 + 5)
-    assert media.sweep_uploads() == 1
-    assert media.totals(customer.profile_id)["upload"] == (1, len(DATA))
-    assert len(looks) == 1
-    make_older(customer, key, seconds=8 * 60 + 5)
-    assert (media.sweep_uploads(), len(looks)) == (0, 1), "it is known"
-    make_older(customer, key, seconds=86_400 + 5)
-    assert (media.sweep_uploads(), len(looks)) == (0, 2), "it could be sent again until now"
+    with requests_to(customer.gateway.storage) as looks:
+        for seconds in (30, 200, 700):  # between two looks
+            make_older(customer, key, seconds=seconds)
+            assert media.sweep_uploads() == 0
+        assert looks == []
+        make_older(customer, key, seconds=4 * 60 + 5)
+        assert media.sweep_uploads() == 1
+        assert media.totals(customer.profile_id)["upload"] == (1, len(DATA))
+        assert [one.operation for one in looks] == ["HeadObject"]
+        make_older(customer, key, seconds=8 * 60 + 5)
+        assert (media.sweep_uploads(), len(looks)) == (0, 1), "it is known"
+        make_older(customer, key, seconds=86_400 + 5)
+        assert (media.sweep_uploads(), len(looks)) == (0, 2), "it could be sent again until now"
 
 
 def test_a_file_that_was_sent_after_its_upload_was_deleted_is_swept_and_no_other(
@@ -319,20 +307,11 @@ def test_speech_is_read_from_the_storage_in_each_of_its_formats(customer: Gatewa
     assert customer.http.get(done["result_data"]["url"]).status_code == 200
 
 
-def test_a_stored_call_costs_one_request_to_the_storage(
-    customer: GatewayClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[str] = []
-    call = Bucket._call
-
-    def spy(self: Bucket, operation: str, **values: object) -> object:
-        calls.append(operation)
-        return call(self, operation, **values)
-
-    monkeypatch.setattr(Bucket, "_call", spy)
-    spoken = customer.post(TTS, {"text": "Hello there.", "voice_id": "hum", "output_format": "wav"})
+def test_a_stored_call_costs_one_request_to_the_storage(customer: GatewayClient) -> None:
+    with requests_to(customer.gateway.storage) as sent:
+        spoken = customer.post(TTS, {"text": "Hello there.", "voice_id": "hum", "output_format": "wav"})
     assert spoken.status_code == 200
-    assert calls == ["put_object"]
+    assert [one.operation for one in sent] == ["PutObject"]
 
 
 def test_a_repeated_call_is_answered_from_the_storage(customer: GatewayClient) -> None:
@@ -342,32 +321,25 @@ def test_a_repeated_call_is_answered_from_the_storage(customer: GatewayClient) -
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_an_outage_is_503_and_costs_nothing(
-    make_gateway: MakeGateway, s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outage_is_503_and_costs_nothing(make_gateway: MakeGateway, s3: S3Server) -> None:
     env = with_fake_provider(make_gateway, **s3.new_storage())
     client = open_client(env.gateway)
     slot = client.upload(DATA)
     before = client.balance()
-    is_away = True
-    call = Bucket._call
 
-    def away(self: Bucket, operation: str, **values: object) -> object:
-        if is_away:
-            raise StorageUnavailable(f"S3 {operation}: EndpointConnectionError")
-        return call(self, operation, **values)
+    def fail(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url=s3.endpoint)
 
-    monkeypatch.setattr(Bucket, "_call", away)
-    for answer in (
-        client.post(TTS, {"text": "Hello there.", "voice_id": "hum"}),
-        clone(client, slot["public_url"]),
-        client.get(f"/v1/media/{slot['object_key']}"),
-    ):
-        assert answer.status_code == 503
-        assert error_of(answer)["code"] == "storage_unavailable"
-    assert client.balance() == before
-    assert client.http.get("/readyz").json()["checks"]["storage"] == "failing"
-    is_away = False
+    with hooked(client.gateway.storage, "before-call.s3", fail):
+        for answer in (
+            client.post(TTS, {"text": "Hello there.", "voice_id": "hum"}),
+            clone(client, slot["public_url"]),
+            client.get(f"/v1/media/{slot['object_key']}"),
+        ):
+            assert answer.status_code == 503
+            assert error_of(answer)["code"] == "storage_unavailable"
+        assert client.balance() == before
+        assert client.http.get("/readyz").json()["checks"]["storage"] == "failing"
     assert clone(client, slot["public_url"]).status_code == 202
 
 

@@ -65,6 +65,9 @@ def test_another_customers_dictionary_is_not_there(client: GatewayClient) -> Non
         ({"rules": [{"match": "x", "alias": "  "}]}, ["rules", "0", "alias"], "empty"),
         ({"language": "xx"}, ["language"], "not spoken"),
         ({"name": ""}, ["name"], ""),
+        ({"name": "a\x00"}, ["name"], ""),
+        ({"rules": [{"match": "a\x01", "alias": "b"}]}, ["rules", 0, "match"], ""),
+        ({"rules": [{"match": "a", "alias": "b\uffff"}]}, ["rules", 0, "alias"], ""),
         ({"rules": [{"match": "x", "alias": "a", "weight": 1}]}, ["rules", 0, "weight"], ""),
     ],
 )
@@ -104,6 +107,8 @@ def test_a_dictionary_comes_and_goes_as_pls(client: GatewayClient) -> None:
         (b"<lexicon/>", "needs xml:lang"),
         (b'<lexicon xml:lang="en" alphabet="x-sampa"/>', "alphabet is ipa"),
         (b"", "no XML"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><lexicon xml:lang="en"/>', "Save it as UTF-8"),
+        (b'<?xml version="1.0" encoding="nobody"?><lexicon xml:lang="en"/>', "Save it as UTF-8"),
         (b'<lexicon xml:lang="e"/>', "language"),
         (b'<lexicon xml:lang="en"><lexeme><grapheme/><alias>x</alias></lexeme></lexicon>', "match"),
         (
@@ -118,10 +123,9 @@ def test_pls_that_is_wrong_is_refused(client: GatewayClient, content: bytes, mes
     assert message in error_of(answer)["message"]
 
 
-def test_there_are_so_many_dictionaries_and_no_more(client: GatewayClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.pronunciations.service.MAX_DICTIONARIES", 2)
-    for _ in range(2):
-        created(client)
+def test_there_are_so_many_dictionaries_and_no_more(client: GatewayClient) -> None:
+    for number in range(100):
+        client.gateway.pronunciations.create(client.profile_id, f"Names {number}", "en", [])
     answer = client.post(PATH, NAMES)
     assert (answer.status_code, error_of(answer)["code"]) == (409, "too_many_pronunciations")
 

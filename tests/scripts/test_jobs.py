@@ -74,6 +74,14 @@ def read(client: GatewayClient, url: str) -> bytes:
     return answer.content
 
 
+def test_stems_of_names_that_differ_in_case_are_two_files_on_every_computer(customer: GatewayClient) -> None:
+    script = [{"character": name, "text": "Who is there?"} for name in ("Ben", "ben", "Ben-2")]
+    cast = {line["character"]: {"voice_id": "hum"} for line in script}
+    stems = rendered(customer, script=script, cast=cast, outputs=["stems"])["result_data"]["outputs"]["stems"]
+    assert set(stems) == set(cast)
+    assert len({stem["key"].casefold() for stem in stems.values()}) == 3
+
+
 def with_text(text: str) -> list[dict[str, Any]]:
     return [*LINES[:1], {**LINES[1], "text": text}, *LINES[2:]]
 

@@ -12,7 +12,8 @@ from benchmarks.quality.spoken_lines import BenchLine, SpokenLine, speak
 from voxport.audio.arrays import SAMPLE_RATE, Pcm
 from voxport.engine import Engine
 from voxport.providers.base import SpokenWord
-from voxport.scripts.line_check import check_line, is_bad
+from voxport.scripts.hearing import Take
+from voxport.scripts.line_check import check_line
 
 LINES = [
     BenchLine("en-us", "Take the left tunnel, count to forty, and don't look back.", "am_michael"),
@@ -40,7 +41,7 @@ def test_good_lines_pass(spoken: list[SpokenLine]) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found(spoken: list[SpokenLine], fault: str) -> None:
     for line in spoken:
-        assert is_bad(check(line, FAULTS[fault](line))), line.line.text
+        assert Take(check(line, FAULTS[fault](line))).is_bad, line.line.text
 
 
 def test_no_audio_is_silence() -> None:

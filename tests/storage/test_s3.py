@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,11 +17,11 @@ import pytest
 
 from tests.support.client import settings_for
 from tests.support.s3 import S3Server
+from tests.support.s3_traffic import hooked, refusal, requests_to
 from voxport.storage.base import KeyExists, Storage, StorageError, StorageUnavailable
 from voxport.storage.config import S3Options, StorageConfig, open_storage
 from voxport.storage.deletion_lock import BackupRunning
 from voxport.storage.s3 import storage as s3_storage
-from voxport.storage.s3.bucket import Bucket, _Refused
 from voxport.storage.s3.connection import connect
 from voxport.storage.s3.storage import S3Storage
 from voxport.storage.s3.writing import S3Upload, copy_object, part_ranges
@@ -97,38 +98,22 @@ def test_a_key_that_could_name_something_else_is_refused(storage: S3Storage, key
             use(key)
 
 
-def test_a_large_file_is_written_in_parts_and_read_whole(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voxport.storage.s3.writing._SINGLE_PUT_BYTES", 8 * MiB)
-    monkeypatch.setattr("voxport.storage.s3.writing._FILE_PART_BYTES", 5 * MiB)
-    parts: list[int] = []
-    put_part = Bucket.put_part
-
-    def spy(self: Bucket, key: str, upload_id: str, number: int, body: bytes) -> str:
-        parts.append(len(body))
-        return put_part(self, key, upload_id, number, body)
-
-    monkeypatch.setattr(Bucket, "put_part", spy)
-    content = bytes(range(251)) * 50_000
-    with storage.writable_path("a/large") as path:
+def test_a_large_file_is_written_in_parts_and_read_whole(storage: S3Storage) -> None:
+    content = bytes(range(251)) * 150_000
+    with requests_to(storage) as sent, storage.writable_path("a/large") as path:
         path.write_bytes(content)
-    assert parts == [5 * MiB, 5 * MiB, len(content) - 10 * MiB]
+    parts = [one.size for one in sent if one.operation == "UploadPart"]
+    assert parts == [16 * MiB, 16 * MiB, len(content) - 32 * MiB]
     with storage.local_copy("a/large") as copy:
         assert copy.read_bytes() == content
 
 
-def test_a_stored_file_costs_one_request(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    call = Bucket._call
-
-    def spy(self: Bucket, operation: str, **values: object) -> object:
-        calls.append(operation)
-        return call(self, operation, **values)
-
-    monkeypatch.setattr(Bucket, "_call", spy)
-    with storage.writable_path("audio/tts/a/b.mp3") as path:
-        path.write_bytes(TEXT)
-    assert storage.presign_get("audio/tts/a/b.mp3", content_type="audio/mpeg", expires_in=60, tag="t") is not None
-    assert calls == ["put_object"]
+def test_a_stored_file_costs_one_request(storage: S3Storage) -> None:
+    with requests_to(storage) as sent:
+        with storage.writable_path("audio/tts/a/b.mp3") as path:
+            path.write_bytes(TEXT)
+        assert storage.presign_get("audio/tts/a/b.mp3", content_type="audio/mpeg", expires_in=60, tag="t") is not None
+    assert [one.operation for one in sent] == ["PutObject"]
 
 
 def test_unfinished_uploads_are_discarded_after_two_days(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,84 +127,70 @@ def test_unfinished_uploads_are_discarded_after_two_days(storage: S3Storage, mon
     assert not list(storage._bucket.multiparts(""))
 
 
-def test_a_second_writer_of_a_new_file_is_told_where_the_service_can(
-    storage: S3Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_writer_of_a_new_file_is_told_where_the_service_can(storage: S3Storage) -> None:
     """rclone ignores the condition: the answer of a service that knows it is put in its place."""
-    call = Bucket._call
     codes = ["PreconditionFailed", "NotImplemented"]
-    sent: list[dict[str, object]] = []
 
-    def conditional(self: Bucket, operation: str, **values: object) -> object:
-        if operation == "put_object":
-            sent.append(values)
-            if "IfNoneMatch" in values:
-                raise _Refused(operation, codes.pop(0), "")
-        return call(self, operation, **values)
+    def refuse(*, params: Any, **_: object) -> None:
+        if "If-None-Match" in params["headers"]:
+            raise refusal("PutObject", codes.pop(0))
 
     storage.put("a/b", b"first")
-    monkeypatch.setattr(Bucket, "_call", conditional)
-    with storage.create("a/b") as upload, pytest.raises(KeyExists):
-        upload.commit()
-    assert storage.read("a/b") == b"first"
-    with storage.create("a/c") as upload:
-        upload.write(b"second")
-        upload.commit()
-    assert storage.read("a/c") == b"second"
-    assert [one.get("IfNoneMatch") for one in sent] == ["*", "*", None]
-
-
-def test_a_write_that_was_repeated_after_a_lost_answer_is_not_taken_for_anothers(
-    storage: S3Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call = Bucket._call
-
-    def lose_answer(self: Bucket, operation: str, **values: object) -> object:
-        done = call(self, operation, **values)
-        if operation == "put_object":
-            raise _Refused(operation, "PreconditionFailed", "")
-        if operation == "complete_multipart_upload":
-            raise FileNotFoundError("NoSuchUpload")
-        return done
-
-    monkeypatch.setattr(Bucket, "_call", lose_answer)
-    for size in (100, 6 * MiB):
-        with storage.create(f"a/{size}") as upload:
-            upload.write(bytes(size))
+    with requests_to(storage) as sent, hooked(storage, "before-call.s3", refuse):
+        with storage.create("a/b") as upload, pytest.raises(KeyExists):
             upload.commit()
-        assert storage.size(f"a/{size}") == size
+        assert storage.read("a/b") == b"first"
+        with storage.create("a/c") as upload:
+            upload.write(b"second")
+            upload.commit()
+    assert storage.read("a/c") == b"second"
+    assert [one.headers.get("If-None-Match") for one in sent if one.operation == "PutObject"] == ["*", "*", None]
 
 
-def test_a_download_that_breaks_off_is_continued(storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_was_repeated_after_a_lost_answer_is_not_taken_for_anothers(storage: S3Storage) -> None:
+    def lose_answer(*, model: Any, **_: object) -> None:
+        if model.name == "PutObject":
+            raise refusal(model.name, "PreconditionFailed")
+        if model.name == "CompleteMultipartUpload":
+            raise refusal(model.name, "NoSuchUpload")
+
+    with hooked(storage, "after-call.s3", lose_answer):
+        for size in (100, 6 * MiB):
+            with storage.create(f"a/{size}") as upload:
+                upload.write(bytes(size))
+                upload.commit()
+            assert storage.size(f"a/{size}") == size
+
+
+def test_a_download_that_breaks_off_is_continued(storage: S3Storage) -> None:
     content = bytes(range(256)) * 20_000
     storage.put("a/b", content)
-    ranges: list[int] = []
-    get = Bucket.get
+    answers = 0
 
     class Breaking:
-        def __init__(self, body: object) -> None:
+        def __init__(self, body: Any) -> None:
             self.body, self.left = body, 1_500_000
 
-        def read(self, size: int) -> bytes:
+        def read(self, size: int) -> Any:
             if self.left <= 0:
                 raise ConnectionResetError
             self.left -= size
-            return self.body.read(size)  # type: ignore[attr-defined, no-any-return]
+            return self.body.read(size)
 
         def close(self) -> None:
-            self.body.close()  # type: ignore[attr-defined]
+            self.body.close()
 
-    def breaking(self: Bucket, key: str, *, offset: int = 0, etag: str | None = None) -> object:
-        ranges.append(offset)
-        response = get(self, key, offset=offset, etag=etag)
-        if len(ranges) < 3:
-            response["Body"] = Breaking(response["Body"])
-        return response
+    def break_twice(*, parsed: Any, **_: object) -> None:
+        nonlocal answers
+        answers += 1
+        if answers < 3:
+            parsed["Body"] = Breaking(parsed["Body"])
 
-    monkeypatch.setattr(Bucket, "get", breaking)
-    assert storage.read("a/b") == content
-    assert ranges[0] == 0
-    assert 0 < ranges[1] < ranges[2] < len(content)
+    with requests_to(storage) as sent, hooked(storage, "after-call.s3.GetObject", break_twice):
+        assert storage.read("a/b") == content
+    offsets = [int(one.headers.get("Range", "bytes=0-")[6:-1]) for one in sent]
+    assert offsets[0] == 0
+    assert 0 < offsets[1] < offsets[2] < len(content)
 
 
 def test_a_copy_inside_the_service_has_the_same_content(storage: S3Storage) -> None:

@@ -57,6 +57,8 @@ def test_a_mix_is_heard_at_the_usual_price_and_then_saved_and_deleted_with_its_c
     tab.page.get_by_label("Name", exact=True).fill("Narrator")
     tab.press("Save the voice")
     tab.sees("Narrator is in your library.")
+    tab.page.get_by_label("Name", exact=True).fill("narrator")
+    tab.sees("You have a voice of this name already.")
     (mix, _) = voices_of(tab)  # and no draft
     assert (mix["name"], mix["recipe"]["rate"], len(mix["recipe"]["mix"])) == ("Narrator", 0.8, 3)
     tab.go("Library")

@@ -17,7 +17,7 @@ from voxport.cli.exit_codes import ExitCode
 from voxport.cli.options import idempotency_option, provider_option
 from voxport.cli.output import is_json, note, print_json, printable, tokens, warn
 from voxport.cli.recordings import require_recording, upload
-from voxport.cli.voice_names import remember
+from voxport.cli.voice_names import note_taken, remember
 from voxport.cli.waiting import note_queued, wait_for
 
 if TYPE_CHECKING:
@@ -65,10 +65,7 @@ def clone(
     with connect(choice) as connection:
         client = connection.client
         price = _require_credits(connection)
-        known = client.voices.list(cloned=True)
-        is_new = name is None or name.casefold() not in {voice.name.casefold() for voice in known}
-        if not is_new:
-            note(f"You have a voice called {name} already; this makes another one.")
+        is_taken = name is not None and note_taken(name, client.voices.list(cloned=True))
         url = upload(connection, recording)
         if not no_check:
             _show_sample(client.voices.check_sample(url), price)
@@ -86,7 +83,7 @@ def clone(
             _print({"job_id": pending.id}, pending.id)
             return
         voice = wait_for(connection, pending, "Cloning")
-        _show_voice(connection, voice, voice.name if is_new else None, pending.get().token_cost, pending.id)
+        _show_voice(connection, voice, None if is_taken else voice.name, pending.get().token_cost, pending.id)
 
 
 def _require_credits(connection: GatewayConnection) -> Decimal:

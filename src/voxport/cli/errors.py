@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from voxport.cli.api_names import with_options
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.output import printable
 from voxport.urls import without_secrets
@@ -78,7 +79,7 @@ def _command_error(error: VoxportError, url: str, key_source: str) -> CommandErr
         WaitTimeoutError,
     )
 
-    message = error.message
+    message = with_options(error.message)
     if isinstance(error, StreamBrokenError):
         return CommandError(message, ExitCode.UNREACHABLE, "With -o FILE a lost connection is made up for.")
     if isinstance(error, ConnectionFailedError):
@@ -128,4 +129,5 @@ def _hint_after_lost_answer(error: VoxportError) -> str:
 
 
 def _with_request(error: VoxportError) -> str:
-    return f"{error.message} ({error.request_id})" if error.request_id else error.message
+    message = with_options(error.message)
+    return f"{message} ({error.request_id})" if error.request_id else message

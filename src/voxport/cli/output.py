@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import click
 
+from voxport.cli.api_names import with_options
+
 _JSON: Final = "voxport.json"
 _LATE_CONTROLS: Final = re.compile("[\x7f-\x9f]")
 """Control characters that JSON allows in a string, and some terminals obey."""
@@ -68,8 +70,9 @@ def note(message: str) -> None:
 
 
 def warn(messages: Sequence[str]) -> None:
+    """Print warnings of a gateway."""
     for message in messages:
-        note(f"Warning: {message}")
+        note(f"Warning: {with_options(message)}")
 
 
 def printable(text: str) -> str:

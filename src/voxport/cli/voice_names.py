@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from voxport.cache_folder import default_cache
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
+from voxport.cli.output import note
 
 if TYPE_CHECKING:
     import click
@@ -48,6 +49,14 @@ def find_voice(named: str | None, found: VoiceList) -> Voice:
     raise CommandError(
         f"There is no voice {named!r}.{_unasked(found)}", ExitCode.NOT_FOUND, _suggestion(named, found.voices)
     )
+
+
+def note_taken(name: str, voices: Sequence[Voice]) -> bool:
+    """Say so if an own voice has the name, by which neither can be named then. Returns whether one has it."""
+    is_taken = any(voice.cloned and voice.name.casefold() == name.casefold() for voice in voices)
+    if is_taken:
+        note(f"You have a voice called {name} already; this makes another one. Their ids tell them apart.")
+    return is_taken
 
 
 def remember(voices: Sequence[Voice]) -> None:

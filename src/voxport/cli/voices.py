@@ -13,7 +13,7 @@ from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.groups import ListGroup
 from voxport.cli.output import is_json, note, print_json, print_table, printable, warn
-from voxport.cli.voice_names import complete_voice, find_voice, remember
+from voxport.cli.voice_names import complete_voice, find_voice, note_taken, remember
 
 if TYPE_CHECKING:
     from voxport_client import ProviderName
@@ -115,6 +115,7 @@ def mix_voices(
             if voice_id in named:
                 raise CommandError(f"The voice {voice_name} is in the mix twice.", ExitCode.USAGE, "Add its weights.")
             named[voice_id] = weight
+        note_taken(name, found.voices)
         voice = client.voices.mix(
             name, named, pitch=pitch, rate=rate, tone=tone, language=language, description=description
         )

@@ -72,6 +72,8 @@ class _Reader:
             parser.Parse(content, True)
         except expat.ExpatError as error:
             self._fail(f"The file is no XML: {expat.ErrorString(error.code)}")
+        except (LookupError, ValueError):  # of expat, which reads few encodings
+            self._fail("The file's encoding is not read. Save it as UTF-8, and say so in its first line")
         if not self._language:
             self._fail("The lexicon needs xml:lang")
         return Lexicon(self._language, tuple(self._rules))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,13 +13,25 @@ from voxport.text.ipa import MAX_LENGTH
 from voxport.text.pronunciation import Rule
 from voxport.web.schemas import RequestBody, Success
 
+_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
+_XML_TEXT: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]*$"
+"""What a file of PLS can hold (XML 1.0, section 2.2)."""
+
 
 class RuleBody(RequestBody):
     """Whole words are matched, the longest first."""
 
-    match: str = Field(min_length=1, max_length=100, description="The words that are read otherwise.")
+    match: str = Field(
+        min_length=1, max_length=100, pattern=_XML_TEXT, description="The words that are read otherwise."
+    )
     alias: Annotated[
-        str | None, Field(max_length=200, exclude_if=lambda value: value is None, description="What is read instead.")
+        str | None,
+        Field(
+            max_length=200,
+            pattern=_XML_TEXT,
+            exclude_if=lambda value: value is None,
+            description="What is read instead.",
+        ),
     ] = None
     ipa: Annotated[
         str | None,
@@ -47,7 +59,7 @@ class NewDictionary(RequestBody):
         }
     )
 
-    name: str = Field(min_length=1, max_length=200, description="What you call it.")
+    name: str = Field(min_length=1, max_length=200, pattern=_LINE, description="What you call it.")
     language: str = Field(min_length=2, max_length=32, description="The language of its words, as BCP 47.")
     rules: list[RuleBody] = Field(
         max_length=MAX_RULES, description="The rules. Of two for the same words the first is used."

@@ -63,18 +63,11 @@ class Assembly:
 
     def joined(self) -> Iterator[Pcm]:
         """Yield the whole, with its pauses."""
-        for placed in self.lines:
-            self._require_active()
-            yield self.spoken(placed).samples
-            yield from _silence(placed.row.pause_samples)
+        return self._with_pauses(self.lines)
 
     def chapter(self, number: int) -> Iterator[Pcm]:
         """Yield a chapter: its lines are together in the script."""
-        for placed in self.lines:
-            if placed.row.chapter == number:
-                self._require_active()
-                yield self.spoken(placed).samples
-                yield from _silence(placed.row.pause_samples)
+        return self._with_pauses([placed for placed in self.lines if placed.row.chapter == number])
 
     def stem(self, character: str) -> Iterator[Pcm]:
         """Yield the lines of a character where they are in the whole, with silence where others speak."""
@@ -87,6 +80,12 @@ class Assembly:
             yield self.spoken(placed).samples
             position = placed.end
         yield from _silence(self.samples - position)
+
+    def _with_pauses(self, lines: Sequence[PlacedLine]) -> Iterator[Pcm]:
+        for placed in lines:
+            self._require_active()
+            yield self.spoken(placed).samples
+            yield from _silence(placed.row.pause_samples)
 
 
 def rendered_script(script: ScriptJob, assembly: Assembly) -> RenderedScript:

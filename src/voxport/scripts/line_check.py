@@ -7,7 +7,7 @@ good lines have there (docs/speech-control.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
@@ -95,11 +95,6 @@ def check_line(
         _end(loudness, heard[1], audio.size / SAMPLE_RATE, words),
     ]
     return tuple(finding for finding in found if finding is not None)
-
-
-def is_bad(findings: Iterable[Finding]) -> bool:
-    """Whether the line should be spoken again."""
-    return any(finding.is_bad for finding in findings)
 
 
 def _length(seconds: float, expected: float, pause: float, *, has_words: bool) -> Finding | None:

@@ -97,9 +97,9 @@ class OutputFiles:
         stems = {}
         for number, character in enumerate(characters, 1):
             name = safe_name(character) or f"character-{number}"
-            while name in names:
+            while name.casefold() in names:  # on many computers Ben.mp3 and ben.mp3 are one file
                 name += f"-{number}"
-            names.add(name)
+            names.add(name.casefold())
             file = self._encode(self._key(f"stems/{name}{self._format.extension}"), self._assembly.stem(character))
             self.written.append(file)
             stems[character] = {"key": file.key}

@@ -16,7 +16,7 @@ from voxport.pronunciations.service import Pronunciations, UsedDictionary
 from voxport.providers.base import VoiceSettings
 from voxport.providers.failover import all_that_can
 from voxport.scripts.digests import LineDigests
-from voxport.scripts.script import MAX_CHARACTERS, Script, ScriptLine
+from voxport.scripts.script import MAX_CHARACTERS, Script, ScriptLine, case_warnings
 from voxport.speech.durations import (
     estimated_document_seconds,
     estimated_seconds,
@@ -116,6 +116,7 @@ class ScriptPreparation:
         unused = [name for name in cast if name not in speaking]
         if unused:
             warnings[f"These of the cast say nothing: {', '.join(sorted(unused)[:20])}."] = None
+        warnings |= dict.fromkeys(case_warnings(line.character for line in script.lines))
         lines = []
         spoken = 0
         for line, following in zip_longest(script.lines, script.lines[1:]):

@@ -30,16 +30,6 @@ def lines(tx: Session, job_id: str, *, after: int = -1, limit: int | None = None
     return tx.scalars(query if limit is None else query.limit(limit)).all()
 
 
-def digests(tx: Session, job_id: str) -> Sequence[tuple[int, str, str]]:
-    """Return number, digest and character of a job's lines, in order."""
-    query = select(JobLine.number, JobLine.digest, JobLine.character).where(JobLine.job_id == job_id)
-    return [(row[0], row[1], row[2]) for row in tx.execute(query.order_by(JobLine.number))]
-
-
-def line(tx: Session, job_id: str, number: int) -> JobLine | None:
-    return tx.get(JobLine, (job_id, number))
-
-
 def set_spoken(tx: Session, job_id: str, digest: str, samples: int, findings: list[dict[str, Any]] | None) -> None:
     """Record the audio of a job's lines with this digest."""
     same = (JobLine.job_id == job_id, JobLine.digest == digest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,3 +80,16 @@ def character_name(name: str) -> str:
     """Return a character's name as all readers spell it, so that two spellings of one name are equal: composed letters
     (NFC), single spaces."""
     return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def case_warnings(names: Iterable[str]) -> list[str]:
+    """Return a sentence for each group of characters whose names differ only in case: likely one, misspelt."""
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        groups.setdefault(name.casefold(), []).append(name)
+    return [
+        f"{' and '.join(group)} are {len(group)} characters: their names differ only in case. Spell them alike if they "
+        "are one."
+        for group in groups.values()
+        if len(group) > 1
+    ]

@@ -83,7 +83,7 @@ class VoiceMixing:
         self._language(request)
         self._resolve(profile_id, request)
         with self._database.snapshot() as tx:
-            _require_room(tx, profile_id)
+            _require_quota(tx, profile_id)
         self._providers.require_available(PROVIDER)
 
     def create(self, caller: Principal, request: MixRequest, *, request_id: str, claim: Claim = NO_CLAIM) -> VoiceEntry:
@@ -127,7 +127,7 @@ class VoiceMixing:
     ) -> None:
         if lock_profile(tx, profile_id) != "active":
             raise Forbidden("The profile takes no new voices now.")
-        _require_room(tx, profile_id)
+        _require_quota(tx, profile_id)
         voice_id = mixed.provider_voice_id
         voice = Voice(
             id=voice_id,
@@ -242,7 +242,7 @@ class VoiceMixing:
         return self._providers.get(PROVIDER)
 
 
-def _require_room(tx: Session, profile_id: str) -> None:
+def _require_quota(tx: Session, profile_id: str) -> None:
     if repository.count_mixes(tx, profile_id) >= MAX_MIXES:
         raise Conflict(
             f"You have {MAX_MIXES} mixes, and no more are kept. Delete one that you do not use.", code="too_many_mixes"

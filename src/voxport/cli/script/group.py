@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 import click
 
+from voxport.cli.api_names import with_options
 from voxport.cli.audio_output import NAMES
 from voxport.cli.connection import Choice, GatewayConnection, connect, gateway_options
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
 from voxport.cli.options import idempotency_option
-from voxport.cli.output import is_json, note, print_json, print_table, tokens
+from voxport.cli.output import is_json, note, print_json, print_table, tokens, warn
 from voxport.cli.recordings import is_url, require_file
 from voxport.cli.script.cast_file import add_characters, read_cast, resolve_cast
 from voxport.cli.script.rendering import Rendering, unknown_characters, uploaded
@@ -233,6 +234,8 @@ def cast(
       voxport script cast dialogue.csv
       voxport script cast theatre.fountain -o theatre.yaml --language en-gb
     """
+    from voxport.scripts.script import case_warnings
+
     _require_source(source)
     known = read_cast(cast_path) if cast_path.exists() else {}
     with connect(choice) as connection:
@@ -249,6 +252,7 @@ def cast(
         return
     for name, voice in suggested.items():
         note(f"{name}: {voice.name} ({voice.voice_id})")
+    warn(case_warnings([*known, *unknown]))
     if not suggested:
         note(f"{cast_path} has all characters of {source}.")
     click.echo(str(cast_path))
@@ -279,7 +283,7 @@ def _watch(connection: GatewayConnection, rendering: Rendering, once: Callable[[
         except CommandError as error:
             error.show()
         except VoxportError as error:
-            note(f"Error: {error.message}")
+            note(f"Error: {with_options(error.message)}")
         note(f"Waiting for a change of {paths[0]} or {paths[1]}. Ctrl-C ends it.")
         try:
             wait_for_change(paths, stamp, sleep=_sleep)

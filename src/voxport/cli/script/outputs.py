@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,10 +21,12 @@ _DOWNLOADS: Final = 8
 
 @dataclass(frozen=True)
 class Saved:
-    """Names of files in the folder: those that are new or changed, and those that were the same."""
+    """Names of files in the folder: those that are new or changed, those that were the same, and those of lines or
+    characters that the script no longer has."""
 
     changed: list[str]
     unchanged: list[str]
+    stale: list[str]
 
 
 def prepare_folder(folder: Path) -> None:
@@ -61,7 +63,18 @@ def save_outputs(client: Voxport, job_id: str, files: Mapping[str, str | None], 
                 is_changed = dict(zip(names, pool.map(save, enumerate(names)), strict=True))
     except OSError as error:
         raise CommandError(f"{folder} can't be written: {error.strerror or error}.", ExitCode.BAD_INPUT) from None
-    return Saved([one for one in names if is_changed[one]], [one for one in names if not is_changed[one]])
+    return Saved(
+        [one for one in names if is_changed[one]],
+        [one for one in names if not is_changed[one]],
+        _stale(folder, names),
+    )
+
+
+def _stale(folder: Path, names: Collection[str]) -> list[str]:
+    """Return the files beside those in subfolders, which hold nothing else: of lines, or of characters."""
+    subfolders = {PurePosixPath(name).parent for name in names} - {PurePosixPath(".")}
+    found = (path for subfolder in subfolders for path in (folder / subfolder).iterdir() if path.is_file())
+    return sorted({path.relative_to(folder).as_posix() for path in found} - {*names})
 
 
 def _replace(part: Path, target: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from voxport.cli.api_names import with_options
 from voxport.cli.connection import GatewayConnection
 from voxport.cli.errors import CommandError
 from voxport.cli.exit_codes import ExitCode
@@ -98,8 +99,11 @@ class Rendering:
         note(
             f"{self.folder}: {len(saved.changed)} files are new or changed, {len(saved.unchanged)} were there already."
         )
+        if saved.stale:
+            shown = ", ".join(saved.stale[:_MAX_SHOWN]) + (", …" if len(saved.stale) > _MAX_SHOWN else "")
+            note(f"Not of this script, and left there ({len(saved.stale)}): {shown}")
         problems = _problems(result, lines)
-        _note_problems(problems)
+        _note_problems(problems, pending.id)
         if is_json():
             print_json(
                 {
@@ -113,6 +117,7 @@ class Rendering:
                     "balance": balance,
                     "changed": saved.changed,
                     "unchanged": len(saved.unchanged),
+                    "stale": saved.stale,
                     "problems": [{"id": line.id, "findings": line.findings} for line in problems],
                     "warnings": estimate.warnings,
                 }
@@ -131,7 +136,7 @@ class Rendering:
                 raise
             named = ", ".join(unknown[:_MAX_SHOWN]) + (", …" if len(unknown) > _MAX_SHOWN else "")
             raise CommandError(
-                error.message,
+                with_options(error.message),
                 ExitCode.BAD_INPUT,
                 f"Without a voice: {named}. `voxport script cast {self.source} -o {self.cast_path}` adds them.",
             ) from None
@@ -194,7 +199,7 @@ def _problems(result: ScriptResult, lines: list[JobLine]) -> list[JobLine]:
     return [line for line in lines if line.id in named or line.findings]
 
 
-def _note_problems(problems: list[JobLine]) -> None:
+def _note_problems(problems: list[JobLine], job_id: str) -> None:
     if not problems:
         return
     note(f"{len(problems)} {_lines(len(problems))} may not sound right. Hear them:")
@@ -202,7 +207,7 @@ def _note_problems(problems: list[JobLine]) -> None:
         found = "; ".join(_finding(one) for one in line.findings) or "the check of its sound failed"
         note(f"  {line.id} {line.character}: {found}")
     if len(problems) > _MAX_SHOWN:
-        note(f"  and {len(problems) - _MAX_SHOWN} more: `voxport script lines JOB` lists them all.")
+        note(f"  and {len(problems) - _MAX_SHOWN} more: `voxport script lines {job_id}` lists them all.")
 
 
 def _finding(finding: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ SCENE_PAUSE: Final = 2.0
 _MAX_WARNINGS: Final = 50
 _MAX_TITLE: Final = 300
 _ID: Final = re.compile(r"(?![.-])[A-Za-z0-9._-]{1,64}")
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,4}")
+LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,4}")
 
 
 class ScriptBuilder:
@@ -237,7 +237,7 @@ def encodable(text: str) -> str:
 def language_code(language: str, place: str) -> str:
     """Raises ScriptError unless it has the form of a BCP 47 code."""
     language = language.strip()
-    if _LANGUAGE.fullmatch(language) is None:
+    if LANGUAGE_CODE.fullmatch(language) is None:
         raise ScriptError(f"The language {shortened(encodable(language), 40)!r} is not a code like en-us or fr.", place)
     return language.replace("_", "-")
 

@@ -141,6 +141,7 @@ export default {
     cost: (amount) => `This cost ${amount} tokens.`,
     draft: "Draft",
     save: "Save the voice",
+    taken: "You have a voice of this name already.",
     saved: (name) => `${name} is in your library.`,
   },
   clone: {

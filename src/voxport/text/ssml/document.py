@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
-
-SayAs = Literal["cardinal", "ordinal", "characters", "date", "time", "telephone"]
+from typing import Any
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final, NoReturn
 from xml.parsers import expat
 
-from voxport.text.ipa import UnknownIpa, check_ipa
+from voxport.text.ipa import check_ipa
 from voxport.text.source_words import plain_characters
 from voxport.text.ssml import values
 from voxport.text.ssml.document import Document, Line, Segment, Style
@@ -228,7 +228,7 @@ class _Parser:
             raise ValueProblem("the alphabet is ipa")
         try:
             check_ipa(attributes["ph"], language)
-        except UnknownIpa as error:
+        except ValueError as error:
             raise ValueProblem(str(error)) from None
         return attributes["ph"]
 

@@ -16,15 +16,14 @@ from voxport.text.ssml.values import ValueProblem
 
 DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
 _MAX_DIGITS: Final = 15
-_INTEGER: Final = re.compile(r"[-−+]?\d{1,15}(?:[ ,.\u00a0\u202f’']\d{3}){0,4}")
 _ORDINAL: Final = re.compile(r"(\d{1,15})(?:st|nd|rd|th|er|re|ère|e|ème|º|ª|°|\.º|\.ª)?\.?", re.IGNORECASE)
 _TIME: Final = re.compile(r"([01]?\d|2[0-4])[:h.]([0-5]\d)(?:[:m.]([0-5]\d))?s?\s?([ap]\.?\s?m\.?)?", re.IGNORECASE)
 _PHONE: Final = re.compile(r"\+?[\d\s().\-/]{3,40}(?:(?:ext\.?|x)\s?\d{1,6})?")
 
 
 def say_as(content: str, kind: str, date_format: str | None, language: str) -> str:
-    """Return the words of `content`. Raises ValueProblem: what the kind takes."""
-    text = " ".join(content.split())
+    """Return the words of `content`; digits of every script are read. Raises ValueProblem: what the kind takes."""
+    text = "".join(str(int(one)) if one.isdecimal() else one for one in " ".join(content.split()))
     return _READERS[kind](text, date_format, _language_with_words(language))
 
 
@@ -68,7 +67,7 @@ def _characters(text: str, _: str | None, language: str) -> str:
     spoken: list[str] = []
     for character in text:
         if character.isdecimal():
-            spoken.append(numbers.digit_by_digit(str(int(character))))
+            spoken.append(numbers.digit_by_digit(character))
         elif character.isalpha():
             spoken.append(character.upper())
         elif character in signs:
@@ -81,15 +80,16 @@ def _characters(text: str, _: str | None, language: str) -> str:
 def _date(text: str, date_format: str | None, language: str) -> str:
     order = date_format or _default_order(text, language)
     parts = [part for part in re.split(r"[\s./\-年月日]+", text) if part]
-    if order not in DATE_FORMATS or len(parts) != len(order) or not all(part.isdecimal() for part in parts):
+    are_numbers = all(part.isdecimal() and len(part) <= _MAX_DIGITS for part in parts)
+    if order not in DATE_FORMATS or len(parts) != len(order) or not are_numbers:
         raise ValueProblem(
             f'date reads numbers in the order of its format ({", ".join(DATE_FORMATS)}): format="dmy" for "31/12/2026"'
         )
     by_letter = {letter: int(part) for letter, part in zip(order, parts, strict=True)}
     year, month, day = (by_letter.get(letter) for letter in "ymd")
     try:
-        date(year or 2000, month or 1, day or 1)
-    except ValueError:
+        date(2000 if year is None else year, 1 if month is None else month, 1 if day is None else day)
+    except (ValueError, OverflowError):
         raise ValueProblem(f"there is no date {text} in the order {order}") from None
     return _date_words(year, month, day, language)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from voxport.scripts.formats.builder import LANGUAGE_CODE
 from voxport.scripts.formats.epub.archive import Archive
 from voxport.scripts.formats.epub.xml_events import parse_xml, title_of
 from voxport.scripts.script import ScriptError
@@ -27,7 +27,6 @@ _TEXT_TYPES: Final = frozenset(
     ["application/xhtml+xml", "text/html", "application/html+xml", "text/x-oeb1-document", "application/x-dtbook+xml"]
 )
 _MAX_PROPERTIES: Final = 100
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,4}")
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,7 @@ class _PackageReader(_Silent):
         elif tag == "creator" and text:
             self.package.creators.append((self._attributes.get("opf:role", "").lower(), text))
             self._creator_ids.append(self._attributes.get("id", ""))
-        elif tag == "language" and self.package.language is None and _LANGUAGE.fullmatch(text):
+        elif tag == "language" and self.package.language is None and LANGUAGE_CODE.fullmatch(text):
             self.package.language = text.replace("_", "-")
 
     def finish(self) -> None:

@@ -2,7 +2,7 @@
 import { billed, call, deleteVoice, loadBalance, loadCatalog, loadVoices, ownUrl } from "../api.js";
 import { language, number, previewPrice, tokens } from "../format.js";
 import { effect, html, signal, useEffect, useRef, useState } from "../html.js";
-import { key, services, voices, voiceWarnings } from "../state.js";
+import { clones, key, services, voices, voiceWarnings } from "../state.js";
 import t from "../strings.en.js";
 import { Field, FileAudio, Loading, Problem, Warnings } from "../ui.js";
 
@@ -51,6 +51,7 @@ function Form({ found }) {
   const total = parts.reduce((sum, part) => sum + part.weight, 0);
   const recipe = { mix: parts.filter((part) => part.weight > 0), pitch: fields.pitch, rate: fields.rate, tone: fields.tone };
   const wanted = JSON.stringify(recipe);
+  const isTaken = clones.value.some((voice) => voice.name.toLowerCase() === fields.name.trim().toLowerCase());
   const line = t.library.previewLines[spoken(parts, found).split("-")[0]] ?? t.library.previewLines.en;
 
   const attempt = async (work) => {
@@ -82,6 +83,7 @@ function Form({ found }) {
       const voice = await made();
       await call("PATCH", `v1/voices/${encodeURIComponent(voice.voice_id)}`, { name });
       draft.current = null;
+      change({ name: "" });
       await loadVoices();
       return { saved: { ...voice, name } };
     });
@@ -127,6 +129,7 @@ function Form({ found }) {
       <//>
       <button class="primary" disabled=${state.isBusy || !total || !fields.name.trim()}>${t.design.save}</button>
     </div>
+    ${isTaken && html`<p class="hint" role="status">${t.design.taken}</p>`}
     <${Problem} error=${state.error} />
     ${state.saved &&
     html`<p class="notice" role="status">
