@@ -111,8 +111,8 @@ class ScriptService:
         """Check a script and queue it. Raises what `estimate` does, Forbidden and ModerationUnavailable,
         WebhookUrlUnusable, InsufficientCredits."""
         prepared = self._prepare(caller, request)
-        self._moderate(caller, prepared)
         estimate = self._estimate(caller, request, prepared)
+        self._moderate(caller, prepared)  # after all that is free, since a moderator may cost
         providers = [prepared.members[line.line.character].voice.provider for line in prepared.lines]
         # A job with a local line waits for the engine; one without needs none.
         provider = next((one for one in providers if not one.capabilities().is_hosted), providers[0])

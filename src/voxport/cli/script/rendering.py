@@ -144,7 +144,7 @@ class Rendering:
     def _note_price(self, connection: GatewayConnection, found: ScriptEstimate) -> None:
         balance = connection.client.billing.balance().balance
         if not found.spoken:
-            note(f"All {found.lines} {_lines(found.lines)} are there from an earlier job: it costs nothing.")
+            note(f"Every line ({found.lines}) is there from an earlier job: it costs nothing.")
             return
         note(
             f"{found.spoken} of {found.lines} {_lines(found.lines)} to speak: about {duration(found.seconds)} for "
