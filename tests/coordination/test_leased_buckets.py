@@ -19,6 +19,7 @@ from voxport.web.token_bucket import RateLimitPolicy, RateLimitStatus
 from voxport.web.token_exchange import TokenExchange
 
 POLICY = RateLimitPolicy("default", rate=0.01, burst=60)
+PATIENCE_SECONDS = 20.0  # so that no test takes a busy machine for a store that is down
 names = map(str, itertools.count())
 
 
@@ -39,9 +40,9 @@ class CountingStore(PostgresTokens):
 class Process:
     """The buckets of one process."""
 
-    def __init__(self, url: str, policy: RateLimitPolicy) -> None:
+    def __init__(self, url: str, policy: RateLimitPolicy, **options: float) -> None:
         self.store = CountingStore(url)
-        self.exchange = TokenExchange(self.store)
+        self.exchange = TokenExchange(self.store, **options)
         self.buckets = LeasedBuckets(policy, self.exchange)
 
     async def take(self, name: str) -> RateLimitStatus:
@@ -75,8 +76,8 @@ NewProcess = Callable[..., Process]
 def new_process(url: str) -> Iterator[NewProcess]:
     opened: list[Process] = []
 
-    def new(policy: RateLimitPolicy = POLICY) -> Process:
-        opened.append(Process(url, policy))
+    def new(policy: RateLimitPolicy = POLICY, **options: float) -> Process:
+        opened.append(Process(url, policy, **{"wait_seconds": PATIENCE_SECONDS, **options}))
         return opened[-1]
 
     yield new
@@ -207,7 +208,7 @@ def test_a_store_that_hangs_holds_a_call_up_for_a_second_at_most(new_process: Ne
     go_on = threading.Event()
 
     async def run() -> None:
-        process, name = new_process(RateLimitPolicy("default", 0.01, 30)), next(names)
+        process, name = new_process(RateLimitPolicy("default", 0.01, 30), wait_seconds=1.0), next(names)
         process.store.before = lambda: go_on.wait(20)
         began = time.monotonic()
         allowed = await asyncio.gather(*(process.take(name) for _ in range(31)))

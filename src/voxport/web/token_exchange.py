@@ -17,7 +17,6 @@ from voxport.web.token_bucket import RateLimitPolicy
 _FLUSH_SECONDS: Final = 0.5
 """Until calls that passed without asking are counted, if no other call needs the store sooner."""
 _WAIT_SECONDS: Final = 1.0
-"""How long a call waits for the store."""
 _DOWN_SECONDS: Final = 2.0
 """How long a store that did not answer is not asked."""
 IDLE_SECONDS: Final = 1.0
@@ -119,8 +118,10 @@ class LeasedBucket:
 class TokenExchange:
     """Runs one exchange at a time. For one event loop."""
 
-    def __init__(self, store: TokenStore) -> None:
+    def __init__(self, store: TokenStore, *, wait_seconds: float = _WAIT_SECONDS) -> None:
+        """`wait_seconds`: how long a call waits for the store."""
         self._store = store
+        self._wait_seconds = wait_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="limits")
         self._due: dict[str, LeasedBucket] = {}
         self._leased: dict[str, LeasedBucket] = {}
@@ -162,7 +163,7 @@ class TokenExchange:
         """Wait for the bucket's next exchange. Returns False if the store does not answer in time."""
         answer = bucket.answer()
         self.schedule(bucket, within=0.0)
-        done, _ = await asyncio.wait({answer}, timeout=_WAIT_SECONDS)
+        done, _ = await asyncio.wait({answer}, timeout=self._wait_seconds)
         if not done:
             self._on_failed(None)
         return not self.is_down
