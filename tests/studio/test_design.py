@@ -27,6 +27,16 @@ def slide(tab: StudioTab, label: str, value: str) -> None:
     tab.page.get_by_role("slider", name=re.compile(f"^{label}:")).fill(value)
 
 
+def tab_with_draft(open_tab: OpenTab, studio: StudioEnv) -> StudioTab:
+    studio.provider.stock = STOCK
+    tab = open_tab()
+    tab.go("Design")
+    tab.press("Listen")
+    tab.wait_for_audio("audio.currentTime > 0", ".design audio")
+    assert len(voices_of(tab)) == 1
+    return tab
+
+
 @pytest.mark.parametrize("size", [{"viewport": {"width": 1280, "height": 900}}, PHONE], ids=["desktop", "phone"])
 def test_a_mix_is_heard_at_the_usual_price_and_then_saved_and_deleted_with_its_clone(
     open_tab: OpenTab, studio: StudioEnv, visitor: GatewayClient, sample: bytes, size: dict[str, Any]
@@ -73,12 +83,7 @@ def test_a_mix_is_heard_at_the_usual_price_and_then_saved_and_deleted_with_its_c
 
 
 def test_a_draft_that_is_left_is_deleted_and_a_refusal_is_shown(open_tab: OpenTab, studio: StudioEnv) -> None:
-    studio.provider.stock = STOCK
-    tab = open_tab()
-    tab.go("Design")
-    tab.press("Listen")
-    tab.wait_for_audio("audio.currentTime > 0", ".design audio")
-    assert len(voices_of(tab)) == 1
+    tab = tab_with_draft(open_tab, studio)
     with tab.page.expect_response(lambda answer: answer.request.method == "DELETE") as deleted:
         tab.go("Library")
     assert deleted.value.ok
@@ -91,11 +96,6 @@ def test_a_draft_that_is_left_is_deleted_and_a_refusal_is_shown(open_tab: OpenTa
 
 @pytest.mark.parametrize("leave", ["reload", "close"])
 def test_a_draft_goes_when_its_tab_is_closed_or_loaded_again(open_tab: OpenTab, studio: StudioEnv, leave: str) -> None:
-    studio.provider.stock = STOCK
-    tab = open_tab()
-    tab.go("Design")
-    tab.press("Listen")
-    tab.wait_for_audio("audio.currentTime > 0", ".design audio")
-    assert len(voices_of(tab)) == 1
+    tab = tab_with_draft(open_tab, studio)
     getattr(tab.page, leave)()
     wait_until(lambda: voices_of(tab) == [], seconds=20, what="the draft to go")
